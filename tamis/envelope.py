@@ -1,0 +1,81 @@
+"""The envelope: what the SMTP dialogue said about a message, apart from the message."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """One RCPT TO: `address` as Postfix's queue knows it ({rcpt_addr}), `args` its ESMTP arguments."""
+
+    address: str
+    args: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """One SMTP transaction (RFC 5321 3.3), immutable.
+
+    `client_ip` is "" when the client is not on a network; `client_name` is the name that Postfix
+    verified both ways ("" when none), `client_ptr` the unverified PTR; `sender` is "" for the null
+    reverse-path; `login` is the authenticated user, "" for strangers; `received_at` is aware.
+    """
+
+    client_ip: str = ""
+    client_name: str = ""
+    client_ptr: str = ""
+    helo: str = ""
+    sender: str = ""
+    sender_args: tuple[str, ...] = ()
+    recipients: tuple[Recipient, ...] = ()
+    queue_id: str = ""
+    login: str = ""
+    tls: str = ""
+    received_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def ip(self) -> IPAddress | None:
+        """The client's address; an IPv4 address mapped into IPv6 counts as IPv4 (RFC 4291 2.5.5.2)."""
+        return parse_ip(self.client_ip)
+
+    @property
+    def smtputf8(self) -> bool:
+        """Whether the transaction asked for SMTPUTF8 (RFC 6531 3.4)."""
+        return any(arg.upper() == "SMTPUTF8" for arg in self.sender_args)
+
+    def to_dict(self) -> dict[str, Any]:
+        """A form that JSON can hold; `from_dict` reads it back."""
+        return {
+            **{name: getattr(self, name) for name in _TEXTS},
+            "sender_args": list(self.sender_args),
+            "recipients": [[r.address, list(r.args)] for r in self.recipients],
+            "received_at": self.received_at.isoformat(),
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Envelope:
+        """Read what `to_dict` wrote. Raises KeyError or ValueError on anything else."""
+        return cls(
+            **{name: data[name] for name in _TEXTS},
+            sender_args=tuple(data["sender_args"]),
+            recipients=tuple(Recipient(address, tuple(args)) for address, args in data["recipients"]),
+            received_at=datetime.fromisoformat(data["received_at"]),
+        )
+
+
+_TEXTS = ("client_ip", "client_name", "client_ptr", "helo", "sender", "queue_id", "login", "tls")
+
+
+def parse_ip(text: str) -> IPAddress | None:
+    """An IP address as Postfix writes it (`IPv6:` prefix allowed), or None."""
+    try:
+        address = ipaddress.ip_address(text.removeprefix("IPv6:"))
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address

@@ -1,0 +1,57 @@
+"""The one exception tree: everything Tamis raises on purpose is a TamisError."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class TamisError(Exception):
+    """Root of the tree; a caller that handles it handles everything Tamis raises on purpose."""
+
+
+class ConfigError(TamisError):
+    """A setting that can't be used: names the source, the key, the value and the nearest valid name.
+
+    `source` is a file name or "store"; `key` is dotted; `nearest` is "" when nothing comes close.
+    """
+
+    def __init__(
+        self, source: str, key: str, problem: str, *, value: object = None, nearest: str = ""
+    ) -> None:
+        self.source, self.key, self.problem, self.value, self.nearest = source, key, problem, value, nearest
+        shown = f" (value {_short(value)})" if value is not None else ""
+        hint = f"; did you mean {nearest!r}?" if nearest else ""
+        where = f"{source}: {key}: " if key else f"{source}: "
+        super().__init__(f"{where}{problem}{shown}{hint}")
+
+
+class AddressError(TamisError):
+    """Text that is no usable mail address, or a detour address whose signature is not ours."""
+
+
+class StoreError(TamisError):
+    """The durable store can't answer now; the caller keeps the mail and tries again (4xx)."""
+
+
+class RouteError(TamisError):
+    """Postfix's way to the desk is not proven, so nothing may be sent along it."""
+
+
+class ReinjectError(TamisError):
+    """Postfix did not take a message back; the copy stays where it is and is tried again."""
+
+
+class PluginError(TamisError):
+    """A filter that breaks the contract: its package and the rule it breaks are named."""
+
+
+def nearest_name(name: str, valid: Iterable[str]) -> str:
+    """The valid name that looks most like `name`, or "" when none is close."""
+    found = difflib.get_close_matches(name, list(valid), n=1, cutoff=0.6)
+    return found[0] if found else ""
+
+
+def _short(value: object, limit: int = 80) -> str:
+    text = repr(value)
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,0 +1,274 @@
+"""Settings: one TOML file, every key with its default, range and help in this one place."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import tomllib
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from tamis.address import PLATFORM, address_key, domain_key
+from tamis.envelope import IPAddress
+from tamis.errors import ConfigError, nearest_name
+from tamis.policy import Layers
+from tamis.validation import config_error
+
+DEFAULT_FILE = Path("/etc/tamis/tamis.toml")
+ENVIRONMENT = "TAMIS_CONFIG"
+"""The environment variable that names the settings file when --config does not."""
+
+
+class Section(BaseModel):
+    """A table of the settings file: immutable, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _network(text: str) -> str:
+    return str(ipaddress.ip_network(text))
+
+
+def _socket(text: str) -> str:
+    SocketAddress.parse(text)
+    return text
+
+
+class SocketAddress(BaseModel):
+    """`inet:HOST:PORT`, `inet6:[HOST]:PORT` or `unix:/PATH`, as Postfix writes them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    path: str = ""
+    host: str = ""
+    port: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> SocketAddress:
+        """Read one. Raises ValueError, with the forms that are allowed, on anything else."""
+        kind, _, rest = text.partition(":")
+        if kind in ("unix", "local") and rest.startswith("/"):
+            return cls(path=rest)
+        host, _, port = rest.rpartition(":")
+        host = host.removeprefix("[").removesuffix("]")
+        if kind in ("inet", "inet6") and port.isdecimal() and 0 < int(port) < 65536:
+            return cls(host=str(ipaddress.ip_address(host or "127.0.0.1")), port=int(port))
+        raise ValueError("must be unix:/PATH, inet:IP:PORT or inet6:[IP]:PORT")
+
+    def __str__(self) -> str:
+        return f"unix:{self.path}" if self.path else f"inet:{self.bracketed}:{self.port}"
+
+    @property
+    def bracketed(self) -> str:
+        """The host as it stands before a port."""
+        return f"[{self.host}]" if ":" in self.host else self.host
+
+
+Socket = Annotated[str, AfterValidator(_socket)]
+Network = Annotated[str, AfterValidator(_network)]
+DomainName = Annotated[str, AfterValidator(domain_key)]
+
+
+class Platform(Section):
+    """Whom this installation serves."""
+
+    domains: tuple[DomainName, ...] = Field(
+        (), description="domains whose mailboxes are here; empty means every recipient is taken as local"
+    )
+    networks: tuple[Network, ...] = Field(
+        ("127.0.0.0/8", "::1/128"), description="own networks: their mail is treated as outgoing (O8)"
+    )
+    alias_maps: tuple[Path, ...] = Field(
+        (),
+        description="virtual(5) alias files in text form; recipients whose alias leads outside "
+        "platform.domains are forwards (O4)",
+    )
+    recipient_delimiter: str = Field(
+        "+", max_length=4, description="Postfix's recipient_delimiter: user+tag obeys the policy of user"
+    )
+
+    @cached_property
+    def _own(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+        return tuple(ipaddress.ip_network(n) for n in self.networks)
+
+    def is_own_network(self, ip: IPAddress | None) -> bool:
+        """Whether a client address lies in `networks`."""
+        return ip is not None and any(ip.version == net.version and ip in net for net in self._own)
+
+
+class MilterSettings(Section):
+    """The daemon that Postfix talks to."""
+
+    socket: Socket = Field("inet:127.0.0.1:8895", description="where Postfix's smtpd_milters points")
+    socket_mode: str = Field(
+        "0660", pattern=r"^0[0-7]{3}$", description="permissions of a unix socket (octal)"
+    )
+    socket_group: str = Field("", description="group of a unix socket; Postfix's user must be in it")
+    workers: int = Field(
+        default_factory=lambda: max(2, os.cpu_count() or 1), ge=1, le=256, description="worker processes"
+    )
+    message_deadline: float = Field(
+        30.0,
+        gt=0,
+        le=250,
+        description="seconds for examining one message; below Postfix's milter_content_timeout (300)",
+    )
+    drain: float = Field(
+        30.0, ge=0, le=600, description="seconds that open sessions get to finish at a stop"
+    )
+    max_examined: int = Field(
+        10 * 1024 * 1024,
+        ge=64 * 1024,
+        le=1024**3,
+        description="octets of a message that are examined; the rest is delivered unread",
+    )
+
+
+class DeskSettings(Section):
+    """The LMTP desk: it stores into quarantine and sends changed copies back to Postfix."""
+
+    socket: Socket = Field("inet:127.0.0.1:8896", description="where Postfix's transport tamis points")
+    reinject: str = Field(
+        "127.0.0.1:8897",
+        pattern=r"^(\[[0-9A-Fa-f:]+\]|[0-9.]+):[0-9]{1,5}$",
+        description="Postfix's listener without milter, IP:PORT",
+    )
+    concurrency: int = Field(8, ge=1, le=256, description="copies handled at once")
+    proof_seconds: float = Field(
+        5.0,
+        gt=0,
+        le=300,
+        description="how long a proof of the route Postfix -> desk holds; then a probe renews it before use",
+    )
+    proof_wait: float = Field(
+        5.0, gt=0, le=60, description="seconds that a message waits for the proof before it gets 451"
+    )
+
+
+class StoreSettings(Section):
+    """The durable store: quarantine, policy, lists."""
+
+    url: str = Field(
+        "",
+        description="SQLAlchemy URL (sqlite or postgresql+psycopg); empty: SQLite in state_directory",
+    )
+    expire_every: float = Field(
+        3600.0, ge=1, le=86400, description="seconds between two clean-ups of expired quarantine"
+    )
+
+
+class HeaderSettings(Section):
+    """The headers on delivered mail."""
+
+    prefix: str = Field(
+        "X-Spam-",
+        pattern=r"^X-[A-Za-z0-9-]{1,30}-$",
+        description="what the names of our headers begin with; Junk filing looks at <prefix>Flag",
+    )
+
+
+class PostfixSettings(Section):
+    """Where Postfix's own settings are, for `tamis doctor` and for noticing a lost route."""
+
+    config_directory: Path = Field(Path("/etc/postfix"), description="what postconf -c is given")
+
+
+class LogSettings(Section):
+    """What is logged; it goes to standard error, where systemd or a supervisor collects it."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is shown")
+
+
+class Settings(Section):
+    """The whole file, without policy layers (see `policy_layers`)."""
+
+    state_directory: Path = Field(Path("/var/lib/tamis"), description="durable files: store, signing key")
+    run_directory: Path = Field(
+        Path("/run/tamis"), description="files of the running daemon: snapshot, journal, process list"
+    )
+    platform: Platform = Platform()
+    milter: MilterSettings = Field(default_factory=MilterSettings)
+    desk: DeskSettings = DeskSettings()
+    store: StoreSettings = StoreSettings()
+    headers: HeaderSettings = HeaderSettings()
+    postfix: PostfixSettings = PostfixSettings()
+    log: LogSettings = LogSettings()
+
+    @property
+    def store_url(self) -> str:
+        """The store's URL, with the default filled in."""
+        return self.store.url or f"sqlite:///{self.state_directory / 'tamis.sqlite'}"
+
+    @property
+    def key_file(self) -> Path:
+        """The key that signs detour addresses."""
+        return self.state_directory / "signing.key"
+
+    @property
+    def snapshot_file(self) -> Path:
+        """What the store says of policy and lists, as the workers read it."""
+        return self.state_directory / "snapshot.json"
+
+
+class SettingsFile:
+    """A settings file that was read and found good. Raises ConfigError otherwise."""
+
+    def __init__(self, path: Path | None, text: str) -> None:
+        self.path = path
+        self.source = str(path) if path else "defaults"
+        try:
+            data = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigError(self.source, "", f"no valid TOML: {error}") from None
+        policy = data.pop("policy", {})
+        try:
+            self.settings = Settings.model_validate(data)
+        except ValidationError as error:
+            wrong = config_error(self.source, error, Settings, data)
+            if not wrong.nearest and nearest_name(wrong.key, ["policy"]):
+                wrong = ConfigError(self.source, wrong.key, wrong.problem, nearest="policy")
+            raise wrong from None
+        self.layers = policy_layers(policy, self.source)
+
+
+def read_settings(path: Path | None = None) -> SettingsFile:
+    """The settings from `path`, else from $TAMIS_CONFIG, else from /etc/tamis; without a file: defaults.
+
+    Raises ConfigError when a named file can't be read or holds anything wrong.
+    """
+    named = path or (Path(os.environ[ENVIRONMENT]) if os.environ.get(ENVIRONMENT) else None)
+    chosen = named or DEFAULT_FILE
+    try:
+        return SettingsFile(chosen, chosen.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if named is None:
+            return SettingsFile(None, "")
+        raise ConfigError(str(chosen), "", "no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(str(chosen), "", f"can't be read: {error}") from None
+
+
+def policy_layers(policy: Any, source: str) -> Layers:
+    """The [policy] table as layers by scope: platform, policy.domains.*, policy.mailboxes.*."""
+    if not isinstance(policy, Mapping):
+        raise ConfigError(source, "policy", "must be a table", value=policy)
+    layers: dict[str, Mapping[str, Any]] = {
+        PLATFORM: {k: v for k, v in policy.items() if k not in ("domains", "mailboxes")}
+    }
+    for group, key in (("domains", domain_key), ("mailboxes", address_key)):
+        tables = policy.get(group, {})
+        if not isinstance(tables, Mapping):
+            raise ConfigError(source, f"policy.{group}", "must be a table", value=tables)
+        for name, layer in tables.items():
+            where = f'policy.{group}."{name}"'
+            if not isinstance(layer, Mapping):
+                raise ConfigError(source, where, "must be a table", value=layer)
+            if ("@" in name) is not (group == "mailboxes"):
+                wanted = "mailboxes" if "@" in name else "domains"
+                raise ConfigError(source, where, f"belongs under policy.{wanted}")
+            layers[key(name)] = layer
+    return layers

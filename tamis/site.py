@@ -1,0 +1,83 @@
+"""A site: everything that examining and judging needs, compiled once and never changed; reload makes another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tamis.address import PLATFORM, address_key, domain_key
+from tamis.errors import ConfigError
+from tamis.filter import Filter
+from tamis.forwards import outside_recipients
+from tamis.lists import ListEntry, ListIndex
+from tamis.policy import Layers, PolicyBook
+from tamis.settings import Settings, SettingsFile
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """One setting of the durable store, on top of the file: `key` is dotted, `value` is JSON."""
+
+    scope: str
+    key: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What the durable store says of policy and lists at one revision."""
+
+    revision: int = 0
+    overrides: tuple[Override, ...] = ()
+    entries: tuple[ListEntry, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Settings, policy, lists and chain of one moment; immutable and shared by a worker's threads."""
+
+    settings: Settings
+    filters: tuple[Filter[Any], ...]
+    book: PolicyBook
+    lists: ListIndex
+    revision: int
+
+    @classmethod
+    def build(cls, file: SettingsFile, filters: Sequence[Filter[Any]], snapshot: Snapshot) -> Site:
+        """Compile a site. Raises ConfigError on anything wrong in the file or in the overrides."""
+        platform = file.settings.platform
+        PolicyBook(filters, file.layers, source=file.source)  # the file must be good by itself
+        book = PolicyBook(
+            filters,
+            with_overrides(file.layers, snapshot.overrides),
+            source=f"{file.source} with the store's overrides" if snapshot.overrides else file.source,
+            outside=outside_recipients(platform),
+            delimiter=platform.recipient_delimiter,
+        )
+        return cls(file.settings, tuple(filters), book, ListIndex(snapshot.entries), snapshot.revision)
+
+
+def with_overrides(layers: Layers, overrides: Sequence[Override]) -> Layers:
+    """The file's layers with the store's settings on top. Raises ConfigError where a key has no place."""
+    merged: dict[str, dict[str, Any]] = {scope: _deep(layer) for scope, layer in layers.items()}
+    for override in overrides:
+        node: dict[str, Any] = merged.setdefault(scope_key(override.scope), {})
+        *path, last = override.key.split(".")
+        for step in path:
+            node = node.setdefault(step, {})
+            if not isinstance(node, dict):
+                raise ConfigError("store", f"{override.scope} {override.key}", "no such setting")
+        node[last] = override.value
+    return merged
+
+
+def scope_key(scope: str) -> str:
+    """A scope in its comparing form: "platform", a domain, or a mailbox."""
+    if scope == PLATFORM:
+        return PLATFORM
+    return address_key(scope) if "@" in scope else domain_key(scope)
+
+
+def _deep(layer: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: _deep(v) if isinstance(v, Mapping) else v for k, v in layer.items()}

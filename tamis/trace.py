@@ -1,0 +1,82 @@
+"""The headers on delivered mail (spec 6): what was seen, what came of it, in names under one prefix."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from tamis.envelope import Envelope
+from tamis.filter import Effect
+from tamis.finding import Finding, Status
+from tamis.plan import Headers
+from tamis.policy import Outcome, Policy
+from tamis.verdict import Decision, Verdict
+
+NAMES = ("Flag", "Status", "Score", "Whitelist", "Unavailable", "Return-Path", "Helo", "Client-IP", "Rcpt")
+"""What stands behind the prefix; arriving headers of these names are removed first."""
+
+MAX_VALUE = 900
+"""Characters of one value: below the 998 of RFC 5322 2.1.1 together with the name."""
+
+
+def own_names(prefix: str) -> frozenset[str]:
+    """The lower-case header names that are ours."""
+    return frozenset(f"{prefix}{name}".lower() for name in NAMES)
+
+
+def trace_headers(
+    verdict: Verdict,
+    policy: Policy,
+    findings: Mapping[str, Finding],
+    envelope: Envelope,
+    *,
+    prefix: str,
+    outcome: Outcome,
+) -> Headers:
+    """One recipient's headers, from top to bottom. The recipient's own name stands in Rcpt only."""
+    spam = verdict.decision is Decision.SPAM
+    fields: list[tuple[str, str]] = []
+    if outcome in (Outcome.JUNK, Outcome.TAG) or (spam and outcome is Outcome.INBOX):
+        fields.append(("Flag", "YES"))
+    fields.append(("Status", _status(verdict, spam=spam)))
+    if verdict.opinions:
+        fields.append(("Score", f"{verdict.score:.1f}"))
+    if verdict.accepted_by_list:
+        fields.append(("Whitelist", verdict.because))
+    lost = [name for name, finding in findings.items() if finding.status is Status.UNAVAILABLE]
+    if lost:
+        fields.append(("Unavailable", ", ".join(lost)))
+    fields.append(("Return-Path", f"<{envelope.sender}>"))
+    if envelope.helo:
+        fields.append(("Helo", envelope.helo))
+    if envelope.client_ip:
+        fields.append(("Client-IP", envelope.client_ip))
+    fields.append(("Rcpt", f"<{verdict.recipient}>"))
+    return tuple((prefix + name, header_value(value)) for name, value in fields)
+
+
+def failure_headers(prefix: str) -> Headers:
+    """What a message says that was delivered untouched because Tamis itself failed (on_error = deliver)."""
+    return ((prefix + "Status", "Unknown, not examined: internal error"),)
+
+
+def _status(verdict: Verdict, *, spam: bool) -> str:
+    spoke = [
+        f"{o.filter}={f'{o.points:g}' if o.effect is Effect.SCORE else o.effect}{'(shadow)' if o.shadow else ''}"
+        for o in verdict.opinions
+        if o.effect is not None
+    ]
+    decided = f" decided={verdict.decided_by}" if verdict.decided_by else ""
+    return (
+        f"{'Yes' if spam else 'No'}, score={verdict.score:.1f} required={verdict.required:.1f}"
+        f" tests={','.join(spoke) or 'none'}{decided}"
+    )
+
+
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e]+")
+
+
+def header_value(text: str) -> str:
+    """Text fit for a header value: printable ASCII, bounded, so that nothing hostile can break out of it."""
+    clean = _UNPRINTABLE.sub("?", text).strip()
+    return clean if len(clean) <= MAX_VALUE else clean[: MAX_VALUE - 3] + "..."

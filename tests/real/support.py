@@ -1,0 +1,220 @@
+"""What every private server of the harness needs: ports, directories, waiting, processes."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+LOOPBACK = "127.0.0.1"
+
+_POLL_SECONDS = 0.02
+_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+class HarnessError(Exception):
+    """A private server did not do what was asked of it; the message carries its log."""
+
+
+def free_port() -> int:
+    """A TCP port of the loopback address that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        port = probe.getsockname()[1]
+    assert isinstance(port, int)
+    return port
+
+
+def wait_until(
+    condition: Callable[[], bool], *, timeout: float, what: str, detail: Callable[[], str] | None = None
+) -> None:
+    """Return as soon as `condition` holds; HarnessError, naming `what`, after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > deadline:
+            extra = f"\n{detail()}" if detail else ""
+            raise HarnessError(f"waited {timeout:g} s in vain for {what}{extra}")
+        time.sleep(_POLL_SECONDS)
+
+
+def accepts_connections(port: int) -> bool:
+    """Whether something listens on this loopback port."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((LOOPBACK, port)) == 0
+
+
+def read_line(port: int, question: bytes = b"") -> bytes:
+    """The first line that the server on `port` says (after `question`), or nothing."""
+    try:
+        with socket.create_connection((LOOPBACK, port), timeout=2) as connection:
+            connection.sendall(question)
+            with connection.makefile("rb") as answers:
+                return answers.readline(1000)
+    except OSError:
+        return b""
+
+
+def find_program(name: str, *patterns: str) -> Path:
+    """The program `name` from the system's PATH, or from the newest of some globbed directories."""
+    found = shutil.which(name, path=_SYSTEM_PATH)
+    if found is not None:
+        return Path(found)
+    for pattern in patterns:
+        candidates = sorted(Path("/").glob(pattern.lstrip("/")), reverse=True)
+        if candidates:
+            return candidates[0]
+    raise HarnessError(f"{name} is not installed: scripts/install test, as root, installs what the tests need")
+
+
+def private_directory(label: str) -> Path:
+    """A new directory that the servers' own users may enter (pytest's tmp_path they may not)."""
+    directory = Path(tempfile.mkdtemp(prefix=f"tamis-{label}-"))
+    directory.chmod(0o755)
+    return directory
+
+
+def own(path: Path, user: str) -> None:
+    """Hand a directory to a system user."""
+    entry = pwd.getpwnam(user)
+    os.chown(path, entry.pw_uid, entry.pw_gid)
+
+
+def run(
+    command: Sequence[str | Path], *, user: str | None = None, environment: Mapping[str, str] | None = None
+) -> str:
+    """Run a short command to its end and return its output; HarnessError with all it said on failure."""
+    done = subprocess.run(
+        [str(part) for part in command],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=120,
+        check=False,
+        user=user,
+        env=_environment(environment),
+        cwd="/",
+    )
+    if done.returncode != 0:
+        words = " ".join(str(part) for part in command)
+        raise HarnessError(f"{words} ended with {done.returncode}\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+class Server:
+    """One server in the foreground, the leader of its own process group, its output in a file."""
+
+    def __init__(self, name: str, output: Path) -> None:
+        self.name = name
+        self.output = output
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process id of the running server."""
+        if self._process is None:
+            raise HarnessError(f"{self.name} is not running")
+        return self._process.pid
+
+    def start(
+        self,
+        command: Sequence[str | Path],
+        *,
+        user: str | None = None,
+        environment: Mapping[str, str] | None = None,
+        directory: Path | None = None,
+    ) -> None:
+        """Start the server; its readiness is the caller's to await, with `await_ready`."""
+        if self._process is not None:
+            raise HarnessError(f"{self.name} runs already")
+        with self.output.open("ab") as output:
+            self._process = subprocess.Popen(
+                [str(part) for part in command],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                user=user,
+                env=_environment(environment),
+                cwd=directory or "/",
+            )
+
+    def await_ready(self, ready: Callable[[], bool], *, timeout: float, log: Callable[[], str]) -> None:
+        """Wait for `ready`, giving up at once if the server ends before."""
+
+        def ready_or_dead() -> bool:
+            return self.exit_code() is not None or ready()
+
+        wait_until(ready_or_dead, timeout=timeout, what=f"{self.name} to be ready", detail=log)
+        if self.exit_code() is not None:
+            raise HarnessError(f"{self.name} ended with {self.exit_code()} instead of getting ready\n{log()}")
+
+    def exit_code(self) -> int | None:
+        """How the server ended, or None while it runs."""
+        return None if self._process is None else self._process.poll()
+
+    def running(self) -> bool:
+        """Whether the server was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
+
+    def stop(self, first: signal.Signals = signal.SIGTERM, *, timeout: float = 20) -> int | None:
+        """Ask the server to end, then end whatever is left of its process group; its exit code."""
+        if self._process is None:
+            return None
+        process, self._process = self._process, None
+        if process.poll() is None:
+            process.send_signal(first)
+            try:
+                process.wait(timeout)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        _end_group(process.pid)
+        return process.returncode
+
+    def text(self) -> str:
+        """What the server wrote on its standard output and error."""
+        return read_text(self.output)
+
+
+def read_text(path: Path) -> str:
+    """A log as text, whatever bytes it has; empty while there is none."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return ""
+
+
+def tail(text: str, lines: int = 60) -> str:
+    """The last lines of a log, for a failure's message."""
+    return "\n".join(text.splitlines()[-lines:])
+
+
+def _environment(more: Mapping[str, str] | None) -> dict[str, str]:
+    # Nothing of the developer's own settings (PGHOST, MAIL_CONFIG ...) may reach a private server.
+    return {"PATH": _SYSTEM_PATH, "LC_ALL": "C.UTF-8", "HOME": "/nonexistent", **(more or {})}
+
+
+def _end_group(group: int) -> None:
+    try:
+        os.killpg(group, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    wait_until(lambda: not _group_exists(group), timeout=10, what=f"the process group {group} to end")
+
+
+def _group_exists(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
