@@ -145,7 +145,13 @@ class Filter(ABC, Generic[OptionsT]):
         return self.opinion(finding, options, hit=finding.status is Status.HIT)
 
     def opinion(
-        self, finding: Finding, options: FilterOptions, *, hit: bool, points: float | None = None, text: str = ""
+        self,
+        finding: Finding,
+        options: FilterOptions,
+        *,
+        hit: bool,
+        points: float | None = None,
+        text: str = "",
     ) -> Opinion:
         """An Opinion of this filter's with the effect that `options` gives to a hit."""
         effect = options.effect if hit else None

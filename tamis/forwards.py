@@ -23,7 +23,9 @@ def outside_recipients(platform: Platform) -> frozenset[str]:
         try:
             lines = path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
         except OSError as error:
-            raise ConfigError("settings", "platform.alias_maps", f"can't be read: {error}", value=str(path)) from None
+            raise ConfigError(
+                "settings", "platform.alias_maps", f"can't be read: {error}", value=str(path)
+            ) from None
         aliases |= dict(_entries(lines))
     hosted = frozenset(platform.domains)
     return frozenset(source for source in aliases if _leads_outside(source, aliases, hosted))

@@ -165,9 +165,11 @@ class ListIndex:
         scopes: frozenset[str],
         now: datetime,
     ) -> None:
-        for e in entries:
-            if e.scope in scopes and (e.expires is None or now < e.expires):
-                found.append(Match(e.id, e.scope, e.colour, e.subject, e.pattern, field))
+        found.extend(
+            Match(e.id, e.scope, e.colour, e.subject, e.pattern, field)
+            for e in entries
+            if e.scope in scopes and (e.expires is None or now < e.expires)
+        )
 
     def _of_ip(self, ip: IPAddress) -> Iterable[ListEntry]:
         for (version, prefix), networks in self._networks.items():

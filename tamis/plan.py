@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tamis.policy import Outcome, Policy
@@ -23,14 +23,17 @@ class Judged:
 
     @property
     def outcome(self) -> Outcome:
-        """Where the message goes for this recipient (spec O1-O4)."""
-        if self.verdict.decision is Decision.HAM:
-            return Outcome.INBOX
-        if self.verdict.decision is Decision.DEFER:
-            return Outcome.DEFER
-        if self.policy.forward and self.policy.outcome is not Outcome.QUARANTINE:
-            return Outcome.QUARANTINE  # spam is never relayed outside, tagged or not (O4)
-        return self.policy.outcome
+        """Where the message goes for this recipient."""
+        return outcome_of(self.verdict, self.policy)
+
+
+def outcome_of(verdict: Verdict, policy: Policy) -> Outcome:
+    """Where a message goes for the recipient of a verdict and a policy (spec O1-O4)."""
+    if verdict.decision is Decision.HAM:
+        return Outcome.INBOX
+    if verdict.decision is Decision.DEFER:
+        return Outcome.DEFER
+    return Outcome.QUARANTINE if policy.forward else policy.outcome  # spam is never relayed outside (O4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,8 @@ def plan(judged: Sequence[Judged]) -> Plan:
 
     Quarantine always goes by the desk. Of the other outcomes the one with most recipients (the milder one
     when equal) stays in place, so that most mail never leaves Postfix's hands; a header stands on that copy
-    only if all of its recipients would have the same, so that none reads another's policy there.
+    only if all of its recipients would have the same, so that none reads another's policy there. A tagged
+    subject stays in place only if it is everybody's, since the copies of the detours have the subject too.
     A recipient whose verdict is to defer defers the transaction: SMTP has one answer for all at this point.
     """
     for one in judged:
@@ -72,8 +76,8 @@ def plan(judged: Sequence[Judged]) -> Plan:
     for one in judged:
         groups.setdefault((one.outcome, _tag(one)), []).append(one)
     stay = max(
-        (key for key in groups if key[0] is not Outcome.QUARANTINE),
-        key=lambda key: (len(groups[key]), -_SEVERITY[key[0]], key[1]),
+        (key for key in groups if key[0] in _STAYING or (key[0] is Outcome.TAG and len(groups) == 1)),
+        key=lambda key: (len(groups[key]), key[0] is Outcome.INBOX),
         default=None,
     )
     in_place = None
@@ -93,7 +97,7 @@ def plan(judged: Sequence[Judged]) -> Plan:
     return Plan(in_place=in_place, detours=detours)
 
 
-_SEVERITY: Mapping[Outcome, int] = {Outcome.INBOX: 0, Outcome.TAG: 1, Outcome.JUNK: 2}
+_STAYING = (Outcome.INBOX, Outcome.JUNK)
 
 
 def _tag(one: Judged) -> str:

@@ -171,7 +171,9 @@ class PolicyBook:
         for scope in layered:
             named = self._layers[scope].get("filters", {})
             if not isinstance(named, Mapping):
-                raise ConfigError(self._source, f"{_scope_key(scope)}.filters", "must be a table", value=named)
+                raise ConfigError(
+                    self._source, f"{_scope_key(scope)}.filters", "must be a table", value=named
+                )
             for name in named:
                 if name not in known:
                     raise ConfigError(

@@ -117,9 +117,7 @@ class MilterSettings(Section):
         le=250,
         description="seconds for examining one message; below Postfix's milter_content_timeout (300)",
     )
-    drain: float = Field(
-        30.0, ge=0, le=600, description="seconds that open sessions get to finish at a stop"
-    )
+    drain: float = Field(30.0, ge=0, le=600, description="seconds that open sessions get to finish at a stop")
     max_examined: int = Field(
         10 * 1024 * 1024,
         ge=64 * 1024,
@@ -180,7 +178,9 @@ class PostfixSettings(Section):
 class LogSettings(Section):
     """What is logged; it goes to standard error, where systemd or a supervisor collects it."""
 
-    level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is shown")
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="least level that is shown"
+    )
 
 
 class Settings(Section):

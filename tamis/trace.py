@@ -9,11 +9,14 @@ from tamis.envelope import Envelope
 from tamis.filter import Effect
 from tamis.finding import Finding, Status
 from tamis.plan import Headers
-from tamis.policy import Outcome, Policy
+from tamis.policy import Outcome
 from tamis.verdict import Decision, Verdict
 
 NAMES = ("Flag", "Status", "Score", "Whitelist", "Unavailable", "Return-Path", "Helo", "Client-IP", "Rcpt")
 """What stands behind the prefix; arriving headers of these names are removed first."""
+
+SCORE_TAGS = "score_tags"
+"""The filter whose tag asks for the details."""
 
 MAX_VALUE = 900
 """Characters of one value: below the 998 of RFC 5322 2.1.1 together with the name."""
@@ -26,33 +29,41 @@ def own_names(prefix: str) -> frozenset[str]:
 
 def trace_headers(
     verdict: Verdict,
-    policy: Policy,
     findings: Mapping[str, Finding],
     envelope: Envelope,
     *,
     prefix: str,
     outcome: Outcome,
 ) -> Headers:
-    """One recipient's headers, from top to bottom. The recipient's own name stands in Rcpt only."""
+    """One recipient's headers, from top to bottom. The recipient's own name stands in Rcpt only.
+
+    Without the filter score_tags (S32) only what does something is written: Flag and Whitelist.
+    """
     spam = verdict.decision is Decision.SPAM
     fields: list[tuple[str, str]] = []
-    if outcome in (Outcome.JUNK, Outcome.TAG) or (spam and outcome is Outcome.INBOX):
+    if outcome is Outcome.JUNK:  # the mail store files by it, so a tagged inbox copy must not have it
         fields.append(("Flag", "YES"))
-    fields.append(("Status", _status(verdict, spam=spam)))
-    if verdict.opinions:
-        fields.append(("Score", f"{verdict.score:.1f}"))
     if verdict.accepted_by_list:
         fields.append(("Whitelist", verdict.because))
-    lost = [name for name, finding in findings.items() if finding.status is Status.UNAVAILABLE]
-    if lost:
-        fields.append(("Unavailable", ", ".join(lost)))
-    fields.append(("Return-Path", f"<{envelope.sender}>"))
-    if envelope.helo:
-        fields.append(("Helo", envelope.helo))
-    if envelope.client_ip:
-        fields.append(("Client-IP", envelope.client_ip))
-    fields.append(("Rcpt", f"<{verdict.recipient}>"))
+    if any(o.filter == SCORE_TAGS and o.effect for o in verdict.opinions):
+        fields += _details(verdict, findings, envelope, spam=spam)
     return tuple((prefix + name, header_value(value)) for name, value in fields)
+
+
+def _details(
+    verdict: Verdict, findings: Mapping[str, Finding], envelope: Envelope, *, spam: bool
+) -> list[tuple[str, str]]:
+    unavailable = ", ".join(n for n, finding in findings.items() if finding.status is Status.UNAVAILABLE)
+    fields = [
+        ("Status", _status(verdict, spam=spam)),
+        ("Score", f"{verdict.score:.1f}"),
+        ("Unavailable", unavailable),
+        ("Return-Path", f"<{envelope.sender}>"),
+        ("Helo", envelope.helo),
+        ("Client-IP", envelope.client_ip),
+        ("Rcpt", f"<{verdict.recipient}>"),
+    ]
+    return [(name, value) for name, value in fields if value]
 
 
 def failure_headers(prefix: str) -> Headers:
@@ -62,9 +73,9 @@ def failure_headers(prefix: str) -> Headers:
 
 def _status(verdict: Verdict, *, spam: bool) -> str:
     spoke = [
-        f"{o.filter}={f'{o.points:g}' if o.effect is Effect.SCORE else o.effect}{'(shadow)' if o.shadow else ''}"
+        f"{o.filter}={f'{o.points:g}' if o.effect is Effect.SCORE else o.effect}" + "(shadow)" * o.shadow
         for o in verdict.opinions
-        if o.effect is not None
+        if o.effect is not None and o.filter != SCORE_TAGS
     ]
     decided = f" decided={verdict.decided_by}" if verdict.decided_by else ""
     return (

@@ -255,9 +255,11 @@ def _exhaust(session: Session, result: Sent, *, attempts: int, retry_delay: floa
         time.sleep(retry_delay)
 
 
-def _reply(answer: tuple[int, bytes]) -> Reply:
+def _reply(answer: tuple[int, bytes | str]) -> Reply:
     code, text = answer
-    return Reply(code, text.decode("utf-8", "replace").replace("\n", " "))
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", "replace")
+    return Reply(code, text.replace("\n", " "))
 
 
 def _expect(code: int, text: bytes) -> None:
@@ -266,6 +268,4 @@ def _expect(code: int, text: bytes) -> None:
 
 
 def _xtext(value: str) -> str:
-    return "".join(
-        char if "!" <= char <= "~" and char not in "+=" else f"+{ord(char):02X}" for char in value
-    )
+    return "".join(char if "!" <= char <= "~" and char not in "+=" else f"+{ord(char):02X}" for char in value)

@@ -72,7 +72,9 @@ def find_program(name: str, *patterns: str) -> Path:
         candidates = sorted(Path("/").glob(pattern.lstrip("/")), reverse=True)
         if candidates:
             return candidates[0]
-    raise HarnessError(f"{name} is not installed: scripts/install test, as root, installs what the tests need")
+    raise HarnessError(
+        f"{name} is not installed: scripts/install test, as root, installs what the tests need"
+    )
 
 
 def private_directory(label: str) -> Path:

@@ -1,0 +1,1 @@
+"""The chain: its registry, its runner, and one file a filter."""

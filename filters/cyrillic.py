@@ -1,0 +1,18 @@
+"""S29: written in Cyrillic."""
+
+from __future__ import annotations
+
+from tamis.filters.writing import ScriptOptions, Writing
+
+
+class Cyrillic(Writing[ScriptOptions]):
+    """Takes a message for spam when it is written in Cyrillic script. Off by default.
+
+    A share of the letters of subject and text counts, not one letter; a link to an internationalised host name
+    in Cyrillic is a hit by itself.
+    """
+
+    name = "cyrillic"
+    spec_id = "S29"
+    summary = "written in Cyrillic script"
+    scripts = ("cyrillic",)

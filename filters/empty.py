@@ -1,0 +1,24 @@
+"""S18: nothing in it."""
+
+from __future__ import annotations
+
+from tamis.filter import Filter, Message
+from tamis.finding import Finding
+
+
+class Empty(Filter):
+    """Takes a message for spam when it has no subject, no text and no attachment.
+
+    Such messages are sent to find out which addresses exist. An HTML body that shows only a picture is not empty.
+    """
+
+    name = "empty"
+    spec_id = "S18"
+    summary = "no subject, no text, no attachment"
+    inline = True
+
+    def examine(self, message: Message) -> Finding:
+        """Whether anything is in the message."""
+        if message.mail.is_empty:
+            return self.hit("no subject, no text and no attachment")
+        return self.clear("has content")

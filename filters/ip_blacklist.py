@@ -1,0 +1,23 @@
+"""S8a: addresses and networks whose mail is spam."""
+
+from __future__ import annotations
+
+from tamis.filter import Stage
+from tamis.filters.listed import Listed
+from tamis.lists import Colour, Field, Subject
+
+
+class IPBlacklist(Listed):
+    """Takes a message for spam when its client's address is on a black list.
+
+    Entries are addresses or networks (`tamis lists add black ip 203.0.113.7`), for the platform, a domain or a
+    mailbox. A white entry of the same or a nearer scope overrules them.
+    """
+
+    name = "ip_blacklist"
+    spec_id = "S8a"
+    summary = "client address on a black list"
+    stage = Stage.CONNECT
+    colour = Colour.BLACK
+    subject = Subject.IP
+    reasons = {Field.CLIENT: "Blacklisted Peer IP"}  # noqa: RUF012 - ClassVar declared in Listed

@@ -1,0 +1,25 @@
+"""S4: addresses and networks that are let through."""
+
+from __future__ import annotations
+
+from tamis.filter import Effect, Stage
+from tamis.filters.listed import Listed
+from tamis.lists import Colour, Field, Subject
+
+
+class IPWhitelist(Listed):
+    """Lets a message through when its client's address is on a white list.
+
+    Entries are addresses or networks (`tamis lists add white ip 192.0.2.0/24`), for the platform, a domain or a
+    mailbox. The nearest scope's entry counts; within one scope white goes before black. The reason stands in
+    the Whitelist header as "Whitelisted Peer IP".
+    """
+
+    name = "ip_whitelist"
+    spec_id = "S4"
+    summary = "client address on a white list"
+    stage = Stage.CONNECT
+    effect = Effect.ACCEPT
+    colour = Colour.WHITE
+    subject = Subject.IP
+    reasons = {Field.CLIENT: "Whitelisted Peer IP"}  # noqa: RUF012 - ClassVar declared in Listed

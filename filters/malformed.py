@@ -1,0 +1,98 @@
+"""S33: malformed headers and MIME."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from pydantic import Field as Option
+from pydantic import field_validator
+
+from tamis.errors import nearest_name
+from tamis.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes
+from tamis.finding import Finding, Status
+from tamis.mail import ATTRIBUTION, Attribution, DefectKind
+
+POINTS = MappingProxyType(
+    {
+        DefectKind.DUPLICATE_SINGLETON: 2.0,
+        DefectKind.MISSING_FROM: 2.0,
+        DefectKind.MISSING_DATE: 1.0,
+        DefectKind.IMPOSSIBLE_DATE: 1.5,
+        DefectKind.BAD_ADDRESS: 0.5,
+        DefectKind.UNDECODABLE_WORD: 1.0,
+        DefectKind.UNKNOWN_CHARSET: 0.5,
+        DefectKind.RAW_8BIT_HEADER: 0.5,
+        DefectKind.NUL: 2.0,
+        DefectKind.BARE_CR: 1.0,
+        DefectKind.LINE_TOO_LONG: 0.5,
+        DefectKind.HEADER_WITHOUT_COLON: 1.5,
+        DefectKind.INVALID_CONTENT_TYPE: 1.0,
+        DefectKind.MULTIPART_WITHOUT_BOUNDARY: 2.0,
+        DefectKind.INVALID_BOUNDARY: 1.0,
+        DefectKind.BOUNDARY_MISSING: 1.0,
+        DefectKind.MULTIPART_TRUNCATED: 1.0,
+        DefectKind.ENCODED_CONTAINER: 1.0,
+        DefectKind.UNKNOWN_ENCODING: 1.0,
+        DefectKind.BAD_BASE64: 1.0,
+        DefectKind.BAD_QP: 0.25,
+    }
+)
+"""Points a kind of defect adds; the others are so common in legitimate mail that they add none."""
+
+
+class MalformedOptions(FilterOptions):
+    """Adds the points of each kind of defect."""
+
+    points: dict[str, float] = Option(
+        {}, description="points by kind of defect, on top of the defaults, e.g. { nul = 5.0, bad_qp = 0.0 }"
+    )
+    most: float = Option(5.0, gt=0, le=100, description="most points that all defects of a message add")
+    spam_from: float = Option(
+        3.0, gt=0, le=100, description="with effect spam: points from which a message is spam"
+    )
+
+    @field_validator("points")
+    @classmethod
+    def _known(cls, points: dict[str, float]) -> dict[str, float]:
+        for kind in points:
+            if kind not in {k.value for k in DefectKind}:
+                nearest = nearest_name(kind, [k.value for k in DefectKind])
+                hint = f"; did you mean {nearest!r}?" if nearest else ""
+                raise ValueError(f"no kind of defect is called {kind!r}{hint}")
+        return points
+
+
+class Malformed(Filter[MalformedOptions]):
+    """Adds points for what breaks the rules of headers and MIME (RFC 5322, 2045-2047).
+
+    Duplicate fields that may stand once, encoded words that can't be decoded, impossible dates, raw 8-bit octets, NUL,
+    bare CR, broken multiparts and more. Each kind counts once a message. Where only one of our own bounds
+    stopped the examination, nothing is held against the sender.
+    """
+
+    name = "malformed"
+    spec_id = "S33"
+    summary = "headers or MIME that break the rules"
+    effect = Effect.SCORE
+    inline = True
+    options = MalformedOptions
+
+    def examine(self, message: Message) -> Finding:
+        """Which kinds of defects the message has."""
+        mail = message.mail
+        kinds = sorted({str(d.kind) for d in mail.defects if ATTRIBUTION[d.kind] is Attribution.SENDER})
+        if not kinds:
+            return self.clear("well-formed")
+        return self.hit("{names}", names=", ".join(kinds), kinds=kinds)
+
+    def judge(self, finding: Finding, options: MalformedOptions, scopes: Scopes) -> Opinion:
+        """The points of all kinds together, up to `most`."""
+        if finding.status is not Status.HIT:
+            return self.opinion(finding, options, hit=False)
+        points = sum(
+            options.points.get(kind, POINTS.get(DefectKind(kind), 0.0)) for kind in finding.facts["kinds"]
+        )
+        least = options.spam_from if options.effect is Effect.SPAM else 0.0
+        return self.opinion(
+            finding, options, hit=points > 0 and points >= least, points=min(points, options.most)
+        )

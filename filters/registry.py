@@ -1,0 +1,106 @@
+"""Which filters there are: the built-in ones and those that other packages bring by entry point."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterable
+from importlib.metadata import entry_points
+from typing import Any
+
+from pydantic import ValidationError
+
+from tamis.errors import PluginError
+from tamis.filter import ALLOWED_EFFECTS, Filter, FilterOptions
+from tamis.filters.cyrillic import Cyrillic
+from tamis.filters.empty import Empty
+from tamis.filters.ip_blacklist import IPBlacklist
+from tamis.filters.ip_whitelist import IPWhitelist
+from tamis.filters.malformed import Malformed
+from tamis.filters.missing_sender import MissingSender
+from tamis.filters.same_address import SameAddress
+from tamis.filters.score_tags import ScoreTags
+from tamis.filters.sender_blacklist import SenderBlacklist
+from tamis.filters.sender_whitelist import SenderWhitelist
+from tamis.filters.sinograms import Sinograms
+
+GROUP = "tamis.filters"
+"""The entry point group: `name = "package.module:FilterClass"`."""
+
+BUILT_IN: tuple[type[Filter[Any]], ...] = (
+    IPWhitelist,
+    SenderWhitelist,
+    IPBlacklist,
+    SenderBlacklist,
+    MissingSender,
+    SameAddress,
+    Empty,
+    Cyrillic,
+    Sinograms,
+    ScoreTags,
+    Malformed,
+)
+
+_SPEC_ID = re.compile(r"S([0-9]{1,2})([a-z]?)")
+_NAME = re.compile(r"[a-z][a-z0-9_]{1,39}")
+
+
+def load_filters() -> tuple[Filter[Any], ...]:
+    """One instance of every filter, in the chain's order.
+
+    Raises PluginError when a package's filter can't be loaded or breaks the contract: a filter that an
+    administrator installed is never left out quietly.
+    """
+    classes: list[type[Filter[Any]]] = list(BUILT_IN)
+    for entry in entry_points(group=GROUP):
+        try:
+            loaded = entry.load()  # foreign code: it may raise anything while it is imported
+        except Exception as error:
+            raise PluginError(f"filter {entry.name} ({entry.value}) can't be loaded: {error}") from error
+        classes.append(loaded)
+    return in_order(classes)
+
+
+def in_order(classes: Iterable[type[Filter[Any]]]) -> tuple[Filter[Any], ...]:
+    """Instances in the order of their spec ids. Raises PluginError where one breaks the contract."""
+    filters: list[Filter[Any]] = []
+    for one in classes:
+        _check(one, {other.name for other in filters})
+        filters.append(one())
+    return tuple(sorted(filters, key=chain_order))
+
+
+def chain_order(one: Filter[Any]) -> tuple[int, str]:
+    """S8a before S8b before S9; filters of one id keep the order in which they were found."""
+    found = _SPEC_ID.fullmatch(one.spec_id)
+    return (int(found[1]), found[2]) if found else (99, "")
+
+
+def _check(one: object, taken: set[str]) -> None:
+    where = getattr(one, "__module__", "?") + "." + getattr(one, "__qualname__", repr(one))
+    if not (isinstance(one, type) and issubclass(one, Filter)) or inspect.isabstract(one):
+        raise PluginError(f"{where} is no concrete subclass of tamis.filter.Filter")
+    for attribute in ("name", "spec_id", "summary"):
+        if not isinstance(getattr(one, attribute, None), str):
+            raise PluginError(f"{where} lacks the text {attribute!r}")
+    if not _NAME.fullmatch(one.name):
+        raise PluginError(f"{where}: name {one.name!r} must be lower case letters, digits and _")
+    if one.name in taken:
+        raise PluginError(f"{where}: the name {one.name!r} is taken by another filter")
+    if not _SPEC_ID.fullmatch(one.spec_id):
+        raise PluginError(f"{where}: spec_id {one.spec_id!r} must be a place in the chain, like S20 or S20b")
+    if not (one.__doc__ or "").strip():
+        raise PluginError(f"{where} has no docstring, and so no manual page")
+    if not issubclass(one.options, FilterOptions):
+        raise PluginError(f"{where}: options must derive from tamis.filter.FilterOptions")
+    unexplained = [key for key, field in one.options.model_fields.items() if not field.description]
+    if unexplained:
+        raise PluginError(f"{where}: options without description: {', '.join(unexplained)}")
+    try:
+        one.options.model_validate({"state": one.state, "effect": one.effect})
+    except ValidationError as error:
+        raise PluginError(f"{where}: its own defaults are refused: {error}") from error
+    if one.effect not in ALLOWED_EFFECTS:
+        raise PluginError(f"{where}: no such effect: {one.effect!r}")
+    if one.inline and inspect.iscoroutinefunction(one.examine):
+        raise PluginError(f"{where}: examine can't be both inline and async")

@@ -1,0 +1,34 @@
+"""S13: a stranger writes in the recipient's own name."""
+
+from __future__ import annotations
+
+from tamis.address import address_key
+from tamis.filter import Filter, FilterOptions, Message, Opinion, Scopes
+from tamis.finding import Finding, Status
+
+
+class SameAddress(Filter):
+    """Takes a message for spam when MAIL FROM is the recipient's own address and the client is a stranger.
+
+    A stranger is a client that is neither authenticated nor in `platform.networks`. Recipients are compared one by
+    one, so the other recipients of the same message are not touched.
+    """
+
+    name = "same_address"
+    spec_id = "S13"
+    summary = "MAIL FROM equal to the recipient, from a stranger"
+    inline = True
+
+    def examine(self, message: Message) -> Finding:
+        """Which recipients the envelope sender equals."""
+        if not message.envelope.sender or message.is_own:
+            return self.clear("no sender, or one of our own clients")
+        sender = address_key(message.envelope.sender)
+        if any(address_key(r.address) == sender for r in message.envelope.recipients):
+            return self.hit("the sender gives the recipient's own address, {sender}", sender=sender)
+        return self.clear("sender and recipient differ")
+
+    def judge(self, finding: Finding, options: FilterOptions, scopes: Scopes) -> Opinion:
+        """A hit for the recipient whose address the sender used."""
+        hit = finding.status is Status.HIT and finding.facts["sender"] == scopes[0]
+        return self.opinion(finding, options, hit=hit)

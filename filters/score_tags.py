@@ -1,0 +1,24 @@
+"""S32: the scores in headers."""
+
+from __future__ import annotations
+
+from tamis.filter import Effect, Filter, Message
+from tamis.finding import Finding
+
+
+class ScoreTags(Filter):
+    """Writes what was found into the headers of delivered mail: Status, Score and the rest of the trace.
+
+    Switched off for a recipient, only the headers that do something (Flag, by which Junk filing works, and the
+    whitelist reason) are written.
+    """
+
+    name = "score_tags"
+    spec_id = "S32"
+    summary = "trace headers with the scores"
+    effect = Effect.TAG
+    inline = True
+
+    def examine(self, message: Message) -> Finding:
+        """Always a hit: each message gets its headers."""
+        return self.hit("headers with the scores")

@@ -1,0 +1,24 @@
+"""S9: senders whose mail is spam."""
+
+from __future__ import annotations
+
+from tamis.filters.listed import Listed
+from tamis.lists import Colour, Field, Subject
+
+
+class SenderBlacklist(Listed):
+    """Takes a message for spam when its sender is on a black list.
+
+    Entries are as in sender_whitelist. The envelope sender and the header From are looked up: who blocks an address
+    means the one that is shown. A white entry of the same or a nearer scope overrules them.
+    """
+
+    name = "sender_blacklist"
+    spec_id = "S9"
+    summary = "sender on a black list"
+    colour = Colour.BLACK
+    subject = Subject.SENDER
+    reasons = {  # noqa: RUF012 - ClassVar declared in Listed
+        Field.ENVELOPE: "Blacklisted EMail Address",
+        Field.HEADER: "Blacklisted EMail Address From",
+    }

@@ -1,0 +1,43 @@
+"""S6: senders that are let through."""
+
+from __future__ import annotations
+
+from pydantic import Field as Option
+
+from tamis.filter import Effect, FilterOptions
+from tamis.filters.listed import Listed
+from tamis.lists import Colour, Field, Match, Subject
+
+
+class SenderWhitelistOptions(FilterOptions):
+    """Adds whether the header From may be listed too."""
+
+    header_from: bool = Option(
+        True, description="also look the header From up; the reason then says From (NRP)"
+    )
+
+
+class SenderWhitelist(Listed[SenderWhitelistOptions]):
+    """Lets a message through when its sender is on a white list.
+
+    Entries are addresses (`marie@example.com`), domains (`example.com`), sub-domains (`*.example.com`) or patterns with
+    `*` and `?`. The envelope sender is looked up, and by default the header From too, since mailers often send with
+    another MAIL FROM; that can be forged more easily, so it is an option. The reason stands in the Whitelist
+    header as "Whitelisted EMail Address", or "Whitelisted EMail Address From (NRP)" for the header From.
+    """
+
+    name = "sender_whitelist"
+    spec_id = "S6"
+    summary = "sender on a white list"
+    effect = Effect.ACCEPT
+    options = SenderWhitelistOptions
+    colour = Colour.WHITE
+    subject = Subject.SENDER
+    reasons = {  # noqa: RUF012 - ClassVar declared in Listed
+        Field.ENVELOPE: "Whitelisted EMail Address",
+        Field.HEADER: "Whitelisted EMail Address From (NRP)",
+    }
+
+    def counts(self, match: Match, options: SenderWhitelistOptions) -> bool:
+        """A white entry met by the header From counts only when the option says so."""
+        return options.header_from or match.field is not Field.HEADER or match.colour is Colour.BLACK

@@ -1,0 +1,121 @@
+"""Applying a plan at Postfix: header changes on the copy in place, detours for the other recipients."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from tamis.envelope import Envelope, Recipient
+from tamis.filters.road import Examined
+from tamis.mail import Mail
+from tamis.milter.detour import Detour, DetourSigner, new_transaction
+from tamis.milter.notes import Note, Notes, verdict_data
+from tamis.plan import Copy
+from tamis.subject import tagged_subject
+
+
+class Editor(Protocol):
+    """What a milter session can change at end of message."""
+
+    def addheader(self, field: str, value: str, idx: int = -1) -> None:
+        """Insert a header field at a place from the top."""
+
+    def chgheader(self, field: str, idx: int, value: str) -> None:
+        """Change the idx-th (from 1) field of that name; "" deletes it."""
+
+    def addrcpt(self, rcpt: str, params: str | None = None) -> None:
+        """Add a recipient with ESMTP parameters."""
+
+    def delrcpt(self, rcpt: str) -> None:
+        """Remove a recipient."""
+
+
+class Application:
+    """One transaction's changes."""
+
+    def __init__(
+        self,
+        editor: Editor,
+        fields: Sequence[tuple[str, bytes]],
+        mail: Mail,
+        own_names: Collection[str],
+    ) -> None:
+        self._editor = editor
+        self._fields = fields
+        self._mail = mail
+        self._own = own_names
+
+    def apply(self, examined: Examined, signer: DetourSigner, notes: Notes) -> None:
+        """Carry out the plan. Postfix commits all of it with its 250, or nothing."""
+        if examined.plan.in_place is not None:
+            self._remove_own()
+            self._change(examined.plan.in_place)
+        transaction = new_transaction()
+        recipients = {r.address: r for r in examined.envelope.recipients}
+        for copy in examined.plan.detours:
+            self._detour(copy, recipients[copy.recipients[0]], transaction, examined, signer, notes)
+
+    def _remove_own(self) -> None:
+        """Fields of our names that arrived from outside, from the last to the first so that indexes hold."""
+        arrived = Counter(name.lower() for name, _ in self._fields)
+        for name in self._own:
+            for index in range(arrived[name], 0, -1):
+                self._editor.chgheader(name, index, "")
+
+    def _change(self, copy: Copy) -> None:
+        for name, value in reversed(copy.headers):
+            self._editor.addheader(name, " " + value, 0)
+        if copy.tag:
+            raw = next((value for name, value in self._fields if name.lower() == "subject"), None)
+            tagged = tagged_subject(copy.tag, raw, self._mail.subject).decode("utf-8")
+            if raw is None:
+                self._editor.addheader("Subject", " " + tagged)
+            else:
+                self._editor.chgheader("Subject", 1, " " + tagged)
+
+    def _detour(
+        self,
+        copy: Copy,
+        recipient: Recipient,
+        transaction: str,
+        examined: Examined,
+        signer: DetourSigner,
+        notes: Notes,
+    ) -> None:
+        """First the new recipient, then the old one away: a crash between leaves Postfix's 250 unsaid."""
+        address = signer.address(Detour(recipient.address, transaction, str(copy.outcome)))
+        one = next(j for j in examined.judged if j.verdict.recipient == recipient.address)
+        envelope = _for_one(examined.envelope, recipient)
+        notes.write(
+            address,
+            Note(
+                copy.headers,
+                copy.tag,
+                one.policy.retention_days,
+                verdict_data(one.verdict),
+                tuple(examined.findings.values()),
+                envelope,
+            ),
+        )
+        self._editor.addrcpt(f"<{address}>", " ".join(dsn_args(recipient)))
+        self._editor.delrcpt(f"<{recipient.address}>")
+
+
+def dsn_args(recipient: Recipient) -> tuple[str, ...]:
+    """NOTIFY and ORCPT for the detour (RFC 3461 4): notices name the address that the sender knows."""
+    notify = [arg for arg in recipient.args if arg.upper().startswith("NOTIFY=")]
+    orcpt = [arg for arg in recipient.args if arg.upper().startswith("ORCPT=")]
+    return (*notify, *(orcpt or [f"ORCPT=rfc822;{_xtext(recipient.address)}"]))
+
+
+def _xtext(text: str) -> str:
+    """RFC 3461 4: what is not printable ASCII, or is + or =, as +XX."""
+    octets = text.encode("utf-8", "surrogateescape")
+    return "".join(chr(o) if 33 <= o <= 126 and o not in b"+=" else f"+{o:02X}" for o in octets)
+
+
+def _for_one(envelope: Envelope, recipient: Recipient) -> Envelope:
+    """The envelope as one recipient's record holds it: without the others (who may be blind copies)."""
+    return replace(envelope, recipients=(recipient,))

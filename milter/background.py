@@ -1,0 +1,98 @@
+"""The background process: everything about the store that no mail waits for."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+
+from tamis.errors import TamisError
+from tamis.milter.files import read_json
+from tamis.milter.notes import Notes
+from tamis.milter.paths import Paths
+from tamis.milter.reinject import Reinjector
+from tamis.quarantine.content import redelivery
+from tamis.quarantine.snapshot import write_snapshot
+from tamis.quarantine.store import Store
+from tamis.site import Site
+
+log = logging.getLogger(__name__)
+
+_TICK = 1.0  # seconds: how soon a change of policy or lists is in force
+_SLOW_TICK = 60.0
+
+
+class Background:
+    """Its tasks in turn, in one thread; one that fails is logged and tried again at its next turn."""
+
+    def __init__(self, site: Callable[[], Site], store: Store) -> None:
+        self._site = site
+        self._store = store
+        self._revision = -1
+        settings = site().settings
+        self._paths = Paths(settings)
+        self._notes = Notes(self._paths.notes)
+        self._tasks: list[tuple[Callable[[], float], list[float]]] = [
+            (self._publish, [0.0]),
+            (self._count_hits, [0.0]),
+            (self._resume, [0.0]),
+            (self._expire, [0.0]),
+        ]
+
+    def run(self, stopping: threading.Event) -> None:
+        """Until told to stop."""
+        failing: set[str] = set()
+        while not stopping.is_set():
+            for task, due in self._tasks:
+                name = task.__name__.strip("_")
+                if time.monotonic() < due[0]:
+                    continue
+                try:
+                    due[0] = time.monotonic() + task()
+                    if name in failing:
+                        failing.discard(name)
+                        log.info("%s works again", name)
+                except (TamisError, OSError) as error:
+                    due[0] = time.monotonic() + _TICK
+                    if name not in failing:  # said once, not every second of an outage
+                        failing.add(name)
+                        log.error("%s failed and is tried again: %s", name, error)
+            stopping.wait(_TICK)
+
+    def _publish(self) -> float:
+        """Write a snapshot when the store's revision moved."""
+        revision = self._store.revision()
+        if revision != self._revision:
+            snapshot = self._store.snapshot()
+            write_snapshot(self._site().settings.snapshot_file, snapshot)
+            self._revision = snapshot.revision
+        return _TICK
+
+    def _count_hits(self) -> float:
+        """Add up what the workers left, then forget it."""
+        files = sorted(self._paths.hits.glob("[0-9]*.json")) if self._paths.hits.is_dir() else []
+        counts: Counter[int] = Counter()
+        for path in files:
+            counts.update({int(entry): int(hits) for entry, hits in (read_json(path) or {}).items()})
+        if counts:
+            self._store.lists.count_hits(counts)
+        for path in files:
+            path.unlink(missing_ok=True)
+        return 5 * _TICK
+
+    def _resume(self) -> float:
+        """Take up releases that a crash interrupted."""
+        settings = self._site().settings
+        send = Reinjector(settings.desk.reinject).send
+        self._store.quarantine.resume_releases(redelivery(send, settings.headers.prefix))
+        return _SLOW_TICK
+
+    def _expire(self) -> float:
+        """Remove what is past its retention, in small batches so that no mail waits for it."""
+        count = self._store.expiry.run()
+        self._notes.expire()
+        if count:
+            log.info("%d messages expired", count)
+        return self._site().settings.store.expire_every

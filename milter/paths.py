@@ -1,0 +1,21 @@
+"""Where the daemon's files are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tamis.settings import Settings
+
+
+class Paths:
+    """The files of one installation, below its state and run directories."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.notes: Path = settings.state_directory / "detours"
+        """Detour notes: must outlive a reboot, as queued mail does."""
+        self.hits: Path = settings.run_directory / "hits"
+        """Hit counts of list entries on their way to the store."""
+        self.proof: Path = settings.run_directory / "route.json"
+        """The latest proof of the route to the desk."""
+        self.processes: Path = settings.run_directory / "processes.json"
+        """Who is running: {"supervisor": pid, "workers": [pid], "desk": [pid], "background": [pid]}."""

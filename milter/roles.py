@@ -1,0 +1,93 @@
+"""What each kind of process does, from its fork on."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Mapping
+
+from tamis.errors import ConfigError, StoreError, TamisError
+from tamis.milter.detour import DetourSigner
+from tamis.milter.key import signing_key
+from tamis.milter.notes import Notes
+from tamis.milter.paths import Paths
+from tamis.milter.route import Proof
+from tamis.milter.sites import SiteSource
+from tamis.milter.worker import Worker, run_worker
+from tamis.site import Site
+
+Ready = Callable[[], None]
+Sockets = Mapping[str, socket.socket]
+Role = Callable[[Site, SiteSource, Sockets, Ready], None]
+
+SOCKET_OF = {"workers": "milter", "desk": "desk"}
+"""The listening socket that a role needs; the others are closed in it."""
+
+
+def exit_code(error: TamisError) -> int:
+    """The sysexits(3) status for an error."""
+    if isinstance(error, ConfigError):
+        return os.EX_CONFIG
+    return os.EX_UNAVAILABLE if isinstance(error, StoreError) else os.EX_SOFTWARE
+
+
+def prepare(site: Site) -> None:
+    """Make the signing key, migrate the store and write the first snapshot."""
+    from tamis.quarantine.snapshot import write_snapshot  # noqa: PLC0415 - drivers stay out of the supervisor
+    from tamis.quarantine.store import Store  # noqa: PLC0415
+
+    signing_key(site.settings.key_file)
+    with Store(site.settings.store_url) as store:
+        store.migrate()
+        write_snapshot(site.settings.snapshot_file, store.snapshot())
+
+
+def workers(site: Site, source: SiteSource, sockets: Sockets, ready: Ready) -> None:
+    """A milter worker."""
+    signer = DetourSigner(signing_key(site.settings.key_file))
+    run_worker(Worker(source, site, signer), sockets["milter"], ready)
+
+
+def desk(site: Site, source: SiteSource, sockets: Sockets, ready: Ready) -> None:
+    """The LMTP desk."""
+    from tamis.milter.desk import Desk, run_desk  # noqa: PLC0415 - see prepare
+    from tamis.quarantine.store import Store  # noqa: PLC0415
+
+    current = _Current(site, source)
+    paths = Paths(site.settings)
+    signer = DetourSigner(signing_key(site.settings.key_file))
+    with Store(site.settings.store_url) as store:
+        serving = Desk(lambda: current.site, signer, Notes(paths.notes), Proof(paths.proof), store)
+        asyncio.run(run_desk(serving, sockets["desk"], site.settings.desk.concurrency, ready))
+
+
+def background(site: Site, source: SiteSource, sockets: Sockets, ready: Ready) -> None:
+    """Everything that waits for nobody: snapshot, hit counts, expiry."""
+    from tamis.milter.background import Background  # noqa: PLC0415 - see prepare
+    from tamis.quarantine.store import Store  # noqa: PLC0415
+
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    current = _Current(site, source)
+    with Store(site.settings.store_url) as store:
+        ready()
+        Background(lambda: current.site, store).run(stopping)
+
+
+ROLES: Mapping[str, Role] = {"workers": workers, "desk": desk, "background": background}
+
+
+class _Current:
+    """The Site in force in a process whose main thread runs Python: SIGUSR2 takes up a new one."""
+
+    def __init__(self, site: Site, source: SiteSource) -> None:
+        self.site = site
+        self._source = source
+        signal.signal(signal.SIGUSR2, self._reload)
+
+    def _reload(self, *_: object) -> None:
+        self.site = self._source.fresh(self.site, force=True) or self.site

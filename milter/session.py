@@ -1,0 +1,213 @@
+"""One connection from Postfix: libmilter's callbacks, gathered into transactions.
+
+Every step but end-of-message goes without a reply (the one big gain that pymilter offers), so nothing is
+decided before the end, where the road is walked and its plan applied.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from typing import TYPE_CHECKING, Any
+
+import Milter
+
+from tamis.address import unbracket
+from tamis.envelope import Envelope, Recipient
+from tamis.errors import RouteError, TamisError
+from tamis.filters.road import Examined, Road
+from tamis.mail import Mail
+from tamis.milter.application import Application
+from tamis.trace import failure_headers
+
+if TYPE_CHECKING:
+    from tamis.milter.worker import Worker
+
+log = logging.getLogger(__name__)
+
+
+class Session(Milter.Base):
+    """libmilter makes one for each connection; `worker` is set on the class before the first."""
+
+    worker: Worker
+
+    def __init__(self) -> None:
+        self._connection: dict[str, str] = {}
+        self._helo = ""
+        self._live = False
+        self._reset()
+
+    def _reset(self) -> None:
+        self._sender = ""
+        self._sender_args: tuple[str, ...] = ()
+        self._recipients: list[Recipient] = []
+        self._fields: list[tuple[str, bytes]] = []
+        self._chunks: list[bytes] = []
+        self._examined_octets = 0
+        self._size = 0
+        self._road: Road | None = None
+
+    def negotiate(self, opts: list[int]) -> int:
+        """The connection's first step: from here on it counts as live."""
+        self._live = True
+        self.worker.session_begins(self)
+        return int(super().negotiate(opts))
+
+    @Milter.noreply
+    def connect(self, hostname: str, family: int, hostaddr: Any) -> int:
+        """Who connects. Macros speak of the client (XCLIENT and proxies included), the arguments of the socket."""
+        peer = hostaddr[0] if isinstance(hostaddr, tuple) else ""
+        name = self._macro("{client_name}") or hostname
+        self._connection = {
+            "ip": (self._macro("{client_addr}") or peer).removeprefix("IPv6:"),
+            "name": "" if name in ("unknown", "") or name.startswith("[") else name,
+            "ptr": self._macro("{client_ptr}").replace("unknown", ""),
+        }
+        return int(Milter.CONTINUE)
+
+    @Milter.noreply
+    @Milter.decode("replace")
+    def hello(self, hostname: str) -> int:
+        """HELO or EHLO."""
+        self._helo = hostname
+        return int(Milter.CONTINUE)
+
+    @Milter.noreply
+    def envfrom(self, f: str, *s: str) -> int:
+        """MAIL FROM: a new transaction begins."""
+        self._reset()
+        self._sender = unbracket(f)
+        self._sender_args = s
+        self._road = self.worker.new_road()
+        self._road.mail_from(self._envelope())
+        return int(Milter.CONTINUE)
+
+    @Milter.noreply
+    def envrcpt(self, to: str, *s: str) -> int:
+        """RCPT TO: Postfix's own form of the address is what it deletes by later."""
+        self._recipients.append(Recipient(self._macro("{rcpt_addr}") or unbracket(to), s))
+        return int(Milter.CONTINUE)
+
+    @Milter.noreply
+    @Milter.decode("bytes")
+    def header(self, field: str, value: bytes) -> int:
+        """One header field, with the white space behind its colon and its folds."""
+        self._fields.append((field, value))
+        self._size += len(field) + len(value) + 3
+        return int(Milter.CONTINUE)
+
+    @Milter.noreply
+    def body(self, blk: bytes) -> int:
+        """A piece of the body; what lies beyond the examination's bound is only counted."""
+        self._size += len(blk)
+        left = self.worker.site.settings.milter.max_examined - self._examined_octets
+        if left > 0:
+            self._chunks.append(blk if len(blk) <= left else blk[:left])
+            self._examined_octets += len(blk)
+        return int(Milter.CONTINUE)
+
+    def eom(self) -> int:
+        """The end of the message: examine, plan, apply. Whatever fails here, the mail is not lost."""
+        envelope = self._envelope()
+        try:
+            return self._finish(envelope)
+        except RouteError as error:
+            return self._defer("4.3.5", f"mail filter not ready: {error}", quiet=True)
+        except Exception as error:
+            log.exception("%s: not examined", envelope.queue_id)
+            return self._after_failure(envelope, error)
+        finally:
+            self._reset()
+
+    def abort(self) -> int:
+        """The transaction ended early; the connection may go on."""
+        if self._road is not None:
+            self._road.abandon()
+        self._reset()
+        return int(Milter.CONTINUE)
+
+    def close(self) -> int:
+        """The connection ended."""
+        if self._live:
+            self._live = False
+            self.worker.session_ends(self)
+        return int(Milter.CONTINUE)
+
+    def _finish(self, envelope: Envelope) -> int:
+        mail = self._mail()
+        road = self._road or self.worker.new_road()
+        examined = road.end_of_message(envelope, mail, self.progress)
+        if examined.plan.defer:
+            self._log(examined)
+            return self._defer("4.7.1", examined.plan.defer, quiet=True)
+        if examined.plan.detours:
+            self.worker.route.ensure(self.progress)
+        Application(self, self._fields, mail, self.worker.own_names).apply(
+            examined, self.worker.signer, self.worker.notes
+        )
+        self.worker.count(examined)
+        self._log(examined)
+        return int(Milter.CONTINUE)
+
+    def _after_failure(self, envelope: Envelope, error: Exception) -> int:
+        """Defer, unless every recipient's policy would rather have the mail unexamined."""
+        site = self.worker.site
+        try:
+            deliver = all(site.book.policy(r.address).on_error == "deliver" for r in envelope.recipients)
+            if deliver and not isinstance(error, TamisError):
+                for name, value in failure_headers(site.settings.headers.prefix):
+                    self.addheader(name, " " + value, 0)
+                return int(Milter.CONTINUE)
+        except Exception:
+            log.exception("%s: on_error could not be honoured", envelope.queue_id)
+        return self._defer("4.3.0", "mail filter failed")
+
+    def _defer(self, enhanced: str, text: str, *, quiet: bool = False) -> int:
+        if not quiet:
+            text = f"{text}, reference {secrets.token_hex(4)}"
+        log.warning("%s: 451 %s", self._macro("i"), text)
+        reply = "".join(c if " " <= c <= "~" else "?" for c in text)[:400].replace("%", "%%")
+        self.setreply("451", enhanced, reply)
+        return int(Milter.TEMPFAIL)
+
+    def _envelope(self) -> Envelope:
+        return Envelope(
+            client_ip=self._connection.get("ip", ""),
+            client_name=self._connection.get("name", ""),
+            client_ptr=self._connection.get("ptr", ""),
+            helo=self._helo,
+            sender=self._sender,
+            sender_args=self._sender_args,
+            recipients=tuple({r.address: r for r in reversed(self._recipients)}.values())[::-1],
+            queue_id=self._macro("i"),
+            login=self._macro("{auth_authen}"),
+            tls=self._macro("{tls_version}"),
+        )
+
+    def _mail(self) -> Mail:
+        """The octets as they stand in the message: libmilter gives folds with bare LF."""
+        lines = [name.encode("ascii", "replace") + b":" + value + b"\r\n" for name, value in self._fields]
+        header = b"".join(lines)
+        if header.count(b"\n") != header.count(b"\r\n"):
+            header = header.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+        raw = b"".join((header, b"\r\n", *self._chunks))
+        limit = self.worker.site.settings.milter.max_examined
+        return Mail(raw, complete=self._examined_octets <= limit, size=self._size)
+
+    def _macro(self, name: str) -> str:
+        value = self.getsymval(name)
+        return value if isinstance(value, str) else ""
+
+    def _log(self, examined: Examined) -> None:
+        for one in examined.judged:
+            log.info(
+                "%s: to=<%s> outcome=%s decided=%s score=%.1f",
+                examined.envelope.queue_id,
+                one.verdict.recipient,
+                one.outcome,
+                one.verdict.decided_by or "-",
+                one.verdict.score,
+            )
+
+
+Session = Milter.enable_protocols(Session, Milter.P_HDR_LEADSPC)  # type: ignore[misc]

@@ -1,0 +1,196 @@
+"""A milter worker: one forked process in which libmilter's threads carry the sessions.
+
+libmilter waits for TERM, HUP and INT itself and would stop at once, so these are blocked; the supervisor speaks with
+USR1 (drain) and USR2 (reload). Python's own handlers never run while the main thread is in `milter.main()`, so a
+control thread reads the signal numbers from a pipe (signal.set_wakeup_fd).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+import signal
+import socket
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import Milter
+
+import milter
+from tamis.filters.road import Examined, Road
+from tamis.filters.runner import Runner
+from tamis.lists import Match
+from tamis.milter.detour import DetourSigner
+from tamis.milter.files import write_json
+from tamis.milter.listener import dead_socket, socket_descriptors
+from tamis.milter.notes import Notes
+from tamis.milter.paths import Paths
+from tamis.milter.reinject import Reinjector
+from tamis.milter.route import Proof, Route
+from tamis.milter.session import Session
+from tamis.milter.sites import SiteSource
+from tamis.site import Site
+from tamis.trace import own_names
+from tamis.verdict import Decision
+
+log = logging.getLogger(__name__)
+
+DRAIN, RELOAD = signal.SIGUSR1, signal.SIGUSR2
+_TICK = 1.0  # seconds between two looks at the snapshot's stat and two writes of the counts
+_SETTLE = 0.2  # seconds from accept to the negotiation, from which on a connection is counted
+_libmilter_fd = -1
+
+
+class Worker:
+    """What the sessions of one process share."""
+
+    def __init__(self, source: SiteSource, site: Site, signer: DetourSigner) -> None:
+        self._source = source
+        self.site = site
+        self.signer = signer
+        settings = site.settings
+        self._paths = Paths(settings)
+        self.notes = Notes(self._paths.notes)
+        self.own_names = own_names(settings.headers.prefix)
+        self.route = Route(settings, signer, Reinjector(settings.desk.reinject), Proof(self._paths.proof))
+        self._runner = Runner()
+        self._sessions: set[int] = set()
+        self._lock = threading.Lock()
+        self._hits: Counter[int] = Counter()
+
+    def new_road(self) -> Road:
+        """A transaction's road, under the policy of this moment."""
+        return Road(self.site, self._runner)
+
+    def session_begins(self, session: Session) -> None:
+        """Count a connection from its negotiation on: Postfix buffers what follows."""
+        with self._lock:
+            self._sessions.add(id(session))
+
+    def session_ends(self, session: Session) -> None:
+        """A connection is closed."""
+        with self._lock:
+            self._sessions.discard(id(session))
+
+    @property
+    def live(self) -> int:
+        """Connections that are open."""
+        with self._lock:
+            return len(self._sessions)
+
+    def count(self, examined: Examined) -> None:
+        """Remember which list entries decided, for their hit counts."""
+        for one in examined.judged:
+            finding = examined.findings.get(one.verdict.decided_by)
+            if finding is None or one.verdict.decision is Decision.DEFER:
+                continue
+            with self._lock:
+                for fact in finding.facts.get("matches", ()):
+                    match = Match.from_fact(fact)
+                    if match.scope in one.policy.scopes:
+                        self._hits[match.entry] += 1
+
+    def write_counts(self) -> None:
+        """Leave the hit counts for the background process; a kill costs those of the last second."""
+        with self._lock:
+            hits, self._hits = self._hits, Counter()
+        if hits:
+            try:
+                write_json(self._paths.hits / f"{os.getpid()}-{time.time_ns()}.json", dict(hits))
+            except OSError as error:
+                log.warning("hit counts lost: %s", error)
+
+    def reload(self, *, force: bool) -> None:
+        """Take up new settings, policy and lists; a mistake in them leaves the present ones in force."""
+        fresh = self._source.fresh(self.site, force=force)
+        if fresh is not None:
+            self.site = fresh
+            self.own_names = own_names(fresh.settings.headers.prefix)
+
+
+def run_worker(worker: Worker, listening: socket.socket, ready: Callable[[], None]) -> None:
+    """Serve until told to drain; never returns. Call it in a child that has no thread yet."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+    reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    for number in (DRAIN, RELOAD):
+        signal.signal(number, lambda *_: None)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {DRAIN, RELOAD})
+    Session.worker = worker
+    with tempfile.TemporaryDirectory(prefix="tamis-") as folder:
+        _open_libmilter(listening, folder)
+    threading.Thread(target=_control, args=(worker, reader), name="control", daemon=True).start()
+    ready()
+    milter.main()
+    worker.write_counts()
+    os._exit(0)
+
+
+def _open_libmilter(listening: socket.socket, folder: str) -> None:
+    """Let libmilter open a dummy socket of our socket's family, then put ours over its descriptor."""
+    global _libmilter_fd
+    _register()
+    if listening.family == socket.AF_UNIX:
+        dummy = f"unix:{Path(folder) / 'dummy'}"
+    else:
+        dummy = "inet6:0@::1" if listening.family == socket.AF_INET6 else "inet:0@127.0.0.1"
+    milter.setconn(dummy)
+    before = socket_descriptors()
+    milter.opensocket(False)
+    (_libmilter_fd,) = socket_descriptors() - before
+    os.dup2(listening.fileno(), _libmilter_fd)
+
+
+def _register() -> None:
+    """Tell libmilter our callbacks: pymilter's runmilter does the same, but then serves at once."""
+    milter.set_connect_callback(Milter.connect_callback)
+    milter.set_helo_callback(lambda ctx, name: ctx.getpriv().hello(name))
+    milter.set_envfrom_callback(lambda ctx, *args: ctx.getpriv().envfrom_bytes(*args))
+    milter.set_envrcpt_callback(lambda ctx, *args: ctx.getpriv().envrcpt_bytes(*args))
+    milter.set_header_callback(lambda ctx, name, value: ctx.getpriv().header(name, value))
+    milter.set_eoh_callback(lambda ctx: ctx.getpriv().eoh())
+    milter.set_body_callback(lambda ctx, chunk: ctx.getpriv().body(chunk))
+    milter.set_eom_callback(lambda ctx: ctx.getpriv().eom())
+    milter.set_abort_callback(lambda ctx: ctx.getpriv().abort())
+    milter.set_close_callback(Milter.close_callback)
+    Milter.factory = Session
+    milter.set_exception_policy(milter.TEMPFAIL)
+    milter.register(
+        "tamis",
+        data=lambda ctx: ctx.getpriv().data(),
+        unknown=lambda ctx, command: ctx.getpriv().unknown(command),
+        negotiate=Milter.negotiate_callback,
+    )
+
+
+def _control(worker: Worker, reader: int) -> None:
+    """The control thread: obeys the supervisor, and leaves when it is gone."""
+    supervisor = os.getppid()
+    while True:
+        select.select([reader], [], [], _TICK)
+        try:
+            numbers = set(os.read(reader, 256))
+        except BlockingIOError:
+            numbers = set()
+        worker.write_counts()
+        if DRAIN in numbers or os.getppid() != supervisor:
+            _drain(worker)
+        worker.reload(force=RELOAD in numbers)
+
+
+def _drain(worker: Worker) -> None:
+    """Stop accepting, let open sessions finish within `milter.drain` seconds, leave."""
+    os.dup2(dead_socket().fileno(), _libmilter_fd)
+    until = time.monotonic() + worker.site.settings.milter.drain
+    pause = threading.Event()
+    pause.wait(_SETTLE)
+    while worker.live and time.monotonic() < until:
+        pause.wait(0.05)
+    worker.write_counts()
+    log.info("worker %d leaves with %d sessions open", os.getpid(), worker.live)
+    os._exit(0)

@@ -1,0 +1,159 @@
+"""The header as the learner sees it: what says something about the sender, nothing that names the site.
+
+A model must not learn who delivered the message, when, or what another filter thought of it: those are the
+labels in disguise, they differ between the mail a model learns from (stored, with everything the site added)
+and the mail it judges (at the door), and they don't carry over to another site.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from tamis.mail import Mail
+
+MAX_FIELDS = 80
+"""Fields that are looked at; most mail has 15 to 40."""
+MAX_VALUE = 600
+"""Characters of one value that are looked at."""
+
+_DROPPED = frozenset(
+    """
+    authentication-results arc-authentication-results arc-message-signature arc-seal received-spf
+    delivered-to envelope-to x-original-to x-envelope-to x-envelope-from x-rcpt-to x-delivered-to
+    delivery-date x-delivery-time status x-status x-keywords x-uid x-uidl x-imap x-imapbase lines
+    content-length x-length xref path nntp-posting-host nntp-posting-date archived-at x-archived-at
+    x-bogosity x-pyzor x-sieve x-folder x-label x-gmail-labels x-gm-thrid x-gm-message-state
+    x-google-smtp-source x-received x-filter x-filtered-by x-junkmail x-junkmail-status bcc return-path
+    x-error-return-path x-ico-bay
+    """.split()
+)
+_DROPPED_PREFIXES = (
+    *("x-spam", "x-virus", "x-amavis", "x-rspam", "x-dspam", "x-crm114", "x-razor", "x-mailscanner"),
+    *("x-barracuda", "x-proofpoint", "x-ironport", "x-forefront", "x-microsoft-antispam", "x-ms-exchange"),
+    *("x-exchange-antispam", "x-eopattributed", "x-brightmail", "x-sophos", "x-kaspersky", "x-cloudmark"),
+    *("x-mimedefang", "x-greylist", "x-policyd", "x-tamis", "x-evolution", "x-mozilla", "x-gmane", "x-scanned"),
+    *("x-antivirus", "x-av-", "x-clam", "x-pmx", "x-assp", "x-mdaemon", "x-ovh-", "x-vade", "x-vr-"),
+    *("x-spf", "x-dkim", "old-"),
+)
+_TAGS = re.compile(r"^\s*(?:\*{2,}\s*spam\s*\*{2,}|\[\s*spam\s*\]|\{\s*spam\?*\s*\}|spam:)[\s:]*", re.IGNORECASE)
+
+_CLOCK = re.compile(r"\d")
+_CALENDAR = re.compile(
+    r"\b(?:mon|tue|wed|thu|fri|sat|sun|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*", re.IGNORECASE
+)
+_DATE_TIME = re.compile(r"^(.*:\d\d)(.*)$", re.DOTALL)
+_ADDRESS = re.compile(r"[^\s<>\"',;:()]+@([^\s<>\"',;:()]+)")
+_FROM_CLAUSE = re.compile(r"^\s*from\s+(.{0,300}?)(?:\s+by\s+(\S+)\s*(.{0,120})|$)", re.IGNORECASE | re.DOTALL)
+_LOCAL = re.compile(r"\b127\.\d+\.\d+\.\d+|\[::1\]|\blocalhost\b|\buserid\b|fetchmail", re.IGNORECASE)
+_PROTOCOL = re.compile(r"\bwith\s+(\S+)", re.IGNORECASE)
+_PROGRAM = re.compile(r"\(([^()]{1,40})\)")
+_SIGNATURE_KEPT = re.compile(r"\b([adcshq])\s*=\s*([^;\s]{1,80})")
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What the SMTP dialogue said, for a message that has no Received of ours yet.
+
+    `client_name` is the verified name, "" when there is none; `sender` is MAIL FROM, "" for the null path.
+    """
+
+    client_ip: str
+    client_name: str
+    helo: str
+    sender: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeenField:
+    """One field as the learner sees it: `name` in lower case, `value` decoded, bounded and made general."""
+
+    name: str
+    raw_name: str
+    value: str
+
+
+def seen_fields(mail: Mail, arrival: Arrival | None, own_hosts: Iterable[str] = ()) -> list[SeenField]:
+    """The fields that say something about the sender, in their order.
+
+    With an `arrival` its data stands first, in the form that the site's own Received and Return-Path would
+    have; without one these come from the stored message, so that both look alike. `own_hosts` are host names
+    or domain suffixes of the site: a hop between two of them says nothing.
+    """
+    own = tuple(host.lower().strip(".") for host in own_hosts)
+    fields = list(_first(mail, arrival))
+    for field in mail.headers:
+        name = field.name
+        if len(fields) >= MAX_FIELDS:
+            break
+        if name in _DROPPED or name.startswith(_DROPPED_PREFIXES):
+            continue
+        if name == "received":
+            value = _received(field.value[:MAX_VALUE], own)
+            if value is None:
+                continue
+        elif name in ("dkim-signature", "domainkey-signature"):
+            value = " ".join(f"{tag}={text}" for tag, text in _SIGNATURE_KEPT.findall(field.value[:MAX_VALUE]))
+        elif name == "subject":
+            value = _TAGS.sub("", field.value[:MAX_VALUE])
+        elif name.endswith("date"):
+            value = _date(field.value[:120])
+        else:
+            value = field.value[:MAX_VALUE]
+            if name in ("to", "cc", "resent-to", "apparently-to", "x-apparently-to"):
+                value = _recipients(value)
+        fields.append(SeenField(name, field.raw_name[:80].decode("latin-1"), value))
+    return fields
+
+
+def _first(mail: Mail, arrival: Arrival | None) -> Iterator[SeenField]:
+    if arrival is None:
+        sender = mail.headers.first("return-path")
+        if sender is not None:
+            yield SeenField("return-path", "Return-Path", sender.strip()[:MAX_VALUE])
+        return
+    yield SeenField("return-path", "Return-Path", f"<{arrival.sender[:MAX_VALUE]}>")
+    name = arrival.client_name or "unknown"
+    yield SeenField("received", "Received", f"from {arrival.helo[:200]} ({name[:200]} [{arrival.client_ip}])")
+
+
+def _received(value: str, own: tuple[str, ...]) -> str | None:
+    """Who handed the message over, and how; None for a hop inside a machine or between our own.
+
+    Ids, dates and the recipient (`for <...>`) are left out.
+    """
+    found = _FROM_CLAUSE.search(value)
+    if found is None:
+        return None
+    source, host, rest = found[1], found[2] or "", found[3] or ""
+    if _LOCAL.search(source):
+        return None
+    if own and _is_own(source.split(None, 1)[0], own) and _is_own(host, own):
+        return None
+    protocol = _PROTOCOL.search(rest)
+    program = _PROGRAM.search(rest)
+    by = "" if _is_own(host, own) else f" by {host}"
+    return (
+        f"from {source}{by}"
+        f"{' (' + _CLOCK.sub('9', program[1]) + ')' if program else ''}"
+        f"{' with ' + protocol[1].rstrip(';') if protocol else ''}"
+    )
+
+
+def _is_own(host: str, own: tuple[str, ...]) -> bool:
+    host = host.lower().strip("[]().;")
+    return any(host == name or host.endswith("." + name) for name in own)
+
+
+def _date(value: str) -> str:
+    """A date's form and zone: its digits and names say when, and time is what separates folders of mail."""
+    found = _DATE_TIME.match(value)
+    clock, zone = (found[1], found[2]) if found else (value, "")
+    return _CALENDAR.sub("Day", _CLOCK.sub("9", clock)) + zone
+
+
+def _recipients(value: str) -> str:
+    """How many recipients there are and in what form: display names, brackets, quotes."""
+    count = value.count("@")
+    return f"{min(count, 9)} {_ADDRESS.sub('@', value[:120])}" if count else value[:120]

@@ -1,0 +1,137 @@
+"""Clean-up of the store in small batches, each a short transaction that lets mail through in between."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import delete, exists, func, or_, select
+from sqlalchemy.orm import Session
+
+from tamis.quarantine.database import Database, audit
+from tamis.quarantine.entries import changed
+from tamis.quarantine.mail import TOMBSTONE, bury
+from tamis.quarantine.records import GONE, State
+from tamis.quarantine.schema import AuditRow, Body, EntryRow, LooseBody, MessageRow, NoteRow
+
+AUDIT_KEPT = timedelta(days=400)
+NOTES_KEPT = TOMBSTONE
+"""Longer than Postfix keeps a copy queued that might be delivered to the desk a second time."""
+WHO = "expiry"
+
+
+class Expiry:
+    """The clean-up part of the store. Every method raises StoreError when the database can't answer."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def due(self, now: datetime | None = None) -> int:
+        """How many messages, held ones and tombstones, a clean-up would take now."""
+        now = now or datetime.now(UTC)
+        over = (MessageRow.expires_at <= now, MessageRow.state != State.RELEASING)
+        with self._database.read() as session:
+            return session.scalar(select(func.count()).select_from(MessageRow).where(*over)) or 0
+
+    def run(self, now: datetime | None = None, batch: int = 200) -> int:
+        """Clean up one batch of everything that is over at `now` and return how many rows that was.
+
+        0 means that nothing is left; call it until then. Held messages lose their content and stay a while
+        as tombstones; old tombstones, orphaned contents, desk notes, list entries and audit rows go.
+        """
+        now = now or datetime.now(UTC)
+        steps = (self._expire_held, self._drop_tombstones, self._sweep_bodies, self._drop_notes)
+        return sum(step(now, batch) for step in (*steps, self._drop_entries, self._drop_audit))
+
+    def _expire_held(self, now: datetime, batch: int) -> int:
+        with self._database.write() as session:
+            over = _due(session, now, batch, (State.HELD,))
+            buried = [one for one in over if bury(session, one, (State.HELD,), State.EXPIRED, now)]
+            if buried:
+                audit(session, now, WHO, "expire", "", {"messages": buried})
+            return len(buried)
+
+    def _drop_tombstones(self, now: datetime, batch: int) -> int:
+        with self._database.write() as session:
+            over = _due(session, now, batch, GONE)
+            if over:
+                session.execute(delete(MessageRow).where(MessageRow.id.in_(over)))
+            return len(over)
+
+    def _sweep_bodies(self, now: datetime, batch: int) -> int:
+        """Remove bodies that no message has any more.
+
+        A body is first locked, then, in a statement that sees what was committed meanwhile, tested. `hold`
+        locks the body it uses as well, so it either comes first and the body is seen in use, or it waits,
+        finds the body gone and writes it anew.
+        """
+        with self._database.write() as session:
+            loose = session.execute(
+                select(LooseBody.id, LooseBody.digest)
+                .order_by(LooseBody.id)
+                .limit(batch)
+                .with_for_update(skip_locked=True)
+            ).all()
+            if not loose:
+                return 0
+            # in the order of their names, so that two clean-ups don't wait for each other in a circle
+            locked = session.scalars(
+                select(Body.digest)
+                .where(Body.digest.in_({digest for _, digest in loose}))
+                .order_by(Body.digest)
+                .with_for_update()
+            ).all()
+            session.execute(
+                delete(Body).where(Body.digest.in_(locked), ~exists().where(MessageRow.body == Body.digest))
+            )
+            session.execute(delete(LooseBody).where(LooseBody.id.in_([number for number, _ in loose])))
+            return len(loose)
+
+    def _drop_notes(self, now: datetime, batch: int) -> int:
+        with self._database.write() as session:
+            old = session.execute(
+                select(NoteRow.transaction, NoteRow.recipient)
+                .where(NoteRow.done_at <= now - NOTES_KEPT)
+                .limit(batch)
+                .with_for_update(skip_locked=True)
+            ).all()
+            if old:
+                these = or_(*((NoteRow.transaction == t) & (NoteRow.recipient == r) for t, r in old))
+                session.execute(delete(NoteRow).where(these))
+            return len(old)
+
+    def _drop_entries(self, now: datetime, batch: int) -> int:
+        with self._database.write() as session:
+            old = session.scalars(
+                select(EntryRow.id)
+                .where(EntryRow.expires <= now)
+                .limit(batch)
+                .with_for_update(skip_locked=True)
+            ).all()
+            if old:
+                changed(session)
+                session.execute(delete(EntryRow).where(EntryRow.id.in_(old)))
+                audit(session, now, WHO, "expire list entries", "", {"entries": list(old)})
+            return len(old)
+
+    def _drop_audit(self, now: datetime, batch: int) -> int:
+        with self._database.write() as session:
+            old = session.scalars(
+                select(AuditRow.id)
+                .where(AuditRow.at <= now - AUDIT_KEPT)
+                .limit(batch)
+                .with_for_update(skip_locked=True)
+            ).all()
+            if old:
+                session.execute(delete(AuditRow).where(AuditRow.id.in_(old)))
+            return len(old)
+
+
+def _due(session: Session, now: datetime, batch: int, states: tuple[State, ...]) -> list[str]:
+    query = (
+        select(MessageRow.id)
+        .where(MessageRow.expires_at <= now, MessageRow.state.in_(states))
+        .order_by(MessageRow.expires_at)
+        .limit(batch)
+        .with_for_update(skip_locked=True)
+    )
+    return list(session.scalars(query))

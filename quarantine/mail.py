@@ -1,0 +1,329 @@
+"""Quarantined mail: hold, list, show, release, delete. Called from threads; one call is a few transactions."""
+
+from __future__ import annotations
+
+import math
+import secrets
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy.orm import Session
+
+from tamis.address import PLATFORM, domain_of
+from tamis.envelope import Envelope, Recipient
+from tamis.errors import StoreError, TamisError
+from tamis.quarantine.content import digest_of, pack, unpack
+from tamis.quarantine.database import Database, audit, clean
+from tamis.quarantine.records import (
+    GONE,
+    SUMMARY_FIELDS,
+    Deliver,
+    Done,
+    HeldMessage,
+    Record,
+    State,
+    Summary,
+    new_id,
+)
+from tamis.quarantine.schema import Body, DetailsRow, LooseBody, MessageRow
+
+TOMBSTONE = timedelta(days=7)
+"""How long the row of a message without content stays at least: longer than Postfix keeps a copy queued."""
+STALE_RELEASE = timedelta(minutes=10)
+"""After this long a release that did not end is taken for crashed."""
+
+_TEXT = 500
+
+
+class Quarantine:
+    """The mail part of the store. Every method raises StoreError when the database can't answer."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def hold(self, message: HeldMessage, content: bytes, *, now: datetime | None = None) -> str:
+        """Keep one recipient's copy and return its id; on return it is on disk.
+
+        A second call for the same transaction and recipient, at any time and from any process, changes
+        nothing and returns the first one's id, even when the message was released or deleted since.
+        """
+        now = now or datetime.now(UTC)
+        digest, packed = digest_of(content), None
+        recipient = _key(message.recipient.address)
+        transaction = clean(message.transaction)
+        same = (MessageRow.transaction == transaction, MessageRow.recipient == recipient)
+        with self._database.read() as session:
+            known = session.scalar(select(MessageRow.id).where(*same))
+        if known is not None:
+            return known
+        packed = pack(content)
+        with self._database.write() as session:
+            self._keep_body(session, digest, len(content), packed)
+            values = _row(message, now) | {
+                "transaction": transaction,
+                "recipient": recipient,
+                "size": len(content),
+                "body": digest,
+            }
+            insert = self._database.insert(MessageRow).values(values).on_conflict_do_nothing()
+            made: str | None = session.scalar(insert.returning(MessageRow.id))
+            if made is not None:
+                session.add(_details(made, message))
+                return made
+            session.rollback()  # another process was faster
+        with self._database.read() as session:
+            known = session.scalar(select(MessageRow.id).where(*same))
+        if known is None:
+            raise StoreError("the message was held and dropped by others at the same moment")
+        return known
+
+    def _keep_body(self, session: Session, digest: str, size: int, packed: bytes) -> None:
+        """Have the body in the table, locked against its removal until this transaction ends.
+
+        A clean-up may remove an orphan between our look and our insert, hence the loop. On SQLite there is
+        one writer at a time, and the lock says nothing.
+        """
+        locked = select(Body.digest).where(Body.digest == digest).with_for_update(read=True, key_share=True)
+        while session.scalar(locked) is None:
+            values = {"digest": digest, "size": size, "content": packed}
+            session.execute(self._database.insert(Body).values(values).on_conflict_do_nothing())
+
+    def list(
+        self,
+        scope: str = PLATFORM,
+        *,
+        state: State | None = State.HELD,
+        text: str = "",
+        limit: int = 50,
+        before: str | None = None,
+    ) -> tuple[Summary, ...]:
+        """The newest messages of a scope ("platform", a domain or a mailbox), newest first.
+
+        `text` is looked for, without case, in sender, header From and subject; `before` is the last id of
+        the page before; `state` None means every state.
+        """
+        query = select(MessageRow).where(*_of(scope, state)).order_by(MessageRow.id.desc()).limit(limit)
+        if before is not None:
+            query = query.where(MessageRow.id < clean(before))
+        if text.strip():
+            query = query.where(MessageRow.search.contains(_folded(text.strip()), autoescape=True))
+        with self._database.read() as session:
+            return tuple(_summary(row) for row in session.scalars(query))
+
+    def count(self, scope: str = PLATFORM, *, state: State | None = State.HELD) -> int:
+        """How many messages of a scope are in a state."""
+        with self._database.read() as session:
+            return session.scalar(select(func.count()).select_from(MessageRow).where(*_of(scope, state))) or 0
+
+    def get(self, message: str) -> Record | None:
+        """Everything about one message except its content; None when there is no such id."""
+        query = (
+            select(MessageRow, DetailsRow)
+            .join(DetailsRow, DetailsRow.id == MessageRow.id)
+            .where(MessageRow.id == clean(message))
+        )
+        with self._database.read() as session:
+            found = session.execute(query).one_or_none()
+            return None if found is None else _record(found[0], found[1])
+
+    def content(self, message: str) -> bytes | None:
+        """The message as it came, octet for octet; None when there is no such id or no content any more."""
+        query = (
+            select(Body.content, Body.size)
+            .join(MessageRow, MessageRow.body == Body.digest)
+            .where(MessageRow.id == clean(message))
+        )
+        with self._database.read() as session:
+            found = session.execute(query).one_or_none()
+        return None if found is None else unpack(found[0], found[1])
+
+    def release(self, message: str, by: str, deliver: Deliver, *, now: datetime | None = None) -> Done:
+        """Give a held message to `deliver`, once however many ask at the same time.
+
+        When `deliver` raises a TamisError the message is held again and the error goes on to the caller.
+        A crash in between leaves it "releasing", and `resume_releases` takes it up: then it may be
+        delivered twice, never not at all.
+        """
+        now = now or datetime.now(UTC)
+        token = secrets.token_hex(16)
+        with self._database.write() as session:
+            taken = session.execute(
+                update(MessageRow)
+                .where(MessageRow.id == clean(message), MessageRow.state == State.HELD)
+                .values(state=State.RELEASING, claim=token, claimed_at=now, released_by=clean(by))
+                .returning(MessageRow.id)
+            ).first()
+            if taken is None:
+                return _refusal(session, message, State.RELEASED)
+        self._deliver(message, token, deliver)
+        return Done.DONE
+
+    def resume_releases(
+        self, deliver: Deliver, *, now: datetime | None = None, older_than: timedelta = STALE_RELEASE
+    ) -> tuple[tuple[str, str], ...]:
+        """Take up releases that a crash left half done; [(id, "" or why it is held again)]."""
+        now = now or datetime.now(UTC)
+        stale = (MessageRow.state == State.RELEASING, MessageRow.claimed_at <= now - older_than)
+        with self._database.read() as session:
+            waiting = session.scalars(select(MessageRow.id).where(*stale).order_by(MessageRow.id)).all()
+        taken_up = []
+        for message in waiting:
+            token = secrets.token_hex(16)
+            with self._database.write() as session:
+                mine = session.execute(
+                    update(MessageRow)
+                    .where(MessageRow.id == message, *stale)
+                    .values(claim=token, claimed_at=now)
+                    .returning(MessageRow.id)
+                ).first()
+            if mine is None:
+                continue
+            try:
+                self._deliver(message, token, deliver)
+            except TamisError as error:
+                taken_up.append((message, str(error)))
+            else:
+                taken_up.append((message, ""))
+        return tuple(taken_up)
+
+    def _deliver(self, message: str, token: str, deliver: Deliver) -> None:
+        try:
+            record, content = self.get(message), self.content(message)
+            if record is None or content is None:
+                raise StoreError(f"the content of {message} is missing")  # held again below
+            deliver(record, content)
+        except TamisError as error:
+            self._give_back(message, token, str(error))
+            raise
+        self._finish(record)
+
+    def _give_back(self, message: str, token: str, why: str) -> None:
+        now = datetime.now(UTC)
+        with self._database.write() as session:
+            row = session.execute(
+                update(MessageRow)
+                .where(
+                    MessageRow.id == message, MessageRow.state == State.RELEASING, MessageRow.claim == token
+                )
+                .values(state=State.HELD, claim=None, claimed_at=None)
+                .returning(MessageRow.released_by)
+            ).first()
+            if row is not None:
+                audit(session, now, row[0] or "", "release failed", message, {"why": why[:_TEXT]})
+
+    def _finish(self, record: Record) -> None:
+        now = datetime.now(UTC)
+        was = record.summary
+        with self._database.write() as session:
+            # "held" too: a slower first attempt may succeed after a second one failed
+            closed = bury(session, was.id, (State.RELEASING, State.HELD), State.RELEASED, now)
+            if closed:
+                audit(session, now, was.released_by, "release", was.id, {"recipient": was.recipient})
+
+    def delete(self, message: str, by: str, *, now: datetime | None = None) -> Done:
+        """Drop a held message's content; the row stays as a tombstone until it expires."""
+        now = now or datetime.now(UTC)
+        with self._database.write() as session:
+            if not bury(session, clean(message), (State.HELD,), State.DELETED, now):
+                return _refusal(session, message, State.DELETED)
+            audit(session, now, by, "delete", message)
+        return Done.DONE
+
+
+def bury(session: Session, message: str, was: tuple[State, ...], becomes: State, now: datetime) -> bool:
+    """Take a message's content away and keep its row as a tombstone; False when it isn't in a state `was`."""
+    row = session.scalars(
+        select(MessageRow).where(MessageRow.id == message, MessageRow.state.in_(was)).with_for_update()
+    ).one_or_none()
+    if row is None:
+        return False
+    if row.body is not None:
+        session.add(LooseBody(digest=row.body))
+    row.state, row.body, row.claim, row.claimed_at = becomes, None, None, None
+    row.expires_at = max(row.expires_at, now + TOMBSTONE)
+    if becomes is State.RELEASED:
+        row.released_at = now
+    return True
+
+
+def _refusal(session: Session, message: str, wanted: State) -> Done:
+    state = session.scalar(select(MessageRow.state).where(MessageRow.id == clean(message)))
+    if state is None:
+        return Done.UNKNOWN
+    if state == wanted:
+        return Done.ALREADY
+    return Done.GONE if state in GONE else Done.BUSY
+
+
+def _of(scope: str, state: State | None) -> tuple[ColumnElement[bool], ...]:
+    if scope == PLATFORM:
+        conditions: tuple[ColumnElement[bool], ...] = ()
+    else:
+        column = MessageRow.mailbox if "@" in scope else MessageRow.domain
+        conditions = (column == clean(scope),)
+    return conditions if state is None else (*conditions, MessageRow.state == state)
+
+
+def _key(address: str) -> str:
+    """The recipient as a column can hold it; what is no text there stays distinct."""
+    return address.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _folded(text: str) -> str:
+    return clean(text, _TEXT).casefold()
+
+
+def _row(message: HeldMessage, now: datetime) -> dict[str, Any]:
+    envelope = message.envelope
+    shown = (envelope.sender, message.header_from, message.subject)
+    return {
+        "id": new_id(now),
+        "domain": clean(domain_of(message.recipient.address), _TEXT),
+        "mailbox": clean(message.mailbox, _TEXT),
+        "sender": clean(envelope.sender, _TEXT),
+        "header_from": clean(message.header_from, _TEXT),
+        "subject": clean(message.subject, _TEXT),
+        "search": "\n".join(_folded(text) for text in shown),
+        "message_id": clean(message.message_id, _TEXT),
+        "client_ip": clean(envelope.client_ip, _TEXT),
+        "helo": clean(envelope.helo, _TEXT),
+        "received_at": envelope.received_at,
+        "held_at": now,
+        "expires_at": now + timedelta(days=message.retention_days),
+        "state": State.HELD,
+        "decided_by": clean(message.decided_by, _TEXT),
+        "because": clean(message.because),
+        "score": _finite(message.score),
+        "required": _finite(message.required),
+    }
+
+
+def _finite(number: float) -> float:
+    return number if math.isfinite(number) else 0.0
+
+
+def _details(made: str, message: HeldMessage) -> DetailsRow:
+    return DetailsRow(
+        id=made,
+        recipient=[message.recipient.address, list(message.recipient.args)],
+        envelope=message.envelope.to_dict(),
+        findings=[dict(finding) for finding in message.findings],
+        verdict=dict(message.verdict or {}),
+    )
+
+
+def _summary(row: MessageRow) -> Summary:
+    values = {name: getattr(row, name) for name in SUMMARY_FIELDS}
+    return Summary(**values | {"state": State(row.state), "released_by": row.released_by or ""})
+
+
+def _record(row: MessageRow, details: DetailsRow) -> Record:
+    address, args = details.recipient
+    return Record(
+        summary=_summary(row),
+        exact=Recipient(address, tuple(args)),
+        envelope=Envelope.from_dict(details.envelope),
+        findings=details.findings,
+        verdict=details.verdict,
+    )

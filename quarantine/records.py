@@ -1,0 +1,131 @@
+"""What goes into the quarantine and what comes out of it, apart from the database."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from tamis.envelope import Envelope, Recipient
+
+
+class State(StrEnum):
+    """Where a message in quarantine stands."""
+
+    HELD = "held"
+    RELEASING = "releasing"  # on its way back to Postfix; taken up again when it stays so
+    RELEASED = "released"
+    DELETED = "deleted"
+    EXPIRED = "expired"
+
+
+GONE = (State.RELEASED, State.DELETED, State.EXPIRED)
+"""States without content: the row stays for a while, so that a late second delivery is recognised."""
+
+
+class Done(StrEnum):
+    """What came of asking for a release or a deletion."""
+
+    DONE = "done"
+    ALREADY = "already"  # the same was done before: nothing happened now
+    BUSY = "busy"  # somebody else is releasing it at this moment
+    GONE = "gone"  # released, deleted or expired: there is nothing left to do it to
+    UNKNOWN = "unknown"  # no such id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldMessage:
+    """One recipient's copy, to be held.
+
+    `transaction` and `recipient.address` together name it; `mailbox` is `scope.mailbox_of` the recipient;
+    `subject` and `header_from` are decoded text; `findings` and `verdict` are plain JSON data;
+    `retention_days` comes from the recipient's policy.
+    """
+
+    transaction: str
+    recipient: Recipient
+    mailbox: str
+    envelope: Envelope
+    header_from: str = ""
+    subject: str = ""
+    message_id: str = ""
+    decided_by: str = ""
+    because: str = ""
+    score: float = 0.0
+    required: float = 0.0
+    findings: Sequence[Mapping[str, Any]] = ()
+    verdict: Mapping[str, Any] | None = None
+    retention_days: int = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """One line of a list of held messages. Texts are bounded and free of NUL, but otherwise as hostile as
+    the sender made them; moments are aware; `size` is in octets, of the uncompressed content."""
+
+    id: str
+    transaction: str
+    recipient: str
+    domain: str
+    mailbox: str
+    sender: str
+    header_from: str
+    subject: str
+    message_id: str
+    client_ip: str
+    helo: str
+    size: int
+    received_at: datetime
+    held_at: datetime
+    expires_at: datetime
+    state: State
+    decided_by: str
+    because: str
+    score: float
+    required: float
+    released_at: datetime | None
+    released_by: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """A form that JSON can hold."""
+        values = {name: getattr(self, name) for name in SUMMARY_FIELDS}
+        return {k: v.isoformat() if isinstance(v, datetime) else v for k, v in values.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """Everything about one held message except its content; `exact` is the recipient as SMTP named it."""
+
+    summary: Summary
+    exact: Recipient
+    envelope: Envelope
+    findings: Sequence[Mapping[str, Any]]
+    verdict: Mapping[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """A form that JSON can hold."""
+        return {
+            **self.summary.to_dict(),
+            "recipient_args": list(self.exact.args),
+            "envelope": self.envelope.to_dict(),
+            "findings": list(self.findings),
+            "verdict": dict(self.verdict),
+        }
+
+
+SUMMARY_FIELDS = tuple(Summary.__dataclass_fields__)
+
+Deliver = Callable[[Record, bytes], None]
+"""Hands a held message and its content to Postfix; raises ReinjectError when Postfix did not take it."""
+
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_RANDOM_BITS = 80
+
+
+def new_id(now: datetime) -> str:
+    """26 characters that sort by time (milliseconds), then at random (80 bits): a ULID."""
+    number = int(now.timestamp() * 1000) << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS)
+    return "".join(_CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5))

@@ -1,0 +1,215 @@
+"""The tables of the durable store. One definition serves SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware moment. SQLite knows no time zones, so it is kept in UTC there and made aware when read."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """To UTC; a naive moment is a mistake of the caller's."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive moment can't be stored")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Aware, in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+# SQLite numbers rows by itself only in a column that is declared INTEGER
+_Id = BigInteger().with_variant(Integer(), "sqlite")
+# ids are ASCII: byte order is their order, whatever the database's language
+_MessageId = String(26).with_variant(String(26, collation="C"), "postgresql")
+
+
+class Base(DeclarativeBase):
+    """Root of the tables; names of constraints are fixed so that a migration can speak of them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: Moment, str: Text, Any: JSON}  # noqa: RUF012 # as SQLAlchemy wants it
+
+
+class Body(Base):
+    """One message content, kept once however many recipients it had: zstd-compressed, by SHA-256."""
+
+    __tablename__ = "bodies"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    size: Mapped[int] = mapped_column(BigInteger)
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class LooseBody(Base):
+    """A body that lost a message and may be an orphan now. Every loss is a row of its own, written in the
+    transaction of the loss, so that none is forgotten by a crash or overlooked in a race."""
+
+    __tablename__ = "loose_bodies"
+
+    id: Mapped[int] = mapped_column(_Id, primary_key=True, autoincrement=True)
+    digest: Mapped[str] = mapped_column(String(64))
+
+
+class MessageRow(Base):
+    """One recipient's copy in quarantine: what lists show and search. Narrow, so that a scan is cheap."""
+
+    __tablename__ = "messages"
+    __table_args__ = (
+        UniqueConstraint("transaction", "recipient"),
+        Index(None, "mailbox", "state", "id"),
+        Index(None, "mailbox", "id"),
+        Index(None, "domain", "state", "id"),
+        Index(None, "domain", "id"),
+        Index(None, "state", "id"),
+        Index(None, "expires_at"),
+        Index(None, "body"),
+    )
+
+    id: Mapped[str] = mapped_column(_MessageId, primary_key=True)
+    transaction: Mapped[str]
+    recipient: Mapped[str]
+    domain: Mapped[str]
+    mailbox: Mapped[str]
+    sender: Mapped[str]
+    header_from: Mapped[str]
+    subject: Mapped[str]
+    search: Mapped[str]
+    """Sender, header From and subject, case-folded: what a search looks into."""
+    message_id: Mapped[str]
+    client_ip: Mapped[str]
+    helo: Mapped[str]
+    size: Mapped[int] = mapped_column(BigInteger)
+    received_at: Mapped[datetime]
+    held_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    state: Mapped[str] = mapped_column(String(10))
+    decided_by: Mapped[str]
+    because: Mapped[str]
+    score: Mapped[float] = mapped_column(Double)
+    required: Mapped[float] = mapped_column(Double)
+    body: Mapped[str | None] = mapped_column(String(64), ForeignKey("bodies.digest"))
+    claim: Mapped[str | None] = mapped_column(String(32))
+    """Who releases it now: a random token, so that a claim that was taken over can't be undone by its loser."""
+    claimed_at: Mapped[datetime | None]
+    released_at: Mapped[datetime | None]
+    released_by: Mapped[str | None]
+
+
+class DetailsRow(Base):
+    """The wide part of a message in quarantine, read only when one message is shown or released."""
+
+    __tablename__ = "details"
+
+    id: Mapped[str] = mapped_column(
+        _MessageId, ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True
+    )
+    recipient: Mapped[Any]
+    """[address, [ESMTP arguments]], exact."""
+    envelope: Mapped[Any]
+    findings: Mapped[Any]
+    verdict: Mapped[Any]
+
+
+class EntryRow(Base):
+    """One list entry (tamis.lists.ListEntry)."""
+
+    __tablename__ = "list_entries"
+    __table_args__ = (
+        UniqueConstraint("scope", "colour", "subject", "pattern"),
+        Index(None, "pattern"),
+        {"sqlite_autoincrement": True},  # a removed entry's id is never another's
+    )
+
+    id: Mapped[int] = mapped_column(_Id, primary_key=True, autoincrement=True)
+    scope: Mapped[str]
+    colour: Mapped[str] = mapped_column(String(10))
+    subject: Mapped[str] = mapped_column(String(10))
+    pattern: Mapped[str]
+    origin: Mapped[str]
+    author: Mapped[str]
+    note: Mapped[str]
+    created: Mapped[datetime]
+    expires: Mapped[datetime | None]
+    hits: Mapped[int] = mapped_column(BigInteger, default=0)
+
+
+class OverrideRow(Base):
+    """One policy setting on top of the settings file."""
+
+    __tablename__ = "overrides"
+
+    scope: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[Any]
+    author: Mapped[str]
+    at: Mapped[datetime]
+
+
+class RevisionRow(Base):
+    """The one row that counts changes of lists and overrides."""
+
+    __tablename__ = "revision"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    value: Mapped[int] = mapped_column(BigInteger)
+
+
+class NoteRow(Base):
+    """A copy that the desk has re-injected, so that a second delivery of it is answered and dropped."""
+
+    __tablename__ = "desk_notes"
+    __table_args__ = (Index(None, "done_at"),)
+
+    transaction: Mapped[str] = mapped_column(primary_key=True)
+    recipient: Mapped[str] = mapped_column(primary_key=True)
+    done_at: Mapped[datetime]
+
+
+class AuditRow(Base):
+    """Who did what, when, to which message, list entry or setting."""
+
+    __tablename__ = "audit"
+    __table_args__ = (Index(None, "object"), Index(None, "at"))
+
+    id: Mapped[int] = mapped_column(_Id, primary_key=True, autoincrement=True)
+    at: Mapped[datetime]
+    who: Mapped[str]
+    action: Mapped[str]
+    object: Mapped[str]
+    details: Mapped[Any]

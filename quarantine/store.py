@@ -1,0 +1,68 @@
+"""The durable store: one object a process, made after a fork, that holds all its parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy import select
+
+from tamis.quarantine.database import Database
+from tamis.quarantine.entries import Lists, all_entries
+from tamis.quarantine.expiry import Expiry
+from tamis.quarantine.mail import Quarantine
+from tamis.quarantine.notes import DeskNotes
+from tamis.quarantine.overrides import Overrides, all_overrides
+from tamis.quarantine.schema import RevisionRow
+from tamis.site import Snapshot
+
+
+class Store:
+    """The store at a SQLAlchemy URL (`Settings.store_url`): sqlite or postgresql+psycopg.
+
+    Making one connects to nothing; it may be used from many threads. Whatever fails in the database is
+    raised as StoreError, and the next call works as soon as the database is back.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._database = Database(url)
+        self.quarantine = Quarantine(self._database)
+        self.expiry = Expiry(self._database)
+        self.lists = Lists(self._database)
+        self.overrides = Overrides(self._database)
+        self.notes = DeskNotes(self._database)
+
+    def migrate(self) -> None:
+        """Create or upgrade the tables; safe from several processes at once, quick when nothing is to do."""
+        from tamis.quarantine.migrate import migrate  # noqa: PLC0415 # Alembic is slow to load
+
+        migrate(self._database)
+
+    def is_missing(self) -> bool:
+        """Whether this is an SQLite file that was never made. A PostgreSQL is never missing."""
+        file = self._database.file
+        return file is not None and not Path(file).exists()
+
+    def revision(self) -> int:
+        """The number that grows with every change of lists or overrides."""
+        with self._database.read() as session:
+            return session.scalars(select(RevisionRow.value)).one()
+
+    def snapshot(self) -> Snapshot:
+        """Policy overrides and lists as they stood at one moment."""
+        with self._database.read() as session:
+            revision = session.scalars(select(RevisionRow.value)).one()
+            return Snapshot(revision, all_overrides(session), all_entries(session))
+
+    def close(self) -> None:
+        """Close all connections; the store can be used again afterwards."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

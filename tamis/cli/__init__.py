@@ -1,0 +1,92 @@
+"""The command `tamis`. Each subcommand's module is loaded only when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tamis import __version__
+from tamis.cli.context import Context
+from tamis.errors import ConfigError, ReinjectError, RouteError, StoreError, TamisError
+
+COMMANDS = {
+    "doctor": "doctor:doctor",
+    "evaluate": "evaluate:evaluate",
+    "filters": "filters:filters",
+    "lists": "lists:lists",
+    "milter": "serve:milter",
+    "policy": "policy:policy",
+    "quarantine": "quarantine:quarantine",
+    "scan": "scan:scan",
+    "serve": "serve:serve",
+    "settings": "settings:settings",
+    "worker": "serve:worker",
+}
+"""Subcommand -> module below tamis.cli and the click command in it."""
+
+
+class LazyGroup(click.Group):
+    """A group that imports a subcommand when it is asked for: the daemon's processes stay small."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, in order."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a name, or None."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute = COMMANDS[cmd_name].split(":")
+        command = getattr(importlib.import_module(f"tamis.cli.{module}"), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    help="Settings file (default: $TAMIS_CONFIG, then /etc/tamis/tamis.toml).",
+)
+@click.version_option(__version__, prog_name="tamis")
+@click.pass_context
+def tamis(ctx: click.Context, config: Path | None) -> None:
+    """Tamis, the sieve behind Postfix."""
+    ctx.obj = Context(config)
+
+
+def exit_status(error: Exception) -> int:
+    """The sysexits(3) status for an error; 64 and above, so that scan's 0, 1 and 2 stay verdicts."""
+    statuses: dict[type[Exception], int] = {
+        ConfigError: os.EX_CONFIG,
+        StoreError: os.EX_UNAVAILABLE,
+        RouteError: os.EX_UNAVAILABLE,
+        ReinjectError: os.EX_TEMPFAIL,
+        FileNotFoundError: os.EX_NOINPUT,
+        OSError: os.EX_IOERR,
+    }
+    return next((status for kind, status in statuses.items() if isinstance(error, kind)), os.EX_SOFTWARE)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command and exit: errors are one line on standard error and a status of 64 or above."""
+    args: Any = arguments
+    try:
+        code = tamis.main(args=args, prog_name="tamis", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(os.EX_USAGE)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(os.EX_IOERR)
+    except (TamisError, OSError) as error:
+        click.echo(f"tamis: {error}", err=True)
+        sys.exit(exit_status(error))
+    sys.exit(code if isinstance(code, int) else 0)

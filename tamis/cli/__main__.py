@@ -1,0 +1,5 @@
+"""`python -m tamis.cli` is the command `tamis`."""
+
+from tamis.cli import main
+
+main()

@@ -1,0 +1,68 @@
+"""What the commands share: the settings file and the store, opened when first wanted, and options."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from tamis.cli.terminal import printable
+from tamis.settings import SettingsFile, read_settings
+
+if TYPE_CHECKING:
+    from tamis.filter import Filter
+    from tamis.quarantine.store import Store
+
+AT_ONCE = "In force within a second; nothing needs a restart."
+"""What a command says after a change of lists or policy."""
+
+
+class Context:
+    """What `click.pass_obj` hands to a command. `config` is the settings file that --config named."""
+
+    def __init__(self, config: Path | None = None) -> None:
+        self.config = config
+
+    @cached_property
+    def file(self) -> SettingsFile:
+        """The settings file. Raises ConfigError."""
+        return read_settings(self.config)
+
+    @cached_property
+    def filters(self) -> tuple[Filter[Any], ...]:
+        """Every filter. Raises PluginError."""
+        from tamis.filters.registry import load_filters  # noqa: PLC0415 # most commands don't need it
+
+        return load_filters()
+
+    def store(self, *, migrate: bool = True) -> Store:
+        """The store, for a `with` block; its tables are made or upgraded first. Raises StoreError."""
+        from tamis.quarantine.store import Store  # noqa: PLC0415 # most commands don't need it
+
+        store = Store(self.file.settings.store_url)
+        if migrate:
+            store.migrate()
+        return store
+
+
+def fail(message: str, status: int) -> NoReturn:
+    """End the command with a message on standard error and an exit status of sysexits(3) (os.EX_...)."""
+    for line in message.splitlines():
+        click.echo(f"tamis: {printable(line)}", err=True)
+    raise click.exceptions.Exit(status)
+
+
+def login_user() -> str:
+    """Who runs the command, for the audit trail."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user id without a name, as in some containers
+        return f"uid {os.getuid()}"
+
+
+by_option = click.option("--by", metavar="NAME", default=login_user, help="Who does it [default: login user].")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

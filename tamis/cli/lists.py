@@ -1,0 +1,235 @@
+"""`tamis lists`: the white and black lists."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, TextIO
+
+import click
+
+from tamis.address import PLATFORM
+from tamis.cli.context import AT_ONCE, Context, by_option, fail, json_option
+from tamis.cli.parameters import MOMENT, SCOPE
+from tamis.cli.terminal import print_json, printable, table
+from tamis.errors import ConfigError, nearest_name
+from tamis.lists import Colour, ListEntry, Subject, normalise_pattern
+from tamis.quarantine.entries import Added, NewEntry
+
+_COLOUR = click.Choice([str(colour) for colour in Colour])
+_SUBJECT = click.Choice([str(subject) for subject in Subject])
+_SHOWN_ERRORS = 5
+
+_scope = click.option(
+    "--scope", type=SCOPE, default=PLATFORM, show_default=True, help='"platform", a domain or a mailbox.'
+)
+_note = click.option("--note", default="", help="Why; shown beside the entry.")
+_expires = click.option(
+    "--expires", type=MOMENT, help="12h, 30d, 2w, 1y or a date (UTC); for ever without it."
+)
+
+
+@click.group()
+def lists() -> None:
+    """White and black lists of senders and clients."""
+
+
+@lists.command()
+@click.option("--scope", type=SCOPE, help="Only of this scope.")
+@click.option("--colour", type=_COLOUR, help="Only of this colour.")
+@click.option("--subject", type=_SUBJECT, help="Only about this.")
+@json_option
+@click.pass_obj
+def show(context: Context, scope: str | None, colour: str | None, subject: str | None, as_json: bool) -> None:
+    """Show entries, the oldest first."""
+    found = context.store.lists.find(
+        scope=scope,
+        colour=Colour(colour) if colour else None,
+        subject=Subject(subject) if subject else None,
+    )
+    if as_json:
+        print_json([_plain(entry) for entry in found])
+    elif not found:
+        click.echo("No entries.")
+    else:
+        heads = ["ID", "SCOPE", "COLOUR", "ABOUT", "PATTERN", "HITS", "EXPIRES", "NOTE"]
+        click.echo(table(heads, [_row(entry) for entry in found], [0, 3, 0, 0, 4, 0, 0, 2]))
+
+
+def _row(entry: ListEntry) -> list[str]:
+    expires = entry.expires.strftime("%Y-%m-%d") if entry.expires else "never"
+    shown = (
+        entry.id,
+        entry.scope,
+        entry.colour,
+        entry.subject,
+        entry.pattern,
+        entry.hits,
+        expires,
+        entry.note,
+    )
+    return [str(value) for value in shown]
+
+
+def _plain(entry: ListEntry) -> dict[str, Any]:
+    values = {name: getattr(entry, name) for name in ListEntry.__dataclass_fields__}
+    return {k: v.isoformat() if isinstance(v, datetime) else v for k, v in values.items()}
+
+
+@lists.command()
+@click.argument("colour", type=_COLOUR)
+@click.argument("subject", type=_SUBJECT)
+@click.argument("patterns", metavar="PATTERN...", nargs=-1, required=True)
+@_scope
+@_note
+@_expires
+@by_option
+@json_option
+@click.pass_obj
+def add(
+    context: Context,
+    colour: str,
+    subject: str,
+    patterns: tuple[str, ...],
+    scope: str,
+    note: str,
+    expires: datetime | None,
+    by: str,
+    as_json: bool,
+) -> None:
+    """Add entries: an address or network in CIDR form (ip), or an address, a domain, *.domain or a
+    wildcard pattern (sender). One that stands there already gets the new note and expiry."""
+    entries = []
+    for pattern in patterns:
+        try:
+            normal = normalise_pattern(Subject(subject), pattern)
+        except ConfigError as error:
+            raise click.BadParameter(f"{pattern!r}: {error.problem}", param_hint="PATTERN") from error
+        entries.append(
+            NewEntry(
+                colour=Colour(colour),
+                subject=Subject(subject),
+                pattern=normal,
+                scope=scope,
+                author=by,
+                note=note,
+                expires=expires,
+            )
+        )
+    _tell(context.store.lists.add(entries), as_json=as_json)
+
+
+@lists.command()
+@click.argument("which", metavar="ID|PATTERN...", nargs=-1, required=True)
+@click.option("--scope", type=SCOPE, help="Where the patterns stand (needed for patterns, not for ids).")
+@click.option("--colour", type=_COLOUR, help="Only of this colour.")
+@by_option
+@json_option
+@click.pass_obj
+def remove(
+    context: Context, which: tuple[str, ...], scope: str | None, colour: str | None, by: str, as_json: bool
+) -> None:
+    """Remove entries, by id or by pattern and scope; all of them or none."""
+    ids: list[int] = []
+    for one in which:
+        if one.isdecimal():
+            found = context.store.lists.find(after=int(one) - 1, limit=1)
+            if not found or found[0].id != int(one):
+                fail(f"there is no entry with the id {one}", os.EX_NOINPUT)
+            ids.append(int(one))
+        elif scope is None:
+            raise click.UsageError(f"{printable(one)!r} is a pattern: --scope must say where it stands")
+        else:
+            ids += [entry.id for entry in _standing(context, one, scope, colour)]
+    removed = context.store.lists.remove(ids, by=by)
+    if as_json:
+        print_json({"removed": [_plain(entry) for entry in removed]})
+        return
+    for entry in removed:
+        click.echo(f"removed {entry.id}: {entry.colour} {entry.subject} {entry.pattern} of {entry.scope}")
+    click.echo(AT_ONCE)
+
+
+def _standing(context: Context, text: str, scope: str, colour: str | None) -> list[ListEntry]:
+    """The entries of a scope with this pattern. Raises Failure, with the nearest one, when there are none."""
+    here = context.store.lists.find(scope=scope, colour=Colour(colour) if colour else None)
+    wanted = set()
+    for subject in Subject:
+        try:
+            wanted.add((subject, normalise_pattern(subject, text)))
+        except ConfigError:  # a sender is no network, and the other way round
+            continue
+    found = [entry for entry in here if (entry.subject, entry.pattern) in wanted]
+    if not found:
+        nearest = nearest_name(text, {entry.pattern for entry in here})
+        hint = f"; did you mean {nearest!r}?" if nearest else ""
+        fail(f"there is no entry {text!r} in {scope}{hint}", os.EX_NOINPUT)
+    return found
+
+
+@lists.command("import")
+@click.argument("colour", type=_COLOUR)
+@click.argument("subject", type=_SUBJECT)
+@click.argument("file", type=click.File("r", encoding="utf-8", errors="replace"), default="-")
+@_scope
+@_note
+@_expires
+@by_option
+@json_option
+@click.pass_obj
+def import_(
+    context: Context,
+    colour: str,
+    subject: str,
+    file: TextIO,
+    scope: str,
+    note: str,
+    expires: datetime | None,
+    by: str,
+    as_json: bool,
+) -> None:
+    """Add entries from FILE (or standard input): a pattern on each line, "#" begins a comment. When a line
+    is wrong, nothing is imported."""
+    lines = list(_patterns(file))
+    wrong: list[str] = []
+    entries: list[NewEntry] = []
+    with click.progressbar(lines, file=sys.stderr, label="import", hidden=not sys.stderr.isatty()) as bar:
+        for number, text in bar:
+            try:
+                pattern = normalise_pattern(Subject(subject), text)
+            except ConfigError as error:
+                wrong.append(f"{file.name}:{number}: {text!r}: {error.problem}")
+                continue
+            entries.append(
+                NewEntry(
+                    colour=Colour(colour),
+                    subject=Subject(subject),
+                    pattern=pattern,
+                    scope=scope,
+                    origin="import",
+                    author=by,
+                    note=note,
+                    expires=expires,
+                )
+            )
+    if wrong:
+        more = len(wrong) - _SHOWN_ERRORS
+        rest = [f"and {more} more"] if more > 0 else []
+        fail("\n".join(["nothing was imported:", *wrong[:_SHOWN_ERRORS], *rest]), os.EX_DATAERR)
+    _tell(context.store.lists.add(entries), as_json=as_json)
+
+
+def _patterns(file: TextIO) -> Iterator[tuple[int, str]]:
+    for number, line in enumerate(file, start=1):
+        text = line.removeprefix("\ufeff").partition("#")[0].strip()
+        if text:
+            yield number, text
+
+
+def _tell(added: Added, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"new": added.new, "merged": added.merged})
+    else:
+        click.echo(f"{added.new} added, {added.merged} brought up to date. {AT_ONCE}")

@@ -1,0 +1,56 @@
+"""Kinds of arguments that several commands take; a wrong one is refused with the forms that are allowed."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import click
+
+from tamis.errors import ConfigError
+from tamis.quarantine.scope import parse_scope
+
+_SPAN = re.compile(r"([0-9]{1,4})([hdwy])")
+_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1), "y": timedelta(days=365)}
+
+
+class ScopeType(click.ParamType[str]):
+    """ "platform", a domain or a mailbox, in the comparing form."""
+
+    name = "scope"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """As click asks for it."""
+        try:
+            return parse_scope(value)
+        except ConfigError as error:
+            hint = f"; did you mean {error.nearest!r}?" if error.nearest else ""
+            self.fail(f"{value!r}: {error.problem}{hint}", param, ctx)
+
+
+class MomentType(click.ParamType[datetime]):
+    """A moment to come: a span (12h, 30d, 2w, 1y) from now, or a date or time of ISO 8601, UTC by itself."""
+
+    name = "when"
+
+    def convert(
+        self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """As click asks for it."""
+        if isinstance(value, datetime):
+            return value
+        now = datetime.now(UTC)
+        if span := _SPAN.fullmatch(value):
+            return now + int(span[1]) * _UNITS[span[2]]
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is neither a span like 30d nor a date like 2030-12-31", param, ctx)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        if moment <= now:
+            self.fail(f"{value!r} is over already", param, ctx)
+        return moment
+
+
+SCOPE = ScopeType()
+MOMENT = MomentType()

@@ -1,0 +1,128 @@
+"""`tamis policy`: what recipients want, and where it is set."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tamis.address import PLATFORM
+from tamis.cli.context import AT_ONCE, Context, by_option, fail, json_option
+from tamis.cli.parameters import SCOPE
+from tamis.cli.terminal import print_json, table
+from tamis.errors import ConfigError, StoreError
+from tamis.quarantine.overrides import checker, parse_value
+from tamis.site import Override, Site, Snapshot
+
+DEFAULT = "default"
+
+
+@click.group()
+def policy() -> None:
+    """What recipients want: for the platform, a domain or a mailbox; the nearer wins."""
+
+
+@policy.command()
+@click.argument("scope", type=SCOPE, default=PLATFORM)
+@json_option
+@click.pass_obj
+def show(context: Context, scope: str, as_json: bool) -> None:
+    """Show what is in force for SCOPE ("platform", a domain or a mailbox) and where each value comes from."""
+    overrides = tuple(stored.override for stored in context.store.overrides.list())
+    site = Site.build(context.file, context.filters, Snapshot(overrides=overrides))
+    stored = {(o.scope, o.key) for o in overrides}
+    rows = [
+        (key, value, origin, DEFAULT if origin == DEFAULT else "store" if (origin, key) in stored else "file")
+        for key, (value, origin) in site.book.show("" if scope == PLATFORM else scope).items()
+    ]
+    if as_json:
+        print_json([{"key": k, "value": v, "scope": o, "source": s} for k, v, o, s in rows])
+        return
+    lines = [
+        ["" if s == DEFAULT else "*", k, _toml(v), "" if s == DEFAULT else f"{o} ({s})"]
+        for k, v, o, s in rows
+    ]
+    click.echo(table(["", "KEY", "VALUE", "SET BY"], lines, [0, 0, 2, 2]))
+
+
+@policy.command("set")
+@click.argument("scope", type=SCOPE)
+@click.argument("key")
+@click.argument("value")
+@by_option
+@json_option
+@click.pass_obj
+def set_(context: Context, scope: str, key: str, value: str, by: str, as_json: bool) -> None:
+    """Set KEY of SCOPE to VALUE: a TOML scalar or array, or a bare word. It goes on top of the file."""
+    try:
+        parsed = parse_value(value)
+    except ConfigError as error:
+        raise click.BadParameter(f"{value!r}: {error.problem}", param_hint="VALUE") from error
+    check = checker(context.file, context.filters)
+    override = context.store.overrides.set(scope, key, parsed, by=by, check=check)
+    if as_json:
+        print_json(_plain(override))
+    else:
+        click.echo(f"{override.scope}: {override.key} = {_toml(override.value)}. {AT_ONCE}")
+
+
+@policy.command()
+@click.argument("scope", type=SCOPE)
+@click.argument("key")
+@by_option
+@json_option
+@click.pass_obj
+def unset(context: Context, scope: str, key: str, by: str, as_json: bool) -> None:
+    """Take back what `set` did; a value of the settings file is changed there."""
+    check = checker(context.file, context.filters)
+    if not context.store.overrides.unset(scope, key, by=by, check=check):
+        there = [s.override.key for s in context.store.overrides.list() if s.override.scope == scope]
+        known = f"; set there: {', '.join(there)}" if there else "; nothing is set there"
+        fail(f"the store sets no {key} for {scope}{known}", os.EX_NOINPUT)
+    if as_json:
+        print_json({"scope": scope, "key": key, "removed": True})
+    else:
+        click.echo(f"{scope}: {key} is no longer set in the store. {AT_ONCE}")
+
+
+@policy.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False), required=False)
+@json_option
+@click.pass_obj
+def check(context: Context, file: Path | None, as_json: bool) -> None:
+    """Check FILE (default: the settings in use), then the store's overrides on top of it."""
+    checked = Context(file) if file else context
+    good = checked.file
+    Site.build(good, checked.filters, Snapshot())
+    overrides = _overrides(checked)
+    Site.build(good, checked.filters, Snapshot(overrides=overrides))
+    if as_json:
+        print_json({"ok": True, "file": good.source, "overrides": len(overrides)})
+    else:
+        click.echo(f"{good.source}: ok, with {len(overrides)} overrides in the store")
+
+
+def _overrides(context: Context) -> tuple[Override, ...]:
+    """The store's overrides; none when there is no store yet: a check makes none."""
+    store = context.closed_store()
+    if store.is_missing():
+        return ()
+    try:
+        return tuple(stored.override for stored in store.overrides.list())
+    except StoreError as error:
+        raise StoreError(f"{context.file.source} is good by itself, but {error}") from error
+
+
+def _toml(value: Any) -> str:
+    """A value as it would stand in the settings file."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml, value))}]"
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def _plain(override: Override) -> dict[str, Any]:
+    return {"scope": override.scope, "key": override.key, "value": override.value}

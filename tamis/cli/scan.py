@@ -1,0 +1,172 @@
+"""`tamis scan`: the verdict on messages, and why, without Postfix."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from tamis.address import unbracket
+from tamis.cli.context import Context
+from tamis.cli.messages import read_messages
+from tamis.envelope import Envelope, Recipient, parse_ip
+from tamis.errors import StoreError
+from tamis.filter import Effect
+from tamis.filters.registry import load_filters
+from tamis.filters.road import Examined, Road
+from tamis.filters.runner import Runner
+from tamis.finding import Finding
+from tamis.logs import log_to_stderr
+from tamis.mail import Mail
+from tamis.plan import Judged
+from tamis.site import Site, Snapshot
+from tamis.verdict import Decision
+
+_STATUS = {Decision.HAM: 0, Decision.SPAM: 1, Decision.DEFER: 2}
+
+
+@click.command()
+@click.option("--ip", default="", help="Client address.")
+@click.option("--helo", default="", help="What the client said in HELO.")
+@click.option(
+    "--from", "sender", default=None, help="MAIL FROM; by default the message's Return-Path, else its From."
+)
+@click.option(
+    "--rcpt", multiple=True, help="RCPT TO; may stand more than once. Default: postmaster of the platform."
+)
+@click.option("--login", default="", help="Authenticated user: scan as that user's own outgoing mail.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a message.")
+@click.argument("sources", nargs=-1, required=True, metavar="FILE|DIR|MBOX|-...")
+@click.pass_obj
+def scan(
+    context: Context,
+    ip: str,
+    helo: str,
+    sender: str | None,
+    rcpt: tuple[str, ...],
+    login: str,
+    as_json: bool,
+    sources: tuple[str, ...],
+) -> int:
+    """Examine messages and show each recipient's verdict with its trace.
+
+    Exit status: 0 all ham, 1 some spam, 2 some deferred, 64 and above errors.
+    """
+    if ip and parse_ip(ip) is None:
+        raise click.BadParameter(f"{ip!r} is no IP address", param_hint="--ip")
+    log_to_stderr("warning")
+    site, runner = _site(context), Runner()
+    worst = 0
+    for name, octets in (found for source in sources for found in read_messages(source)):
+        limit = site.settings.milter.max_examined
+        mail = Mail(octets[:limit], complete=len(octets) <= limit, size=len(octets))
+        envelope = Envelope(
+            client_ip=ip,
+            helo=helo,
+            sender=unbracket(sender) if sender is not None else _sender_of(mail),
+            recipients=tuple(Recipient(unbracket(r)) for r in rcpt or (_default_recipient(site),)),
+            login=login,
+        )
+        examined = Road(site, runner).end_of_message(envelope, mail)
+        worst = max(worst, *(_STATUS[one.verdict.decision] for one in examined.judged))
+        click.echo(
+            json.dumps(report(name, mail, examined)) if as_json else "\n".join(story(name, mail, examined))
+        )
+    return worst
+
+
+def _site(context: Context) -> Site:
+    """Policy and lists as the daemon has them; without a store, those of the settings file."""
+    file = context.file
+    snapshot = Snapshot()
+    url = file.settings.store_url
+    if not url.startswith("sqlite") or os.path.exists(url.removeprefix("sqlite:///")):  # noqa: PTH110
+        try:
+            with context.store() as store:
+                snapshot = store.snapshot()
+        except StoreError as error:
+            click.echo(f"tamis: lists and overrides are left out: {error}", err=True)
+    return Site.build(file, load_filters(), snapshot)
+
+
+def _sender_of(mail: Mail) -> str:
+    """The Return-Path that a mail store wrote at delivery (RFC 5321 4.4), else the first author."""
+    returned = mail.headers.first("return-path")
+    if returned is not None and ("@" in returned or "<>" in returned):
+        return unbracket(returned)
+    return mail.from_addresses[0].address if mail.from_addresses else ""
+
+
+def _default_recipient(site: Site) -> str:
+    domains = site.settings.platform.domains
+    return f"postmaster@{domains[0] if domains else 'localhost'}"
+
+
+def report(name: str, mail: Mail, examined: Examined) -> dict[str, Any]:
+    """One message as JSON: the findings, and each recipient's verdict, outcome and headers."""
+    return {
+        "message": name,
+        "subject": mail.subject,
+        "size": mail.size,
+        "envelope": examined.envelope.to_dict(),
+        "findings": [finding.to_dict() | {"text": finding.text()} for finding in examined.findings.values()],
+        "recipients": [
+            {
+                "recipient": one.verdict.recipient,
+                "verdict": str(one.verdict.decision),
+                "outcome": str(one.outcome),
+                "decided_by": one.verdict.decided_by,
+                "because": one.verdict.because,
+                "score": one.verdict.score,
+                "required": one.verdict.required,
+                "opinions": [
+                    {
+                        "filter": o.filter,
+                        "id": o.spec_id,
+                        "effect": o.effect and str(o.effect),
+                        "points": o.points,
+                        "shadow": o.shadow,
+                        "text": o.text,
+                    }
+                    for o in one.verdict.opinions
+                ],
+                "headers": [list(field) for field in one.headers],
+            }
+            for one in examined.judged
+        ],
+    }
+
+
+def story(name: str, mail: Mail, examined: Examined) -> Iterator[str]:
+    """One message's trace for people."""
+    yield f"{printable(name)}: {printable(mail.subject or '(no subject)', 60)!s}, {mail.size} octets"
+    for one in examined.judged:
+        verdict = one.verdict
+        who = f" ({verdict.decided_by}: {printable(verdict.because)})" if verdict.decided_by else ""
+        yield (
+            f"  {printable(verdict.recipient)}: {verdict.decision} -> {one.outcome}{who},"
+            f" score {verdict.score:.1f} of {verdict.required:.1f}"
+        )
+        yield from (line for line in _trace(one, examined))
+
+
+def _trace(one: Judged, examined: Examined) -> Iterator[str]:
+    for opinion in one.verdict.opinions:
+        finding: Finding = examined.findings[opinion.filter]
+        effect = ""
+        if opinion.effect is not None:
+            effect = f" {opinion.points:+g}" if opinion.effect is Effect.SCORE else f" {opinion.effect}"
+        shadow = " (shadow)" if opinion.shadow else ""
+        yield (
+            f"    {opinion.spec_id:<4} {opinion.filter:<18} {finding.status:<11}"
+            f"{effect}{shadow}  {printable(opinion.text)}"
+        )
+
+
+def printable(text: str, limit: int = 160) -> str:
+    """Text that can't move a terminal's cursor or hide: control and format characters are shown as escapes."""
+    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[:limit])
+    return shown if len(text) <= limit else shown + "…"

@@ -1,0 +1,45 @@
+"""`tamis serve`, `milter` and `worker`: the daemon, whole or in parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tamis.cli.context import Context
+from tamis.logs import log_to_stderr
+
+CONFIG = click.option("--config", type=click.Path(path_type=Path), help="Settings file.")
+
+
+def _run(context: Context, config: Path | None, command: str, roles: tuple[str, ...]) -> int:
+    from tamis.milter.supervisor import Supervisor  # noqa: PLC0415 - libmilter is needed by the daemon alone
+
+    chosen = config or context.config
+    log_to_stderr(Context(chosen).file.settings.log.level)
+    arguments = [command] if chosen is None else [command, "--config", str(chosen)]
+    return Supervisor(chosen, arguments=arguments, roles_served=roles).run()
+
+
+@click.command()
+@CONFIG
+@click.pass_obj
+def serve(context: Context, config: Path | None) -> int:
+    """Run everything: milter workers, desk and background process."""
+    return _run(context, config, "serve", ("desk", "background", "workers"))
+
+
+@click.command()
+@CONFIG
+@click.pass_obj
+def milter(context: Context, config: Path | None) -> int:
+    """Run the part that Postfix talks to: milter workers and desk."""
+    return _run(context, config, "milter", ("desk", "workers"))
+
+
+@click.command()
+@CONFIG
+@click.pass_obj
+def worker(context: Context, config: Path | None) -> int:
+    """Run the background process: snapshot of policy and lists, expiry, hit counts."""
+    return _run(context, config, "worker", ("background",))

@@ -1,0 +1,67 @@
+"""Changing the header block of a raw message: octets that are not meant stay as they are. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from tamis.plan import Headers
+
+
+def split_header(raw: bytes) -> tuple[bytes, bytes]:
+    """The header block (with its last line end) and the rest, which begins with the empty line."""
+    for end, skip in ((b"\r\n\r\n", 2), (b"\n\n", 1)):
+        if raw.startswith(end[skip:]):
+            return b"", raw
+        at = raw.find(end)
+        if at >= 0:
+            return raw[: at + skip], raw[at + skip :]
+    return raw, b""
+
+
+def fields_of(header: bytes) -> Iterator[tuple[str, bytes]]:
+    """(lower-case name, raw octets with line end) of each field, continuation lines included."""
+    pending: list[bytes] = []
+    for line in _lines(header):
+        if pending and line[:1] not in (b" ", b"\t"):
+            yield _named(b"".join(pending))
+            pending = []
+        pending.append(line)
+    if pending:
+        yield _named(b"".join(pending))
+
+
+def edit(
+    raw: bytes, *, remove: Collection[str] = (), insert: Headers = (), subject: bytes | None = None
+) -> bytes:
+    """The message without the fields named in `remove` (lower case), with `insert` on top, and with another Subject.
+
+    A missing Subject is added. Line ends are those of the message's own header.
+    """
+    header, rest = split_header(raw)
+    end = b"\r\n" if b"\r\n" in header or not header else b"\n"
+    lines = [f"{name}: {value}".encode("ascii", "replace") + end for name, value in insert]
+    new_subject = (
+        b"" if subject is None else b"Subject: " + subject.replace(b"\r\n", b"\n").replace(b"\n", end) + end
+    )
+    for name, field in fields_of(header):
+        if name == "subject" and subject is not None:
+            lines.append(new_subject)
+            new_subject = b""  # a second one is dropped: only the first is shown
+        elif name not in remove:
+            lines.append(field)
+    return b"".join(lines) + new_subject + rest
+
+
+def _lines(header: bytes) -> Iterator[bytes]:
+    """Lines that end in LF; a bare CR is content (bytes.splitlines would split there, and at form feeds)."""
+    start = 0
+    while start < len(header):
+        at = header.find(b"\n", start)
+        stop = len(header) if at < 0 else at + 1
+        yield header[start:stop]
+        start = stop
+
+
+def _named(field: bytes) -> tuple[str, bytes]:
+    name, colon, _ = field.partition(b":")
+    return (name.strip().decode("ascii", "replace").lower() if colon else "", field)

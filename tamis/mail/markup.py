@@ -1,0 +1,107 @@
+"""Large markup rewritten so that a conforming HTML parser stays linear on it.
+
+The HTML Standard's tree construction is quadratic, in time or in space, in the depth of open elements, in
+the attributes of one tag and in formatting elements that are opened again in every block. What is rewritten
+has no attributes but the few that matter, no formatting elements and a bounded number of tags.
+"""
+
+from __future__ import annotations
+
+import re
+
+FORMATTING = re.compile(
+    r"<(/?)(?:b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)(?=[\s/>])", re.IGNORECASE
+)
+"""Tags of the formatting elements (HTML Standard 13.2.4.3) but <a>, of which one is open at most."""
+RENAMED = r"<\1x-f"
+"""What ``FORMATTING`` is replaced with: an element that means nothing, so attributes stay."""
+
+_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9:-]*)")
+# Possessive: an attribute list is read once, and a quote that never ends swallows the rest, as in browsers.
+_REST = re.compile(r"(?:[^>\"']++|\"[^\"]*+\"|'[^']*+')*+(>?)")
+_ATTRIBUTE = re.compile(
+    r"\b(href|src|action|background|style|hidden|alt)\b(?:\s{0,9}=\s{0,9}(\"[^\"]*+\"|'[^']*+'|[^\s>\"']*+))?",
+    re.IGNORECASE,
+)
+_ATTRIBUTES = 8
+_VALUE_CHARACTERS = 4096
+_ATTRIBUTES_CHARACTERS = 16_384
+_RAW_TEXT = frozenset(
+    {"script", "style", "iframe", "noembed", "noframes", "xmp", "title", "textarea", "template"}
+)
+_NESTING_PUZZLES = frozenset(
+    {"select", "option", "optgroup", "svg", "math", "frameset", "plaintext", "template"}
+)
+_STRIPPED = re.compile(r"<[^<>]*+>")
+
+
+def rewrite(source: str, tags: int) -> tuple[str, int]:
+    """``source`` with at most ``tags`` tags, and the number of them used; more than ``tags`` if cut off.
+
+    Linear in time: nothing is read more than a fixed number of times.
+    """
+    out: list[str] = []
+    position = 0
+    used = 0
+    missing: set[str] = set()
+    while True:
+        at = source.find("<", position)
+        if at < 0:
+            out.append(source[position:])
+            return "".join(out), used
+        out.append(source[position:at])
+        if used >= tags:
+            out.append(_STRIPPED.sub(" ", source[at:]).replace("<", "&lt;"))
+            return "".join(out), used + 1
+        used += 1
+        tag = _TAG.match(source, at)
+        if tag is None:
+            position = _declaration(source, at, out)
+            continue
+        rest = _REST.match(source, tag.end())
+        if rest is None or not rest[1]:
+            return "".join(out), used
+        position = rest.end()
+        closing, name = tag[1], tag[2].lower()
+        if name in _RAW_TEXT:
+            if not closing and name not in missing:
+                end = re.compile(rf"</{name}", re.IGNORECASE).search(source, position)
+                if end is None:
+                    missing.add(name)
+                else:
+                    position = end.start()
+            continue
+        if name in _NESTING_PUZZLES:
+            continue
+        if FORMATTING.match(source, at):
+            name = "x-f"
+        if closing:
+            out.append(f"</{name}>")
+        else:
+            list_end = min(position - 1, tag.end() + _ATTRIBUTES_CHARACTERS)
+            out.append(f"<{name}{_attributes(source, tag.end(), list_end)}>")
+
+
+def _declaration(source: str, at: int, out: list[str]) -> int:
+    """Where a comment, a declaration or a lone '<' at ``at`` ends; the latter stays, as text."""
+    if source.startswith("<!--", at):
+        end = source.find("-->", at + 2)
+        return end + 3 if end >= 0 else len(source)
+    if source.startswith(("<!", "<?", "</"), at):
+        end = source.find(">", at)
+        return end + 1 if end >= 0 else len(source)
+    out.append("&lt;")
+    return at + 1
+
+
+def _attributes(source: str, start: int, end: int) -> str:
+    """The attributes that matter, quoted anew."""
+    if end <= start:
+        return ""
+    kept: list[str] = []
+    for attribute in _ATTRIBUTE.finditer(source, start, end):
+        value = (attribute[2] or "").strip("\"'")[:_VALUE_CHARACTERS].replace('"', "&quot;")
+        kept.append(f' {attribute[1].lower()}="{value}"')
+        if len(kept) >= _ATTRIBUTES:
+            break
+    return "".join(kept)

@@ -1,0 +1,80 @@
+"""What all tests share: the public corpus, and the rule for tests of real servers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.real import PrivateDovecot, PrivatePostgres, PrivateRedis
+
+_CORPUS = Path(os.environ.get("TAMIS_CORPUS") or Path(__file__).resolve().parents[1] / "corpus")
+_IS_ROOT = os.geteuid() == 0
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests of real servers, which only root can start; say so in the summary."""
+    if _IS_ROOT:
+        return
+    real = [item for item in items if item.get_closest_marker("real") is not None]
+    if real:
+        items[:] = [item for item in items if item.get_closest_marker("real") is None]
+        config.hook.pytest_deselected(items=real)
+        config.stash[_LEFT_OUT] = len(real)
+
+
+_LEFT_OUT: pytest.StashKey[int] = pytest.StashKey()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Name the tests that an ordinary user did not run."""
+    left_out = config.stash.get(_LEFT_OUT, 0)
+    if left_out:
+        terminalreporter.write_line(
+            f"{left_out} tests of real servers (Postfix, Dovecot, PostgreSQL, Redis) were left out: "
+            "they need root"
+        )
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    """The SpamAssassin public corpus, one directory a folder (easy-ham-1, spam-2 ...)."""
+    directory = _CORPUS / "spamassassin"
+    if not directory.is_dir():
+        pytest.fail(f"no corpus at {directory}: scripts/fetch-corpus gets it")
+    return directory
+
+
+@pytest.fixture(scope="session")
+def corpus_ham(corpus: Path) -> list[Path]:
+    """The wanted messages of the corpus, in a fixed order."""
+    return sorted(corpus.glob("*-ham-*/*.txt"))
+
+
+@pytest.fixture(scope="session")
+def corpus_spam(corpus: Path) -> list[Path]:
+    """The unwanted messages of the corpus, in a fixed order."""
+    return sorted(corpus.glob("spam-*/*.txt"))
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PrivatePostgres]:
+    """One PostgreSQL for the whole run; a test that stops it makes its own instead."""
+    with PrivatePostgres() as server:
+        yield server
+
+
+@pytest.fixture
+def redis() -> Iterator[PrivateRedis]:
+    """An empty Redis."""
+    with PrivateRedis() as server:
+        yield server
+
+
+@pytest.fixture
+def dovecot() -> Iterator[PrivateDovecot]:
+    """An empty Dovecot."""
+    with PrivateDovecot() as server:
+        yield server

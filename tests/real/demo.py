@@ -1,0 +1,205 @@
+"""`./run demo`: a private Postfix with Tamis behind it, some mail, and who got what and why."""
+
+from __future__ import annotations
+
+import email
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from email.message import Message
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+import click
+
+from tests.real.daemon import TamisDaemon
+from tests.real.postfix import PrivatePostfix
+from tests.real.smtp import Client
+from tests.real.support import REPOSITORY, HarnessError, private_directory
+
+POLICIES = {
+    "inbox@example.com": "inbox",
+    "tag@example.com": "tag",
+    "junk@example.com": "junk",
+    "quarantine@example.org": "quarantine",
+}
+
+_FROM_THE_CORPUS = {"easy-ham-1": 3, "hard-ham-1": 1, "spam-1": 2, "spam-2": 4}
+
+_HAND_MADE = {
+    "a colleague's note": b"""\
+From: Alice <alice@example.net>
+To: team@example.com
+Subject: Minutes of Tuesday
+Date: Mon, 02 Mar 2026 09:00:00 +0000
+Message-ID: <minutes@example.net>
+
+Dear all, the minutes are below. Please tell me what I forgot.
+
+Best, Alice
+""",
+    "an advance-fee fraud": b"""\
+From: "BARRISTER JOHN" <barrister@example.net>
+Reply-To: claims@example.org
+To: undisclosed-recipients:;
+Subject: URGENT!!! YOUR INHERITANCE OF $14,500,000.00 USD
+Date: Mon, 02 Mar 2026 09:01:00 +0000
+Message-ID: <fraud@example.net>
+
+DEAR FRIEND, I AM CONTACTING YOU IN STRICT CONFIDENCE. THE SUM OF $14,500,000.00
+WAS LEFT BY MY LATE CLIENT. SEND YOUR BANK ACCOUNT AND A SMALL FEE TO CLAIM NOW!!!
+100% RISK FREE. ACT NOW, THIS OFFER IS CONFIDENTIAL AND GUARANTEED.
+""",
+}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One message of the demo."""
+
+    name: str
+    message: bytes
+    client: Client
+
+
+def main() -> None:
+    """Run the demo; with --once it ends after the summary."""
+    once = sys.argv[1:] == ["--once"]
+    if sys.argv[1:] and not once:
+        raise SystemExit("usage: ./run demo [--once]")
+    signal.signal(signal.SIGTERM, _leave)
+    directory = private_directory("demo")
+    try:
+        _demonstrate(directory, once=once)
+    except KeyboardInterrupt:
+        click.echo("\nstopped")
+    except HarnessError as error:
+        raise SystemExit(f"the demo failed: {error}") from None
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _demonstrate(directory: Path, *, once: bool) -> None:
+    config: dict[str, Any] = {
+        "platform": {"domains": ["example.com", "example.org"]},
+        "postfix": {"config_directory": "/nonexistent"},
+        "policy": {"mailboxes": {address: {"outcome": outcome} for address, outcome in POLICIES.items()}},
+    }
+    daemon = TamisDaemon(config, directory=directory)
+    postfix = PrivatePostfix(
+        milter=daemon.milter,
+        desk_port=daemon.desk_port,
+        reinjection_port=daemon.reinjection_port,
+        mailboxes=POLICIES,
+    )
+    daemon.write_settings(postfix={"config_directory": postfix.config_directory})
+    with postfix, daemon:
+        click.echo(f"Postfix listens on 127.0.0.1:{postfix.port}, with Tamis as its milter.")
+        click.echo("Each message goes to four mailboxes, whose policies for spam differ:")
+        for address, outcome in POLICIES.items():
+            click.echo(f"    {address:<24} outcome = {outcome}")
+        for sample in _samples():
+            _show(sample, postfix)
+        _show_quarantine(daemon)
+        click.echo(f"\nMailboxes: {postfix.directory}/mail   settings: {daemon.config}")
+        if once:
+            return
+        click.echo(f"Try: .venv/bin/tamis quarantine list --config {daemon.config}")
+        click.echo("It stays up until you stop it (Ctrl-C).")
+        while True:
+            signal.pause()
+
+
+def _samples() -> Iterator[Sample]:
+    corpus = Path(os.environ.get("TAMIS_CORPUS") or REPOSITORY / "corpus") / "spamassassin"
+    texts = dict(_HAND_MADE)
+    for folder, count in _FROM_THE_CORPUS.items():
+        for path in sorted((corpus / folder).glob("*.txt"))[10 : 10 + count]:
+            texts[f"{folder}/{path.name[:5]}"] = _without_envelope_line(path.read_bytes())
+    for number, (name, text) in enumerate(texts.items(), start=1):
+        yield Sample(name, text, Client(f"192.0.2.{number}", f"host{number}.example.net"))
+
+
+def _without_envelope_line(raw: bytes) -> bytes:
+    """A message without the mbox "From " line on top that the corpus kept."""
+    return raw.partition(b"\n")[2] if raw.startswith(b"From ") else raw
+
+
+def _show(sample: Sample, postfix: PrivatePostfix) -> None:
+    before = {address: len(postfix.maildir(address)) for address in POLICIES}
+    sent = postfix.send(sample.message, to=list(POLICIES), client=sample.client, attempts=5)
+    postfix.wait_idle(60)
+    click.echo(f"\n{sample.name}: {_subject(email.message_from_bytes(sample.message))}")
+    if not sent.accepted:
+        click.echo(f"    Postfix answered {sent.reply.code} {sent.reply.text}")
+    for address in POLICIES:
+        new = postfix.maildir(address)[before[address] :]
+        for line in _received(address, [email.message_from_bytes(raw) for raw in new], sample):
+            click.echo(f"    {line}")
+
+
+def _received(address: str, new: list[Message], sample: Sample) -> Iterator[str]:
+    if not new:
+        yield f"{address:<24} not delivered (see the quarantine below)"
+        return
+    original = _subject(email.message_from_bytes(sample.message))
+    for message in new:
+        subject = _subject(message)
+        changed = "" if subject == original else f', subject "{subject}"'
+        yield f"{address:<24} delivered{changed}"
+        for name, value in message.items():
+            if name.lower().startswith("x-spam-") and name not in _names(sample.message):
+                yield f"{'':<24}   {name}: {' '.join(str(value).split())[:150]}"
+
+
+def _names(raw: bytes) -> set[str]:
+    return set(email.message_from_bytes(raw).keys())
+
+
+def _subject(message: Message) -> str:
+    return " ".join(str(message.get("Subject", "(no subject)")).split())
+
+
+def _show_quarantine(daemon: TamisDaemon) -> None:
+    listing = subprocess.run(
+        [sys.executable, "-m", "tamis.cli", "quarantine", "list", "--json", "--config", str(daemon.config)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=REPOSITORY,
+    )
+    if listing.returncode != 0:
+        raise HarnessError(f"tamis quarantine list ended with {listing.returncode}\n{listing.stderr}")
+    entries = list(_entries(listing.stdout))
+    click.echo(f"\nIn quarantine: {len(entries)}")
+    for entry in entries:
+        words = [f"{key}={_short(value)}" for key, value in entry.items() if value not in (None, "", [], {})]
+        click.echo("    " + "  ".join(words))
+
+
+def _entries(text: str) -> Iterator[Mapping[str, Any]]:
+    """The entries of a JSON array, or of one JSON object a line."""
+    if text.lstrip().startswith("["):
+        yield from json.loads(text)
+        return
+    for line in text.splitlines():
+        yield json.loads(line)
+
+
+def _short(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _leave(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,180 @@
+"""A private Dovecot: LMTP and IMAP on loopback ports, filing with deploy/dovecot as it stands."""
+
+from __future__ import annotations
+
+import imaplib
+import re
+import shutil
+import socket
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tests.real.support import (
+    LOOPBACK,
+    REPOSITORY,
+    Server,
+    find_program,
+    free_port,
+    own,
+    private_directory,
+    read_line,
+    read_text,
+    run,
+    tail,
+)
+
+DEPLOYED = REPOSITORY / "deploy" / "dovecot"
+PASSWORD = "secret"  # of every user of a private Dovecot
+
+_DEPLOYED_SCRIPT = "/etc/dovecot/sieve/tamis.sieve"
+
+
+class PrivateDovecot:
+    """A Dovecot in which every address has a mailbox; `tamis.sieve` files junk into Junk."""
+
+    def __init__(self) -> None:
+        self.lmtp_port = free_port()
+        self.imap_port = free_port()
+        self.directory = private_directory("dovecot")
+        self._server = Server("Dovecot", self.directory / "output.log")
+
+    def __enter__(self) -> Self:
+        try:
+            self._write_configuration()
+            self.start()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    @property
+    def transport(self) -> str:
+        """What Postfix's virtual_transport is set to for deliveries to this Dovecot."""
+        return f"lmtp:inet:{LOOPBACK}:{self.lmtp_port}"
+
+    def start(self) -> None:
+        """Start (again) and wait for the banners of LMTP and IMAP."""
+        self._server.start([find_program("dovecot"), "-F", "-c", self._configuration])
+        self._server.await_ready(self._greets, timeout=30, log=self.log)
+
+    def stop(self) -> None:
+        """Stop every process of this Dovecot."""
+        self._server.stop()
+
+    def mailbox(self, user: str, folder: str = "INBOX") -> list[bytes]:
+        """The messages in a folder, oldest first, read over IMAP as a mail program does."""
+        connection = self._log_in(user)
+        try:
+            status, _ = connection.select(f'"{folder}"', readonly=True)
+            assert status == "OK", f"{user} has no folder {folder}"
+            _, numbers = connection.search(None, "ALL")
+            return [self._fetch(connection, number.decode("ascii")) for number in numbers[0].split()]
+        finally:
+            connection.logout()
+
+    def folders(self, user: str) -> list[str]:
+        """The lines of IMAP's LIST: each folder with its attributes (\\Junk ...)."""
+        connection = self._log_in(user)
+        try:
+            _, lines = connection.list()
+            return [line.decode("utf-8") for line in lines if isinstance(line, bytes)]
+        finally:
+            connection.logout()
+
+    def log(self) -> str:
+        """The end of Dovecot's log."""
+        return tail(read_text(self.directory / "dovecot.log") + self._server.text())
+
+    @property
+    def _configuration(self) -> Path:
+        return self.directory / "dovecot.conf"
+
+    def _greets(self) -> bool:
+        return read_line(self.lmtp_port).startswith(b"220 ") and read_line(self.imap_port).startswith(
+            b"* OK "
+        )
+
+    def _log_in(self, user: str) -> imaplib.IMAP4:
+        connection = imaplib.IMAP4(LOOPBACK, self.imap_port, timeout=30)
+        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.login(user, PASSWORD)
+        return connection
+
+    @staticmethod
+    def _fetch(connection: imaplib.IMAP4, number: str) -> bytes:
+        _, parts = connection.fetch(number, "(BODY.PEEK[])")
+        first = parts[0]
+        assert isinstance(first, tuple)
+        return bytes(first[1])
+
+    def _write_configuration(self) -> None:
+        mail = self.directory / "mail"
+        mail.mkdir()
+        own(mail, "nobody")
+        sieve = self.directory / "sieve"
+        sieve.mkdir()
+        script = sieve / "tamis.sieve"
+        shutil.copy(DEPLOYED / "tamis.sieve", script)
+        deployed, places = re.subn(
+            re.escape(_DEPLOYED_SCRIPT), str(script), (DEPLOYED / "99-tamis.conf").read_text(encoding="utf-8")
+        )
+        assert places == 1, f"99-tamis.conf names {_DEPLOYED_SCRIPT} {places} times, not once"
+        own_lines = _CONFIGURATION.format(
+            directory=self.directory,
+            host=LOOPBACK,
+            lmtp=self.lmtp_port,
+            imap=self.imap_port,
+            password=PASSWORD,
+        )
+        self._configuration.write_text(own_lines + deployed, encoding="utf-8")
+        # As deploy/dovecot tells the administrator to: Dovecot itself may not write beside the script.
+        run([find_program("sievec"), "-c", self._configuration, script])
+
+
+_CONFIGURATION = """\
+base_dir = {directory}/run
+state_dir = {directory}/state
+instance_name = tamis-tests
+log_path = {directory}/dovecot.log
+protocols = lmtp imap
+listen = {host}
+ssl = no
+disable_plaintext_auth = no
+auth_mechanisms = plain
+first_valid_uid = 1
+mail_location = maildir:~/Maildir
+mail_fsync = never
+lmtp_save_to_detail_mailbox = no
+passdb {{
+  driver = static
+  args = password={password}
+}}
+userdb {{
+  driver = static
+  args = uid=nobody gid=nogroup home={directory}/mail/%d/%n allow_all_users=yes
+}}
+service lmtp {{
+  inet_listener lmtp {{
+    address = {host}
+    port = {lmtp}
+  }}
+}}
+service imap-login {{
+  inet_listener imap {{
+    port = {imap}
+  }}
+  inet_listener imaps {{
+    port = 0
+  }}
+}}
+namespace inbox {{
+  inbox = yes
+}}
+"""

@@ -1,0 +1,28 @@
+"""`./run demo` shows what it promises and leaves nothing behind."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.real.demo import POLICIES
+from tests.real.support import REPOSITORY
+
+
+@pytest.mark.real
+def test_demo_tells_who_got_what() -> None:
+    shown = subprocess.run(
+        [sys.executable, "-m", "tests.real.demo", "--once"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    for address in POLICIES:
+        assert address in shown.stdout
+    assert "a colleague's note: Minutes of Tuesday" in shown.stdout
+    assert "In quarantine: " in shown.stdout

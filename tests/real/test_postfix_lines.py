@@ -1,0 +1,261 @@
+"""The lines of deploy/postfix in a real Postfix: what the detour needs is true of them."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+
+import pytest
+
+from tests.real import Client, PrivatePostfix, free_port, send
+from tests.real.standin import DETOUR, StandInDesk, StandInMilter
+
+pytestmark = pytest.mark.real
+
+MESSAGE = b"From: s@example.net\nTo: a@example.com\nSubject: hello\nMessage-ID: <1@example.net>\n\nHello\n"
+RESOLVER = "127.0.0.73"  # a loopback address of our own, so that port 53 is free there
+
+
+@contextmanager
+def detouring(
+    *locals_detoured: str,
+    aliases: Mapping[str, str] | None = None,
+    main: Mapping[str, str] | None = None,
+    master: str = "",
+) -> Iterator[tuple[PrivatePostfix, StandInMilter, StandInDesk]]:
+    """A Postfix whose milter sends some recipients round by the desk."""
+    chosen = locals_detoured or ("tag",)
+    with ExitStack() as stack:
+        milter = stack.enter_context(StandInMilter(lambda address: address.partition("@")[0] in chosen))
+        reinjection = free_port()
+        desk = stack.enter_context(StandInDesk(reinjection))
+        postfix = stack.enter_context(
+            PrivatePostfix(
+                milter=milter.address,
+                desk_port=desk.port,
+                reinjection_port=reinjection,
+                aliases=aliases,
+                main=main,
+                master=master,
+            )
+        )
+        yield postfix, milter, desk
+
+
+def test_milter_is_told_the_client() -> None:
+    with detouring() as (postfix, milter, _):
+        client = Client("192.0.2.7", "mail.example.net", port=4321)
+        assert postfix.send(MESSAGE, to="inbox@example.com", client=client).accepted
+        told = milter.connect_macros[-1]
+    assert told["{client_addr}"] == "192.0.2.7"
+    assert told["{client_name}"] == told["{client_ptr}"] == "mail.example.net"
+    assert told["{client_port}"] == "4321"
+    assert told["{daemon_port}"] == str(postfix.port)
+    assert told["j"] == "mx.example.com"
+
+
+def test_detour_delivers_each_recipient_once_with_the_same_bytes() -> None:
+    body = b"x" * 5000 + b"\n.dot\n" + bytes(range(0x80, 0x100)) + b"\n" + b"y" * 998 + b"\n"
+    with detouring() as (postfix, _, desk):
+        assert postfix.send(MESSAGE + body, to=["inbox@example.com", "tag@example.com"]).accepted
+        postfix.wait_idle()
+        (in_place,) = postfix.maildir("inbox@example.com")
+        (detoured,) = postfix.maildir("tag@example.com")
+        assert postfix.bounces() == []
+    tail = MESSAGE + body
+    assert in_place.endswith(tail)
+    assert detoured.endswith(tail)
+    assert desk.visits[0].message.endswith(tail.replace(b"\n", b"\r\n"))
+    assert [address for address, _ in desk.visits[0].recipients] == ["tag@example.com" + DETOUR]
+
+
+def test_virtual_alias_is_expanded_once_after_the_detour() -> None:
+    aliases = {"tag@example.com": "alice@example.com, bob@example.org"}
+    with detouring(aliases=aliases) as (postfix, _, desk):
+        assert postfix.send(MESSAGE, to=["tag@example.com"]).accepted
+        postfix.wait_idle()
+        counts = [
+            len(postfix.maildir(a)) for a in ("alice@example.com", "bob@example.org", "tag@example.com")
+        ]
+    assert counts == [1, 1, 0]
+    assert [[a for a, _ in visit.recipients] for visit in desk.visits] == [["tag@example.com" + DETOUR]]
+
+
+def test_delivery_status_wishes_take_the_detour() -> None:
+    with detouring() as (postfix, _, desk):
+        wishes = ["NOTIFY=SUCCESS,FAILURE", "ORCPT=rfc822;origin@example.org"]
+        options = ["RET=HDRS", "ENVID=e1"]
+        assert postfix.send(MESSAGE, to="tag@example.com", rcpt_options=wishes, mail_options=options).accepted
+        postfix.wait_idle()
+        reports = postfix.bounces()
+    (visit,) = desk.visits
+    assert set(visit.recipients[0][1].split()) == set(wishes)
+    assert set(options) <= set(visit.mail_parameters.split())
+    assert len(reports) == 1, "one success report, made by the final delivery"
+    assert b"tamis.invalid" not in reports[0]
+
+
+def test_rewriting_checks_and_copies_happen_once() -> None:
+    main = {
+        "sender_canonical_maps": "inline:{ {a@example.net=b@example.net} }",
+        "recipient_canonical_maps": "inline:{ {tag@example.com=tag@example.org} }",
+        "header_checks": "regexp:{ {/^Subject:/ PREPEND X-Checked: yes} }",
+        "always_bcc": "dave@example.com",
+        # The second listener's client is one of ours; still its mail gets no From, no Date.
+        "local_header_rewrite_clients": "permit_mynetworks",
+    }
+    bare = b"Subject: no date, no id\n\nbody\n"
+    with detouring(main=main) as (postfix, _, _):
+        assert postfix.send(
+            bare, to="tag@example.com", sender="a@example.net", client=Client("192.0.2.1")
+        ).accepted
+        postfix.wait_idle()
+        (copy,) = postfix.maildir("tag@example.org")
+        assert len(postfix.maildir("dave@example.com")) == 1
+        assert postfix.maildir("tag@example.com") == []
+    assert copy.startswith(b"Return-Path: <b@example.net>")
+    assert copy.count(b"X-Checked: yes") == 1
+    assert copy.endswith(b"Subject: no date, no id\n\nbody\n")
+    assert b"\nMessage-Id:" not in copy
+
+
+def test_a_message_of_just_the_allowed_size_takes_the_detour() -> None:
+    with detouring(main={"message_size_limit": "8000"}) as (postfix, _, desk):
+        desk.added = b"X-Spam-Trace: " + b"x" * 900 + b"\r\n"
+        # The largest that comes in.
+        size = 8000
+        while not postfix.send(MESSAGE + b"z" * (size - len(MESSAGE)) + b"\n", to="tag@example.com").accepted:
+            size -= 50
+        assert size > 6000
+        postfix.wait_idle()
+        assert len(postfix.maildir("tag@example.com")) == 1
+        assert postfix.bounces() == []
+
+
+def test_a_message_of_just_the_allowed_hops_takes_the_detour() -> None:
+    hop = b"Received: from a by b; Sun, 22 Nov 2026 11:00:00 +0000\n"
+    with detouring(main={"hopcount_limit": "10"}) as (postfix, _, _):
+        assert postfix.send(hop * 9 + MESSAGE, to="tag@example.com").reply.code == 554
+        assert postfix.send(hop * 8 + MESSAGE, to="tag@example.com").accepted
+        postfix.wait_idle()
+        assert len(postfix.maildir("tag@example.com")) == 1
+        assert postfix.bounces() == []
+
+
+def test_the_second_listener_obeys_no_restriction_of_main_cf() -> None:
+    strict = dict.fromkeys(
+        ("smtpd_data_restrictions", "smtpd_end_of_data_restrictions"),
+        "check_client_access inline:{ {127.0.0.1=REJECT} }",
+    )
+    main = {
+        **strict,
+        "smtpd_helo_required": "yes",
+        "smtpd_helo_restrictions": "reject_non_fqdn_helo_hostname",
+        "smtpd_sender_restrictions": "check_client_access inline:{ {127.0.0.1=REJECT} }",
+        "smtpd_recipient_restrictions": "check_client_access inline:{ {127.0.0.1=REJECT} }",
+        "smtpd_client_restrictions": "check_client_access inline:{ {127.0.0.1=REJECT} }",
+        "smtpd_reject_unlisted_sender": "yes",
+        "smtpd_discard_ehlo_keywords": "dsn, 8bitmime",
+        "lmtp_tls_security_level": "encrypt",
+        "smtpd_tls_security_level": "none",
+    }
+    with detouring(main=main) as (postfix, _, _):
+        assert postfix.send(MESSAGE, to="tag@example.com", client=Client("192.0.2.1")).accepted
+        postfix.wait_idle()
+        assert len(postfix.maildir("tag@example.com")) == 1
+        assert postfix.bounces() == []
+
+
+def test_the_second_listener_serves_this_machine_only_and_never_says_5xx() -> None:
+    with detouring() as (postfix, _, _):
+        sent = send(postfix.reinjection_port, MESSAGE, to="tag@example.com", client=Client("192.0.2.1"))
+        assert sent.reply.temporary
+        assert postfix.maildir("tag@example.com") == []
+
+
+def test_a_refusing_or_absent_desk_leaves_the_mail_in_the_queue() -> None:
+    with detouring() as (postfix, _, desk):
+        desk.refusal = "550 5.7.1 no"
+        assert postfix.send(MESSAGE, to="tag@example.com").accepted
+        postfix.wait_log(r"status=SOFTBOUNCE|status=deferred")
+        desk.stop()
+        postfix.wait_log(r"status=deferred \(.*[Cc]onnection refused")
+        assert postfix.maildir("tag@example.com") == []
+        desk.refusal = ""
+        desk.start()
+        postfix.wait_idle()
+        assert len(postfix.maildir("tag@example.com")) == 1
+        assert postfix.bounces() == []
+
+
+def test_an_absent_milter_makes_the_sender_come_back() -> None:
+    with detouring() as (postfix, milter, _):
+        milter.stop()
+        assert postfix.send(MESSAGE, to="inbox@example.com").reply.temporary
+        milter.start()
+        assert postfix.send(MESSAGE, to="inbox@example.com").accepted
+        postfix.wait_idle()
+
+
+def test_outsiders_cannot_reach_the_desk() -> None:
+    with detouring() as (postfix, _, desk):
+        sent = postfix.send(MESSAGE, to="tag@example.com" + DETOUR, client=Client("192.0.2.9"))
+        assert not sent.accepted
+        assert desk.visits == []
+
+
+@pytest.mark.parametrize("lines_kept", [True, False], ids=["with the filter", "without it"])
+def test_mail_waits_while_the_transport_line_is_lost(lines_kept: bool) -> None:
+    """Without its transport a detour address is a domain that does not exist: 5.4.4, a bounce."""
+    main = {"default_transport": "world"}
+    if not lines_kept:
+        main["default_delivery_status_filter"] = ""
+    # In its own chroot, the queue directory, this client asks our resolver instead of the machine's.
+    world = "world unix - - y - - smtp\n"
+    with nothing_exists(), detouring(main=main, master=world) as (postfix, _, desk):
+        (postfix.directory / "queue" / "etc").mkdir()
+        (postfix.directory / "queue" / "etc" / "resolv.conf").write_text(f"nameserver {RESOLVER}\n")
+        table = postfix.parameter("transport_maps")
+        desk.stop()
+        assert postfix.send(MESSAGE, to="tag@example.com", sender="inbox@example.com").accepted
+        postfix.wait_log(r"status=deferred \(.*refused")
+        postfix.postconf(transport_maps="inline:{ {example.invalid = discard:} }")
+        postfix.reload()
+        if not lines_kept:
+            postfix.wait_log(r"dsn=5\.4\.4, .*status=bounced .*Host not found")
+            return
+        postfix.wait_log(r"dsn=4\.4\.4, .*status=deferred .*tamis\.invalid.*Host not found")
+        desk.start()
+        postfix.postconf(transport_maps=table)
+        postfix.reload()
+        postfix.flush()
+        postfix.wait_idle()
+        assert len(postfix.maildir("tag@example.com")) == 1
+        assert postfix.maildir("inbox@example.com") == [], "no bounce came to the sender"
+
+
+@contextmanager
+def nothing_exists() -> Iterator[None]:
+    """A name server that answers every question with "no such domain"."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind((RESOLVER, 53))
+        thread = threading.Thread(target=_deny, args=(server,), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                server.shutdown(socket.SHUT_RDWR)
+            thread.join(5)
+
+
+def _deny(server: socket.socket) -> None:
+    while True:
+        question, sender = server.recvfrom(4096)
+        if not sender or not question:
+            return
+        # The question back, marked as an answer: recursion available, NXDOMAIN, no records.
+        end = question.index(b"\0", 12) + 5
+        server.sendto(question[:2] + b"\x81\x83" + b"\0\1" + b"\0" * 6 + question[12:end], sender)
