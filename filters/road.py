@@ -28,6 +28,9 @@ class Examined:
     plan: Plan
 
 
+_NOTHING = Mail(b"")  # what is known of the content while the envelope is being told
+
+
 class Road:
     """One transaction's way. `mail_from` starts what can start early; `end_of_message` ends it."""
 
@@ -38,7 +41,7 @@ class Road:
 
     def mail_from(self, envelope: Envelope) -> None:
         """The client and the envelope sender are known: filters that need no more can start their waiting."""
-        self._begun().begin(Stage.MAIL, self._message(envelope, Mail(b"")))
+        self._begun().begin(Stage.MAIL, self._message(envelope, _NOTHING))
 
     def end_of_message(self, envelope: Envelope, mail: Mail, pulse: Pulse = lambda: None) -> Examined:
         """Examine, judge for every recipient, and plan. An authenticated sender's mail is not examined (O8)."""

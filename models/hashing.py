@@ -57,10 +57,10 @@ def mix(hashes: Hashes) -> Hashes:
 
 def spans(octets: Octets, inside: npt.NDArray[np.bool_]) -> tuple[Positions, Positions]:
     """Where the maximal runs of octets of a class begin and end; `inside` has 256 entries."""
-    flags = np.zeros(len(octets) + 2, dtype=np.int8)
+    flags = np.zeros(len(octets) + 2, dtype=np.bool_)
     flags[1:-1] = inside[octets]
-    steps = np.diff(flags)
-    return np.flatnonzero(steps == 1), np.flatnonzero(steps == -1)
+    edges = np.flatnonzero(flags[1:] != flags[:-1])
+    return edges[::2], edges[1::2]
 
 
 def word_hashes(octets: Octets, starts: Positions, ends: Positions) -> Hashes:

@@ -33,11 +33,22 @@ _DROPPED_PREFIXES = (
     *("x-spam", "x-virus", "x-amavis", "x-rspam", "x-dspam", "x-crm114", "x-razor", "x-mailscanner"),
     *("x-barracuda", "x-proofpoint", "x-ironport", "x-forefront", "x-microsoft-antispam", "x-ms-exchange"),
     *("x-exchange-antispam", "x-eopattributed", "x-brightmail", "x-sophos", "x-kaspersky", "x-cloudmark"),
-    *("x-mimedefang", "x-greylist", "x-policyd", "x-tamis", "x-evolution", "x-mozilla", "x-gmane", "x-scanned"),
+    *(
+        "x-mimedefang",
+        "x-greylist",
+        "x-policyd",
+        "x-tamis",
+        "x-evolution",
+        "x-mozilla",
+        "x-gmane",
+        "x-scanned",
+    ),
     *("x-antivirus", "x-av-", "x-clam", "x-pmx", "x-assp", "x-mdaemon", "x-ovh-", "x-vade", "x-vr-"),
     *("x-spf", "x-dkim", "old-"),
 )
-_TAGS = re.compile(r"^\s*(?:\*{2,}\s*spam\s*\*{2,}|\[\s*spam\s*\]|\{\s*spam\?*\s*\}|spam:)[\s:]*", re.IGNORECASE)
+_TAGS = re.compile(
+    r"^\s*(?:\*{2,}\s*spam\s*\*{2,}|\[\s*spam\s*\]|\{\s*spam\?*\s*\}|spam:)[\s:]*", re.IGNORECASE
+)
 
 _CLOCK = re.compile(r"\d")
 _CALENDAR = re.compile(
@@ -45,7 +56,9 @@ _CALENDAR = re.compile(
 )
 _DATE_TIME = re.compile(r"^(.*:\d\d)(.*)$", re.DOTALL)
 _ADDRESS = re.compile(r"[^\s<>\"',;:()]+@([^\s<>\"',;:()]+)")
-_FROM_CLAUSE = re.compile(r"^\s*from\s+(.{0,300}?)(?:\s+by\s+(\S+)\s*(.{0,120})|$)", re.IGNORECASE | re.DOTALL)
+_FROM_CLAUSE = re.compile(
+    r"^\s*from\s+(.{0,300}?)(?:\s+by\s+(\S+)\s*(.{0,120})|$)", re.IGNORECASE | re.DOTALL
+)
 _LOCAL = re.compile(r"\b127\.\d+\.\d+\.\d+|\[::1\]|\blocalhost\b|\buserid\b|fetchmail", re.IGNORECASE)
 _PROTOCOL = re.compile(r"\bwith\s+(\S+)", re.IGNORECASE)
 _PROGRAM = re.compile(r"\(([^()]{1,40})\)")
@@ -94,7 +107,9 @@ def seen_fields(mail: Mail, arrival: Arrival | None, own_hosts: Iterable[str] = 
             if value is None:
                 continue
         elif name in ("dkim-signature", "domainkey-signature"):
-            value = " ".join(f"{tag}={text}" for tag, text in _SIGNATURE_KEPT.findall(field.value[:MAX_VALUE]))
+            value = " ".join(
+                f"{tag}={text}" for tag, text in _SIGNATURE_KEPT.findall(field.value[:MAX_VALUE])
+            )
         elif name == "subject":
             value = _TAGS.sub("", field.value[:MAX_VALUE])
         elif name.endswith("date"):

@@ -102,9 +102,13 @@ class Lists:
         pattern: str | None = None,
         limit: int | None = None,
         after: int = 0,
+        before: int | None = None,
     ) -> tuple[ListEntry, ...]:
-        """Entries with all of the given properties, by id; `pattern` in its normal form."""
+        """Entries with all of the given properties, by id; `pattern` is in its normal form, `after` and
+        `before` are ids."""
         query = select(EntryRow).where(EntryRow.id > after).order_by(EntryRow.id).limit(limit)
+        if before is not None:
+            query = query.where(EntryRow.id < before)
         for column, wanted in (
             (EntryRow.scope, scope),
             (EntryRow.colour, colour),

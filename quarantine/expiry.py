@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import delete, exists, func, or_, select
@@ -32,15 +33,33 @@ class Expiry:
         with self._database.read() as session:
             return session.scalar(select(func.count()).select_from(MessageRow).where(*over)) or 0
 
-    def run(self, now: datetime | None = None, batch: int = 200) -> int:
-        """Clean up one batch of everything that is over at `now` and return how many rows that was.
+    def run(
+        self,
+        now: datetime | None = None,
+        batch: int = 200,
+        *,
+        progress: Callable[[int], object] | None = None,
+        stop: Callable[[], bool] | None = None,
+    ) -> int:
+        """Clean up everything that is over at `now`; returns how many held messages expired.
 
-        0 means that nothing is left; call it until then. Held messages lose their content and stay a while
-        as tombstones; old tombstones, orphaned contents, desk notes, list entries and audit rows go.
+        It goes in batches, telling `progress` the number of messages in each, until nothing is left or
+        `stop` says so; what is left is taken the next time. Held messages lose their content and stay a
+        while as tombstones; old tombstones, orphaned contents, desk notes, list entries and audit rows go.
         """
         now = now or datetime.now(UTC)
-        steps = (self._expire_held, self._drop_tombstones, self._sweep_bodies, self._drop_notes)
-        return sum(step(now, batch) for step in (*steps, self._drop_entries, self._drop_audit))
+        expired = 0
+        while not (stop is not None and stop()):
+            held = self._expire_held(now, batch)
+            buried = self._drop_tombstones(now, batch)
+            steps = (self._sweep_bodies, self._drop_notes, self._drop_entries, self._drop_audit)
+            others = sum(step(now, batch) for step in steps)
+            expired += held
+            if progress is not None:
+                progress(held + buried)
+            if not held + buried + others:
+                break
+        return expired
 
     def _expire_held(self, now: datetime, batch: int) -> int:
         with self._database.write() as session:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from tamis.cli.terminal import printable
+from tamis.errors import ConfigError
 from tamis.settings import SettingsFile, read_settings
 
 if TYPE_CHECKING:
@@ -40,10 +41,13 @@ class Context:
         return load_filters()
 
     def store(self, *, migrate: bool = True) -> Store:
-        """The store, for a `with` block; its tables are made or upgraded first. Raises StoreError."""
+        """The store, for a `with` block; its tables are made or upgraded first. Raises ConfigError or StoreError."""
         from tamis.quarantine.store import Store  # noqa: PLC0415 # most commands don't need it
 
-        store = Store(self.file.settings.store_url)
+        try:
+            store = Store(self.file.settings.store_url)
+        except ConfigError as error:  # the store knows its URL, not the file that it stands in
+            raise ConfigError(self.file.source, error.key, error.problem) from error
         if migrate:
             store.migrate()
         return store
@@ -64,5 +68,7 @@ def login_user() -> str:
         return f"uid {os.getuid()}"
 
 
-by_option = click.option("--by", metavar="NAME", default=login_user, help="Who does it [default: login user].")
+by_option = click.option(
+    "--by", metavar="NAME", default=login_user, help="Who does it [default: login user]."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -17,6 +17,7 @@ from tamis.cli.terminal import print_json, printable, table
 from tamis.errors import ConfigError, nearest_name
 from tamis.lists import Colour, ListEntry, Subject, normalise_pattern
 from tamis.quarantine.entries import Added, NewEntry
+from tamis.quarantine.store import Store
 
 _COLOUR = click.Choice([str(colour) for colour in Colour])
 _SUBJECT = click.Choice([str(subject) for subject in Subject])
@@ -44,11 +45,12 @@ def lists() -> None:
 @click.pass_obj
 def show(context: Context, scope: str | None, colour: str | None, subject: str | None, as_json: bool) -> None:
     """Show entries, the oldest first."""
-    found = context.store.lists.find(
-        scope=scope,
-        colour=Colour(colour) if colour else None,
-        subject=Subject(subject) if subject else None,
-    )
+    with context.store() as store:
+        found = store.lists.find(
+            scope=scope,
+            colour=Colour(colour) if colour else None,
+            subject=Subject(subject) if subject else None,
+        )
     if as_json:
         print_json([_plain(entry) for entry in found])
     elif not found:
@@ -118,7 +120,9 @@ def add(
                 expires=expires,
             )
         )
-    _tell(context.store.lists.add(entries), as_json=as_json)
+    with context.store() as store:
+        added = store.lists.add(entries)
+    _tell(added, as_json=as_json)
 
 
 @lists.command()
@@ -133,17 +137,17 @@ def remove(
 ) -> None:
     """Remove entries, by id or by pattern and scope; all of them or none."""
     ids: list[int] = []
-    for one in which:
-        if one.isdecimal():
-            found = context.store.lists.find(after=int(one) - 1, limit=1)
-            if not found or found[0].id != int(one):
-                fail(f"there is no entry with the id {one}", os.EX_NOINPUT)
-            ids.append(int(one))
-        elif scope is None:
-            raise click.UsageError(f"{printable(one)!r} is a pattern: --scope must say where it stands")
-        else:
-            ids += [entry.id for entry in _standing(context, one, scope, colour)]
-    removed = context.store.lists.remove(ids, by=by)
+    with context.store() as store:
+        for one in which:
+            if one.isdecimal():
+                if not store.lists.find(after=int(one) - 1, before=int(one) + 1):
+                    fail(f"there is no entry with the id {one}", os.EX_NOINPUT)
+                ids.append(int(one))
+            elif scope is None:
+                raise click.UsageError(f"{printable(one)!r} is a pattern: --scope must say where it stands")
+            else:
+                ids += [entry.id for entry in _standing(store, one, scope, colour)]
+        removed = store.lists.remove(ids, by=by)
     if as_json:
         print_json({"removed": [_plain(entry) for entry in removed]})
         return
@@ -152,9 +156,9 @@ def remove(
     click.echo(AT_ONCE)
 
 
-def _standing(context: Context, text: str, scope: str, colour: str | None) -> list[ListEntry]:
-    """The entries of a scope with this pattern. Raises Failure, with the nearest one, when there are none."""
-    here = context.store.lists.find(scope=scope, colour=Colour(colour) if colour else None)
+def _standing(store: Store, text: str, scope: str, colour: str | None) -> list[ListEntry]:
+    """The entries of a scope with this pattern. Ends the command, naming the nearest one, when there are none."""
+    here = store.lists.find(scope=scope, colour=Colour(colour) if colour else None)
     wanted = set()
     for subject in Subject:
         try:
@@ -218,7 +222,9 @@ def import_(
         more = len(wrong) - _SHOWN_ERRORS
         rest = [f"and {more} more"] if more > 0 else []
         fail("\n".join(["nothing was imported:", *wrong[:_SHOWN_ERRORS], *rest]), os.EX_DATAERR)
-    _tell(context.store.lists.add(entries), as_json=as_json)
+    with context.store() as store:
+        added = store.lists.add(entries)
+    _tell(added, as_json=as_json)
 
 
 def _patterns(file: TextIO) -> Iterator[tuple[int, str]]:

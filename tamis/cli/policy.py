@@ -30,7 +30,8 @@ def policy() -> None:
 @click.pass_obj
 def show(context: Context, scope: str, as_json: bool) -> None:
     """Show what is in force for SCOPE ("platform", a domain or a mailbox) and where each value comes from."""
-    overrides = tuple(stored.override for stored in context.store.overrides.list())
+    with context.store() as store:
+        overrides = tuple(one.override for one in store.overrides.list())
     site = Site.build(context.file, context.filters, Snapshot(overrides=overrides))
     stored = {(o.scope, o.key) for o in overrides}
     rows = [
@@ -61,7 +62,8 @@ def set_(context: Context, scope: str, key: str, value: str, by: str, as_json: b
     except ConfigError as error:
         raise click.BadParameter(f"{value!r}: {error.problem}", param_hint="VALUE") from error
     check = checker(context.file, context.filters)
-    override = context.store.overrides.set(scope, key, parsed, by=by, check=check)
+    with context.store() as store:
+        override = store.overrides.set(scope, key, parsed, by=by, check=check)
     if as_json:
         print_json(_plain(override))
     else:
@@ -77,8 +79,10 @@ def set_(context: Context, scope: str, key: str, value: str, by: str, as_json: b
 def unset(context: Context, scope: str, key: str, by: str, as_json: bool) -> None:
     """Take back what `set` did; a value of the settings file is changed there."""
     check = checker(context.file, context.filters)
-    if not context.store.overrides.unset(scope, key, by=by, check=check):
-        there = [s.override.key for s in context.store.overrides.list() if s.override.scope == scope]
+    with context.store() as store:
+        removed = store.overrides.unset(scope, key, by=by, check=check)
+        there = [one.override.key for one in store.overrides.list() if one.override.scope == scope]
+    if not removed:
         known = f"; set there: {', '.join(there)}" if there else "; nothing is set there"
         fail(f"the store sets no {key} for {scope}{known}", os.EX_NOINPUT)
     if as_json:
@@ -106,11 +110,9 @@ def check(context: Context, file: Path | None, as_json: bool) -> None:
 
 def _overrides(context: Context) -> tuple[Override, ...]:
     """The store's overrides; none when there is no store yet: a check makes none."""
-    store = context.closed_store()
-    if store.is_missing():
-        return ()
     try:
-        return tuple(stored.override for stored in store.overrides.list())
+        with context.store(migrate=False) as store:
+            return () if store.is_missing() else tuple(one.override for one in store.overrides.list())
     except StoreError as error:
         raise StoreError(f"{context.file.source} is good by itself, but {error}") from error
 

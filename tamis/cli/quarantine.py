@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import click
@@ -55,9 +56,10 @@ def list_(
     if mailbox and domain:
         raise click.UsageError("--mailbox and --domain can't go together")
     wanted = None if state == _EVERY else State(state)
-    found = context.store.quarantine.list(
-        mailbox or domain or PLATFORM, state=wanted, text=search, limit=limit, before=before
-    )
+    with context.store() as store:
+        found = store.quarantine.list(
+            mailbox or domain or PLATFORM, state=wanted, text=search, limit=limit, before=before
+        )
     if as_json:
         print_json([one.to_dict() for one in found])
         return
@@ -92,11 +94,12 @@ def _listing(found: tuple[Summary, ...], *, states: bool) -> str:
 @click.pass_obj
 def show(context: Context, message: str, raw: bool, as_json: bool) -> None:
     """Show one message: why it is held, or with --raw the message itself."""
-    record = context.store.quarantine.get(message)
+    with context.store() as store:
+        record = store.quarantine.get(message)
+        content = store.quarantine.content(message) if raw else None
     if record is None:
-        raise _unknown(message)
+        fail(f"{message} {_WORDS[Done.UNKNOWN]}", os.EX_NOINPUT)
     if raw:
-        content = context.store.quarantine.content(message)
         if content is None:
             fail(f"{message} is {record.summary.state}: its content is gone", os.EX_NOINPUT)
         _print_raw(content)
@@ -112,7 +115,7 @@ def _print_raw(content: bytes) -> None:
         for line in content.decode("utf-8", "replace").splitlines():
             click.echo(printable(line))
     else:
-        click.get_binary_stream("stdout").write(content)
+        sys.stdout.buffer.write(content)
 
 
 def _shown(record: Record) -> list[str]:
@@ -152,8 +155,9 @@ def release(context: Context, messages: tuple[str, ...], by: str, as_json: bool)
     """Deliver held messages to their recipients' inboxes."""
     settings = context.file.settings
     deliver = redelivery(Reinjector(settings.desk.reinject).send, settings.headers.prefix)
-    store = context.store.quarantine
-    _each(messages, lambda one: store.release(one, by, deliver), "released", as_json=as_json)
+    with context.store() as store:
+        results = _each(messages, lambda one: store.quarantine.release(one, by, deliver), "release")
+    _tell(results, "released", as_json=as_json)
 
 
 @quarantine.command()
@@ -163,8 +167,17 @@ def release(context: Context, messages: tuple[str, ...], by: str, as_json: bool)
 @click.pass_obj
 def delete(context: Context, messages: tuple[str, ...], by: str, as_json: bool) -> None:
     """Delete held messages for good."""
-    store = context.store.quarantine
-    _each(messages, lambda one: store.delete(one, by), "deleted", as_json=as_json)
+    with context.store() as store:
+        results = _each(messages, lambda one: store.quarantine.delete(one, by), "delete")
+    _tell(results, "deleted", as_json=as_json)
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    message: str
+    result: str
+    error: str
+    status: int
 
 
 _STATUS = {Done.BUSY: os.EX_UNAVAILABLE, Done.GONE: os.EX_NOINPUT, Done.UNKNOWN: os.EX_NOINPUT}
@@ -175,29 +188,31 @@ _WORDS = {
 }
 
 
-def _each(messages: tuple[str, ...], what: Callable[[str], Done], past: str, *, as_json: bool) -> None:
-    """Do it to every message, say what came of each, and end with the first failure's status."""
-    results, status = [], 0
-    shown = len(messages) > 1 and sys.stderr.isatty()
-    with click.progressbar(messages, file=sys.stderr, label=past, hidden=not shown) as todo:
-        for one in todo:
+def _each(messages: tuple[str, ...], what: Callable[[str], Done], label: str) -> list[_Result]:
+    """Do it to every message and note what came of each; a failure of one is none of the others."""
+    results = []
+    hidden = len(messages) == 1 or not sys.stderr.isatty()
+    with click.progressbar(messages, file=sys.stderr, label=label, hidden=hidden) as todo:
+        for message in todo:
             try:
-                done = what(one)
+                done = what(message)
             except ReinjectError as error:
-                results.append({"id": one, "result": "failed", "error": str(error)})
-                status = status or os.EX_UNAVAILABLE
+                results.append(_Result(message, "failed", str(error), os.EX_TEMPFAIL))
             else:
-                results.append({"id": one, "result": str(done), "error": _WORDS.get(done, "")})
-                status = status or _STATUS.get(done, 0)
+                results.append(_Result(message, str(done), _WORDS.get(done, ""), _STATUS.get(done, 0)))
+    return results
+
+
+def _tell(results: list[_Result], past: str, *, as_json: bool) -> None:
+    """Say what came of each message, and end with the first failure's status."""
     if as_json:
-        print_json(results)
-    else:
-        for one_result in results:
-            name, error = printable(one_result["id"]), printable(one_result["error"])
-            again = " (before)" if one_result["result"] == Done.ALREADY else ""
-            click.echo(f"{name} {error or past + again}", err=bool(error))
+        print_json([{"id": one.message, "result": one.result, "error": one.error} for one in results])
+    for one in () if as_json else results:
+        again = " before" if one.result == Done.ALREADY else ""
+        click.echo(printable(f"{one.message} {one.error or past + again}"), err=bool(one.error))
+    status = next((one.status for one in results if one.status), 0)
     if status:
-        click.get_current_context().exit(status)
+        raise click.exceptions.Exit(status)
 
 
 @quarantine.command()
@@ -206,27 +221,17 @@ def _each(messages: tuple[str, ...], what: Callable[[str], Done], past: str, *, 
 @click.pass_obj
 def expire(context: Context, at_once: bool, as_json: bool) -> None:
     """Say how many messages are over their time; with --now, clean them up."""
-    store, now = context.store.expiry, datetime.now(UTC)
-    due = store.due(now)
-    if not at_once:
-        if as_json:
-            print_json({"due": due, "cleaned": 0})
-        else:
-            every = context.file.settings.store.expire_every
-            click.echo(f"{due} over their time; the daemon looks every {every:g} s, --now does it at once.")
-        return
-    cleaned = 0
-    with click.progressbar(
-        length=due, file=sys.stderr, label="expire", hidden=not sys.stderr.isatty()
-    ) as bar:
-        while done := store.run(now):
-            cleaned += done
-            bar.update(done)
+    now = datetime.now(UTC)
+    with context.store() as store:
+        due = store.expiry.due(now)
+        if at_once:
+            hidden = not sys.stderr.isatty()
+            with click.progressbar(length=due, file=sys.stderr, label="expire", hidden=hidden) as bar:
+                store.expiry.run(now, progress=bar.update)
     if as_json:
-        print_json({"due": due, "cleaned": cleaned})
+        print_json({"due": due, "done": at_once})
+    elif at_once:
+        click.echo(f"{due} messages were over their time and are cleaned up.")
     else:
-        click.echo(f"{due} messages were over their time; {cleaned} rows cleaned up.")
-
-
-def _unknown(message: str) -> Failure:
-    return Failure(f"{message} {_WORDS[Done.UNKNOWN]}", os.EX_NOINPUT)
+        every = context.file.settings.store.expire_every
+        click.echo(f"{due} over their time; the daemon looks every {every:g} s, --now does it at once.")

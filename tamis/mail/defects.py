@@ -76,6 +76,9 @@ ATTRIBUTION: Mapping[DefectKind, Attribution] = MappingProxyType(
 )
 """Whether a kind of defect is the sender's malformation or one of our bounds; it has every kind."""
 
+# What the end of a cut content looks like.
+_OF_CUTS = frozenset({DefectKind.BAD_BASE64, DefectKind.BAD_QP, DefectKind.MISLABELLED_CHARSET})
+
 _DETAIL_CHARACTERS = 120
 _WHERE_CHARACTERS = 60
 
@@ -113,7 +116,25 @@ class Report:
         if key not in self._defects and len(self._defects) < self._limit:
             self._defects[key] = Defect(kind, printable(detail), where)
 
+    def of_cut(self) -> Report:
+        """This report, without defects that cutting the content makes: they are not the sender's."""
+        return _CutReport(self)
+
     @property
     def defects(self) -> tuple[Defect, ...]:
         """The defects so far, in the order in which they were found."""
         return tuple(self._defects.values())
+
+
+class _CutReport(Report):
+    """Passes defects on, but those that may come of the cut."""
+
+    __slots__ = ("_whole",)
+
+    def __init__(self, whole: Report) -> None:
+        super().__init__(0)
+        self._whole = whole
+
+    def add(self, kind: DefectKind, detail: object = "", where: str = "") -> None:
+        if kind not in _OF_CUTS:
+            self._whole.add(kind, detail, where)

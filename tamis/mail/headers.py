@@ -110,7 +110,14 @@ class Headers:
 
 
 def scan(
-    raw: bytes, start: int, end: int, limits: Limits, report: Report, where: str = ""
+    raw: bytes,
+    start: int,
+    end: int,
+    limits: Limits,
+    report: Report,
+    where: str = "",
+    *,
+    complete: bool = True,
 ) -> tuple[Headers, int]:
     """The header that begins at ``start``, and the offset of the body, at most ``end``.
 
@@ -147,6 +154,8 @@ def scan(
         position += 2
     elif raw.startswith(b"\n", position, end):
         position += 1
+    elif position < end and not complete and raw.find(b"\n", position, end) < 0:
+        position = end  # a field that the caller cut
     elif position < end:
         report.add(DefectKind.HEADER_WITHOUT_COLON, raw[position : min(end, position + 60)], where)
     return Headers(tuple(fields)), position

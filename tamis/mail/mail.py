@@ -59,7 +59,7 @@ class Mail:
         self.limits = limits
         self._report = Report(limits.defects)
         self.headers: Headers
-        self.headers, self._body = scan(raw, 0, len(raw), limits, self._report)
+        self.headers, self._body = scan(raw, 0, len(raw), limits, self._report, complete=complete)
 
     @cached_property
     def subject(self) -> str | None:
@@ -111,7 +111,9 @@ class Mail:
 
     @cached_property
     def _structure(self) -> Structure:
-        return Structure(self.raw, self.headers, self._body, self.limits, self._report)
+        return Structure(
+            self.raw, self.headers, self._body, self.limits, self._report, complete=self.complete
+        )
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:
@@ -226,10 +228,11 @@ class Mail:
             number = len(self.headers.fields_of(name))
             if number > 1:
                 report.add(DefectKind.DUPLICATE_SINGLETON, number, name)
-        if "from" not in self.headers:
-            report.add(DefectKind.MISSING_FROM)
-        if "date" not in self.headers:
-            report.add(DefectKind.MISSING_DATE)
+        if self.complete or self._body < len(self.raw):
+            if "from" not in self.headers:
+                report.add(DefectKind.MISSING_FROM)
+            if "date" not in self.headers:
+                report.add(DefectKind.MISSING_DATE)
         for name in _ADDRESS_FIELDS:
             self.addresses(name)
 

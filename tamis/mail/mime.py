@@ -23,6 +23,7 @@ _META_CHARSET = re.compile(
 _META_OCTETS = 2048
 _RFC2046_BOUNDARY_OCTETS = 70
 _HEAD_OCTETS = 128
+_LF = 0x0A
 _IMAGE_MAGIC = (
     b"\x89PNG\r\n\x1a\n",
     b"\xff\xd8\xff",
@@ -63,7 +64,8 @@ class Container:
 class Part:
     """A leaf of the MIME structure; its payload and its text are decoded when asked for, and once.
 
-    ``size`` is in octets as transferred. ``path`` is '1.2' and the like; of a message that is one part, '1'.
+    ``size`` is in octets as transferred; ``cut`` is true when not all of it is examined.
+    ``path`` is '1.2' and the like; of a message that is one part, '1'.
     """
 
     def __init__(
@@ -86,10 +88,12 @@ class Part:
         self._limits = limits
         self._report = report
         self._allowance = self.size
+        self.cut = False
 
     def allow(self, octets: int) -> int:
         """Let at most ``octets`` encoded octets be examined; returns how many of them this part takes."""
         self._allowance = min(self.size, max(0, octets))
+        self.cut |= self._allowance < self.size
         return self._allowance
 
     @cached_property
@@ -128,7 +132,11 @@ class Part:
         """The content without its transfer encoding, as much of it as the bounds allow."""
         if self._allowance < self.size:
             self._report.add(DefectKind.DECODED_TOO_LARGE, self.size, self.path)
-        return self._decoded(self._start + self._allowance, self._report)
+        return self._decoded(self._start + self._allowance, self._content_report)
+
+    @property
+    def _content_report(self) -> Report:
+        return self._report.of_cut() if self.cut else self._report
 
     def _decoded(self, end: int, report: Report) -> bytes:
         return decode_transfer(self._raw, self._start, end, self.encoding, report, self.path)
@@ -143,7 +151,12 @@ class Part:
         if self.content_type == "text/html" and charset is None:
             meta = _META_CHARSET.search(payload[:_META_OCTETS])
             charset = meta[1].decode("ascii", "replace").lower() if meta else None
-        text = decode(payload, charset, self._report, self.path)
+        report = self._content_report
+        # No charset takes more than four octets for a character.
+        if len(payload) > 4 * self._limits.text_characters:
+            payload = payload[: 4 * self._limits.text_characters]
+            report = self._report.of_cut()
+        text = decode(payload, charset, report, self.path)
         if "\r" in text:
             # The same message has LF lines in a mailbox and CRLF lines in SMTP: its text must not differ.
             text = text.replace("\r\n", "\n")
@@ -209,7 +222,17 @@ def transfer_encoding(headers: Headers, report: Report, where: str) -> str:
 class Structure:
     """The containers and the leaves of a message, depth first, within the bounds."""
 
-    def __init__(self, raw: bytes, headers: Headers, body: int, limits: Limits, report: Report) -> None:
+    def __init__(
+        self,
+        raw: bytes,
+        headers: Headers,
+        body: int,
+        limits: Limits,
+        report: Report,
+        *,
+        complete: bool = True,
+    ) -> None:
+        self._cut_end = None if complete else raw
         self.parts: list[Part] = []
         self.containers: list[Container] = []
         self._limits = limits
@@ -232,7 +255,9 @@ class Structure:
                 report.add(DefectKind.TOO_MANY_PARTS, limits.parts)
                 return
             if known is None:
-                known, start = scan(raw, start, end, limits, report, path)
+                known, start = scan(
+                    raw, start, end, limits, report, path, complete=not self._is_cut(raw, end)
+                )
             kind = content_type(known, default, report, path)
             prefix = f"{path}." if path else ""
             composite = kind.name.startswith("multipart/")
@@ -258,7 +283,13 @@ class Structure:
                 raw, start, end = self._enclosed(raw, start, end, known, path)
                 stack.append((raw, None, start, end, f"{prefix}1", depth + 1, "text/plain"))
                 continue
-            self.parts.append(Part(raw, (start, end), known, kind, (path or "1", depth), limits, report))
+            part = Part(raw, (start, end), known, kind, (path or "1", depth), limits, report)
+            part.cut = self._is_cut(raw, end)
+            self.parts.append(part)
+
+    def _is_cut(self, raw: bytes, end: int) -> bool:
+        """Whether what ends at ``end`` was cut there by the caller, not by the sender."""
+        return raw is self._cut_end and end >= len(raw)
 
     def _enclosed(
         self, raw: bytes, start: int, end: int, headers: Headers, path: str
@@ -273,7 +304,8 @@ class Structure:
             self._report.add(DefectKind.DECODED_TOO_LARGE, end - start, path)
             end = start + room
         self._decoded += end - start
-        octets = decode_transfer(raw, start, end, encoding, self._report, path)
+        report = self._report.of_cut() if end - start == room or self._is_cut(raw, end) else self._report
+        octets = decode_transfer(raw, start, end, encoding, report, path)
         return octets, 0, len(octets)
 
     def _spans(
@@ -295,10 +327,12 @@ class Structure:
             report.add(DefectKind.TOO_MANY_PARTS, limits.scan_octets, path)
             return None
         spans, closed = self._delimited(raw, start, end, b"--" + boundary, path)
-        if not spans:
+        cut = self._is_cut(raw, end)
+        if not spans and not cut:
             report.add(DefectKind.BOUNDARY_MISSING, boundary, path)
+        if not spans:
             return None
-        if not closed:
+        if not closed and not cut:
             report.add(DefectKind.MULTIPART_TRUNCATED, boundary, path)
         return spans
 
@@ -308,6 +342,7 @@ class Structure:
         """The spans between delimiter lines, and whether a closing delimiter ends them."""
         spans: list[tuple[int, int]] = []
         near = 0
+        limited = False
         opened = -1
         line = b"\n" + delimiter
         first = raw.startswith(delimiter, start, end)
@@ -315,10 +350,12 @@ class Structure:
         while at >= 0:
             after = at + len(line)
             tail = _DELIMITER_END.match(raw, after, end)
-            if tail is None:
+            # Cut by the caller, the line might have gone on.
+            if tail is None or (tail.end() == end and self._is_cut(raw, end) and raw[end - 1] != _LF):
                 near += 1
                 if near > self._limits.near_boundaries:
                     self._report.add(DefectKind.TOO_MANY_PARTS, self._limits.near_boundaries, path)
+                    limited = True
                     break
                 at = raw.find(line, after, end)
                 continue
@@ -337,7 +374,7 @@ class Structure:
             at = raw.find(line, opened - 1, end)
         if opened >= 0:
             spans.append((opened, end))
-        return spans, False
+        return spans, limited
 
     def _allot(self) -> None:
         """Share the octets that may be decoded: text first, for it is what is read."""

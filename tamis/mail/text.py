@@ -127,6 +127,7 @@ _NOT_ASCII = frozenset(
     {"utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be", "hz", "iso2022_kr"}
     | {name for name in _CODECS.values() if name.startswith("iso2022_jp")}
 )
+_SINGLE_OCTET = re.compile(r"cp125|cp874|cp4|cp8|iso8859|koi8|mac")
 _CHARSET_CHARACTERS = 60
 _SEPARATORS = re.compile(r"[\s_]+")
 
@@ -162,6 +163,11 @@ def decode(octets: bytes, charset: str | None, report: Report, where: str) -> st
         if charset is not None and codec(charset) == "ascii":
             report.add(DefectKind.MISLABELLED_CHARSET, charset, where)
         return guess(octets)
+    if _SINGLE_OCTET.match(name):
+        text = codecs.charmap_decode(octets, "strict", _table(name))[0]
+        if "\ufffd" in text:
+            report.add(DefectKind.MISLABELLED_CHARSET, charset, where)
+        return text
     try:
         text = octets.decode(name)
     except UnicodeError:
@@ -170,12 +176,18 @@ def decode(octets: bytes, charset: str | None, report: Report, where: str) -> st
     return text.removeprefix("\ufeff")
 
 
+@lru_cache(maxsize=128)
+def _table(name: str) -> str:
+    """A single-octet codec's characters, U+FFFD among them: an error handler would cost much at each octet."""
+    return "".join(bytes([octet]).decode(name, "replace") for octet in range(256))
+
+
 def guess(octets: bytes) -> str:
     """Unlabelled octets as characters: UTF-8 if they are well-formed UTF-8, else windows-1252."""
     try:
         text = octets.decode("utf-8")
     except UnicodeDecodeError:
-        return octets.decode("cp1252", "replace")
+        return codecs.charmap_decode(octets, "strict", _table("cp1252"))[0]
     return text.removeprefix("\ufeff")
 
 

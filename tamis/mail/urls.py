@@ -98,9 +98,8 @@ def host_of(after_scheme: str) -> str:
 def text_urls(text: str, limits: Limits) -> Iterator[Url]:
     """The URLs in plain text, by position within each way of writing: with a scheme, www., bare names."""
     cut = limits.url_characters
-    low = text.lower()
-    if len(low) != len(text):  # U+0130 is two characters in lower case: offsets would not agree
-        low = text
+    # U+0130 alone is two characters in lower case: offsets would not agree.
+    low = text.replace("\u0130", "i").lower()
     starts: list[int] = []
     ends: list[int] = []
     at = low.find("://")

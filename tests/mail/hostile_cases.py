@@ -304,7 +304,7 @@ case(
     "parts-empty-100000",
     lambda: body(b"--b\r\n" * 100_000, b"multipart/mixed; boundary=b"),
     {K.TOO_MANY_PARTS},
-    "-",
+    "100,000 delimiters and nothing between them",
 )
 case("depth-200", partial(_nested, 200), {K.TOO_DEEP}, "200 multiparts, each in another")
 case("messages-1000", partial(_nested_messages, 1000), {K.TOO_DEEP}, "1,000 messages, each in another")
@@ -346,12 +346,17 @@ case(
     {K.BAD_QP},
     "spaces after each sign",
 )
-case("encoding-unknown", body(b"x", more=b"Content-Transfer-Encoding: zip\r\n"), {K.UNKNOWN_ENCODING}, "-")
+case(
+    "encoding-unknown",
+    body(b"x", more=b"Content-Transfer-Encoding: zip\r\n"),
+    {K.UNKNOWN_ENCODING},
+    "RFC 2045 6.1: no such encoding",
+)
 case(
     "uuencode",
     body(b"begin 644 a\r\n#86)C\r\n`\r\nend\r\n", more=b"Content-Transfer-Encoding: x-uuencode\r\n"),
     set(),
-    "-",
+    "known, and left as it is",
 )
 for refused in (
     b"hex",
@@ -403,7 +408,7 @@ case(
     "attachment-50mb",
     lambda: multipart(TEXT, b"Content-Type: a/b\r\n\r\n" + b"x" * 50_000_000),
     {K.DECODED_TOO_LARGE},
-    "-",
+    "memory must not grow with an attachment",
 )
 case("cut", HEAD + b"\r\ntext", set(), "see test_cut: the caller says that it cut the message")
 case("html-open-tags", lambda: html("<" * 500_000), set(), "<<<<")
@@ -474,7 +479,7 @@ case(
     "html-selectedcontent",
     lambda: html("<select><button><selectedcontent></button>" + "<option selected>" * 900),
     set(),
-    "-",
+    "parsers copy the selected option",
 )
 case("html-templates", lambda: html("<template>" * 2500 + "x"), set(), "templates in templates")
 case("html-tables", lambda: html("<table><td>" * 1400 + "x"), set(), "tables in tables")
@@ -513,13 +518,13 @@ case(
     "urls-10000",
     lambda: body(b"".join(b"http://h%d.example.com/ " % n for n in range(10_000))),
     {K.URL_LIMIT},
-    "-",
+    "10,000 distinct URLs",
 )
 case(
     "urls-links-10000",
     lambda: html("".join(f"<a href=http://h{n}.example.com/>" for n in range(10_000))),
     {K.HTML_TRUNCATED, K.URL_LIMIT},
-    "-",
+    "10,000 distinct links",
 )
 case("urls-same", lambda: body(b"http://a.example.com " * 48_000), {K.URL_LIMIT}, "one URL 48,000 times")
 case("urls-slashes", lambda: body(b"://" * 340_000), set(), "://://")
@@ -541,7 +546,7 @@ case(
     "urls-userinfo",
     body(b"http://bank.example.com@192.0.2.1:80\\@evil.example.net/ http://[2001:db8::1]/"),
     set(),
-    "-",
+    "a bank's name before the at sign",
 )
 case(
     "urls-dotted",
@@ -567,6 +572,63 @@ case(
     lambda: bytes(range(256)) * 4000,
     {K.NUL, K.HEADER_WITHOUT_COLON},
     "every octet, many times",
+)
+case(
+    "texts-wide",
+    lambda: multipart(
+        *[b"Content-Type: text/plain; charset=utf-8\r\n\r\n" + "\U0001f600".encode() + b"a" * 1_040_000] * 8
+    ),
+    {K.TEXT_TRUNCATED},
+    "one wide character makes a million take four octets each",
+)
+case(
+    "octets-undefined",
+    lambda: body(b"\x81" * 8_000_000, b"text/plain; charset=iso-8859-1"),
+    {K.TEXT_TRUNCATED},
+    "an error for each octet",
+)
+case(
+    "utf16-surrogates",
+    lambda: body(b"\xd8\x00" * 4_000_000, b"text/plain; charset=utf-16be"),
+    {K.TEXT_TRUNCATED},
+    "an error for each unit",
+)
+
+
+def _nested_scans() -> bytes:
+    inner = TEXT + b"\r\n--n" * 2_000_000
+    for level in range(25):
+        name = b"n%d" % level
+        inner = (
+            b"Content-Type: multipart/mixed; boundary=" + name + b"\r\n\r\n--" + name + b"\r\n" + inner
+            + b"\r\n--" + name + b"--\r\n"
+        )  # fmt: skip
+    return HEAD + inner
+
+
+case(
+    "nested-scans-10mb",
+    _nested_scans,
+    {K.DECODED_TOO_LARGE},
+    "10 MB searched for a boundary at each of 25 depths",
+)
+case(
+    "header-words-mb",
+    lambda: HEAD + (b"X: " + b"=?utf-8?q?=e9?= =?gbk?b?gg=?=" * 2000 + b"\r\n") * 16 + b"\r\n",
+    {K.MISLABELLED_CHARSET},
+    "32,000 words, none decodable",
+)
+case(
+    "html-hidden-9900",
+    lambda: html("<div style=display:none>" * 9900),
+    set(),
+    "hidden in hidden, beyond direct parsing",
+)
+case(
+    "html-bodies",
+    lambda: html("".join(f"<body a{n}=1>" for n in range(2990))),
+    set(),
+    "attributes gather on one body",
 )
 
 

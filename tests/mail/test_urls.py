@@ -57,6 +57,11 @@ def test_a_labels_are_shown_as_letters() -> None:
     assert url.unicode_host == "münchen.example.com"
 
 
+def test_letters_that_grow_in_lower_case_hide_no_url() -> None:
+    found = text_urls("\u0130\u0130 HTTP://A.Example.com/x WWW.Example.org \u0130 EXAMPLE.NET")
+    assert [host for _, host in found] == ["a.example.com", "www.example.org", "example.net"]
+
+
 def test_a_wrong_a_label_stays() -> None:
     (url,) = Mail(b"\r\nhttp://xn--99999999.example.com/").urls
     assert url.unicode_host == "xn--99999999.example.com"

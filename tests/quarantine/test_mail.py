@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -31,12 +31,8 @@ def rows(url: str, table: type[Base]) -> int:
     return number
 
 
-def clean_up(store: Store, now: object = None) -> int:
-    assert now is None or hasattr(now, "tzinfo")
-    total = 0
-    while done := store.expiry.run(now, batch=3):  # type: ignore[arg-type]
-        total += done
-    return total
+def clean_up(store: Store, now: datetime | None = None) -> int:
+    return store.expiry.run(now, batch=3)
 
 
 def state(store: Store, message: str) -> State:
@@ -243,8 +239,8 @@ def test_racing_releases_and_deletes_agree(store: Store) -> None:
             return what()
 
         asked: list[Callable[[], Done]] = [
-            *[lambda n=number, p=postbox: store.quarantine.release(n, "a", p)] * 3,  # type: ignore[misc]
-            *[lambda n=number: store.quarantine.delete(n, "b")] * 3,  # type: ignore[misc]
+            *[lambda n=number, p=postbox: store.quarantine.release(n, "a", p)] * 3,
+            *[lambda n=number: store.quarantine.delete(n, "b")] * 3,
         ]
         with ThreadPoolExecutor(6) as pool:
             came = list(pool.map(ask, asked))
@@ -317,7 +313,7 @@ def test_expiry_in_small_batches(store: Store, url: str) -> None:
     kept = store.quarantine.hold(held("kept", retention_days=60), b"content 1", now=NOW)
     assert store.expiry.due(NOW + timedelta(days=10)) == 10
     assert clean_up(store, NOW + timedelta(days=10, seconds=-1)) == 0
-    assert clean_up(store, NOW + timedelta(days=10)) == 20  # messages, and looks at their bodies
+    assert clean_up(store, NOW + timedelta(days=10)) == 10
     assert {state(store, number) for number in numbers} == {State.EXPIRED}
     assert store.quarantine.content(numbers[0]) is None
     assert store.quarantine.content(kept) == b"content 1"

@@ -120,6 +120,15 @@ class TamisDaemon:
 
     def stop(self) -> int | None:
         """Ask the daemon to drain and end (SIGTERM); its exit code, None if it did not run."""
+        successor = self.main_pid
+        if self._server.exit_code() is not None and successor is not None and _alive(successor):
+            os.kill(successor, signal.SIGTERM)
+            wait_until(
+                lambda: not _alive(successor),
+                timeout=60,
+                what="the successor to end",
+                detail=self.failure_report,
+            )
         code = self._server.stop(timeout=60)
         if self._notify is not None:
             self._notify.close()
@@ -127,8 +136,16 @@ class TamisDaemon:
         return code
 
     def running(self) -> bool:
-        """Whether the supervisor runs."""
+        """Whether the process that was started runs (not a successor of it)."""
         return self._server.running()
+
+    @property
+    def main_pid(self) -> int | None:
+        """The supervisor now: as systemd knows it, from the last MAINPID= it was told."""
+        told = [line.partition("=")[2] for line in self.notifications() if line.startswith("MAINPID=")]
+        if told:
+            return int(told[-1])
+        return self._server.pid if self._server.running() else None
 
     def hup(self) -> None:
         """Have the daemon read its settings, policy and lists again, and wait until it says so."""
@@ -149,7 +166,7 @@ class TamisDaemon:
     def pids(self, role: Role) -> list[int]:
         """The processes of a role, from the list that the supervisor keeps in `run_directory`."""
         if role == "supervisor":
-            return [self._server.pid]
+            return [] if self.main_pid is None else [self.main_pid]
         try:
             processes = json.loads((self.run_directory / "processes.json").read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -195,6 +212,13 @@ class TamisDaemon:
     def failure_report(self) -> str:
         """The end of the log, for a failure's message."""
         return f"--- Tamis's log:\n{tail(self.log())}"
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def to_toml(settings: Mapping[str, Any]) -> str:

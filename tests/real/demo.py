@@ -21,7 +21,7 @@ import click
 from tests.real.daemon import TamisDaemon
 from tests.real.postfix import PrivatePostfix
 from tests.real.smtp import Client
-from tests.real.support import REPOSITORY, HarnessError, private_directory
+from tests.real.support import REPOSITORY, HarnessError, private_directory, wait_until
 
 POLICIES = {
     "inbox@example.com": "inbox",
@@ -29,6 +29,9 @@ POLICIES = {
     "junk@example.com": "junk",
     "quarantine@example.org": "quarantine",
 }
+
+# On the black list of the demo, so that there is spam whatever the content filters think.
+_BLACK = "barrister@example.net"
 
 _FROM_THE_CORPUS = {"easy-ham-1": 3, "hard-ham-1": 1, "spam-1": 2, "spam-2": 4}
 
@@ -67,6 +70,11 @@ class Sample:
     message: bytes
     client: Client
 
+    @property
+    def sender(self) -> str:
+        """The envelope sender."""
+        return _BLACK if _BLACK.encode() in self.message else "sender@example.net"
+
 
 def main() -> None:
     """Run the demo; with --once it ends after the summary."""
@@ -89,6 +97,7 @@ def _demonstrate(directory: Path, *, once: bool) -> None:
     config: dict[str, Any] = {
         "platform": {"domains": ["example.com", "example.org"]},
         "postfix": {"config_directory": "/nonexistent"},
+        "milter": {"drain": 2},
         "policy": {"mailboxes": {address: {"outcome": outcome} for address, outcome in POLICIES.items()}},
     }
     daemon = TamisDaemon(config, directory=directory)
@@ -104,16 +113,44 @@ def _demonstrate(directory: Path, *, once: bool) -> None:
         click.echo("Each message goes to four mailboxes, whose policies for spam differ:")
         for address, outcome in POLICIES.items():
             click.echo(f"    {address:<24} outcome = {outcome}")
+        _blacklist(daemon)
         for sample in _samples():
             _show(sample, postfix)
         _show_quarantine(daemon)
         click.echo(f"\nMailboxes: {postfix.directory}/mail   settings: {daemon.config}")
         if once:
             return
-        click.echo(f"Try: .venv/bin/tamis quarantine list --config {daemon.config}")
+        click.echo(f"Try: .venv/bin/tamis --config {daemon.config} quarantine list")
         click.echo("It stays up until you stop it (Ctrl-C).")
         while True:
             signal.pause()
+
+
+def _blacklist(daemon: TamisDaemon) -> None:
+    snapshot = Path(daemon.settings["state_directory"]) / "snapshot.json"
+    before = snapshot.stat().st_mtime_ns
+    _tamis(daemon, "lists", "add", "black", "sender", _BLACK, "--note", "for the demo")
+    click.echo(f"    {_BLACK} is on the platform's black list")
+    # The workers read the lists from this file, which the background process writes.
+    wait_until(
+        lambda: snapshot.stat().st_mtime_ns != before,
+        timeout=30,
+        what="the new snapshot",
+        detail=daemon.failure_report,
+    )
+
+
+def _tamis(daemon: TamisDaemon, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "tamis.cli", "--config", str(daemon.config), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=REPOSITORY,
+    )
+    if done.returncode != 0:
+        raise HarnessError(f"tamis {' '.join(arguments)} ended with {done.returncode}\n{done.stderr}")
+    return done.stdout
 
 
 def _samples() -> Iterator[Sample]:
@@ -133,7 +170,9 @@ def _without_envelope_line(raw: bytes) -> bytes:
 
 def _show(sample: Sample, postfix: PrivatePostfix) -> None:
     before = {address: len(postfix.maildir(address)) for address in POLICIES}
-    sent = postfix.send(sample.message, to=list(POLICIES), client=sample.client, attempts=5)
+    sent = postfix.send(
+        sample.message, sender=sample.sender, to=list(POLICIES), client=sample.client, attempts=5
+    )
     postfix.wait_idle(60)
     click.echo(f"\n{sample.name}: {_subject(email.message_from_bytes(sample.message))}")
     if not sent.accepted:
@@ -167,16 +206,7 @@ def _subject(message: Message) -> str:
 
 
 def _show_quarantine(daemon: TamisDaemon) -> None:
-    listing = subprocess.run(
-        [sys.executable, "-m", "tamis.cli", "quarantine", "list", "--json", "--config", str(daemon.config)],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=REPOSITORY,
-    )
-    if listing.returncode != 0:
-        raise HarnessError(f"tamis quarantine list ended with {listing.returncode}\n{listing.stderr}")
-    entries = list(_entries(listing.stdout))
+    entries = list(_entries(_tamis(daemon, "quarantine", "list", "--json")))
     click.echo(f"\nIn quarantine: {len(entries)}")
     for entry in entries:
         words = [f"{key}={_short(value)}" for key, value in entry.items() if value not in (None, "", [], {})]

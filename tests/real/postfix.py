@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -89,6 +91,7 @@ class PrivatePostfix:
 
     def start(self) -> None:
         """Start (again) and wait for both listeners' banners; the queue is as it was."""
+        self._settle()
         self._command("postfix", "check")
         master = Path(self._value("daemon_directory")) / "master"
         # -d: stay in the foreground, in the process group that stop() ends.
@@ -101,6 +104,7 @@ class PrivatePostfix:
 
     def reload(self) -> None:
         """Make the running server read its configuration again, and wait until it did."""
+        self._settle()
         seen = self.log().count("reload -- version")
         self._command("postfix", "reload")
         wait_until(
@@ -243,6 +247,11 @@ class PrivatePostfix:
     def _write_configuration(self) -> None:
         for name in ("config", "queue", "data", "log", "mail"):
             (self.directory / name).mkdir()
+        (self._queue / "pid").mkdir()
+        for name, (group, mode) in postfix_config.QUEUE_DIRECTORIES.items():
+            (self._queue / name).mkdir()
+            own(self._queue / name, "postfix", group)
+            (self._queue / name).chmod(mode)
         own(self.directory / "data", "postfix")
         own(self.directory / "mail", "nobody")
         main = postfix_config.main_cf(
@@ -271,6 +280,12 @@ class PrivatePostfix:
         (self.config_directory / "mailboxes").write_text("".join(mailboxes), encoding="utf-8")
         aliases = "".join(f"{alias} {targets}\n" for alias, targets in self._aliases.items())
         (self.config_directory / "aliases").write_text(aliases, encoding="utf-8")
+
+    def _settle(self) -> None:
+        """Date the files a minute back: Postfix waits two seconds for one that was just written."""
+        then = time.time() - 60
+        for path in self.config_directory.iterdir():
+            os.utime(path, (then, then))
 
     def _command(self, program: str, *arguments: str) -> str:
         return run([find_program(program), "-c", self.config_directory, *arguments])

@@ -47,6 +47,20 @@ outside    unix  -  n  n  -  -  virtual
 """
 
 
+# The queue's directories with group and mode, as "postfix check" makes them, only in seconds.
+QUEUE_DIRECTORIES = {
+    **dict.fromkeys(
+        (
+            *("active", "bounce", "corrupt", "defer", "deferred", "flush"),
+            *("hold", "incoming", "private", "saved", "trace"),
+        ),
+        ("root", 0o700),
+    ),
+    "maildrop": ("postdrop", 0o730),
+    "public": ("postdrop", 0o710),
+}
+
+
 def main_cf(
     base: Path,
     *,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import pwd
 import shutil
@@ -84,10 +85,10 @@ def private_directory(label: str) -> Path:
     return directory
 
 
-def own(path: Path, user: str) -> None:
-    """Hand a directory to a system user."""
+def own(path: Path, user: str, group: str | None = None) -> None:
+    """Hand a directory to a system user (and, by default, to its group)."""
     entry = pwd.getpwnam(user)
-    os.chown(path, entry.pw_uid, entry.pw_gid)
+    os.chown(path, entry.pw_uid, entry.pw_gid if group is None else grp.getgrnam(group).gr_gid)
 
 
 def run(
@@ -215,8 +216,12 @@ def _end_group(group: int) -> None:
 
 
 def _group_exists(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
+    """Whether a process of the group is alive; one that only waits for init to reap it is not."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _parent, its_group = stat.read_text(errors="replace").rpartition(")")[2].split()[:3]
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it ended just now
+        if int(its_group) == group and state not in "ZX":
+            return True
+    return False

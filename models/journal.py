@@ -1,0 +1,143 @@
+"""The journal of what a model learned since its base: reports in order, each with the message's features.
+
+A record is
+
+    u32  length of the body     u32  CRC-32 of the body
+    body: u64 sequence, u8 kind (0 ham, 1 spam, 2 withdrawn), f32 weight, u16 length of the report's id, the id,
+          then for a label u16[] counts by view and the zstd-packed differences of the feature indices
+
+little-endian. A record is durable when `append` has returned. One that a crash cut short is the last one:
+it is cut off when the journal is opened, and since its report was never acknowledged it comes again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import zstandard
+
+from tamis.models.features import FEATURE_VERSION, VIEWS, Features
+from tamis.models.model_file import ModelError, replace_file
+
+_HEAD: Final = struct.Struct("<8sI")
+_MAGIC: Final = b"TAMISJNL"
+_FRAME = struct.Struct("<II")
+_BODY = struct.Struct("<QBfH")
+_HAM, _SPAM, _WITHDRAWN = 0, 1, 2
+_MAX_BODY = 1 << 22
+_MAX_FEATURES = 1 << 20
+_COUNTS_OCTETS = 2 * len(VIEWS)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One entry: `report` taught `features` as spam or ham with `weight`; or, without features, was withdrawn."""
+
+    sequence: int
+    report: str
+    spam: bool = False
+    weight: float = 1.0
+    features: Features | None = None
+
+
+def pack(record: Record) -> bytes:
+    """A record as it stands in the file."""
+    report = record.report.encode()
+    kind, tail = _WITHDRAWN, b""
+    if record.features is not None:
+        kind = _SPAM if record.spam else _HAM
+        counts = record.features.counts.astype("<u2").tobytes()
+        steps = np.diff(record.features.indices, prepend=np.uint32(0)).astype("<u4")
+        # Octets of the same significance side by side: the high ones are nearly all zero.
+        planes = steps.view(np.uint8).reshape(-1, 4).T.tobytes()
+        tail = counts + zstandard.ZstdCompressor(level=3).compress(planes)
+    body = _BODY.pack(record.sequence, kind, record.weight, len(report)) + report + tail
+    return _FRAME.pack(len(body), zlib.crc32(body)) + body
+
+
+def _unpack(body: bytes) -> Record:
+    sequence, kind, weight, length = _BODY.unpack_from(body)
+    report = body[_BODY.size : _BODY.size + length].decode()
+    if kind == _WITHDRAWN:
+        return Record(sequence, report)
+    tail = body[_BODY.size + length :]
+    counts = np.frombuffer(tail[:_COUNTS_OCTETS], dtype="<u2").astype(np.intp)
+    planes = zstandard.ZstdDecompressor().decompress(tail[_COUNTS_OCTETS:], max_output_size=4 * _MAX_FEATURES)
+    steps = np.frombuffer(planes, dtype=np.uint8).reshape(4, -1).T.copy().view("<u4").ravel()
+    indices = np.cumsum(steps, dtype=np.uint32)
+    return Record(sequence, report, kind == _SPAM, weight, Features(indices, counts))
+
+
+class Journal:
+    """The journal file, open for its one writer. Raises ModelError when another process has it open."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        # A file of its own: the journal's is replaced now and then, and a lock goes with the file.
+        self._lock = path.with_name(f"{path.name}.lock").open("wb")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._lock.close()
+            raise ModelError(path, "another process is writing this model") from None
+        self._file = path.open("a+b")
+        self._file.seek(0)
+        head = self._file.read(_HEAD.size)
+        if len(head) < _HEAD.size:
+            self._file.truncate(0)
+            self._append(_HEAD.pack(_MAGIC, FEATURE_VERSION))
+        elif head != _HEAD.pack(_MAGIC, FEATURE_VERSION):
+            self.close()
+            raise ModelError(path, f"no journal of features of version {FEATURE_VERSION}")
+        else:
+            self._file.truncate(self._whole())
+            self._file.seek(0, os.SEEK_END)
+
+    def _bodies(self) -> Iterator[bytes]:
+        """The whole records from the start; stops before one that is cut or damaged."""
+        self._file.seek(_HEAD.size)
+        while len(frame := self._file.read(_FRAME.size)) == _FRAME.size:
+            length, crc = _FRAME.unpack(frame)
+            body = self._file.read(length) if length <= _MAX_BODY else b""
+            if len(body) < length or not body or zlib.crc32(body) != crc:
+                return
+            yield body
+
+    def _whole(self) -> int:
+        return _HEAD.size + sum(_FRAME.size + len(body) for body in self._bodies())
+
+    def records(self) -> Iterator[Record]:
+        """Every record, in order. Not to be mixed with `append`."""
+        self._file.flush()
+        for body in self._bodies():
+            yield _unpack(body)
+        self._file.seek(0, os.SEEK_END)
+
+    def append(self, record: Record) -> None:
+        """Add a record, durably."""
+        self._append(pack(record))
+
+    def _append(self, octets: bytes) -> None:
+        self._file.write(octets)
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def rewrite(self, records: Iterable[Record]) -> None:
+        """Put other records in the place of all, as a whole."""
+        head = _HEAD.pack(_MAGIC, FEATURE_VERSION)
+        replace_file(self.path, (part for part in (head, *map(pack, records))))
+        self._file.close()
+        self._file = self.path.open("a+b")
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+        self._lock.close()

@@ -1,0 +1,322 @@
+"""`tamis doctor`: what stands between this installation and mail that flows, each finding with its mend."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import click
+
+from tamis.cli.context import Context
+from tamis.errors import ConfigError, RouteError, TamisError
+from tamis.filters.registry import load_filters
+from tamis.settings import Settings, SettingsFile, SocketAddress
+from tamis.site import Site, Snapshot
+
+
+class Health(StrEnum):
+    """How bad a check's result is."""
+
+    OK = "ok"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One check: what was looked at, what was found, and what to do about it ("" when nothing)."""
+
+    health: Health
+    check: str
+    found: str
+    mend: str = ""
+
+
+def ok(check: str, found: str) -> Result:
+    """A check that found nothing wrong."""
+    return Result(Health.OK, check, found)
+
+
+def warning(check: str, found: str, mend: str) -> Result:
+    """Something that works but should not stay so."""
+    return Result(Health.WARNING, check, found, mend)
+
+
+def error(check: str, found: str, mend: str) -> Result:
+    """Something that keeps mail from its way."""
+    return Result(Health.ERROR, check, found, mend)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+@click.pass_obj
+def doctor(context: Context, as_json: bool) -> int:
+    """Check settings, store, sockets, permissions and Postfix, and say how to mend what is wrong.
+
+    Exit status: 0 when nothing keeps mail from its way, 69 otherwise.
+    """
+    logging.disable()  # each result says what the log would
+    results: list[Result] = []
+    for result in examine(context):
+        results.append(result)
+        if not as_json:
+            mark = {Health.OK: "ok     ", Health.WARNING: "WARNING", Health.ERROR: "ERROR  "}[result.health]
+            click.echo(f"{mark} {result.check}: {result.found}")
+            if result.mend:
+                click.echo(f"        -> {result.mend}")
+    if as_json:
+        click.echo(json.dumps([asdict(result) for result in results], indent=2))
+    return os.EX_UNAVAILABLE if any(r.health is Health.ERROR for r in results) else os.EX_OK
+
+
+def examine(context: Context) -> Iterator[Result]:
+    """All checks in turn; without good settings the others have nothing to look at."""
+    try:
+        file = context.file
+        Site.build(file, load_filters(), Snapshot())
+    except TamisError as problem:
+        yield error("settings", str(problem), "mend the file named; `tamis policy check` looks at it again")
+        return
+    yield ok("settings", file.source)
+    settings = file.settings
+    for checks in (_directories, _store(context, file), _clock, _listeners, _postfix, _route):
+        yield from checks(settings)
+
+
+def _directories(settings: Settings) -> Iterator[Result]:
+    for name in ("state_directory", "run_directory"):
+        path: Path = getattr(settings, name)
+        if not path.is_dir():
+            yield error(name, f"{path} does not exist", f"create it for the daemon's user, or set {name}")
+        elif not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+            yield error(
+                name, f"{path} can't be written by uid {os.geteuid()}", "give it to the daemon's user"
+            )
+        elif path.stat().st_mode & 0o022:
+            yield error(name, f"{path} can be written by others", f"chmod go-w {path}")
+        else:
+            yield ok(name, str(path))
+    key = settings.key_file
+    if key.exists():
+        if key.stat().st_mode & 0o077:
+            yield error("signing key", f"{key} can be read by others", f"chmod 600 {key}")
+        else:
+            yield ok("signing key", str(key))
+
+
+def _store(context: Context, file: SettingsFile) -> Callable[[Settings], Iterator[Result]]:
+    def check(settings: Settings) -> Iterator[Result]:
+        kind = settings.store_url.partition(":")[0]
+        try:
+            with context.store() as store:
+                snapshot = store.snapshot()
+            site = Site.build(file, load_filters(), snapshot)
+        except ConfigError as problem:
+            yield error("store", str(problem), "tamis policy unset takes an override back")
+        except TamisError as problem:
+            yield error("store", str(problem), "start the database, or mend store.url")
+        else:
+            yield ok("store", f"{kind}, revision {site.revision}, {site.lists.count} list entries")
+
+    return check
+
+
+def _clock(_: Settings) -> Iterator[Result]:
+    """A clock that stands before this release was made makes expiry dates and DKIM times worthless."""
+    if time.time() < _RELEASED:
+        yield error("clock", time.ctime(), "set the clock (NTP)")
+    else:
+        yield ok("clock", time.strftime("%Y-%m-%d %H:%M:%S %Z"))
+
+
+_RELEASED = 1_790_000_000  # 2026-09-21, Unix seconds
+
+
+def _listeners(settings: Settings) -> Iterator[Result]:
+    wanted = {"milter": settings.milter.socket, "desk": settings.desk.socket}
+    for name, text in wanted.items():
+        address = SocketAddress.parse(text)
+        if answers(address):
+            yield ok(f"{name} socket", f"{text} answers")
+        else:
+            yield error(f"{name} socket", f"nothing answers at {text}", "start the daemon: tamis serve")
+        if address.path and Path(address.path).exists():
+            mode = Path(address.path).stat().st_mode & 0o777
+            if not mode & 0o060 and os.geteuid() != 0:
+                yield warning(
+                    f"{name} socket", f"mode {mode:o}", "Postfix's user must be able to write to it"
+                )
+
+
+def answers(address: SocketAddress) -> bool:
+    """Whether something listens there."""
+    import socket  # noqa: PLC0415 - only here
+
+    family = socket.AF_UNIX if address.path else socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as sock:
+        sock.settimeout(3)
+        try:
+            sock.connect(address.path or (address.host, address.port))
+        except OSError:
+            return False
+        return True
+
+
+_CONNECT_MACROS = ("{client_addr}", "{client_name}", "{client_ptr}", "{client_port}", "{daemon_port}")
+
+
+def _postfix(settings: Settings) -> Iterator[Result]:
+    folder = settings.postfix.config_directory
+    try:
+        values = postconf(folder)
+    except (OSError, subprocess.SubprocessError) as problem:
+        yield warning(
+            "Postfix",
+            f"postconf -c {folder} failed: {problem}",
+            "set postfix.config_directory, or run as root",
+        )
+        return
+    milters = values.get("smtpd_milters", "")
+    if (
+        str(SocketAddress.parse(settings.milter.socket)) not in milters
+        and settings.milter.socket not in milters
+    ):
+        yield error(
+            "smtpd_milters", milters or "empty", f"postconf -e 'smtpd_milters = {settings.milter.socket}'"
+        )
+    else:
+        yield ok("smtpd_milters", milters)
+    action = values.get("milter_default_action", "")
+    if action == "tempfail":
+        yield ok("milter_default_action", action)
+    else:
+        yield error(
+            "milter_default_action",
+            f"{action}: while Tamis is away mail would pass unfiltered, or a crash could undo an outcome",
+            "postconf -e milter_default_action=tempfail",
+        )
+    macros = values.get("milter_connect_macros", "")
+    missing = [name for name in _CONNECT_MACROS if name not in macros.replace("$", "")]
+    if missing:
+        mend = f"postconf -e 'milter_connect_macros = {macros} {' '.join(missing)}'"
+        yield error("milter_connect_macros", f"lacks {' '.join(missing)}", mend)
+    else:
+        yield ok("milter_connect_macros", "complete")
+    timeout = seconds(values.get("milter_content_timeout", "300s"))
+    if timeout <= settings.milter.message_deadline:
+        yield error(
+            "milter_content_timeout",
+            f"{timeout:g} s, not above milter.message_deadline ({settings.milter.message_deadline:g} s)",
+            "postconf -e milter_content_timeout=300s",
+        )
+    else:
+        yield ok("milter_content_timeout", f"{timeout:g} s")
+    yield from _transport(values, settings)
+
+
+def _transport(values: dict[str, str], settings: Settings) -> Iterator[Result]:
+    folder = settings.postfix.config_directory
+    query = f"doctor@example.com.{'a' * 20}.{'b' * 20}.quarantine.tamis.invalid".partition("@")[2]
+    found = ""
+    # transport(5) looks a domain up, then its parent domains with a leading dot
+    parents = [query] + ["." + query.split(".", n)[-1] for n in range(1, query.count(".") + 1)]
+    for name in parents:
+        found = found or postmap(folder, values.get("transport_maps", ""), name)
+    if found:
+        yield ok("transport of .tamis.invalid", found)
+    else:
+        desk = SocketAddress.parse(settings.desk.socket)
+        place = f"unix:{desk.path}" if desk.path else f"[{desk.host}]:{desk.port}"
+        yield error(
+            "transport of .tamis.invalid",
+            "no entry in transport_maps: copies for tag, Junk and quarantine get 451",
+            f"main.cf: transport_maps = inline:{{ {{.tamis.invalid = tamis:{place}}} }} and the tamis lines of "
+            "deploy/postfix/master.cf, then postfix reload",
+        )
+    if "tamis" in values.get("default_delivery_status_filter", ""):
+        yield ok("default_delivery_status_filter", "keeps queued copies should the transport get lost")
+    else:
+        yield warning(
+            "default_delivery_status_filter",
+            "not set: copies that are queued when the transport line gets lost would bounce",
+            "take the line from deploy/postfix/main.cf",
+        )
+
+
+def _route(settings: Settings) -> Iterator[Result]:
+    """Send a probe along the whole way, as the daemon does before it rewrites a recipient."""
+    from tamis.milter.detour import DetourSigner  # noqa: PLC0415 - needs the daemon's parts only here
+    from tamis.milter.key import signing_key  # noqa: PLC0415
+    from tamis.milter.paths import Paths  # noqa: PLC0415
+    from tamis.milter.reinject import Reinjector  # noqa: PLC0415
+    from tamis.milter.route import Proof, Route  # noqa: PLC0415
+
+    try:
+        signer = DetourSigner(signing_key(settings.key_file))
+        proof = Proof(Paths(settings).proof)
+        Route(settings, signer, Reinjector(settings.desk.reinject), proof).ensure()
+    except RouteError as problem:
+        yield error(
+            "route to the desk", str(problem), "until then, such mail gets 451 and is retried by its sender"
+        )
+    except TamisError as problem:
+        yield error("route to the desk", str(problem), "mend what is named")
+    else:
+        yield ok("route to the desk", "a probe came back")
+
+
+def postconf(folder: Path) -> dict[str, str]:
+    """Postfix's main.cf settings in force. Raises OSError or SubprocessError when postconf fails."""
+    output = subprocess.run(  # noqa: S603 - a fixed program, no shell
+        [program("postconf"), "-c", str(folder)], capture_output=True, text=True, timeout=20, check=True
+    ).stdout
+    pairs = (line.partition(" = ") for line in output.splitlines())
+    return {name.rstrip(" ="): value for name, _, value in pairs}
+
+
+def postmap(folder: Path, maps: str, key: str) -> str:
+    """What the first of some lookup tables says of a key, or ""."""
+    for table in split_maps(maps):
+        done = subprocess.run(  # noqa: S603 - a fixed program, no shell
+            [program("postmap"), "-c", str(folder), "-q", key, table],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+        if done.returncode == 0 and done.stdout.strip():
+            return done.stdout.strip()
+    return ""
+
+
+def split_maps(maps: str) -> list[str]:
+    """The tables of a list such as transport_maps; blanks and commas inside braces belong to a table."""
+    tables, depth, current = [], 0, ""
+    for character in maps:
+        depth += {"{": 1, "}": -1}.get(character, 0)
+        if depth == 0 and character in ", \t":
+            tables.append(current)
+            current = ""
+        else:
+            current += character
+    return [table for table in (*tables, current) if table]
+
+
+def program(name: str) -> str:
+    """A Postfix program's path: an ordinary user's PATH often lacks sbin."""
+    places = [Path(place) / name for place in ("/usr/sbin", "/usr/local/sbin", "/usr/bin")]
+    return str(next((place for place in places if place.exists()), name))
+
+
+def seconds(text: str) -> float:
+    """A time of Postfix's, such as 300s, 5m or 1h, in seconds."""
+    units = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+    text = text.strip()
+    return float(text[:-1]) * units[text[-1]] if text[-1:] in units else float(text or 0)

@@ -1,0 +1,103 @@
+"""`tamis lists`."""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+
+
+def test_add_show_remove(run: Run) -> None:
+    ended = run("lists", "add", "white", "sender", "@Example.NET", "*.example.org", "--note", "friends")
+    assert ended.out == "2 added, 0 brought up to date. In force within a second; nothing needs a restart.\n"
+    run(
+        "lists",
+        "add",
+        "black",
+        "ip",
+        "192.0.2.0/24",
+        "--scope",
+        "Example.com",
+        "--expires",
+        "30d",
+        "--by",
+        "me",
+    )
+    shown = run("lists", "show").out
+    assert [line.split()[:5] for line in shown.splitlines()] == [
+        ["ID", "SCOPE", "COLOUR", "ABOUT", "PATTERN"],
+        ["1", "platform", "white", "sender", "example.net"],
+        ["2", "platform", "white", "sender", "*.example.org"],
+        ["3", "example.com", "black", "ip", "192.0.2.0/24"],
+    ]
+    (only,) = run(
+        "lists", "show", "--scope", "example.com", "--colour", "black", "--subject", "ip", "--json"
+    ).data
+    assert (only["pattern"], only["author"], only["hits"]) == ("192.0.2.0/24", "me", 0)
+    assert only["expires"] > only["created"]
+    removed = run("lists", "remove", "EXAMPLE.net", "2", "--scope", "platform")
+    assert removed.out.splitlines()[0] == "removed 1: white sender example.net of platform"
+    assert (
+        run("lists", "remove", "192.0.2.0/24", "--scope", "example.com", "--json").data["removed"][0]["id"]
+        == 3
+    )
+    assert run("lists", "show").out == "No entries.\n"
+
+
+def test_import_from_a_file_and_from_standard_input(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "list.txt"
+    file.write_text("\ufeff# friends\n\na@example.net  # Anna\n  *.example.org\r\nA@EXAMPLE.net\n")
+    assert run("lists", "import", "white", "sender", str(file), "--json").data == {"new": 2, "merged": 0}
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"a@example.net\nb@example.net\n")))
+    assert run("lists", "import", "white", "sender", "--json").data == {"new": 1, "merged": 1}
+    assert {one["origin"] for one in run("lists", "show", "--json").data} == {"import"}
+
+
+def test_an_import_with_a_bad_line_imports_nothing(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "list.txt"
+    file.write_text("192.0.2.1\n192.0.2.300\n# fine\n" + "x\x1b[31m\n" * 9)
+    ended = run("lists", "import", "black", "ip", str(file))
+    assert ended.status == 65
+    assert f"{file}:2: '192.0.2.300': no IP address or network" in ended.err
+    assert "and 5 more" in ended.err
+    assert "\x1b" not in ended.err
+    assert run("lists", "show", "--json").data == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [
+        (("add", "white", "sender", "a b"), 64, "no address, domain or wildcard pattern"),
+        (("add", "white", "sender", "*"), 64, "would match every sender"),
+        (("add", "white", "ip", "192.0.2.1/24"), 64, "host bits set"),
+        (("add", "grey", "ip", "192.0.2.1"), 64, "white"),
+        (("add", "white", "ip"), 64, "PATTERN"),
+        (("add", "white", "ip", "192.0.2.1", "--scope", "plattform"), 64, "did you mean 'platform'?"),
+        (("add", "white", "ip", "192.0.2.1", "--expires", "soon"), 64, "neither a span like 30d"),
+        (("add", "white", "ip", "192.0.2.1", "--expires", "2020-01-01"), 64, "over already"),
+        (("remove", "7"), 66, "no entry with the id 7"),
+        (("remove", "x.example.net"), 64, "--scope"),
+        (("remove", "frends.example.net", "--scope", "platform"), 66, "did you mean 'friends.example.net'?"),
+        (("import", "white", "ip", "/nowhere/list"), 64, "/nowhere/list"),
+    ],
+)
+def test_mistakes_are_explained_and_change_nothing(
+    run: Run, arguments: tuple[str, ...], status: int, says: str
+) -> None:
+    run("lists", "add", "white", "sender", "friends.example.net")
+    ended = run("lists", *arguments)
+    assert (ended.status, says in ended.err) == (status, True), ended
+    assert len(run("lists", "show", "--json").data) == 1
+
+
+def test_spans_and_dates(run: Run) -> None:
+    for n, when in enumerate(("12h", "30d", "2w", "1y", "2099-12-31", "2099-12-31T12:00:00+02:00")):
+        assert run("lists", "add", "white", "ip", f"192.0.2.{n}", "--expires", when).status == 0
+    last = run("lists", "show", "--json").data[-1]
+    assert last["expires"] == "2099-12-31T10:00:00+00:00"

@@ -1,0 +1,110 @@
+"""`tamis policy`, and what it says to wrong settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+
+BAD = Path(__file__).parents[1] / "bad_configs"
+
+
+def test_set_show_unset(run: Run, config: Path) -> None:
+    config.write_text(
+        f'{config.read_text()}[policy]\nrequired = 6\n[policy.domains."example.com"]\ntag = "X"\n'
+    )
+    ended = run("policy", "set", "Marie@Example.com", "outcome", "junk")
+    assert ended.out.startswith('marie@example.com: outcome = "junk". In force within a second')
+    assert run("policy", "set", "example.com", "filters.cyrillic.state", '"off"', "--json").data == {
+        "scope": "example.com",
+        "key": "filters.cyrillic.state",
+        "value": "off",
+    }
+    shown = {one["key"]: one for one in run("policy", "show", "marie@example.com", "--json").data}
+    for key, value, scope, source in (
+        ("outcome", "junk", "marie@example.com", "store"),
+        ("tag", "X", "example.com", "file"),
+        ("filters.cyrillic.state", "off", "example.com", "store"),
+        ("required", 6.0, "platform", "file"),
+        ("enabled", True, "default", "default"),
+    ):
+        assert shown[key] == {"key": key, "value": value, "scope": scope, "source": source}
+    lines = run("policy", "show", "marie@example.com").out.splitlines()
+    assert [line.split() for line in lines if line.startswith("*")][0] == [
+        "*", "outcome", '"junk"', "marie@example.com", "(store)",
+    ]  # fmt: skip
+    assert run("policy", "show", "--json").data[1]["value"] == "quarantine"
+    assert run("policy", "unset", "marie@example.com", "outcome").status == 0
+    assert {one["value"] for one in run("policy", "show", "marie@example.com", "--json").data[:2]} == {
+        True,
+        "quarantine",
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [
+        (("set", "platform", "requierd", "5"), 78, "did you mean 'required'?"),
+        (
+            ("set", "platform", "required", "-5"),
+            78,
+            "policy.required: input should be greater than 0 (value -5)",
+        ),
+        (("set", "example.com", "outcome", "bin"), 78, 'policy.domains."example.com".outcome'),
+        (("set", "a@example.com", "enabled", "perhaps"), 78, 'policy.mailboxes."a@example.com".enabled'),
+        (("set", "platform", "filters.cyrilic.state", "off"), 78, "did you mean 'cyrillic'?"),
+        (("set", "platform", "filters.cyrillic.stat", "off"), 78, "did you mean 'state'?"),
+        (("set", "platform", "filters.cyrillic", "off"), 78, "must be a table"),
+        (("set", "platform", "filters", "off"), 78, "must be a table"),
+        (("set", "platform", "filters.ip_whitelist.effect", "spam"), 78, "must be one of accept, score, tag"),
+        (("set", "platform", "outcome.deeper", "x"), 78, "outcome"),
+        (("set", "platform", "a..b", "x"), 78, "must be a name of a setting"),
+        (("set", "platform", "required", "[1"), 64, "no TOML value"),
+        (("set", "plattform", "required", "1"), 64, "did you mean 'platform'?"),
+        (("unset", "platform", "tag"), 66, "set there: required"),
+        (("unset", "example.org", "tag"), 66, "nothing is set there"),
+        (("show", "a b"), 64, "domain or a mailbox"),
+    ],
+)
+def test_mistakes_are_explained_and_change_nothing(
+    run: Run, arguments: tuple[str, ...], status: int, says: str
+) -> None:
+    run("policy", "set", "platform", "required", "5")
+    before = run("policy", "show", "--json").data
+    ended = run("policy", *arguments)
+    assert (ended.status, says in ended.err) == (status, True), ended
+    assert run("policy", "show", "--json").data == before
+
+
+def test_check_makes_no_store(run: Run, config: Path) -> None:
+    ended = run("policy", "check")
+    assert ended.out == f"{config}: ok, with 0 overrides in the store\n"
+    assert not (config.parent / "tamis.sqlite").exists()
+    run("policy", "set", "platform", "required", "5")
+    assert run("policy", "check", "--json").data == {"ok": True, "file": str(config), "overrides": 1}
+
+
+def test_check_of_another_file_takes_its_store(run: Run, config: Path, tmp_path: Path) -> None:
+    run("policy", "set", "platform", "filters.cyrillic.state", "shadow")
+    other = tmp_path / "other.toml"
+    other.write_text('[policy]\nfilters = "none"\n')
+    ended = run("policy", "check", str(other))
+    assert (ended.status, ended.err) == (
+        78,
+        f"tamis: {other}: policy.filters: must be a table (value 'none')\n",
+    )
+    other.write_text('store.url = "postgresql://x@127.0.0.1:1/x"\n')
+    ended = run("policy", "check", str(other))
+    assert ended.status == 69
+    assert f"{other} is good by itself, but the store can't answer" in ended.err
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in BAD.glob("*.toml")))
+def test_bad_settings_are_refused_with_file_key_value_and_nearest_name(run: Run, name: str) -> None:
+    path = BAD / f"{name}.toml"
+    ended = run("policy", "check", str(path))
+    assert (ended.status, ended.out) == (78, "")
+    expected = path.with_suffix(".expected").read_text().strip()
+    assert ended.err == f"tamis: {expected.replace('FILE', str(path))}\n"

@@ -1,0 +1,307 @@
+"""Migrations from many processes, outages, full disks, and processes killed at the worst moment."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from typing import IO
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import func, select, text
+
+from tamis.errors import ConfigError, StoreError
+from tamis.quarantine.content import digest_of
+from tamis.quarantine.database import Database
+from tamis.quarantine.mail import STALE_RELEASE
+from tamis.quarantine.records import Done, State
+from tamis.quarantine.schema import Base, Body, DetailsRow, LooseBody, MessageRow
+from tamis.quarantine.store import Store
+from tests.quarantine.samples import CONTENT, NOW, Postbox, held
+from tests.real.databases import PrivatePostgres
+
+
+def test_the_migrations_make_what_the_models_say(store: Store, url: str) -> None:
+    database = Database(url)
+    with database.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+    database.close()
+
+
+def test_many_processes_migrate_at_once(url: str) -> None:
+    program = f"from tamis.quarantine.store import Store\nwith Store({url!r}) as s: s.migrate(); s.revision()"
+    children = [subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE) for _ in range(6)]
+    assert [child.communicate(timeout=120)[1] for child in children] == [b""] * 6
+    assert [child.returncode for child in children] == [0] * 6
+    with Store(url) as store:
+        store.migrate()
+        assert store.revision() == 0
+
+
+def test_a_store_of_a_newer_version_is_refused(store: Store, url: str) -> None:
+    database = Database(url)
+    with database.write() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    database.close()
+    with pytest.raises(StoreError, match="newer version"):
+        store.migrate()
+
+
+def test_without_tables_every_call_is_a_store_error(url: str) -> None:
+    with Store(url) as store, pytest.raises(StoreError):
+        store.quarantine.hold(held(), CONTENT)
+
+
+@pytest.mark.parametrize("url", ["", "no url", "mysql://x:secret@h/d", "postgresql+asyncpg://x:secret@h/d"])
+def test_other_databases_are_refused(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"store\.url") as refused:
+        Store(url)
+    assert "secret" not in str(refused.value)
+
+
+def test_a_short_postgresql_url_will_do() -> None:
+    with Store("postgresql://nobody@127.0.0.1:1/x") as store, pytest.raises(StoreError):
+        store.revision()
+
+
+def test_an_sqlite_file_is_private_and_crash_safe(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'x.sqlite'}")
+    with Store(f"sqlite:///{tmp_path / 'x.sqlite'}") as store:
+        store.migrate()
+        assert not store.is_missing()
+    assert stat.S_IMODE((tmp_path / "x.sqlite").stat().st_mode) == 0o600
+    with database.read() as session:
+        pragmas = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        found = [session.scalar(text(f"PRAGMA {name}")) for name in pragmas]
+    assert found == ["wal", 2, 1, 10_000]
+    database.close()
+    with Store(f"sqlite:///{tmp_path / 'nowhere' / 'x.sqlite'}") as store:
+        assert store.is_missing()
+        with pytest.raises(StoreError):
+            store.migrate()
+
+
+@pytest.fixture
+def outage() -> Iterator[PrivatePostgres]:
+    with PrivatePostgres() as server:
+        yield server
+
+
+@pytest.mark.real
+def test_a_database_that_went_away_and_came_back(outage: PrivatePostgres) -> None:
+    with Store(outage.url) as store:
+        store.migrate()
+        first = store.quarantine.hold(held("1"), CONTENT)
+        outage.stop()
+        for _ in range(3):
+            began = time.monotonic()
+            with pytest.raises(StoreError):
+                store.quarantine.hold(held("2"), CONTENT)
+            assert time.monotonic() - began < 5
+        outage.start()
+        assert store.quarantine.hold(held("2"), CONTENT) != first
+        assert store.quarantine.count() == 2
+
+        def fall(*_: object) -> None:
+            outage.stop()
+
+        with pytest.raises(StoreError):  # delivered, but nobody could note it: taken up again later
+            store.quarantine.release(first, "root", fall)
+        outage.start()
+        postbox = Postbox()
+        later = NOW.now(NOW.tzinfo) + STALE_RELEASE
+        assert store.quarantine.resume_releases(postbox, now=later) == ((first, ""),)
+        assert len(postbox.got) == 1
+
+
+def test_a_full_disk_loses_nothing_and_holds_again_when_there_is_room(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'x.sqlite'}"
+    with Store(url) as store:
+        store.migrate()
+        first = store.quarantine.hold(held("first"), CONTENT)
+        pages = Database(url)
+        with pages.read() as session:
+            used = session.scalar(text("PRAGMA page_count"))
+        pages.close()
+        assert isinstance(used, int)
+        with limited(store, used + 20):
+            with pytest.raises(StoreError, match="full"):
+                store.quarantine.hold(held("big"), os.urandom(500_000))
+            assert store.quarantine.content(first) == CONTENT
+        assert len(store.quarantine.list()) == 1
+        assert orphans(url) == (0, 0)
+        big = store.quarantine.hold(held("big"), content := os.urandom(500_000))
+        assert store.quarantine.content(big) == content
+
+
+class limited:  # noqa: N801 # reads as a statement
+    """Every connection of the store may use only so many pages: SQLite then says that the disk is full."""
+
+    def __init__(self, store: Store, pages: int) -> None:
+        self._engine = store._database.engine
+        self._pages = pages
+
+    def __enter__(self) -> None:
+        self._set(self._pages)
+
+    def __exit__(self, *_: object) -> None:
+        self._set(2**31)
+
+    def _set(self, pages: int) -> None:
+        connection = self._engine.raw_connection()  # the pool has this one, and a test is one thread
+        connection.cursor().execute(f"PRAGMA max_page_count = {pages}")
+        connection.close()
+
+
+def orphans(url: str) -> tuple[int, int]:
+    """Bodies without message that no clean-up will find, and messages without their body or details."""
+    database = Database(url)
+    with database.read() as session:
+        used = select(MessageRow.body).where(MessageRow.body.is_not(None))
+        forgotten = session.scalar(
+            select(func.count())
+            .select_from(Body)
+            .where(Body.digest.not_in(used), Body.digest.not_in(select(LooseBody.digest)))
+        )
+        broken = session.scalar(
+            select(func.count())
+            .select_from(MessageRow)
+            .where(
+                MessageRow.state.in_([State.HELD, State.RELEASING])
+                & (MessageRow.body.is_(None) | MessageRow.id.not_in(select(DetailsRow.id)))
+            )
+        )
+    database.close()
+    assert forgotten is not None
+    assert broken is not None
+    return forgotten, broken
+
+
+def test_holding_and_clean_up_race_for_one_body(store: Store, url: str) -> None:
+    """The same content again and again: its body is orphaned and wanted at every moment."""
+    stop: list[bool] = []
+
+    def hold(thread: int) -> None:
+        for n in range(40):
+            number = store.quarantine.hold(held(f"{thread}-{n}"), CONTENT)
+            assert store.quarantine.content(number) == CONTENT
+            assert store.quarantine.delete(number, "root") is Done.DONE
+
+    def sweep(_: int) -> None:
+        while not stop:
+            store.expiry.run()
+
+    with ThreadPoolExecutor(6) as pool:
+        sweepers = [pool.submit(sweep, n) for n in range(2)]
+        holders = [pool.submit(hold, n) for n in range(4)]
+        for holder in holders:
+            holder.result(120)
+        stop.append(True)
+        for sweeper in sweepers:
+            sweeper.result(120)
+    store.expiry.run()
+    assert orphans(url) == (0, 0)
+
+
+def test_many_processes_hold_the_same_copy(store: Store, url: str) -> None:
+    program = worker(
+        url, "print(store.quarantine.hold(held(f'same{n}'), CONTENT), flush=True)", "for n in range(20):"
+    )
+    children = [subprocess.Popen(program, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    answers = {child.communicate(timeout=120)[0] for child in children}
+    assert len(answers) == 1
+    assert store.quarantine.count() == 20
+
+
+KILLED = {
+    "hold": "number = store.quarantine.hold(held(f't{n}'), CONTENT + b'%d' % (n % 3)); print(number, flush=True)",
+    "release": "number = ids[n]; store.quarantine.release(number, 'root', post); print(number, flush=True)",
+    "expire": "store.expiry.run(LATER, batch=1) if not n else None; print(n, flush=True)",
+}
+
+
+@pytest.mark.parametrize("action", list(KILLED))
+@pytest.mark.parametrize("after", [0, 1, 7])
+def test_killed_in_the_middle(store: Store, url: str, action: str, after: int, tmp_path: Path) -> None:
+    """kill -9 while it works: nothing is half done, nothing is lost, and the work can be finished."""
+    if action != "hold":
+        for n in range(30):
+            store.quarantine.hold(held(f"t{n}"), CONTENT + b"%d" % (n % 3), now=NOW)
+    before = {one.id for one in store.quarantine.list(limit=100)}
+    sent = tmp_path / "sent"
+    sent.touch()
+    program = worker(url, KILLED[action], "for n in range(30):", sent)
+    with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        told = kill_after(child, child.stdout, after, action)
+    assert orphans(url) == (0, 0)
+    everything = {one.id: one for one in store.quarantine.list(state=None, limit=100)}
+    postbox = Postbox()
+    if action == "hold":
+        assert set(told) <= everything.keys()
+        for number in everything:
+            assert store.quarantine.content(number) is not None
+        for n in range(30):
+            store.quarantine.hold(held(f"t{n}"), CONTENT + b"%d" % (n % 3))
+        assert store.quarantine.count() == 30
+    elif action == "release":
+        assert set(told) <= {i for i, one in everything.items() if one.state == "released"}
+        taken_up = store.quarantine.resume_releases(postbox, now=NOW + timedelta(days=9999))
+        assert len(taken_up) <= 1
+        for number in before:
+            store.quarantine.release(number, "root", postbox)
+        delivered = sent.read_text().split() + [record.summary.id for record, _ in postbox.got]
+        assert set(delivered) == before
+        assert len(delivered) <= len(before) + 1  # only the one under way may have come twice
+    else:
+        store.expiry.run(NOW + timedelta(days=31))
+        assert store.quarantine.count() == 0
+    store.expiry.run(NOW + timedelta(days=9999))
+    assert orphans(url) == (0, 0)
+
+
+def kill_after(child: subprocess.Popen[str], lines: IO[str], after: int, action: str) -> list[str]:
+    """Kill it when it has said so many lines (its first says that it begins), or a moment later."""
+    assert lines.readline() == "ready\n"
+    told = [lines.readline().strip() for _ in range(after)] if action != "expire" else []
+    time.sleep(0.002 * after)
+    child.send_signal(signal.SIGKILL)
+    told += [line.strip() for line in lines.read().splitlines(keepends=True) if line.endswith("\n")]
+    return told
+
+
+def worker(url: str, statement: str, loop: str, sent: Path | None = None) -> list[str]:
+    program = f"""
+        from datetime import timedelta
+        from pathlib import Path
+        from tests.quarantine.samples import CONTENT, NOW, held
+        from tamis.quarantine.store import Store
+
+        LATER = NOW + timedelta(days=31)
+
+        def post(record, content):
+            with open({str(sent)!r}, "a") as file:
+                file.write(record.summary.id + "\\n")
+
+        store = Store({url!r})
+        ids = sorted(one.id for one in store.quarantine.list(limit=100))
+        {"print('ready', flush=True)" if sent else ""}
+        {loop}
+            {statement}
+    """
+    root = str(Path(__file__).parents[2])
+    return [sys.executable, "-c", f"import sys; sys.path.insert(0, {root!r})\n" + textwrap.dedent(program)]
+
+
+def test_digests_are_sha256() -> None:
+    assert digest_of(b"") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"

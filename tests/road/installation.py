@@ -1,0 +1,128 @@
+"""One installation for a test: the Tamis daemon and a private Postfix that know each other."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from tests.real import PrivatePostfix, TamisDaemon
+from tests.real.support import REPOSITORY, private_directory
+
+POLICY: Mapping[str, Any] = {
+    "outcome": "quarantine",
+    "filters": {"cyrillic": {"state": "on"}},
+    "mailboxes": {
+        "inbox@example.com": {"outcome": "inbox"},
+        "tag@example.com": {"outcome": "tag"},
+        "junk@example.org": {"outcome": "junk"},
+        "quarantine@example.org": {"outcome": "quarantine"},
+    },
+}
+"""Four recipients, four outcomes; Cyrillic mail is spam for all of them."""
+
+SPAM = (
+    "From: Sender <sender@example.net>\r\n"
+    "To: somebody@example.com\r\n"
+    "Subject: =?utf-8?b?0J/RgNC40LLQtdGC?=\r\n"
+    "Message-ID: <{number}@example.net>\r\n"
+    "Date: Sun, 22 Nov 2026 11:00:00 +0000\r\n"
+    "MIME-Version: 1.0\r\n"
+    "Content-Type: text/plain; charset=utf-8\r\n"
+    "Content-Transfer-Encoding: 8bit\r\n"
+    "\r\n"
+    "Привет, дорогой друг, купи наш прекрасный товар, номер {number}\r\n"
+)
+HAM = (
+    "From: Sender <sender@example.net>\r\n"
+    "To: somebody@example.com\r\n"
+    "Subject: Lunch\r\n"
+    "Message-ID: <{number}@example.net>\r\n"
+    "Date: Sun, 22 Nov 2026 11:00:00 +0000\r\n"
+    "\r\n"
+    "Shall we have lunch on Tuesday? ({number})\r\n"
+)
+
+
+def spam(number: int = 1) -> bytes:
+    """A message that POLICY takes for spam; its Message-ID is <number@example.net>."""
+    return SPAM.format(number=number).encode()
+
+
+def ham(number: int = 1) -> bytes:
+    """A message that nothing speaks against."""
+    return HAM.format(number=number).encode()
+
+
+class Installation:
+    """Daemon and Postfix on free ports; `settings` are merged over what a test needs."""
+
+    def __init__(
+        self, *, policy: Mapping[str, Any] = POLICY, settings: Mapping[str, Any] | None = None, **postfix: Any
+    ) -> None:
+        self.directory = private_directory("tamis")
+        self.daemon = TamisDaemon(
+            _merged(
+                {
+                    "platform": {"domains": ["example.com", "example.org"]},
+                    "milter": {"drain": 2.0, "workers": 2},
+                    "policy": policy,
+                },
+                settings or {},
+            ),
+            directory=self.directory,
+        )
+        self.postfix = PrivatePostfix(
+            milter=self.daemon.milter,
+            desk_port=self.daemon.desk_port,
+            reinjection_port=self.daemon.reinjection_port,
+            **postfix,
+        )
+        self.daemon.write_settings(postfix={"config_directory": str(self.postfix.directory / "config")})
+
+    def __enter__(self) -> Self:
+        self.postfix.__enter__()
+        try:
+            self.daemon.__enter__()
+        except BaseException:
+            self.postfix.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.daemon.__exit__(kind, error, trace)
+        self.postfix.__exit__(kind, error, trace)
+
+    def tamis(self, *arguments: str, status: int = 0) -> Any:
+        """Run a tamis command on this installation; its output, read as JSON where it asked for --json."""
+        done = subprocess.run(
+            [sys.executable, "-m", "tamis.cli", "--config", str(self.daemon.config), *arguments],
+            capture_output=True,
+            text=True,
+            cwd=REPOSITORY,
+            check=False,
+            timeout=60,
+        )
+        assert done.returncode == status, f"tamis {' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return json.loads(done.stdout) if "--json" in arguments else done.stdout + done.stderr
+
+    def held(self) -> list[dict[str, Any]]:
+        """What is in quarantine."""
+        held = self.tamis("quarantine", "list", "--json", "--limit", "10000")
+        assert isinstance(held, list)
+        return held
+
+
+def _merged(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    for key, value in over.items():
+        base[key] = (
+            _merged(dict(base[key]), value) if isinstance(value, Mapping) and key in base and key != "policy" else value
+        )
+    return base
+
+
