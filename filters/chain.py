@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Any
 
@@ -109,6 +110,8 @@ class Examination:
                 return future.result(timeout=max(0.0, min(left, PULSE_SECONDS)))
             except FutureTimeoutError:
                 pulse()
+            except CancelledError:  # a filter that let its own work be cancelled
+                return Finding(one.name, Status.UNAVAILABLE, "cancelled")
 
 
 def examine_inline(one: Filter[Any], message: Message) -> Finding:
@@ -116,7 +119,7 @@ def examine_inline(one: Filter[Any], message: Message) -> Finding:
     begun = time.perf_counter()
     try:
         found = one.examine(message)
-    except Exception as error:  # noqa: BLE001 - whatever a filter raises, the message goes on
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a filter raises, the message goes on
         return _failed(one, error, begun)
     return _checked(one, found, begun)
 
@@ -137,12 +140,12 @@ async def _bounded(one: Filter[Any], message: Message, runner: Runner) -> Findin
             {"seconds": one.deadline},
             time.perf_counter() - begun,
         )
-    except Exception as error:  # noqa: BLE001 - whatever a filter raises, the message goes on
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - SystemExit would end the loop of all filters
         return _failed(one, error, begun)
     return _checked(one, found, begun)
 
 
-def _failed(one: Filter[Any], error: Exception, begun: float) -> Finding:
+def _failed(one: Filter[Any], error: BaseException, begun: float) -> Finding:
     log.error("filter %s failed", one.name, exc_info=error)
     return Finding(
         one.name,
@@ -154,8 +157,14 @@ def _failed(one: Filter[Any], error: Exception, begun: float) -> Finding:
 
 
 def _checked(one: Filter[Any], found: object, begun: float) -> Finding:
-    """The finding with its time and its filter's name, whatever a plugin wrote there."""
+    """The finding with its time and its filter's name; one that can't be shown or stored is a failure."""
     seconds = time.perf_counter() - begun
     if not isinstance(found, Finding):
         return _failed(one, TypeError(f"examine returned {type(found).__name__}, not a Finding"), begun)
-    return Finding(one.name, found.status, found.because, found.facts, seconds)
+    try:
+        checked = Finding(one.name, Status(found.status), found.because, found.facts, seconds)
+        checked.text()
+        json.dumps(checked.to_dict())
+    except Exception as error:  # noqa: BLE001 - a sentence without its facts, facts that JSON can't hold
+        return _failed(one, error, begun)
+    return checked

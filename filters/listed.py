@@ -45,8 +45,12 @@ class Listed(Filter[OptionsT]):
         return self.opinion(finding, options, hit=hit, text=text)
 
     def counts(self, match: Match, options: OptionsT) -> bool:
-        """Whether this recipient's options let a match count."""
-        return True
+        """Whether this recipient's options let a match count.
+
+        A white entry met by the header From, which anybody can forge, speaks through S6 alone and as its options
+        say: it overrules no black entry by itself.
+        """
+        return match.field is not Field.HEADER or match.colour is Colour.BLACK
 
     def _is_mine(self, match: Match) -> bool:
         return match.colour is self.colour and match.subject is self.subject

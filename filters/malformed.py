@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import MappingProxyType
+from typing import Annotated
 
 from pydantic import Field as Option
 from pydantic import field_validator
@@ -43,7 +44,7 @@ POINTS = MappingProxyType(
 class MalformedOptions(FilterOptions):
     """Adds the points of each kind of defect."""
 
-    points: dict[str, float] = Option(
+    points: dict[str, Annotated[float, Option(ge=-100, le=100)]] = Option(
         {}, description="points by kind of defect, on top of the defaults, e.g. { nul = 5.0, bad_qp = 0.0 }"
     )
     most: float = Option(5.0, gt=0, le=100, description="most points that all defects of a message add")

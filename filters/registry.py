@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from tamis.errors import PluginError
-from tamis.filter import ALLOWED_EFFECTS, Filter, FilterOptions
+from tamis.filter import ALLOWED_EFFECTS, Filter, FilterOptions, Stage
 from tamis.filters.cyrillic import Cyrillic
 from tamis.filters.empty import Empty
 from tamis.filters.ip_blacklist import IPBlacklist
@@ -43,6 +43,7 @@ BUILT_IN: tuple[type[Filter[Any]], ...] = (
 
 _SPEC_ID = re.compile(r"S([0-9]{1,2})([a-z]?)")
 _NAME = re.compile(r"[a-z][a-z0-9_]{1,39}")
+_MAX_DEADLINE = 250
 
 
 def load_filters() -> tuple[Filter[Any], ...]:
@@ -66,7 +67,10 @@ def in_order(classes: Iterable[type[Filter[Any]]]) -> tuple[Filter[Any], ...]:
     filters: list[Filter[Any]] = []
     for one in classes:
         _check(one, {other.name for other in filters})
-        filters.append(one())
+        try:
+            filters.append(one())  # foreign code again
+        except Exception as error:
+            raise PluginError(f"{_where(one)} can't be made without arguments: {error}") from error
     return tuple(sorted(filters, key=chain_order))
 
 
@@ -76,8 +80,12 @@ def chain_order(one: Filter[Any]) -> tuple[int, str]:
     return (int(found[1]), found[2]) if found else (99, "")
 
 
+def _where(one: object) -> str:
+    return f"{getattr(one, '__module__', '?')}.{getattr(one, '__qualname__', repr(one))}"
+
+
 def _check(one: object, taken: set[str]) -> None:
-    where = getattr(one, "__module__", "?") + "." + getattr(one, "__qualname__", repr(one))
+    where = _where(one)
     if not (isinstance(one, type) and issubclass(one, Filter)) or inspect.isabstract(one):
         raise PluginError(f"{where} is no concrete subclass of tamis.filter.Filter")
     for attribute in ("name", "spec_id", "summary"):
@@ -91,11 +99,18 @@ def _check(one: object, taken: set[str]) -> None:
         raise PluginError(f"{where}: spec_id {one.spec_id!r} must be a place in the chain, like S20 or S20b")
     if not (one.__doc__ or "").strip():
         raise PluginError(f"{where} has no docstring, and so no manual page")
-    if not issubclass(one.options, FilterOptions):
+    options: object = one.options
+    if not (isinstance(options, type) and issubclass(options, FilterOptions)):
         raise PluginError(f"{where}: options must derive from tamis.filter.FilterOptions")
     unexplained = [key for key, field in one.options.model_fields.items() if not field.description]
     if unexplained:
         raise PluginError(f"{where}: options without description: {', '.join(unexplained)}")
+    stage: object = one.stage
+    if not isinstance(stage, Stage):
+        raise PluginError(f"{where}: stage must be one of tamis.filter.Stage")
+    deadline: object = one.deadline
+    if not isinstance(deadline, (int, float)) or not 0 < deadline <= _MAX_DEADLINE:
+        raise PluginError(f"{where}: deadline must be seconds, more than 0 and at most {_MAX_DEADLINE}")
     try:
         one.options.model_validate({"state": one.state, "effect": one.effect})
     except ValidationError as error:

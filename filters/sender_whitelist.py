@@ -40,4 +40,4 @@ class SenderWhitelist(Listed[SenderWhitelistOptions]):
 
     def counts(self, match: Match, options: SenderWhitelistOptions) -> bool:
         """A white entry met by the header From counts only when the option says so."""
-        return options.header_from or match.field is not Field.HEADER or match.colour is Colour.BLACK
+        return options.header_from or super().counts(match, options)

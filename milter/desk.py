@@ -41,7 +41,6 @@ class Desk:
         self._notes = notes
         self._proof = proof
         self._store = store
-        self._reinjector = Reinjector(site().settings.desk.reinject)
 
     def check(self, address: str) -> Reply:
         """Whether an address is one that we signed."""
@@ -117,7 +116,7 @@ class Desk:
             raw = mail.headers.raw("subject")
             subject = tagged_subject(note.tag, raw[0] if raw else None, mail.subject)
         changed = edit(content, remove=own_names(prefix), insert=note.headers, subject=subject)
-        self._reinjector.send(
+        Reinjector(site.settings.desk.reinject).send(
             transaction.sender or "", transaction.sender_args, [(detour.recipient, tuple(args))], changed
         )
         try:

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 PROBE_RECIPIENT = "probe@localhost"
 
 _POLL_SECONDS = 0.01
-_FIRST_PAUSE, _LAST_PAUSE = 0.5, 10.0  # seconds between probes that fail
+_FIRST_PAUSE, _LAST_PAUSE = 0.5, 5.0  # seconds between probes that fail
 
 
 class Proof:

@@ -57,11 +57,15 @@ class Worker:
         self._paths = Paths(settings)
         self.notes = Notes(self._paths.notes)
         self.own_names = own_names(settings.headers.prefix)
-        self.route = Route(settings, signer, Reinjector(settings.desk.reinject), Proof(self._paths.proof))
+        self.route = self._new_route()
         self._runner = Runner()
         self._sessions: set[int] = set()
         self._lock = threading.Lock()
         self._hits: Counter[int] = Counter()
+
+    def _new_route(self) -> Route:
+        settings = self.site.settings
+        return Route(settings, self.signer, Reinjector(settings.desk.reinject), Proof(self._paths.proof))
 
     def new_road(self) -> Road:
         """A transaction's road, under the policy of this moment."""
@@ -109,7 +113,13 @@ class Worker:
         """Take up new settings, policy and lists; a mistake in them leaves the present ones in force."""
         fresh = self._source.fresh(self.site, force=force)
         if fresh is not None:
+            moved = (fresh.settings.desk, fresh.settings.postfix) != (
+                self.site.settings.desk,
+                self.site.settings.postfix,
+            )
             self.site = fresh
+            if moved:
+                self.route = self._new_route()
             self.own_names = own_names(fresh.settings.headers.prefix)
 
 
@@ -185,7 +195,8 @@ def _control(worker: Worker, reader: int) -> None:
 
 def _drain(worker: Worker) -> None:
     """Stop accepting, let open sessions finish within `milter.drain` seconds, leave."""
-    os.dup2(dead_socket().fileno(), _libmilter_fd)
+    dead = dead_socket()
+    os.dup2(dead.fileno(), _libmilter_fd)
     until = time.monotonic() + worker.site.settings.milter.drain
     pause = threading.Event()
     pause.wait(_SETTLE)

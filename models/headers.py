@@ -18,8 +18,7 @@ MAX_FIELDS = 80
 MAX_VALUE = 600
 """Characters of one value that are looked at."""
 
-_DROPPED = frozenset(
-    """
+_DROPPED_NAMES = """
     authentication-results arc-authentication-results arc-message-signature arc-seal received-spf
     delivered-to envelope-to x-original-to x-envelope-to x-envelope-from x-rcpt-to x-delivered-to
     delivery-date x-delivery-time status x-status x-keywords x-uid x-uidl x-imap x-imapbase lines
@@ -27,8 +26,8 @@ _DROPPED = frozenset(
     x-bogosity x-pyzor x-sieve x-folder x-label x-gmail-labels x-gm-thrid x-gm-message-state
     x-google-smtp-source x-received x-filter x-filtered-by x-junkmail x-junkmail-status bcc return-path
     x-error-return-path x-ico-bay
-    """.split()
-)
+"""
+_DROPPED = frozenset(_DROPPED_NAMES.split())
 _DROPPED_PREFIXES = (
     *("x-spam", "x-virus", "x-amavis", "x-rspam", "x-dspam", "x-crm114", "x-razor", "x-mailscanner"),
     *("x-barracuda", "x-proofpoint", "x-ironport", "x-forefront", "x-microsoft-antispam", "x-ms-exchange"),

@@ -104,8 +104,10 @@ class Ranking:
     def roc(self) -> tuple[Floats, Floats]:
         """hm and sm (0 to 1) at every threshold, from the one that calls everything ham."""
         ham, spam = self._histograms(None)
-        hm = np.concatenate(([0.0], np.cumsum(ham[::-1]) / ham.sum()))
-        sm = 1.0 - np.concatenate(([0.0], np.cumsum(spam[::-1]) / spam.sum()))
+        hm = np.zeros(len(ham) + 1)
+        hm[1:] = np.cumsum(ham[::-1]) / ham.sum()
+        sm = np.ones(len(spam) + 1)
+        sm[1:] -= np.cumsum(spam[::-1]) / spam.sum()
         return hm, sm
 
     def intervals(self, seed: int = 1, repetitions: int = REPETITIONS) -> dict[str, Interval]:
@@ -133,8 +135,8 @@ class Ranking:
         """Messages of each label at each distinct score."""
         ones = np.ones(len(self._spam)) if counts is None else counts.astype(np.float64)
         size = len(self._values)
-        ham = np.bincount(self._place, weights=ones * ~self._spam, minlength=size)
-        spam = np.bincount(self._place, weights=ones * self._spam, minlength=size)
+        ham: Floats = np.bincount(self._place, weights=ones * ~self._spam, minlength=size).astype(np.float64)
+        spam: Floats = np.bincount(self._place, weights=ones * self._spam, minlength=size).astype(np.float64)
         return ham, spam
 
 

@@ -16,7 +16,6 @@ import numpy.typing as npt
 
 from tamis.mail import Mail
 from tamis.models.hashing import (
-    MAX_OCTETS,
     Hashes,
     Octets,
     Positions,
@@ -126,7 +125,7 @@ _SHAPED_TEXT = 200
 def _collapsed(text: str) -> Octets:
     """What the characters of a text look like, runs of the same drawn into one."""
     looks = octets_of(text.encode("utf-8", "replace").translate(_LOOKS))
-    if len(looks) < 2:  # noqa: PLR2004
+    if len(looks) < 2:
         return looks
     keep = np.ones(len(looks), dtype=np.bool_)
     np.not_equal(looks[1:], looks[:-1], out=keep[1:])
@@ -146,10 +145,11 @@ _NOT_HOST = re.compile(r"[^a-z0-9._-]+")
 _TOP_LEVEL = re.compile(r"[a-z]{2,18}")
 _LOCAL_END = re.compile(r"[^\s<>\"',;:()\[\]]{1,64}$")
 _DOMAIN = re.compile(r"(?:[a-z0-9_-]{1,63}\.){1,8}[a-z]{2,18}")
-_SHAPED = frozenset(
-    """from sender reply-to return-path subject date message-id content-type mime-version x-mailer user-agent
-    to cc content-transfer-encoding x-priority references in-reply-to x-mimeole list-unsubscribe received""".split()
-)
+_SHAPED_NAMES = """
+    from sender reply-to return-path subject date message-id content-type mime-version x-mailer user-agent
+    to cc content-transfer-encoding x-priority references in-reply-to x-mimeole list-unsubscribe received
+"""
+_SHAPED = frozenset(_SHAPED_NAMES.split())
 _HOSTED = frozenset({"received", "message-id", "list-id"})
 
 

@@ -42,6 +42,7 @@ class ModelWriter:
         self._reports: dict[str, tuple[int, bool]] = {}
         self._stale = False
         self._sequence = 0
+        self._learner, self._learned = Learner(), Learned()
         self._replay()
 
     @property
@@ -61,7 +62,7 @@ class ModelWriter:
         `report` names the message (its transaction, say) in at most 1,000 octets; a report with another label
         than before replaces it. `weight` (0 to 1) is the say of the source.
         """
-        if not 0 < len(report.encode()) <= 1000:  # noqa: PLR2004
+        if not 0 < len(report.encode()) <= 1000:
             raise ValueError("a report's id has 1 to 1,000 octets")
         known = self._reports.get(report)
         if known is not None:

@@ -13,7 +13,7 @@ def unbracket(path: str) -> str:
     path = path.strip()
     if path.startswith("<") and path.endswith(">"):
         path = path[1:-1]
-    if path.startswith("@"):  # a source route is to be ignored (RFC 5321 appendix C)
+    if path.startswith("@") and ":" in path:  # a source route is to be ignored (RFC 5321 appendix C)
         path = path.partition(":")[2]
     return path
 

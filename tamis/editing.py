@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 
 from tamis.plan import Headers
 
+_EMPTY_LINE = re.compile(rb"\n\r?\n")
+
 
 def split_header(raw: bytes) -> tuple[bytes, bytes]:
     """The header block (with its last line end) and the rest, which begins with the empty line."""
-    for end, skip in ((b"\r\n\r\n", 2), (b"\n\n", 1)):
-        if raw.startswith(end[skip:]):
-            return b"", raw
-        at = raw.find(end)
-        if at >= 0:
-            return raw[: at + skip], raw[at + skip :]
-    return raw, b""
+    if raw.startswith((b"\r\n", b"\n")):
+        return b"", raw
+    empty = _EMPTY_LINE.search(raw)
+    at = empty.start() + 1 if empty else len(raw)
+    return raw[:at], raw[at:]
 
 
 def fields_of(header: bytes) -> Iterator[tuple[str, bytes]]:
@@ -49,6 +50,8 @@ def edit(
             new_subject = b""  # a second one is dropped: only the first is shown
         elif name not in remove:
             lines.append(field)
+    if new_subject and lines and not lines[-1].endswith(b"\n"):
+        lines.append(end)
     return b"".join(lines) + new_subject + rest
 
 

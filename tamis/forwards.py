@@ -8,16 +8,15 @@ from tamis.address import address_key, domain_of
 from tamis.errors import ConfigError
 from tamis.settings import Platform
 
-_MAX_STEPS = 50
 
-
-def outside_recipients(platform: Platform) -> frozenset[str]:
-    """Address keys (or domains, for catch-all lines) whose aliases lead to any domain not hosted here.
+def outside_recipients(platform: Platform) -> dict[str, bool]:
+    """Address keys (or domains, for catch-all lines) that have an alias, and whether it leads to any domain not
+    hosted here.
 
     Raises ConfigError when a file can't be read. Nothing is outside while platform.domains is empty.
     """
     if not platform.domains or not platform.alias_maps:
-        return frozenset()
+        return {}
     aliases: dict[str, tuple[str, ...]] = {}
     for path in platform.alias_maps:
         try:
@@ -28,14 +27,14 @@ def outside_recipients(platform: Platform) -> frozenset[str]:
             ) from None
         aliases |= dict(_entries(lines))
     hosted = frozenset(platform.domains)
-    return frozenset(source for source in aliases if _leads_outside(source, aliases, hosted))
+    return {source: _leads_outside(source, aliases, hosted) for source in aliases}
 
 
 def _entries(lines: Iterable[str]) -> Iterable[tuple[str, tuple[str, ...]]]:
     """(source, targets) of each logical line; a line that begins with white space continues (postmap(5))."""
     logical: list[str] = []
     for line in lines:
-        if not line.strip() or line.startswith("#"):
+        if not line.strip() or line.lstrip().startswith("#"):
             continue
         if line[0].isspace() and logical:
             logical[-1] += " " + line.strip()
@@ -49,7 +48,7 @@ def _entries(lines: Iterable[str]) -> Iterable[tuple[str, tuple[str, ...]]]:
 def _leads_outside(source: str, aliases: Mapping[str, tuple[str, ...]], hosted: frozenset[str]) -> bool:
     seen: set[str] = set()
     waiting = list(aliases[source])
-    while waiting and len(seen) < _MAX_STEPS:
+    while waiting:
         target = waiting.pop()
         if target in seen:
             continue
@@ -57,5 +56,5 @@ def _leads_outside(source: str, aliases: Mapping[str, tuple[str, ...]], hosted: 
         domain = domain_of(target)
         if domain and domain not in hosted:
             return True
-        waiting += aliases.get(target, aliases.get(domain, ()) if target not in aliases else ())
+        waiting += aliases.get(target, aliases.get(domain, ()))
     return False

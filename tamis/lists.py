@@ -91,6 +91,7 @@ MAX_PATTERN = 320
 """Characters: the longest address of RFC 5321 4.5.3.1 (64 + 1 + 255)."""
 
 _SENDER = re.compile(r"[^\s<>,;:\"\\()\[\]]+")
+_MAPPED_PREFIX = 96
 
 
 def normalise_pattern(subject: Subject, pattern: str) -> str:
@@ -105,6 +106,9 @@ def normalise_pattern(subject: Subject, pattern: str) -> str:
             network = ipaddress.ip_network(text)
         except ValueError as error:
             raise ConfigError("lists", "pattern", f"no IP address or network: {error}", value=text) from None
+        mapped = getattr(network.network_address, "ipv4_mapped", None)
+        if mapped is not None and network.prefixlen >= _MAPPED_PREFIX:  # clients are compared as IPv4, too
+            network = ipaddress.ip_network((mapped, network.prefixlen - _MAPPED_PREFIX))
         return str(network.network_address) if network.num_addresses == 1 else str(network)
     text = text.removeprefix("@")
     if not text or len(text) > MAX_PATTERN or not _SENDER.fullmatch(text) or text.count("@") > 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -93,7 +94,8 @@ class PolicyBook:
     """Every recipient's policy; immutable, so that a reload is one assignment.
 
     Raises ConfigError when a layer holds an unknown key, an unknown filter or a value out of range.
-    `outside` are the address keys that aliases relay outside the platform.
+    `outside` says of address keys that have an alias whether it relays outside the platform; the nearest counts,
+    as in Postfix: a mailbox's own alias before its domain's catch-all.
     """
 
     def __init__(
@@ -102,7 +104,7 @@ class PolicyBook:
         layers: Layers,
         *,
         source: str = "settings",
-        outside: frozenset[str] = frozenset(),
+        outside: Mapping[str, bool] = MappingProxyType({}),
         delimiter: str = "+",
     ) -> None:
         self._filters = filters
@@ -127,7 +129,7 @@ class PolicyBook:
             Outcome(terms.outcome),
             terms.required,
             terms.tag,
-            terms.forward or any(s in self._outside for s in scopes),
+            terms.forward or next((self._outside[s] for s in scopes if s in self._outside), False),
             terms.retention_days,
             terms.examine_everything,
             terms.on_error,

@@ -270,5 +270,7 @@ def policy_layers(policy: Any, source: str) -> Layers:
             if ("@" in name) is not (group == "mailboxes"):
                 wanted = "mailboxes" if "@" in name else "domains"
                 raise ConfigError(source, where, f"belongs under policy.{wanted}")
+            if key(name) in layers:
+                raise ConfigError(source, where, "stands there twice, in different spellings")
             layers[key(name)] = layer
     return layers

@@ -48,7 +48,7 @@ def show(context: Context, scope: str, as_json: bool) -> None:
     click.echo(table(["", "KEY", "VALUE", "SET BY"], lines, [0, 0, 2, 2]))
 
 
-@policy.command("set")
+@policy.command("set", context_settings={"ignore_unknown_options": True})  # a VALUE may begin with a minus
 @click.argument("scope", type=SCOPE)
 @click.argument("key")
 @click.argument("value")

@@ -32,7 +32,7 @@ def test_set_show_unset(run: Run, config: Path) -> None:
     ):
         assert shown[key] == {"key": key, "value": value, "scope": scope, "source": source}
     lines = run("policy", "show", "marie@example.com").out.splitlines()
-    assert [line.split() for line in lines if line.startswith("*")][0] == [
+    assert next(line.split() for line in lines if line.startswith("*")) == [
         "*", "outcome", '"junk"', "marie@example.com", "(store)",
     ]  # fmt: skip
     assert run("policy", "show", "--json").data[1]["value"] == "quarantine"
@@ -76,6 +76,11 @@ def test_mistakes_are_explained_and_change_nothing(
     ended = run("policy", *arguments)
     assert (ended.status, says in ended.err) == (status, True), ended
     assert run("policy", "show", "--json").data == before
+
+
+def test_a_negative_value_is_no_option(run: Run) -> None:
+    assert run("policy", "set", "platform", "filters.cyrillic.score", "-2.5", "--json").data["value"] == -2.5
+    assert run("policy", "set", "platform", "required", "3", "--by").status == 64
 
 
 def test_check_makes_no_store(run: Run, config: Path) -> None:

@@ -159,6 +159,8 @@ def _samples() -> Iterator[Sample]:
     for folder, count in _FROM_THE_CORPUS.items():
         for path in sorted((corpus / folder).glob("*.txt"))[10 : 10 + count]:
             texts[f"{folder}/{path.name[:5]}"] = _without_envelope_line(path.read_bytes())
+    # Last: by then every worker has taken up the black list.
+    texts["an advance-fee fraud"] = texts.pop("an advance-fee fraud")
     for number, (name, text) in enumerate(texts.items(), start=1):
         yield Sample(name, text, Client(f"192.0.2.{number}", f"host{number}.example.net"))
 

@@ -1,0 +1,194 @@
+"""`tamis evaluate`: the statistical filter measured on labelled mail, as the TREC spam track does."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from tamis.cli.context import fail, json_option
+from tamis.cli.terminal import print_json, printable
+from tamis.models.corpora import CorpusError, Place, found, indexed, shuffled
+from tamis.models.evaluation import Protocol, Run, run
+from tamis.models.features import TABLE_SIZE
+from tamis.models.measures import TITLES, Interval, Ranking
+
+_SHOWN_PROBLEMS = 10
+
+
+class ProtocolType(click.ParamType[Protocol]):
+    """What the model may learn of the labels."""
+
+    name = "protocol"
+
+    def convert(
+        self, value: str | Protocol, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Protocol:
+        """As click asks for it."""
+        if isinstance(value, Protocol):
+            return value
+        try:
+            return Protocol.parse(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+@click.command()
+@json_option
+@click.option("--index", type=click.Path(path_type=Path), help="File of 'ham PATH' and 'spam PATH' lines.")
+@click.option(
+    "--ham", multiple=True, type=click.Path(path_type=Path), help="File, folder, Maildir or mbox; repeatable."
+)
+@click.option("--spam", multiple=True, type=click.Path(path_type=Path), help="The same for spam.")
+@click.option("--shuffle", type=int, metavar="SEED", help="Random order [default: as given, ham first].")
+@click.option(
+    "--protocol",
+    type=ProtocolType(),
+    default="immediate",
+    show_default=True,
+    help="immediate, delayed:N, partial:F, noisy:P or freeze:N.",
+)
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Only the first N messages of the stream.")
+@click.option(
+    "--plots", type=click.Path(path_type=Path), metavar="DIR", help="Write ROC and learning curves."
+)
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write each message's result.")
+@click.option("--jobs", type=click.IntRange(1), default=lambda: os.cpu_count() or 1, help="Processes.")
+def evaluate(
+    as_json: bool,
+    index: Path | None,
+    ham: tuple[Path, ...],
+    spam: tuple[Path, ...],
+    shuffle: int | None,
+    protocol: Protocol,
+    limit: int | None,
+    plots: Path | None,
+    out: Path | None,
+    jobs: int,
+) -> None:
+    """Measure the statistical filter on labelled mail.
+
+    Every message is scored by the model as it stands, then the model learns its label, beginning with an empty
+    model. Nothing of the site's own model is read or changed. What the measures mean: docs/statistics.md.
+    """
+    places = _places(index, ham, spam)
+    if shuffle is not None:
+        places = shuffled(places, shuffle)
+    places = places[:limit]
+    result = run(places, protocol, jobs=jobs, progress=_progress(len(places)))
+    for problem in result.unreadable[:_SHOWN_PROBLEMS]:
+        click.echo(f"tamis: left out: {printable(problem)}", err=True)
+    if not result.ham or not result.spam:
+        fail(
+            f"measures need ham and spam; measured were {result.ham} ham and {result.spam} spam"
+            f" ({len(result.unreadable)} unreadable)",
+            os.EX_DATAERR,
+        )
+    scores = np.array(result.scores)
+    intervals = Ranking(scores, result.labels).intervals()
+    if out is not None:
+        _write_results(out, result)
+    if plots is not None:
+        _plot(plots, result)
+    about = _report(result, intervals, protocol, shuffle)
+    if as_json:
+        print_json(about)
+    else:
+        click.echo("\n".join(_lines(about, intervals)))
+
+
+def _places(index: Path | None, ham: Sequence[Path], spam: Sequence[Path]) -> list[Place]:
+    if (index is None) == (not ham and not spam):
+        raise click.UsageError("either --index, or --ham and --spam")
+    if index is None and not (ham and spam):
+        raise click.UsageError("--ham and --spam are needed both")
+    try:
+        return indexed(index) if index is not None else found(ham, spam=False) + found(spam, spam=True)
+    except CorpusError as error:
+        fail(str(error), os.EX_NOINPUT)
+
+
+def _progress(total: int) -> Callable[[int], None]:
+    """Tells on standard error, every few seconds, how far the stream is."""
+    began = last = time.monotonic()
+    live = sys.stderr.isatty()
+
+    def tell(done: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last < (0.5 if live else 10) and not (live and done == total):
+            return
+        last = now
+        rate = done / max(now - began, 1e-9)
+        left = (total - done) / rate
+        line = f"{done:,} of {total:,} messages, {rate:.0f} a second, {left:.0f} s left"
+        click.echo(f"\r{line:<70}" if live and done < total else line.ljust(70), nl=not live, err=True)
+        if live and done == total:
+            click.echo(err=True)
+
+    return tell
+
+
+def _report(
+    result: Run, intervals: dict[str, Interval], protocol: Protocol, seed: int | None
+) -> dict[str, Any]:
+    times = {
+        "parse": result.parse_ms,
+        "features": result.features_ms,
+        "score": result.score_ms,
+        "train": result.train_ms,
+    }
+    return {
+        "protocol": str(protocol),
+        "seed": seed,
+        "messages": result.ham + result.spam,
+        "ham": result.ham,
+        "spam": result.spam,
+        "unreadable": len(result.unreadable),
+        "learned": result.learned,
+        "measures": {name: {"value": i.value, "low": i.low, "high": i.high} for name, i in intervals.items()},
+        "cpu_ms": {
+            name: {"median": statistics.median(t), "mean": statistics.fmean(t)} if t else None
+            for name, t in times.items()
+        },
+        "model_octets": 2 * 4 * TABLE_SIZE,
+    }
+
+
+def _lines(about: dict[str, Any], intervals: dict[str, Interval]) -> list[str]:
+    order = "as given" if about["seed"] is None else f"shuffled by {about['seed']}"
+    lines = [
+        f"{about['messages']} messages ({about['ham']} ham, {about['spam']} spam, {about['unreadable']} unreadable), "
+        f"{order}, {about['protocol']}; learned from {about['learned']}",
+        "",
+        f"{'':<18}{'value':>9}   95 % interval",
+    ]
+    lines += [
+        f"{TITLES[name]:<18}{i.value:>9.4f}   {i.low:.4f} to {i.high:.4f}" for name, i in intervals.items()
+    ]
+    lines += ["", f"{'CPU ms a message':<18}{'median':>9}{'mean':>9}"]
+    lines += [f"{name:<18}{t['median']:>9.3f}{t['mean']:>9.3f}" for name, t in about["cpu_ms"].items() if t]
+    return lines
+
+
+def _write_results(path: Path, result: Run) -> None:
+    """One line a message, as the TREC spam filter evaluation toolkit has them: name, judgement, class, score."""
+    with path.open("w", encoding="utf-8", errors="surrogateescape") as file:
+        for place, score in zip(result.places, result.scores, strict=True):
+            judge, kind = ("spam" if place.spam else "ham"), ("spam" if score > 0 else "ham")
+            file.write(f"{place.name} judge={judge} class={kind} score={score:.6f}\n")
+
+
+def _plot(folder: Path, result: Run) -> None:
+    from tamis.models.plots import plot_learning, plot_roc  # noqa: PLC0415 # matplotlib takes a second to load
+
+    runs = {"Tamis": (np.array(result.scores), result.labels)}
+    for file in (*plot_roc(runs, folder), *plot_learning(runs, folder)):
+        click.echo(f"wrote {file}", err=True)
