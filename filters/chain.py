@@ -55,7 +55,7 @@ class Examination:
     def finish(
         self, message: Message, policies: Sequence[Policy], pulse: Pulse = lambda: None
     ) -> dict[str, Finding]:
-        """Every needed filter's finding. Dear filters run only while some recipient is undecided before them."""
+        """Every needed filter's finding. Dear filters run only while one who wants them is undecided before them."""
         until = time.monotonic() + self._seconds
         wanted = needed(self._filters, policies)
         names = {one.name for one in wanted}
@@ -88,8 +88,9 @@ class Examination:
         until: float,
         pulse: Pulse,
     ) -> Finding:
-        if not any(p.examine_everything for p in policies) and all(
-            is_decided(findings, p, before=one.name) for p in policies
+        asking = [p for p in policies if any(rule.filter.name == one.name for rule in p.rules)]
+        if not any(p.examine_everything for p in asking) and all(
+            is_decided(findings, p, before=one.name) for p in asking
         ):
             return Finding(one.name, Status.SKIPPED, "already decided")
         if one.inline:
@@ -162,7 +163,7 @@ def _checked(one: Filter[Any], found: object, begun: float) -> Finding:
     if not isinstance(found, Finding):
         return _failed(one, TypeError(f"examine returned {type(found).__name__}, not a Finding"), begun)
     try:
-        checked = Finding(one.name, Status(found.status), found.because, found.facts, seconds)
+        checked = Finding(one.name, Status(found.status), str(found.because), dict(found.facts), seconds)
         checked.text()
         json.dumps(checked.to_dict())
     except Exception as error:  # noqa: BLE001 - a sentence without its facts, facts that JSON can't hold

@@ -6,9 +6,11 @@ of places.
 
 from __future__ import annotations
 
+import errno
 import mmap
 import random
 import re
+import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +49,8 @@ class Place:
 
     def read(self) -> Mail:
         """The message. Raises OSError when it can't be read."""
+        if not stat.S_ISREG(self.path.stat().st_mode):  # reading a pipe would wait for ever
+            raise OSError(errno.EINVAL, "not a regular file", str(self.path))
         with self.path.open("rb") as file:
             size = (file.seek(0, 2) if self.end < 0 else self.end) - self.start
             file.seek(self.start)

@@ -27,7 +27,10 @@ _READABLE[:33] = False
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One thing in the message: `view` says where, `word` what, `share` what it adds to the log-odds."""
+    """One thing in the message: `view` says where, `word` what, `share` what it adds to the log-odds.
+
+    The view "spelling" is what the 4-grams of a word say, wherever in the message.
+    """
 
     view: str
     word: str
@@ -54,7 +57,7 @@ def explain(
         factor = shares[number] * float(scales[number])
         if factor:
             for word, weight in _weighed(look, view, weights).items():
-                totals[view.name, word] += factor * weight
+                totals["spelling" if isinstance(look, Grams) else view.name, word] += factor * weight
     reasons = [Reason(view, word, share) for (view, word), share in totals.items() if share]
     return sorted(reasons, key=lambda reason: -abs(reason.share))[:limit]
 
@@ -78,10 +81,10 @@ def _weighed(look: Look, view: View, weights: Weights) -> dict[str, float]:
 def _readable(look: Listed | Paired, index: int) -> str:
     words = look.words
     word = words.word(index)
-    lines = look.lines if isinstance(look, Paired) else None
+    lines = look.lines
     if lines is not None:
         first = words.word(int(np.searchsorted(lines, lines[index], side="left")))
-        word = f"{first}: {word}"
+        word = f"{first}: {word}" if word != first else f"{first}:"
     return "".join(character if character.isprintable() else "?" for character in word[:_SHOWN])
 
 

@@ -158,9 +158,10 @@ class Grams:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """Words, each a feature."""
+    """Words, each a feature; `lines` numbers the header fields they stand in."""
 
     words: Words
+    lines: Positions | None = None
 
     def buckets(self, bits: int) -> Buckets:
         """The distinct buckets, ascending."""
@@ -208,7 +209,7 @@ def looks(mail: Mail, arrival: Arrival | None, own_hosts: Iterable[str], seen_te
     yield Grams(octets_of(block[:_HEADER_OCTETS]))
     yield Grams(octets_of(_decoded(mail)))
     header, lines = words.header_words(fields)
-    yield Listed(header)
+    yield Listed(header, lines)
     yield Listed(words.origins(fields))
     yield Paired(header, _HEADER_DISTANCES, lines)
     yield Listed(words.shapes(fields))

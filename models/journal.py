@@ -88,7 +88,7 @@ class Journal:
         except BlockingIOError:
             self._lock.close()
             raise ModelError(path, "another process is writing this model") from None
-        self._file = path.open("a+b")
+        self._file = path.open("a+b", buffering=0)
         self._file.seek(0)
         head = self._file.read(_HEAD.size)
         if len(head) < _HEAD.size:
@@ -99,7 +99,6 @@ class Journal:
             raise ModelError(path, f"no journal of features of version {FEATURE_VERSION}")
         else:
             self._file.truncate(self._whole())
-            self._file.seek(0, os.SEEK_END)
 
     def _bodies(self) -> Iterator[bytes]:
         """The whole records from the start; stops before one that is cut or damaged."""
@@ -116,26 +115,31 @@ class Journal:
 
     def records(self) -> Iterator[Record]:
         """Every record, in order. Not to be mixed with `append`."""
-        self._file.flush()
         for body in self._bodies():
             yield _unpack(body)
-        self._file.seek(0, os.SEEK_END)
 
     def append(self, record: Record) -> None:
-        """Add a record, durably."""
+        """Add a record, durably. Raises OSError, and adds nothing, when the disk says no."""
         self._append(pack(record))
 
     def _append(self, octets: bytes) -> None:
-        self._file.write(octets)
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        end = self._file.seek(0, os.SEEK_END)
+        rest = memoryview(octets)
+        try:
+            while rest:
+                rest = rest[self._file.write(rest) :]
+            os.fsync(self._file.fileno())
+        except OSError:
+            # On a full disk half a record would hide all that are written after it.
+            self._file.truncate(end)
+            raise
 
     def rewrite(self, records: Iterable[Record]) -> None:
         """Put other records in the place of all, as a whole."""
         head = _HEAD.pack(_MAGIC, FEATURE_VERSION)
         replace_file(self.path, (part for part in (head, *map(pack, records))))
         self._file.close()
-        self._file = self.path.open("a+b")
+        self._file = self.path.open("a+b", buffering=0)
 
     def close(self) -> None:
         """Let go of the file."""

@@ -61,7 +61,10 @@ def released_copy(content: bytes, prefix: str, by: str) -> bytes:
     while position < len(content):
         end = content.find(b"\n", position) + 1 or len(content)
         line = content[position:end]
-        if line[:1] in b" \t" and len(line.strip()) > 0:  # a folded line belongs to the field above
+        if line[:1] in b" \t" and line.strip():  # a folded line belongs to the field above
+            if position == 0:  # there is none; without an empty line it would become part of our own
+                kept.append(b"\r\n")
+                break
             if not dropping:
                 kept.append(line)
         else:

@@ -132,6 +132,12 @@ def clean(text: str, limit: int = 1000) -> str:
     return shown.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
 
 
+def exact(name: str) -> str:
+    """A name that both databases can hold and that stays distinct from every other: nothing is cut off, and
+    what is no text (an octet that no charset explained) is spelled out."""
+    return name.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def _engine(url: str) -> Engine:
     if url.startswith("sqlite"):
         engine = create_engine(

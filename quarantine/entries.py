@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import islice, starmap
 from typing import Any
 
 from sqlalchemy import bindparam, delete, func, select, update
@@ -83,8 +83,7 @@ class Lists:
         with self._database.write() as session:
             for start in range(0, len(ids), _CHUNK):
                 chunk = ids[start : start + _CHUNK]
-                found = session.scalars(select(EntryRow).where(EntryRow.id.in_(chunk))).all()
-                removed += [_entry(row) for row in found]
+                removed += starmap(_entry, session.execute(select(*_COLUMNS).where(EntryRow.id.in_(chunk))))
                 session.execute(delete(EntryRow).where(EntryRow.id.in_(chunk)))
             if removed:
                 changed(session)
@@ -106,7 +105,7 @@ class Lists:
     ) -> tuple[ListEntry, ...]:
         """Entries with all of the given properties, by id; `pattern` is in its normal form, `after` and
         `before` are ids."""
-        query = select(EntryRow).where(EntryRow.id > after).order_by(EntryRow.id).limit(limit)
+        query = select(*_COLUMNS).where(EntryRow.id > after).order_by(EntryRow.id).limit(limit)
         if before is not None:
             query = query.where(EntryRow.id < before)
         for column, wanted in (
@@ -118,7 +117,7 @@ class Lists:
             if wanted is not None:
                 query = query.where(column == wanted)
         with self._database.read() as session:
-            return tuple(_entry(row) for row in session.scalars(query))
+            return tuple(starmap(_entry, session.execute(query)))
 
     def count_hits(self, hits: Mapping[int, int]) -> None:
         """Add to the entries' counts of hits; ids that are gone are ignored. The revision stays as it is."""
@@ -142,17 +141,41 @@ def changed(session: Session) -> int:
 
 def all_entries(session: Session) -> tuple[ListEntry, ...]:
     """Every entry, by id."""
-    columns = EntryRow.__table__.c
-    rows = session.execute(select(*(columns[name] for name in _FIELDS)).order_by(columns.id))
-    return tuple(_entry(row) for row in rows)
+    return tuple(starmap(_entry, session.execute(select(*_COLUMNS).order_by(EntryRow.id))))
 
 
-_FIELDS = tuple(ListEntry.__dataclass_fields__)
+# by name and in this order, and not as objects of EntryRow: there may be 100,000
+_COLUMNS = [EntryRow.__table__.c[name] for name in ListEntry.__dataclass_fields__]
+_COLOURS = {str(colour): colour for colour in Colour}
+_SUBJECTS = {str(subject): subject for subject in Subject}
 
 
-def _entry(row: Any) -> ListEntry:
-    values = {name: getattr(row, name) for name in _FIELDS}
-    return ListEntry(**values | {"colour": Colour(row.colour), "subject": Subject(row.subject)})
+def _entry(
+    number: int,
+    scope: str,
+    colour: str,
+    subject: str,
+    pattern: str,
+    origin: str,
+    author: str,
+    note: str,
+    created: datetime,
+    expires: datetime | None,
+    hits: int,
+) -> ListEntry:
+    return ListEntry(
+        id=number,
+        scope=scope,
+        colour=_COLOURS[colour],
+        subject=_SUBJECTS[subject],
+        pattern=pattern,
+        origin=origin,
+        author=author,
+        note=note,
+        created=created,
+        expires=expires,
+        hits=hits,
+    )
 
 
 def _row(entry: NewEntry, now: datetime) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from tamis.quarantine.database import Database, audit
 from tamis.quarantine.entries import changed
-from tamis.quarantine.mail import TOMBSTONE, bury
+from tamis.quarantine.mail import TOMBSTONE, bury_all
 from tamis.quarantine.records import GONE, State
 from tamis.quarantine.schema import AuditRow, Body, EntryRow, LooseBody, MessageRow, NoteRow
 
@@ -29,7 +29,7 @@ class Expiry:
     def due(self, now: datetime | None = None) -> int:
         """How many messages, held ones and tombstones, a clean-up would take now."""
         now = now or datetime.now(UTC)
-        over = (MessageRow.expires_at <= now, MessageRow.state != State.RELEASING)
+        over = (MessageRow.expires_at <= now, MessageRow.state.in_((State.HELD, *GONE)))
         with self._database.read() as session:
             return session.scalar(select(func.count()).select_from(MessageRow).where(*over)) or 0
 
@@ -64,10 +64,10 @@ class Expiry:
     def _expire_held(self, now: datetime, batch: int) -> int:
         with self._database.write() as session:
             over = _due(session, now, batch, (State.HELD,))
-            buried = [one for one in over if bury(session, one, (State.HELD,), State.EXPIRED, now)]
-            if buried:
-                audit(session, now, WHO, "expire", "", {"messages": buried})
-            return len(buried)
+            if over:
+                bury_all(session, over, State.EXPIRED, now)
+                audit(session, now, WHO, "expire", "", {"messages": over})
+            return len(over)
 
     def _drop_tombstones(self, now: datetime, batch: int) -> int:
         with self._database.write() as session:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 import secrets
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, case, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from tamis.address import PLATFORM, domain_of
 from tamis.envelope import Envelope, Recipient
 from tamis.errors import StoreError, TamisError
 from tamis.quarantine.content import digest_of, pack, unpack
-from tamis.quarantine.database import Database, audit, clean
+from tamis.quarantine.database import Database, audit, clean, exact
 from tamis.quarantine.records import (
     GONE,
     SUMMARY_FIELDS,
@@ -50,8 +51,8 @@ class Quarantine:
         """
         now = now or datetime.now(UTC)
         digest, packed = digest_of(content), None
-        recipient = _key(message.recipient.address)
-        transaction = clean(message.transaction)
+        recipient = exact(message.recipient.address)
+        transaction = exact(message.transaction)
         same = (MessageRow.transaction == transaction, MessageRow.recipient == recipient)
         with self._database.read() as session:
             known = session.scalar(select(MessageRow.id).where(*same))
@@ -66,8 +67,8 @@ class Quarantine:
                 "size": len(content),
                 "body": digest,
             }
-            insert = self._database.insert(MessageRow).values(values).on_conflict_do_nothing()
-            made: str | None = session.scalar(insert.returning(MessageRow.id))
+            new = self._database.insert(MessageRow).values(values).on_conflict_do_nothing()
+            made: str | None = session.scalar(new.returning(MessageRow.id))
             if made is not None:
                 session.add(_details(made, message))
                 return made
@@ -233,18 +234,31 @@ class Quarantine:
 
 def bury(session: Session, message: str, was: tuple[State, ...], becomes: State, now: datetime) -> bool:
     """Take a message's content away and keep its row as a tombstone; False when it isn't in a state `was`."""
-    row = session.scalars(
-        select(MessageRow).where(MessageRow.id == message, MessageRow.state.in_(was)).with_for_update()
-    ).one_or_none()
-    if row is None:
+    mine = select(MessageRow.id).where(MessageRow.id == message, MessageRow.state.in_(was))
+    if session.scalar(mine.with_for_update()) is None:
         return False
-    if row.body is not None:
-        session.add(LooseBody(digest=row.body))
-    row.state, row.body, row.claim, row.claimed_at = becomes, None, None, None
-    row.expires_at = max(row.expires_at, now + TOMBSTONE)
-    if becomes is State.RELEASED:
-        row.released_at = now
+    bury_all(session, [message], becomes, now)
     return True
+
+
+def bury_all(session: Session, messages: Sequence[str], becomes: State, now: datetime) -> None:
+    """Make tombstones of messages whose rows this transaction has locked."""
+    these = MessageRow.id.in_(messages)
+    bodies = select(MessageRow.body).where(these, MessageRow.body.is_not(None))
+    session.execute(insert(LooseBody).from_select(["digest"], bodies))
+    least = now + TOMBSTONE
+    values: dict[str, Any] = {
+        "state": becomes,
+        "body": None,
+        "claim": None,
+        "claimed_at": None,
+        "expires_at": case((MessageRow.expires_at < least, least), else_=MessageRow.expires_at),
+    }
+    if becomes is State.RELEASED:
+        values["released_at"] = now
+    session.execute(
+        update(MessageRow).where(these).values(values).execution_options(synchronize_session=False)
+    )
 
 
 def _refusal(session: Session, message: str, wanted: State) -> Done:
@@ -263,11 +277,6 @@ def _of(scope: str, state: State | None) -> tuple[ColumnElement[bool], ...]:
         column = MessageRow.mailbox if "@" in scope else MessageRow.domain
         conditions = (column == clean(scope),)
     return conditions if state is None else (*conditions, MessageRow.state == state)
-
-
-def _key(address: str) -> str:
-    """The recipient as a column can hold it; what is no text there stays distinct."""
-    return address.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _folded(text: str) -> str:
@@ -319,11 +328,14 @@ def _summary(row: MessageRow) -> Summary:
 
 
 def _record(row: MessageRow, details: DetailsRow) -> Record:
-    address, args = details.recipient
-    return Record(
-        summary=_summary(row),
-        exact=Recipient(address, tuple(args)),
-        envelope=Envelope.from_dict(details.envelope),
-        findings=details.findings,
-        verdict=details.verdict,
-    )
+    try:
+        address, args = details.recipient
+        return Record(
+            summary=_summary(row),
+            exact=Recipient(address, tuple(args)),
+            envelope=Envelope.from_dict(details.envelope),
+            findings=details.findings,
+            verdict=details.verdict,
+        )
+    except (KeyError, ValueError, TypeError) as error:
+        raise StoreError(f"the record of {row.id} is damaged: {error!r}") from error

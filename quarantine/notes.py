@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import select
 
-from tamis.quarantine.database import Database, clean
+from tamis.quarantine.database import Database, exact
 from tamis.quarantine.schema import NoteRow
 
 
@@ -19,7 +19,7 @@ class DeskNotes:
     def is_done(self, transaction: str, recipient: str) -> bool:
         """Whether this copy was sent back already."""
         query = select(NoteRow.transaction).where(
-            NoteRow.transaction == clean(transaction), NoteRow.recipient == clean(recipient)
+            NoteRow.transaction == exact(transaction), NoteRow.recipient == exact(recipient)
         )
         with self._database.read() as session:
             return session.scalar(query) is not None
@@ -27,8 +27,8 @@ class DeskNotes:
     def done(self, transaction: str, recipient: str, *, now: datetime | None = None) -> None:
         """Note that this copy was sent back; a second time changes nothing."""
         values = {
-            "transaction": clean(transaction),
-            "recipient": clean(recipient),
+            "transaction": exact(transaction),
+            "recipient": exact(recipient),
             "done_at": now or datetime.now(UTC),
         }
         with self._database.write() as session:

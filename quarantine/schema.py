@@ -97,7 +97,7 @@ class MessageRow(Base):
         Index(None, "domain", "state", "id"),
         Index(None, "domain", "id"),
         Index(None, "state", "id"),
-        Index(None, "expires_at"),
+        Index(None, "state", "expires_at"),
         Index(None, "body"),
     )
 
@@ -153,6 +153,7 @@ class EntryRow(Base):
     __table_args__ = (
         UniqueConstraint("scope", "colour", "subject", "pattern"),
         Index(None, "pattern"),
+        Index(None, "expires"),
         {"sqlite_autoincrement": True},  # a removed entry's id is never another's
     )
 

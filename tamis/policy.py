@@ -168,7 +168,11 @@ class PolicyBook:
         try:
             terms = Terms.model_validate(own)
         except ValidationError as error:
-            raise config_error(self._source, error, Terms, own, prefix=where) from None
+            wrong = config_error(self._source, error, Terms, own, prefix=where)
+            near = wrong.nearest or nearest_name(wrong.key.rpartition(".")[2], _TABLES)
+            raise ConfigError(
+                wrong.source, wrong.key, wrong.problem, value=wrong.value, nearest=near
+            ) from None
         known = {one.name for one in self._filters}
         for scope in layered:
             named = self._layers[scope].get("filters", {})
@@ -209,6 +213,10 @@ class PolicyBook:
                 self._source, f"{where}.effect", f"must be one of {allowed}", value=str(options.effect)
             )
         return options
+
+
+_TABLES = ("filters", "domains", "mailboxes")
+"""What stands in the policy's tables beside the terms."""
 
 
 def _by_spec_id(name: str, filters: Sequence[Filter[Any]]) -> str:

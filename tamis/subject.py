@@ -16,7 +16,7 @@ def tagged_subject(tag: str, raw: bytes | None, decoded: str | None) -> bytes:
     words included) and UTF-8 stay as they are behind the tag; other octets have no declared charset, so they are
     written anew as encoded words of the decoded text (RFC 2047). A subject that has the tag keeps it as it is.
     """
-    value = (raw or b"").lstrip(b" \t")
+    value = (raw or b"").lstrip(b" \t\r\n")
     if value.startswith(tag.strip().encode("ascii")):
         return value
     try:

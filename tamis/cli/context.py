@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tamis.filter import Filter
     from tamis.quarantine.store import Store
 
-AT_ONCE = "In force within a second; nothing needs a restart."
+AT_ONCE = "In force within seconds; nothing needs a restart."
 """What a command says after a change of lists or policy."""
 
 

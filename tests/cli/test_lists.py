@@ -13,7 +13,7 @@ from tests.cli.conftest import Run
 
 def test_add_show_remove(run: Run) -> None:
     ended = run("lists", "add", "white", "sender", "@Example.NET", "*.example.org", "--note", "friends")
-    assert ended.out == "2 added, 0 brought up to date. In force within a second; nothing needs a restart.\n"
+    assert ended.out == "2 added, 0 brought up to date. In force within seconds; nothing needs a restart.\n"
     run(
         "lists",
         "add",

@@ -16,7 +16,7 @@ def test_set_show_unset(run: Run, config: Path) -> None:
         f'{config.read_text()}[policy]\nrequired = 6\n[policy.domains."example.com"]\ntag = "X"\n'
     )
     ended = run("policy", "set", "Marie@Example.com", "outcome", "junk")
-    assert ended.out.startswith('marie@example.com: outcome = "junk". In force within a second')
+    assert ended.out.startswith('marie@example.com: outcome = "junk". In force within seconds')
     assert run("policy", "set", "example.com", "filters.cyrillic.state", '"off"', "--json").data == {
         "scope": "example.com",
         "key": "filters.cyrillic.state",

@@ -345,6 +345,15 @@ def test_desk_notes(store: Store) -> None:
     assert not store.notes.is_done("t", "marie@example.com")
 
 
+def test_desk_notes_confuse_no_two_recipients(store: Store) -> None:
+    addresses = [
+        f"m{odd}@example.com" for odd in ("\udc80", "\udc81", "\ufffd", "\0", "x" * 1200, "x" * 1201)
+    ]
+    for n, address in enumerate(addresses):
+        assert [store.notes.is_done("t", one) for one in addresses] == [i < n for i in range(len(addresses))]
+        store.notes.done("t", address)
+
+
 def test_ids_sort_by_time() -> None:
     made = [new_id(NOW + timedelta(milliseconds=n)) for n in range(1000)]
     assert made == sorted(made)

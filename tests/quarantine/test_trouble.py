@@ -144,6 +144,36 @@ def test_a_full_disk_loses_nothing_and_holds_again_when_there_is_room(tmp_path: 
         assert store.quarantine.content(big) == content
 
 
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 1 MiB."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tamis-test", tmp_path], check=True)
+    yield tmp_path
+    subprocess.run(["umount", tmp_path], check=True)
+
+
+@pytest.mark.real
+def test_a_small_file_system_fills_up_and_is_made_room_on(small_disk: Path) -> None:
+    url = f"sqlite:///{small_disk / 'x.sqlite'}"
+    with Store(url) as store:
+        store.migrate()
+        bodies: dict[str, bytes] = {}
+
+        def fill() -> None:
+            for n in range(100):
+                content = os.urandom(20_000)
+                bodies[store.quarantine.hold(held(f"t{n}"), content)] = content
+
+        with pytest.raises(StoreError):
+            fill()
+        assert 5 < len(bodies) == store.quarantine.count()
+        assert all(store.quarantine.content(number) == content for number, content in bodies.items())
+        assert orphans(url) == (0, 0)
+        subprocess.run(["mount", "-o", "remount,size=20m", small_disk], check=True)
+        number = store.quarantine.hold(held("more"), content := os.urandom(200_000))
+        assert store.quarantine.content(number) == content
+
+
 class limited:  # noqa: N801 # reads as a statement
     """Every connection of the store may use only so many pages: SQLite then says that the disk is full."""
 

@@ -38,11 +38,13 @@ class TamisDaemon:
         *,
         directory: Path,
         command: Sequence[str] = ("serve",),
+        module: str = "tamis.cli",
         environment: Mapping[str, str] | None = None,
         ready_timeout: float = 60,
     ) -> None:
         self.directory = directory
         self._command = tuple(command)
+        self._module = module
         self._environment = dict(environment or {})
         self._ready_timeout = ready_timeout
         self._server = Server("Tamis", directory / "tamis.log")
@@ -110,7 +112,7 @@ class TamisDaemon:
 
     def _start(self, address: Path) -> None:
         self._server.start(
-            [sys.executable, "-m", "tamis.cli", *self._command, "--config", self.config],
+            [sys.executable, "-m", self._module, *self._command, "--config", self.config],
             environment={"NOTIFY_SOCKET": str(address), "PYTHONUNBUFFERED": "1", **self._environment},
             directory=REPOSITORY,
         )

@@ -252,6 +252,7 @@ def _exhaust(session: Session, result: Sent, *, attempts: int, retry_delay: floa
         result.replies.update(session.transact(result.envelope, result.pending()))
         if not result.pending() or result.attempts >= attempts:
             return
+        session.close()  # a server that comes back later comes over a new connection
         time.sleep(retry_delay)
 
 

@@ -61,7 +61,12 @@ class Installation:
     """Daemon and Postfix on free ports; `settings` are merged over what a test needs."""
 
     def __init__(
-        self, *, policy: Mapping[str, Any] = POLICY, settings: Mapping[str, Any] | None = None, **postfix: Any
+        self,
+        *,
+        policy: Mapping[str, Any] = POLICY,
+        settings: Mapping[str, Any] | None = None,
+        daemon: Mapping[str, Any] | None = None,
+        **postfix: Any,
     ) -> None:
         self.directory = private_directory("tamis")
         self.daemon = TamisDaemon(
@@ -74,6 +79,7 @@ class Installation:
                 settings or {},
             ),
             directory=self.directory,
+            **(daemon or {}),
         )
         self.postfix = PrivatePostfix(
             milter=self.daemon.milter,
@@ -108,7 +114,9 @@ class Installation:
             check=False,
             timeout=60,
         )
-        assert done.returncode == status, f"tamis {' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}"
+        assert done.returncode == status, (
+            f"tamis {' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}"
+        )
         return json.loads(done.stdout) if "--json" in arguments else done.stdout + done.stderr
 
     def held(self) -> list[dict[str, Any]]:
@@ -121,8 +129,8 @@ class Installation:
 def _merged(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in over.items():
         base[key] = (
-            _merged(dict(base[key]), value) if isinstance(value, Mapping) and key in base and key != "policy" else value
+            _merged(dict(base[key]), value)
+            if isinstance(value, Mapping) and key in base and key != "policy"
+            else value
         )
     return base
-
-

@@ -60,7 +60,9 @@ def test_four_recipients_with_four_policies_get_four_outcomes(installation: Inst
 
 
 def test_own_names_that_arrive_from_outside_are_removed(installation: Installation) -> None:
-    forged = b"X-Spam-Flag: NO\r\nx-spam-status: No, forged\r\nX-Spam-Flag: NO\r\nX-Spam-Other: stays\r\n" + ham(2)
+    forged = (
+        b"X-Spam-Flag: NO\r\nx-spam-status: No, forged\r\nX-Spam-Flag: NO\r\nX-Spam-Other: stays\r\n" + ham(2)
+    )
     installation.postfix.send(forged, to=[INBOX], client=STRANGER)
     installation.postfix.wait_idle()
     copy = only(installation.postfix.maildir(INBOX), 2)
@@ -72,7 +74,10 @@ def test_own_names_that_arrive_from_outside_are_removed(installation: Installati
 
 def test_the_trace_names_envelope_and_client(installation: Installation) -> None:
     installation.postfix.send(
-        ham(3), to=[INBOX], sender="bounce+x@lists.example.net", client=Client("2001:db8::7", helo="mx.example.net")
+        ham(3),
+        to=[INBOX],
+        sender="bounce+x@lists.example.net",
+        client=Client("2001:db8::7", helo="mx.example.net"),
     )
     installation.postfix.wait_idle()
     copy = only(installation.postfix.maildir(INBOX), 3)
@@ -127,7 +132,11 @@ def test_authenticated_submissions_skip_the_chain(installation: Installation) ->
 def test_a_release_goes_to_the_asking_recipient_and_nowhere_else(installation: Installation) -> None:
     installation.postfix.send(spam(30), to=[QUARANTINE, "bob@example.org"], client=STRANGER)
     installation.postfix.wait_idle()
-    held = {h["recipient"]: h["id"] for h in installation.held() if h["message_id"].strip("<>") == "30@example.net"}
+    held = {
+        h["recipient"]: h["id"]
+        for h in installation.held()
+        if h["message_id"].strip("<>") == "30@example.net"
+    }
     assert set(held) == {QUARANTINE, "bob@example.org"}
     installation.tamis("quarantine", "release", held[QUARANTINE])
     installation.postfix.wait_idle()

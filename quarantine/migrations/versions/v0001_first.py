@@ -71,6 +71,7 @@ def upgrade() -> None:
         ),
         sqlite_autoincrement=True,
     )
+    op.create_index("ix_list_entries_expires", "list_entries", ["expires"])
     op.create_index("ix_list_entries_pattern", "list_entries", ["pattern"])
     op.create_table(
         "loose_bodies",
@@ -128,7 +129,7 @@ def upgrade() -> None:
     op.create_index("ix_messages_body", "messages", ["body"])
     op.create_index("ix_messages_domain_id", "messages", ["domain", "id"])
     op.create_index("ix_messages_domain_state_id", "messages", ["domain", "state", "id"])
-    op.create_index("ix_messages_expires_at", "messages", ["expires_at"])
+    op.create_index("ix_messages_state_expires_at", "messages", ["state", "expires_at"])
     op.create_index("ix_messages_mailbox_id", "messages", ["mailbox", "id"])
     op.create_index("ix_messages_mailbox_state_id", "messages", ["mailbox", "state", "id"])
     op.create_index("ix_messages_state_id", "messages", ["state", "id"])

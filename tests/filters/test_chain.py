@@ -1,0 +1,368 @@
+"""The chain at work: no filter can hold up, break or lose a message."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
+from typing import Any
+
+import pytest
+
+from tamis.filter import Effect, Filter, Message, Stage
+from tamis.filters import chain, runner
+from tamis.filters.chain import Examination, needed
+from tamis.filters.registry import in_order
+from tamis.filters.runner import Runner
+from tamis.finding import Finding, Status
+from tests.builders import MARIE, PAUL, book, message
+
+RELEASE = threading.Event()
+"""Lets the hanging calls of a test go, at its end."""
+QUICK = 0.05
+PATIENT = 20.0
+
+Seen = list[str]
+
+
+@pytest.fixture(autouse=True)
+def released() -> Iterator[None]:
+    RELEASE.clear()
+    yield
+    RELEASE.set()
+
+
+@pytest.fixture(scope="module")
+def running() -> Runner:
+    return Runner()
+
+
+class Probe(Filter):
+    """Does as it is told by `does`, and counts."""
+
+    name = "probe"
+    spec_id = "S20"
+    summary = "a probe"
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def do(self, message: Message) -> Finding:
+        self.calls += 1
+        return self.hit("seen {what}", what="it")
+
+    def examine(self, message: Message) -> Any:
+        return self.do(message)
+
+
+class Waiting(Probe):
+    """The same, on the loop."""
+
+    async def do_async(self, message: Message) -> Finding:
+        return self.do(message)
+
+    async def examine(self, message: Message) -> Any:
+        return await self.do_async(message)
+
+
+def hang(self: Filter[Any], message: Message) -> Finding:
+    RELEASE.wait(PATIENT)
+    return self.hit("too late")
+
+
+async def hang_async(self: Filter[Any], message: Message) -> Finding:
+    await asyncio.sleep(PATIENT)
+    return self.hit("too late")
+
+
+def fail(error: BaseException) -> Callable[..., Finding]:
+    def examine(self: Filter[Any], message: Message) -> Finding:
+        raise error
+
+    return examine
+
+
+def give(found: object) -> Callable[..., object]:
+    return lambda self, message: found
+
+
+FORMS: dict[str, tuple[type[Probe], str, dict[str, object]]] = {
+    "inline": (Probe, "do", {"inline": True}),
+    "thread": (Probe, "do", {}),
+    "loop": (Waiting, "do", {}),
+}
+
+
+def probe(base: type[Probe] = Probe, **attributes: Any) -> Any:
+    """A filter of its own class, made as the registry makes it."""
+    made = type("Made", (base,), {"__doc__": "A probe.", "deadline": PATIENT, **attributes})
+    return in_order([made])[0]
+
+
+def of_form(form: str, do: Callable[..., object] | None = None) -> Any:
+    base, method, attributes = FORMS[form]
+    return probe(base, **attributes, **({method: do} if do else {}))
+
+
+def finish(
+    running: Runner,
+    *filters: Filter[Any],
+    policy: str = "",
+    recipients: Sequence[str] = (MARIE,),
+    **more: Any,
+) -> dict[str, Finding]:
+    seconds = more.pop("seconds", PATIENT)
+    ordered = sorted(filters, key=lambda one: int(one.spec_id[1:]))
+    policies = [book(policy, ordered).policy(r) for r in recipients]
+    return Examination(ordered, running, seconds=seconds).finish(message(), policies, **more)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_each_form_of_examine_gives_its_finding(running: Runner, form: str) -> None:
+    one = of_form(form)
+    found = finish(running, one)["probe"]
+    assert (found.status, found.text(), one.calls) == (Status.HIT, "seen it", 1)
+    assert 0 < found.seconds < PATIENT
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("broken"),
+        KeyError("x"),
+        RecursionError(),
+        MemoryError(),
+        SystemExit(3),
+        TimeoutError(),
+        OSError(),
+    ],
+    ids=repr,
+)
+def test_what_a_filter_raises_makes_it_unavailable(
+    running: Runner, form: str, error: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.ERROR):
+        found = finish(running, of_form(form, fail(error)))["probe"]
+    assert found.status is Status.UNAVAILABLE
+    assert found.text()
+    if not isinstance(error, TimeoutError):
+        assert "filter probe failed" in caplog.text
+        assert type(error).__name__ in found.text()
+    assert finish(running, of_form(form))["probe"].status is Status.HIT  # and the next message is examined
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    "rubbish",
+    [
+        *(None, True, "hit", ("probe", "hit")),
+        Finding("probe", "nonsense"),  # type: ignore[arg-type]
+        Finding("probe", Status.HIT, "{missing}"),
+        Finding("probe", Status.HIT, "{unclosed"),
+        Finding("probe", Status.HIT, "x", {"facts": object()}),
+        Finding("probe", Status.HIT, "x", {"facts": b"octets"}),
+        Finding("probe", Status.HIT, "x", 3),  # type: ignore[arg-type]
+    ],
+    ids=repr,
+)
+def test_rubbish_makes_it_unavailable(running: Runner, form: str, rubbish: object) -> None:
+    found = finish(running, of_form(form, give(rubbish)))["probe"]
+    assert found.status is Status.UNAVAILABLE
+    assert found.text().startswith("failed: ")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_finding_bears_its_filters_name(running: Runner, form: str) -> None:
+    one = of_form(form, give(Finding("somebody_else", Status.HIT)))
+    assert finish(running, one)["probe"].filter == "probe"
+
+
+HANGING = {"thread": (Probe, hang), "loop": (Waiting, hang_async)}
+
+
+def hanging(form: str, **attributes: Any) -> Any:
+    base, examine = HANGING[form]
+    return probe(base, examine=examine, **attributes)
+
+
+@pytest.mark.parametrize("form", HANGING)
+def test_a_filter_that_hangs_is_unavailable_at_its_deadline(running: Runner, form: str) -> None:
+    begun = time.monotonic()
+    found = finish(running, hanging(form, deadline=QUICK), probe(name="other"))
+    assert time.monotonic() - begun < PATIENT / 4
+    assert found["probe"].status is Status.UNAVAILABLE
+    assert found["probe"].text() == f"no answer within {QUICK} s"
+    assert found["probe"].seconds >= QUICK
+    assert found["other"].status is Status.HIT
+
+
+@pytest.mark.parametrize("form", HANGING)
+def test_the_message_has_its_time_too(running: Runner, form: str) -> None:
+    begun = time.monotonic()
+    found = finish(running, hanging(form), probe(name="other"), seconds=QUICK)
+    assert time.monotonic() - begun < PATIENT / 4
+    assert found["probe"] == Finding("probe", Status.UNAVAILABLE, "no answer within the message's time")
+    assert found["other"].status is Status.HIT
+
+
+def test_filters_wait_at_the_same_time(running: Runner) -> None:
+    gate = threading.Barrier(8, timeout=PATIENT)
+
+    def meet(self: Filter[Any], message: Message) -> Finding:
+        gate.wait()
+        return self.hit("met")
+
+    found = finish(running, *(probe(name=f"probe_{n}", do=meet) for n in range(8)))
+    assert {one.status for one in found.values()} == {Status.HIT}
+
+
+def test_calls_that_hang_do_not_pile_up(running: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "MAX_HANGING", 2)
+    one = hanging("thread", deadline=QUICK, name="piling")
+    texts = [finish(running, one)["piling"].text() for _ in range(4)]
+    assert [text.startswith("no answer") for text in texts] == [True, True, False, False]
+    assert "TooManyHangingError: 2 calls of piling" in texts[3]
+    RELEASE.set()
+    until = time.monotonic() + PATIENT
+    while "TooManyHanging" in finish(running, one)["piling"].text() and time.monotonic() < until:
+        time.sleep(0.005)
+    assert finish(running, one)["piling"].status is Status.HIT  # they came back: there is room again
+
+
+def test_a_filter_whose_own_work_was_cancelled_is_unavailable(running: Runner) -> None:
+    async def cancelled(self: Filter[Any], message: Message) -> Finding:
+        raise asyncio.CancelledError
+
+    found = finish(running, probe(Waiting, examine=cancelled))["probe"]
+    assert (found.status, found.text()) == (Status.UNAVAILABLE, "cancelled")
+
+
+def test_the_pulse_beats_while_somebody_waits(running: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chain, "PULSE_SECONDS", 0.01)
+    beats: list[float] = []
+    finish(running, hanging("loop", deadline=0.1), pulse=lambda: beats.append(time.monotonic()))
+    assert len(beats) >= 3
+
+
+def test_a_pulse_that_fails_ends_the_examination(running: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chain, "PULSE_SECONDS", 0.01)
+
+    def gone() -> None:
+        raise ConnectionError("Postfix went away")
+
+    with pytest.raises(ConnectionError):
+        finish(running, hanging("loop", deadline=1.0), pulse=gone)
+
+
+def test_waiting_begins_as_soon_as_the_input_is_known(running: Runner) -> None:
+    begun = threading.Event()
+
+    def note(self: Probe, message: Message) -> Finding:
+        begun.set()
+        self.calls += 1
+        return self.hit("seen")
+
+    early = probe(do=note, stage=Stage.MAIL)
+    late = probe(name="late", stage=Stage.MESSAGE)
+    inline = probe(name="inline", stage=Stage.CONNECT, inline=True)
+    dear = probe(name="dear", stage=Stage.CONNECT, dear=True)
+    filters = in_order([type(early), type(late), type(inline), type(dear)])
+    examination = Examination(filters, running, seconds=PATIENT)
+    told = message()
+    examination.begin(Stage.MAIL, told)
+    assert begun.wait(PATIENT)
+    assert [one.calls for one in filters if one.name != "probe"] == [0, 0, 0]  # type: ignore[attr-defined]
+    found = examination.finish(told, [book("examine_everything = true", filters).policy(MARIE)])
+    assert [one.calls for one in filters] == [1, 1, 1, 1]  # type: ignore[attr-defined] # and once only
+    assert list(found) == ["probe", "late", "inline", "dear"]
+
+
+def test_what_nobody_wants_is_not_run_and_what_was_begun_is_cancelled(running: Runner) -> None:
+    unwanted = probe(Waiting, examine=hang_async, stage=Stage.MAIL)
+    examination = Examination([unwanted], running, seconds=PATIENT)
+    examination.begin(Stage.MAIL, message())
+    assert (
+        examination.finish(message(), [book('[filters.probe]\nstate = "off"', [unwanted]).policy(MARIE)])
+        == {}
+    )
+
+
+def test_needed_is_what_anybody_has_on_or_in_shadow() -> None:
+    filters = [probe(name=name) for name in ("one", "two", "three")]
+    policies = book(
+        'filters = { one = { state = "off" }, two = { state = "shadow" }, three = { state = "off" } }\n'
+        'mailboxes."paul@example.com".filters.three.state = "on"',
+        filters,
+    )
+    assert [one.name for one in needed(filters, [policies.policy(MARIE)])] == ["two"]
+    assert [one.name for one in needed(filters, map(policies.policy, (MARIE, PAUL)))] == ["two", "three"]
+
+
+def test_abandon_cancels_what_is_under_way(running: Runner) -> None:
+    began, ended = threading.Event(), threading.Event()
+
+    async def watch(self: Filter[Any], message: Message) -> Finding:
+        began.set()
+        try:
+            await asyncio.sleep(PATIENT)
+        finally:
+            ended.set()
+        return self.clear()
+
+    examination = Examination([probe(Waiting, examine=watch)], running, seconds=PATIENT)
+    examination.begin(Stage.MESSAGE, message())
+    assert began.wait(PATIENT)
+    examination.abandon()
+    assert ended.wait(PATIENT)
+
+
+SPAM: dict[str, Any] = {"name": "cheap", "spec_id": "S9", "effect": Effect.SPAM}
+DEAR: dict[str, Any] = {"name": "dear", "spec_id": "S20", "dear": True}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    ("policy", "runs"),
+    [
+        ("", False),
+        ("examine_everything = true", True),
+        ('filters.cheap.effect = "score"', True),
+        ('filters.cheap.state = "shadow"', True),
+        ('filters.cheap.state = "off"', True),
+        ('domains."example.com".filters.cheap.state = "off"', True),
+        ('mailboxes."paul@example.com".filters.cheap.state = "off"', True),  # one of two is undecided
+        ('mailboxes."paul@example.com".examine_everything = true', True),
+        ('mailboxes."paul@example.com".enabled = false', False),
+        (
+            'mailboxes."paul@example.com".filters = { cheap = { state = "off" }, dear = { state = "off" } }',
+            False,
+        ),
+    ],
+)
+def test_dear_filters_run_only_for_who_is_undecided(
+    running: Runner, form: str, policy: str, runs: bool
+) -> None:
+    base, _, attributes = FORMS[form]
+    cheap, dear = probe(**SPAM), probe(base, **attributes, **DEAR)
+    found = finish(running, dear, cheap, policy=policy, recipients=(MARIE, PAUL))
+    assert dear.calls == int(runs)
+    if not runs:
+        assert (found["dear"].status, found["dear"].text()) == (Status.SKIPPED, "already decided")
+
+
+def test_a_dear_filter_is_not_skipped_for_what_comes_after_it(running: Runner) -> None:
+    dear = probe(**DEAR | {"spec_id": "S2"})
+    finish(running, dear, probe(**SPAM))
+    assert dear.calls == 1
+
+
+def test_a_cancelled_future_is_no_error_to_the_runner(running: Runner) -> None:
+    future = running.submit(asyncio.sleep(PATIENT))
+    future.cancel()
+    with pytest.raises(CancelledError):
+        future.result()
+    assert running.submit(asyncio.sleep(0, "alive")).result(PATIENT) == "alive"

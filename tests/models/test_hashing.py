@@ -1,0 +1,79 @@
+"""Hashes: equal to their definition, the same everywhere, well spread."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tamis.models import hashing
+from tamis.models.hashing import (
+    MAX_OCTETS,
+    MAX_WORD,
+    buckets,
+    gram_buckets,
+    octets_of,
+    pairs,
+    spans,
+    word_hashes,
+)
+
+_M = 1 << 64
+_LETTERS = np.zeros(256, dtype=np.bool_)
+_LETTERS[97:123] = True
+
+
+def _mix(value: int) -> int:
+    value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) % _M
+    value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) % _M
+    return value ^ (value >> 31)
+
+
+def _naive(word: bytes) -> int:
+    if len(word) > MAX_WORD:
+        return _mix(min(len(word), 1024) >> 3)
+    return _mix(sum((octet + 1) * pow(0x9E3779B97F4A7C15, i, _M) for i, octet in enumerate(word)) % _M)
+
+
+@given(st.lists(st.binary(min_size=1, max_size=40).map(lambda b: bytes(97 + o % 26 for o in b)), max_size=30))
+def test_word_hashes_are_what_they_say(words: list[bytes]) -> None:
+    octets = octets_of(b" ".join(words))
+    starts, ends = spans(octets, _LETTERS)
+    assert [octets[s:e].tobytes() for s, e in zip(starts, ends, strict=True)] == words
+    assert word_hashes(octets, starts, ends).tolist() == [_naive(word) for word in words]
+
+
+@given(st.binary(max_size=300), st.integers(8, 20))
+def test_grams_are_the_distinct_ones(text: bytes, bits: int) -> None:
+    found = gram_buckets(octets_of(text), bits)
+    assert len(found) <= len({text[i : i + 4] for i in range(max(0, len(text) - 3))})
+    assert found.tolist() == sorted(set(found.tolist()))
+    assert all(bucket < 1 << bits for bucket in found.tolist())
+    assert gram_buckets(octets_of(text + text[:0]), bits).tolist() == found.tolist()
+
+
+def test_golden_values() -> None:
+    """A change here makes every model on disk worthless: it needs another FEATURE_VERSION."""
+    octets = octets_of(b"free prize for you")
+    hashes = word_hashes(octets, *spans(octets, _LETTERS))
+    assert hashes.tolist()[:2] == [11578820030387890111, 9405190415593316525]
+    assert pairs(hashes, 1).tolist()[0] == 17546331977508288631
+    assert gram_buckets(octets, 18).tolist()[:4] == [49968, 61983, 111594, 114789]
+
+
+def test_more_than_the_bound_is_left_out() -> None:
+    assert len(octets_of(b"x" * (MAX_OCTETS + 10))) == MAX_OCTETS
+    octets = octets_of(b"ab " * MAX_OCTETS)
+    assert len(word_hashes(octets, *spans(octets, _LETTERS))) == -(-MAX_OCTETS // 3)
+
+
+def test_words_spread_over_the_buckets() -> None:
+    words = (bytes(97 + number // 26**place % 26 for place in range(3)) for number in range(10_000))
+    octets = octets_of(b" ".join(words))
+    found = buckets(word_hashes(octets, *spans(octets, _LETTERS)), 18)
+    assert len(found) > 9_700  # 10,000 balls into 2^18 boxes meet about 190 times
+
+
+def test_pairs_tell_order_and_distance() -> None:
+    octets = octets_of(b"one two one")
+    hashes = word_hashes(octets, *spans(octets, _LETTERS))
+    assert len({*pairs(hashes, 1).tolist(), *pairs(hashes, 2).tolist()}) == 3
+    assert hashing.salted(hashes, hashes[::-1]).tolist() != hashes.tolist()

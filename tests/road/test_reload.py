@@ -1,0 +1,76 @@
+"""Reload and replacement under load: no session lost."""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+import pytest
+
+from tests.real import Client, Envelope, wait_until
+from tests.road.installation import Installation, ham
+
+pytestmark = pytest.mark.real
+
+MESSAGES = 2000
+
+
+@pytest.mark.parametrize("socket", ["inet", "unix"])
+def test_reload_every_second_and_one_replacement(
+    socket: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """2,000 messages: every one delivered once, none refused other than by a 4xx that was retried."""
+    settings = {}
+    if socket == "unix":
+        folder = tmp_path_factory.mktemp("socket")
+        for place in (folder, *folder.parents[:2]):
+            place.chmod(0o755)
+        settings = {"milter": {"socket": f"unix:{folder}/milter", "socket_mode": "0666"}}
+    with Installation(settings=settings) as installation:
+        first = installation.daemon.pids("supervisor")
+        done = threading.Event()
+        hups = replacements = 0
+
+        def disturb() -> None:
+            nonlocal hups, replacements
+            while not done.wait(1.0):
+                installation.daemon.signal("supervisor", signal.SIGHUP)
+                hups += 1
+                if hups == 2:
+                    installation.daemon.signal("supervisor", signal.SIGUSR2)
+                    replacements += 1
+
+        thread = threading.Thread(target=disturb)
+        thread.start()
+        try:
+            envelopes = [
+                Envelope("sender@example.net", ("inbox@example.com",), ham(n), Client(f"192.0.2.{n % 250}"))
+                for n in range(MESSAGES)
+            ]
+            sent = installation.postfix.send_many(envelopes, sessions=8, attempts=20, retry_delay=0.2)
+        finally:
+            done.set()
+            thread.join()
+        assert all(s.accepted for s in sent), [s.reply for s in sent if not s.accepted][:5]
+        installation.postfix.wait_idle(60)
+        numbers = [
+            m.partition(b"Message-ID: <")[2].partition(b"@")[0]
+            for m in installation.postfix.maildir("inbox@example.com")
+        ]
+        assert sorted(map(int, numbers)) == list(range(MESSAGES))
+        assert hups >= 3
+        assert replacements == 1
+        wait_until(
+            lambda: installation.daemon.pids("supervisor") != first,
+            timeout=30,
+            what="the successor to take over",
+        )
+
+
+def test_a_wrong_setting_changes_nothing() -> None:
+    """A reload with a mistake keeps what is in force, and says what is wrong."""
+    with Installation() as installation:
+        installation.daemon.write_settings(policy={"outcome": "quarantin"})
+        installation.daemon.hup()
+        assert "did you mean 'quarantine'" in installation.daemon.log()
+        assert installation.postfix.send(ham(1), to=["inbox@example.com"]).accepted
