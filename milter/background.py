@@ -27,8 +27,9 @@ _SLOW_TICK = 60.0
 class Background:
     """Its tasks in turn, in one thread; one that fails is logged and tried again at its next turn."""
 
-    def __init__(self, site: Callable[[], Site], store: Store) -> None:
+    def __init__(self, site: Callable[[], Site], store: Store, stopping: threading.Event) -> None:
         self._site = site
+        self._stopping = stopping
         self._store = store
         self._revision = -1
         settings = site().settings
@@ -41,10 +42,10 @@ class Background:
             (self._expire, [0.0]),
         ]
 
-    def run(self, stopping: threading.Event) -> None:
+    def run(self) -> None:
         """Until told to stop."""
         failing: set[str] = set()
-        while not stopping.is_set():
+        while not self._stopping.is_set():
             for task, due in self._tasks:
                 name = task.__name__.strip("_")
                 if time.monotonic() < due[0]:
@@ -59,7 +60,7 @@ class Background:
                     if name not in failing:  # said once, not every second of an outage
                         failing.add(name)
                         log.error("%s failed and is tried again: %s", name, error)
-            stopping.wait(_TICK)
+            self._stopping.wait(_TICK)
 
     def _publish(self) -> float:
         """Write a snapshot when the store's revision moved."""
@@ -91,7 +92,7 @@ class Background:
 
     def _expire(self) -> float:
         """Remove what is past its retention, in small batches so that no mail waits for it."""
-        count = self._store.expiry.run()
+        count = self._store.expiry.run(stop=self._stopping.is_set)
         self._notes.expire()
         if count:
             log.info("%d messages expired", count)

@@ -75,19 +75,30 @@ def background(site: Site, source: SiteSource, sockets: Sockets, ready: Ready) -
     current = _Current(site, source)
     with Store(site.settings.store_url) as store:
         ready()
-        Background(lambda: current.site, store).run(stopping)
+        Background(lambda: current.site, store, stopping).run()
 
 
 ROLES: Mapping[str, Role] = {"workers": workers, "desk": desk, "background": background}
 
 
 class _Current:
-    """The Site in force in a process whose main thread runs Python: SIGUSR2 takes up a new one."""
+    """The Site in force in a process whose main thread runs Python: SIGUSR2 takes up a new one.
+
+    It also ends the process, as SIGTERM would, when the supervisor is gone.
+    """
 
     def __init__(self, site: Site, source: SiteSource) -> None:
         self.site = site
         self._source = source
         signal.signal(signal.SIGUSR2, self._reload)
+        threading.Thread(target=self._watch, args=(os.getppid(),), daemon=True).start()
+
+    @staticmethod
+    def _watch(supervisor: int) -> None:
+        pause = threading.Event()
+        while os.getppid() == supervisor:
+            pause.wait(1.0)
+        os.kill(os.getpid(), signal.SIGTERM)
 
     def _reload(self, *_: object) -> None:
         self.site = self._source.fresh(self.site, force=True) or self.site

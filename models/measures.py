@@ -101,6 +101,11 @@ class Ranking:
             100 * lam,
         )
 
+    def sm_at(self, hm: float) -> float:
+        """The least sm% over all thresholds that misclassify at most `hm` percent of the ham."""
+        ham, spam = self._histograms(None)
+        return 100 * _sm_at(hm / 100, ham, spam)
+
     def roc(self) -> tuple[Floats, Floats]:
         """hm and sm (0 to 1) at every threshold, from the one that calls everything ham."""
         ham, spam = self._histograms(None)

@@ -115,7 +115,10 @@ def normalise_pattern(subject: Subject, pattern: str) -> str:
         raise ConfigError("lists", "pattern", "no address, domain or wildcard pattern", value=pattern)
     if not text.strip("*?@."):
         raise ConfigError("lists", "pattern", "would match every sender", value=pattern)
-    return address_key(text) if "@" in text else domain_key(text)
+    key = address_key(text) if "@" in text else domain_key(text)
+    if not _SENDER.fullmatch(key):  # IDNA maps some characters to blanks
+        raise ConfigError("lists", "pattern", "no address, domain or wildcard pattern", value=pattern)
+    return key
 
 
 class ListIndex:

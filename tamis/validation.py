@@ -35,6 +35,8 @@ def config_error(
     if first["type"] in ("literal_error", "enum") and isinstance(value, str):
         expected = str(first.get("ctx", {}).get("expected", ""))
         nearest = nearest_name(value, [part for part in expected.split("'") if part.strip(" ,or")])
+    if first["type"] in ("model_type", "dict_type", "model_attributes_type"):
+        return ConfigError(source, key, "must be a table", value=value)
     message = first["msg"].removeprefix("Value error, ")
     return ConfigError(source, key, message[:1].lower() + message[1:], value=value, nearest=nearest)
 

@@ -59,11 +59,12 @@ def damaged() -> list[Any]:
         "verdict": {},
         "findings": [],
     }
+    bad_findings: list[Any] = ["x", {}, {"filter": "x", "status": "nonsense"}]
     whole["envelope"] = envelope().to_dict()
     return [
         *({key: value for key, value in whole.items() if key != missing} for missing in whole),
         *([], 3, "text", whole | {"headers": 3}, whole | {"headers": [["A"]]}, whole | {"envelope": None}),
-        *(whole | {"findings": one} for one in (["x"], [{}], [{"filter": "x", "status": "nonsense"}])),
+        *(whole | {"findings": [one]} for one in bad_findings),
         whole | {"envelope": envelope().to_dict() | {"received_at": "yesterday"}},
     ]
 

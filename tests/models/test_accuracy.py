@@ -1,5 +1,6 @@
 """A small check of accuracy on the SpamAssassin public corpus; docs/statistics.md has the whole measurement."""
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from tamis.models.measures import Measures, Ranking
 MESSAGES = 1500
 
 
+@cache
 def stream(corpus: Path, protocol: str) -> tuple[Run, Measures]:
     ham = found([corpus / name for name in ("easy-ham-1", "easy-ham-2", "hard-ham-1")], spam=False)
     spam = found([corpus / name for name in ("spam-1", "spam-2")], spam=True)

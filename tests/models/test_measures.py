@@ -40,6 +40,8 @@ def test_sm_at_a_ham_rate_that_is_met_exactly() -> None:
     found = measures([(s, y) for s, y in pairs])
     assert found.sm_at_hm_1 == 0
     assert found.sm_at_hm_01 == 50
+    ranking = Ranking(np.array([s for s, _ in pairs]), np.array([y for _, y in pairs]))
+    assert (ranking.sm_at(0), ranking.sm_at(1), ranking.sm_at(100)) == (50, 0, 0)
 
 
 def test_logistic_average() -> None:

@@ -1,0 +1,148 @@
+"""The golden cases: a message, its envelope, policy and lists, and what comes of it, each in a folder of `cases/`.
+
+`expect.toml` is exact: a filter that it does not name must have seen nothing, and must do nothing to anybody. The
+one exception is score_tags, which speaks about every message and is named only where that is the point.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tamis.filter import Effect, Opinion
+from tamis.filters.road import Examined, Road
+from tamis.filters.runner import Runner
+from tamis.finding import Status
+from tamis.mail import Mail
+from tests.builders import FILTERS, entry, envelope, site
+from tests.filters.cases.tricky import MESSAGES
+
+CASES = Path(__file__).parent / "cases"
+TAGS = "score_tags"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One folder."""
+
+    path: Path
+
+    def __str__(self) -> str:
+        return self.path.name
+
+    @cached_property
+    def expected(self) -> dict[str, Any]:
+        return tomllib.loads((self.path / "expect.toml").read_text())
+
+    @cached_property
+    def told(self) -> dict[str, Any]:
+        return tomllib.loads((self.path / "envelope.toml").read_text())
+
+    @cached_property
+    def examined(self) -> Examined:
+        """What the road makes of it, as the milter and `tamis scan` go it."""
+        told = self.told
+        tables = ("\n" + (self.path / "envelope.toml").read_text()).split("\n[")[1:]
+        settings = "".join(f"[{table}\n" for table in tables if table.startswith(("platform", "policy")))
+        lists = [entry(**one, number=number) for number, one in enumerate(told.get("lists", ()), 1)]
+        transaction = envelope(
+            *told["recipients"],
+            client_ip=told["ip"],
+            helo=told["helo"],
+            sender=told["sender"],
+            login=told.get("login", ""),
+            received_at=told["received_at"],
+        )
+        mail = Mail((self.path / "message.eml").read_bytes())
+        return Road(site(settings, entries=lists), Runner()).end_of_message(transaction, mail)
+
+
+@cache
+def cases() -> tuple[Case, ...]:
+    return tuple(Case(path) for path in sorted(CASES.iterdir()) if (path / "expect.toml").is_file())
+
+
+def effect_of(opinion: Opinion) -> str | float | None:
+    """What an opinion does, in the words of expect.toml."""
+    return opinion.points if opinion.effect is Effect.SCORE else opinion.effect and str(opinion.effect)
+
+
+@pytest.mark.parametrize("case", cases(), ids=str)
+def test_findings_and_what_they_do(case: Case) -> None:
+    expected = case.expected.get("filters", {})
+    seen = {name: str(one.status) for name, one in case.examined.findings.items()}
+    assert (seen != {}) is case.expected.get("examined", True)
+    tags = expected.get(TAGS, {"status": "hit"})
+    for name, status in seen.items():
+        wanted = tags if name == TAGS else expected.get(name, {"status": "clear"})
+        assert status == wanted["status"], name
+    assert set(expected) <= set(seen)
+
+    effects: dict[str, dict[str, str | float]] = {name: {} for name in expected}
+    for one in case.examined.judged:
+        for opinion in one.verdict.opinions:
+            effect = effect_of(opinion)
+            if effect is not None and (opinion.filter != TAGS or TAGS in expected):
+                effects.setdefault(opinion.filter, {})[one.verdict.recipient] = effect
+    assert effects == {name: wanted.get("effects", {}) for name, wanted in expected.items()}
+
+
+@pytest.mark.parametrize("case", cases(), ids=str)
+def test_verdicts(case: Case) -> None:
+    found = {
+        one.verdict.recipient: {
+            "verdict": str(one.verdict.decision),
+            "outcome": str(one.outcome),
+            **({"decided_by": one.verdict.decided_by} if one.verdict.decided_by else {}),
+            **({"because": one.verdict.because} if "because" in wanted else {}),
+        }
+        for one in case.examined.judged
+        for wanted in [case.expected["recipients"].get(one.verdict.recipient, {})]
+    }
+    assert found == case.expected["recipients"]
+
+
+def test_every_case_says_what_it_is_for() -> None:
+    reasons = [case.expected["reason"] for case in cases()]
+    assert all(len(reason) > 10 for reason in reasons)
+    assert len(set(reasons)) == len(reasons)
+    assert [int(str(case).partition("-")[0]) for case in cases()] == list(range(1, len(reasons) + 1))
+
+
+@pytest.mark.parametrize("name", [one.name for one in FILTERS])
+def test_every_filter_has_a_hit_and_a_clear_case(name: str) -> None:
+    """A hit does something to somebody; clear is a finding, or for score_tags, which always speaks, its absence."""
+    opinions = [o for case in cases() for one in case.examined.judged for o in one.verdict.opinions]
+    assert any(o.filter == name and o.effect is not None for o in opinions)
+    findings = [case.examined.findings.get(name) for case in cases()]
+    if name == TAGS:
+        assert any(
+            all(o.filter != TAGS for o in one.verdict.opinions) for c in cases() for one in c.examined.judged
+        )
+    else:
+        assert any(one is not None and one.status is Status.CLEAR for one in findings)
+
+
+def test_only_names_and_addresses_for_documentation() -> None:
+    allowed = (
+        "example.com",
+        "example.net",
+        "example.org",
+        ".example",
+        "192.0.2.",
+        "198.51.100.",
+        "2001:db8:",
+    )
+    for case in cases():
+        names = [case.told["ip"], case.told["helo"], case.told["sender"], *case.told["recipients"]]
+        assert all(not name or any(part in name.lower() for part in allowed) for name in names), case
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_messages_that_no_editor_writes_are_as_the_script_makes_them(name: str) -> None:
+    assert (CASES / name / "message.eml").read_bytes() == MESSAGES[name]
