@@ -33,8 +33,8 @@ log = logging.getLogger(__name__)
 
 _SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR2, signal.SIGCHLD}
 _REPLACES = "TAMIS_REPLACES"
-_FIRST_PAUSE, _LAST_PAUSE = 0.1, 30.0  # seconds before a child that died young is started again
-_YOUNG = 5.0
+_FIRST_PAUSE, _LAST_PAUSE = 0.1, 2.0  # seconds before a child that died young is started again
+_YOUNG = 2.0
 _GRACE = 5.0  # seconds beyond the drain before a child that does not leave is killed
 
 

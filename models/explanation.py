@@ -8,7 +8,6 @@ message add up to its score, apart from words not listed.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +16,7 @@ import numpy.typing as npt
 from tamis.mail import Mail
 from tamis.models.features import EXPERTS, VIEWS, Grams, Listed, Look, Paired, View, extract, looks
 from tamis.models.hashing import Octets, spans
-from tamis.models.headers import Arrival
+from tamis.models.headers import ANYWHERE, Arrival, Home
 from tamis.models.learner import Weights
 
 _SHOWN = 60
@@ -42,17 +41,16 @@ def explain(
     mail: Mail,
     *,
     arrival: Arrival | None = None,
-    own_hosts: Iterable[str] = (),
+    home: Home = ANYWHERE,
     seen_text: str = "",
     limit: int = 10,
 ) -> list[Reason]:
     """The reasons that weigh most, for either side, heaviest first. Arguments as for `extract`."""
-    own = tuple(own_hosts)
-    features = extract(mail, arrival=arrival, own_hosts=own, seen_text=seen_text)
+    features = extract(mail, arrival=arrival, home=home, seen_text=seen_text)
     scales = features.scales()
     shares = {number: expert.share for expert in EXPERTS for number in range(expert.first, expert.last)}
     totals: dict[tuple[str, str], float] = defaultdict(float)
-    for number, look in enumerate(looks(mail, arrival, own, seen_text)):
+    for number, look in enumerate(looks(mail, arrival, home, seen_text)):
         view = VIEWS[number]
         factor = shares[number] * float(scales[number])
         if factor:

@@ -32,7 +32,7 @@ from tamis.models.hashing import (
     octets_of,
     pairs,
 )
-from tamis.models.headers import Arrival, SeenField, seen_fields
+from tamis.models.headers import ANYWHERE, Arrival, Home, SeenField, seen_fields
 from tamis.models.words import Words
 
 FEATURE_VERSION: Final = 1
@@ -201,9 +201,9 @@ class Paired:
 Look = Grams | Listed | Paired
 
 
-def looks(mail: Mail, arrival: Arrival | None, own_hosts: Iterable[str], seen_text: str) -> Iterator[Look]:
+def looks(mail: Mail, arrival: Arrival | None, home: Home, seen_text: str) -> Iterator[Look]:
     """What each of VIEWS sees of a message, in their order."""
-    fields = seen_fields(mail, arrival, own_hosts)
+    fields = seen_fields(mail, arrival, home)
     block = _header_block(fields)
     yield Grams(octets_of((block[:_RAW_HEADER_OCTETS] + b"\n\n" + _raw_body(mail.raw))[:_RAW_OCTETS]))
     yield Grams(octets_of(block[:_HEADER_OCTETS]))
@@ -233,17 +233,16 @@ def looks(mail: Mail, arrival: Arrival | None, own_hosts: Iterable[str], seen_te
 
 
 def extract(
-    mail: Mail, *, arrival: Arrival | None = None, own_hosts: Iterable[str] = (), seen_text: str = ""
+    mail: Mail, *, arrival: Arrival | None = None, home: Home = ANYWHERE, seen_text: str = ""
 ) -> Features:
     """The features of a message. Never raises on whatever content; work is bounded whatever its size.
 
     `arrival` is what the SMTP dialogue said, for a message at the door; a stored message has it in its header.
-    `own_hosts` are the site's host names or domains, whose hops are left out. `seen_text` is text that was read
-    in images.
+    `home` is the site, whose traces are left out. `seen_text` is text that was read in images.
     """
     found = [
         look.buckets(view.bits) + np.uint32(view.offset)
-        for view, look in zip(VIEWS, looks(mail, arrival, own_hosts, seen_text), strict=True)
+        for view, look in zip(VIEWS, looks(mail, arrival, home, seen_text), strict=True)
     ]
     return Features(np.concatenate(found), np.array([len(view) for view in found], dtype=np.intp))
 

@@ -8,7 +8,7 @@ and the mail it judges (at the door), and they don't carry over to another site.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tamis.mail import Mail
@@ -28,23 +28,13 @@ _DROPPED_NAMES = """
     x-error-return-path x-ico-bay
 """
 _DROPPED = frozenset(_DROPPED_NAMES.split())
-_DROPPED_PREFIXES = (
-    *("x-spam", "x-virus", "x-amavis", "x-rspam", "x-dspam", "x-crm114", "x-razor", "x-mailscanner"),
-    *("x-barracuda", "x-proofpoint", "x-ironport", "x-forefront", "x-microsoft-antispam", "x-ms-exchange"),
-    *("x-exchange-antispam", "x-eopattributed", "x-brightmail", "x-sophos", "x-kaspersky", "x-cloudmark"),
-    *(
-        "x-mimedefang",
-        "x-greylist",
-        "x-policyd",
-        "x-tamis",
-        "x-evolution",
-        "x-mozilla",
-        "x-gmane",
-        "x-scanned",
-    ),
-    *("x-antivirus", "x-av-", "x-clam", "x-pmx", "x-assp", "x-mdaemon", "x-ovh-", "x-vade", "x-vr-"),
-    *("x-spf", "x-dkim", "old-"),
-)
+_PREFIXES = """
+    x-spam x-virus x-amavis x-rspam x-dspam x-crm114 x-razor x-mailscanner x-barracuda x-proofpoint x-ironport
+    x-forefront x-microsoft-antispam x-ms-exchange x-exchange-antispam x-eopattributed x-brightmail x-sophos
+    x-kaspersky x-cloudmark x-mimedefang x-greylist x-policyd x-tamis x-evolution x-mozilla x-gmane x-scanned
+    x-antivirus x-av- x-clam x-pmx x-assp x-mdaemon x-ovh- x-vade x-vr- x-spf x-dkim old-
+"""
+_DROPPED_PREFIXES = tuple(_PREFIXES.split())
 _TAGS = re.compile(
     r"^\s*(?:\*{2,}\s*spam\s*\*{2,}|\[\s*spam\s*\]|\{\s*spam\?*\s*\}|spam:)[\s:]*", re.IGNORECASE
 )
@@ -78,6 +68,27 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True)
+class Home:
+    """The site that the mail is for, whose traces say nothing about a sender.
+
+    `hosts` are its host names and domains: a Received from one to another is left out, and so is its name
+    elsewhere. `header_prefix` is what the names of the headers begin with that Tamis itself adds.
+    """
+
+    hosts: tuple[str, ...] = ()
+    header_prefix: str = ""
+
+    def has(self, host: str) -> bool:
+        """Whether a host, as a Received field writes it, is the site's own."""
+        host = host.lower().strip("[]().;")
+        return any(host == name or host.endswith("." + name) for name in self.hosts)
+
+
+ANYWHERE = Home()
+"""A site of which nothing is known."""
+
+
+@dataclass(frozen=True, slots=True)
 class SeenField:
     """One field as the learner sees it: `name` in lower case, `value` decoded, bounded and made general."""
 
@@ -86,23 +97,22 @@ class SeenField:
     value: str
 
 
-def seen_fields(mail: Mail, arrival: Arrival | None, own_hosts: Iterable[str] = ()) -> list[SeenField]:
+def seen_fields(mail: Mail, arrival: Arrival | None, home: Home) -> list[SeenField]:
     """The fields that say something about the sender, in their order.
 
     With an `arrival` its data stands first, in the form that the site's own Received and Return-Path would
-    have; without one these come from the stored message, so that both look alike. `own_hosts` are host names
-    or domain suffixes of the site: a hop between two of them says nothing.
+    have; without one these come from the stored message, so that both look alike.
     """
-    own = tuple(host.lower().strip(".") for host in own_hosts)
+    dropped = (*_DROPPED_PREFIXES, home.header_prefix.lower()) if home.header_prefix else _DROPPED_PREFIXES
     fields = list(_first(mail, arrival))
     for field in mail.headers:
         name = field.name
         if len(fields) >= MAX_FIELDS:
             break
-        if name in _DROPPED or name.startswith(_DROPPED_PREFIXES):
+        if name in _DROPPED or name.startswith(dropped):
             continue
         if name == "received":
-            value = _received(field.value[:MAX_VALUE], own)
+            value = _received(field.value[:MAX_VALUE], home)
             if value is None:
                 continue
         elif name in ("dkim-signature", "domainkey-signature"):
@@ -132,7 +142,7 @@ def _first(mail: Mail, arrival: Arrival | None) -> Iterator[SeenField]:
     yield SeenField("received", "Received", f"from {arrival.helo[:200]} ({name[:200]} [{arrival.client_ip}])")
 
 
-def _received(value: str, own: tuple[str, ...]) -> str | None:
+def _received(value: str, home: Home) -> str | None:
     """Who handed the message over, and how; None for a hop inside a machine or between our own.
 
     Ids, dates and the recipient (`for <...>`) are left out.
@@ -143,21 +153,16 @@ def _received(value: str, own: tuple[str, ...]) -> str | None:
     source, host, rest = found[1], found[2] or "", found[3] or ""
     if _LOCAL.search(source):
         return None
-    if own and _is_own(source.split(None, 1)[0], own) and _is_own(host, own):
+    if home.hosts and home.has(source.partition(" ")[0]) and home.has(host):
         return None
     protocol = _PROTOCOL.search(rest)
     program = _PROGRAM.search(rest)
-    by = "" if _is_own(host, own) else f" by {host}"
+    by = "" if home.has(host) else f" by {host}"
     return (
         f"from {source}{by}"
         f"{' (' + _CLOCK.sub('9', program[1]) + ')' if program else ''}"
         f"{' with ' + protocol[1].rstrip(';') if protocol else ''}"
     )
-
-
-def _is_own(host: str, own: tuple[str, ...]) -> bool:
-    host = host.lower().strip("[]().;")
-    return any(host == name or host.endswith("." + name) for name in own)
 
 
 def _date(value: str) -> str:

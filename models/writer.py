@@ -25,7 +25,7 @@ from tamis.models.learner import Learner, Score
 from tamis.models.model_file import Learned, Model, write_model
 
 REACH = 4000
-"""Reports that can be taken back at any time; a record takes about 10 KiB, learning it again 0.3 ms."""
+"""Reports that can be taken back at any time; a record takes about 8 KiB, learning it again 0.3 ms."""
 
 
 class ModelWriter:

@@ -40,13 +40,38 @@ class ProtocolType(click.ParamType[Protocol]):
             self.fail(str(error), param, ctx)
 
 
-@click.command()
+class PathsCommand(click.Command):
+    """A command whose --ham and --spam take several paths: `--ham A B` is `--ham A --ham B`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click asks for it."""
+        spread: list[str] = []
+        option, bare = "", False
+        for arg in args:
+            if arg.startswith("-") and arg != "-":
+                spread += [option] if bare else []
+                option, bare = (arg, True) if arg in ("--ham", "--spam") else ("", False)
+                spread += [] if option else [arg]
+            else:
+                spread += [option, arg] if option else [arg]
+                bare = False
+        spread += [option] if bare else []
+        return super().parse_args(ctx, spread)
+
+
+@click.command(cls=PathsCommand)
 @json_option
 @click.option("--index", type=click.Path(path_type=Path), help="File of 'ham PATH' and 'spam PATH' lines.")
 @click.option(
-    "--ham", multiple=True, type=click.Path(path_type=Path), help="File, folder, Maildir or mbox; repeatable."
+    "--ham",
+    multiple=True,
+    metavar="PATH...",
+    type=click.Path(path_type=Path),
+    help="Files, folders, Maildirs or mboxes.",
 )
-@click.option("--spam", multiple=True, type=click.Path(path_type=Path), help="The same for spam.")
+@click.option(
+    "--spam", multiple=True, metavar="PATH...", type=click.Path(path_type=Path), help="The same for spam."
+)
 @click.option("--shuffle", type=int, metavar="SEED", help="Random order [default: as given, ham first].")
 @click.option(
     "--protocol",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -197,4 +196,3 @@ def test_a_package_that_cannot_be_used_refuses_to_start(installed: Installed, co
     assert says in str(refused.value)
     assert module in str(refused.value) or code == "Third = 3"
     assert exit_status(refused.value) >= 64
-    sys.modules.pop(module, None)

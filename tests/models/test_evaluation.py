@@ -55,6 +55,18 @@ def test_text_for_people(folder: Path) -> None:
     assert "shuffled by 3" in result.stdout
 
 
+def test_several_paths(folder: Path) -> None:
+    half = [folder / "ham" / f"{number:03}" for number in range(30)]
+    result = call(
+        "--ham", *half, "--limit", 60, "--spam", folder / "spam" / "001", folder / "spam" / "002", "--json"
+    )
+    assert result.exit_code == 0, result.output
+    about = json.loads(result.stdout)
+    assert (about["ham"], about["spam"]) == (30, 2)
+    assert call("--ham", "--spam", folder / "spam").exit_code == 2
+    assert call("--spam", folder / "spam", "--ham").exit_code == 2
+
+
 def test_results_and_plots(folder: Path, tmp_path: Path) -> None:
     result = call(
         *(

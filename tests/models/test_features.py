@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tamis.mail import Mail
 from tamis.models.features import FEATURE_VERSION, TABLE_SIZE, VIEWS, Features, extract
-from tamis.models.headers import Arrival, seen_fields
+from tamis.models.headers import Arrival, Home, seen_fields
 from tamis.models.words import MAX_LISTED, body_words, shapes_of, spelled
 from tests.models.mails import raw_mail
 
@@ -132,9 +132,17 @@ def test_own_hops_are_left_out() -> None:
     hop = (
         b"Received: from mx.example.org (mx.example.org [198.51.100.1]) by box.example.org with ESMTP id 5\n"
     )
-    own = ("example.org",)
-    assert digest(extract(Mail(hop + raw), own_hosts=own)) == digest(extract(Mail(raw), own_hosts=own))
+    home = Home(("example.org",))
+    assert digest(extract(Mail(hop + raw), home=home)) == digest(extract(Mail(raw), home=home))
     assert digest(extract(Mail(hop + raw))) != digest(extract(Mail(raw)))
+
+
+def test_own_headers_are_left_out() -> None:
+    raw = raw_mail(5, spam=False)
+    home = Home(header_prefix="X-Sieve7-")
+    assert digest(extract(Mail(b"X-Sieve7-Status: Yes\n" + raw), home=home)) == digest(
+        extract(Mail(raw), home=home)
+    )
 
 
 def test_at_the_door_as_in_the_store() -> None:
@@ -145,9 +153,9 @@ def test_at_the_door_as_in_the_store() -> None:
     )
     door = b"From: a@b.example\n\nText\n"
     arrival = Arrival("192.0.2.9", "mail.b.example", "helo.example", "a@b.example")
-    own = ("example.org",)
-    at_door = [(f.name, f.value) for f in seen_fields(Mail(door), arrival, own)]
-    in_store = [(f.name, f.value.removesuffix(" with ESMTP")) for f in seen_fields(Mail(stored), None, own)]
+    home = Home(("example.org",))
+    at_door = [(f.name, f.value) for f in seen_fields(Mail(door), arrival, home)]
+    in_store = [(f.name, f.value.removesuffix(" with ESMTP")) for f in seen_fields(Mail(stored), None, home)]
     assert at_door == in_store
 
 
@@ -191,7 +199,17 @@ def test_any_octets_have_features(raw: bytes) -> None:
     st.lists(
         st.tuples(
             st.sampled_from(
-                ["Received", "From", "To", "Subject", "Date", "Message-ID", "X-Y", "DKIM-Signature"]
+                [
+                    "Received",
+                    "Return-Path",
+                    "From",
+                    "To",
+                    "Subject",
+                    "Date",
+                    "Message-ID",
+                    "X-Y",
+                    "DKIM-Signature",
+                ]
             ),
             st.text(max_size=200),
         ),
@@ -201,7 +219,7 @@ def test_any_octets_have_features(raw: bytes) -> None:
 )
 def test_any_header_has_features(fields: list[tuple[str, str]], body: str) -> None:
     head = "".join(f"{name}: {value}\n" for name, value in fields)
-    extract(Mail((head + "\n" + body).encode("utf-8", "surrogatepass")))
+    extract(Mail((head + "\n" + body).encode("utf-8", "surrogatepass")), home=Home(("example.org",), "x-y"))
 
 
 HOSTILE: dict[str, Callable[[], bytes]] = {

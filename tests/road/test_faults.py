@@ -91,7 +91,8 @@ def trapped() -> Iterator[tuple[Installation, Path]]:
     """An installation whose daemon has traps, and the folder that arms them."""
     traps = private_directory("traps")
     daemon = {"module": "tests.road.faulty", "environment": {"TAMIS_TRAPS": str(traps)}}
-    with Installation(daemon=daemon) as installation:
+    settings = {"desk": {"concurrency": 1}}  # so that a kill interrupts one copy, at the stage meant
+    with Installation(settings=settings, daemon=daemon) as installation:
         yield installation, traps
 
 

@@ -1,0 +1,173 @@
+"""The pages of docs/ that follow from the code: `python -m tests.docs.generate` writes them anew."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+import click
+
+from tamis.cli import tamis
+from tamis.cli.settings import all_settings, filter_settings, markdown_table, markdown_tables
+from tests.builders import FILTERS
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+SETTINGS = """
+# Settings
+
+Tamis reads one TOML file: the one that `--config` names, else `$TAMIS_CONFIG`, else `/etc/tamis/tamis.toml`. Every
+setting has a default, so an empty file is a good one. A key or value that can't be used is refused with the file, the
+key, the value and the nearest name that is valid; a running daemon then keeps the settings it has.
+
+    state_directory = "/var/lib/tamis"
+
+    [platform]
+    domains = ["example.com", "example.org"]
+    alias_maps = ["/etc/postfix/virtual"]
+
+    [policy]
+    outcome = "quarantine"
+
+    [policy.filters.cyrillic]
+    state = "on"
+
+    [policy.domains."example.org"]
+    outcome = "tag"
+
+    [policy.mailboxes."marie@example.org".filters.cyrillic]
+    state = "off"
+
+What stands under `[policy]` can also stand under `[policy.domains."DOMAIN"]` and `[policy.mailboxes."ADDRESS"]`, key by
+key: the mailbox's own wins over its domain's, which wins over the platform's. `user+tag@example.com` obeys what
+`user@example.com` says, unless it has a table of its own. `tamis policy set` puts a value on top of the file, in the
+same three scopes and without a restart; `tamis policy show ADDRESS` says what is in force for a recipient and where it
+is set.
+
+`tamis serve` reads the file again on SIGHUP. `[milter]`, `[desk]` and `[store]` say where processes listen and what
+they hold open: changes there want a restart. `tamis settings` prints this list, with the filters that other packages
+brought.
+"""
+
+FILTERS_INTRO = """
+# Filters
+
+A message goes through all filters once, whatever the number of its recipients; each states what it saw. Then, for each
+recipient, that recipient's policy makes a verdict of it, in the order of this page: the first filter that accepts, that
+takes for spam or that defers decides. If none does, the points of the others are added up, and from `policy.required`
+on the message is spam.
+
+A filter that could not look (a service that is down, a deadline that passed) is *unavailable*: it never counts, and a
+header says so. In `state = "shadow"` a filter is shown and counted but decides nothing, which is how to try one.
+
+    [policy.filters.cyrillic]        # for everybody
+    state = "shadow"
+
+    [policy.domains."example.com".filters.malformed]
+    effect = "spam"                  # decides by itself instead of adding points
+    spam_from = 4.0
+
+`tamis filters` shows the chain as it stands under a policy, `tamis filters NAME` one filter's manual page, and
+`tamis scan FILE` what each of them says of a message. [Writing a filter](writing-a-filter.md) says how another package
+brings one.
+"""
+
+COMMANDS = """
+# Commands
+
+Everything is done with the one command `tamis`. `tamis COMMAND --help` says what stands here. Commands that print
+something for people print JSON with `--json`.
+
+    tamis scan --ip 192.0.2.7 --rcpt marie@example.com message.eml
+    tamis lists add white sender '*.example.net' --note 'our supplier'
+    tamis policy set example.com outcome tag
+    tamis quarantine list --json
+
+## Exit statuses
+
+| status | meaning |
+|---|---|
+| 0 | done; for `tamis scan`: all messages are ham |
+| 1, 2 | `tamis scan` alone: some message is spam (1), or deferred (2), for some recipient |
+| 64 | the command was not understood: an unknown option, a wrong argument |
+| 66 | a file, a message or an entry that is not there |
+| 69 | the store or the route through Postfix is not to be had now; `tamis doctor` found an error |
+| 70 | an error inside Tamis or in a filter that another package brought |
+| 74 | a file could not be read or written |
+| 75 | Postfix did not take a message back; try again later |
+| 78 | a setting that can't be used: the message names file, key, value and nearest name |
+| 130 | interrupted |
+
+Errors are one line on standard error, and leave nothing half done.
+"""
+
+
+def settings_page() -> str:
+    """docs/settings.md."""
+    return _page(SETTINGS, markdown_tables(all_settings(FILTERS)))
+
+
+def filters_page() -> str:
+    """docs/filters.md."""
+    return _page(FILTERS_INTRO, _filters())
+
+
+def commands_page() -> str:
+    """docs/commands.md."""
+    context = click.Context(tamis, info_name="tamis", terminal_width=1000)  # wherever it runs
+    return _page(COMMANDS, _command(tamis, context, 2))
+
+
+def _page(intro: str, lines: Iterator[str]) -> str:
+    made = "<!-- Made by python -m tests.docs.generate. -->"
+    return "\n".join([f"{intro.strip()}\n", f"{made}\n", *lines]).rstrip() + "\n"
+
+
+def _filters() -> Iterator[str]:
+    yield "| id | name | kind | by default | |"
+    yield "|---|---|---|---|---|"
+    for one in FILTERS:
+        link = f"[`{one.name}`](#{one.spec_id.lower()}-{one.name})"
+        yield f"| {one.spec_id} | {link} | {one.effect} | {one.state} | {one.summary} |"
+    yield ""
+    for one in FILTERS:
+        yield f"## {one.spec_id} {one.name}\n"
+        yield f"{inspect.getdoc(one)}\n"
+        known = f"Its input is known from the stage {one.stage.name} on."
+        yield f"{known}{'' if one.switchable else ' It can not be switched off.'}\n"
+        yield from markdown_table(filter_settings(one))
+        yield ""
+
+
+def _command(command: click.Command, context: click.Context, level: int) -> Iterator[str]:
+    yield f"{'#' * level} {context.command_path}\n"
+    yield f"    {command.get_usage(context).removeprefix('Usage: ')}\n"
+    if command.help:
+        yield f"{inspect.cleandoc(command.help)}\n"
+    options = [
+        p for p in command.get_params(context) if isinstance(p, click.Option) and "--help" not in p.opts
+    ]
+    for option in options:
+        left, text = option.get_help_record(context) or ("", "")
+        yield f"- `{left}`: {text}"
+    if options:
+        yield ""
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            assert inner is not None
+            yield from _command(
+                inner, click.Context(inner, parent=context, info_name=name), min(level + 1, 4)
+            )
+
+
+PAGES: Mapping[str, Callable[[], str]] = MappingProxyType(
+    {"settings.md": settings_page, "filters.md": filters_page, "commands.md": commands_page}
+)
+"""File of the folder -> what makes it."""
+
+if __name__ == "__main__":
+    for file, page in PAGES.items():
+        (DOCS / file).write_text(page())
