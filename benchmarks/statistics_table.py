@@ -105,7 +105,8 @@ def cost_rows(tamis: Run, memory: dict[str, float], other: statistics_bogofilter
         f"| model file | {memory['octets'] / mib:.1f} MiB, fixed | {other.store_octets / mib:.1f} MiB, grows |",
         f"| load | {memory['load_ms']:.0f} ms | in score |",
         f"| memory a worker: code / model, private | {memory['code_private_kib'] / 1024:.1f} / "
-        f"{memory['model_private_kib'] / 1024:.1f} MiB | {other.resident_kib / 1024:.1f} MiB a process |",
+        f"{memory['model_private_kib'] / 1024:.1f} MiB | "
+        f"{other.resident_kib / 1024:.1f} MiB a process, largest message |",
         f"| shared by all workers | {memory['model_shared_kib'] / 1024:.1f} MiB | |",
     ]
 

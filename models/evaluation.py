@@ -60,7 +60,7 @@ class Protocol:
         raise ValueError(f"no protocol: {text!r} (immediate, delayed:N, partial:F, noisy:P, freeze:N)")
 
     def __str__(self) -> str:
-        return self.rule if self.rule == "immediate" else f"{self.rule}:{self.amount:g}"
+        return self.rule if self.rule == "immediate" else f"{self.rule}:{self.amount:.12g}"
 
 
 @dataclass(slots=True)

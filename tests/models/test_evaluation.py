@@ -129,7 +129,7 @@ def test_wrong_usage_is_refused(arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["immediate", "delayed:100", "partial:0.3", "noisy:0.05", "freeze:1000", "delayed:0"]
+    "text", ["immediate", "delayed:100", "partial:0.3", "noisy:0.05", "freeze:1000000", "delayed:0"]
 )
 def test_protocols_are_read(text: str) -> None:
     assert str(Protocol.parse(text)) == text
