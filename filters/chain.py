@@ -12,6 +12,7 @@ from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from typing import Any
 
+from tamis.errors import ServiceError
 from tamis.filter import Filter, Message, Stage
 from tamis.filters.runner import Runner
 from tamis.finding import Finding, Status

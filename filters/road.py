@@ -13,6 +13,7 @@ from tamis.finding import Finding
 from tamis.mail import Mail
 from tamis.plan import Judged, Plan, outcome_of, plan
 from tamis.policy import Policy
+from tamis.services import Services
 from tamis.site import Site
 from tamis.trace import trace_headers
 from tamis.verdict import judge
@@ -34,9 +35,10 @@ _NOTHING = Mail(b"")  # what is known of the content while the envelope is being
 class Road:
     """One transaction's way. `mail_from` starts what can start early; `end_of_message` ends it."""
 
-    def __init__(self, site: Site, runner: Runner) -> None:
+    def __init__(self, site: Site, runner: Runner, services: Services | None = None) -> None:
         self._site = site
         self._runner = runner
+        self._services = services or Services()
         self._examination: Examination | None = None
 
     def mail_from(self, envelope: Envelope) -> None:
@@ -69,6 +71,7 @@ class Road:
             mail=mail,
             platform=self._site.settings.platform,
             lists=self._site.lists,
+            services=self._services,
             scopes=frozenset(
                 s for r in envelope.recipients for s in self._site.book.policy(r.address).scopes
             ),

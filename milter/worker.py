@@ -24,6 +24,7 @@ import Milter
 import milter
 from tamis.filters.road import Examined, Road
 from tamis.filters.runner import Runner
+from tamis.filters.services import open_services
 from tamis.lists import Match
 from tamis.milter.detour import DetourSigner
 from tamis.milter.files import write_json
@@ -59,6 +60,7 @@ class Worker:
         self.own_names = own_names(settings.headers.prefix)
         self.route = self._new_route()
         self._runner = Runner()
+        self._services = open_services(settings)
         self._sessions: set[int] = set()
         self._lock = threading.Lock()
         self._hits: Counter[int] = Counter()
@@ -69,7 +71,7 @@ class Worker:
 
     def new_road(self) -> Road:
         """A transaction's road, under the policy of this moment."""
-        return Road(self.site, self._runner)
+        return Road(self.site, self._runner, self._services)
 
     def session_begins(self, session: Session) -> None:
         """Count a connection from its negotiation on: Postfix buffers what follows."""

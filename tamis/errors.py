@@ -42,6 +42,10 @@ class ReinjectError(TamisError):
     """Postfix did not take a message back; the copy stays where it is and is tried again."""
 
 
+class ServiceError(TamisError):
+    """A service that filters wait on (DNS, shared state) has no answer: the finding is `unavailable`."""
+
+
 class PluginError(TamisError):
     """A filter that breaks the contract: its package and the rule it breaks are named."""
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Generic
@@ -23,6 +23,7 @@ from typing_extensions import TypeVar
 
 from tamis.envelope import Envelope
 from tamis.finding import Finding, Status
+from tamis.services import Services
 
 if TYPE_CHECKING:
     from tamis.lists import ListIndex, Match
@@ -95,6 +96,7 @@ class Message:
     platform: Platform
     lists: ListIndex
     scopes: frozenset[str]
+    services: Services = field(default_factory=Services)
 
     @cached_property
     def list_matches(self) -> tuple[Match, ...]:

@@ -18,6 +18,7 @@ from tamis.filter import Effect
 from tamis.filters.registry import load_filters
 from tamis.filters.road import Examined, Road
 from tamis.filters.runner import Runner
+from tamis.filters.services import open_services
 from tamis.finding import Finding
 from tamis.logs import log_to_stderr
 from tamis.mail import Mail
@@ -59,6 +60,7 @@ def scan(
         raise click.BadParameter(f"{ip!r} is no IP address", param_hint="--ip")
     log_to_stderr("warning")
     site, runner = _site(context), Runner()
+    services = open_services(site.settings)
     worst = 0
     for name, octets in (found for source in sources for found in read_messages(source)):
         limit = site.settings.milter.max_examined
@@ -70,7 +72,7 @@ def scan(
             recipients=tuple(Recipient(unbracket(r)) for r in rcpt or (_default_recipient(site),)),
             login=login,
         )
-        examined = Road(site, runner).end_of_message(envelope, mail)
+        examined = Road(site, runner, services).end_of_message(envelope, mail)
         worst = max(worst, *(_STATUS[one.verdict.decision] for one in examined.judged))
         click.echo(
             json.dumps(report(name, mail, examined)) if as_json else "\n".join(story(name, mail, examined))
