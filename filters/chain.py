@@ -142,6 +142,9 @@ async def _bounded(one: Filter[Any], message: Message, runner: Runner) -> Findin
             {"seconds": one.deadline},
             time.perf_counter() - begun,
         )
+    except ServiceError as error:  # nothing is wrong with the filter
+        facts = {"error": str(error)[:200]}
+        return Finding(one.name, Status.UNAVAILABLE, "{error}", facts, time.perf_counter() - begun)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - SystemExit would end the loop of all filters
         return _failed(one, error, begun)
     return _checked(one, found, begun)
@@ -159,10 +162,14 @@ def _failed(one: Filter[Any], error: BaseException, begun: float) -> Finding:
 
 
 def _checked(one: Filter[Any], found: object, begun: float) -> Finding:
-    """The finding with its time and its filter's name; one that can't be shown or stored is a failure."""
+    """The finding with its time and its filter's name; a plugin's that can't be shown or stored is a failure."""
     seconds = time.perf_counter() - begun
     if not isinstance(found, Finding):
         return _failed(one, TypeError(f"examine returned {type(found).__name__}, not a Finding"), begun)
+    if type(one).__module__.startswith(
+        "tamis."
+    ):  # ours are tested for it; looking costs as much as many of them
+        return Finding(one.name, found.status, found.because, found.facts, seconds)
     try:
         checked = Finding(one.name, Status(found.status), str(found.because), dict(found.facts), seconds)
         checked.text()
