@@ -13,30 +13,42 @@ from pydantic import ValidationError
 from tamis.errors import PluginError
 from tamis.filter import ALLOWED_EFFECTS, Filter, FilterOptions, Stage
 from tamis.filters.cyrillic import Cyrillic
+from tamis.filters.dnsbl import DNSBL
 from tamis.filters.empty import Empty
+from tamis.filters.helo import Helo
 from tamis.filters.ip_blacklist import IPBlacklist
 from tamis.filters.ip_whitelist import IPWhitelist
 from tamis.filters.malformed import Malformed
 from tamis.filters.missing_sender import MissingSender
+from tamis.filters.reverse_dns import ReverseDNS
 from tamis.filters.same_address import SameAddress
 from tamis.filters.score_tags import ScoreTags
 from tamis.filters.sender_blacklist import SenderBlacklist
+from tamis.filters.sender_mx import SenderMX
 from tamis.filters.sender_whitelist import SenderWhitelist
 from tamis.filters.sinograms import Sinograms
+from tamis.filters.spf import SPF
+from tamis.filters.uribl import URIBL
 
 GROUP = "tamis.filters"
 """The entry point group: `name = "package.module:FilterClass"`."""
 
 BUILT_IN: tuple[type[Filter[Any]], ...] = (
     IPWhitelist,
+    SPF,
     SenderWhitelist,
     IPBlacklist,
     SenderBlacklist,
+    ReverseDNS,
     MissingSender,
     SameAddress,
+    SenderMX,
+    DNSBL,
     Empty,
+    URIBL,
     Cyrillic,
     Sinograms,
+    Helo,
     ScoreTags,
     Malformed,
 )

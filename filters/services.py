@@ -2,10 +2,39 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from tamis.envelope import parse_ip
+from tamis.filters.dns_resolver import Resolver
 from tamis.services import Services
-from tamis.settings import Settings
+from tamis.settings import DNSSettings, Settings
+
+RESOLV_CONF = Path("/etc/resolv.conf")
 
 
 def open_services(settings: Settings) -> Services:
     """What filters of this process may wait on. Opens nothing yet: each connects when first used, after a fork."""
-    return Services()
+    return Services(dns=open_resolver(settings.dns))
+
+
+def open_resolver(settings: DNSSettings) -> Resolver:
+    """The resolver that the settings describe."""
+    servers = tuple(map(settings.address_of, settings.servers)) or system_servers()
+    return Resolver(
+        servers,
+        retransmit=settings.retransmit,
+        deadline=settings.deadline,
+        cache_entries=settings.cache_entries,
+    )
+
+
+def system_servers() -> tuple[tuple[str, int], ...]:
+    """The servers of resolv.conf(5); without any, the one on this machine, as the C library has it."""
+    try:
+        lines = RESOLV_CONF.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    words = [line.split() for line in lines]
+    named = [one[1] for one in words if len(one) > 1 and one[0] == "nameserver"]
+    found = [(name, 53) for name in named if parse_ip(name.partition("%")[0]) is not None]
+    return tuple(found) or (("127.0.0.1", 53),)

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from tamis.address import PLATFORM, address_key, domain_key
+from tamis.dnslists import DNSBL, RHSBL, URIBL, DNSList
 from tamis.envelope import IPAddress
 from tamis.errors import ConfigError, nearest_name
 from tamis.policy import Layers
@@ -35,6 +36,11 @@ def _network(text: str) -> str:
 
 def _socket(text: str) -> str:
     SocketAddress.parse(text)
+    return text
+
+
+def _dns_list(text: str) -> str:
+    DNSList.parse(text)
     return text
 
 
@@ -71,6 +77,7 @@ class SocketAddress(BaseModel):
 Socket = Annotated[str, AfterValidator(_socket)]
 Network = Annotated[str, AfterValidator(_network)]
 DomainName = Annotated[str, AfterValidator(domain_key)]
+ListText = Annotated[str, AfterValidator(_dns_list)]
 
 
 class Platform(Section):
@@ -89,6 +96,19 @@ class Platform(Section):
     )
     recipient_delimiter: str = Field(
         "+", max_length=4, description="Postfix's recipient_delimiter: user+tag obeys the policy of user"
+    )
+
+    host_names: tuple[DomainName, ...] = Field(
+        (), description="own host names, which no stranger may give in HELO; platform.domains are added"
+    )
+    dnsbl: tuple[ListText, ...] = Field(
+        DNSBL, description="DNS lists of addresses, asked for the client (S17)"
+    )
+    rhsbl: tuple[ListText, ...] = Field(
+        RHSBL, description="DNS lists of domains, asked for MAIL FROM's (S17)"
+    )
+    uribl: tuple[ListText, ...] = Field(
+        URIBL, description="DNS lists of domains, asked for those of links (S24)"
     )
 
     @cached_property
@@ -159,6 +179,41 @@ class StoreSettings(Section):
     )
 
 
+def _server(text: str) -> str:
+    DNSSettings.address_of(text)
+    return text
+
+
+ServerAddress = Annotated[str, AfterValidator(_server)]
+
+
+class DNSSettings(Section):
+    """The resolver that the filters share."""
+
+    servers: tuple[ServerAddress, ...] = Field(
+        (),
+        description="recursive DNS servers; empty: those of /etc/resolv.conf. Some lists refuse public ones",
+    )
+    retransmit: float = Field(
+        0.4, ge=0.05, le=5, description="seconds before a question is sent again, to the next server"
+    )
+    deadline: float = Field(5.0, gt=0, le=30, description="seconds for one question, all attempts together")
+    cache_entries: int = Field(
+        10_000, ge=100, le=1_000_000, description="answers that each process keeps for their time to live"
+    )
+
+    @staticmethod
+    def address_of(text: str) -> tuple[str, int]:
+        """Host and port of IP, IP:PORT or [IPv6]:PORT. Raises ValueError on anything else."""
+        host, colon, port = text, "", ""
+        if text.startswith("[") or text.count(":") == 1:
+            host, colon, port = text.rpartition(":")
+            host = host.removeprefix("[").removesuffix("]")
+        if colon and not (port.isascii() and port.isdecimal() and 0 < int(port) < 65536):
+            raise ValueError("must be IP, IP:PORT or [IPv6]:PORT")
+        return str(ipaddress.ip_address(host)), int(port or 53)
+
+
 class HeaderSettings(Section):
     """The headers on delivered mail."""
 
@@ -194,6 +249,7 @@ class Settings(Section):
     milter: MilterSettings = Field(default_factory=MilterSettings)
     desk: DeskSettings = DeskSettings()
     store: StoreSettings = StoreSettings()
+    dns: DNSSettings = DNSSettings()
     headers: HeaderSettings = HeaderSettings()
     postfix: PostfixSettings = PostfixSettings()
     log: LogSettings = LogSettings()

@@ -1,4 +1,6 @@
-"""The golden cases: a message, its envelope, policy and lists, and what comes of it, each in a folder of `cases/`.
+"""The golden cases: a message, its envelope, policy, lists and DNS, and what comes of it, each in a folder of `cases/`.
+
+`dns.toml` has what the DNS says apart from the ordinary (WrittenDNS); without one it speaks against nobody.
 
 `expect.toml` is exact: a filter that it does not name must have seen nothing, and must do nothing to anybody. The
 one exception is score_tags, which speaks about every message and is named only where that is the point.
@@ -19,8 +21,10 @@ from tamis.filters.road import Examined, Road
 from tamis.filters.runner import Runner
 from tamis.finding import Status
 from tamis.mail import Mail
+from tamis.services import Services
 from tests.builders import FILTERS, entry, envelope, site
 from tests.filters.cases.tricky import MESSAGES
+from tests.filters.resolving import WrittenDNS
 
 CASES = Path(__file__).parent / "cases"
 TAGS = "score_tags"
@@ -59,7 +63,8 @@ class Case:
             received_at=told["received_at"],
         )
         mail = Mail((self.path / "message.eml").read_bytes())
-        return Road(site(settings, entries=lists), Runner()).end_of_message(transaction, mail)
+        services = Services(dns=WrittenDNS.read(self.path / "dns.toml", told["ip"]))
+        return Road(site(settings, entries=lists), Runner(), services).end_of_message(transaction, mail)
 
 
 @cache

@@ -29,7 +29,8 @@ class TamisDaemon:
     """`tamis serve` on a configuration, a file or a nested dict written as TOML into `directory`.
 
     A dict needs no directories and no sockets: `state_directory`, `run_directory`,
-    `milter.socket`, `desk.socket` and `desk.reinject` are filled in where it does not set them.
+    `milter.socket`, `desk.socket`, `desk.reinject` and `dns.servers` (dead ones) are filled in where it
+    does not set them.
     """
 
     def __init__(
@@ -259,4 +260,6 @@ def _with_defaults(given: Mapping[str, Any], directory: Path) -> dict[str, Any]:
         "reinject": f"{LOOPBACK}:{free_port()}",
         **settings.get("desk", {}),
     }
+    # Nothing listens there, and says so at once: no test asks the machine's own resolver.
+    settings["dns"] = {"servers": [f"{LOOPBACK}:9"], **settings.get("dns", {})}
     return settings

@@ -1,0 +1,44 @@
+"""S17: DNS lists of clients and of sender domains."""
+
+from __future__ import annotations
+
+from tamis.address import domain_of
+from tamis.dnslists import DNSList
+from tamis.filter import Message, Stage
+from tamis.filters.clients import no_stranger, registered_domain, reversed_labels
+from tamis.filters.on_dns_lists import Asked, OnDNSLists
+from tamis.finding import Finding
+
+
+class DNSBL(OnDNSLists):
+    """Takes a message for spam when its client, or the domain of its MAIL FROM, is on enough DNS lists.
+
+    `platform.dnsbl` and `platform.rhsbl` name the lists that are asked, with the return codes that count
+    (docs/dns-lists.md). The client, and the sender's registered domain, are each held against their own lists: a hit
+    is when at least `share` percent of those that answered have it. A list that fails, times out, or refuses this
+    resolver has not answered and does not count; when none has answered, the filter is unavailable. `leave_out` and
+    `weights` say which lists count how much for whom.
+    """
+
+    name = "dnsbl"
+    spec_id = "S17"
+    summary = "client or sender domain on DNS lists"
+    stage = Stage.MAIL
+
+    async def examine(self, message: Message) -> Finding:
+        """Which of the lists have the client or the sender's domain."""
+        told = no_stranger(self, message)
+        if told is not None:
+            return told
+        ip = message.envelope.ip
+        assert ip is not None
+        label = reversed_labels(ip)
+        lists = map(DNSList.parse, message.platform.dnsbl)
+        questions = [Asked(str(ip), one, f"{label}.{one.zone}") for one in lists]
+        domain = registered_domain(domain_of(message.envelope.sender))
+        if domain:
+            lists = map(DNSList.parse, message.platform.rhsbl)
+            questions += [Asked(domain, one, f"{domain}.{one.zone}") for one in lists]
+        if not questions:
+            return self.skipped("no lists are set")
+        return await self.ask(message, questions)

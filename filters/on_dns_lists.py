@@ -1,0 +1,105 @@
+"""What S17 and S24 have in common: subjects asked of DNS lists, and the share of lists that have them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+from pydantic import Field as Option
+
+from tamis.dnslists import DNSList
+from tamis.errors import ServiceError
+from tamis.filter import Filter, FilterOptions, Message, Opinion, Scopes
+from tamis.finding import Finding, Status
+from tamis.services import Answer
+
+_MOST_SHOWN = 5
+
+
+class ListOptions(FilterOptions):
+    """When listings are a hit."""
+
+    share: float = Option(
+        50.0, gt=0, le=100, description="percent of the lists that answered which must list it"
+    )
+    least: int = Option(1, ge=1, le=100, description="lists at least that must list it")
+    leave_out: tuple[str, ...] = Option((), description="zones of lists that don't count")
+    weights: dict[str, Annotated[float, Option(ge=0, le=100)]] = Option(
+        {}, description="weight by zone instead of 1, e.g. { 'bl.spamcop.net' = 0.5 }"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One question: what it is about, the list, and the name to ask for."""
+
+    subject: str
+    one: DNSList
+    name: str
+
+
+class OnDNSLists(Filter[ListOptions]):
+    """A filter that asks DNS lists.
+
+    The finding keeps, for each subject that is listed anywhere, which lists answered and which of them have it with
+    what weight, so that `judge` can hold other shares, weights and selections against it.
+    """
+
+    options = ListOptions
+
+    async def ask(self, message: Message, questions: Sequence[Asked]) -> Finding:
+        """Ask all lists at once; those that fail, time out or refuse have not answered."""
+        answers = await message.services.dns.queries([(one.name, "A") for one in questions])
+        answered: dict[str, list[str]] = {}
+        listed: dict[str, list[list[object]]] = {}
+        silent: set[str] = set()
+        for question, answer in zip(questions, answers, strict=True):
+            zone = question.one.zone
+            try:
+                weight, codes = _weighed(question.one, answer)
+            except ServiceError:
+                silent.add(zone)
+                continue
+            answered.setdefault(question.subject, []).append(zone)
+            if weight > 0:
+                listed.setdefault(question.subject, []).append([zone, weight, codes])
+        facts = {"asked": len({one.subject for one in questions}), "silent": sorted(silent)}
+        if not answered:
+            return self.unavailable("none of {lists} lists answered", lists=len(silent), **facts)
+        if not listed:
+            return self.clear("on no list", **facts)
+        subjects = {name: {"answered": answered[name], "listed": listed[name]} for name in listed}
+        shown = "; ".join(
+            f"{name} on {len(listed[name])} of {len(answered[name])} lists"
+            for name in [*listed][:_MOST_SHOWN]
+        )
+        return self.hit("{shown}", shown=shown, subjects=subjects, **facts)
+
+    def judge(self, finding: Finding, options: ListOptions, scopes: Scopes) -> Opinion:
+        """A hit when enough of the lists that answered for one subject have it."""
+        if finding.status is not Status.HIT:
+            return self.opinion(finding, options, hit=False)
+        left_out = {zone.lower() for zone in options.leave_out}
+        weights = {zone.lower(): weight for zone, weight in options.weights.items()}
+        for subject, told in finding.facts["subjects"].items():
+            answered = [zone for zone in told["answered"] if zone not in left_out]
+            listed = [(zone, weight) for zone, weight, _ in told["listed"] if zone not in left_out]
+            all_of_it = sum(weights.get(zone, 1.0) for zone in answered)
+            reached = sum(weights.get(zone, 1.0) * weight for zone, weight in listed)
+            # a hair below, so that thirds add up
+            if (
+                reached > 0
+                and len(listed) >= options.least
+                and reached >= all_of_it * options.share / 100 - 1e-9
+            ):
+                zones = ", ".join(zone for zone, _ in listed[:_MOST_SHOWN])
+                text = f"{subject} is on {len(listed)} of {len(answered)} lists that answered: {zones}"
+                return self.opinion(finding, options, hit=True, text=text)
+        return replace(self.opinion(finding, options, hit=False), status=Status.CLEAR)
+
+
+def _weighed(one: DNSList, answer: Answer | ServiceError) -> tuple[float, list[str]]:
+    if isinstance(answer, ServiceError):
+        raise answer
+    return one.weight(answer.records), list(answer.records[:_MOST_SHOWN])

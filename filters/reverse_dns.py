@@ -1,0 +1,37 @@
+"""S11: clients without a name in the reverse DNS."""
+
+from __future__ import annotations
+
+from tamis.filter import Filter, Message, Stage
+from tamis.filters.clients import no_stranger
+from tamis.finding import Finding
+
+
+class ReverseDNS(Filter):
+    """Takes a message for spam when its client's address has no name in the DNS (no PTR record).
+
+    Mail servers have one; most infected home computers of some networks have none. Postfix's own look-up is believed
+    when it found a name; when it found none, that may have been a failure, so the DNS is asked. No answer is never a
+    hit. Own networks, own users and private addresses are left alone. Whether the name leads back to the address is
+    S31's question.
+    """
+
+    name = "reverse_dns"
+    spec_id = "S11"
+    summary = "client address without a PTR record"
+    stage = Stage.CONNECT
+
+    async def examine(self, message: Message) -> Finding:
+        """The client's PTR records."""
+        told = no_stranger(self, message)
+        if told is not None:
+            return told
+        ip = message.envelope.ip
+        assert ip is not None
+        known = message.envelope.client_name or message.envelope.client_ptr
+        if known:
+            return self.clear("{ip} is {name}", ip=str(ip), name=known[:255])
+        answer = await message.services.dns.query(ip.reverse_pointer, "PTR")
+        if answer.records:
+            return self.clear("{ip} is {name}", ip=str(ip), name=answer.records[0])
+        return self.hit("{ip} has no PTR record", ip=str(ip))

@@ -1,0 +1,82 @@
+"""S16: sender domains that can't be replied to."""
+
+from __future__ import annotations
+
+from tamis.address import domain_of
+from tamis.errors import ServiceError
+from tamis.filter import Filter, Message, Stage
+from tamis.filters.clients import is_host_name, is_reachable
+from tamis.finding import Finding
+from tamis.services import Answer
+
+_MOST_TARGETS = 10
+
+
+class SenderMX(Filter):
+    """Takes a message for spam when the domain of its MAIL FROM can't receive mail.
+
+    That is: it does not exist; it says that it takes no mail (a null MX, RFC 7505); it has neither MX nor address; or
+    its mail servers have no address, or only private, loopback or reserved ones. A domain with an address but no MX
+    is valid (RFC 5321 5.1), and the trace says so. No answer is never a hit. Bounces have no sender domain and are
+    left alone, and so are own networks and users.
+    """
+
+    name = "sender_mx"
+    spec_id = "S16"
+    summary = "sender domain that can't receive mail"
+    stage = Stage.MAIL
+
+    async def examine(self, message: Message) -> Finding:
+        """Where mail to the sender's domain would go."""
+        if message.is_own:
+            return self.clear("own network or user")
+        domain = domain_of(message.envelope.sender)[:255]
+        if not domain or domain.startswith("["):
+            return self.clear("no sender domain")
+        if not is_host_name(domain):
+            return self.hit("{domain} is no domain name", domain=domain)
+        dns = message.services.dns
+        answer = await dns.query(domain, "MX")
+        if not answer.exists:
+            return self.hit("{domain} does not exist", domain=domain)
+        if not answer.records:
+            return await self._without_mx(message, domain)
+        pairs = [record.partition(" ")[::2] for record in answer.records]
+        targets = [host for _, host in sorted(pairs, key=lambda pair: int(pair[0]))]
+        if targets == ["."]:
+            return self.hit("{domain} takes no mail (null MX)", domain=domain)
+        reachable, addresses = await self._addresses(message, targets[:_MOST_TARGETS])
+        if reachable or len(targets) > _MOST_TARGETS:
+            return self.clear("{domain} has a mail server", domain=domain, targets=targets[:_MOST_TARGETS])
+        if not addresses:
+            return self.hit(
+                "the mail servers of {domain} have no address", domain=domain, targets=targets[:_MOST_TARGETS]
+            )
+        return self.hit(
+            "the mail servers of {domain} can't be reached: {shown}",
+            domain=domain,
+            targets=targets[:_MOST_TARGETS],
+            shown=", ".join(addresses[:5]),
+        )
+
+    async def _without_mx(self, message: Message, domain: str) -> Finding:
+        reachable, addresses = await self._addresses(message, [domain])
+        if reachable:
+            return self.clear("{domain} has an address but no MX", domain=domain, a_only=True)
+        if addresses:
+            shown = ", ".join(addresses[:5])
+            return self.hit("{domain} has no MX and can't be reached: {shown}", domain=domain, shown=shown)
+        return self.hit("{domain} has neither MX nor address", domain=domain)
+
+    @staticmethod
+    async def _addresses(message: Message, hosts: list[str]) -> tuple[bool, list[str]]:
+        """Whether one of the hosts can be reached, and all addresses. Raises ServiceError if that is not known."""
+        questions = [(host, rdtype) for host in hosts if host != "." for rdtype in ("A", "AAAA")]
+        answers = await message.services.dns.queries(questions)
+        found = [record for one in answers if isinstance(one, Answer) for record in one.records]
+        if any(map(is_reachable, found)):
+            return True, found
+        for one in answers:
+            if isinstance(one, ServiceError):
+                raise one
+        return False, found

@@ -1,0 +1,77 @@
+"""S5: the Sender Policy Framework (RFC 7208)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pydantic import Field as Option
+
+from tamis.address import domain_key, unbracket
+from tamis.filter import Filter, FilterOptions, Message, Opinion, Scopes, Stage
+from tamis.filters.clients import is_host_name, no_stranger
+from tamis.filters.spf_check import check
+from tamis.finding import Finding, Status
+
+_SENTENCES = {
+    "pass": "{ip} may send for {domain}",
+    "fail": "{ip} may not send for {domain}",
+    "softfail": "{ip} should not send for {domain}",
+    "neutral": "{domain} does not say whether {ip} may send for it",
+    "none": "{domain} has no SPF record",
+    "permerror": "the SPF record of {domain} is wrong: {problem}",
+    "temperror": "no answer about {domain}: {problem}",
+}
+_HITS = frozenset({"fail", "softfail", "permerror"})
+
+
+class SPFOptions(FilterOptions):
+    """Which results are hits, besides fail."""
+
+    softfail: bool = Option(False, description="softfail is a hit, too")
+    permerror: bool = Option(False, description="an SPF record that can't be understood is a hit, too")
+
+
+class SPF(Filter[SPFOptions]):
+    """Takes a message for spam when its client may not send for the domain of its MAIL FROM (RFC 7208).
+
+    `fail` is a hit; `softfail` and `permerror` are hits by option; `pass`, `neutral` and `none` are not. A failing DNS
+    is no answer, never a hit. Bounces have no sender: for them the name in HELO is checked. Own networks, own users and
+    private addresses are left alone: what forwards mail to you belongs into `platform.networks`, for SPF fails behind
+    it. No challenge is ever sent for a message that failed.
+    """
+
+    name = "spf"
+    spec_id = "S5"
+    summary = "client may not send for the sender's domain"
+    stage = Stage.MAIL
+    options = SPFOptions
+
+    async def examine(self, message: Message) -> Finding:
+        """The result of the check, of MAIL FROM or, for bounces, of HELO (RFC 7208 2.4)."""
+        told = no_stranger(self, message)
+        if told is not None:
+            return told
+        ip = message.envelope.ip
+        assert ip is not None
+        local, at, domain = unbracket(message.envelope.sender).rpartition("@")
+        identity, helo = "mailfrom" if at else "helo", domain_key(message.envelope.helo)[:255]
+        domain = domain_key(domain) if at else helo
+        if not is_host_name(domain):  # RFC 7208 4.3
+            return self.clear("nothing to check", result="none", identity=identity)
+        result, problem = await check(message.services.dns, ip, local if at else "", domain, helo)
+        facts = {"result": result, "identity": identity, "domain": domain, "ip": str(ip), "problem": problem}
+        sentence = f"{result}: {_SENTENCES[result]}"
+        if result == "temperror":
+            return self.unavailable(sentence, **facts)
+        if result in _HITS:
+            return self.hit(sentence, no_challenge=result == "fail", **facts)
+        return self.clear(sentence, **facts)
+
+    def judge(self, finding: Finding, options: SPFOptions, scopes: Scopes) -> Opinion:
+        """Fail is a hit, softfail and permerror where the recipient wants it."""
+        if finding.status is not Status.HIT:
+            return self.opinion(finding, options, hit=False)
+        wanted = {"fail": True, "softfail": options.softfail, "permerror": options.permerror}
+        hit = wanted.get(finding.facts["result"], False)
+        opinion = self.opinion(finding, options, hit=hit)
+        return opinion if hit else replace(opinion, status=Status.CLEAR)

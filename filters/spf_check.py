@@ -1,0 +1,99 @@
+"""pyspf on our resolver: the check runs again whenever an answer that it lacked has come.
+
+pyspf asks the DNS by a function that blocks. Ours answers from what this check has asked so far; where that is not
+enough it leaves the check, the question is awaited, and the check begins again. A check takes a tenth of a millisecond
+and most need one to three answers, so this costs no more than a thread would, and nothing can hang.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from types import ModuleType
+from typing import Any
+
+from tamis.envelope import IPAddress
+from tamis.errors import ServiceError
+from tamis.services import DNS, Answer
+
+MAX_QUESTIONS = 120
+"""Questions of one check: RFC 7208 4.6.4 allows 10 terms of up to 10 addresses each, and little more."""
+MAX_RECORD = 8192
+"""Octets of a TXT record that is read; RFC 7208 3.4 asks for less than 450."""
+
+_PROBLEM_LENGTH = 200
+_Known = dict[tuple[str, str], Answer]
+_known: ContextVar[_Known] = ContextVar("spf answers")
+
+
+class _Lacking(BaseException):
+    """The check needs this answer first; pyspf must not catch it by `except Exception`."""
+
+    def __init__(self, name: str, rdtype: str) -> None:
+        self.question = (name, rdtype)
+
+
+async def check(dns: DNS, ip: IPAddress, local: str, domain: str, helo: str) -> tuple[str, str]:
+    """check_host() of RFC 7208 4: the result, and what is wrong where something is. `domain` is a host name."""
+    first = (domain, "TXT")
+    known: _Known = {}
+    try:
+        known[first] = await dns.query(*first)
+        if not any(record[:6].lower() == "v=spf1" for record in known[first].records):
+            return "none", ""
+        while len(known) <= MAX_QUESTIONS:
+            try:
+                return _check(known, ip, local, domain, helo)
+            except _Lacking as lacking:
+                known[lacking.question] = await dns.query(*lacking.question)
+    except ServiceError as error:
+        return "temperror", str(error)[:_PROBLEM_LENGTH]
+    return "permerror", "too many DNS look-ups"
+
+
+def _check(known: _Known, ip: IPAddress, local: str, domain: str, helo: str) -> tuple[str, str]:
+    spf = _library()
+    # pyspf splits at the first @, which a quoted local part may hold
+    sender = f"{local.replace('@', '_') or 'postmaster'}@{domain}"
+    token = _known.set(known)
+    try:
+        query = spf.query(i=str(ip), s=sender, h=helo, timeout=0, querytime=0)
+        result, _, text = query.check()
+    except (ValueError, AttributeError, IndexError, TypeError, AssertionError) as error:
+        return "permerror", f"{type(error).__name__}: {error}"[
+            :_PROBLEM_LENGTH
+        ]  # a record that pyspf chokes on
+    finally:
+        _known.reset(token)
+    problem = str(getattr(query, "prob", text)) if result in ("permerror", "temperror") else ""
+    return (str(result), problem[:_PROBLEM_LENGTH]) if result in _RESULTS else ("permerror", str(text)[:200])
+
+
+_RESULTS = frozenset({"pass", "fail", "softfail", "neutral", "none", "permerror", "temperror"})
+
+
+def _library() -> ModuleType:
+    import spf  # noqa: PLC0415 - costs memory: only where it is used
+
+    spf.DNSLookup = _answer
+    return spf
+
+
+def _answer(name: str, rdtype: str, *_: object) -> list[tuple[tuple[str, str], Any]]:
+    """spf.DNSLookup: records as pyspf has them. Raises _Lacking when the answer has to be awaited."""
+    known = _known.get()
+    name = name.lower().rstrip(".")
+    if rdtype not in ("A", "AAAA", "MX", "PTR", "TXT"):
+        return []
+    answer = known.get((name, rdtype))
+    if answer is None:
+        raise _Lacking(name, rdtype)
+    return [((name, rdtype), _value(one, rdtype)) for one in answer.records if len(one) <= MAX_RECORD]
+
+
+def _value(record: str, rdtype: str) -> Any:
+    if rdtype == "TXT":
+        return [record.encode("latin-1")]
+    if rdtype == "MX":
+        preference, _, host = record.partition(" ")
+        return int(preference), host
+    return record

@@ -1,0 +1,56 @@
+"""S24: DNS lists of what links lead to."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tamis.dnslists import DNSList
+from tamis.envelope import parse_ip
+from tamis.filter import Message
+from tamis.filters.clients import is_local, reversed_labels
+from tamis.filters.link_hosts import subjects_of
+from tamis.filters.on_dns_lists import Asked, OnDNSLists
+from tamis.finding import Finding
+
+_SMALL = 32_768  # octets of a message whose links are found in less time than a thread takes to start
+
+
+class URIBL(OnDNSLists):
+    """Takes a message for spam when a domain or an address that it links to is on enough DNS lists.
+
+    Looked at are the links of markup, hidden ones too, URLs in the text and in the subject, what redirects lead to
+    (percent-coded, in base64), and the domains of From, Reply-To and Sender. Domains are asked for as they were
+    registered, by the public suffix list; numbers that browsers take for addresses are addresses. Of one message at
+    most 20 domains and addresses are asked about, links first.
+
+    `platform.uribl` names the lists, with the return codes that count (docs/dns-lists.md). A hit is when at least
+    `share` percent of the lists that answered for one domain have it; a list that fails, times out, or refuses this
+    resolver does not count; when none has answered, the filter is unavailable.
+    """
+
+    name = "uribl"
+    spec_id = "S24"
+    summary = "links to what is on DNS lists"
+
+    async def examine(self, message: Message) -> Finding:
+        """Which of the lists have what the message links to."""
+        if message.is_own:
+            return self.clear("own network or user")
+        if message.mail.size <= _SMALL:
+            subjects = subjects_of(message.mail)
+        else:  # others' answers must not wait for it
+            subjects = await asyncio.to_thread(subjects_of, message.mail)
+        lists = [DNSList.parse(text) for text in message.platform.uribl]
+        questions: list[Asked] = []
+        for subject in subjects:
+            ip = parse_ip(subject)
+            if ip is None:
+                questions += [Asked(subject, one, f"{subject}.{one.zone}") for one in lists]
+            elif not is_local(ip):
+                label = reversed_labels(ip)
+                questions += [Asked(subject, one, f"{label}.{one.zone}") for one in lists if one.takes_ips]
+        if not lists:
+            return self.skipped("no lists are set")
+        if not questions:
+            return self.clear("nothing to ask about")
+        return await self.ask(message, questions)
