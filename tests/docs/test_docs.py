@@ -150,7 +150,8 @@ class Environment:
         self._pip("install", "--no-index", "--target", str(folder / "site"), str(wheel))
         (folder / "shout.eml").write_bytes(SHOUT)
         (folder / "tamis.toml").write_text(
-            f'state_directory = "{folder}"\nrun_directory = "{folder}"\n[policy.filters.shouting]\nscore = 1.5\n'
+            f'state_directory = "{folder}"\nrun_directory = "{folder}"\n'
+            '[dns]\nservers = ["127.0.0.1:9"]\n[policy.filters.shouting]\nscore = 1.5\n'
             '[policy.domains."example.org".filters.shouting]\nstate = "off"\n'
         )
         self.folder = folder

@@ -75,8 +75,9 @@ def test_a_mailbox_has_a_filter_that_its_domain_lacks() -> None:
 
 def test_rules_stand_in_chain_order_without_those_that_are_off() -> None:
     assert names(book().policy(MARIE)) == [
-        *("ip_whitelist", "sender_whitelist", "ip_blacklist", "sender_blacklist", "missing_sender"),
-        *("same_address", "empty", "score_tags", "malformed"),
+        *("ip_whitelist", "spf", "sender_whitelist", "ip_blacklist", "sender_blacklist", "reverse_dns"),
+        *("missing_sender", "same_address", "sender_mx", "dnsbl", "empty", "uribl", "helo"),
+        *("score_tags", "malformed"),
     ]
 
 
