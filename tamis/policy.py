@@ -13,10 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tamis.address import PLATFORM, scopes_of
 from tamis.errors import ConfigError, nearest_name
 from tamis.filter import ALLOWED_EFFECTS, Filter, FilterOptions, State
+from tamis.settings import Layers
 from tamis.validation import config_error
-
-Layers = Mapping[str, Mapping[str, Any]]
-"""Scope -> what is set there, nested as in the settings file."""
 
 
 class Outcome(StrEnum):
