@@ -76,7 +76,9 @@ class Application:
                 self._editor.addheader("Subject", " " + tagged)
             else:
                 for index in range(sum(name.lower() == "subject" for name, _ in self._fields), 1, -1):
-                    self._editor.chgheader("Subject", index, "")  # only the first is shown, as on the desk's copies
+                    self._editor.chgheader(
+                        "Subject", index, ""
+                    )  # only the first is shown, as on the desk's copies
                 self._editor.chgheader("Subject", 1, " " + tagged)
 
     def _detour(

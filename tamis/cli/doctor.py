@@ -261,7 +261,7 @@ def _route(settings: Settings) -> Iterator[Result]:
     try:
         signer = DetourSigner(signing_key(settings.key_file))
         proof = Proof(Paths(settings).proof)
-        Route(settings, signer, Reinjector(settings.desk.reinject), proof).ensure()
+        Route(settings, signer, Reinjector(settings.desk.reinject, settings.desk.proof_wait), proof).ensure()
     except RouteError as problem:
         yield error(
             "route to the desk", str(problem), "until then, such mail gets 451 and is retried by its sender"
