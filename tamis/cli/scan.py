@@ -19,7 +19,6 @@ from tamis.filters.registry import load_filters
 from tamis.filters.road import Examined, Road
 from tamis.filters.runner import Runner
 from tamis.filters.services import open_services
-from tamis.finding import Finding
 from tamis.logs import log_to_stderr
 from tamis.mail import Mail
 from tamis.plan import Judged
@@ -152,18 +151,17 @@ def story(name: str, mail: Mail, examined: Examined) -> Iterator[str]:
             f"  {printable(verdict.recipient)}: {verdict.decision} -> {one.outcome}{who},"
             f" score {verdict.score:.1f} of {verdict.required:.1f}"
         )
-        yield from (line for line in _trace(one, examined))
+        yield from (line for line in _trace(one))
 
 
-def _trace(one: Judged, examined: Examined) -> Iterator[str]:
+def _trace(one: Judged) -> Iterator[str]:
     for opinion in one.verdict.opinions:
-        finding: Finding = examined.findings[opinion.filter]
         effect = ""
         if opinion.effect is not None:
             effect = f" {opinion.points:+g}" if opinion.effect is Effect.SCORE else f" {opinion.effect}"
         shadow = " (shadow)" if opinion.shadow else ""
         yield (
-            f"    {opinion.spec_id:<4} {opinion.filter:<18} {finding.status:<11}"
+            f"    {opinion.spec_id:<4} {opinion.filter:<18} {opinion.status:<11}"
             f"{effect}{shadow}  {printable(opinion.text)}"
         )
 

@@ -17,8 +17,8 @@ CLIENT_NAME = "mail.example.net"
 class WrittenDNS:
     """Answers by "NAME TYPE": records, or the words `none` (no such name), `empty` (no such type) and `dead`.
 
-    What is not written down is as for a host that does things right: a client's name leads back to it, every domain has a
-    mail server, no DNS list has anything, nobody has an SPF record. `dead` as a whole means that nothing answers.
+    What is not written down is as for a host that does things right: a client's name leads back to it, every domain has
+    a mail server, no DNS list has anything, nobody has an SPF record. `dead` as a whole means that nothing answers.
     """
 
     def __init__(

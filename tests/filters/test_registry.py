@@ -126,7 +126,23 @@ def test_those_of_one_place_keep_their_order() -> None:
 
 def test_the_built_in_chain() -> None:
     assert [one.spec_id for one in in_order(BUILT_IN)] == [
-        *("S4", "S5", "S6", "S8a", "S9", "S11", "S12", "S13", "S16", "S17", "S18", "S24", "S29", "S30", "S31"),
+        *(
+            "S4",
+            "S5",
+            "S6",
+            "S8a",
+            "S9",
+            "S11",
+            "S12",
+            "S13",
+            "S16",
+            "S17",
+            "S18",
+            "S24",
+            "S29",
+            "S30",
+            "S31",
+        ),
         *("S32", "S33"),
     ]
     early = {one.spec_id for one in in_order(BUILT_IN) if one.stage <= Stage.MAIL and not one.inline}
