@@ -3,6 +3,7 @@
 from tests.real.daemon import TamisDaemon
 from tests.real.databases import PrivatePostgres, PrivateRedis
 from tests.real.dovecot import PrivateDovecot
+from tests.real.nameserver import PrivateDNS
 from tests.real.postfix import PrivatePostfix, body, undelivered
 from tests.real.smtp import Client, Envelope, Reply, Sent, Session, crlf, send, send_many
 from tests.real.support import HarnessError, free_port, wait_until
@@ -11,6 +12,7 @@ __all__ = [
     "Client",
     "Envelope",
     "HarnessError",
+    "PrivateDNS",
     "PrivateDovecot",
     "PrivatePostfix",
     "PrivatePostgres",
