@@ -15,9 +15,9 @@ DNSBL = (
     "zen.spamhaus.org=127.0.0.2-127.0.0.11",
     "bl.spamcop.net=127.0.0.2",
     "psbl.surriel.com=127.0.0.2",
-    "bl.mailspike.net=127.0.0.2,127.0.0.10-127.0.0.13",
+    "bl.mailspike.net=127.0.0.2,127.0.0.10-127.0.0.12",
     "dnsbl-1.uceprotect.net=127.0.0.2",
-    "dnsbl.dronebl.org=127.0.0.3-127.0.0.19",
+    "bl.spameatingmonkey.net=127.0.0.2-127.0.0.3",
 )
 """Lists of client addresses; docs/dns-lists.md tells about each."""
 RHSBL = ("dbl.spamhaus.org=127.0.1.2-127.0.1.99", "multi.surbl.org=&8,&16,&64,&128*0.5")

@@ -86,7 +86,7 @@ def examine(context: Context) -> Iterator[Result]:
         return
     yield ok("settings", file.source)
     settings = file.settings
-    for checks in (_directories, _store(context, file), _clock, _listeners, _postfix, _route):
+    for checks in (_directories, _store(context, file), _clock, _listeners, _dns, _postfix, _route):
         yield from checks(settings)
 
 
@@ -167,6 +167,12 @@ def answers(address: SocketAddress) -> bool:
         except OSError:
             return False
         return True
+
+
+def _dns(settings: Settings) -> Iterator[Result]:
+    from tamis.cli.doctor_dns import dns_checks  # noqa: PLC0415 - needs the resolver only here
+
+    yield from dns_checks(settings)
 
 
 _CONNECT_MACROS = ("{client_addr}", "{client_name}", "{client_ptr}", "{client_port}", "{daemon_port}")

@@ -35,7 +35,9 @@ Run = Callable[..., Ended]
 def config(tmp_path: Path) -> Path:
     """A settings file whose files are all below the test's own directory."""
     path = tmp_path / "tamis.toml"
-    path.write_text(f'state_directory = "{tmp_path}"\nrun_directory = "{tmp_path}"\n')
+    path.write_text(
+        f'state_directory = "{tmp_path}"\nrun_directory = "{tmp_path}"\ndns.servers = ["127.0.0.1:9"]\n'
+    )
     return path
 
 
