@@ -11,7 +11,7 @@ from tamis.envelope import IPAddress, parse_ip
 from tamis.errors import ServiceError
 from tamis.filter import Filter, Message
 from tamis.finding import Finding
-from tamis.services import Answer
+from tamis.services import DNS, Answer
 
 _LOCAL = tuple(
     ipaddress.ip_network(text)
@@ -62,6 +62,19 @@ def no_stranger(one: Filter[Any], message: Message) -> Finding | None:
     if is_local(ip):
         return one.clear("{ip} is no public address", ip=str(ip))
     return None
+
+
+TOP = "com"
+"""A name that everybody who is connected to the DNS finds."""
+
+
+async def confirm_denial(dns: DNS) -> None:
+    """Raise ServiceError when the DNS server denies what exists: one that is cut off may deny everything.
+
+    To be asked before anything is held against a sender because the DNS does not have it.
+    """
+    if not (await dns.query(TOP, "NS")).records:
+        raise ServiceError(f"the DNS server denies even {TOP}")
 
 
 async def confirming_names(message: Message, ip: IPAddress) -> tuple[list[str], list[str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tamis.filter import Filter, Message, Stage
-from tamis.filters.clients import no_stranger
+from tamis.filters.clients import confirm_denial, no_stranger
 from tamis.finding import Finding
 
 
@@ -34,4 +34,5 @@ class ReverseDNS(Filter):
         answer = await message.services.dns.query(ip.reverse_pointer, "PTR")
         if answer.records:
             return self.clear("{ip} is {name}", ip=str(ip), name=answer.records[0])
+        await confirm_denial(message.services.dns)
         return self.hit("{ip} has no PTR record", ip=str(ip))

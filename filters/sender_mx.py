@@ -5,7 +5,7 @@ from __future__ import annotations
 from tamis.address import domain_of
 from tamis.errors import ServiceError
 from tamis.filter import Filter, Message, Stage
-from tamis.filters.clients import is_host_name, is_reachable
+from tamis.filters.clients import confirm_denial, is_host_name, is_reachable
 from tamis.finding import Finding
 from tamis.services import Answer
 
@@ -38,6 +38,7 @@ class SenderMX(Filter):
         dns = message.services.dns
         answer = await dns.query(domain, "MX")
         if not answer.exists:
+            await confirm_denial(dns)
             return self.hit("{domain} does not exist", domain=domain)
         if not answer.records:
             return await self._without_mx(message, domain)
@@ -79,4 +80,6 @@ class SenderMX(Filter):
         for one in answers:
             if isinstance(one, ServiceError):
                 raise one
+        if not found:
+            await confirm_denial(message.services.dns)
         return False, found

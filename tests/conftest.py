@@ -33,7 +33,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     left_out = config.stash.get(_LEFT_OUT, 0)
     if left_out:
         terminalreporter.write_line(
-            f"{left_out} tests of real servers (Postfix, Dovecot, PostgreSQL, Redis) were left out: "
+            f"{left_out} tests of real servers (Postfix, Dovecot, PostgreSQL, Redis, NSD) were left out: "
             "they need root"
         )
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from tamis.cli.doctor import Result, ok, warning
 from tamis.dnslists import DNSList, RefusedError
 from tamis.errors import ServiceError
+from tamis.filters.clients import confirm_denial
 from tamis.filters.services import open_resolver, system_servers
 from tamis.services import DNS, Answer
 from tamis.settings import Settings
@@ -56,7 +57,7 @@ async def server_check(dns: DNS, settings: Settings) -> Result:
     shown = ", ".join(servers)
     begun = time.monotonic()
     try:
-        await dns.query("com", "NS")
+        await confirm_denial(dns)
     except ServiceError as problem:
         return warning(
             "DNS",

@@ -69,6 +69,8 @@ class WrittenDNS:
             return "none"
         if rdtype == "MX":
             return [f"10 {CLIENT_NAME}"]
+        if rdtype == "NS":
+            return ["ns.example.net"]
         if rdtype == "PTR":
             return [CLIENT_NAME]
         ip = parse_ip(self.client)

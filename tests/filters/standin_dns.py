@@ -55,9 +55,16 @@ class StandIn(asyncio.DatagramProtocol):
         return host, port
 
     async def __aenter__(self) -> Self:
-        loop = asyncio.get_running_loop()
-        await loop.create_datagram_endpoint(lambda: self, ("127.0.0.1", 0))
-        self._tcp = await asyncio.start_server(self._connected, *self.address)
+        for attempt in range(20):
+            await asyncio.get_running_loop().create_datagram_endpoint(lambda: self, ("127.0.0.1", 0))
+            try:
+                self._tcp = await asyncio.start_server(self._connected, *self.address)
+            except OSError:  # something else has the TCP port of this number
+                self.transport.close()
+                if attempt == 19:
+                    raise
+            else:
+                break
         return self
 
     async def __aexit__(
