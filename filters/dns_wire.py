@@ -18,6 +18,8 @@ MAX_RECORDS = 100
 
 _HEADER = struct.Struct("!6H")
 _RESPONSE, _TRUNCATED, _RECURSE = 0x8000, 0x0200, 0x0100
+_RECORD = struct.Struct("!HHIH")
+_MINIMUM = struct.Struct("!I")
 _OPT = b"\0" + struct.pack("!HHIH", 41, 1232, 0, 0)  # EDNS0 (RFC 6891): replies up to 1232 octets
 _MAX_PARSED = 400  # records of all sections: more takes too long to read and is never needed
 _MAX_CHAIN = 12
@@ -84,20 +86,43 @@ def is_truncated(octets: bytes) -> bool:
 
 def read(octets: bytes, asked: Question) -> Reply:
     """What a reply says. Raises ServiceError when the server failed or wrote garbage."""
-    import dns.exception  # noqa: PLC0415 - costs memory: only where DNS is asked
-    import dns.message  # noqa: PLC0415
-
     _, flags, _, *counts = _HEADER.unpack_from(octets)
     rcode = flags & 0xF
     if rcode not in (0, _NXDOMAIN):
         raise ServiceError(f"{_RCODES.get(rcode, rcode)} for {asked.rdtype} of {asked.name}")
     if sum(counts) > _MAX_PARSED:
         raise ServiceError(f"too long an answer for {asked.rdtype} of {asked.name}")
+    if counts[0] == 0:
+        return _denial(octets, asked, counts[1], exists=rcode != _NXDOMAIN)
+    import dns.exception  # noqa: PLC0415 - costs memory: only where DNS is asked
+    import dns.message  # noqa: PLC0415
+
     try:
         message = dns.message.from_wire(octets, ignore_trailing=True)
     except (dns.exception.DNSException, ValueError, struct.error, IndexError) as error:
         raise ServiceError(f"unreadable answer for {asked.rdtype} of {asked.name}: {error}") from error
     return _read(message.answer, message.authority, asked, exists=rcode != _NXDOMAIN)
+
+
+def _denial(octets: bytes, asked: Question, authority: int, *, exists: bool) -> Reply:
+    """An answer without records, which most answers of DNS lists are: only the SOA's times are looked for.
+
+    By hand, because reading it all costs more than everything else about a question.
+    """
+    at = _HEADER.size + len(asked.octets)
+    try:
+        for _ in range(authority):
+            while 0 < (length := octets[at]) < 64:
+                at += length + 1
+            at += 2 if octets[at] >= 192 else 1
+            rdtype, _, ttl, size = _RECORD.unpack_from(octets, at)
+            at += _RECORD.size + size
+            if rdtype == TYPES["SOA"]:
+                (minimum,) = _MINIMUM.unpack_from(octets, at - _MINIMUM.size)
+                return Reply((), exists, float(min(ttl, minimum)))
+    except (IndexError, struct.error) as error:
+        raise ServiceError(f"unreadable answer for {asked.rdtype} of {asked.name}: {error}") from error
+    return Reply((), exists, None)
 
 
 def _read(answer: list[RRset], authority: list[RRset], asked: Question, *, exists: bool) -> Reply:

@@ -7,6 +7,7 @@ and most need one to three answers, so this costs no more than a thread would, a
 
 from __future__ import annotations
 
+import asyncio
 from contextvars import ContextVar
 from types import ModuleType
 from typing import Any
@@ -17,10 +18,12 @@ from tamis.services import DNS, Answer
 
 MAX_QUESTIONS = 120
 """Questions of one check: RFC 7208 4.6.4 allows 10 terms of up to 10 addresses each, and little more."""
-MAX_RECORD = 8192
+MAX_RECORD = 4096
 """Octets of a TXT record that is read; RFC 7208 3.4 asks for less than 450."""
 
 _PROBLEM_LENGTH = 200
+_LONG = 4096  # characters of all records together
+_MOST_HOSTS = 10  # RFC 7208 4.6.4
 _Known = dict[tuple[str, str], Answer]
 _known: ContextVar[_Known] = ContextVar("spf answers")
 
@@ -42,12 +45,30 @@ async def check(dns: DNS, ip: IPAddress, local: str, domain: str, helo: str) -> 
             return "none", ""
         while len(known) <= MAX_QUESTIONS:
             try:
+                if _size(known) > _LONG:  # others' answers must not wait for it
+                    return await asyncio.to_thread(_check, known, ip, local, domain, helo)
                 return _check(known, ip, local, domain, helo)
             except _Lacking as lacking:
-                known[lacking.question] = await dns.query(*lacking.question)
+                await _learn(known, dns, lacking.question, "A" if ip.version == 4 else "AAAA")
     except ServiceError as error:
         return "temperror", str(error)[:_PROBLEM_LENGTH]
     return "permerror", "too many DNS look-ups"
+
+
+def _size(known: _Known) -> int:
+    return sum(len(one) for (_, rdtype), answer in known.items() if rdtype == "TXT" for one in answer.records)
+
+
+async def _learn(known: _Known, dns: DNS, lacking: tuple[str, str], rdtype: str) -> None:
+    """Get an answer, and with the names of an MX or PTR their addresses, which the check will want next."""
+    known[lacking] = await dns.query(*lacking)
+    if lacking[1] not in ("MX", "PTR"):
+        return
+    hosts = [record.rpartition(" ")[2] for record in known[lacking].records[:_MOST_HOSTS]]
+    wanted = [(host, rdtype) for host in hosts if (host, rdtype) not in known]
+    for question, answer in zip(wanted, await dns.queries(wanted), strict=True):
+        if isinstance(answer, Answer):  # one that failed is asked for again if the check gets that far
+            known[question] = answer
 
 
 def _check(known: _Known, ip: IPAddress, local: str, domain: str, helo: str) -> tuple[str, str]:

@@ -1,0 +1,81 @@
+"""What links lead to, in hostile spellings and numbers."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tamis.filters.clients import is_host_name, registered_domain
+from tamis.filters.link_hosts import MOST, address_in, subjects_of
+from tamis.mail import Mail
+
+HEADER = b"From: a@example.net\r\nMIME-Version: 1.0\r\nContent-Type: text/html; charset=utf-8\r\n\r\n"
+
+
+def subjects(*hrefs: str) -> list[str]:
+    links = "\n".join(f'<a href="{href}">x</a>' for href in hrefs)
+    return [one for one in subjects_of(Mail(HEADER + links.encode())) if one != "example.net"]
+
+
+@pytest.mark.parametrize(
+    ("href", "expected"),
+    [
+        ("http://a.b.example.org/", ["example.org"]),
+        ("http://user:pw@example.org:8080/x", ["example.org"]),
+        ("http://www.example.com/?u=http://example.org/", ["example.com", "example.org"]),
+        ("http://www.example.com/?u=http%3a%2f%2fexample.org", ["example.com", "example.org"]),
+        ("http://www.example.com/?u=http%253a%252f%252fexample.org", ["example.com", "example.org"]),
+        ("http://www.example.com/r/https://x.example.org/y", ["example.com", "example.org"]),
+        ("http://www.example.com/?u=www.example.org&amp;z=1", ["example.com", "example.org"]),
+        ("http://example%2eorg/", ["example.org"]),
+        ("http://192.0.2.1/", ["192.0.2.1"]),
+        ("http://[2001:db8::1]/", ["2001:db8::1"]),
+        ("http://0xc0000201/", ["192.0.2.1"]),
+        ("http://0300.0.2.1/", ["192.0.2.1"]),
+        ("http://co.uk/", []),
+        ("http://localhost/", []),
+        ("mailto:x@example.org", []),
+    ],
+)
+def test_where_a_link_leads(href: str, expected: list[str]) -> None:
+    assert subjects(href) == expected
+
+
+def test_links_come_before_images_and_text_and_the_number_is_bounded() -> None:
+    images = "".join(f'<img src="http://i{n}.example/x.png">' for n in range(100))
+    found = subjects_of(
+        Mail(HEADER + f'{images}<p>www.t.example</p><a href="http://l.example/">x</a>'.encode())
+    )
+    assert found[0] == "l.example"
+    assert len(found) == MOST
+
+
+def test_ten_thousand_urls_take_little_time() -> None:
+    links = [f"http://h{n}.example/?u=http%3A%2F%2Fx.example.com%26aHR0cHM6Ly9" for n in range(10_000)]
+    begun = time.monotonic()
+    assert len(subjects(*links)) == MOST
+    assert time.monotonic() - begun < 5
+
+
+@pytest.mark.parametrize("host", ["1.2.3", "0x7f.1", "09.1.1.1", "4294967296", "1.2.3.4.5", "x", ""])
+def test_numbers_that_are_addresses(host: str) -> None:
+    address = address_in(host)
+    assert str(address) == {"1.2.3": "1.2.0.3", "0x7f.1": "127.0.0.1"}.get(host, "None")
+
+
+@pytest.mark.parametrize(
+    ("host", "domain"),
+    [
+        ("a.b.example.co.uk", "example.co.uk"),
+        ("co.uk", ""),
+        ("xn--bcher-kva.example", "xn--bcher-kva.example"),
+        ("a_b.example.org", "example.org"),
+        ("a b.example.org", ""),
+        ("-a.example.org", ""),
+        ("1.2.3.4", ""),
+    ],
+)
+def test_registered_domains(host: str, domain: str) -> None:
+    assert registered_domain(host) == domain
+    assert is_host_name(host) or not domain
