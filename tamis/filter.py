@@ -12,7 +12,7 @@ A plain filter is one small file: a subclass of Filter with its names, its optio
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from functools import cached_property
@@ -145,6 +145,16 @@ class Filter(ABC, Generic[OptionsT]):
     def judge(self, finding: Finding, options: OptionsT, scopes: Scopes) -> Opinion:
         """What the policy of a recipient (its `scopes`, nearest first) makes of the finding. Pure."""
         return self.opinion(finding, options, hit=finding.status is Status.HIT)
+
+    def is_open(self, finding: Finding) -> bool:
+        """Whether this finding can only be judged beside the opinions of other filters (`judge_among`). Pure."""
+        return False
+
+    def judge_among(
+        self, finding: Finding, options: OptionsT, scopes: Scopes, others: Mapping[str, Opinion]
+    ) -> Opinion:
+        """As `judge`, for an open finding: `others` are the opinions on all findings that are not open. Pure."""
+        return self.judge(finding, options, scopes)
 
     def opinion(
         self,

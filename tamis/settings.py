@@ -159,6 +159,22 @@ class StoreSettings(Section):
     )
 
 
+class HistorySettings(Section):
+    """What is remembered of every message: its findings and verdicts, never its content."""
+
+    enabled: bool = Field(True, description="false records nothing")
+    days: int = Field(30, ge=1, le=3650, description="days that a message's story is kept")
+    most: int = Field(
+        1_000_000, ge=1000, le=1_000_000_000, description="messages that are kept; older ones go first"
+    )
+    journal: int = Field(
+        256 * 1024 * 1024,
+        ge=1024 * 1024,
+        le=1024**4,
+        description="octets that may wait for the store while it is down; what comes then is not recorded",
+    )
+
+
 class HeaderSettings(Section):
     """The headers on delivered mail."""
 
@@ -194,6 +210,7 @@ class Settings(Section):
     milter: MilterSettings = Field(default_factory=MilterSettings)
     desk: DeskSettings = DeskSettings()
     store: StoreSettings = StoreSettings()
+    history: HistorySettings = HistorySettings()
     headers: HeaderSettings = HeaderSettings()
     postfix: PostfixSettings = PostfixSettings()
     log: LogSettings = LogSettings()
