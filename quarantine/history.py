@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -89,8 +89,17 @@ class History:
             fresh = [(name, one) for name, one in stories if name not in there]
             if not fresh:
                 return 0
-            ids = self._finding_ids(session, [one for _, one in fresh])
-            rows = [_story_row(name, one, ids) for name, one in fresh]
+            contents = [[finding_content(f) for f in one.findings] for _, one in fresh]
+            days: dict[bytes, int] = {}
+            for (_, one), seen in zip(fresh, contents, strict=True):
+                day = one.at.toordinal()
+                for content in seen:
+                    days[content] = max(day, days.get(content, 0))
+            ids = self._finding_ids(session, days)
+            rows = [
+                _story_row(name, one, (ids[content] for content in seen))
+                for (name, one), seen in zip(fresh, contents, strict=True)
+            ]
             numbers = session.scalars(
                 insert(StoryRow).returning(StoryRow.id, sort_by_parameter_order=True), rows
             )
@@ -103,14 +112,8 @@ class History:
                 session.execute(insert(ToldRow), told)
         return len(fresh)
 
-    def _finding_ids(self, session: Session, stories: Iterable[Story]) -> dict[bytes, int]:
-        """Finding content -> id, for all of these; each distinct one is stored once."""
-        days: dict[bytes, int] = {}
-        for one in stories:
-            day = one.at.toordinal()
-            for finding in one.findings:
-                content = finding_content(finding)
-                days[content] = max(day, days.get(content, 0))
+    def _finding_ids(self, session: Session, days: Mapping[bytes, int]) -> dict[bytes, int]:
+        """Finding content -> id, for all of these with their latest days; each distinct one is stored once."""
         digests = {content: hashlib.sha256(content).digest()[:16] for content in days}
         if len(self._known) > _KNOWN:
             self._known.clear()
@@ -130,14 +133,15 @@ class History:
         self, session: Session, rows: Sequence[tuple[bytes, bytes, int]]
     ) -> dict[bytes, tuple[int, int]]:
         values = [{"digest": digest, "content": content, "last_day": day} for digest, content, day in rows]
-        put = self._database.insert(FindingRow).values(values)
+        put = self._database.insert(FindingRow)
         later = case(
             (put.excluded.last_day > FindingRow.last_day, put.excluded.last_day), else_=FindingRow.last_day
         )
         done = session.execute(
             put.on_conflict_do_update(index_elements=["digest"], set_={"last_day": later}).returning(
                 FindingRow.digest, FindingRow.id, FindingRow.last_day
-            )
+            ),
+            values,
         )
         return {bytes(digest): (number, day) for digest, number, day in done}
 
@@ -157,7 +161,8 @@ class History:
             .order_by(ToldRow.message, ToldRow.place)
         )
         with self._database.read() as session:
-            for row in session.execute(query.execution_options(yield_per=2000)):
+            connection = session.connection()  # rows as they are: nothing here wants the ORM's care
+            for row in connection.execute(query.execution_options(yield_per=2000)):
                 yield Packed(row[0], row[1], row[2], row[3] != "", Told(*row[4:]))
 
     def contents(self, ids: Iterable[int]) -> dict[int, bytes]:
@@ -168,7 +173,8 @@ class History:
                 query = select(FindingRow.id, FindingRow.content).where(
                     FindingRow.id.in_(wanted[start : start + _BATCH])
                 )
-                found.update(session.execute(query).tuples())
+                for number, content in session.connection().execute(query):
+                    found[number] = content
         return found
 
     def find(self, wanted: Wanted = Wanted(), limit: int = 50) -> list[Kept]:
@@ -179,7 +185,7 @@ class History:
             query = select(StoryRow).where(fits).order_by(StoryRow.at.desc(), StoryRow.id.desc())
             rows = session.scalars(query.limit(limit)).all()
             told = self._told(session, [row.id for row in rows], wanted)
-        return [Kept(row.id, _story(row, (), told[row.id])) for row in rows]
+            return [Kept(row.id, _story(row, (), told[row.id])) for row in rows]
 
     def show(self, number_or_queue_id: str) -> list[Kept]:
         """The messages of a number or a queue id, with their findings and all recipients."""
@@ -190,8 +196,8 @@ class History:
         with self._database.read() as session:
             rows = session.scalars(select(StoryRow).where(which).order_by(StoryRow.id).limit(20)).all()
             told = self._told(session, [row.id for row in rows], Wanted())
-        contents = self.contents(number for row in rows for number in array("I", row.findings))
-        return [Kept(row.id, _story(row, _findings(row, contents), told[row.id])) for row in rows]
+            contents = self.contents(number for row in rows for number in array("I", row.findings))
+            return [Kept(row.id, _story(row, _findings(row, contents), told[row.id])) for row in rows]
 
     @staticmethod
     def _told(session: Session, messages: Sequence[int], wanted: Wanted) -> dict[int, list[tuple[str, Told]]]:
@@ -242,14 +248,14 @@ def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def _story_row(name: str, one: Story, ids: dict[bytes, int]) -> dict[str, Any]:
+def _story_row(name: str, one: Story, ids: Iterable[int]) -> dict[str, Any]:
     texts = ("queue_id", "sender", "client_ip", "helo", "login", "message_id")
     return {
         "record": name,
         "at": one.at,
         **{text: tame(getattr(one, text)) for text in texts},
         "size": one.size,
-        "findings": array("I", (ids[finding_content(f)] for f in one.findings)).tobytes(),
+        "findings": array("I", ids).tobytes(),
         "seconds": array("f", (f.seconds for f in one.findings)).tobytes(),
     }
 

@@ -15,6 +15,8 @@ from tamis.policy import Outcome
 from tamis.trace import spoke
 from tamis.verdict import Verdict
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
 MAX_TEXT = 1000
 """Characters of any text of a sender's that are kept."""
 
@@ -90,7 +92,7 @@ def to_line(
             for who, t in told
         ],
     ]
-    return json.dumps(data, separators=(",", ":")).encode() + b"\n"
+    return _encode(data).encode() + b"\n"
 
 
 def from_line(line: bytes) -> Story:
@@ -116,7 +118,7 @@ def from_line(line: bytes) -> Story:
 def finding_content(finding: Finding) -> bytes:
     """A finding without its time, always in the same octets: equal findings are kept once."""
     data: list[Any] = [finding.filter, finding.status, finding.because, dict(finding.facts)]
-    return json.dumps(data, separators=(",", ":")).encode()
+    return _encode(data).encode()
 
 
 def finding_from(content: bytes, seconds: float = 0.0) -> Finding:

@@ -11,14 +11,17 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, overload
 
-from tamis.filter import Opinion
+from tamis.filter import Filter, Opinion
 from tamis.finding import ALREADY_DECIDED, Finding, Status
 from tamis.history import Told, finding_from
 from tamis.plan import outcome_of
 from tamis.policy import Policy, PolicyBook, Rule
 from tamis.verdict import judge
 
-_MOST = 300_000  # findings, opinions, verdicts and policies that are remembered
+_SILENT = (b"clear", b"unavailable")
+"""Findings that mean the same whatever they say, to a filter that judges as Filter does."""
+
+_MOST = 200_000  # findings, opinions, verdicts and policies that are remembered
 
 
 class _Watched(Sequence[str]):
@@ -69,6 +72,12 @@ class Replay:
         ] = {}  # by id() of a finding and of options that live on
         self._outcomes: dict[tuple[Any, ...], Outcome] = {}
         self._looked = False
+        self._judging = {
+            one.name.encode()
+            for one in book.filters
+            if type(one).judge is not Filter.judge or type(one).is_open is not Filter.is_open
+        }
+        self._silent: dict[tuple[bytes, bytes], Finding] = {}
 
     def missing(self, packs: Iterable[bytes]) -> set[int]:
         """The numbers in `packs` that have not been learnt."""
@@ -83,17 +92,28 @@ class Replay:
     def learn(self, contents: Mapping[int, bytes]) -> None:
         """What numbers stand for (`history.finding_content`)."""
         for number, content in contents.items():
-            self._findings[number] = finding_from(content)
+            _, name, _, status, _ = content.split(b'"', 4)
+            if (
+                status in _SILENT and name not in self._judging
+            ):  # its facts can't matter: they are not even read
+                finding = self._silent.get((name, status))
+                if finding is None:
+                    finding = Finding(name.decode(), Status(status.decode()))
+                    self._silent[name, status] = finding
+            else:
+                finding = finding_from(content)
+            self._findings[number] = finding
 
     def tell(self, recipient: str, pack: bytes, *, own: bool = False) -> Outcome:
         """What becomes of a message for a recipient. Unknown are the findings of filters that were off, or left out
         because the verdict was decided; of `own` mail nothing is examined. Raises KeyError on a number not learnt."""
         policy = self._policy(recipient)
-        key = (pack, own, id(policy.rules), policy.outcome, policy.required, policy.forward)
+        found = [self._findings[number] for number in array("I", pack)]
+        terms = (own, id(policy.rules), policy.outcome, policy.required, policy.forward)
+        key = (tuple(map(id, found)), terms)
         known = self._outcomes.get(key)
         if known is not None:
             return known
-        found = [self._findings[number] for number in array("I", pack)]
         findings = {one.filter: one for one in found}
         self._looked = any(
             rule.filter.is_open(one)

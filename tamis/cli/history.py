@@ -24,7 +24,7 @@ def history() -> None:
 @click.option("--for", "scope", type=SCOPE, help="Only for this domain or mailbox.")
 @click.option("--sender", default="", help="Only from this envelope sender, or this domain.")
 @click.option("--since", type=PAST, help="Only from then on: a span like 7d, or a date.")
-@click.option("--verdict", type=click.Choice(["ham", "spam", "defer"]), default="", help="Only these.")
+@click.option("--verdict", type=click.Choice(["ham", "spam", "defer"]), help="Only these.")
 @click.option("--decided-by", default="", metavar="FILTER", help='Only what this filter decided, or "score".')
 @click.option("--limit", type=click.IntRange(1, 100_000), default=50, help="At most so many [default: 50].")
 @json_option
@@ -34,13 +34,13 @@ def list_(
     scope: str | None,
     sender: str,
     since: datetime | None,
-    verdict: str,
+    verdict: str | None,
     decided_by: str,
     limit: int,
     as_json: bool,
 ) -> None:
     """List messages, the newest first."""
-    wanted = Wanted(narrow(scope), sender, since, verdict, decided_by)
+    wanted = Wanted(narrow(scope), sender, since, verdict or "", decided_by)
     with context.store() as store:
         kept = store.history.find(wanted, limit)
     if as_json:
