@@ -123,5 +123,5 @@ def finding_content(finding: Finding) -> bytes:
 
 def finding_from(content: bytes, seconds: float = 0.0) -> Finding:
     """Read what `finding_content` wrote."""
-    name, status, because, facts = json.loads(content)
+    name, status, because, facts = json.loads(content.decode())  # quicker than from octets
     return Finding(name, Status(status), because, facts, seconds)

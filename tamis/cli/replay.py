@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -115,11 +116,15 @@ def run(history: History, judge: Replay, wanted: Wanted, limit: int) -> Result:
     result = Result()
     hidden = not sys.stderr.isatty()
     length = history.count(wanted) if not hidden else 0
-    with click.progressbar(length=length, file=sys.stderr, label="replay", hidden=hidden) as bar:
-        copies = history.packed(wanted)
-        while batch := list(islice(copies, _BATCH)):
-            _judge(history, judge, batch, result, limit)
-            bar.update(len(batch))
+    gc.disable()  # it would look through all that is remembered again and again, and find no cycle
+    try:
+        with click.progressbar(length=length, file=sys.stderr, label="replay", hidden=hidden) as bar:
+            copies = history.packed(wanted)
+            while batch := list(islice(copies, _BATCH)):
+                _judge(history, judge, batch, result, limit)
+                bar.update(len(batch))
+    finally:
+        gc.enable()
     return result
 
 
