@@ -24,7 +24,7 @@ MAX_TEXT = 1000
 def tame(text: str) -> str:
     """Text that every database can hold, bounded: no NUL, no lone surrogate."""
     shown = text[:MAX_TEXT].replace("\0", "\ufffd")
-    return shown.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    return shown.encode("utf-8", "replace").decode("utf-8")
 
 
 @dataclass(frozen=True, slots=True)
