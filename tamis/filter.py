@@ -23,6 +23,7 @@ from typing_extensions import TypeVar
 
 from tamis.envelope import Envelope
 from tamis.finding import Finding, Status
+from tamis.rules.book import EMPTY, Matched, RuleBook
 from tamis.services import Services
 
 if TYPE_CHECKING:
@@ -97,6 +98,12 @@ class Message:
     lists: ListIndex
     scopes: frozenset[str]
     services: Services = field(default_factory=Services)
+    rules: RuleBook = EMPTY
+
+    @cached_property
+    def matched_rules(self) -> Matched:
+        """The operator's rules that this message meets."""
+        return self.rules.match(self.mail)
 
     @cached_property
     def list_matches(self) -> tuple[Match, ...]:

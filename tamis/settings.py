@@ -16,6 +16,8 @@ from tamis.address import PLATFORM, address_key, domain_key
 from tamis.envelope import IPAddress
 from tamis.errors import ConfigError, nearest_name
 from tamis.policy import Layers
+from tamis.rules import RuleSource
+from tamis.rules.file import read_sources
 from tamis.validation import config_error
 
 DEFAULT_FILE = Path("/etc/tamis/tamis.toml")
@@ -159,6 +161,14 @@ class StoreSettings(Section):
     )
 
 
+class RulesSettings(Section):
+    """The operator's own rules (S19-S21)."""
+
+    files: tuple[Path, ...] = Field(
+        (), max_length=50, description="rule files (docs/rules.md); read again on SIGHUP"
+    )
+
+
 class HistorySettings(Section):
     """What is remembered of every message: its findings and verdicts, never its content."""
 
@@ -210,6 +220,7 @@ class Settings(Section):
     milter: MilterSettings = Field(default_factory=MilterSettings)
     desk: DeskSettings = DeskSettings()
     store: StoreSettings = StoreSettings()
+    rules: RulesSettings = RulesSettings()
     history: HistorySettings = HistorySettings()
     headers: HeaderSettings = HeaderSettings()
     postfix: PostfixSettings = PostfixSettings()
@@ -250,6 +261,8 @@ class SettingsFile:
                 wrong = ConfigError(self.source, wrong.key, wrong.problem, nearest="policy")
             raise wrong from None
         self.layers = policy_layers(policy, self.source)
+        self.rules: tuple[RuleSource, ...] = read_sources(self.settings.rules.files)
+        """The rule files as they stood when this file was read, so that a half edited one is no part of a Site."""
 
 
 def read_settings(path: Path | None = None) -> SettingsFile:

@@ -24,6 +24,7 @@ COMMANDS = {
     "policy": "policy:policy",
     "quarantine": "quarantine:quarantine",
     "replay": "replay:replay",
+    "rules": "rules:rules",
     "scan": "scan:scan",
     "serve": "serve:serve",
     "settings": "settings:settings",

@@ -59,7 +59,9 @@ class Case:
             received_at=told["received_at"],
         )
         mail = Mail((self.path / "message.eml").read_bytes())
-        return Road(site(settings, entries=lists), Runner()).end_of_message(transaction, mail)
+        rules = self.path / "rules.toml"
+        text = rules.read_text() if rules.is_file() else ""
+        return Road(site(settings, entries=lists, rules=text), Runner()).end_of_message(transaction, mail)
 
 
 @cache
