@@ -15,7 +15,7 @@ from typing import Any
 from tamis.errors import ServiceError
 from tamis.filter import Filter, Message, Stage
 from tamis.filters.runner import Runner
-from tamis.finding import Finding, Status
+from tamis.finding import ALREADY_DECIDED, Finding, Status
 from tamis.policy import Policy
 from tamis.verdict import is_decided
 
@@ -93,7 +93,7 @@ class Examination:
         if not any(p.examine_everything for p in asking) and all(
             is_decided(findings, p, before=one.name) for p in asking
         ):
-            return Finding(one.name, Status.SKIPPED, "already decided")
+            return Finding(one.name, Status.SKIPPED, ALREADY_DECIDED)
         if one.inline:
             return examine_inline(one, message)
         return self._await(one, self._start(one, message), until, pulse)

@@ -18,9 +18,12 @@ from tamis.filters.empty import Empty
 from tamis.filters.helo import Helo
 from tamis.filters.ip_blacklist import IPBlacklist
 from tamis.filters.ip_whitelist import IPWhitelist
+from tamis.filters.keyword_exceptions import KeywordExceptions
+from tamis.filters.keywords import Keywords
 from tamis.filters.malformed import Malformed
 from tamis.filters.missing_sender import MissingSender
 from tamis.filters.reverse_dns import ReverseDNS
+from tamis.filters.rule_logic import RuleLogic
 from tamis.filters.same_address import SameAddress
 from tamis.filters.score_tags import ScoreTags
 from tamis.filters.sender_blacklist import SenderBlacklist
@@ -46,6 +49,9 @@ BUILT_IN: tuple[type[Filter[Any]], ...] = (
     DNSBL,
     Empty,
     URIBL,
+    KeywordExceptions,
+    Keywords,
+    RuleLogic,
     Cyrillic,
     Sinograms,
     Helo,

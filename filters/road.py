@@ -72,6 +72,7 @@ class Road:
             platform=self._site.settings.platform,
             lists=self._site.lists,
             services=self._services,
+            rules=self._site.rules,
             scopes=frozenset(
                 s for r in envelope.recipients for s in self._site.book.policy(r.address).scopes
             ),

@@ -7,13 +7,16 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from tamis.errors import TamisError
 from tamis.milter.files import read_json
+from tamis.milter.journal import finished, read_stories
 from tamis.milter.notes import Notes
 from tamis.milter.paths import Paths
 from tamis.milter.reinject import Reinjector
 from tamis.quarantine.content import redelivery
+from tamis.quarantine.history import EXPIRE_BATCH
 from tamis.quarantine.snapshot import write_snapshot
 from tamis.quarantine.store import Store
 from tamis.site import Site
@@ -38,8 +41,10 @@ class Background:
         self._tasks: list[tuple[Callable[[], float], list[float]]] = [
             (self._publish, [0.0]),
             (self._count_hits, [0.0]),
+            (self._remember, [0.0]),
             (self._resume, [0.0]),
             (self._expire, [0.0]),
+            (self._forget, [0.0]),
         ]
 
     def run(self) -> None:
@@ -82,6 +87,26 @@ class Background:
         for path in files:
             path.unlink(missing_ok=True)
         return 5 * _TICK
+
+    def _remember(self) -> float:
+        """Bring the workers' journal into the store. A file is removed when all of it is there."""
+        delimiter = self._site().settings.platform.recipient_delimiter
+        for path in finished(self._paths.journal):
+            stories = list(read_stories(path))
+            self._store.history.add(stories, delimiter)
+            path.unlink(missing_ok=True)
+            if self._stopping.is_set():
+                break
+        return 2 * _TICK
+
+    def _forget(self) -> float:
+        """Drop what the history keeps no longer."""
+        settings = self._site().settings.history
+        while not self._stopping.is_set():
+            gone = self._store.history.expire(datetime.now(UTC), days=settings.days, most=settings.most)
+            if gone < EXPIRE_BATCH:
+                break
+        return self._site().settings.store.expire_every
 
     def _resume(self) -> float:
         """Take up releases that a crash interrupted."""

@@ -19,3 +19,5 @@ class Paths:
         """The latest proof of the route to the desk."""
         self.processes: Path = settings.run_directory / "processes.json"
         """Who is running: {"supervisor": pid, "workers": [pid], "desk": [pid], "background": [pid]}."""
+        self.journal: Path = settings.state_directory / "journal"
+        """Stories of messages on their way to the store."""

@@ -138,6 +138,7 @@ class Session(Milter.Base):
         road = self._road or self.worker.new_road()
         examined = road.end_of_message(envelope, mail, self.progress)
         if examined.plan.defer:
+            self.worker.record(examined, mail)
             self._log(examined)
             return self._defer("4.7.1", examined.plan.defer, quiet=True)
         if examined.plan.detours:
@@ -145,6 +146,7 @@ class Session(Milter.Base):
         Application(self, self._fields, mail, self.worker.own_names).apply(
             examined, self.worker.signer, self.worker.notes
         )
+        self.worker.record(examined, mail)
         self.worker.count(examined)
         self._log(examined)
         return int(Milter.CONTINUE)

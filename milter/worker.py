@@ -25,9 +25,12 @@ import milter
 from tamis.filters.road import Examined, Road
 from tamis.filters.runner import Runner
 from tamis.filters.services import open_services
+from tamis.history import to_line
 from tamis.lists import Match
+from tamis.mail import Mail
 from tamis.milter.detour import DetourSigner
 from tamis.milter.files import write_json
+from tamis.milter.journal import Journal
 from tamis.milter.listener import dead_socket, socket_descriptors
 from tamis.milter.notes import Notes
 from tamis.milter.paths import Paths
@@ -64,6 +67,7 @@ class Worker:
         self._sessions: set[int] = set()
         self._lock = threading.Lock()
         self._hits: Counter[int] = Counter()
+        self._journal = Journal(self._paths.journal, settings.history.journal)
 
     def _new_route(self) -> Route:
         settings = self.site.settings
@@ -106,8 +110,27 @@ class Worker:
                     if match.scope in one.policy.scopes:
                         self._hits[match.entry] += 1
 
+    def record(self, examined: Examined, mail: Mail) -> None:
+        """Remember a message's findings and verdicts."""
+        if not self.site.settings.history.enabled:
+            return
+        message_id = (mail.headers.first("message-id") or "").strip()
+        try:
+            line = to_line(
+                examined.envelope,
+                examined.findings,
+                examined.judged,
+                message_id=message_id,
+                size=mail.size,
+            )
+        except (TypeError, ValueError, RecursionError) as error:
+            log.warning("%s: its story is lost: %s", examined.envelope.queue_id, error)
+            return
+        self._journal.write(line)
+
     def write_counts(self) -> None:
         """Leave the hit counts for the background process; a kill costs those of the last second."""
+        self._journal.rotate()
         with self._lock:
             hits, self._hits = self._hits, Counter()
         if hits:
@@ -125,6 +148,7 @@ class Worker:
                 self.site.settings.postfix,
             )
             self.site = fresh
+            self._journal.limit = fresh.settings.history.journal
             if moved:
                 self.route = self._new_route()
             self.own_names = own_names(fresh.settings.headers.prefix)

@@ -214,3 +214,64 @@ class AuditRow(Base):
     action: Mapped[str]
     object: Mapped[str]
     details: Mapped[Any]
+
+
+class StoryRow(Base):
+    """One message of the history. `findings` are 4-octet ids of FindingRow in chain order (little-endian), `seconds`
+    the 4-octet floats of their times."""
+
+    __tablename__ = "history_messages"
+    __table_args__ = (Index(None, "at"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(_Id, primary_key=True, autoincrement=True)
+    record: Mapped[str] = mapped_column(String(80), unique=True)
+    """Journal file and line, so that what is read twice after a crash is kept once."""
+    at: Mapped[datetime]
+    queue_id: Mapped[str]
+    sender: Mapped[str]
+    client_ip: Mapped[str]
+    helo: Mapped[str]
+    login: Mapped[str]
+    message_id: Mapped[str]
+    size: Mapped[int] = mapped_column(BigInteger)
+    findings: Mapped[bytes] = mapped_column(LargeBinary)
+    seconds: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class FindingRow(Base):
+    """One finding as it was seen in any number of messages, kept once: JSON by the first half of its SHA-256."""
+
+    __tablename__ = "history_findings"
+    __table_args__ = (Index(None, "last_day"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(_Id, primary_key=True, autoincrement=True)
+    digest: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    last_day: Mapped[int] = mapped_column(Integer)
+    """The latest day (proleptic ordinal) of a message that has it: when those are gone, it can go."""
+
+
+class ToldRow(Base):
+    """What came of a message of the history for one recipient."""
+
+    __tablename__ = "history_verdicts"
+    __table_args__ = (
+        Index(None, "mailbox", "message"),
+        Index(None, "domain", "message"),
+        Index(None, "decided_by", "message"),
+    )
+
+    message: Mapped[int] = mapped_column(
+        _Id, ForeignKey("history_messages.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    place: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    recipient: Mapped[str]
+    mailbox: Mapped[str]
+    domain: Mapped[str]
+    decision: Mapped[str] = mapped_column(String(10))
+    outcome: Mapped[str] = mapped_column(String(10))
+    decided_by: Mapped[str]
+    because: Mapped[str]
+    score: Mapped[float] = mapped_column(Double)
+    required: Mapped[float] = mapped_column(Double)
+    spoke: Mapped[str]

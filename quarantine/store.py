@@ -11,6 +11,7 @@ from sqlalchemy import select
 from tamis.quarantine.database import Database
 from tamis.quarantine.entries import Lists, all_entries
 from tamis.quarantine.expiry import Expiry
+from tamis.quarantine.history import History
 from tamis.quarantine.mail import Quarantine
 from tamis.quarantine.notes import DeskNotes
 from tamis.quarantine.overrides import Overrides, all_overrides
@@ -32,6 +33,7 @@ class Store:
         self.lists = Lists(self._database)
         self.overrides = Overrides(self._database)
         self.notes = DeskNotes(self._database)
+        self.history = History(self._database)
 
     def migrate(self) -> None:
         """Create or upgrade the tables; safe from several processes at once, quick when nothing is to do."""

@@ -12,7 +12,7 @@ A plain filter is one small file: a subclass of Filter with its names, its optio
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from functools import cached_property
@@ -23,6 +23,7 @@ from typing_extensions import TypeVar
 
 from tamis.envelope import Envelope
 from tamis.finding import Finding, Status
+from tamis.rules.book import EMPTY, Matched, RuleBook
 from tamis.services import Services
 
 if TYPE_CHECKING:
@@ -97,6 +98,12 @@ class Message:
     lists: ListIndex
     scopes: frozenset[str]
     services: Services = field(default_factory=Services)
+    rules: RuleBook = EMPTY
+
+    @cached_property
+    def matched_rules(self) -> Matched:
+        """The operator's rules that this message meets."""
+        return self.rules.match(self.mail)
 
     @cached_property
     def list_matches(self) -> tuple[Match, ...]:
@@ -145,6 +152,16 @@ class Filter(ABC, Generic[OptionsT]):
     def judge(self, finding: Finding, options: OptionsT, scopes: Scopes) -> Opinion:
         """What the policy of a recipient (its `scopes`, nearest first) makes of the finding. Pure."""
         return self.opinion(finding, options, hit=finding.status is Status.HIT)
+
+    def is_open(self, finding: Finding) -> bool:
+        """Whether this finding can only be judged beside the opinions of other filters (`judge_among`). Pure."""
+        return False
+
+    def judge_among(
+        self, finding: Finding, options: OptionsT, scopes: Scopes, others: Mapping[str, Opinion]
+    ) -> Opinion:
+        """As `judge`, for an open finding: `others` are the opinions on all findings that are not open. Pure."""
+        return self.judge(finding, options, scopes)
 
     def opinion(
         self,

@@ -17,6 +17,10 @@ class Status(StrEnum):
     SKIPPED = "skipped"  # was not tried, and `because` says why
 
 
+ALREADY_DECIDED = "already decided"
+"""Why the chain skips a dear filter: its finding was not wanted then, which replay must know."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One filter's fact about one message: small and serialisable.

@@ -115,6 +115,11 @@ class PolicyBook:
         for scope in self._layers:  # every layer must stand on its own, so that a mistake is found at start
             self._compile((scope,) if scope == PLATFORM else (scope, PLATFORM))
 
+    @property
+    def filters(self) -> Sequence[Filter[Any]]:
+        """All filters, in chain order."""
+        return self._filters
+
     def policy(self, recipient: str) -> Policy:
         """The policy of one recipient's address; those asked for lately are remembered."""
         known = self._recent.get(recipient)

@@ -16,6 +16,8 @@ from tamis.address import PLATFORM, address_key, domain_key
 from tamis.dnslists import DNSBL, RHSBL, URIBL, DNSList
 from tamis.envelope import IPAddress
 from tamis.errors import ConfigError, nearest_name
+from tamis.rules import RuleSource
+from tamis.rules.file import read_sources
 from tamis.validation import config_error
 
 Layers = Mapping[str, Mapping[str, Any]]
@@ -216,6 +218,30 @@ class DNSSettings(Section):
         return str(ipaddress.ip_address(host)), int(port or 53)
 
 
+class RulesSettings(Section):
+    """The operator's own rules (S19-S21)."""
+
+    files: tuple[Path, ...] = Field(
+        (), max_length=50, description="rule files (docs/rules.md); read again on SIGHUP"
+    )
+
+
+class HistorySettings(Section):
+    """What is remembered of every message: its findings and verdicts, never its content."""
+
+    enabled: bool = Field(True, description="false records nothing")
+    days: int = Field(30, ge=1, le=3650, description="days that a message's story is kept")
+    most: int = Field(
+        1_000_000, ge=1000, le=1_000_000_000, description="messages that are kept; older ones go first"
+    )
+    journal: int = Field(
+        256 * 1024 * 1024,
+        ge=1024 * 1024,
+        le=1024**4,
+        description="octets that may wait for the store while it is down; what comes then is not recorded",
+    )
+
+
 class HeaderSettings(Section):
     """The headers on delivered mail."""
 
@@ -252,6 +278,8 @@ class Settings(Section):
     desk: DeskSettings = DeskSettings()
     store: StoreSettings = StoreSettings()
     dns: DNSSettings = DNSSettings()
+    rules: RulesSettings = RulesSettings()
+    history: HistorySettings = HistorySettings()
     headers: HeaderSettings = HeaderSettings()
     postfix: PostfixSettings = PostfixSettings()
     log: LogSettings = LogSettings()
@@ -291,6 +319,8 @@ class SettingsFile:
                 wrong = ConfigError(self.source, wrong.key, wrong.problem, nearest="policy")
             raise wrong from None
         self.layers = policy_layers(policy, self.source)
+        self.rules: tuple[RuleSource, ...] = read_sources(self.settings.rules.files)
+        """The rule files as they stood when this file was read, so that a half edited one is no part of a Site."""
 
 
 def read_settings(path: Path | None = None) -> SettingsFile:

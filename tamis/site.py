@@ -12,6 +12,8 @@ from tamis.filter import Filter
 from tamis.forwards import outside_recipients
 from tamis.lists import ListEntry, ListIndex
 from tamis.policy import PolicyBook
+from tamis.rules import EMPTY, RuleBook
+from tamis.rules.file import compile_book
 from tamis.settings import Layers, Settings, SettingsFile
 
 
@@ -42,6 +44,7 @@ class Site:
     book: PolicyBook
     lists: ListIndex
     revision: int
+    rules: RuleBook = EMPTY
 
     @classmethod
     def build(cls, file: SettingsFile, filters: Sequence[Filter[Any]], snapshot: Snapshot) -> Site:
@@ -55,7 +58,8 @@ class Site:
             outside=outside_recipients(platform),
             delimiter=platform.recipient_delimiter,
         )
-        return cls(file.settings, tuple(filters), book, ListIndex(snapshot.entries), snapshot.revision)
+        rules = compile_book(file.rules, frozenset(one.name for one in filters))
+        return cls(file.settings, tuple(filters), book, ListIndex(snapshot.entries), snapshot.revision, rules)
 
 
 def with_overrides(layers: Layers, overrides: Sequence[Override]) -> Layers:

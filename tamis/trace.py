@@ -71,16 +71,20 @@ def failure_headers(prefix: str) -> Headers:
     return ((prefix + "Status", "Unknown, not examined: internal error"),)
 
 
-def _status(verdict: Verdict, *, spam: bool) -> str:
-    spoke = [
+def spoke(verdict: Verdict) -> str:
+    """The filters that had something to say, with their points or effects."""
+    return ",".join(
         f"{o.filter}={f'{o.points:g}' if o.effect is Effect.SCORE else o.effect}" + "(shadow)" * o.shadow
         for o in verdict.opinions
         if o.effect is not None and o.filter != SCORE_TAGS
-    ]
+    )
+
+
+def _status(verdict: Verdict, *, spam: bool) -> str:
     decided = f" decided={verdict.decided_by}" if verdict.decided_by else ""
     return (
         f"{'Yes' if spam else 'No'}, score={verdict.score:.1f} required={verdict.required:.1f}"
-        f" tests={','.join(spoke) or 'none'}{decided}"
+        f" tests={spoke(verdict) or 'none'}{decided}"
     )
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from tamis.filter import Effect, Opinion
 from tamis.finding import Finding, Status
-from tamis.policy import Policy
+from tamis.policy import Policy, Rule
 
 SCORE = "score"
 """What `decided_by` says when the total decided and no single filter did."""
@@ -47,22 +47,28 @@ class Verdict:
 _DECISIVE = {Effect.ACCEPT: Decision.HAM, Effect.SPAM: Decision.SPAM, Effect.DEFER: Decision.DEFER}
 
 
-def judge(findings: Mapping[str, Finding], policy: Policy) -> Verdict:
+Opine = Callable[[Rule, Finding, Policy], Opinion]
+"""What one filter's finding means to one policy: replay puts a memory in front of it."""
+
+
+def opinion_of(rule: Rule, finding: Finding, policy: Policy) -> Opinion:
+    """As the filter itself judges."""
+    return rule.filter.judge(finding, rule.options, policy.scopes)
+
+
+def judge(findings: Mapping[str, Finding], policy: Policy, opine: Opine = opinion_of) -> Verdict:
     """Walk the findings in chain order under one recipient's policy.
 
     The first accepting, spam or deferring opinion decides; without one, the total of the scores does, held
     against the policy's `required`. Opinions after the decision are kept for the trace but not added.
-    A finding that is missing, unavailable or skipped moves nothing.
+    A finding that is missing, unavailable or skipped moves nothing. Findings that look at others are judged
+    when the others' opinions stand, wherever in the chain those are.
     """
     opinions: list[Opinion] = []
     decision: Decision | None = None
     decided_by = because = ""
     total = 0.0
-    for rule in policy.rules:
-        finding = findings.get(rule.filter.name)
-        if finding is None:
-            continue
-        opinion = rule.filter.judge(finding, rule.options, policy.scopes)
+    for opinion in _opinions(findings, policy, opine):
         opinions.append(opinion)
         if opinion.shadow or opinion.effect is None or decision is not None:
             continue
@@ -80,13 +86,32 @@ def judge(findings: Mapping[str, Finding], policy: Policy) -> Verdict:
     )
 
 
+def _opinions(findings: Mapping[str, Finding], policy: Policy, opine: Opine) -> list[Opinion]:
+    """Every opinion, in chain order."""
+    opinions: list[Opinion] = []
+    waiting: list[tuple[int, Rule, Finding]] = []
+    for rule in policy.rules:
+        finding = findings.get(rule.filter.name)
+        if finding is None:
+            continue
+        if finding.facts and rule.filter.is_open(finding):
+            waiting.append((len(opinions), rule, finding))
+        opinions.append(opine(rule, finding, policy))
+    if waiting:
+        places = {place for place, _, _ in waiting}
+        others = {o.filter: o for place, o in enumerate(opinions) if place not in places}
+        for place, rule, finding in waiting:
+            opinions[place] = rule.filter.judge_among(finding, rule.options, policy.scopes, others)
+    return opinions
+
+
 def is_decided(findings: Mapping[str, Finding], policy: Policy, before: str) -> bool:
     """Whether a filter that stands before `before` in the chain already decides for this recipient."""
     for rule in policy.rules:
         if rule.filter.name == before:
             return False
         finding = findings.get(rule.filter.name)
-        if finding is None or finding.status is not Status.HIT:
+        if finding is None or finding.status is not Status.HIT or rule.filter.is_open(finding):
             continue
         opinion = rule.filter.judge(finding, rule.options, policy.scopes)
         if not opinion.shadow and opinion.effect in _DECISIVE:

@@ -17,6 +17,7 @@ from tamis.finding import Finding, Status
 from tamis.lists import Colour, ListEntry, ListIndex, Subject, normalise_pattern
 from tamis.mail import Mail
 from tamis.policy import Policy, PolicyBook
+from tamis.rules import RuleSource
 from tamis.settings import Platform, SettingsFile, policy_layers
 from tamis.site import Override, Site, Snapshot
 from tamis.verdict import Decision, Verdict, judge
@@ -82,10 +83,14 @@ def site(
     entries: Sequence[ListEntry] = (),
     overrides: Sequence[Override] = (),
     filters: Sequence[Filter[Any]] = FILTERS,
+    rules: str = "",
 ) -> Site:
-    """A site from a settings file's text."""
+    """A site from a settings file's text, and a rule file's."""
     snapshot = Snapshot(overrides=tuple(overrides), entries=tuple(entries))
-    return Site.build(SettingsFile(None, text), filters, snapshot)
+    file = SettingsFile(None, text)
+    if rules:
+        file.rules = (RuleSource("rules.toml", rules),)
+    return Site.build(file, filters, snapshot)
 
 
 def message(raw: bytes = LETTER, *recipients: str, lists: Sequence[ListEntry] = (), **more: Any) -> Message:

@@ -52,5 +52,26 @@ class MomentType(click.ParamType[datetime]):
         return moment
 
 
+class PastType(click.ParamType[datetime]):
+    """A moment that is over: a span (12h, 30d, 2w, 1y) ago, or a date or time of ISO 8601, UTC by itself."""
+
+    name = "when"
+
+    def convert(
+        self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """As click asks for it."""
+        if isinstance(value, datetime):
+            return value
+        if span := _SPAN.fullmatch(value):
+            return datetime.now(UTC) - int(span[1]) * _UNITS[span[2]]
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is neither a span like 7d nor a date like 2026-01-31", param, ctx)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 SCOPE = ScopeType()
+PAST = PastType()
 MOMENT = MomentType()

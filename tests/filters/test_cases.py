@@ -64,7 +64,10 @@ class Case:
         )
         mail = Mail((self.path / "message.eml").read_bytes())
         services = Services(dns=WrittenDNS.read(self.path / "dns.toml", told["ip"]))
-        return Road(site(settings, entries=lists), Runner(), services).end_of_message(transaction, mail)
+        rules = self.path / "rules.toml"
+        text = rules.read_text() if rules.is_file() else ""
+        made = site(settings, entries=lists, rules=text)
+        return Road(made, Runner(), services).end_of_message(transaction, mail)
 
 
 @cache

@@ -1,0 +1,20 @@
+"""S19: operator's rules that let a message through."""
+
+from __future__ import annotations
+
+from tamis.filter import Effect
+from tamis.filters.ruled import Ruled
+
+
+class KeywordExceptions(Ruled):
+    """Lets a message through when it meets one of the operator's rules with `action = "accept"`.
+
+    Rules stand in the files that the setting `rules.files` names: patterns over parts of the message, or logic over
+    rules and other filters. See [Rules](rules.md). Without files the filter is clear.
+    """
+
+    name = "keyword_exceptions"
+    spec_id = "S19"
+    summary = "operator's rules that accept"
+    effect = Effect.ACCEPT
+    actions = ("accept",)

@@ -1,0 +1,21 @@
+"""S21: operator's logic over rules and other filters."""
+
+from __future__ import annotations
+
+from tamis.filters.ruled import Ruled
+
+
+class RuleLogic(Ruled):
+    """Takes a message for spam, or adds points, when one of the operator's expressions over rules and other filters
+    holds, such as `casino and not (sender_whitelist or 2 of (malformed, cyrillic, empty))`.
+
+    A filter's name is true when the filter, under the recipient's own policy, says something about the message; a
+    filter that is off, in shadow, or had no answer says nothing. See [Rules](rules.md). Without files the filter is
+    clear.
+    """
+
+    name = "rule_logic"
+    spec_id = "S21"
+    summary = "operator's logic over rules and other filters"
+    actions = ("spam", "score")
+    logic = (True,)

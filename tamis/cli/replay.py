@@ -1,0 +1,195 @@
+"""`tamis replay`: where past messages would have gone under another policy."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any
+
+import click
+
+from tamis.address import PLATFORM
+from tamis.cli.context import Context, json_option
+from tamis.cli.history import narrow
+from tamis.cli.parameters import PAST, SCOPE
+from tamis.cli.terminal import print_json, printable, table
+from tamis.errors import ConfigError
+from tamis.history import Told
+from tamis.quarantine.history import History, Packed, Wanted
+from tamis.quarantine.overrides import parse_value
+from tamis.quarantine.scope import parse_scope
+from tamis.replay import Replay
+from tamis.site import Override, Site, Snapshot
+
+_BATCH = 2000
+
+
+@dataclass
+class Result:
+    """What a replay found: `read` copies (a message for a recipient each), of which `same` have the very verdict that
+    was recorded; `moves` counts (where it went, where it would have gone)."""
+
+    read: int = 0
+    same: int = 0
+    moves: Counter[tuple[str, str]] = field(default_factory=Counter)
+    unknown: Counter[str] = field(default_factory=Counter)
+    changed: list[tuple[Packed, Told]] = field(default_factory=list)
+    changes: int = 0
+
+
+class OverrideType(click.ParamType[Override]):
+    """KEY=VALUE, or SCOPE:KEY=VALUE."""
+
+    name = "[SCOPE:]KEY=VALUE"
+
+    def convert(
+        self, value: str | Override, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Override:
+        """As click asks for it."""
+        if isinstance(value, Override):
+            return value
+        left, equals, right = value.partition("=")
+        scope, _, key = left.strip().rpartition(":")
+        if not equals or not key:
+            self.fail(f"{value!r} is no KEY=VALUE", param, ctx)
+        try:
+            return Override(parse_scope(scope or PLATFORM), key, parse_value(right.strip()))
+        except ConfigError as error:
+            self.fail(f"{value!r}: {error.problem}", param, ctx)
+
+
+@click.command()
+@click.option(
+    "--set",
+    "overrides",
+    type=OverrideType(),
+    multiple=True,
+    help="A setting of that policy, as `tamis policy set` takes it, e.g. required=6 or "
+    "example.com:filters.cyrillic.state=on. May stand more than once; without any, the policy in force.",
+)
+@click.option(
+    "--since",
+    type=PAST,
+    default=lambda: datetime.now(UTC) - timedelta(days=7),
+    help="From then on: a span like 7d, or a date [default: 7d].",
+)
+@click.option("--domain", "scope", type=SCOPE, help="Only for this domain or mailbox.")
+@click.option(
+    "--limit", type=click.IntRange(0, 100_000), default=20, help="Show so many changes [default: 20]."
+)
+@json_option
+@click.pass_obj
+def replay(
+    context: Context,
+    overrides: tuple[Override, ...],
+    since: datetime,
+    scope: str | None,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """Say what would have gone where under another policy.
+
+    The recorded findings are judged again; no message is looked at anew. What a filter that was off, or that was left
+    out because the verdict was decided, would have seen is not known: such filters are named with the number of copies.
+    """
+    wanted = Wanted(narrow(scope), since=since)
+    with context.store() as store:
+        given = store.snapshot()
+        replaced = {(one.scope, one.key) for one in overrides}
+        kept = [one for one in given.overrides if (one.scope, one.key) not in replaced]
+        snapshot = Snapshot(given.revision, (*kept, *overrides), given.entries)
+        site = Site.build(context.file, context.filters, snapshot)
+        result = run(store.history, Replay(site.book), wanted, limit)
+    if as_json:
+        print_json(_plain(result))
+    else:
+        click.echo("\n".join(_told(result)))
+
+
+def run(history: History, judge: Replay, wanted: Wanted, limit: int) -> Result:
+    """Judge all that is wanted."""
+    result = Result()
+    hidden = not sys.stderr.isatty()
+    length = history.count(wanted) if not hidden else 0
+    gc.disable()  # it would look through all that is remembered again and again, and find no cycle
+    try:
+        with click.progressbar(length=length, file=sys.stderr, label="replay", hidden=hidden) as bar:
+            copies = history.packed(wanted)
+            while batch := list(islice(copies, _BATCH)):
+                _judge(history, judge, batch, result, limit)
+                bar.update(len(batch))
+    finally:
+        gc.enable()
+    return result
+
+
+def _judge(history: History, judge: Replay, batch: Sequence[Packed], result: Result, limit: int) -> None:
+    missing = judge.missing(one.findings for one in batch)
+    if missing:
+        judge.learn(history.contents(missing))
+    for one in batch:
+        try:
+            told, unknown = judge.tell(one.recipient, one.findings, own=one.own)
+        except KeyError:  # the clean-up took it while we were reading
+            continue
+        result.read += 1
+        result.moves[one.told.outcome, told.outcome] += 1
+        result.unknown.update(unknown)
+        if told == one.told:
+            result.same += 1
+        elif told.outcome != one.told.outcome:
+            result.changes += 1
+            if len(result.changed) < limit:
+                result.changed.append((one, told))
+
+
+def _plain(result: Result) -> dict[str, Any]:
+    return {
+        "copies": result.read,
+        "same": result.same,
+        "moved": result.changes,
+        "outcomes": [
+            {"was": was, "would_be": now, "copies": count}
+            for (was, now), count in sorted(result.moves.items())
+        ],
+        "unknown": dict(sorted(result.unknown.items())),
+        "changed": [
+            {
+                "message": one.message,
+                "recipient": one.recipient,
+                "was": asdict(one.told),
+                "would_be": asdict(told),
+            }
+            for one, told in result.changed
+        ],
+    }
+
+
+def _told(result: Result) -> Iterator[str]:
+    otherwise = result.read - result.same - result.changes
+    yield (
+        f"{result.read} copies: {result.same} with the verdict that was recorded, {result.changes} would have gone"
+        f" elsewhere, {otherwise} to the same place with another score or reason"
+    )
+    for (was, now), count in sorted(result.moves.items()):
+        if was != now:
+            yield f"  {was} -> {now}: {count}"
+    for name, count in sorted(result.unknown.items()):
+        yield printable(f"  what {name} sees is not known of {count} copies: it did not look then")
+    if result.changed:
+        rows = [
+            [
+                str(one.message),
+                one.recipient,
+                f"{one.told.outcome} -> {told.outcome}",
+                f"{one.told.score:.1f} -> {told.score:.1f}",
+                told.decided_by or f"not {one.told.decided_by}",
+            ]
+            for one, told in result.changed
+        ]
+        yield table(["ID", "TO", "WENT", "SCORE", "BECAUSE OF"], rows, [0, 2, 0, 0, 1])

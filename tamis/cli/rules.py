@@ -1,0 +1,100 @@
+"""`tamis rules`: the operator's own rules, checked and tried."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tamis.cli.context import Context, fail, json_option
+from tamis.cli.messages import read_messages
+from tamis.cli.terminal import print_json, printable
+from tamis.mail import Mail
+from tamis.rules import RuleBook
+from tamis.rules.file import compile_book, failed_examples, read_sources
+
+
+@click.group()
+def rules() -> None:
+    """The operator's own rules (S19, S20, S21)."""
+
+
+def _book(context: Context, files: tuple[Path, ...]) -> RuleBook:
+    sources = read_sources(files) if files else context.file.rules
+    return compile_book(sources, frozenset(one.name for one in context.filters))
+
+
+@rules.command()
+@click.argument("files", type=click.Path(path_type=Path, dir_okay=False), nargs=-1)
+@json_option
+@click.pass_obj
+def check(context: Context, files: tuple[Path, ...], as_json: bool) -> None:
+    """Check rule FILES (default: those of the settings) and run the examples in them."""
+    book = _book(context, files)
+    failed = list(failed_examples(book))
+    examples = sum(len(one.hits) + len(one.clear) for one in book.rules)
+    if as_json:
+        print_json({"ok": not failed, "rules": len(book.rules), "examples": examples, "failed": failed})
+    elif not failed:
+        click.echo(f"{len(book.rules)} rules and {examples} examples: ok")
+    if failed:
+        fail("\n".join(failed), os.EX_CONFIG)
+
+
+@rules.command()
+@click.option(
+    "--rules",
+    "files",
+    type=click.Path(path_type=Path, dir_okay=False),
+    multiple=True,
+    help="Use this rule file instead of those of the settings. May stand more than once.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a message.")
+@click.argument("sources", nargs=-1, required=True, metavar="FILE|DIR|MBOX|-...")
+@click.pass_obj
+def test(context: Context, files: tuple[Path, ...], as_json: bool, sources: tuple[str, ...]) -> None:
+    """Show which rules messages meet, and what matched where."""
+    book = _book(context, files)
+    limit = context.file.settings.milter.max_examined
+    for name, octets in (found for source in sources for found in read_messages(source)):
+        told = _told(book, name, Mail(octets[:limit], complete=len(octets) <= limit, size=len(octets)))
+        click.echo(json.dumps(told) if as_json else _text(told))
+
+
+def _told(book: RuleBook, name: str, mail: Mail) -> dict[str, Any]:
+    values = book.match(mail).values
+    actions = {one.name: (one.action, one.points) for one in book.rules}
+    return {
+        "message": name,
+        "rules": [
+            {
+                "rule": rule,
+                "met": True if value is True else None,
+                "depends_on": None if value is True else value,
+                "action": actions[rule][0],
+                "points": actions[rule][1],
+            }
+            for rule, value in values.items()
+        ],
+        "matches": [
+            {"rule": s.rule, "place": s.place, "pattern": s.pattern, "text": s.text[:200]}
+            for s in book.spots(mail)
+        ],
+    }
+
+
+def _text(told: dict[str, Any]) -> str:
+    lines = [f"{told['message']}: {'' if told['rules'] else 'no rule'}"]
+    for one in told["rules"]:
+        what = f"score {one['points']:+g}" if one["action"] == "score" else one["action"]
+        open_ = f", if {one['depends_on']}" if one["met"] is None else ""
+        lines.append(f"  {one['rule']:<24} {what}{open_}")
+        lines += [
+            f"    {spot['place']}: {spot['text']!r} by {spot['pattern']}"
+            for spot in told["matches"]
+            if spot["rule"] == one["rule"]
+        ]
+    return "\n".join(printable(line) for line in lines)

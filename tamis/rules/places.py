@@ -1,0 +1,54 @@
+"""Where rules look: the parts of a message as octets for the engine, bounded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tamis.mail import Mail
+
+PLACES = ("subject", "headers", "text", "raw", "urls", "attachments")
+"""Beside these, "header:NAME" is one field."""
+
+MAX_OCTETS = 128 * 1024
+"""Octets of one place that are looked at: together with a linear engine this bounds the time."""
+
+_FIELD = re.compile(r"header:[a-z0-9!#$%&'*+.^_`|~-]{1,76}")
+
+
+def is_place(name: str) -> bool:
+    """Whether rules can look there."""
+    return name in PLACES or _FIELD.fullmatch(name) is not None
+
+
+def octets(mail: Mail, place: str) -> bytes:
+    """What stands at a place; several values are lines."""
+    if place == "raw":
+        return mail.raw[:MAX_OCTETS]
+    return "\n".join(_bounded(_values(mail, place))).encode("utf-8", "replace")[:MAX_OCTETS]
+
+
+def _values(mail: Mail, place: str) -> Iterator[str]:
+    if place == "subject":
+        yield mail.subject or ""
+    elif place == "headers":
+        yield from (f"{field.name}: {field.value}" for field in mail.headers)
+    elif place == "text":
+        yield mail.text[:MAX_OCTETS]
+    elif place == "urls":
+        yield from (url.raw for url in mail.urls)
+    elif place == "attachments":
+        yield from (part.filename or "" for part in mail.attachments)
+    else:
+        yield from mail.headers.all(place.removeprefix("header:"))
+
+
+def _bounded(values: Iterator[str]) -> Iterator[str]:
+    room = MAX_OCTETS
+    for value in values:
+        yield value[:room]
+        room -= len(value) + 1
+        if room <= 0:
+            return
