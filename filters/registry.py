@@ -23,6 +23,7 @@ from tamis.filters.score_tags import ScoreTags
 from tamis.filters.sender_blacklist import SenderBlacklist
 from tamis.filters.sender_whitelist import SenderWhitelist
 from tamis.filters.sinograms import Sinograms
+from tamis.filters.statistics import Statistics
 
 GROUP = "tamis.filters"
 """The entry point group: `name = "package.module:FilterClass"`."""
@@ -35,6 +36,7 @@ BUILT_IN: tuple[type[Filter[Any]], ...] = (
     MissingSender,
     SameAddress,
     Empty,
+    Statistics,
     Cyrillic,
     Sinograms,
     ScoreTags,
