@@ -31,6 +31,7 @@ from tamis.filters.sender_mx import SenderMX
 from tamis.filters.sender_whitelist import SenderWhitelist
 from tamis.filters.sinograms import Sinograms
 from tamis.filters.spf import SPF
+from tamis.filters.statistics import Statistics
 from tamis.filters.uribl import URIBL
 
 GROUP = "tamis.filters"
@@ -52,6 +53,7 @@ BUILT_IN: tuple[type[Filter[Any]], ...] = (
     KeywordExceptions,
     Keywords,
     RuleLogic,
+    Statistics,
     Cyrillic,
     Sinograms,
     Helo,

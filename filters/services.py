@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tamis.envelope import parse_ip
 from tamis.filters.dns_resolver import Resolver
+from tamis.models.site_model import SiteModel
 from tamis.services import Services
 from tamis.settings import DNSSettings, Settings
 
@@ -14,7 +15,7 @@ RESOLV_CONF = Path("/etc/resolv.conf")
 
 def open_services(settings: Settings) -> Services:
     """What filters of this process may wait on. Opens nothing yet: each connects when first used, after a fork."""
-    return Services(dns=open_resolver(settings.dns))
+    return Services(dns=open_resolver(settings.dns), statistics=SiteModel(settings))
 
 
 def open_resolver(settings: DNSSettings) -> Resolver:

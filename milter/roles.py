@@ -65,8 +65,9 @@ def desk(site: Site, source: SiteSource, sockets: Sockets, ready: Ready) -> None
 
 
 def background(site: Site, source: SiteSource, sockets: Sockets, ready: Ready) -> None:
-    """Everything that waits for nobody: snapshot, hit counts, expiry."""
+    """Everything that waits for nobody: snapshot, hit counts, expiry, learning."""
     from tamis.milter.background import Background  # noqa: PLC0415 - see prepare
+    from tamis.milter.learning import Learning  # noqa: PLC0415
     from tamis.quarantine.store import Store  # noqa: PLC0415
 
     stopping = threading.Event()
@@ -75,6 +76,7 @@ def background(site: Site, source: SiteSource, sockets: Sockets, ready: Ready) -
     current = _Current(site, source)
     with Store(site.settings.store_url) as store:
         ready()
+        Learning(lambda: current.site, stopping).start()
         Background(lambda: current.site, store, stopping).run()
 
 

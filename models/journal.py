@@ -25,7 +25,7 @@ import numpy as np
 import zstandard
 
 from tamis.models.features import FEATURE_VERSION, VIEWS, Features
-from tamis.models.model_file import ModelError, replace_file
+from tamis.models.model_file import ModelBusyError, ModelError, replace_file
 
 _HEAD: Final = struct.Struct("<8sI")
 _MAGIC: Final = b"TAMISJNL"
@@ -87,7 +87,7 @@ class Journal:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._lock.close()
-            raise ModelError(path, "another process is writing this model") from None
+            raise ModelBusyError(path, "another process is writing this model") from None
         self._file = path.open("a+b", buffering=0)
         self._file.seek(0)
         head = self._file.read(_HEAD.size)
@@ -117,6 +117,21 @@ class Journal:
         """Every record, in order. Not to be mixed with `append`."""
         for body in self._bodies():
             yield _unpack(body)
+
+    def places(self) -> dict[int, int]:
+        """Where each record begins, by its sequence number."""
+        places: dict[int, int] = {}
+        at = _HEAD.size
+        for body in self._bodies():
+            places[_BODY.unpack_from(body)[0]] = at
+            at += _FRAME.size + len(body)
+        return places
+
+    def at(self, place: int) -> Record:
+        """The record that begins at a place."""
+        self._file.seek(place)
+        length, _ = _FRAME.unpack(self._file.read(_FRAME.size))
+        return _unpack(self._file.read(length))
 
     def append(self, record: Record) -> None:
         """Add a record, durably. Raises OSError, and adds nothing, when the disk says no."""

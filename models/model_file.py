@@ -48,6 +48,10 @@ class ModelError(TamisError):
         super().__init__(f"{path}: {problem}")
 
 
+class ModelBusyError(ModelError):
+    """Another process is the writer at this moment."""
+
+
 @dataclass(frozen=True, slots=True)
 class Learned:
     """What a model has learned: messages by label, and the number of the last journal record within it."""

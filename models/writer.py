@@ -15,6 +15,7 @@ once, what is not was never acknowledged.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -42,6 +43,7 @@ class ModelWriter:
         self._reports: dict[str, tuple[int, bool]] = {}
         self._stale = False
         self._sequence = 0
+        self._fold_at = 2 * reach
         self._learner, self._learned = Learner(), Learned()
         self._replay()
 
@@ -74,8 +76,10 @@ class ModelWriter:
         record = Record(self._sequence, report, spam, weight, features)
         self._journal.append(record)
         self._apply(record)
-        if len(self._reports) >= 2 * self.reach:
+        if len(self._reports) >= self._fold_at:
             self._fold()
+            # Where the rarer label reaches far back, not much was folded: not again at the next report.
+            self._fold_at = max(2 * self.reach, len(self._reports) + self.reach)
         return True
 
     def unlearn(self, report: str) -> bool:
@@ -90,6 +94,49 @@ class ModelWriter:
         self._journal.append(Record(self._sequence, report))
         del self._reports[report]
         self._stale = True
+        return True
+
+    def label(self, report: str) -> bool | None:
+        """Whether a report within reach called its message spam; None for one that is not there."""
+        known = self._reports.get(report)
+        return None if known is None else known[1]
+
+    def reports(self) -> list[tuple[str, bool]]:
+        """The reports within reach and whether they called their message spam, in order."""
+        return [(report, spam) for report, (_, spam) in self._reports.items()]
+
+    def records(self) -> Iterator[Record]:
+        """The reports within reach, in order, with their features. Not to be mixed with `learn`."""
+        return self._valid(self._learned_by_base().sequence)
+
+    def base(self) -> Learner:
+        """A copy of the state before the reports within reach."""
+        return self._base()[0]
+
+    def balance(self) -> bool:
+        """Learn the reports within reach again with ham and spam in turn, each label's in its order.
+
+        Online learning forgets: a thousand ham taught after a thousand spam teach that everything is ham. The
+        order depends on nothing but the order within each label, so that a report that was taken back leaves no
+        trace in it either. False, and nothing done, when they stand in that order already.
+        """
+        self._refresh()
+        counts = {label: sum(spam is label for _, spam in self._reports.values()) for label in (False, True)}
+        seen = {False: 0, True: 0}
+        ranked: list[tuple[float, int]] = []
+        for sequence, spam in self._reports.values():
+            seen[spam] += 1
+            ranked.append(((seen[spam] - 0.5) / counts[spam], sequence))
+        old = [sequence for _, sequence in ranked]
+        new = [sequence for _, sequence in sorted(ranked)]
+        if old == new:
+            return False
+        places = self._journal.places()
+        self._journal.rewrite(
+            replace(self._journal.at(places[sequence]), sequence=number)
+            for sequence, number in zip(new, sorted(old), strict=True)
+        )
+        self._replay()
         return True
 
     def score(self, features: Features) -> Score:
@@ -161,12 +208,28 @@ class ModelWriter:
         model = Model(path)
         return model.learner(), model.learned
 
+    def _learned_by_base(self) -> Learned:
+        path = self.folder / "base.model"
+        return Model(path).learned if path.exists() else Learned()
+
+    def _first_kept(self) -> int:
+        """The sequence of the first report that stays within reach: of the last `reach`, or further back (up to
+        five times as far) where one label is rare there, because levels are measured on both."""
+        reports = list(self._reports.values())
+        place = max(0, len(reports) - self.reach)
+        for label in (False, True):
+            of_label = [number for number, (_, spam) in enumerate(reports) if spam is label]
+            if of_label:
+                place = min(place, of_label[max(0, len(of_label) - max(1, self.reach // 4))])
+        place = max(place, len(reports) - 5 * self.reach)
+        return min(sequence for sequence, _ in reports[place:])
+
     def _fold(self) -> None:
-        """Move the base forward to the last `reach` reports.
+        """Move the base forward to the first report that stays within reach.
 
         A crash between the two files leaves records that the base has already: their sequence tells.
         """
-        first = min(sequence for sequence, _ in list(self._reports.values())[-self.reach :])
+        first = self._first_kept()
         self._learner, self._learned = self._base()
         for record in self._valid(self._learned.sequence):
             if record.sequence < first:

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from tamis.errors import ServiceError
+
+if TYPE_CHECKING:
+    from tamis.envelope import Envelope
+    from tamis.mail import Mail
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,41 @@ class SharedState(Protocol):
         """Add members to a set over a sliding window of about `seconds`; how many distinct ones are in it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the statistical model says of a message.
+
+    `log_odds` are the model's own, above zero for spam; `number` is what levels are held against, `probability`
+    that of spam by the site's recent mail, both None while `ham` or `spam` (messages learned) is below `needed` or
+    nothing was calibrated yet.
+    """
+
+    log_odds: float
+    ham: int
+    spam: int
+    needed: int
+    number: float | None = None
+    probability: float | None = None
+
+
+class Statistics(Protocol):
+    """The site's statistical model, as it stands."""
+
+    def read(self, envelope: Envelope, mail: Mail) -> Reading | None:
+        """What it says of a message at the door; None while there is no model. CPU only, about 1 ms."""
+
+    def reasons(self, envelope: Envelope, mail: Mail, limit: int) -> tuple[tuple[str, str, float], ...]:
+        """What weighed most: where, what, its share in the log-odds. Dear: for people who ask."""
+
+
+class _NoModel:
+    def read(self, envelope: Envelope, mail: Mail) -> Reading | None:
+        return None
+
+    def reasons(self, envelope: Envelope, mail: Mail, limit: int) -> tuple[tuple[str, str, float], ...]:
+        return ()
+
+
 class _NoDNS:
     async def query(self, name: str, rdtype: str) -> Answer:
         raise ServiceError(f"no DNS here to ask for {rdtype} of {name}")
@@ -98,3 +137,4 @@ class Services:
 
     dns: DNS = field(default_factory=_NoDNS)
     state: SharedState = field(default_factory=_NoState)
+    statistics: Statistics = field(default_factory=_NoModel)

@@ -242,6 +242,34 @@ class HistorySettings(Section):
     )
 
 
+class LearningSettings(Section):
+    """What the statistical filter (S27) learns, and how much of it from whom."""
+
+    minimum: int = Field(
+        200,
+        ge=50,
+        le=100_000,
+        description="ham and spam, of each, that must be learned before the filter decides anything",
+    )
+    spool: Path | None = Field(
+        None,
+        description="folder in which reports wait to be learned; empty: `reports` in state_directory. Dovecot's "
+        "scripts must be able to write there",
+    )
+    per_reporter: int = Field(
+        50,
+        ge=1,
+        le=1_000_000,
+        description="messages a day that one reporter can teach; `tamis learn` is free",
+    )
+    per_domain: int = Field(
+        500, ge=1, le=1_000_000, description="messages a day that the reporters of one domain can teach"
+    )
+    per_source: int = Field(
+        5000, ge=1, le=10_000_000, description="messages a day that one source (dovecot, web, ...) can teach"
+    )
+
+
 class HeaderSettings(Section):
     """The headers on delivered mail."""
 
@@ -280,6 +308,7 @@ class Settings(Section):
     dns: DNSSettings = DNSSettings()
     rules: RulesSettings = RulesSettings()
     history: HistorySettings = HistorySettings()
+    learning: LearningSettings = LearningSettings()
     headers: HeaderSettings = HeaderSettings()
     postfix: PostfixSettings = PostfixSettings()
     log: LogSettings = LogSettings()
@@ -293,6 +322,16 @@ class Settings(Section):
     def key_file(self) -> Path:
         """The key that signs detour addresses."""
         return self.state_directory / "signing.key"
+
+    @property
+    def model_directory(self) -> Path:
+        """The statistical model: what was learned, and what workers read of it."""
+        return self.state_directory / "model"
+
+    @property
+    def spool_directory(self) -> Path:
+        """Where reports wait to be learned."""
+        return self.learning.spool or self.state_directory / "reports"
 
     @property
     def snapshot_file(self) -> Path:

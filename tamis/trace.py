@@ -12,11 +12,25 @@ from tamis.plan import Headers
 from tamis.policy import Outcome
 from tamis.verdict import Decision, Verdict
 
-NAMES = ("Flag", "Status", "Score", "Whitelist", "Unavailable", "Return-Path", "Helo", "Client-IP", "Rcpt")
+NAMES = (
+    "Flag",
+    "Status",
+    "Score",
+    "Whitelist",
+    "Unavailable",
+    "Return-Path",
+    "Helo",
+    "Client-IP",
+    "Rcpt",
+    "Bayes",
+)
 """What stands behind the prefix; arriving headers of these names are removed first."""
 
 SCORE_TAGS = "score_tags"
 """The filter whose tag asks for the details."""
+
+STATISTICS = "statistics"
+"""The filter whose total has a header of its own."""
 
 MAX_VALUE = 900
 """Characters of one value: below the 998 of RFC 5322 2.1.1 together with the name."""
@@ -57,6 +71,7 @@ def _details(
     fields = [
         ("Status", _status(verdict, spam=spam)),
         ("Score", f"{verdict.score:.1f}"),
+        ("Bayes", _bayes(verdict, findings)),
         ("Unavailable", unavailable),
         ("Return-Path", f"<{envelope.sender}>"),
         ("Helo", envelope.helo),
@@ -64,6 +79,17 @@ def _details(
         ("Rcpt", f"<{verdict.recipient}>"),
     ]
     return [(name, value) for name, value in fields if value]
+
+
+def _bayes(verdict: Verdict, findings: Mapping[str, Finding]) -> str:
+    """The total of the statistical filter (S27), also where it is below the level or in shadow."""
+    finding = findings.get(STATISTICS)
+    if finding is None or not any(o.filter == STATISTICS for o in verdict.opinions):
+        return ""
+    number, probability = finding.facts.get("number"), finding.facts.get("probability")
+    if number is None or probability is None:
+        return finding.text() if finding.facts.get("ham") else ""
+    return f"{number:.1f}, probability={probability:.4f}"
 
 
 def failure_headers(prefix: str) -> Headers:

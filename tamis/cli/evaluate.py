@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import statistics
-import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,7 @@ import click
 import numpy as np
 
 from tamis.cli.context import fail, json_option
-from tamis.cli.terminal import print_json, printable
+from tamis.cli.terminal import print_json, printable, progress
 from tamis.models.corpora import CorpusError, Place, found, indexed, shuffled
 from tamis.models.evaluation import Protocol, Run, run
 from tamis.models.features import TABLE_SIZE
@@ -107,7 +105,7 @@ def evaluate(
     if shuffle is not None:
         places = shuffled(places, shuffle)
     places = places[:limit]
-    result = run(places, protocol, jobs=jobs, progress=_progress(len(places)))
+    result = run(places, protocol, jobs=jobs, progress=progress(len(places)))
     for problem in result.unreadable[:_SHOWN_PROBLEMS]:
         click.echo(f"tamis: left out: {printable(problem)}", err=True)
     if not result.ham or not result.spam:
@@ -138,27 +136,6 @@ def _places(index: Path | None, ham: Sequence[Path], spam: Sequence[Path]) -> li
         return indexed(index) if index is not None else found(ham, spam=False) + found(spam, spam=True)
     except CorpusError as error:
         fail(str(error), os.EX_NOINPUT)
-
-
-def _progress(total: int) -> Callable[[int], None]:
-    """Tells on standard error, every few seconds, how far the stream is."""
-    began = last = time.monotonic()
-    live = sys.stderr.isatty()
-
-    def tell(done: int) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last < (0.5 if live else 10) and not (live and done == total):
-            return
-        last = now
-        rate = done / max(now - began, 1e-9)
-        left = (total - done) / rate
-        line = f"{done:,} of {total:,} messages, {rate:.0f} a second, {left:.0f} s left"
-        click.echo(f"\r{line:<70}" if live and done < total else line.ljust(70), nl=not live, err=True)
-        if live and done == total:
-            click.echo(err=True)
-
-    return tell
 
 
 def _report(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
@@ -25,6 +25,7 @@ from tamis.plan import Judged
 from tamis.site import Site, Snapshot
 from tamis.verdict import Decision
 
+_REASONS = 8
 _STATUS = {Decision.HAM: 0, Decision.SPAM: 1, Decision.DEFER: 2}
 
 
@@ -73,9 +74,15 @@ def scan(
         )
         examined = Road(site, runner, services).end_of_message(envelope, mail)
         worst = max(worst, *(_STATUS[one.verdict.decision] for one in examined.judged))
-        click.echo(
-            json.dumps(report(name, mail, examined)) if as_json else "\n".join(story(name, mail, examined))
-        )
+        reasons = services.statistics.reasons(envelope, mail, _REASONS)
+        if as_json:
+            told = report(name, mail, examined)
+            told["reasons"] = [
+                {"where": where, "what": what, "share": share} for where, what, share in reasons
+            ]
+            click.echo(json.dumps(told))
+        else:
+            click.echo("\n".join((*story(name, mail, examined), *weighed(reasons))))
     return worst
 
 
@@ -152,6 +159,14 @@ def story(name: str, mail: Mail, examined: Examined) -> Iterator[str]:
             f" score {verdict.score:.1f} of {verdict.required:.1f}"
         )
         yield from (line for line in _trace(one))
+
+
+def weighed(reasons: Sequence[tuple[str, str, float]]) -> Iterator[str]:
+    """What weighed most for the statistical filter: above zero for spam."""
+    if reasons:
+        yield "  statistics, what weighed most:"
+    for where, what, share in reasons:
+        yield f"    {share:+.3f}  {where}: {printable(what)}"
 
 
 def _trace(one: Judged) -> Iterator[str]:

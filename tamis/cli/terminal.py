@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import time
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -68,3 +69,24 @@ def _cells(character: str) -> int:
     if unicodedata.combining(character):
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def progress(total: int) -> Callable[[int], None]:
+    """Tells on standard error, every few seconds, how far the stream is."""
+    began = last = time.monotonic()
+    live = sys.stderr.isatty()
+
+    def tell(done: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last < (0.5 if live else 10) and not (live and done == total):
+            return
+        last = now
+        rate = done / max(now - began, 1e-9)
+        left = (total - done) / rate
+        line = f"{done:,} of {total:,} messages, {rate:.0f} a second, {left:.0f} s left"
+        click.echo(f"\r{line:<70}" if live and done < total else line.ljust(70), nl=not live, err=True)
+        if live and done == total:
+            click.echo(err=True)
+
+    return tell

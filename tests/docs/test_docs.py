@@ -165,7 +165,7 @@ class Environment:
 
     def python(self, *arguments: str, config: str = "tamis.toml") -> subprocess.CompletedProcess[str]:
         """Run Python there."""
-        more = {"PYTHONPATH": str(self.folder / "site"), "TAMIS_CONFIG": str(self.folder / config)}
+        more = {"PYTHONPATH": f"{self.folder / 'site'}:{ROOT}", "TAMIS_CONFIG": str(self.folder / config)}
         return subprocess.run(
             [sys.executable, *arguments],
             capture_output=True,

@@ -1,0 +1,73 @@
+"""S27: the statistical filter, which learns from the site's own mail."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from tamis.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes
+from tamis.finding import Finding, Status
+from tamis.models.scale import LEVELS
+
+
+def _is_level(value: float) -> float:
+    if value not in LEVELS:
+        raise ValueError(f"must be one of {', '.join(f'{level:g}' for level in LEVELS)}")
+    return value
+
+
+class StatisticsOptions(FilterOptions):
+    """Adds the level; the score is what a message on the level gets."""
+
+    score: float = Field(
+        7.5,
+        ge=-100,
+        le=100,
+        description="points of a message whose number is just the level; a higher number gets more in proportion",
+    )
+    level: Annotated[float, AfterValidator(_is_level)] = Field(
+        7.5,
+        description="number from which it is a hit: 3, 4.5, 6, 7.5, 9, 10.5 or 12; promises at most 32, 10, 3.2, 1, "
+        "0.32, 0.1 or 0.03 of 1,000 ham; lower is more aggressive",
+    )
+
+
+class Statistics(Filter[StatisticsOptions]):
+    """Adds points to a message that looks like the spam, and not like the ham, that this site has learned.
+
+    The number tells how rare such a score is among the site's own recent legitimate mail: at level 7.5 one ham in
+    1,000 has it, and three points more are a tenth of that. Until enough ham and enough spam have been learned
+    (`learning.minimum` of each) the filter is in shadow: it says what it has learned and decides nothing.
+    `tamis learn` teaches it, `tamis model status` shows what each level does on the site's own mail.
+    """
+
+    name = "statistics"
+    spec_id = "S27"
+    summary = "statistics over the site's own mail"
+    effect = Effect.SCORE
+    inline = True
+    options = StatisticsOptions
+
+    def examine(self, message: Message) -> Finding:
+        """The model's score, as log-odds, as probability, and as the number that levels are held against."""
+        reading = message.services.statistics.read(message.envelope, message.mail)
+        if reading is None:
+            return self.skipped("nothing learned yet")
+        facts = {"ham": reading.ham, "spam": reading.spam, "log_odds": round(reading.log_odds, 4)}
+        if reading.number is None or reading.probability is None:
+            if min(reading.ham, reading.spam) >= reading.needed:
+                return self.skipped("learned, but not measured yet", **facts)
+            return self.skipped(
+                "{ham} ham and {spam} spam of {needed} each learned", needed=reading.needed, **facts
+            )
+        facts |= {"number": reading.number, "probability": round(reading.probability, 6)}
+        because = "number {number}, probability of spam {probability:.4f}"
+        return (self.hit if reading.number >= LEVELS[0] else self.clear)(because, **facts)
+
+    def judge(self, finding: Finding, options: StatisticsOptions, scopes: Scopes) -> Opinion:
+        """A hit from the recipient's level on; below it nothing is added, or the level would promise too much."""
+        number = finding.facts.get("number", 0.0)
+        hit = finding.status is Status.HIT and number >= options.level
+        points = round(options.score * number / options.level, 2) if hit else 0.0
+        return self.opinion(finding, options, hit=hit, points=points)

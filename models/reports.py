@@ -1,0 +1,162 @@
+"""Reports of what mail is, on their way to the model: files in a folder, each whole or not there.
+
+A report is a file that begins with one line
+
+    tamis-report 1 LABEL SOURCE REPORTER
+
+and goes on with the message; LABEL is spam, ham or forget, REPORTER the address of who says so, or "-". It is
+written under a name that begins with a dot, synced and renamed, which a shell script can do as well
+(deploy/dovecot/tamis-report). A folder rather than a table of the store: a mail program's "move to Junk" must not
+wait for a database or fail with it, the script that spools needs no Python, and a model belongs to one machine.
+
+The id of a message is made of what stays the same in all of its copies, so that a report counts once, whichever
+copy it came with and however often a crash has it read again.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+import stat
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, get_args
+
+from tamis.errors import TamisError
+from tamis.mail import Mail
+from tamis.models.corpora import MAX_OCTETS
+from tamis.models.model_file import sync_folder
+
+Label = Literal["spam", "ham", "forget"]
+
+SOURCES: Final = {
+    "learn": 1.0,
+    "quarantine": 1.0,
+    "web": 0.8,
+    "dovecot": 0.7,
+    "honeypot": 0.7,
+    "challenge": 0.5,
+}
+"""Who reports -> the say of such a report (the learner's `weight`)."""
+
+MAX_WAITING = 20_000
+"""Reports that wait at once; more are refused."""
+
+_LINE = re.compile(rb"tamis-report 1 (spam|ham|forget) ([a-z]{1,20}) ([\x21-\x7e]{1,320})\r?\n")
+_NAMED = ("from", "date", "message-id")
+_SPACE = re.compile(r"\s+")
+_BODY = re.compile(rb"\r?\n\r?\n")
+_SAFE = re.compile(r"[^\x21-\x7e]+")
+
+
+class ReportError(TamisError):
+    """A report that can't be taken: names the file, or says that too many wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One report; `path` is its file."""
+
+    label: Label
+    source: str
+    reporter: str
+    raw: bytes
+    path: Path
+
+
+def message_id(mail: Mail) -> str:
+    """What names a message in every copy of it: a hash of author, date, Message-ID and body."""
+    digest = hashlib.sha256()
+    for name in _NAMED:
+        digest.update(_SPACE.sub(" ", mail.headers.first(name) or "").strip().encode("utf-8", "replace"))
+        digest.update(b"\0")
+    end = _BODY.search(mail.raw)
+    body = mail.raw[end.end() :] if end else b""
+    # Stores differ in line ends and in what ends the last line (an mbox has one more).
+    digest.update(body.replace(b"\r\n", b"\n").rstrip(b"\n"))
+    return digest.hexdigest()[:32]
+
+
+class Spool:
+    """The folder in which reports wait, oldest first."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def put(self, label: Label, source: str, reporter: str, raw: bytes) -> Path:
+        """Add a report, durably. Raises ReportError when too many wait, OSError when the disk says no."""
+        if source not in SOURCES:
+            raise ValueError(f"no source of reports: {source!r}")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if self.waiting() >= MAX_WAITING:
+            raise ReportError(f"{self.folder}: {MAX_WAITING} reports wait already; is the daemon running?")
+        reporter = _SAFE.sub("", reporter)[:320] or "-"
+        name = f"{time.time_ns():020d}.{os.getpid()}.{os.urandom(4).hex()}"
+        temporary, path = self.folder / f".{name}", self.folder / name
+        try:
+            with temporary.open("xb") as file:
+                file.write(f"tamis-report 1 {label} {source} {reporter}\n".encode())
+                file.write(raw[:MAX_OCTETS])
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.rename(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        sync_folder(self.folder)
+        return path
+
+    def names(self) -> list[str]:
+        """The names of waiting reports, oldest first."""
+        try:
+            return sorted(name for name in os.listdir(self.folder) if not name.startswith("."))  # noqa: PTH208
+        except FileNotFoundError:
+            return []
+
+    def waiting(self) -> int:
+        """How many wait."""
+        return len(self.names())
+
+    def reports(self, limit: int) -> Iterator[Report | Path]:
+        """The oldest reports; a file that is none as its path. Each stays until `done`."""
+        for name in self.names()[:limit]:
+            path = self.folder / name
+            try:
+                found = read_report(path)
+            except FileNotFoundError:
+                continue
+            except ReportError:
+                yield path
+            else:
+                yield found
+
+    def done(self, path: Path) -> None:
+        """Remove a report that was taken in, or is none."""
+        if path.is_dir() and not path.is_symlink():
+            return  # nobody's report; left for the administrator to see
+        path.unlink(missing_ok=True)
+
+
+def read_report(path: Path) -> Report:
+    """Read a report. Raises ReportError when it is none, OSError when it can't be read.
+
+    The folder may be another user's to write to, so a link, a pipe or an endless file must do no harm.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):
+            raise ReportError(f"{path}: no report: not a regular file") from None
+        raise
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise ReportError(f"{path}: no report: not a regular file")
+        octets = file.read(MAX_OCTETS + 1024)
+    found = _LINE.match(octets)
+    if found is None or found[2].decode() not in SOURCES:
+        raise ReportError(f"{path}: no report: its first line is wrong")
+    label = next(one for one in get_args(Label) if one == found[1].decode())
+    return Report(label, found[2].decode(), found[3].decode(), octets[found.end() :], path)

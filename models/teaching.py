@@ -1,0 +1,195 @@
+"""The one writer at work: what was learned, by id; the model and its levels as workers read them.
+
+In the model's folder, beside what `writer` keeps:
+
+    learned.ids    16 octets of id and 1 of label for all that was ever learned: what lets `tamis learn` go on
+                   where it was interrupted, far beyond the journal's reach
+    levels.json    the levels, measured by cross-validation
+
+Levels are measured on the reports within the journal's reach, 1,000 of each label or more where there are as many.
+They are cut into blocks in order of time, so that copies of one campaign stay together, and each block is scored by
+a model that was taught base and all other blocks. So the order in which mail was taught (first all ham, then all
+spam) makes no ham look better than it is, and a report that is taken back is out of the measure too.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from tamis.models.features import Features
+from tamis.models.levels import Held, Levels, fit_levels
+from tamis.models.model_file import ModelError
+from tamis.models.site_model import LEVELS
+from tamis.models.writer import REACH, ModelWriter
+
+FOLDS = 5
+MEASURED_AGAIN = 0.05
+"""The share of reports since the last measuring that calls for the next."""
+
+_RECORD = 17
+_MOST_IDS = 2_000_000
+
+
+class Teacher:
+    """Teaches the model in a folder. Raises ModelBusyError while another process does."""
+
+    def __init__(self, folder: Path, *, minimum: int, reach: int = REACH) -> None:
+        self._writer = ModelWriter(folder, reach=reach)
+        self._minimum = minimum
+        self.folder = folder
+        self._ids = _Ids(folder / "learned.ids")
+        for message, spam in self._writer.reports():  # what a crash kept from the ids
+            if self._ids.get(message) is not spam:
+                self._ids.put(message, spam)
+        self.changed = not (folder / "current.model").exists() and self._writer.learned.sequence > 0
+        """Whether something is learned that workers don't have."""
+
+    def known(self, message: str, *, spam: bool) -> bool:
+        """Whether a message was learned with this label."""
+        recent = self._writer.label(message)
+        return recent is spam if recent is not None else self._ids.get(message) is spam
+
+    def teach(self, message: str, features: Features, *, spam: bool, weight: float) -> bool:
+        """Learn a message, durably; False when it was learned with this label before."""
+        if self.known(message, spam=spam):
+            return False
+        self._writer.learn(message, features, spam=spam, weight=weight)
+        self._ids.put(message, spam)
+        self.changed = True
+        return True
+
+    def forget(self, message: str) -> bool:
+        """Take a message back; False when it is not within reach (any more)."""
+        if self._writer.label(message) is None:
+            return False
+        self._ids.put(message, None)
+        self._writer.unlearn(message)
+        self.changed = True
+        return True
+
+    def score(self, features: Features) -> float:
+        """The log-odds as the model stands."""
+        return self._writer.score(features).log_odds
+
+    @property
+    def learned(self) -> tuple[int, int]:
+        """Ham and spam that were learned."""
+        return self._writer.learned.ham, self._writer.learned.spam
+
+    def publish(self) -> None:
+        """Let workers have what was learned."""
+        if self.changed:
+            self._ids.sync()
+            self._writer.publish()
+            self.changed = False
+
+    def measuring_due(self) -> bool:
+        """Whether enough was learned since the levels were measured last."""
+        if min(self.learned) < self._minimum:
+            return False
+        try:
+            measured = Levels.load(self.folder / LEVELS).sequence
+        except (FileNotFoundError, ModelError):
+            return True
+        reports = len(self._writer.reports())
+        return self._writer.learned.sequence - measured >= max(20, MEASURED_AGAIN * reports)
+
+    def measure(self) -> Levels | None:
+        """Balance the model, measure its levels and let workers have both.
+
+        None, without new levels, where a label is too rare.
+        """
+        self.changed |= self._writer.balance()
+        self.publish()
+        labels = np.array([spam for _, spam in self._writer.reports()], dtype=np.bool_)
+        least = self._minimum // 2
+        if min(self.learned) < self._minimum or min(labels.sum(), (~labels).sum()) < least:
+            return None
+        from tamis.models.calibration_fit import fit_calibrator  # noqa: PLC0415 - scikit-learn is 100 MB
+
+        folds = np.zeros(len(labels), dtype=np.int_)
+        for label in (False, True):
+            places = np.flatnonzero(labels == label)
+            folds[places] = np.arange(len(places)) * FOLDS // len(places)
+        scores = self._held_out(folds)
+        levels = fit_levels(
+            Held(scores[~labels], folds[~labels]),
+            Held(scores[labels], folds[labels]),
+            fit_calibrator(scores, labels),
+            self._writer.learned.sequence,
+        )
+        levels.save(self.folder / LEVELS)
+        return levels
+
+    def _held_out(self, folds: npt.NDArray[np.int_]) -> npt.NDArray[np.float64]:
+        """The score of each report within reach by a model that was not taught its fold."""
+        scores = np.zeros(len(folds))
+        for fold in range(FOLDS):
+            learner = self._writer.base()
+            held: list[tuple[int, Features]] = []
+            for place, record in enumerate(self._writer.records()):
+                if record.features is None:
+                    continue
+                if folds[place] == fold:
+                    held.append((place, record.features))
+                else:
+                    learner.learn(record.features, spam=record.spam, weight=record.weight)
+            for place, features in held:
+                scores[place] = learner.score(features).log_odds
+        return scores
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        self._ids.close()
+        self._writer.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class _Ids:
+    """Label by id, in a file that only grows; the last record of an id counts. 17 octets a message.
+
+    It is behind the journal at most by what a crash lost, and those the journal knows.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._known: dict[bytes, int] = {}
+        self._file = path.open("a+b", buffering=0)
+        self._file.seek(0)
+        octets = self._file.read()
+        whole = len(octets) - len(octets) % _RECORD
+        start = max(0, whole - _MOST_IDS * _RECORD)
+        for at in range(start, whole, _RECORD):
+            self._known[octets[at : at + 16]] = octets[at + 16]
+        self._file.truncate(whole)
+
+    def get(self, message: str) -> bool | None:
+        """The label that was learned, None when none was."""
+        label = self._known.get(bytes.fromhex(message))
+        return None if label is None or label not in (0, 1) else label == 1
+
+    def put(self, message: str, spam: bool | None) -> None:
+        """Note a label; None: taken back."""
+        key, label = bytes.fromhex(message), 2 if spam is None else int(spam)
+        self._file.write(key + bytes([label]))
+        self._known[key] = label
+
+    def sync(self) -> None:
+        """Make it durable."""
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()

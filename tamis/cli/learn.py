@@ -1,0 +1,172 @@
+"""`tamis learn`: what is ham and what is spam, from folders of mail."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tamis.cli.context import Context, fail, json_option
+from tamis.cli.terminal import print_json, printable, progress
+from tamis.models.bulk import candidates, in_turn
+from tamis.models.corpora import CorpusError, Place, found
+from tamis.models.model_file import ModelBusyError
+from tamis.models.queue import Queue
+from tamis.models.reports import SOURCES, ReportError, Spool
+from tamis.models.site_model import home_of
+from tamis.models.teaching import Teacher
+from tamis.settings import Settings
+
+_SHOWN_PROBLEMS = 10
+_WAIT = 10.0
+_PUBLISHED_EVERY = 5000
+_LABELS = {"ham": False, "spam": True}
+
+
+@click.command()
+@click.argument("what", nargs=-1, required=True, metavar="ham|spam FILE|DIR|MBOX|-...")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 64),
+    default=lambda: os.cpu_count() or 1,
+    help="Processes that read mail.",
+)
+@click.option(
+    "--source",
+    type=click.Choice(list(SOURCES)),
+    default="learn",
+    show_default=True,
+    help="Who says so. Other sources than learn have less weight and daily bounds.",
+)
+@click.option("--undo", is_flag=True, help="Take these messages back, as if they had never been learned.")
+@json_option
+@click.pass_obj
+def learn(context: Context, what: tuple[str, ...], jobs: int, source: str, undo: bool, as_json: bool) -> None:
+    """Teach the statistical filter: "learn ham ~/Maildir/.Sent spam ~/Maildir/.Junk".
+
+    The words ham and spam say what the files, folders, Maildirs and mboxes after them are. A message counts once,
+    so the command can be interrupted and given again. While another process writes the model the messages are
+    left in the spool, and the daemon learns them within seconds.
+
+    Exit status: 0 all taken, 65 some could not be read, 66 no such file, 75 the spool is full.
+    """
+    settings = context.file.settings
+    with _places(what) as places:
+        if undo or source != "learn":
+            counts, problems = _spooled(settings, places, source, undo=undo)
+        else:
+            try:
+                counts, problems = _direct(settings, places, jobs)
+            except ModelBusyError:
+                counts, problems = _spooled(settings, places, source, undo=undo)
+    for problem in problems[:_SHOWN_PROBLEMS]:
+        click.echo(f"tamis: left out: {printable(problem)}", err=True)
+    about = dict(counts) | {"unreadable": len(problems)}
+    if as_json:
+        print_json(about)
+    else:
+        click.echo(", ".join(f"{count} {name}" for name, count in about.items() if count) or "nothing there")
+    if problems:
+        raise click.exceptions.Exit(os.EX_DATAERR)
+
+
+@contextlib.contextmanager
+def _places(what: tuple[str, ...]) -> Iterator[list[Place]]:
+    """The messages, ham and spam in turn. Standard input is kept in a file meanwhile."""
+    if what[0] not in _LABELS:
+        raise click.UsageError("ham or spam comes first")
+    spam, places = False, []
+    with tempfile.TemporaryDirectory(prefix="tamis-learn-") as folder:
+        for word in what:
+            if word in _LABELS:
+                spam = _LABELS[word]
+                continue
+            path = Path(word)
+            if word == "-":
+                path = Path(folder) / "stdin"
+                with path.open("wb") as file:
+                    shutil.copyfileobj(sys.stdin.buffer, file)
+            try:
+                places += found([path], spam=spam)
+            except CorpusError as error:
+                fail(str(error), os.EX_NOINPUT)
+        yield in_turn(places)
+
+
+def _opened(settings: Settings) -> Teacher:
+    """The model, to write to; waits a while for the daemon to let go. Raises ModelBusyError."""
+    until = time.monotonic() + _WAIT
+    while True:
+        try:
+            return Teacher(settings.model_directory, minimum=settings.learning.minimum)
+        except ModelBusyError:
+            if time.monotonic() >= until:
+                raise
+            time.sleep(0.2)
+
+
+def _direct(settings: Settings, places: list[Place], jobs: int) -> tuple[dict[str, int], list[str]]:
+    counts: Counter[str] = Counter()
+    problems: list[str] = []
+    tell = progress(len(places))
+    with _opened(settings) as teacher:
+        try:
+            known = lambda message, spam: teacher.known(message, spam=spam)  # noqa: E731 - a name for one call
+            for number, one in enumerate(candidates(places, known, home_of(settings), jobs), 1):
+                if one.problem:
+                    problems.append(one.problem)
+                elif one.features is not None and teacher.teach(
+                    one.message, one.features, spam=one.place.spam, weight=SOURCES["learn"]
+                ):
+                    counts["spam learned" if one.place.spam else "ham learned"] += 1
+                    if sum(counts.values()) % _PUBLISHED_EVERY == 0:
+                        teacher.publish()
+                else:
+                    counts["known before"] += 1
+                tell(number)
+        finally:
+            teacher.publish()
+        if counts["ham learned"] or counts["spam learned"] or teacher.measuring_due():
+            click.echo("measuring ...", err=True)
+            teacher.measure()
+    return dict(counts), problems
+
+
+def _spooled(
+    settings: Settings, places: list[Place], source: str, *, undo: bool
+) -> tuple[dict[str, int], list[str]]:
+    """Leave the messages to whoever writes the model; that is this process when nobody else does."""
+    spool = Spool(settings.spool_directory)
+    counts: Counter[str] = Counter()
+    problems: list[str] = []
+    for place in places:
+        try:
+            raw = place.read().raw
+        except OSError as error:
+            problems.append(f"{place.name}: {error.strerror}")
+            continue
+        label: Any = "forget" if undo else "spam" if place.spam else "ham"
+        try:
+            spool.put(label, source, "-", raw)
+        except ReportError as error:
+            fail(str(error), os.EX_TEMPFAIL)
+        counts["reported"] += 1
+    with (
+        contextlib.suppress(ModelBusyError),
+        Teacher(settings.model_directory, minimum=settings.learning.minimum) as teacher,
+    ):
+        queue = Queue(settings, teacher)
+        while queue.take_in():
+            pass
+        if teacher.measuring_due():
+            teacher.measure()
+    return dict(counts), problems
