@@ -15,24 +15,8 @@ from tests.real.support import REPOSITORY, private_directory
 
 MARIE = "junk@example.org"
 
-# Words that neither the wanted nor the unwanted mail of the corpus has much of.
-CAMPAIGN = """\
-From: Aurelia Vanterpool <aurelia.vanterpool@example.net>
-To: junk@example.org
-Subject: Quartz pendulum restoration, catalogue {number}
-Message-ID: <pendulum-{number}@example.net>
-Date: Sun, 22 Nov 2026 11:{number:02}:00 +0000
-MIME-Version: 1.0
-Content-Type: text/plain; charset=utf-8
-
-Good afternoon,
-
-our workshop has restored quartz pendulums, barometers and orreries since 1974. Catalogue {number} with the prices
-of the season is at https://orrery.example.net/catalogue/{number} and every brass orrery ships with its stand.
-Order before the solstice and the engraving of your initials is included.
-
-Aurelia Vanterpool
-"""
+CAMPAIGN = 15
+"""A spam of the corpus that a model of an eighth of it takes for anybody's mail."""
 
 
 def _tamis(daemon: TamisDaemon, *arguments: str) -> str:
@@ -62,13 +46,15 @@ def test_junk_moves_teach_the_filter(corpus_ham: list[Path], corpus_spam: list[P
             {
                 "platform": {"domains": ["example.com", "example.org"]},
                 "milter": {"drain": 2, "workers": 1},
-                "policy": {"outcome": "junk", "filters": {"statistics": {"level": 6.0}}},
+                "policy": {"outcome": "junk"},
                 "learning": {"minimum": 200, "spool": str(dovecot.spool)},
             },
             directory=private_directory("tamis"),
         )
         ham, spam = ([str(one) for one in kind[::8]] for kind in (corpus_ham, corpus_spam))
         assert min(len(ham), len(spam)) >= 200
+        campaign = corpus_spam[CAMPAIGN].read_bytes().replace(b"\r\n", b"\n")
+        assert str(corpus_spam[CAMPAIGN]) not in spam
         _tamis(daemon, "learn", "ham", *ham, "spam", *spam)
         before = _status(daemon)
         assert before["deciding"]
@@ -82,8 +68,8 @@ def test_junk_moves_teach_the_filter(corpus_ham: list[Path], corpus_spam: list[P
         with postfix, daemon:
 
             def deliver(number: int) -> None:
-                message = CAMPAIGN.format(number=number).replace("\n", "\r\n").encode()
-                assert postfix.send(message, to=MARIE).accepted
+                sibling = campaign + f"\nOffer number {number}\n".encode()
+                assert postfix.send(sibling.replace(b"\n", b"\r\n"), to=MARIE).accepted
                 postfix.wait_idle()
 
             def learned(label: str, count: int) -> None:
@@ -101,7 +87,7 @@ def test_junk_moves_teach_the_filter(corpus_ham: list[Path], corpus_spam: list[P
             learned("spam", before["spam"] + 1)
             deliver(2)
             assert [_bayes(one) for one in dovecot.mailbox(MARIE)] == [], _bayes(first)
-            assert b"catalogue/2" in dovecot.mailbox(MARIE, "Junk")[1]
+            assert b"Offer number 2" in dovecot.mailbox(MARIE, "Junk")[1]
 
             dovecot.move(MARIE, "Junk", "INBOX", 2)
             learned("ham", before["ham"] + 1)
