@@ -36,8 +36,8 @@ Label = Literal["spam", "ham", "forget"]
 SOURCES: Final = {
     "learn": 1.0,
     "quarantine": 1.0,
-    "web": 0.8,
-    "dovecot": 0.7,
+    "web": 1.0,
+    "dovecot": 1.0,
     "honeypot": 0.7,
     "challenge": 0.5,
 }

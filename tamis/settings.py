@@ -251,8 +251,9 @@ class LearningSettings(Section):
         le=100_000,
         description="ham and spam, of each, that must be learned before the filter decides anything",
     )
-    spool: Path | None = Field(
-        None,
+    spool: str = Field(
+        "",
+        max_length=1000,
         description="folder in which reports wait to be learned; empty: `reports` in state_directory. Dovecot's "
         "scripts must be able to write there",
     )
@@ -331,7 +332,7 @@ class Settings(Section):
     @property
     def spool_directory(self) -> Path:
         """Where reports wait to be learned."""
-        return self.learning.spool or self.state_directory / "reports"
+        return Path(self.learning.spool) if self.learning.spool else self.state_directory / "reports"
 
     @property
     def snapshot_file(self) -> Path:

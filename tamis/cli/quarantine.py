@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,8 +17,12 @@ from tamis.cli.parameters import SCOPE
 from tamis.cli.terminal import print_json, printable, table
 from tamis.errors import ReinjectError
 from tamis.milter.reinject import Reinjector
+from tamis.models.reports import Label, Spool
 from tamis.quarantine.content import redelivery
 from tamis.quarantine.records import Done, Record, State, Summary
+
+if TYPE_CHECKING:
+    from tamis.quarantine.store import Store
 
 _EVERY = "all"
 
@@ -146,29 +151,57 @@ def _time(moment: datetime | None) -> str:
     return moment.strftime("%Y-%m-%d %H:%M:%S UTC") if moment else ""
 
 
+def _taught(
+    context: Context, store: Store, label: Label, by: str, what: Callable[[str], Done]
+) -> Callable[[str], Done]:
+    """`what`, and a report to the statistical filter when it was done."""
+    spool = Spool(context.file.settings.spool_directory)
+
+    def do(message: str) -> Done:
+        content = store.quarantine.content(message)  # gone afterwards
+        done = what(message)
+        if done is Done.DONE and content is not None:
+            spool.put(label, "quarantine", by, content)
+        return done
+
+    return do
+
+
 @quarantine.command()
 @click.argument("messages", metavar="ID...", nargs=-1, required=True)
+@click.option("--learn", "teach", is_flag=True, help="Teach the statistical filter that they are ham.")
 @by_option
 @json_option
 @click.pass_obj
-def release(context: Context, messages: tuple[str, ...], by: str, as_json: bool) -> None:
+def release(context: Context, messages: tuple[str, ...], teach: bool, by: str, as_json: bool) -> None:
     """Deliver held messages to their recipients' inboxes."""
     settings = context.file.settings
     deliver = redelivery(Reinjector(settings.desk.reinject).send, settings.headers.prefix)
     with context.store() as store:
-        results = _each(messages, lambda one: store.quarantine.release(one, by, deliver), "release")
+
+        def released(message: str) -> Done:
+            return store.quarantine.release(message, by, deliver)
+
+        what = _taught(context, store, "ham", by, released) if teach else released
+        results = _each(messages, what, "release")
     _tell(results, "released", as_json=as_json)
 
 
 @quarantine.command()
 @click.argument("messages", metavar="ID...", nargs=-1, required=True)
+@click.option("--learn", "teach", is_flag=True, help="Teach the statistical filter that they are spam.")
 @by_option
 @json_option
 @click.pass_obj
-def delete(context: Context, messages: tuple[str, ...], by: str, as_json: bool) -> None:
+def delete(context: Context, messages: tuple[str, ...], teach: bool, by: str, as_json: bool) -> None:
     """Delete held messages for good."""
     with context.store() as store:
-        results = _each(messages, lambda one: store.quarantine.delete(one, by), "delete")
+
+        def deleted(message: str) -> Done:
+            return store.quarantine.delete(message, by)
+
+        what = _taught(context, store, "spam", by, deleted) if teach else deleted
+        results = _each(messages, what, "delete")
     _tell(results, "deleted", as_json=as_json)
 
 

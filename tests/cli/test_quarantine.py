@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tamis.cli.terminal import cells
+from tamis.models.reports import Report, Spool
 from tamis.quarantine.records import State
 from tamis.quarantine.store import Store
 from tests.cli.conftest import Run
@@ -155,3 +156,20 @@ def test_a_store_that_is_down(run: Run, config: Path) -> None:
     assert ended.status == 69
     assert "the store can't answer" in ended.err
     assert "secret" not in ended.err
+
+
+def test_deleting_and_releasing_can_teach(run: Run, store: Store, config: Path) -> None:
+    spool = Spool(config.parent / "reports")
+    with Listener() as postfix:
+        config.write_text(config.read_text() + f'desk.reinject = "{postfix.address}"\n')
+        good, bad, other = (store.quarantine.hold(held(str(number)), CONTENT) for number in range(3))
+        assert run("quarantine", "release", good, "--learn", "--by", "marie@example.com").status == 0
+    assert run("quarantine", "delete", bad, "--learn").status == 0
+    assert run("quarantine", "delete", bad, "--learn").status == 0
+    assert run("quarantine", "delete", other).status == 0
+    reports = [one for one in spool.reports(9) if isinstance(one, Report)]
+    assert [(one.label, one.source, one.raw) for one in reports] == [
+        ("ham", "quarantine", CONTENT),
+        ("spam", "quarantine", CONTENT),
+    ]
+    assert reports[0].reporter == "marie@example.com"

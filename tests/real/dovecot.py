@@ -28,15 +28,23 @@ DEPLOYED = REPOSITORY / "deploy" / "dovecot"
 PASSWORD = "secret"  # of every user of a private Dovecot
 
 _DEPLOYED_SCRIPT = "/etc/dovecot/sieve/tamis.sieve"
+_DEPLOYED_SIEVE = "/etc/dovecot/sieve/"
+_DEPLOYED_PROGRAMS = "/usr/local/lib/tamis"
+_DEPLOYED_SPOOL = "/var/spool/tamis"
 
 
 class PrivateDovecot:
-    """A Dovecot in which every address has a mailbox; `tamis.sieve` files junk into Junk."""
+    """A Dovecot in which every address has a mailbox; `tamis.sieve` files junk into Junk.
 
-    def __init__(self) -> None:
+    With `learning`, moves into and out of Junk are reported into `spool`.
+    """
+
+    def __init__(self, *, learning: bool = False) -> None:
+        self._learning = learning
         self.lmtp_port = free_port()
         self.imap_port = free_port()
         self.directory = private_directory("dovecot")
+        self.spool = self.directory / "spool"
         self._server = Server("Dovecot", self.directory / "output.log")
 
     def __enter__(self) -> Self:
@@ -76,6 +84,19 @@ class PrivateDovecot:
             assert status == "OK", f"{user} has no folder {folder}"
             _, numbers = connection.search(None, "ALL")
             return [self._fetch(connection, number.decode("ascii")) for number in numbers[0].split()]
+        finally:
+            connection.logout()
+
+    def move(self, user: str, origin: str, target: str, number: int = 1) -> None:
+        """Move a message to another folder, as a mail program without MOVE does."""
+        connection = self._log_in(user)
+        try:
+            status, _ = connection.select(f'"{origin}"')
+            assert status == "OK", f"{user} has no folder {origin}"
+            status, said = connection.copy(str(number), f'"{target}"')
+            assert status == "OK", said
+            connection.store(str(number), "+FLAGS", r"(\Deleted)")
+            connection.expunge()
         finally:
             connection.logout()
 
@@ -133,9 +154,29 @@ class PrivateDovecot:
             imap=self.imap_port,
             password=PASSWORD,
         )
+        if self._learning:
+            deployed += self._learning_configuration(sieve)
         self._configuration.write_text(own_lines + deployed, encoding="utf-8")
         # As deploy/dovecot tells the administrator to: Dovecot itself may not write beside the script.
-        run([find_program("sievec"), "-c", self._configuration, script])
+        for one in sorted(sieve.glob("*.sieve")):
+            run([find_program("sievec"), "-c", self._configuration, one])
+
+    def _learning_configuration(self, sieve: Path) -> str:
+        """deploy/dovecot's learning part, with its places below this server's directory."""
+        self.spool.mkdir()
+        own(self.spool, "nobody")
+        for name in ("tamis-spam.sieve", "tamis-ham.sieve"):
+            shutil.copy(DEPLOYED / name, sieve / name)
+        programs = self.directory / "programs"
+        programs.mkdir()
+        report = (DEPLOYED / "tamis-report").read_text(encoding="utf-8")
+        assert report.count(_DEPLOYED_SPOOL) == 1
+        script = programs / "tamis-report"
+        script.write_text(report.replace(_DEPLOYED_SPOOL, str(self.spool)), encoding="utf-8")
+        script.chmod(0o755)
+        lines = (DEPLOYED / "99-tamis-learn.conf").read_text(encoding="utf-8")
+        assert (lines.count(_DEPLOYED_SIEVE), lines.count(_DEPLOYED_PROGRAMS)) == (2, 1)
+        return lines.replace(_DEPLOYED_SIEVE, f"{sieve}/").replace(_DEPLOYED_PROGRAMS, str(programs))
 
 
 _CONFIGURATION = """\
@@ -176,5 +217,8 @@ service imap-login {{
 }}
 namespace inbox {{
   inbox = yes
+  mailbox Trash {{
+    auto = create
+  }}
 }}
 """
