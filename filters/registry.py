@@ -12,6 +12,9 @@ from pydantic import ValidationError
 
 from tamis.errors import PluginError
 from tamis.filter import ALLOWED_EFFECTS, Filter, FilterOptions, Stage
+from tamis.filters.antivirus import FirstAntivirus, SecondAntivirus
+from tamis.filters.attachment_fingerprints import AttachmentFingerprints
+from tamis.filters.attachment_types import AttachmentTypes
 from tamis.filters.cyrillic import Cyrillic
 from tamis.filters.empty import Empty
 from tamis.filters.ip_blacklist import IPBlacklist
@@ -28,6 +31,7 @@ GROUP = "tamis.filters"
 """The entry point group: `name = "package.module:FilterClass"`."""
 
 BUILT_IN: tuple[type[Filter[Any]], ...] = (
+    FirstAntivirus,
     IPWhitelist,
     SenderWhitelist,
     IPBlacklist,
@@ -35,6 +39,9 @@ BUILT_IN: tuple[type[Filter[Any]], ...] = (
     MissingSender,
     SameAddress,
     Empty,
+    SecondAntivirus,
+    AttachmentFingerprints,
+    AttachmentTypes,
     Cyrillic,
     Sinograms,
     ScoreTags,

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from tamis.filters.clamd import Engines
 from tamis.services import Services
 from tamis.settings import Settings
 
 
 def open_services(settings: Settings) -> Services:
     """What filters of this process may wait on. Opens nothing yet: each connects when first used, after a fork."""
-    return Services()
+    antivirus = settings.antivirus
+    return Services(
+        first_antivirus=Engines(antivirus, [one for one in antivirus.engines if not one.second_pass]),
+        second_antivirus=Engines(antivirus, [one for one in antivirus.engines if one.second_pass]),
+    )

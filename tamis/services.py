@@ -64,6 +64,35 @@ class SharedState(Protocol):
         """Add members to a set over a sliding window of about `seconds`; how many distinct ones are in it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Virus:
+    """What an engine found; `where` is "message" or the attachment's name."""
+
+    engine: str
+    signature: str
+    where: str = "message"
+
+
+class Antivirus(Protocol):
+    """The engines of one pass, in order."""
+
+    engines: Sequence[str]
+    """Their names; none when nothing is set up."""
+
+    async def scan(self, message: bytes, attachments: Sequence[tuple[str, bytes]]) -> Virus | None:
+        """The first finding in the message or its decoded attachments, or None when every engine found nothing.
+
+        Raises ServiceError when an engine gave no answer and none of the others found anything.
+        """
+
+
+class _NoAntivirus:
+    engines: Sequence[str] = ()
+
+    async def scan(self, message: bytes, attachments: Sequence[tuple[str, bytes]]) -> Virus | None:
+        raise ServiceError("no antivirus engine here")
+
+
 class _NoDNS:
     async def query(self, name: str, rdtype: str) -> Answer:
         raise ServiceError(f"no DNS here to ask for {rdtype} of {name}")
@@ -98,3 +127,5 @@ class Services:
 
     dns: DNS = field(default_factory=_NoDNS)
     state: SharedState = field(default_factory=_NoState)
+    first_antivirus: Antivirus = field(default_factory=_NoAntivirus)
+    second_antivirus: Antivirus = field(default_factory=_NoAntivirus)

@@ -159,6 +159,31 @@ class StoreSettings(Section):
     )
 
 
+class AntivirusEngine(Section):
+    """One clamd: its own process with its own signature base."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_-]{1,40}$", description="what reports call it")
+    socket: Socket = Field(description="clamd's LocalSocket or TCPSocket")
+    second_pass: bool = Field(
+        False, description="ask it after the cheap filters (S25) and not before everything else (S1)"
+    )
+
+
+class AntivirusSettings(Section):
+    """The virus scanners of S1 and S25, in the order in which they are asked; a change wants a restart."""
+
+    engines: tuple[AntivirusEngine, ...] = Field(
+        (), description='e.g. [{ name = "clamav", socket = "unix:/run/clamav/clamd.ctl" }]'
+    )
+    seconds: float = Field(8.0, gt=0, le=240, description="how long all engines of a pass may take together")
+    max_size: int = Field(
+        25 * 1024 * 1024,
+        ge=1024,
+        le=2**31,
+        description="octets from which on nothing is sent; at most clamd's StreamMaxLength",
+    )
+
+
 class HeaderSettings(Section):
     """The headers on delivered mail."""
 
@@ -194,6 +219,7 @@ class Settings(Section):
     milter: MilterSettings = Field(default_factory=MilterSettings)
     desk: DeskSettings = DeskSettings()
     store: StoreSettings = StoreSettings()
+    antivirus: AntivirusSettings = AntivirusSettings()
     headers: HeaderSettings = HeaderSettings()
     postfix: PostfixSettings = PostfixSettings()
     log: LogSettings = LogSettings()

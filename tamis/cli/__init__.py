@@ -18,6 +18,7 @@ COMMANDS = {
     "doctor": "doctor:doctor",
     "evaluate": "evaluate:evaluate",
     "filters": "filters:filters",
+    "fingerprint": "fingerprint:fingerprint",
     "lists": "lists:lists",
     "milter": "serve:milter",
     "policy": "policy:policy",
