@@ -39,14 +39,17 @@ def _known(kinds: Annotated[object, Option()]) -> None:
     for kind in kinds if isinstance(kinds, (dict, tuple)) else ():
         if kind not in {risk.value for risk in Risk}:
             nearest = nearest_name(kind, [risk.value for risk in Risk])
-            raise ValueError(f"no risk is called {kind!r}" + (f"; did you mean {nearest!r}?" if nearest else ""))
+            raise ValueError(
+                f"no risk is called {kind!r}" + (f"; did you mean {nearest!r}?" if nearest else "")
+            )
 
 
 class AttachmentTypesOptions(FilterOptions):
     """Adds the points of each kind of risk, and those that decide alone."""
 
     points: dict[str, Annotated[float, Option(ge=-100, le=100)]] = Option(
-        {}, description="points by kind of risk, on top of the defaults, e.g. { macro = 5.0, encrypted_archive = 0.0 }"
+        {},
+        description="points by kind of risk, on top of the defaults, e.g. { macro = 5.0, encrypted_archive = 0.0 }",
     )
     most: float = Option(10.0, gt=0, le=100, description="most points that all attachments of a message add")
     spam: tuple[str, ...] = Option(
@@ -110,4 +113,9 @@ class AttachmentTypes(Filter[AttachmentTypesOptions]):
         if options.effect is Effect.SCORE and any(kind in options.spam for kind in kinds):
             options = options.model_copy(update={"effect": Effect.SPAM})
         points = sum(options.points.get(kind, POINTS.get(kind, 0.0)) for kind in kinds)
-        return self.opinion(finding, options, hit=points > 0 or options.effect is Effect.SPAM, points=min(points, options.most))
+        return self.opinion(
+            finding,
+            options,
+            hit=points > 0 or options.effect is Effect.SPAM,
+            points=min(points, options.most),
+        )

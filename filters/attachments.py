@@ -25,7 +25,7 @@ not read to its end), `risks`."""
 
 
 def inspect(message: Message) -> Sequence[FileFacts]:
-    """Every attachment and, within bounds, every member of an archive. Blocks; raises ServiceError without an answer."""
+    """Every attachment and, within bounds, every member of an archive. Blocks; raises ServiceError."""
     with _LOCK:
         known = _SEEN.get(message.mail)
     if known is not None:
@@ -35,7 +35,9 @@ def inspect(message: Message) -> Sequence[FileFacts]:
         return ()
     blobs = [part.payload for part in parts]
     files = [[part.filename or "", not part.cut] for part in parts]
-    objects: Sequence[FileFacts] = _POOL.call("attachments", {"files": files}, blobs, seconds=SECONDS)["objects"]
+    objects: Sequence[FileFacts] = _POOL.call("attachments", {"files": files}, blobs, seconds=SECONDS)[
+        "objects"
+    ]
     with _LOCK:
         _SEEN[message.mail] = objects
     return objects

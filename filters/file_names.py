@@ -24,15 +24,17 @@ class Risk(StrEnum):
 
 
 # What Windows, macOS or a desktop runs on a double click (no list is complete: content is looked at too).
-_RUNS = frozenset(
-    "ade adp app appref-ms appx bat chm cmd com cpl dll exe gadget hlp hta inf ins isp jar jnlp js jse lib library-ms "
-    "lnk mde msc msi msix msp mst nsh pif ps1 psc1 psm1 reg scf scr sct shb sys url vb vbe vbs vxd wsc wsf wsh xll "
-    "desktop pkg command".split()
-)
+_RUNS_TEXT = """
+    ade adp app appref-ms appx bat chm cmd com cpl dll exe gadget hlp hta inf ins isp jar jnlp js jse
+    lib library-ms lnk mde msc msi msix msp mst nsh pif ps1 psc1 psm1 reg scf scr sct shb sys url vb vbe
+    vbs vxd wsc wsf wsh xll desktop pkg command
+"""
+_RUNS = frozenset(_RUNS_TEXT.split())
 # What a reader takes for a harmless file.
-_HARMLESS = frozenset(
-    "avi bmp csv doc docx gif htm html jpeg jpg mov mp3 mp4 odt pdf png ppt pptx rtf txt xls xlsx xml zip".split()
-)
+_HARMLESS_TEXT = """
+    avi bmp csv doc docx gif htm html jpeg jpg mov mp3 mp4 odt pdf png ppt pptx rtf txt xls xlsx xml zip
+"""
+_HARMLESS = frozenset(_HARMLESS_TEXT.split())
 _DIRECTION = re.compile("[\u202a-\u202e\u2066-\u2069\u200e\u200f]")
 _PADDED = re.compile(r"[\s_.\u00a0]{6,}\.?[A-Za-z0-9-]{1,12}$")
 _NAME_CHARACTERS = 1000

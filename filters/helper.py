@@ -1,7 +1,7 @@
 """Helper processes: what unpacks and decodes hostile files runs outside the worker, bounded in time and memory.
 
-A pool keeps a few processes for the jobs of `tamis.filters.helper_main`. A call blocks, so it belongs into a filter whose
-`examine` runs in a thread. A process that is late is killed with everything it started; one that dies costs its
+A pool keeps a few processes for the jobs of `tamis.filters.helper_main`. A call blocks, so it belongs into a filter
+whose `examine` runs in a thread. A process that is late is killed with everything it started; one that dies costs its
 job an answer and nothing else.
 """
 

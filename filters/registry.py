@@ -15,12 +15,18 @@ from tamis.filter import ALLOWED_EFFECTS, Filter, FilterOptions, Stage
 from tamis.filters.antivirus import FirstAntivirus, SecondAntivirus
 from tamis.filters.attachment_fingerprints import AttachmentFingerprints
 from tamis.filters.attachment_types import AttachmentTypes
+from tamis.filters.credential_form import CredentialForm
 from tamis.filters.cyrillic import Cyrillic
+from tamis.filters.display_name import DisplayName
 from tamis.filters.empty import Empty
 from tamis.filters.ip_blacklist import IPBlacklist
 from tamis.filters.ip_whitelist import IPWhitelist
+from tamis.filters.link_text import LinkText
+from tamis.filters.lookalike_domain import LookalikeDomain
 from tamis.filters.malformed import Malformed
 from tamis.filters.missing_sender import MissingSender
+from tamis.filters.newsletter import Newsletter
+from tamis.filters.reply_to import ReplyTo
 from tamis.filters.same_address import SameAddress
 from tamis.filters.score_tags import ScoreTags
 from tamis.filters.sender_blacklist import SenderBlacklist
@@ -44,6 +50,12 @@ BUILT_IN: tuple[type[Filter[Any]], ...] = (
     AttachmentTypes,
     Cyrillic,
     Sinograms,
+    DisplayName,
+    LookalikeDomain,
+    ReplyTo,
+    LinkText,
+    CredentialForm,
+    Newsletter,
     ScoreTags,
     Malformed,
 )

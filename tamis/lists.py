@@ -120,7 +120,9 @@ def normalise_pattern(subject: Subject, pattern: str) -> str:
     if subject in FINGERPRINTS:
         if len(text) not in FINGERPRINTS[subject] or not _HEXADECIMAL.fullmatch(text):
             digits = " or ".join(map(str, FINGERPRINTS[subject]))
-            raise ConfigError("lists", "pattern", f"no fingerprint of {digits} hexadecimal digits", value=pattern)
+            raise ConfigError(
+                "lists", "pattern", f"no fingerprint of {digits} hexadecimal digits", value=pattern
+            )
         return text.lower()
     if subject is Subject.IP:
         try:
@@ -205,9 +207,7 @@ class ListIndex:
         ]
 
     @staticmethod
-    def _in_force(
-        entries: Iterable[ListEntry], scopes: frozenset[str], now: datetime
-    ) -> list[ListEntry]:
+    def _in_force(entries: Iterable[ListEntry], scopes: frozenset[str], now: datetime) -> list[ListEntry]:
         return [e for e in entries if e.scope in scopes and (e.expires is None or now < e.expires)]
 
     @staticmethod

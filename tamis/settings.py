@@ -87,6 +87,14 @@ class Platform(Section):
         description="virtual(5) alias files in text form; recipients whose alias leads outside "
         "platform.domains are forwards (O4)",
     )
+    protected_domains: tuple[DomainName, ...] = Field(
+        (), description="domains that others may not imitate, beside `domains`: a bank, a partner"
+    )
+    protected_names: dict[str, tuple[DomainName, ...]] = Field(
+        {},
+        description="names that others may not show in From, each with the domains that may; none means "
+        '`domains`: { "Marie Martin" = ["example.com"] }',
+    )
     recipient_delimiter: str = Field(
         "+", max_length=4, description="Postfix's recipient_delimiter: user+tag obeys the policy of user"
     )

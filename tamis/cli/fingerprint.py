@@ -80,9 +80,7 @@ def add(
 @by_option
 @json_option
 @click.pass_obj
-def remove(
-    context: Context, kind: str, sources: tuple[str, ...], scope: str, by: str, as_json: bool
-) -> None:
+def remove(context: Context, kind: str, sources: tuple[str, ...], scope: str, by: str, as_json: bool) -> None:
     """Take files, or hashes of them, off the base; all of them or none."""
     ids: dict[int, ListEntry] = {}
     with context.store() as store:
