@@ -18,7 +18,7 @@ from tamis.settings import AntivirusEngine, AntivirusSettings, SocketAddress
 _CHUNK = 65_536
 _LENGTH = struct.Struct("!I")
 _MAX_ANSWER = 4096
-_FOUND = re.compile(r"(?:[^:]*: )?(?P<signature>\S.*) FOUND")
+_FOUND = re.compile(r"(?:[^:]*: )?(?P<signature>\S.*) FOUND", re.DOTALL)
 _MAX_SIGNATURE = 200
 
 
@@ -56,7 +56,7 @@ class Engines:
         """One stream's signature, or None."""
         if len(octets) > self._settings.max_size:
             raise ServiceError(f"{len(octets)} octets are more than is scanned ({self._settings.max_size})")
-        async with _connection(engine.socket) as (reader, writer):
+        async with connection(engine.socket) as (reader, writer):
             answering = asyncio.ensure_future(reader.read(_MAX_ANSWER))
             try:
                 writer.write(b"zINSTREAM\0")
@@ -75,7 +75,8 @@ class Engines:
 
 
 @asynccontextmanager
-async def _connection(socket: str) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+async def connection(socket: str) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A connection to a socket of the settings, closed whatever happens."""
     address = SocketAddress.parse(socket)
     if address.path:
         reader, writer = await asyncio.open_unix_connection(address.path)

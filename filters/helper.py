@@ -7,6 +7,7 @@ job an answer and nothing else.
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import selectors
@@ -52,6 +53,14 @@ class HelperPool:
         self._memory = memory
         self._idle: list[_Helper] = []
         self._lock = threading.Lock()
+        atexit.register(self.close)
+
+    def close(self) -> None:
+        """End the helpers that wait for work; the next call starts others."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for helper in idle:
+            helper.kill()
 
     def call(
         self, job: str, request: Mapping[str, Any], blobs: Sequence[bytes] = (), *, seconds: float

@@ -19,6 +19,7 @@ from tamis.filters.credential_form import CredentialForm
 from tamis.filters.cyrillic import Cyrillic
 from tamis.filters.display_name import DisplayName
 from tamis.filters.empty import Empty
+from tamis.filters.image_text import ImageText
 from tamis.filters.ip_blacklist import IPBlacklist
 from tamis.filters.ip_whitelist import IPWhitelist
 from tamis.filters.link_text import LinkText
@@ -32,6 +33,7 @@ from tamis.filters.score_tags import ScoreTags
 from tamis.filters.sender_blacklist import SenderBlacklist
 from tamis.filters.sender_whitelist import SenderWhitelist
 from tamis.filters.sinograms import Sinograms
+from tamis.filters.spamassassin import SpamAssassin
 
 GROUP = "tamis.filters"
 """The entry point group: `name = "package.module:FilterClass"`."""
@@ -45,9 +47,11 @@ BUILT_IN: tuple[type[Filter[Any]], ...] = (
     MissingSender,
     SameAddress,
     Empty,
+    ImageText,
     SecondAntivirus,
     AttachmentFingerprints,
     AttachmentTypes,
+    SpamAssassin,
     Cyrillic,
     Sinograms,
     DisplayName,

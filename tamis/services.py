@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from tamis.errors import ServiceError
 
@@ -86,6 +86,60 @@ class Antivirus(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """What is in an image: fingerprints in hexadecimal digits ('' without one), text, QR codes; or the problem."""
+
+    sha256: str
+    perceptual: str = ""
+    text: str = ""
+    codes: Sequence[str] = ()
+    problem: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """A form that JSON can hold."""
+        return {
+            "sha256": self.sha256,
+            "perceptual": self.perceptual,
+            "text": self.text,
+            "codes": list(self.codes),
+            "problem": self.problem,
+        }
+
+
+class Images(Protocol):
+    """The reader of images."""
+
+    async def read(self, images: Sequence[bytes], state: SharedState) -> list[ImageFacts]:
+        """The facts of each image, those that `state` remembers from there. Raises ServiceError."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpamScore:
+    """SpamAssassin's score, its limit, and the rules that hit."""
+
+    score: float
+    required: float
+    rules: tuple[str, ...] = ()
+
+
+class SpamAssassin(Protocol):
+    """A spamd."""
+
+    async def score(self, message: bytes) -> SpamScore | None:
+        """What it says of a message; None when none is set up. Raises ServiceError."""
+
+
+class _NoImages:
+    async def read(self, images: Sequence[bytes], state: SharedState) -> list[ImageFacts]:
+        raise ServiceError("no image reader here")
+
+
+class _NoSpamAssassin:
+    async def score(self, message: bytes) -> SpamScore | None:
+        return None
+
+
 class _NoAntivirus:
     engines: Sequence[str] = ()
 
@@ -129,3 +183,5 @@ class Services:
     state: SharedState = field(default_factory=_NoState)
     first_antivirus: Antivirus = field(default_factory=_NoAntivirus)
     second_antivirus: Antivirus = field(default_factory=_NoAntivirus)
+    images: Images = field(default_factory=_NoImages)
+    spamassassin: SpamAssassin = field(default_factory=_NoSpamAssassin)

