@@ -7,6 +7,7 @@ import re
 from tamis.filter import Effect, Filter, Message
 from tamis.filters.domains import registered_domain, skeleton
 from tamis.finding import Finding
+from tamis.settings import Platform
 
 _ADDRESS = re.compile(r"[^\s<>()\"',;:@]{1,64}@([a-z0-9][a-z0-9.-]{0,250}\.[a-z]{2,24})", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]+")
@@ -37,13 +38,10 @@ class DisplayName(Filter):
             real = registered_domain(author.domain)
             if not display or not real:
                 continue
-            plain = skeleton_of_words(display)
-            for name, domains in message.platform.protected_names.items():
-                allowed = {registered_domain(d) for d in domains or message.platform.domains}
-                if skeleton_of_words(name) in plain and real not in allowed:
-                    return self.hit(
-                        "the name {name} before an address in {real}", kind="protected", name=name, real=real
-                    )
+            if (name := _protected(message.platform, display, real)) is not None:
+                return self.hit(
+                    "the name {name} before an address in {real}", kind="protected", name=name, real=real
+                )
             if "list-id" in headers or " via " in display.lower():
                 continue
             for found in _ADDRESS.finditer(display):
@@ -56,6 +54,18 @@ class DisplayName(Filter):
                         real=real,
                     )
         return self.clear("nobody else's name")
+
+
+def _protected(platform: Platform, display: str, real: str) -> str | None:
+    """The protected name that a display name holds without right."""
+    if not platform.protected_names:
+        return None
+    plain = skeleton_of_words(display)
+    for name, domains in platform.protected_names.items():
+        allowed = {registered_domain(domain) for domain in domains or platform.domains}
+        if skeleton_of_words(name) in plain and real not in allowed:
+            return name
+    return None
 
 
 def skeleton_of_words(text: str) -> str:

@@ -124,7 +124,7 @@ def show(context: Context, kind: str, scope: str | None, as_json: bool) -> None:
     else:
         heads = ["ID", "SCOPE", "FINGERPRINT", "HITS", "ORIGIN", "NOTE"]
         rows = [[str(e.id), e.scope, e.pattern, str(e.hits), e.origin, e.note] for e in found]
-        click.echo(table(heads, rows, [0, 3, 4, 0, 0, 2]))
+        click.echo(table(heads, rows, [0, 2, 0, 0, 0, 2]))
 
 
 def _patterns(kind: Subject, source: str) -> list[tuple[str, str]]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tamis.cli.doctor_content import content_services
 from tamis.errors import ServiceError
 from tamis.filters.antivirus import FirstAntivirus, SecondAntivirus
 from tamis.filters.services import open_services
@@ -104,3 +105,15 @@ def test_a_lost_spamd_is_unavailable(*, answers: bool) -> None:
     if not answers:
         with pytest.raises(ServiceError, match="spamd"):
             examine(SpamAssassin(), LETTER, f'[spamassassin]\nsocket = "{port}"\n')
+
+
+def test_the_doctor_looks_at_them(clamd: PrivateClamd, spamd: PrivateSpamd) -> None:
+    settings = (
+        f'[antivirus]\nseconds = 2\nengines = [{{ name = "good", socket = "{clamd.unix}" }}, '
+        f'{{ name = "gone", socket = "unix:/nonexistent/clamd.ctl" }}]\n[spamassassin]\nsocket = "{spamd.inet}"\n'
+    )
+    looks = {look.check: look for look in content_services(SettingsFile(None, settings).settings)}
+    assert EICAR in looks["antivirus good"].found
+    assert looks["antivirus gone"].mend
+    assert looks["spamassassin"].found == "answers"
+    assert looks["ocr"].found.endswith("tesseract")
