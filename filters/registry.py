@@ -12,16 +12,26 @@ from pydantic import ValidationError
 
 from tamis.errors import PluginError
 from tamis.filter import ALLOWED_EFFECTS, Filter, FilterOptions, Stage
+from tamis.filters.antivirus import FirstAntivirus, SecondAntivirus
+from tamis.filters.attachment_fingerprints import AttachmentFingerprints
+from tamis.filters.attachment_types import AttachmentTypes
+from tamis.filters.credential_form import CredentialForm
 from tamis.filters.cyrillic import Cyrillic
+from tamis.filters.display_name import DisplayName
 from tamis.filters.dnsbl import DNSBL
 from tamis.filters.empty import Empty
 from tamis.filters.helo import Helo
+from tamis.filters.image_text import ImageText
 from tamis.filters.ip_blacklist import IPBlacklist
 from tamis.filters.ip_whitelist import IPWhitelist
 from tamis.filters.keyword_exceptions import KeywordExceptions
 from tamis.filters.keywords import Keywords
+from tamis.filters.link_text import LinkText
+from tamis.filters.lookalike_domain import LookalikeDomain
 from tamis.filters.malformed import Malformed
 from tamis.filters.missing_sender import MissingSender
+from tamis.filters.newsletter import Newsletter
+from tamis.filters.reply_to import ReplyTo
 from tamis.filters.reverse_dns import ReverseDNS
 from tamis.filters.rule_logic import RuleLogic
 from tamis.filters.same_address import SameAddress
@@ -30,6 +40,7 @@ from tamis.filters.sender_blacklist import SenderBlacklist
 from tamis.filters.sender_mx import SenderMX
 from tamis.filters.sender_whitelist import SenderWhitelist
 from tamis.filters.sinograms import Sinograms
+from tamis.filters.spamassassin import SpamAssassin
 from tamis.filters.spf import SPF
 from tamis.filters.statistics import Statistics
 from tamis.filters.uribl import URIBL
@@ -38,6 +49,7 @@ GROUP = "tamis.filters"
 """The entry point group: `name = "package.module:FilterClass"`."""
 
 BUILT_IN: tuple[type[Filter[Any]], ...] = (
+    FirstAntivirus,
     IPWhitelist,
     SPF,
     SenderWhitelist,
@@ -49,14 +61,25 @@ BUILT_IN: tuple[type[Filter[Any]], ...] = (
     SenderMX,
     DNSBL,
     Empty,
+    ImageText,
     URIBL,
+    SecondAntivirus,
+    AttachmentFingerprints,
+    AttachmentTypes,
     KeywordExceptions,
     Keywords,
     RuleLogic,
     Statistics,
+    SpamAssassin,
     Cyrillic,
     Sinograms,
     Helo,
+    DisplayName,
+    LookalikeDomain,
+    ReplyTo,
+    LinkText,
+    CredentialForm,
+    Newsletter,
     ScoreTags,
     Malformed,
 )

@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from tamis.envelope import parse_ip
+from tamis.filters.clamd import Engines
 from tamis.filters.dns_resolver import Resolver
+from tamis.filters.image_reader import ImageReader
+from tamis.filters.spamd import Spamd
 from tamis.models.site_model import SiteModel
 from tamis.services import Services
 from tamis.settings import DNSSettings, Settings
@@ -15,7 +18,15 @@ RESOLV_CONF = Path("/etc/resolv.conf")
 
 def open_services(settings: Settings) -> Services:
     """What filters of this process may wait on. Opens nothing yet: each connects when first used, after a fork."""
-    return Services(dns=open_resolver(settings.dns), statistics=SiteModel(settings))
+    antivirus = settings.antivirus
+    return Services(
+        dns=open_resolver(settings.dns),
+        statistics=SiteModel(settings),
+        first_antivirus=Engines(antivirus, [one for one in antivirus.engines if not one.second_pass]),
+        second_antivirus=Engines(antivirus, [one for one in antivirus.engines if one.second_pass]),
+        images=ImageReader(settings.images),
+        spamassassin=Spamd(settings.spamassassin),
+    )
 
 
 def open_resolver(settings: DNSSettings) -> Resolver:

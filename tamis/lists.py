@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from tamis.address import address_key, domain_key, domain_of
@@ -31,6 +32,8 @@ class Subject(StrEnum):
 
     IP = "ip"
     SENDER = "sender"
+    ATTACHMENT = "attachment"  # a file's SHA-256 (S26)
+    IMAGE = "image"  # an image's SHA-256 or its perceptual fingerprint (S22)
 
 
 class Field(StrEnum):
@@ -39,6 +42,7 @@ class Field(StrEnum):
     CLIENT = "client"
     ENVELOPE = "envelope"  # MAIL FROM
     HEADER = "header"  # the From field of the content
+    CONTENT = "content"  # a file of the content
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +85,11 @@ class Match:
         ]
 
     @classmethod
+    def of(cls, entry: ListEntry, field: Field) -> Match:
+        """An entry that was met."""
+        return cls(entry.id, entry.scope, entry.colour, entry.subject, entry.pattern, field)
+
+    @classmethod
     def from_fact(cls, fact: Sequence[Any]) -> Match:
         """Read what `to_fact` wrote."""
         entry, scope, colour, subject, pattern, where = fact
@@ -92,15 +101,29 @@ MAX_PATTERN = 320
 
 _SENDER = re.compile(r"[^\s\x00-\x1f\x7f-\x9f<>,;:\"\\()\[\]]+")
 _MAPPED_PREFIX = 96
+_HEXADECIMAL = re.compile(r"[0-9A-Fa-f]+")
+SHA256_DIGITS, PERCEPTUAL_DIGITS = 64, 32
+FINGERPRINTS = MappingProxyType(
+    {Subject.ATTACHMENT: (SHA256_DIGITS,), Subject.IMAGE: (SHA256_DIGITS, PERCEPTUAL_DIGITS)}
+)
+"""The subjects that are fingerprints, and their lengths."""
 
 
 def normalise_pattern(subject: Subject, pattern: str) -> str:
     """The one spelling of a pattern; raises ConfigError when it can't be matched by anything.
 
     An IP pattern is an address or a network in CIDR form (host bits must be 0). A sender pattern is an
-    address, a domain, `*.domain` (its sub-domains), or either with the wildcards `*` and `?`.
+    address, a domain, `*.domain` (its sub-domains), or either with the wildcards `*` and `?`. An attachment's is the
+    SHA-256 of its content, an image's that or its perceptual fingerprint, in hexadecimal digits.
     """
     text = pattern.strip()
+    if subject in FINGERPRINTS:
+        if len(text) not in FINGERPRINTS[subject] or not _HEXADECIMAL.fullmatch(text):
+            digits = " or ".join(map(str, FINGERPRINTS[subject]))
+            raise ConfigError(
+                "lists", "pattern", f"no fingerprint of {digits} hexadecimal digits", value=pattern
+            )
+        return text.lower()
     if subject is Subject.IP:
         try:
             network = ipaddress.ip_network(text)
@@ -129,6 +152,7 @@ class ListIndex:
         self._subdomains: dict[str, list[ListEntry]] = {}
         self._wild: dict[str, list[tuple[re.Pattern[str], ListEntry]]] = {}
         self._networks: dict[tuple[int, int], dict[int, list[ListEntry]]] = {}
+        self._fingerprints: dict[Subject, dict[str, list[ListEntry]]] = {one: {} for one in FINGERPRINTS}
         self.count = 0
         for entry in entries:
             self.count += 1
@@ -136,7 +160,9 @@ class ListIndex:
 
     def _add(self, entry: ListEntry) -> None:
         pattern = entry.pattern
-        if entry.subject is Subject.IP:
+        if entry.subject in FINGERPRINTS:
+            self._fingerprints[entry.subject].setdefault(pattern, []).append(entry)
+        elif entry.subject is Subject.IP:
             network = ipaddress.ip_network(pattern)
             nets = self._networks.setdefault((network.version, network.prefixlen), {})
             nets.setdefault(int(network.network_address), []).append(entry)
@@ -164,6 +190,26 @@ class ListIndex:
                 self._collect(found, self._of_sender(author.address, scopes), Field.HEADER, scopes, now)
         return tuple(found)
 
+    def fingerprints(
+        self, subject: Subject, value: str, scopes: frozenset[str], now: datetime
+    ) -> list[ListEntry]:
+        """The entries of these scopes with exactly this fingerprint."""
+        return self._in_force(self._fingerprints[subject].get(value, ()), scopes, now)
+
+    def alike(self, value: str, distance: int, scopes: frozenset[str], now: datetime) -> list[ListEntry]:
+        """The entries of images whose perceptual fingerprint differs from this one in at most `distance` bits."""
+        wanted = int(value, 16)
+        return [
+            entry
+            for pattern, entries in self._fingerprints[Subject.IMAGE].items()
+            if len(pattern) == PERCEPTUAL_DIGITS and (int(pattern, 16) ^ wanted).bit_count() <= distance
+            for entry in self._in_force(entries, scopes, now)
+        ]
+
+    @staticmethod
+    def _in_force(entries: Iterable[ListEntry], scopes: frozenset[str], now: datetime) -> list[ListEntry]:
+        return [e for e in entries if e.scope in scopes and (e.expires is None or now < e.expires)]
+
     @staticmethod
     def _collect(
         found: list[Match],
@@ -172,11 +218,7 @@ class ListIndex:
         scopes: frozenset[str],
         now: datetime,
     ) -> None:
-        found.extend(
-            Match(e.id, e.scope, e.colour, e.subject, e.pattern, field)
-            for e in entries
-            if e.scope in scopes and (e.expires is None or now < e.expires)
-        )
+        found.extend(Match.of(entry, field) for entry in ListIndex._in_force(entries, scopes, now))
 
     def _of_ip(self, ip: IPAddress) -> Iterable[ListEntry]:
         for (version, prefix), networks in self._networks.items():
@@ -210,3 +252,10 @@ def nearest(matches: Iterable[Match], scopes: Sequence[str]) -> Match | None:
         key=lambda m: (scopes.index(m.scope), m.colour is not Colour.WHITE),
     )
     return by_scope[0] if by_scope else None
+
+
+def unwanted(matches: Sequence[Match], scopes: Sequence[str]) -> Match | None:
+    """The first fingerprint whose nearest entry is black: each file is judged by itself."""
+    patterns = dict.fromkeys(match.pattern for match in matches)
+    winners = (nearest((m for m in matches if m.pattern == pattern), scopes) for pattern in patterns)
+    return next((one for one in winners if one is not None and one.colour is Colour.BLACK), None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tamis.errors import ServiceError
 
@@ -103,6 +103,89 @@ class _NoModel:
         return ()
 
 
+@dataclass(frozen=True, slots=True)
+class Virus:
+    """What an engine found; `where` is "message" or the attachment's name."""
+
+    engine: str
+    signature: str
+    where: str = "message"
+
+
+class Antivirus(Protocol):
+    """The engines of one pass, in order."""
+
+    engines: Sequence[str]
+    """Their names; none when nothing is set up."""
+
+    async def scan(self, message: bytes, attachments: Sequence[tuple[str, bytes]]) -> Virus | None:
+        """The first finding in the message or its decoded attachments, or None when every engine found nothing.
+
+        Raises ServiceError when an engine gave no answer and none of the others found anything.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """What is in an image: fingerprints in hexadecimal digits ('' without one), text, QR codes; or the problem."""
+
+    sha256: str
+    perceptual: str = ""
+    text: str = ""
+    codes: Sequence[str] = ()
+    problem: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """A form that JSON can hold."""
+        return {
+            "sha256": self.sha256,
+            "perceptual": self.perceptual,
+            "text": self.text,
+            "codes": list(self.codes),
+            "problem": self.problem,
+        }
+
+
+class Images(Protocol):
+    """The reader of images."""
+
+    async def read(self, images: Sequence[bytes], state: SharedState) -> list[ImageFacts]:
+        """The facts of each image, those that `state` remembers from there. Raises ServiceError."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpamScore:
+    """SpamAssassin's score, its limit, and the rules that hit."""
+
+    score: float
+    required: float
+    rules: tuple[str, ...] = ()
+
+
+class SpamAssassin(Protocol):
+    """A spamd."""
+
+    async def score(self, message: bytes) -> SpamScore | None:
+        """What it says of a message; None when none is set up. Raises ServiceError."""
+
+
+class _NoImages:
+    async def read(self, images: Sequence[bytes], state: SharedState) -> list[ImageFacts]:
+        raise ServiceError("no image reader here")
+
+
+class _NoSpamAssassin:
+    async def score(self, message: bytes) -> SpamScore | None:
+        return None
+
+
+class _NoAntivirus:
+    engines: Sequence[str] = ()
+
+    async def scan(self, message: bytes, attachments: Sequence[tuple[str, bytes]]) -> Virus | None:
+        raise ServiceError("no antivirus engine here")
+
+
 class _NoDNS:
     async def query(self, name: str, rdtype: str) -> Answer:
         raise ServiceError(f"no DNS here to ask for {rdtype} of {name}")
@@ -138,3 +221,7 @@ class Services:
     dns: DNS = field(default_factory=_NoDNS)
     state: SharedState = field(default_factory=_NoState)
     statistics: Statistics = field(default_factory=_NoModel)
+    first_antivirus: Antivirus = field(default_factory=_NoAntivirus)
+    second_antivirus: Antivirus = field(default_factory=_NoAntivirus)
+    images: Images = field(default_factory=_NoImages)
+    spamassassin: SpamAssassin = field(default_factory=_NoSpamAssassin)

@@ -98,6 +98,14 @@ class Platform(Section):
         description="virtual(5) alias files in text form; recipients whose alias leads outside "
         "platform.domains are forwards (O4)",
     )
+    protected_domains: tuple[DomainName, ...] = Field(
+        (), description="domains that others may not imitate, beside `domains`: a bank, a partner"
+    )
+    protected_names: dict[str, tuple[DomainName, ...]] = Field(
+        {},
+        description="names that others may not show in From, each with the domains that may; none means "
+        '`domains`: { "Marie Martin" = ["example.com"] }',
+    )
     recipient_delimiter: str = Field(
         "+", max_length=4, description="Postfix's recipient_delimiter: user+tag obeys the policy of user"
     )
@@ -271,6 +279,50 @@ class LearningSettings(Section):
     )
 
 
+class AntivirusEngine(Section):
+    """One clamd: its own process with its own signature base."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_-]{1,40}$", description="what reports call it")
+    socket: Socket = Field(description="clamd's LocalSocket or TCPSocket")
+    second_pass: bool = Field(
+        False, description="ask it after the cheap filters (S25) and not before everything else (S1)"
+    )
+
+
+class AntivirusSettings(Section):
+    """The virus scanners of S1 and S25, in the order in which they are asked; a change wants a restart."""
+
+    engines: tuple[AntivirusEngine, ...] = Field(
+        (), description='e.g. [{ name = "clamav", socket = "unix:/run/clamav/clamd.ctl" }]'
+    )
+    seconds: float = Field(8.0, gt=0, le=240, description="how long all engines of a pass may take together")
+    max_size: int = Field(
+        25 * 1024 * 1024,
+        ge=1024,
+        le=2**31,
+        description="octets from which on nothing is sent; at most clamd's StreamMaxLength",
+    )
+
+
+class ImageSettings(Section):
+    """How images are read (S22); a change wants a restart."""
+
+    ocr: bool = Field(True, description="read text in images with tesseract, if it is installed")
+    languages: tuple[Annotated[str, Field(pattern=r"^[A-Za-z_]{2,30}$")], ...] = Field(
+        ("fra", "eng", "rus", "chi_sim"),
+        description="tesseract's languages; those that are not installed are left out",
+    )
+    seconds: float = Field(10.0, gt=0, le=25, description="how long reading all images of a message may take")
+
+
+class SpamAssassinSettings(Section):
+    """The spamd of S28; a change wants a restart."""
+
+    socket: Socket | Literal[""] = Field("", description="where spamd listens; empty: there is none")
+    seconds: float = Field(15.0, gt=0, le=55, description="how long it may take")
+    max_size: int = Field(512 * 1024, ge=1024, le=2**28, description="octets from which on it is not asked")
+
+
 class HeaderSettings(Section):
     """The headers on delivered mail."""
 
@@ -310,6 +362,9 @@ class Settings(Section):
     rules: RulesSettings = RulesSettings()
     history: HistorySettings = HistorySettings()
     learning: LearningSettings = LearningSettings()
+    antivirus: AntivirusSettings = AntivirusSettings()
+    images: ImageSettings = ImageSettings()
+    spamassassin: SpamAssassinSettings = SpamAssassinSettings()
     headers: HeaderSettings = HeaderSettings()
     postfix: PostfixSettings = PostfixSettings()
     log: LogSettings = LogSettings()

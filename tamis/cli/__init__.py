@@ -18,6 +18,7 @@ COMMANDS = {
     "doctor": "doctor:doctor",
     "evaluate": "evaluate:evaluate",
     "filters": "filters:filters",
+    "fingerprint": "fingerprint:fingerprint",
     "history": "history:history",
     "learn": "learn:learn",
     "lists": "lists:lists",

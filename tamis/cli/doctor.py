@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 
 from tamis.cli.context import Context
+from tamis.cli.doctor_content import content_services
 from tamis.errors import ConfigError, RouteError, TamisError
 from tamis.filters.registry import load_filters
 from tamis.settings import Settings, SettingsFile, SocketAddress
@@ -86,8 +87,13 @@ def examine(context: Context) -> Iterator[Result]:
         return
     yield ok("settings", file.source)
     settings = file.settings
-    for checks in (_directories, _store(context, file), _clock, _listeners, _dns, _postfix, _route):
+    for checks in (_directories, _store(context, file), _clock, _listeners, _dns, _postfix, _route, _content):
         yield from checks(settings)
+
+
+def _content(settings: Settings) -> Iterator[Result]:
+    for look in content_services(settings):
+        yield warning(look.check, look.found, look.mend) if look.mend else ok(look.check, look.found)
 
 
 def _directories(settings: Settings) -> Iterator[Result]:

@@ -246,6 +246,10 @@ def _is_table(value: Any) -> bool:
 
 
 def _toml_value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(f'{json.dumps(k)} = {_toml_value(v)}' for k, v in value.items())} }}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_toml_value, value))}]"
     return json.dumps(str(value) if isinstance(value, Path) else value, ensure_ascii=False)
 
 

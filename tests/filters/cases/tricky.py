@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.filters.cases.attached import ATTACHED
+
 HEADER = (
     b"From: Stranger <stranger@example.net>\r\nTo: marie@example.com\r\nSubject: Hello\r\n"
     b"Date: Sun, 1 Mar 2026 12:00:00 +0000\r\nMessage-ID: <1@example.net>\r\n"
@@ -22,6 +24,7 @@ MESSAGES: dict[str, bytes] = {
         + b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
         + "\u200b \u00a0\ufeff\r\n\t\r\n".encode()
     ),
+    **ATTACHED,
 }
 
 if __name__ == "__main__":

@@ -1,0 +1,73 @@
+"""S1 and S25: viruses, before everything else and after the cheap filters."""
+
+from __future__ import annotations
+
+from tamis.filter import Filter, Message
+from tamis.finding import Finding
+from tamis.services import Antivirus
+
+_MAX_ATTACHMENTS = 30
+_NAME_CHARACTERS = 100
+
+
+class _AntivirusPass(Filter):
+    """What both passes do."""
+
+    dear = True
+    deadline = 250.0
+    """The engines' own time (`antivirus.seconds`) ends it before, and says which engine was silent."""
+
+    async def _scan(self, message: Message, engines: Antivirus) -> Finding:
+        if not engines.engines:
+            return self.skipped("no engine is set up")
+        mail = message.mail
+        # clamd takes MIME apart too, but what its reader and ours disagree on is where viruses hide
+        attachments = [
+            ((part.filename or part.path)[:_NAME_CHARACTERS], part.payload)
+            for part in mail.attachments[:_MAX_ATTACHMENTS]
+        ]
+        found = await engines.scan(mail.raw, [(name, octets) for name, octets in attachments if octets])
+        names = ", ".join(engines.engines)
+        if found is None:
+            return self.clear("nothing found by {engines}", engines=names, complete=mail.complete)
+        return self.hit(
+            "virus {signature} in {where} ({engine})",
+            virus=True,  # no challenge is ever sent for these
+            signature=found.signature,
+            engine=found.engine,
+            where=found.where,
+        )
+
+
+class FirstAntivirus(_AntivirusPass):
+    """Takes a message for spam when a virus scanner finds something in it.
+
+    Scanners are clamds (`antivirus.engines`; several sockets are several signature bases), asked in order, with the
+    whole message and with every attachment as Tamis decodes it. The first finding counts, and the reason names the
+    signature. This pass comes before the white lists, so a virus from a friend is one; it has the engines without
+    `second_pass`. The sender of a virus is never written to.
+    """
+
+    name = "antivirus"
+    spec_id = "S1"
+    summary = "virus, first pass"
+
+    async def examine(self, message: Message) -> Finding:
+        """What the engines of the first pass find."""
+        return await self._scan(message, message.services.first_antivirus)
+
+
+class SecondAntivirus(_AntivirusPass):
+    """Takes a message for spam when a scanner of the second pass finds something in it.
+
+    As `antivirus`, with the engines that have `second_pass`; what a cheaper filter before it decided is not sent to
+    them.
+    """
+
+    name = "antivirus_second"
+    spec_id = "S25"
+    summary = "virus, second pass"
+
+    async def examine(self, message: Message) -> Finding:
+        """What the engines of the second pass find."""
+        return await self._scan(message, message.services.second_antivirus)

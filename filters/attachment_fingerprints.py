@@ -1,0 +1,56 @@
+"""S26: attachments that are known to be bad."""
+
+from __future__ import annotations
+
+from tamis.filter import Filter, FilterOptions, Message, Opinion, Scopes
+from tamis.filters.attachments import inspect, shown_path
+from tamis.finding import Finding, Status
+from tamis.lists import Field, Match, Subject, unwanted
+
+_MAX_HASHES = 50
+
+
+class AttachmentFingerprints(Filter):
+    """Takes a message for spam when an attachment, or a file in an attached archive, is known to be bad.
+
+    A file is known by its SHA-256. `tamis fingerprint add attachment FILE` puts one on the base, for the platform, a
+    domain or a mailbox; `tamis fingerprint show attachment` shows it, with how often each decided. A white entry
+    (`tamis lists add white attachment HASH`) lets a nearer scope have the file all the same.
+    """
+
+    name = "attachment_fingerprints"
+    spec_id = "S26"
+    summary = "attachment with a known bad fingerprint, also in archives"
+    dear = True
+
+    def examine(self, message: Message) -> Finding:
+        """The hashes of all files, and the entries of the base that they meet."""
+        if not message.mail.attachments:
+            return self.clear("no attachment")
+        hashes: dict[str, str] = {}
+        for file in inspect(message):
+            if file["sha256"]:
+                hashes.setdefault(file["sha256"], shown_path(file))
+        entries = [
+            entry
+            for value in hashes
+            for entry in message.lists.fingerprints(
+                Subject.ATTACHMENT, value, message.scopes, message.envelope.received_at
+            )
+        ]
+        some = list(hashes)[:_MAX_HASHES]
+        if not entries:
+            return self.clear("{number} files, none known", number=len(hashes), hashes=some)
+        return self.hit(
+            "known file {file}",
+            file=hashes[entries[0].pattern],
+            hashes=some,
+            matches=[Match.of(entry, Field.CONTENT).to_fact() for entry in entries],
+        )
+
+    def judge(self, finding: Finding, options: FilterOptions, scopes: Scopes) -> Opinion:
+        """A hit when the nearest entry of one of the files is black."""
+        matches = [Match.from_fact(fact) for fact in finding.facts.get("matches", ())]
+        return self.opinion(
+            finding, options, hit=finding.status is Status.HIT and unwanted(matches, scopes) is not None
+        )

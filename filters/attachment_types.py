@@ -1,0 +1,121 @@
+"""S26b: attachments of dangerous types."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Annotated
+
+from pydantic import Field as Option
+from pydantic import field_validator
+
+from tamis.errors import nearest_name
+from tamis.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes
+from tamis.filters.attachments import inspect, shown_path
+from tamis.filters.file_names import Risk
+from tamis.finding import Finding, Status
+
+POINTS = MappingProxyType(
+    {
+        Risk.EXECUTABLE: 4.0,
+        Risk.DISGUISED: 8.0,
+        Risk.DANGEROUS_NAME: 3.0,
+        Risk.EXECUTABLE_IN_ARCHIVE: 4.0,
+        Risk.DOUBLE_EXTENSION: 8.0,
+        Risk.RTLO_NAME: 8.0,
+        Risk.MACRO: 1.0,
+        Risk.MACRO_AUTO: 3.0,
+        Risk.ENCRYPTED_ARCHIVE: 1.0,
+        Risk.ENCRYPTED_DOCUMENT: 0.5,
+        Risk.ARCHIVE_LIMIT: 1.0,
+        Risk.BROKEN_ARCHIVE: 0.5,
+    }
+)
+"""Points that a kind of risk adds."""
+
+_MAX_FILES = 50
+
+
+def _known(kinds: Annotated[object, Option()]) -> None:
+    for kind in kinds if isinstance(kinds, (dict, tuple)) else ():
+        if kind not in {risk.value for risk in Risk}:
+            nearest = nearest_name(kind, [risk.value for risk in Risk])
+            raise ValueError(
+                f"no risk is called {kind!r}" + (f"; did you mean {nearest!r}?" if nearest else "")
+            )
+
+
+class AttachmentTypesOptions(FilterOptions):
+    """Adds the points of each kind of risk, and those that decide alone."""
+
+    points: dict[str, Annotated[float, Option(ge=-100, le=100)]] = Option(
+        {},
+        description="points by kind of risk, on top of the defaults, e.g. { macro = 5.0, encrypted_archive = 0.0 }",
+    )
+    most: float = Option(10.0, gt=0, le=100, description="most points that all attachments of a message add")
+    spam: tuple[str, ...] = Option(
+        ("disguised", "double_extension", "rtlo_name"),
+        description="kinds of risk that make a message spam by themselves",
+    )
+
+    @field_validator("points")
+    @classmethod
+    def _known_points(cls, points: dict[str, float]) -> dict[str, float]:
+        _known(points)
+        return points
+
+    @field_validator("spam")
+    @classmethod
+    def _known_spam(cls, spam: tuple[str, ...]) -> tuple[str, ...]:
+        _known(spam)
+        return spam
+
+
+class AttachmentTypes(Filter[AttachmentTypesOptions]):
+    """Looks at what attachments are, whatever they are called, and at what is in archives.
+
+    The kinds of risk: `executable` (a program by its content), `disguised` (a program under a harmless name),
+    `dangerous_name` (a name that makes a system run the file), `executable_in_archive` (either of these in an archive),
+    `double_extension` (invoice.pdf.exe), `rtlo_name` (directional controls in such a name), `macro` and `macro_auto`
+    (office macros; those that run by themselves), `encrypted_archive`, `encrypted_document`, `archive_limit` (more,
+    deeper or larger than is unpacked), `broken_archive`. Each kind counts once a message; those that `spam` names
+    decide alone.
+
+    Archives (zip, rar, 7z, tar, gz, bz2, xz, zst, cab, iso, OOXML) are unpacked in a helper process to 4 levels, 1,000
+    members, 64 MiB, 200 times their size and 5 seconds for a message.
+    """
+
+    name = "attachment_types"
+    spec_id = "S26b"
+    summary = "dangerous attachments, by content and by name, also in archives"
+    effect = Effect.SCORE
+    dear = True
+    options = AttachmentTypesOptions
+
+    def examine(self, message: Message) -> Finding:
+        """Which kinds of risk the attachments have, and in which file each was seen first."""
+        if not message.mail.attachments:
+            return self.clear("no attachment")
+        files = inspect(message)
+        first: dict[str, str] = {}
+        for file in files:
+            for risk in file["risks"]:
+                first.setdefault(risk, shown_path(file))
+        if not first:
+            return self.clear("{number} files, nothing against them", number=len(files))
+        seen = ", ".join(f"{risk} ({path})" for risk, path in first.items())
+        return self.hit("{seen}", seen=seen, risks=first, number=len(files))
+
+    def judge(self, finding: Finding, options: AttachmentTypesOptions, scopes: Scopes) -> Opinion:
+        """Spam when a kind says so; else the points of all kinds together, up to `most`."""
+        if finding.status is not Status.HIT:
+            return self.opinion(finding, options, hit=False)
+        kinds = finding.facts["risks"]
+        if options.effect is Effect.SCORE and any(kind in options.spam for kind in kinds):
+            options = options.model_copy(update={"effect": Effect.SPAM})
+        points = sum(options.points.get(kind, POINTS.get(kind, 0.0)) for kind in kinds)
+        return self.opinion(
+            finding,
+            options,
+            hit=points > 0 or options.effect is Effect.SPAM,
+            points=min(points, options.most),
+        )

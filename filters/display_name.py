@@ -1,0 +1,73 @@
+"""S31b: a display name that pretends to be somebody else."""
+
+from __future__ import annotations
+
+import re
+
+from tamis.filter import Effect, Filter, Message
+from tamis.filters.domains import registered_domain, skeleton
+from tamis.finding import Finding
+from tamis.settings import Platform
+
+_ADDRESS = re.compile(r"[^\s<>()\"',;:@]{1,64}@([a-z0-9][a-z0-9.-]{0,250}\.[a-z]{2,24})", re.IGNORECASE)
+_WORD = re.compile(r"[^\W_]+")
+_MAX_WORDS = 50
+_MAX_AUTHORS = 5
+_DISPLAY_CHARACTERS = 300
+
+
+class DisplayName(Filter):
+    """Adds points when the name shown in From is somebody else's.
+
+    Either it holds an address of another registered domain than the one it stands before
+    ("service@bank.example" <x@example.net>), or it is a name of `platform.protected_names` and the address is in none
+    of that name's domains. Mailing lists, which write "marie@example.com via list", are left alone.
+    """
+
+    name = "display_name"
+    spec_id = "S31b"
+    summary = "display name with another address, or with a protected name"
+    effect = Effect.SCORE
+    inline = True
+
+    def examine(self, message: Message) -> Finding:
+        """Which pretence there is, if any."""
+        headers = message.mail.headers
+        for author in message.mail.from_addresses[:_MAX_AUTHORS]:
+            display = author.display[:_DISPLAY_CHARACTERS]
+            real = registered_domain(author.domain)
+            if not display or not real:
+                continue
+            if (name := _protected(message.platform, display, real)) is not None:
+                return self.hit(
+                    "the name {name} before an address in {real}", kind="protected", name=name, real=real
+                )
+            if "list-id" in headers or " via " in display.lower():
+                continue
+            for found in _ADDRESS.finditer(display):
+                shown = registered_domain(found[1].lower())
+                if shown and shown != real:
+                    return self.hit(
+                        "an address in {shown} shown before one in {real}",
+                        kind="address",
+                        shown=shown,
+                        real=real,
+                    )
+        return self.clear("nobody else's name")
+
+
+def _protected(platform: Platform, display: str, real: str) -> str | None:
+    """The protected name that a display name holds without right."""
+    if not platform.protected_names:
+        return None
+    plain = skeleton_of_words(display)
+    for name, domains in platform.protected_names.items():
+        allowed = {registered_domain(domain) for domain in domains or platform.domains}
+        if skeleton_of_words(name) in plain and real not in allowed:
+            return name
+    return None
+
+
+def skeleton_of_words(text: str) -> str:
+    """A name as a reader sees it, word by word, with a blank around each."""
+    return f" {' '.join(map(skeleton, _WORD.findall(text)[:_MAX_WORDS]))} "

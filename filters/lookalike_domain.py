@@ -1,0 +1,85 @@
+"""S31c: a domain that looks like ours, or like one we protect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tamis.address import domain_of
+from tamis.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes
+from tamis.filters.domains import is_one_edit, label_of, registered_domain, skeleton
+from tamis.finding import Finding, Status
+
+_LEAST_FOR_EDIT = 6  # a shorter label is one edit away from many honest ones
+_MAX_LINKS = 100
+_MAX_PAIRS = 20
+_MAX_IMITATED = 1000
+
+
+class LookalikeDomain(Filter):
+    """Adds points when a sender's or a link's domain looks like the recipient's own, or like a protected one.
+
+    Domains are compared by the label that was registered: with letters of other scripts and digits replaced by what
+    they look like (exarnp1e.com, a Cyrillic letter in example.com) and, from 6 letters on, with one typing error
+    (exampel.com). The same label under another top-level domain is none. Protected domains stand in
+    `platform.protected_domains`; the recipient's own and those of `platform.domains` are protected by themselves.
+    """
+
+    name = "lookalike_domain"
+    spec_id = "S31c"
+    summary = "domain that looks like the recipient's or a protected one"
+    effect = Effect.SCORE
+    inline = True
+
+    def examine(self, message: Message) -> Finding:
+        """Pairs of a domain and the one that it looks like."""
+        shared = {registered_domain(d) for d in message.platform.protected_domains + message.platform.domains}
+        own = {registered_domain(domain_of(r.address)) for r in message.envelope.recipients[:_MAX_IMITATED]}
+        imitated = sorted((shared | own) - {""})[:_MAX_IMITATED]
+        pairs = [
+            [seen, like, where]
+            for seen, where in dict(self._seen(message)).items()
+            if seen not in shared and seen not in own
+            for like in imitated
+            if looks_like(seen, like)
+        ][:_MAX_PAIRS]
+        if not pairs:
+            return self.clear("no domain looks like another")
+        seen, like, where = pairs[0]
+        return self.hit(
+            "{seen} in {where} looks like {like}",
+            seen=seen,
+            like=like,
+            where=where,
+            pairs=pairs,
+            shared=sorted(shared - {""})[:_MAX_IMITATED],
+        )
+
+    def judge(self, finding: Finding, options: FilterOptions, scopes: Scopes) -> Opinion:
+        """A hit when what is imitated is this recipient's domain or a protected one."""
+        shared = finding.facts.get("shared", ())
+        mine = {registered_domain(scope) for scope in scopes if "@" not in scope}
+        hit = any(like in shared or like in mine for _, like, _ in finding.facts.get("pairs", ()))
+        return self.opinion(finding, options, hit=finding.status is Status.HIT and hit)
+
+    @staticmethod
+    def _seen(message: Message) -> Iterator[tuple[str, str]]:
+        mail = message.mail
+        for url in mail.urls[:_MAX_LINKS]:
+            if url.source in {"link", "form", "text"}:
+                yield registered_domain(url.host), "a link"
+        yield registered_domain(domain_of(message.envelope.sender)), "MAIL FROM"
+        for name in ("reply-to", "from"):
+            for author in mail.addresses(name)[:5]:
+                yield registered_domain(author.domain), name.title()
+
+
+def looks_like(seen: str, like: str) -> bool:
+    """Whether a reader may take one registered domain for the other."""
+    if not seen or seen == like or seen.replace(".", "").isdecimal():
+        return False
+    one, other = label_of(seen), label_of(like)
+    if one == other:
+        return False  # the same name under another top-level domain is often the same people
+    if skeleton(one) == skeleton(other):
+        return True
+    return min(len(one), len(other)) >= _LEAST_FOR_EDIT and is_one_edit(one, other)

@@ -1,0 +1,95 @@
+"""S31d: replies that would go somewhere else."""
+
+from __future__ import annotations
+
+from pydantic import Field as Option
+
+from tamis.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes
+from tamis.filters.domains import registered_domain
+from tamis.finding import Finding, Status
+
+FREEMAIL = (
+    "aol.com",
+    "free.fr",
+    "gmail.com",
+    "gmx.com",
+    "gmx.de",
+    "gmx.net",
+    "googlemail.com",
+    "hotmail.com",
+    "hotmail.fr",
+    "icloud.com",
+    "laposte.net",
+    "live.com",
+    "mail.com",
+    "mail.ru",
+    "msn.com",
+    "orange.fr",
+    "outlook.com",
+    "outlook.fr",
+    "proton.me",
+    "protonmail.com",
+    "qq.com",
+    "sfr.fr",
+    "yahoo.co.uk",
+    "yahoo.com",
+    "yahoo.fr",
+    "yandex.com",
+    "yandex.ru",
+    "163.com",
+)
+"""Where anybody gets an address at once."""
+
+
+class ReplyToOptions(FilterOptions):
+    """Adds what counts as freemail, and the points of other mismatches."""
+
+    score: float = Option(
+        1.5, ge=-100, le=100, description="points when replies go to another freemail address"
+    )
+    other: float = Option(
+        0.0,
+        ge=-100,
+        le=100,
+        description="points when they go to another domain that is no freemail; common in honest mail",
+    )
+    freemail: tuple[str, ...] = Option(FREEMAIL, description="domains where anybody gets an address at once")
+
+
+class ReplyTo(Filter[ReplyToOptions]):
+    """Adds points when Reply-To leads away from From, to a freemail address of another domain.
+
+    This is how an impostor gets the answer. A Reply-To in another domain that is no freemail adds nothing unless
+    `other` says so. Mailing lists are left alone.
+    """
+
+    name = "reply_to"
+    spec_id = "S31d"
+    summary = "Reply-To leads to another domain than From"
+    effect = Effect.SCORE
+    inline = True
+    options = ReplyToOptions
+
+    def examine(self, message: Message) -> Finding:
+        """From's and Reply-To's registered domains, if they differ."""
+        mail = message.mail
+        if any(name in mail.headers for name in ("list-id", "list-post")):
+            return self.clear("a mailing list")
+        authors = {registered_domain(one.domain) for one in mail.from_addresses[:5]} - {""}
+        replies = {registered_domain(one.domain) for one in mail.addresses("reply-to")[:5]} - {""}
+        if not authors or not replies or authors & replies:
+            return self.clear("replies go where it came from")
+        return self.hit(
+            "from {author}, replies to {reply}",
+            author=min(authors),
+            reply=min(replies),
+            replies=sorted(replies),
+        )
+
+    def judge(self, finding: Finding, options: ReplyToOptions, scopes: Scopes) -> Opinion:
+        """Freemail counts fully, another domain as `other` says."""
+        if finding.status is not Status.HIT:
+            return self.opinion(finding, options, hit=False)
+        freemail = any(reply in options.freemail for reply in finding.facts["replies"])
+        points = options.score if freemail else options.other
+        return self.opinion(finding, options, hit=points != 0, points=points)

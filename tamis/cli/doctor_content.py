@@ -1,0 +1,52 @@
+"""The part of `tamis doctor` that looks at virus scanners, spamd and OCR; without them mail flows on unexamined."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tamis.errors import ServiceError
+from tamis.filters.clamd import Engines
+from tamis.filters.spamd import Spamd
+from tamis.settings import Settings
+
+_TEST_VIRUS = (r"X5O!P%@AP[4\PZX54(P^)7CC)7}$", "EICAR-STANDARD-ANTIVIRUS-TEST-FILE!", "$H+H*")
+"""In pieces, so that no scanner takes this file for one."""
+
+_LETTER = b"From: doctor@example.com\r\nSubject: test\r\n\r\nA test of tamis doctor.\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One service: what was found, and what to do about it ("" when nothing)."""
+
+    check: str
+    found: str
+    mend: str = ""
+
+
+def content_services(settings: Settings) -> Iterator[Look]:
+    """A look at each service that is set up."""
+    for engine in settings.antivirus.engines:
+        check = f"antivirus {engine.name}"
+        try:
+            virus = asyncio.run(Engines(settings.antivirus, [engine]).scan("".join(_TEST_VIRUS).encode(), []))
+        except ServiceError as error:
+            yield Look(check, str(error), f"start clamd, and let the daemon's user reach {engine.socket}")
+            continue
+        if virus is None:
+            yield Look(check, "answers, but does not know the test virus", "give clamd its signature base")
+        else:
+            yield Look(check, f"finds the test virus ({virus.signature})")
+    if settings.spamassassin.socket:
+        try:
+            asyncio.run(Spamd(settings.spamassassin).score(_LETTER))
+        except ServiceError as error:
+            yield Look("spamassassin", str(error), f"start spamd on {settings.spamassassin.socket}")
+        else:
+            yield Look("spamassassin", "answers")
+    if settings.images.ocr:
+        found = shutil.which("tesseract")
+        yield Look("ocr", found or "tesseract is not installed: text in images is not read")

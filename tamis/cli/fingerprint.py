@@ -1,0 +1,146 @@
+"""`tamis fingerprint`: the operator's base of bad attachments and images."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from tamis.address import PLATFORM
+from tamis.cli.context import AT_ONCE, Context, by_option, fail, json_option
+from tamis.cli.parameters import MOMENT, SCOPE
+from tamis.cli.terminal import print_json, printable, table
+from tamis.errors import ConfigError
+from tamis.lists import FINGERPRINTS, Colour, ListEntry, Subject, normalise_pattern
+from tamis.quarantine.entries import NewEntry
+
+_KIND = click.Choice([str(subject) for subject in FINGERPRINTS])
+_scope = click.option(
+    "--scope", type=SCOPE, default=PLATFORM, show_default=True, help='"platform", a domain or a mailbox.'
+)
+
+
+@click.group()
+def fingerprint() -> None:
+    """The base of bad attachments (S26) and images (S22).
+
+    Fingerprints are entries of the lists: `tamis lists` shows them too, and makes white ones."""
+
+
+@fingerprint.command()
+@click.argument("kind", type=_KIND)
+@click.argument("sources", metavar="FILE|HASH...", nargs=-1, required=True)
+@_scope
+@click.option("--note", default="", help="Why; by default the file's name.")
+@click.option("--expires", type=MOMENT, help="12h, 30d, 2w, 1y or a date (UTC); for ever without it.")
+@by_option
+@json_option
+@click.pass_obj
+def add(
+    context: Context,
+    kind: str,
+    sources: tuple[str, ...],
+    scope: str,
+    note: str,
+    expires: datetime | None,
+    by: str,
+    as_json: bool,
+) -> None:
+    """Put files, or hashes of them, on the base. Of an image both its exact and its perceptual fingerprint."""
+    entries = [
+        NewEntry(
+            colour=Colour.BLACK,
+            subject=Subject(kind),
+            pattern=pattern,
+            scope=scope,
+            author=by,
+            note=note or name,
+            expires=expires,
+        )
+        for source in sources
+        for pattern, name in _patterns(Subject(kind), source)
+    ]
+    with context.store() as store:
+        added = store.lists.add(entries)
+    if as_json:
+        print_json(
+            {"new": added.new, "merged": added.merged, "fingerprints": [entry.pattern for entry in entries]}
+        )
+    else:
+        click.echo(f"{added.new} added, {added.merged} brought up to date. {AT_ONCE}")
+
+
+@fingerprint.command()
+@click.argument("kind", type=_KIND)
+@click.argument("sources", metavar="FILE|HASH...", nargs=-1, required=True)
+@_scope
+@by_option
+@json_option
+@click.pass_obj
+def remove(context: Context, kind: str, sources: tuple[str, ...], scope: str, by: str, as_json: bool) -> None:
+    """Take files, or hashes of them, off the base; all of them or none."""
+    ids: dict[int, ListEntry] = {}
+    with context.store() as store:
+        for source in sources:
+            found = [
+                entry
+                for pattern, _ in _patterns(Subject(kind), source)
+                for entry in store.lists.find(
+                    scope=scope, colour=Colour.BLACK, subject=Subject(kind), pattern=pattern
+                )
+            ]
+            if not found:
+                fail(f"{source} is not on the base of {scope}", os.EX_NOINPUT)
+            ids.update((entry.id, entry) for entry in found)
+        removed = store.lists.remove(list(ids), by=by)
+    if as_json:
+        print_json({"removed": [entry.pattern for entry in removed]})
+    else:
+        click.echo(f"{len(removed)} removed. {AT_ONCE}")
+
+
+@fingerprint.command()
+@click.argument("kind", type=_KIND)
+@click.option("--scope", type=SCOPE, help="Only of this scope.")
+@json_option
+@click.pass_obj
+def show(context: Context, kind: str, scope: str | None, as_json: bool) -> None:
+    """Show the base, and how many messages each fingerprint decided."""
+    with context.store() as store:
+        found = store.lists.find(scope=scope, colour=Colour.BLACK, subject=Subject(kind))
+    if as_json:
+        names = ("id", "scope", "pattern", "hits", "origin", "author", "note", "created", "expires")
+        print_json(
+            [
+                {n: v.isoformat() if isinstance(v := getattr(e, n), datetime) else v for n in names}
+                for e in found
+            ]
+        )
+    elif not found:
+        click.echo("No fingerprints.")
+    else:
+        heads = ["ID", "SCOPE", "FINGERPRINT", "HITS", "ORIGIN", "NOTE"]
+        rows = [[str(e.id), e.scope, e.pattern, str(e.hits), e.origin, e.note] for e in found]
+        click.echo(table(heads, rows, [0, 2, 0, 0, 0, 2]))
+
+
+def _patterns(kind: Subject, source: str) -> list[tuple[str, str]]:
+    """The fingerprints that a file or a hash stands for, each with a note."""
+    path = Path(source)
+    if not path.is_file():
+        try:
+            return [(normalise_pattern(kind, source), "")]
+        except ConfigError as error:
+            problem = f"{printable(source)!r} is neither a file nor a hash: {error.problem}"
+            raise click.BadParameter(problem, param_hint="FILE|HASH") from error
+    octets = path.read_bytes()
+    patterns = [hashlib.sha256(octets).hexdigest()]
+    if kind is Subject.IMAGE:
+        from tamis.filters.image_reading import fingerprint_of  # noqa: PLC0415 # Pillow is slow to load
+
+        perceptual = fingerprint_of(octets)
+        patterns += [perceptual] if perceptual else []
+    return [(pattern, path.name) for pattern in patterns]

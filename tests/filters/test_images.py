@@ -1,0 +1,170 @@
+"""Images (S22): fingerprints, bombs, the cache and the queue."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import random
+import time
+from typing import Any, cast
+
+import pytest
+import zxingcpp
+from PIL import Image, ImageDraw
+
+from tamis.errors import ServiceError
+from tamis.filters import image_reader
+from tamis.filters.helper import HelperPool
+from tamis.filters.image_reader import ImageReader
+from tamis.filters.image_reading import fingerprint_of, read_job
+from tamis.filters.image_text import ImageText
+from tamis.finding import Finding, Status
+from tamis.services import Services
+from tamis.settings import ImageSettings
+from tests.attachments import blank_png, letter
+from tests.builders import message
+
+
+def picture(seed: int = 1) -> Image.Image:
+    """A picture of coloured boxes."""
+    generator = random.Random(seed)
+    image = Image.new("RGB", (400, 300), "white")
+    draw = ImageDraw.Draw(image)
+    for _ in range(25):
+        x, y = generator.randrange(350), generator.randrange(250)
+        draw.rectangle(
+            (x, y, x + generator.randrange(20, 120), y + generator.randrange(20, 120)),
+            generator.randrange(2**24),
+        )
+    return image
+
+
+def saved(image: Image.Image, form: str = "PNG", **more: Any) -> bytes:
+    file = io.BytesIO()
+    image.save(file, form, **more)
+    return file.getvalue()
+
+
+def written(text: str) -> bytes:
+    image = Image.new("RGB", (700, 200), "white")
+    ImageDraw.Draw(image).text((20, 60), text, fill="black", font_size=48)
+    return saved(image)
+
+
+def distance(one: bytes, other: bytes) -> int:
+    return (int(fingerprint_of(one), 16) ^ int(fingerprint_of(other), 16)).bit_count()
+
+
+class Remembering:
+    """A shared state that only remembers."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, str] = {}
+
+    async def get(self, key: str) -> str | None:
+        return self.values.get(key)
+
+    async def put(self, key: str, value: str, seconds: float) -> None:
+        self.values[key] = value
+
+    async def put_new(self, key: str, value: str, seconds: float) -> bool:
+        raise ServiceError("not here")
+
+    async def drop(self, key: str) -> None:
+        raise ServiceError("not here")
+
+    async def count(self, key: str, seconds: float, amount: int = 1) -> int:
+        raise ServiceError("not here")
+
+    async def distinct(self, key: str, members: Any, seconds: float) -> int:
+        raise ServiceError("not here")
+
+
+def examine(*images: bytes, state: Remembering | None = None, ocr: bool = False) -> Finding:
+    """The filter's finding on a message with these images."""
+    told = message(
+        letter({f"{number}.png": octets for number, octets in enumerate(images)}, kind="image/png")
+    )
+    reader = ImageReader(ImageSettings(ocr=ocr))
+    told.services = Services(images=reader, state=state) if state else Services(images=reader)
+    return asyncio.run(ImageText().examine(told))
+
+
+def test_copies_have_nearly_the_same_fingerprint_and_others_have_not() -> None:
+    original = saved(picture())
+    assert distance(original, saved(picture().resize((200, 150)))) <= 8
+    assert distance(original, saved(picture(), "JPEG", quality=40)) <= 8
+    assert min(distance(original, saved(picture(seed))) for seed in range(2, 12)) > 25
+    assert fingerprint_of(saved(Image.new("RGB", (200, 200), "red"))) == ""  # like every other red one
+    assert fingerprint_of(b"no image") == ""
+
+
+def test_bombs_are_not_decoded() -> None:
+    bomb = blank_png(20_000, 20_000)
+    assert len(bomb) < 60_000
+    begun = time.monotonic()
+    (found,) = read_job({"seconds": 5, "languages": []}, [bomb])["images"]
+    assert found["problem"] == "too large"
+    assert time.monotonic() - begun < 1
+    finding = examine(bomb)
+    assert finding.status is Status.CLEAR
+    assert finding.text() == "images not read: too large"
+
+
+def test_broken_images_say_so() -> None:
+    good = saved(picture())
+    generator = random.Random(3)
+    for _ in range(60):
+        broken = bytearray(good[: generator.randrange(20, len(good))])
+        for _ in range(10):
+            broken[generator.randrange(len(broken))] = generator.randrange(256)
+        read_job({"seconds": 5, "languages": []}, [bytes(broken)])
+
+
+def test_qr_codes_are_handed_on() -> None:
+    code = zxingcpp.create_barcode("https://login.example.net/", zxingcpp.BarcodeFormat.QRCode).to_image(
+        scale=5
+    )
+    height, width = code.shape
+    finding = examine(saved(Image.frombytes("L", (width, height), bytes(cast("Any", code)))))
+    assert finding.facts["qr"] == ["https://login.example.net/"]
+
+
+def test_an_image_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    state = Remembering()
+    first = examine(saved(picture()), state=state)
+    assert len(state.values) == 1
+    monkeypatch.setattr(image_reader, "_POOL", None)  # it would fail now
+    assert examine(saved(picture()), state=state).facts == first.facts
+
+
+def test_a_full_queue_skips_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = HelperPool("OCR", processes=1, waiting=0, memory=2**30)
+    monkeypatch.setattr(image_reader, "_POOL", pool)
+    assert pool._room.acquire(blocking=False)
+    finding = examine(saved(picture()))
+    assert (finding.status, finding.text()) == (Status.SKIPPED, "the OCR queue is full")
+
+
+@pytest.mark.real
+def test_text_is_read_in_two_languages() -> None:
+    finding = examine(written("CHEAP PILLS"), written("Votre commande gratuite"), ocr=True)
+    assert "CHEAP PILLS" in finding.facts["text"]
+    assert "Votre commande gratuite" in finding.facts["text"]
+
+
+@pytest.mark.real
+def test_an_ocr_bomb_ends_in_time() -> None:
+    """An image full of small letters keeps tesseract busy; the bound ends it, and the message goes on."""
+    generator = random.Random(5)
+    page = Image.new("L", (1600, 1600), "white")
+    draw = ImageDraw.Draw(page)
+    for y in range(0, 1600, 14):
+        draw.text(
+            (0, y), "".join(generator.choices("abcdefghijklmnop RSTUVW", k=260)), fill="black", font_size=12
+        )
+    begun = time.monotonic()
+    (found,) = read_job({"seconds": 0.5, "languages": ["eng"]}, [saved(page)])["images"]
+    assert time.monotonic() - begun < 6
+    assert found["text"] == ""
+    assert found["problem"].startswith("not read")
