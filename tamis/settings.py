@@ -159,6 +159,25 @@ class StoreSettings(Section):
     )
 
 
+class StateSettings(Section):
+    """The state that workers share: greylisting, counts, blocked clients. It expires by itself."""
+
+    url: str = Field(
+        "",
+        pattern=r"^$|^(redis|rediss|unix)://",
+        description="a Redis that several hosts share (redis://HOST:PORT/DB); empty: a file in state_directory",
+    )
+    wait: float = Field(
+        1.0,
+        gt=0,
+        le=30,
+        description="seconds after which the state counts as lost: its filters are unavailable",
+    )
+    max_megabytes: int = Field(
+        256, ge=1, le=65536, description="size of the file; what expires soonest goes first"
+    )
+
+
 class HeaderSettings(Section):
     """The headers on delivered mail."""
 
@@ -194,6 +213,7 @@ class Settings(Section):
     milter: MilterSettings = Field(default_factory=MilterSettings)
     desk: DeskSettings = DeskSettings()
     store: StoreSettings = StoreSettings()
+    state: StateSettings = StateSettings()
     headers: HeaderSettings = HeaderSettings()
     postfix: PostfixSettings = PostfixSettings()
     log: LogSettings = LogSettings()
@@ -207,6 +227,11 @@ class Settings(Section):
     def key_file(self) -> Path:
         """The key that signs detour addresses."""
         return self.state_directory / "signing.key"
+
+    @property
+    def state_file(self) -> Path:
+        """The embedded shared state."""
+        return self.state_directory / "state.sqlite"
 
     @property
     def snapshot_file(self) -> Path:
