@@ -12,29 +12,41 @@ from pydantic import ValidationError
 
 from tamis.errors import PluginError
 from tamis.filter import ALLOWED_EFFECTS, Filter, FilterOptions, Stage
+from tamis.filters.automatic_whitelist import AutomaticWhitelist
 from tamis.filters.cyrillic import Cyrillic
 from tamis.filters.empty import Empty
+from tamis.filters.greylisting import Greylisting
+from tamis.filters.honeypot import Honeypot
 from tamis.filters.ip_blacklist import IPBlacklist
 from tamis.filters.ip_whitelist import IPWhitelist
 from tamis.filters.malformed import Malformed
+from tamis.filters.message_checksum import MessageChecksum
 from tamis.filters.missing_sender import MissingSender
+from tamis.filters.rate_limit import RateLimit
 from tamis.filters.same_address import SameAddress
 from tamis.filters.score_tags import ScoreTags
 from tamis.filters.sender_blacklist import SenderBlacklist
 from tamis.filters.sender_whitelist import SenderWhitelist
 from tamis.filters.sinograms import Sinograms
+from tamis.filters.temporary_blacklist import TemporaryBlacklist
 
 GROUP = "tamis.filters"
 """The entry point group: `name = "package.module:FilterClass"`."""
 
 BUILT_IN: tuple[type[Filter[Any]], ...] = (
+    TemporaryBlacklist,
+    RateLimit,
+    Greylisting,
     IPWhitelist,
     SenderWhitelist,
+    AutomaticWhitelist,
     IPBlacklist,
     SenderBlacklist,
     MissingSender,
     SameAddress,
+    Honeypot,
     Empty,
+    MessageChecksum,
     Cyrillic,
     Sinograms,
     ScoreTags,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 import time
@@ -9,11 +10,14 @@ from collections import Counter
 from collections.abc import Callable
 
 from tamis.errors import TamisError
+from tamis.filters.state import open_state
 from tamis.milter.files import read_json
 from tamis.milter.notes import Notes
 from tamis.milter.paths import Paths
 from tamis.milter.reinject import Reinjector
+from tamis.milter.senders import fill, publish, take_in
 from tamis.quarantine.content import redelivery
+from tamis.quarantine.senders import Sender
 from tamis.quarantine.snapshot import write_snapshot
 from tamis.quarantine.store import Store
 from tamis.site import Site
@@ -35,9 +39,13 @@ class Background:
         settings = site().settings
         self._paths = Paths(settings)
         self._notes = Notes(self._paths.notes)
+        self._state = open_state(settings)
+        self._loop = asyncio.Runner()
+        self._unpublished: list[Sender] = []
         self._tasks: list[tuple[Callable[[], float], list[float]]] = [
             (self._publish, [0.0]),
             (self._count_hits, [0.0]),
+            (self._learn_senders, [0.0]),
             (self._resume, [0.0]),
             (self._expire, [0.0]),
         ]
@@ -83,6 +91,16 @@ class Background:
             path.unlink(missing_ok=True)
         return 5 * _TICK
 
+    def _learn_senders(self) -> float:
+        """Take in what the workers learnt of senders, and keep the shared state filled with what the store knows."""
+        changed = take_in(self._paths.senders, self._store.senders)
+        self._unpublished += changed
+        self._loop.run(fill(self._state, self._store.senders))
+        if self._unpublished:
+            self._loop.run(publish(self._state, self._unpublished))
+            self._unpublished = []
+        return _TICK
+
     def _resume(self) -> float:
         """Take up releases that a crash interrupted."""
         settings = self._site().settings
@@ -94,6 +112,7 @@ class Background:
         """Remove what is past its retention, in small batches so that no mail waits for it."""
         count = self._store.expiry.run(stop=self._stopping.is_set)
         self._notes.expire()
+        self._store.senders.expire()
         if count:
             log.info("%d messages expired", count)
         return self._site().settings.store.expire_every

@@ -15,6 +15,8 @@ class Paths:
         """Detour notes: must outlive a reboot, as queued mail does."""
         self.hits: Path = settings.run_directory / "hits"
         """Hit counts of list entries on their way to the store."""
+        self.senders: Path = settings.run_directory / "senders"
+        """What workers learnt of senders, on its way to the store."""
         self.proof: Path = settings.run_directory / "route.json"
         """The latest proof of the route to the desk."""
         self.processes: Path = settings.run_directory / "processes.json"

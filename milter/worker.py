@@ -33,6 +33,7 @@ from tamis.milter.notes import Notes
 from tamis.milter.paths import Paths
 from tamis.milter.reinject import Reinjector
 from tamis.milter.route import Proof, Route
+from tamis.milter.senders import SenderEvents
 from tamis.milter.session import Session
 from tamis.milter.sites import SiteSource
 from tamis.site import Site
@@ -64,6 +65,7 @@ class Worker:
         self._sessions: set[int] = set()
         self._lock = threading.Lock()
         self._hits: Counter[int] = Counter()
+        self._senders = SenderEvents(self._paths.senders)
 
     def _new_route(self) -> Route:
         settings = self.site.settings
@@ -90,7 +92,8 @@ class Worker:
             return len(self._sessions)
 
     def count(self, examined: Examined) -> None:
-        """Remember which list entries decided, for their hit counts."""
+        """Remember which list entries decided, for their hit counts, and what was learnt of senders."""
+        self._senders.take(self.site, examined)
         for one in examined.judged:
             finding = examined.findings.get(one.verdict.decided_by)
             if finding is None or one.verdict.decision is Decision.DEFER:
@@ -102,7 +105,8 @@ class Worker:
                         self._hits[match.entry] += 1
 
     def write_counts(self) -> None:
-        """Leave the hit counts for the background process; a kill costs those of the last second."""
+        """Leave the counts for the background process; a kill costs those of the last second."""
+        self._senders.write()
         with self._lock:
             hits, self._hits = self._hits, Counter()
         if hits:

@@ -214,3 +214,18 @@ class AuditRow(Base):
     action: Mapped[str]
     object: Mapped[str]
     details: Mapped[Any]
+
+
+class SenderRow(Base):
+    """What an address has earned with a domain of ours (S7): see tamis.quarantine.senders."""
+
+    __tablename__ = "senders"
+    __table_args__ = (Index(None, "at"),)
+
+    domain: Mapped[str] = mapped_column(primary_key=True)
+    address: Mapped[str] = mapped_column(primary_key=True)
+    validations: Mapped[int] = mapped_column(Integer)
+    complaints: Mapped[int] = mapped_column(Integer)
+    author: Mapped[str]
+    """The mailbox that wrote to the address last; "" when none did, or a bounce came back."""
+    at: Mapped[datetime]

@@ -15,6 +15,7 @@ from tamis.quarantine.mail import Quarantine
 from tamis.quarantine.notes import DeskNotes
 from tamis.quarantine.overrides import Overrides, all_overrides
 from tamis.quarantine.schema import RevisionRow
+from tamis.quarantine.senders import Senders
 from tamis.site import Snapshot
 
 
@@ -32,6 +33,7 @@ class Store:
         self.lists = Lists(self._database)
         self.overrides = Overrides(self._database)
         self.notes = DeskNotes(self._database)
+        self.senders = Senders(self._database)
 
     def migrate(self) -> None:
         """Create or upgrade the tables; safe from several processes at once, quick when nothing is to do."""

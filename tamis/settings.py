@@ -91,6 +91,27 @@ class Platform(Section):
         "+", max_length=4, description="Postfix's recipient_delimiter: user+tag obeys the policy of user"
     )
 
+    honeypots: tuple[str, ...] = Field(
+        (), description="addresses that no person uses: who writes to them sends spam (S14)"
+    )
+    honeypot_window: float = Field(
+        3600.0, gt=0, le=30 * 86400, description="seconds that a visit to a honeypot is remembered"
+    )
+    honeypot_block_from: int = Field(
+        3,
+        ge=1,
+        le=10_000,
+        description="messages to honeypots in the window that put a client on the blacklist S2",
+    )
+    honeypot_block: float = Field(
+        3600.0, gt=0, le=30 * 86400, description="seconds that such a client is refused"
+    )
+
+    @cached_property
+    def honeypot_keys(self) -> frozenset[str]:
+        """`honeypots` in their comparing form."""
+        return frozenset(map(address_key, self.honeypots))
+
     @cached_property
     def _own(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
         return tuple(ipaddress.ip_network(n) for n in self.networks)

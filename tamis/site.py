@@ -8,11 +8,11 @@ from typing import Any
 
 from tamis.address import PLATFORM, address_key, domain_key
 from tamis.errors import ConfigError
-from tamis.filter import Filter
+from tamis.filter import Effect, Filter, Stage, State
 from tamis.forwards import outside_recipients
 from tamis.lists import ListEntry, ListIndex
-from tamis.policy import Layers, PolicyBook
-from tamis.settings import Settings, SettingsFile
+from tamis.policy import Layers, PolicyBook, Rule
+from tamis.settings import Platform, Settings, SettingsFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,8 @@ class Site:
     book: PolicyBook
     lists: ListIndex
     revision: int
+    defers_recipients: bool
+    """Whether some policy has a filter on that answers single recipients: only then is RCPT worth a reply."""
 
     @classmethod
     def build(cls, file: SettingsFile, filters: Sequence[Filter[Any]], snapshot: Snapshot) -> Site:
@@ -55,7 +57,24 @@ class Site:
             outside=outside_recipients(platform),
             delimiter=platform.recipient_delimiter,
         )
-        return cls(file.settings, tuple(filters), book, ListIndex(snapshot.entries), snapshot.revision)
+        return cls(
+            file.settings,
+            tuple(filters),
+            book,
+            ListIndex(snapshot.entries),
+            snapshot.revision,
+            any(defers_early(rule, platform) for rule in book.all_rules()),
+        )
+
+
+def defers_early(rule: Rule, platform: Platform) -> bool:
+    """Whether a rule may answer 4xx to a single recipient, at RCPT TO."""
+    return (
+        rule.options.effect is Effect.DEFER
+        and rule.options.state is State.ON
+        and rule.filter.stage <= Stage.RCPT
+        and rule.filter.acts_early(platform)
+    )
 
 
 def with_overrides(layers: Layers, overrides: Sequence[Override]) -> Layers:

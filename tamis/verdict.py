@@ -51,20 +51,24 @@ def judge(findings: Mapping[str, Finding], policy: Policy) -> Verdict:
     """Walk the findings in chain order under one recipient's policy.
 
     The first accepting, spam or deferring opinion decides; without one, the total of the scores does, held
-    against the policy's `required`. Opinions after the decision are kept for the trace but not added.
+    against the policy's `required`. A hit of a filter that yields to an accepting one decides nothing.
+    Opinions after the decision are kept for the trace but not added.
     A finding that is missing, unavailable or skipped moves nothing.
     """
-    opinions: list[Opinion] = []
+    spoken = [
+        (rule.filter.judge(findings[rule.filter.name], rule.options, policy.scopes), rule.filter.yields_to)
+        for rule in policy.rules
+        if rule.filter.name in findings
+    ]
+    opinions = tuple(opinion for opinion, _ in spoken)
+    accepting = {o.filter for o in opinions if o.effect is Effect.ACCEPT and not o.shadow}
     decision: Decision | None = None
     decided_by = because = ""
     total = 0.0
-    for rule in policy.rules:
-        finding = findings.get(rule.filter.name)
-        if finding is None:
-            continue
-        opinion = rule.filter.judge(finding, rule.options, policy.scopes)
-        opinions.append(opinion)
+    for opinion, yields_to in spoken:
         if opinion.shadow or opinion.effect is None or decision is not None:
+            continue
+        if yields_to & accepting:  # the opinion is shown, but another has priority
             continue
         if opinion.effect is Effect.SCORE:
             total += opinion.points
@@ -76,7 +80,7 @@ def judge(findings: Mapping[str, Finding], policy: Policy) -> Verdict:
         if decision is Decision.SPAM:
             decided_by, because = SCORE, _score_sentence(total, policy.required)
     return Verdict(
-        policy.recipient, decision, decided_by, because, round(total, 3), policy.required, tuple(opinions)
+        policy.recipient, decision, decided_by, because, round(total, 3), policy.required, opinions
     )
 
 

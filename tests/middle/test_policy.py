@@ -75,8 +75,9 @@ def test_a_mailbox_has_a_filter_that_its_domain_lacks() -> None:
 
 def test_rules_stand_in_chain_order_without_those_that_are_off() -> None:
     assert names(book().policy(MARIE)) == [
-        *("ip_whitelist", "sender_whitelist", "ip_blacklist", "sender_blacklist", "missing_sender"),
-        *("same_address", "empty", "score_tags", "malformed"),
+        *("temporary_blacklist", "ip_whitelist", "sender_whitelist", "automatic_whitelist", "ip_blacklist"),
+        *("sender_blacklist", "missing_sender", "same_address", "honeypot", "empty", "message_checksum"),
+        *("score_tags", "malformed"),
     ]
 
 
