@@ -11,8 +11,8 @@ from tamis.errors import ConfigError
 from tamis.filter import Effect, Filter, Stage, State
 from tamis.forwards import outside_recipients
 from tamis.lists import ListEntry, ListIndex
-from tamis.policy import Layers, PolicyBook, Rule
-from tamis.settings import Platform, Settings, SettingsFile
+from tamis.policy import PolicyBook, Rule
+from tamis.settings import Layers, Platform, Settings, SettingsFile
 
 
 @dataclass(frozen=True, slots=True)
