@@ -130,7 +130,7 @@ def test_whom_a_user_wrote_to_may_answer_until_a_bounce_comes() -> None:
     policy = filters(automatic_whitelist={"outgoing": True}, empty={"state": "on"})
     own = client(5, login=ALICE)
     empty = b"From: friend@example.net\r\nDate: Sun, 22 Nov 2026 11:00:00 +0000\r\n\r\n"
-    with Installation(policy=policy, main={"smtpd_relay_restrictions": "permit"}) as installation:
+    with Installation(policy=policy, main={"relay_domains": "example.net"}) as installation:
         postfix = installation.postfix
         sent = postfix.send(ham(1), to=[FRIEND, BOB], sender=ALICE, client=own)
         assert sent.accepted
