@@ -26,6 +26,7 @@ from tamis.filters.rate_limit import RateLimit
 from tamis.filters.same_address import SameAddress
 from tamis.filters.score_tags import ScoreTags
 from tamis.filters.sender_blacklist import SenderBlacklist
+from tamis.filters.sender_complaints import SenderComplaints
 from tamis.filters.sender_whitelist import SenderWhitelist
 from tamis.filters.sinograms import Sinograms
 from tamis.filters.temporary_blacklist import TemporaryBlacklist
@@ -42,6 +43,7 @@ BUILT_IN: tuple[type[Filter[Any]], ...] = (
     AutomaticWhitelist,
     IPBlacklist,
     SenderBlacklist,
+    SenderComplaints,
     MissingSender,
     SameAddress,
     Honeypot,

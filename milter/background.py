@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from tamis.errors import TamisError
 from tamis.filters.state import open_state
+from tamis.milter.feeds import Feeds
 from tamis.milter.files import read_json
 from tamis.milter.notes import Notes
 from tamis.milter.paths import Paths
@@ -41,11 +42,13 @@ class Background:
         self._notes = Notes(self._paths.notes)
         self._state = open_state(settings)
         self._loop = asyncio.Runner()
+        self._feeds = Feeds(self._paths.feeds)
         self._unpublished: list[Sender] = []
         self._tasks: list[tuple[Callable[[], float], list[float]]] = [
             (self._publish, [0.0]),
             (self._count_hits, [0.0]),
             (self._learn_senders, [0.0]),
+            (self._read_feeds, [0.0]),
             (self._resume, [0.0]),
             (self._expire, [0.0]),
         ]
@@ -99,6 +102,12 @@ class Background:
         if self._unpublished:
             self._loop.run(publish(self._state, self._unpublished))
             self._unpublished = []
+        return _TICK
+
+    def _read_feeds(self) -> float:
+        """Read the lists of complaints when it is time, and keep the shared state filled with them."""
+        platform = self._site().settings.platform
+        self._loop.run(self._feeds.step(platform.complaint_feeds, platform.complaint_refresh, self._state))
         return _TICK
 
     def _resume(self) -> float:

@@ -109,6 +109,13 @@ class Platform(Section):
         3600.0, gt=0, le=30 * 86400, description="seconds that such a client is refused"
     )
 
+    complaint_feeds: tuple[str, ...] = Field(
+        (), description="files and http(s) URLs with senders complained about, one a line (S10)"
+    )
+    complaint_refresh: float = Field(
+        6 * 3600.0, ge=60, le=7 * 86400, description="seconds between two readings of them"
+    )
+
     @cached_property
     def honeypot_keys(self) -> frozenset[str]:
         """`honeypots` in their comparing form."""

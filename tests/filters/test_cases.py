@@ -22,6 +22,7 @@ from tamis.filters.automatic_whitelist import sender_key, sender_value
 from tamis.filters.keys import BLOCKED
 from tamis.filters.road import Examined, Road
 from tamis.filters.runner import Runner
+from tamis.filters.sender_complaints import GENERATION, entry_key
 from tamis.filters.temporary_blacklist import entry as entry_of
 from tamis.finding import Status
 from tamis.mail import Mail
@@ -93,6 +94,9 @@ class Case:
         state.now = self.told["received_at"].timestamp()
         for one in self.told.get("blocked", ()):
             await state.put(BLOCKED + one["client"], entry_of(one["why"], "operator"), one["seconds"])
+        for pattern in self.told.get("complaints", ()):
+            await state.put(GENERATION, "now", 3600)
+            await state.put(entry_key("now", pattern), "cert.example", 3600)
         for one in self.told.get("senders", ()):
             told = sender_value(one["validations"], one["complaints"], written_to=one["written_to"])
             await state.put(sender_key(one["domain"], one["address"]), told, 3600)

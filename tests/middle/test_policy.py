@@ -76,7 +76,15 @@ def test_a_mailbox_has_a_filter_that_its_domain_lacks() -> None:
 def test_rules_stand_in_chain_order_without_those_that_are_off() -> None:
     assert names(book().policy(MARIE)) == [
         *("temporary_blacklist", "ip_whitelist", "sender_whitelist", "automatic_whitelist", "ip_blacklist"),
-        *("sender_blacklist", "missing_sender", "same_address", "honeypot", "empty", "message_checksum"),
+        *(
+            "sender_blacklist",
+            "sender_complaints",
+            "missing_sender",
+            "same_address",
+            "honeypot",
+            "empty",
+            "message_checksum",
+        ),
         *("score_tags", "malformed"),
     ]
 
