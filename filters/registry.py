@@ -18,6 +18,7 @@ from tamis.filters.empty import Empty
 from tamis.filters.greylisting import Greylisting
 from tamis.filters.honeypot import Honeypot
 from tamis.filters.ip_blacklist import IPBlacklist
+from tamis.filters.ip_complaints import IPComplaints
 from tamis.filters.ip_whitelist import IPWhitelist
 from tamis.filters.malformed import Malformed
 from tamis.filters.message_checksum import MessageChecksum
@@ -47,6 +48,7 @@ BUILT_IN: tuple[type[Filter[Any]], ...] = (
     MissingSender,
     SameAddress,
     Honeypot,
+    IPComplaints,
     Empty,
     MessageChecksum,
     Cyrillic,

@@ -98,7 +98,7 @@ class Background:
         """Take in what the workers learnt of senders, and keep the shared state filled with what the store knows."""
         changed = take_in(self._paths.senders, self._store.senders)
         self._unpublished += changed
-        self._loop.run(fill(self._state, self._store.senders))
+        self._loop.run(fill(self._state, self._store.senders, self._store.complaints))
         if self._unpublished:
             self._loop.run(publish(self._state, self._unpublished))
             self._unpublished = []

@@ -1,4 +1,4 @@
-"""What workers learn of senders (S7), on its way to the store and from there to the shared state.
+"""What is known of senders (S7) and clients (S15), on its way to the store and from there to the shared state.
 
 A worker leaves events in files, the background process takes them into the store and publishes what changed; a state
 that was lost is filled again from the store.
@@ -21,8 +21,10 @@ from tamis.filters.automatic_whitelist import (
     sender_key,
     sender_value,
 )
+from tamis.filters.ip_complaints import CONDEMNED
 from tamis.filters.road import Examined
 from tamis.milter.files import read_json, write_json
+from tamis.quarantine.complaints import Complaint, Complaints
 from tamis.quarantine.senders import Sender, Senders
 from tamis.services import SharedState
 from tamis.site import Site
@@ -105,12 +107,20 @@ async def publish(state: SharedState, senders: Iterable[Sender]) -> None:
     )
 
 
-async def fill(state: SharedState, senders: Senders) -> bool:
-    """Publish every entry when the state does not have them (any more); whether it was done. Raises ServiceError."""
+async def publish_condemned(state: SharedState, clients: Iterable[Complaint]) -> None:
+    """Put condemned clients (S15) into the shared state. Raises ServiceError."""
+    for one in clients:
+        if one.condemned:
+            await state.put(CONDEMNED + one.client, one.why, _KEEP_SECONDS)
+
+
+async def fill(state: SharedState, senders: Senders, complaints: Complaints) -> bool:
+    """Publish everything when the state does not have them (any more); whether it was done. Raises ServiceError."""
     if await state.get(_FILLED) is not None:
         return False
     for part in senders.all():
         await publish(state, part)
+    await publish_condemned(state, complaints.find(condemned=True))
     await state.put(_FILLED, "yes", _REFILL_SECONDS)
     return True
 

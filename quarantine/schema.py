@@ -229,3 +229,15 @@ class SenderRow(Base):
     author: Mapped[str]
     """The mailbox that wrote to the address last; "" when none did, or a bounce came back."""
     at: Mapped[datetime]
+
+
+class ComplaintRow(Base):
+    """A client that was complained about (S15): see tamis.quarantine.complaints."""
+
+    __tablename__ = "complaints"
+
+    client: Mapped[str] = mapped_column(primary_key=True)
+    reports: Mapped[int] = mapped_column(Integer)
+    why: Mapped[str]
+    """Why it was condemned; "" when it is not."""
+    at: Mapped[datetime]

@@ -51,7 +51,7 @@ class _ClientType(click.ParamType[str]):
         return client_key(address)
 
 
-_CLIENT = _ClientType()
+CLIENT = _ClientType()
 
 
 @click.group()
@@ -60,7 +60,7 @@ def blocked() -> None:
 
 
 @blocked.command()
-@click.argument("clients", metavar="IP...", nargs=-1, required=True, type=_CLIENT)
+@click.argument("clients", metavar="IP...", nargs=-1, required=True, type=CLIENT)
 @click.option("--for", "seconds", type=SPAN, default="1h", show_default=True, help="12h, 30d, 2w or 1y.")
 @click.option("--why", default="blocked by an operator", help="Why; the client is told.")
 @by_option
@@ -78,7 +78,7 @@ def add(context: Context, clients: tuple[str, ...], seconds: float, why: str, by
 
 
 @blocked.command()
-@click.argument("clients", metavar="IP...", nargs=-1, required=True, type=_CLIENT)
+@click.argument("clients", metavar="IP...", nargs=-1, required=True, type=CLIENT)
 @click.pass_obj
 def remove(context: Context, clients: tuple[str, ...]) -> None:
     """Take clients off again, and forget their visits to honeypots."""

@@ -19,6 +19,7 @@ import pytest
 from tamis.envelope import Recipient
 from tamis.filter import Effect, Opinion
 from tamis.filters.automatic_whitelist import sender_key, sender_value
+from tamis.filters.ip_complaints import CONDEMNED
 from tamis.filters.keys import BLOCKED
 from tamis.filters.road import Examined, Road
 from tamis.filters.runner import Runner
@@ -94,6 +95,8 @@ class Case:
         state.now = self.told["received_at"].timestamp()
         for one in self.told.get("blocked", ()):
             await state.put(BLOCKED + one["client"], entry_of(one["why"], "operator"), one["seconds"])
+        for client in self.told.get("condemned", ()):
+            await state.put(CONDEMNED + client, "complaints", 3600)
         for pattern in self.told.get("complaints", ()):
             await state.put(GENERATION, "now", 3600)
             await state.put(entry_key("now", pattern), "cert.example", 3600)

@@ -126,7 +126,7 @@ def test_those_of_one_place_keep_their_order() -> None:
 
 def test_the_built_in_chain() -> None:
     assert [one.spec_id for one in in_order(BUILT_IN)] == [
-        *("S2", "S2b", "S3", "S4", "S6", "S7", "S8a", "S9", "S10", "S12", "S13", "S14", "S18", "S23"),
+        *("S2", "S2b", "S3", "S4", "S6", "S7", "S8a", "S9", "S10", "S12", "S13", "S14", "S15", "S18", "S23"),
         *("S29", "S30", "S32", "S33"),
     ]
     assert {one.stage for one in in_order(BUILT_IN)} == set(Stage)

@@ -82,6 +82,7 @@ def test_rules_stand_in_chain_order_without_those_that_are_off() -> None:
             "missing_sender",
             "same_address",
             "honeypot",
+            "ip_complaints",
             "empty",
             "message_checksum",
         ),

@@ -1,4 +1,4 @@
-"""What senders have earned (S7)."""
+"""What senders have earned (S7), and complaints about clients (S15)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Create the table."""
+    """Create the tables."""
     op.create_table(
         "senders",
         sa.Column("domain", sa.Text(), nullable=False),
@@ -24,3 +24,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("domain", "address", name="pk_senders"),
     )
     op.create_index("ix_senders_at", "senders", ["at"])
+    op.create_table(
+        "complaints",
+        sa.Column("client", sa.Text(), nullable=False),
+        sa.Column("reports", sa.Integer(), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("client", name="pk_complaints"),
+    )
