@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Mapping
 
 from tamis.errors import ConfigError, StoreError, TamisError
+from tamis.filters.state import open_state
 from tamis.milter.detour import DetourSigner
 from tamis.milter.key import signing_key
 from tamis.milter.notes import Notes
@@ -40,6 +41,7 @@ def prepare(site: Site) -> None:
     from tamis.quarantine.store import Store  # noqa: PLC0415
 
     signing_key(site.settings.key_file)
+    open_state(site.settings)  # connects to nothing, but a URL that can't be used is refused at start
     with Store(site.settings.store_url) as store:
         store.migrate()
         write_snapshot(site.settings.snapshot_file, store.snapshot())
