@@ -39,7 +39,8 @@ class Road:
     """One transaction's way. `mail_from` starts what can start early; `end_of_message` ends it."""
 
     def __init__(self, site: Site, runner: Runner, services: Services | None = None) -> None:
-        self._site = site
+        self.site = site
+        """The Site under which the whole transaction goes."""
         self._runner = runner
         self._services = services or Services()
         self._examination: Examination | None = None
@@ -55,8 +56,8 @@ class Road:
         """
         if envelope.login:
             return ""
-        policy = self._site.book.policy(recipient.address)
-        platform = self._site.settings.platform
+        policy = self.site.book.policy(recipient.address)
+        platform = self.site.settings.platform
         deferring = [rule.filter for rule in policy.rules if defers_early(rule, platform)]
         if not deferring:
             return ""
@@ -72,15 +73,14 @@ class Road:
         An authenticated sender's mail is not examined (O8), except by filters for outgoing mail, under the sender's
         own policy.
         """
-        policies = tuple(self._site.book.policy(r.address) for r in envelope.recipients)
+        policies = tuple(self.site.book.policy(r.address) for r in envelope.recipients)
         message = self._message(envelope, mail)
         findings: Mapping[str, Finding]
         if envelope.login:
-            own = self._site.book.policy(envelope.sender)
+            own = self.site.book.policy(envelope.sender)
             findings = self._begun(envelope).finish(message, (own,), pulse)
-            verdict = judge(
-                findings, own
-            )  # what our users send carries no trace of ours: it may leave the platform
+            verdict = judge(findings, own)
+            # what our users send carries no trace of ours: it may leave the platform
             judged = tuple(Judged(replace(verdict, recipient=p.recipient), p, ()) for p in policies)
         else:
             findings = self._begun(envelope).finish(message, policies, pulse)
@@ -94,8 +94,8 @@ class Road:
 
     def _begun(self, envelope: Envelope) -> Examination:
         if self._examination is None:
-            seconds = self._site.settings.milter.message_deadline
-            filters = [one for one in self._site.filters if one.outgoing or not envelope.login]
+            seconds = self.site.settings.milter.message_deadline
+            filters = [one for one in self.site.filters if one.outgoing or not envelope.login]
             self._examination = Examination(filters, self._runner, seconds=seconds)
         return self._examination
 
@@ -103,18 +103,16 @@ class Road:
         return Message(
             envelope=envelope,
             mail=mail,
-            platform=self._site.settings.platform,
-            lists=self._site.lists,
+            platform=self.site.settings.platform,
+            lists=self.site.lists,
             services=self._services,
-            scopes=frozenset(
-                s for r in envelope.recipients for s in self._site.book.policy(r.address).scopes
-            ),
+            scopes=frozenset(s for r in envelope.recipients for s in self.site.book.policy(r.address).scopes),
         )
 
     def _judged(self, findings: Mapping[str, Finding], policy: Policy, envelope: Envelope) -> Judged:
         verdict = judge(findings, policy)
         outcome = outcome_of(verdict, policy)
-        prefix = self._site.settings.headers.prefix
+        prefix = self.site.settings.headers.prefix
         return Judged(
             verdict, policy, trace_headers(verdict, findings, envelope, prefix=prefix, outcome=outcome)
         )

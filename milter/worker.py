@@ -37,7 +37,6 @@ from tamis.milter.senders import SenderEvents
 from tamis.milter.session import Session
 from tamis.milter.sites import SiteSource
 from tamis.site import Site
-from tamis.trace import own_names
 from tamis.verdict import Decision
 
 log = logging.getLogger(__name__)
@@ -58,7 +57,6 @@ class Worker:
         settings = site.settings
         self._paths = Paths(settings)
         self.notes = Notes(self._paths.notes)
-        self.own_names = own_names(settings.headers.prefix)
         self.route = self._new_route()
         self._runner = Runner()
         self._services = open_services(settings)
@@ -110,13 +108,16 @@ class Worker:
                         self._hits[match.entry] += 1
 
     def write_counts(self) -> None:
-        """Leave the counts for the background process; a kill costs those of the last second."""
+        """Leave the counts for the background process, once it took the last ones; a kill costs what is kept."""
         self._senders.write()
+        left = self._paths.hits / f"{os.getpid()}.json"
+        if left.exists():
+            return
         with self._lock:
             hits, self._hits = self._hits, Counter()
         if hits:
             try:
-                write_json(self._paths.hits / f"{os.getpid()}-{time.time_ns()}.json", dict(hits))
+                write_json(left, dict(hits))
             except OSError as error:
                 log.warning("hit counts lost: %s", error)
 
@@ -131,7 +132,6 @@ class Worker:
             self.site = fresh
             if moved:
                 self.route = self._new_route()
-            self.own_names = own_names(fresh.settings.headers.prefix)
 
 
 def run_worker(worker: Worker, listening: socket.socket, ready: Callable[[], None]) -> None:
@@ -165,6 +165,7 @@ def _open_libmilter(listening: socket.socket, folder: str) -> None:
     milter.opensocket(False)
     (_libmilter_fd,) = socket_descriptors() - before
     os.dup2(listening.fileno(), _libmilter_fd)
+    listening.close()  # so that a drain leaves no open end in which connections wait in vain
 
 
 def _register() -> None:
@@ -198,10 +199,13 @@ def _control(worker: Worker, reader: int) -> None:
             numbers = set(os.read(reader, 256))
         except BlockingIOError:
             numbers = set()
-        worker.write_counts()
         if DRAIN in numbers or os.getppid() != supervisor:
             _drain(worker)
-        worker.reload(force=RELOAD in numbers)
+        try:
+            worker.write_counts()
+            worker.reload(force=RELOAD in numbers)
+        except Exception:  # whatever it is, this thread must live on to obey the next drain
+            log.exception("the control thread goes on")
 
 
 def _drain(worker: Worker) -> None:
