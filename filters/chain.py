@@ -53,6 +53,20 @@ class Examination:
             if one.stage <= stage and not one.inline and not one.dear and one.name not in self._started:
                 self._started[one.name] = self._start(one, message)
 
+    def now(self, filters: Iterable[Filter[Any]], message: Message, *, seconds: float) -> dict[str, Finding]:
+        """What some filters say of what is known so far. Those that were begun are waited for and not asked anew."""
+        until = time.monotonic() + seconds
+        inline, waiting = [], {}
+        for one in filters:
+            if one.inline:
+                inline.append(one)
+            else:
+                waiting[one.name] = (one, self._started.get(one.name) or self._start(one, message))
+        findings = {one.name: examine_inline(one, message) for one in inline}
+        for name, (one, future) in waiting.items():
+            findings[name] = self._await(one, future, until, lambda: None)
+        return findings
+
     def finish(
         self, message: Message, policies: Sequence[Policy], pulse: Pulse = lambda: None
     ) -> dict[str, Finding]:

@@ -15,34 +15,42 @@ from tamis.filter import ALLOWED_EFFECTS, Filter, FilterOptions, Stage
 from tamis.filters.antivirus import FirstAntivirus, SecondAntivirus
 from tamis.filters.attachment_fingerprints import AttachmentFingerprints
 from tamis.filters.attachment_types import AttachmentTypes
+from tamis.filters.automatic_whitelist import AutomaticWhitelist
 from tamis.filters.credential_form import CredentialForm
 from tamis.filters.cyrillic import Cyrillic
 from tamis.filters.display_name import DisplayName
 from tamis.filters.dnsbl import DNSBL
 from tamis.filters.empty import Empty
+from tamis.filters.greylisting import Greylisting
 from tamis.filters.helo import Helo
+from tamis.filters.honeypot import Honeypot
 from tamis.filters.image_text import ImageText
 from tamis.filters.ip_blacklist import IPBlacklist
+from tamis.filters.ip_complaints import IPComplaints
 from tamis.filters.ip_whitelist import IPWhitelist
 from tamis.filters.keyword_exceptions import KeywordExceptions
 from tamis.filters.keywords import Keywords
 from tamis.filters.link_text import LinkText
 from tamis.filters.lookalike_domain import LookalikeDomain
 from tamis.filters.malformed import Malformed
+from tamis.filters.message_checksum import MessageChecksum
 from tamis.filters.missing_sender import MissingSender
 from tamis.filters.newsletter import Newsletter
+from tamis.filters.rate_limit import RateLimit
 from tamis.filters.reply_to import ReplyTo
 from tamis.filters.reverse_dns import ReverseDNS
 from tamis.filters.rule_logic import RuleLogic
 from tamis.filters.same_address import SameAddress
 from tamis.filters.score_tags import ScoreTags
 from tamis.filters.sender_blacklist import SenderBlacklist
+from tamis.filters.sender_complaints import SenderComplaints
 from tamis.filters.sender_mx import SenderMX
 from tamis.filters.sender_whitelist import SenderWhitelist
 from tamis.filters.sinograms import Sinograms
 from tamis.filters.spamassassin import SpamAssassin
 from tamis.filters.spf import SPF
 from tamis.filters.statistics import Statistics
+from tamis.filters.temporary_blacklist import TemporaryBlacklist
 from tamis.filters.uribl import URIBL
 
 GROUP = "tamis.filters"
@@ -50,18 +58,26 @@ GROUP = "tamis.filters"
 
 BUILT_IN: tuple[type[Filter[Any]], ...] = (
     FirstAntivirus,
+    TemporaryBlacklist,
+    RateLimit,
+    Greylisting,
     IPWhitelist,
     SPF,
     SenderWhitelist,
+    AutomaticWhitelist,
     IPBlacklist,
     SenderBlacklist,
+    SenderComplaints,
     ReverseDNS,
     MissingSender,
     SameAddress,
+    Honeypot,
+    IPComplaints,
     SenderMX,
     DNSBL,
     Empty,
     ImageText,
+    MessageChecksum,
     URIBL,
     SecondAntivirus,
     AttachmentFingerprints,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from tamis.envelope import Envelope
+from tamis.envelope import Envelope, Recipient
 from tamis.filter import Message, Stage
 from tamis.filters.chain import Examination, Pulse
 from tamis.filters.runner import Runner
@@ -14,9 +14,9 @@ from tamis.mail import Mail
 from tamis.plan import Judged, Plan, outcome_of, plan
 from tamis.policy import Policy
 from tamis.services import Services
-from tamis.site import Site
+from tamis.site import Site, defers_early
 from tamis.trace import trace_headers
-from tamis.verdict import judge
+from tamis.verdict import Decision, judge
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,9 @@ class Examined:
     judged: tuple[Judged, ...]
     plan: Plan
 
+
+RECIPIENT_SECONDS = 2.0
+"""How long the answer to one RCPT may take: libmilter has few threads for all sessions."""
 
 _NOTHING = Mail(b"")  # what is known of the content while the envelope is being told
 
@@ -44,15 +47,44 @@ class Road:
 
     def mail_from(self, envelope: Envelope) -> None:
         """The client and the envelope sender are known: filters that need no more can start their waiting."""
-        self._begun().begin(Stage.MAIL, self._message(envelope, _NOTHING))
+        self._begun(envelope).begin(Stage.MAIL, self._message(envelope, _NOTHING))
+
+    def recipient(self, envelope: Envelope, recipient: Recipient) -> str:
+        """Why a recipient is to be asked for again later; "" when it may be taken. Bounded by RECIPIENT_SECONDS.
+
+        Only filters that defer are asked, and those that may overrule them; what does not answer in time defers nobody.
+        """
+        if envelope.login:
+            return ""
+        policy = self.site.book.policy(recipient.address)
+        platform = self.site.settings.platform
+        deferring = [rule.filter for rule in policy.rules if defers_early(rule, platform)]
+        if not deferring:
+            return ""
+        overruling = frozenset[str]().union(*(one.yields_to for one in deferring))
+        asked = [*deferring, *(rule.filter for rule in policy.rules if rule.filter.name in overruling)]
+        message = self._message(replace(envelope, recipients=(recipient,)), _NOTHING)
+        verdict = judge(self._begun(envelope).now(asked, message, seconds=RECIPIENT_SECONDS), policy)
+        return verdict.because if verdict.decision is Decision.DEFER else ""
 
     def end_of_message(self, envelope: Envelope, mail: Mail, pulse: Pulse = lambda: None) -> Examined:
-        """Examine, judge for every recipient, and plan. An authenticated sender's mail is not examined (O8)."""
+        """Examine, judge for every recipient, and plan.
+
+        An authenticated sender's mail is not examined (O8), except by filters for outgoing mail, under the sender's
+        own policy.
+        """
         policies = tuple(self.site.book.policy(r.address) for r in envelope.recipients)
-        findings: Mapping[str, Finding] = {}
-        if not envelope.login:
-            findings = self._begun().finish(self._message(envelope, mail), policies, pulse)
-        judged = tuple(self._judged(findings, policy, envelope) for policy in policies)
+        message = self._message(envelope, mail)
+        findings: Mapping[str, Finding]
+        if envelope.login:
+            own = self.site.book.policy(envelope.sender)
+            findings = self._begun(envelope).finish(message, (own,), pulse)
+            verdict = judge(findings, own)
+            # what our users send carries no trace of ours: it may leave the platform
+            judged = tuple(Judged(replace(verdict, recipient=p.recipient), p, ()) for p in policies)
+        else:
+            findings = self._begun(envelope).finish(message, policies, pulse)
+            judged = tuple(self._judged(findings, policy, envelope) for policy in policies)
         return Examined(envelope, findings, judged, plan(judged))
 
     def abandon(self) -> None:
@@ -60,10 +92,11 @@ class Road:
         if self._examination is not None:
             self._examination.abandon()
 
-    def _begun(self) -> Examination:
+    def _begun(self, envelope: Envelope) -> Examination:
         if self._examination is None:
             seconds = self.site.settings.milter.message_deadline
-            self._examination = Examination(self.site.filters, self._runner, seconds=seconds)
+            filters = [one for one in self.site.filters if one.outgoing or not envelope.login]
+            self._examination = Examination(filters, self._runner, seconds=seconds)
         return self._examination
 
     def _message(self, envelope: Envelope, mail: Mail) -> Message:
@@ -79,8 +112,6 @@ class Road:
 
     def _judged(self, findings: Mapping[str, Finding], policy: Policy, envelope: Envelope) -> Judged:
         verdict = judge(findings, policy)
-        if envelope.login:  # what our users send carries no trace of ours: it may leave the platform
-            return Judged(verdict, policy, ())
         outcome = outcome_of(verdict, policy)
         prefix = self.site.settings.headers.prefix
         return Judged(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field as Option
 
-from tamis.filter import Effect, FilterOptions
+from tamis.filter import Effect, FilterOptions, Stage
 from tamis.filters.listed import Listed
 from tamis.lists import Colour, Field, Match, Subject
 
@@ -29,6 +29,7 @@ class SenderWhitelist(Listed[SenderWhitelistOptions]):
     name = "sender_whitelist"
     spec_id = "S6"
     summary = "sender on a white list"
+    stage = Stage.MAIL  # the header From comes later, and can only add to what the envelope says
     effect = Effect.ACCEPT
     options = SenderWhitelistOptions
     colour = Colour.WHITE

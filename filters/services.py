@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from tamis.envelope import parse_ip
@@ -9,6 +10,7 @@ from tamis.filters.clamd import Engines
 from tamis.filters.dns_resolver import Resolver
 from tamis.filters.image_reader import ImageReader
 from tamis.filters.spamd import Spamd
+from tamis.filters.state import observe_state, open_state
 from tamis.models.site_model import SiteModel
 from tamis.services import Services
 from tamis.settings import DNSSettings, Settings
@@ -20,6 +22,7 @@ def open_services(settings: Settings) -> Services:
     """What filters of this process may wait on. Opens nothing yet: each connects when first used, after a fork."""
     antivirus = settings.antivirus
     return Services(
+        state=open_state(settings),
         dns=open_resolver(settings.dns),
         statistics=SiteModel(settings),
         first_antivirus=Engines(antivirus, [one for one in antivirus.engines if not one.second_pass]),
@@ -27,6 +30,11 @@ def open_services(settings: Settings) -> Services:
         images=ImageReader(settings.images),
         spamassassin=Spamd(settings.spamassassin),
     )
+
+
+def observe_services(settings: Settings) -> Services:
+    """The same for a look from outside: whatever is examined with it, the daemon's state stays as it is."""
+    return replace(open_services(settings), state=observe_state(settings))
 
 
 def open_resolver(settings: DNSSettings) -> Resolver:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 import time
@@ -10,13 +11,17 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from tamis.errors import TamisError
+from tamis.filters.state import open_state
+from tamis.milter.feeds import Feeds
 from tamis.milter.files import read_json
 from tamis.milter.journal import finished, read_stories
 from tamis.milter.notes import Notes
 from tamis.milter.paths import Paths
 from tamis.milter.reinject import Reinjector
+from tamis.milter.senders import fill, publish, take_in
 from tamis.quarantine.content import redelivery
 from tamis.quarantine.history import EXPIRE_BATCH
+from tamis.quarantine.senders import Sender
 from tamis.quarantine.snapshot import write_snapshot
 from tamis.quarantine.store import Store
 from tamis.site import Site
@@ -38,10 +43,16 @@ class Background:
         settings = site().settings
         self._paths = Paths(settings)
         self._notes = Notes(self._paths.notes)
+        self._state = open_state(settings)
+        self._loop = asyncio.Runner()
+        self._feeds = Feeds(self._paths.feeds)
+        self._unpublished: list[Sender] = []
         self._tasks: list[tuple[Callable[[], float], list[float]]] = [
             (self._publish, [0.0]),
             (self._count_hits, [0.0]),
             (self._remember, [0.0]),
+            (self._learn_senders, [0.0]),
+            (self._read_feeds, [0.0]),
             (self._resume, [0.0]),
             (self._expire, [0.0]),
             (self._forget, [0.0]),
@@ -109,6 +120,22 @@ class Background:
                 break
         return self._site().settings.store.expire_every
 
+    def _learn_senders(self) -> float:
+        """Take in what the workers learnt of senders, and keep the shared state filled with what the store knows."""
+        changed = take_in(self._paths.senders, self._store.senders)
+        self._unpublished += changed
+        self._loop.run(fill(self._state, self._store.senders, self._store.complaints))
+        if self._unpublished:
+            self._loop.run(publish(self._state, self._unpublished))
+            self._unpublished = []
+        return _TICK
+
+    def _read_feeds(self) -> float:
+        """Read the lists of complaints when it is time, and keep the shared state filled with them."""
+        platform = self._site().settings.platform
+        self._loop.run(self._feeds.step(platform.complaint_feeds, platform.complaint_refresh, self._state))
+        return _TICK
+
     def _resume(self) -> float:
         """Take up releases that a crash interrupted."""
         settings = self._site().settings
@@ -120,6 +147,7 @@ class Background:
         """Remove what is past its retention, in small batches so that no mail waits for it."""
         count = self._store.expiry.run(stop=self._stopping.is_set)
         self._notes.expire()
+        self._store.senders.expire()
         if count:
             log.info("%d messages expired", count)
         return self._site().settings.store.expire_every

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Mapping
 
 from tamis.errors import ConfigError, StoreError, TamisError
+from tamis.filters.state import open_state
 from tamis.milter.detour import DetourSigner
 from tamis.milter.key import signing_key
 from tamis.milter.notes import Notes
@@ -42,6 +43,7 @@ def prepare(site: Site) -> None:
     from tamis.quarantine.snapshot import write_snapshot  # noqa: PLC0415 - drivers stay out of the supervisor
     from tamis.quarantine.store import Store  # noqa: PLC0415
 
+    open_state(site.settings)  # connects to nothing, but a URL that can't be used is refused at start
     with Store(site.settings.store_url) as store:
         if not site.settings.key_file.exists() and not store.is_missing():
             lost = site.settings.key_file

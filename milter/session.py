@@ -1,7 +1,8 @@
 """One connection from Postfix: libmilter's callbacks, gathered into transactions.
 
 Every step but end-of-message goes without a reply (the one big gain that pymilter offers), so nothing is
-decided before the end, where the road is walked and its plan applied.
+decided before the end, where the road is walked and its plan applied. RCPT alone has a reply where some policy
+has a filter on that defers single recipients.
 """
 
 from __future__ import annotations
@@ -56,6 +57,7 @@ class Session(Milter.Base):
         self._connection: dict[str, str] = {}
         self._helo = ""
         self._live = False
+        self._answers_recipients = False
         self._reset()
 
     def _reset(self) -> None:
@@ -75,7 +77,12 @@ class Session(Milter.Base):
         """The connection's first step: from here on it counts as live."""
         self._live = True
         self.worker.session_begins(self)
-        return int(super().negotiate(opts))
+        answer = int(super().negotiate(opts))
+        if self.worker.site.defers_recipients:
+            opts[1] &= ~Milter.P_NR_RCPT
+            self._protocol &= ~Milter.P_NR_RCPT
+        self._answers_recipients = not self._protocol & Milter.P_NR_RCPT
+        return answer
 
     @Milter.noreply
     @guarded
@@ -113,9 +120,17 @@ class Session(Milter.Base):
     @Milter.noreply
     @guarded
     def envrcpt(self, to: str, *s: str) -> int:
-        """RCPT TO: policy goes by the resolved address, Postfix's queue by the one that was given."""
-        address = self._macro("{rcpt_addr}") or unbracket(to)
-        self._recipients.append(Recipient(address, s, spellings(to)))
+        """RCPT TO: policy goes by the resolved address, Postfix's queue by the one that was given.
+
+        Where a filter may defer single recipients, this step was negotiated to have a reply.
+        """
+        recipient = Recipient(self._macro("{rcpt_addr}") or unbracket(to), s, spellings(to))
+        if self._answers_recipients and self._road is not None:
+            reason = self._road.recipient(self._envelope(), recipient)
+            if reason:
+                log.info("to=<%s> deferred: %s", recipient.address, reason)
+                return self._defer("4.7.1", reason, quiet=True)
+        self._recipients.append(recipient)
         return int(Milter.CONTINUE)
 
     @Milter.noreply

@@ -36,6 +36,7 @@ from tamis.milter.notes import Notes
 from tamis.milter.paths import Paths
 from tamis.milter.reinject import Reinjector
 from tamis.milter.route import Proof, Route
+from tamis.milter.senders import SenderEvents
 from tamis.milter.session import Session
 from tamis.milter.sites import SiteSource
 from tamis.site import Site
@@ -66,6 +67,7 @@ class Worker:
         self._lock = threading.Lock()
         self._hits: Counter[int] = Counter()
         self._journal = Journal(self._paths.journal, settings.history.journal)
+        self._senders = SenderEvents(self._paths.senders)
 
     def _new_route(self) -> Route:
         settings = self.site.settings
@@ -97,7 +99,8 @@ class Worker:
             return len(self._sessions)
 
     def count(self, examined: Examined) -> None:
-        """Remember which list entries decided, for their hit counts."""
+        """Remember which list entries decided, for their hit counts, and what was learnt of senders."""
+        self._senders.take(self.site, examined)
         for one in examined.judged:
             finding = examined.findings.get(one.verdict.decided_by)
             if finding is None or one.verdict.decision is Decision.DEFER:
@@ -127,8 +130,9 @@ class Worker:
         self._journal.write(line)
 
     def write_counts(self) -> None:
-        """Leave the hit counts for the background process, once it took the last ones; a kill costs what is kept."""
+        """Leave the counts for the background process, once it took the last ones; a kill costs what is kept."""
         self._journal.rotate()
+        self._senders.write()
         left = self._paths.hits / f"{os.getpid()}.json"
         if left.exists():
             return

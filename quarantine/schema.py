@@ -275,3 +275,30 @@ class ToldRow(Base):
     score: Mapped[float] = mapped_column(Double)
     required: Mapped[float] = mapped_column(Double)
     spoke: Mapped[str]
+
+
+class SenderRow(Base):
+    """What an address has earned with a domain of ours (S7): see tamis.quarantine.senders."""
+
+    __tablename__ = "senders"
+    __table_args__ = (Index(None, "at"),)
+
+    domain: Mapped[str] = mapped_column(primary_key=True)
+    address: Mapped[str] = mapped_column(primary_key=True)
+    validations: Mapped[int] = mapped_column(Integer)
+    complaints: Mapped[int] = mapped_column(Integer)
+    author: Mapped[str]
+    """The mailbox that wrote to the address last; "" when none did, or a bounce came back."""
+    at: Mapped[datetime]
+
+
+class ComplaintRow(Base):
+    """A client that was complained about (S15): see tamis.quarantine.complaints."""
+
+    __tablename__ = "complaints"
+
+    client: Mapped[str] = mapped_column(primary_key=True)
+    reports: Mapped[int] = mapped_column(Integer)
+    why: Mapped[str]
+    """Why it was condemned; "" when it is not."""
+    at: Mapped[datetime]

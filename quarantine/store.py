@@ -8,6 +8,7 @@ from typing import Self
 
 from sqlalchemy import select
 
+from tamis.quarantine.complaints import Complaints
 from tamis.quarantine.database import Database
 from tamis.quarantine.entries import Lists, all_entries
 from tamis.quarantine.expiry import Expiry
@@ -16,6 +17,7 @@ from tamis.quarantine.mail import Quarantine
 from tamis.quarantine.notes import DeskNotes
 from tamis.quarantine.overrides import Overrides, all_overrides
 from tamis.quarantine.schema import RevisionRow
+from tamis.quarantine.senders import Senders
 from tamis.site import Snapshot
 
 
@@ -34,6 +36,8 @@ class Store:
         self.overrides = Overrides(self._database)
         self.notes = DeskNotes(self._database)
         self.history = History(self._database)
+        self.senders = Senders(self._database)
+        self.complaints = Complaints(self._database)
 
     def migrate(self) -> None:
         """Create or upgrade the tables; safe from several processes at once, quick when nothing is to do."""

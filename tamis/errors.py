@@ -46,6 +46,10 @@ class ServiceError(TamisError):
     """A service that filters wait on (DNS, shared state) has no answer: the finding is `unavailable`."""
 
 
+class FeedError(TamisError):
+    """A list from elsewhere that is no good; the last good one stays in force."""
+
+
 class PluginError(TamisError):
     """A filter that breaks the contract: its package and the rule it breaks are named."""
 

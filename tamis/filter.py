@@ -141,9 +141,19 @@ class Filter(ABC, Generic[OptionsT]):
     inline: ClassVar[bool] = False
     deadline: ClassVar[float] = 10.0
     """Seconds after which the filter's answer is `unavailable`."""
+    outgoing: ClassVar[bool] = False
+    """Also looks at what authenticated users send, under the sender's policy; other filters do not (O8)."""
+    yields_to: ClassVar[frozenset[str]] = frozenset()
+    """Filters that stand later in the chain and whose acceptance nevertheless overrules this one's hit."""
 
     options: ClassVar[type[FilterOptions]] = FilterOptions
     """What policy can set for this filter: each field with default, range and description."""
+
+    @classmethod
+    def acts_early(cls, platform: Platform) -> bool:
+        """Whether a filter that defers, of a stage up to RCPT, is asked at each RCPT on this platform, and not only at
+        the end of the message."""
+        return True
 
     @abstractmethod
     def examine(self, message: Message) -> Finding | Awaitable[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -147,6 +147,11 @@ class PolicyBook:
             terms.on_error,
             rules if terms.enabled else (),
         )
+
+    def all_rules(self) -> Iterator[Rule]:
+        """The rules of every layer on its own: whether any policy has a filter in some way."""
+        for _, rules in tuple(self._compiled.values()):
+            yield from rules
 
     def show(self, recipient: str) -> dict[str, Any]:
         """The resolved policy as plain data: {key: [value, scope that sets it or "default"]}."""

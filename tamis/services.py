@@ -42,11 +42,29 @@ class DNS(Protocol):
         """The answers to many questions asked at once, in order; those that got none as the error."""
 
 
-class SharedState(Protocol):
-    """Hot, expiring state that all workers and hosts share (design: windows, counters, sets, caches).
+@dataclass(frozen=True, slots=True, order=True)
+class Kept:
+    """A value of the shared state under its key, and the seconds that it will still be there."""
 
-    Keys are text of at most 200 characters; values are text; `seconds` is the time to live. Every method raises
-    ServiceError when the backend is lost.
+    key: str
+    value: str
+    seconds: float
+
+
+MAX_KEY = 200
+"""Characters of a key."""
+MAX_MEMBERS = 10_000
+"""Members of one set that are kept; further ones are not counted."""
+WINDOW_SLOTS = 10
+"""A counter's window slides in steps of this part of it."""
+
+
+class SharedState(Protocol):
+    """Hot, expiring state that all workers and hosts share: windows, counters, sets, caches.
+
+    Keys are text of at most MAX_KEY characters; values are text; `seconds` is the time to live. A value, a counter and
+    a set may have the same key. Every method raises ServiceError within a bounded time when the backend is lost, and
+    works again as soon as that is back.
     """
 
     async def get(self, key: str) -> str | None:
@@ -65,7 +83,20 @@ class SharedState(Protocol):
         """Add to a counter over a sliding window of about `seconds`; the count in the window."""
 
     async def distinct(self, key: str, members: Sequence[str], seconds: float) -> int:
-        """Add members to a set over a sliding window of about `seconds`; how many distinct ones are in it."""
+        """Add members to a set over a sliding window of `seconds`; how many distinct ones are in it."""
+        (number,) = await self.distinct_within(key, members, (seconds,))
+        return number
+
+    async def distinct_within(
+        self, key: str, members: Sequence[str], windows: Sequence[float]
+    ) -> tuple[int, ...]:
+        """Add members to a set; how many distinct ones came within each of the windows (seconds)."""
+
+    async def find(self, prefix: str, limit: int = 1000) -> list[Kept]:
+        """Values whose keys begin so, by key: for people, not for the mail path."""
+
+    async def close(self) -> None:
+        """Let connections go; the next call would connect anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +243,17 @@ class _NoState:
 
     async def distinct(self, key: str, members: Sequence[str], seconds: float) -> int:
         raise ServiceError(f"no shared state here for {key}")
+
+    async def distinct_within(
+        self, key: str, members: Sequence[str], windows: Sequence[float]
+    ) -> tuple[int, ...]:
+        raise ServiceError(f"no shared state here for {key}")
+
+    async def find(self, prefix: str, limit: int = 1000) -> list[Kept]:
+        raise ServiceError(f"no shared state here for {prefix}")
+
+    async def close(self) -> None:
+        pass
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,6 +123,34 @@ class Platform(Section):
         URIBL, description="DNS lists of domains, asked for those of links (S24)"
     )
 
+    honeypots: tuple[str, ...] = Field(
+        (), description="addresses that no person uses: who writes to them sends spam (S14)"
+    )
+    honeypot_window: float = Field(
+        3600.0, gt=0, le=30 * 86400, description="seconds that a visit to a honeypot is remembered"
+    )
+    honeypot_block_from: int = Field(
+        3,
+        ge=1,
+        le=10_000,
+        description="messages to honeypots in the window that put a client on the blacklist S2",
+    )
+    honeypot_block: float = Field(
+        3600.0, gt=0, le=30 * 86400, description="seconds that such a client is refused"
+    )
+
+    complaint_feeds: tuple[str, ...] = Field(
+        (), description="files and http(s) URLs with senders complained about, one a line (S10)"
+    )
+    complaint_refresh: float = Field(
+        6 * 3600.0, ge=60, le=7 * 86400, description="seconds between two readings of them"
+    )
+
+    @cached_property
+    def honeypot_keys(self) -> frozenset[str]:
+        """`honeypots` in their comparing form."""
+        return frozenset(map(address_key, self.honeypots))
+
     @cached_property
     def _own(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
         return tuple(ipaddress.ip_network(n) for n in self.networks)
@@ -323,6 +351,25 @@ class SpamAssassinSettings(Section):
     max_size: int = Field(512 * 1024, ge=1024, le=2**28, description="octets from which on it is not asked")
 
 
+class StateSettings(Section):
+    """The state that workers share: greylisting, counts, blocked clients. It expires by itself."""
+
+    url: str = Field(
+        "",
+        pattern=r"^$|^(redis|rediss|unix)://",
+        description="a Redis that several hosts share (redis://HOST:PORT/DB); empty: a file in state_directory",
+    )
+    wait: float = Field(
+        1.0,
+        gt=0,
+        le=30,
+        description="seconds after which the state counts as lost: its filters are unavailable",
+    )
+    max_megabytes: int = Field(
+        256, ge=1, le=65536, description="size of the file; what expires soonest goes first"
+    )
+
+
 class HeaderSettings(Section):
     """The headers on delivered mail."""
 
@@ -365,6 +412,7 @@ class Settings(Section):
     antivirus: AntivirusSettings = AntivirusSettings()
     images: ImageSettings = ImageSettings()
     spamassassin: SpamAssassinSettings = SpamAssassinSettings()
+    state: StateSettings = StateSettings()
     headers: HeaderSettings = HeaderSettings()
     postfix: PostfixSettings = PostfixSettings()
     log: LogSettings = LogSettings()
@@ -388,6 +436,11 @@ class Settings(Section):
     def spool_directory(self) -> Path:
         """Where reports wait to be learned."""
         return Path(self.learning.spool) if self.learning.spool else self.state_directory / "reports"
+
+    @property
+    def state_file(self) -> Path:
+        """The embedded shared state."""
+        return self.state_directory / "state.sqlite"
 
     @property
     def snapshot_file(self) -> Path:

@@ -8,13 +8,13 @@ from typing import Any
 
 from tamis.address import PLATFORM, address_key, domain_key
 from tamis.errors import ConfigError
-from tamis.filter import Filter
+from tamis.filter import Effect, Filter, Stage, State
 from tamis.forwards import outside_recipients
 from tamis.lists import ListEntry, ListIndex
-from tamis.policy import PolicyBook
+from tamis.policy import PolicyBook, Rule
 from tamis.rules import EMPTY, RuleBook
 from tamis.rules.file import compile_book
-from tamis.settings import Layers, Settings, SettingsFile
+from tamis.settings import Layers, Platform, Settings, SettingsFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,8 @@ class Site:
     book: PolicyBook
     lists: ListIndex
     revision: int
+    defers_recipients: bool
+    """Whether some policy has a filter on that answers single recipients: only then is RCPT worth a reply."""
     rules: RuleBook = EMPTY
 
     @classmethod
@@ -59,7 +61,25 @@ class Site:
             delimiter=platform.recipient_delimiter,
         )
         rules = compile_book(file.rules, frozenset(one.name for one in filters))
-        return cls(file.settings, tuple(filters), book, ListIndex(snapshot.entries), snapshot.revision, rules)
+        return cls(
+            file.settings,
+            tuple(filters),
+            book,
+            ListIndex(snapshot.entries),
+            snapshot.revision,
+            any(defers_early(rule, platform) for rule in book.all_rules()),
+            rules,
+        )
+
+
+def defers_early(rule: Rule, platform: Platform) -> bool:
+    """Whether a rule may answer 4xx to a single recipient, at RCPT TO."""
+    return (
+        rule.options.effect is Effect.DEFER
+        and rule.options.state is State.ON
+        and rule.filter.stage <= Stage.RCPT
+        and rule.filter.acts_early(platform)
+    )
 
 
 def with_overrides(layers: Layers, overrides: Sequence[Override]) -> Layers:

@@ -60,17 +60,21 @@ def judge(findings: Mapping[str, Finding], policy: Policy, opine: Opine = opinio
     """Walk the findings in chain order under one recipient's policy.
 
     The first accepting, spam or deferring opinion decides; without one, the total of the scores does, held
-    against the policy's `required`. Opinions after the decision are kept for the trace but not added.
+    against the policy's `required`. A hit of a filter that yields to an accepting one decides nothing.
+    Opinions after the decision are kept for the trace but not added.
     A finding that is missing, unavailable or skipped moves nothing. Findings that look at others are judged
     when the others' opinions stand, wherever in the chain those are.
     """
-    opinions: list[Opinion] = []
+    opinions = tuple(_opinions(findings, policy, opine))
+    yields_to = {rule.filter.name: rule.filter.yields_to for rule in policy.rules}
+    accepting = {o.filter for o in opinions if o.effect is Effect.ACCEPT and not o.shadow}
     decision: Decision | None = None
     decided_by = because = ""
     total = 0.0
-    for opinion in _opinions(findings, policy, opine):
-        opinions.append(opinion)
+    for opinion in opinions:
         if opinion.shadow or opinion.effect is None or decision is not None:
+            continue
+        if yields_to[opinion.filter] & accepting:  # the opinion is shown, but another has priority
             continue
         if opinion.effect is Effect.SCORE:
             total += opinion.points
@@ -82,7 +86,7 @@ def judge(findings: Mapping[str, Finding], policy: Policy, opine: Opine = opinio
         if decision is Decision.SPAM:
             decided_by, because = SCORE, _score_sentence(total, policy.required)
     return Verdict(
-        policy.recipient, decision, decided_by, because, round(total, 3), policy.required, tuple(opinions)
+        policy.recipient, decision, decided_by, because, round(total, 3), policy.required, opinions
     )
 
 

@@ -12,9 +12,11 @@ import click
 
 from tamis import __version__
 from tamis.cli.context import Context
-from tamis.errors import ConfigError, ReinjectError, RouteError, StoreError, TamisError
+from tamis.errors import ConfigError, ReinjectError, RouteError, ServiceError, StoreError, TamisError
 
 COMMANDS = {
+    "blocked": "blocked:blocked",
+    "complaints": "complaints:complaints",
     "doctor": "doctor:doctor",
     "evaluate": "evaluate:evaluate",
     "filters": "filters:filters",
@@ -29,6 +31,7 @@ COMMANDS = {
     "replay": "replay:replay",
     "rules": "rules:rules",
     "scan": "scan:scan",
+    "senders": "senders:senders",
     "serve": "serve:serve",
     "settings": "settings:settings",
     "worker": "serve:worker",
@@ -72,6 +75,7 @@ def exit_status(error: Exception) -> int:
         ConfigError: os.EX_CONFIG,
         StoreError: os.EX_UNAVAILABLE,
         RouteError: os.EX_UNAVAILABLE,
+        ServiceError: os.EX_UNAVAILABLE,
         ReinjectError: os.EX_TEMPFAIL,
         FileNotFoundError: os.EX_NOINPUT,
         OSError: os.EX_IOERR,

@@ -72,6 +72,22 @@ class PastType(click.ParamType[datetime]):
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+class SpanType(click.ParamType[float]):
+    """A span of time (12h, 30d, 2w, 1y), in seconds."""
+
+    name = "span"
+
+    def convert(self, value: str | float, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """As click asks for it."""
+        if isinstance(value, float):
+            return value
+        span = _SPAN.fullmatch(str(value))
+        if span is None or not int(span[1]):
+            self.fail(f"{value!r} is no span like 12h, 30d, 2w or 1y", param, ctx)
+        return int(span[1]) * _UNITS[span[2]].total_seconds()
+
+
+SPAN = SpanType()
 SCOPE = ScopeType()
 PAST = PastType()
 MOMENT = MomentType()

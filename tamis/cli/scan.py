@@ -18,7 +18,7 @@ from tamis.filter import Effect
 from tamis.filters.registry import load_filters
 from tamis.filters.road import Examined, Road
 from tamis.filters.runner import Runner
-from tamis.filters.services import open_services
+from tamis.filters.services import observe_services
 from tamis.logs import log_to_stderr
 from tamis.mail import Mail
 from tamis.plan import Judged
@@ -60,7 +60,7 @@ def scan(
         raise click.BadParameter(f"{ip!r} is no IP address", param_hint="--ip")
     log_to_stderr("warning")
     site, runner = _site(context), Runner()
-    services = open_services(site.settings)
+    services = observe_services(site.settings)
     worst = 0
     for name, octets in (found for source in sources for found in read_messages(source)):
         limit = site.settings.milter.max_examined

@@ -12,7 +12,6 @@ import pytest
 import zxingcpp
 from PIL import Image, ImageDraw
 
-from tamis.errors import ServiceError
 from tamis.filters import image_reader
 from tamis.filters.helper import HelperPool
 from tamis.filters.image_reader import ImageReader
@@ -23,6 +22,7 @@ from tamis.services import Services
 from tamis.settings import ImageSettings
 from tests.attachments import blank_png, letter
 from tests.builders import message
+from tests.memory_state import MemoryState
 
 
 def picture(seed: int = 1) -> Image.Image:
@@ -55,32 +55,7 @@ def distance(one: bytes, other: bytes) -> int:
     return (int(fingerprint_of(one), 16) ^ int(fingerprint_of(other), 16)).bit_count()
 
 
-class Remembering:
-    """A shared state that only remembers."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, str] = {}
-
-    async def get(self, key: str) -> str | None:
-        return self.values.get(key)
-
-    async def put(self, key: str, value: str, seconds: float) -> None:
-        self.values[key] = value
-
-    async def put_new(self, key: str, value: str, seconds: float) -> bool:
-        raise ServiceError("not here")
-
-    async def drop(self, key: str) -> None:
-        raise ServiceError("not here")
-
-    async def count(self, key: str, seconds: float, amount: int = 1) -> int:
-        raise ServiceError("not here")
-
-    async def distinct(self, key: str, members: Any, seconds: float) -> int:
-        raise ServiceError("not here")
-
-
-def examine(*images: bytes, state: Remembering | None = None, ocr: bool = False) -> Finding:
+def examine(*images: bytes, state: MemoryState | None = None, ocr: bool = False) -> Finding:
     """The filter's finding on a message with these images."""
     told = message(
         letter({f"{number}.png": octets for number, octets in enumerate(images)}, kind="image/png")
@@ -131,9 +106,9 @@ def test_qr_codes_are_handed_on() -> None:
 
 
 def test_an_image_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    state = Remembering()
+    state = MemoryState()
     first = examine(saved(picture()), state=state)
-    assert len(state.values) == 1
+    assert len(asyncio.run(state.find(""))) == 1
     monkeypatch.setattr(image_reader, "_POOL", None)  # it would fail now
     assert examine(saved(picture()), state=state).facts == first.facts
 

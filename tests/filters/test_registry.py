@@ -131,6 +131,7 @@ def test_the_built_in_chain() -> None:
     assert ids == sorted(ids, key=lambda text: (int(text[1:].rstrip(ascii_lowercase)), text))
     early = {one.spec_id for one in in_order(BUILT_IN) if one.stage <= Stage.MAIL and not one.inline}
     assert {"S5", "S11", "S16", "S17", "S31"} <= early  # they wait on the DNS behind the SMTP dialogue
+    assert {one.stage for one in in_order(BUILT_IN)} == set(Stage)
 
 
 class Installed:

@@ -15,8 +15,10 @@ from tamis.filters.runner import Runner
 from tamis.finding import Finding
 from tamis.mail import Mail
 from tamis.policy import Outcome
+from tamis.services import Services
 from tamis.site import Site
-from tests.builders import LETTER, MARIE, PAUL, STRANGER, entry, envelope, site
+from tests.builders import FILTERS, LETTER, MARIE, PAUL, STRANGER, entry, envelope, site
+from tests.memory_state import MemoryState
 
 EMPTY = b"From: a@example.net\r\nDate: Sun, 1 Mar 2026 12:00:00 +0000\r\n\r\n"
 
@@ -27,7 +29,8 @@ def running() -> Runner:
 
 
 def walk(running: Runner, made: Site, *recipients: str, raw: bytes = EMPTY, **told: str) -> Examined:
-    return Road(made, running).end_of_message(envelope(*recipients, **told), Mail(raw))
+    services = Services(state=MemoryState())
+    return Road(made, running, services).end_of_message(envelope(*recipients, **told), Mail(raw))
 
 
 def test_each_recipient_has_the_own_outcome_and_headers(running: Runner) -> None:
@@ -54,7 +57,8 @@ def test_the_shared_copy_names_no_recipient(running: Runner) -> None:
 def test_what_our_users_send_is_neither_examined_nor_marked(running: Runner) -> None:
     blacklisted = site(entries=[entry("192.0.2.7", "black")])
     examined = walk(running, blacklisted, MARIE, login="marie")
-    assert (dict(examined.findings), examined.judged[0].headers) == ({}, ())
+    assert set(examined.findings) <= {one.name for one in FILTERS if one.outgoing}
+    assert examined.judged[0].headers == ()
     assert examined.plan.in_place is not None
     assert examined.plan.in_place.headers == ()
 

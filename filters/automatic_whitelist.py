@@ -1,0 +1,125 @@
+"""S7: senders that earned their way in."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator, Sequence
+
+from pydantic import Field
+
+from tamis.address import address_key, domain_of
+from tamis.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes, Stage
+from tamis.filters.dsn import failed_recipients
+from tamis.filters.keys import hashed
+from tamis.finding import Finding, Status
+
+_MAX_DOMAINS = 50
+_MAX_RECIPIENTS = 200
+MAX_ADDRESS = 320
+
+
+class AutomaticWhitelistOptions(FilterOptions):
+    """Adds what counts how much."""
+
+    accept_from: float = Field(1.0, gt=0, le=1000, description="weight from which on a sender is let through")
+    validation_weight: float = Field(
+        1.0,
+        ge=0,
+        le=1000,
+        description="weight of each manual validation (a solved challenge, an operator's word)",
+    )
+    outgoing_weight: float = Field(
+        1.0, ge=0, le=1000, description="weight of having been written to by an authenticated user"
+    )
+    complaint_weight: float = Field(2.0, ge=0, le=1000, description="weight that each complaint takes away")
+    outgoing: bool = Field(
+        False,
+        description="recipients of this domain's outgoing mail become entries, until a bounce comes back",
+    )
+
+
+class AutomaticWhitelist(Filter[AutomaticWhitelistOptions]):
+    """Lets a message through when its envelope sender has earned it with the recipient's domain.
+
+    What is earned belongs to the recipient's domain: each manual validation (`tamis senders validate`, a solved
+    challenge) adds, each complaint (`tamis senders complain`) subtracts, and from `accept_from` on the sender is let
+    through. With `outgoing`, whoever an authenticated user of the domain writes to has earned `outgoing_weight`, until
+    a delivery status notification (RFC 3464) to that user says that the address failed. Addresses of the own domain
+    are never added. The header From counts for nothing here.
+
+    Entries are kept in the store; `tamis senders show` lists them.
+    """
+
+    name = "automatic_whitelist"
+    spec_id = "S7"
+    summary = "sender has earned it"
+    stage = Stage.RCPT
+    effect = Effect.ACCEPT
+    outgoing = True
+    options = AutomaticWhitelistOptions
+
+    async def examine(self, message: Message) -> Finding:
+        """What the sender has earned with each recipient's domain; for outgoing mail and bounces, what follows."""
+        envelope = message.envelope
+        if envelope.login:
+            sent = list(_written_to(message))
+            return self.clear("outgoing mail", sent=sent)
+        if not envelope.sender:
+            return self.clear("no sender", bounced=list(_bounced(message)))
+        sender = address_key(envelope.sender)
+        if len(sender) > MAX_ADDRESS:
+            return self.clear("sender too long")
+        domains = sorted({domain_of(r.address) for r in envelope.recipients})[:_MAX_DOMAINS]
+        found = await asyncio.gather(
+            *(message.services.state.get(sender_key(domain, sender)) for domain in domains)
+        )
+        earned = {domain: json.loads(told) for domain, told in zip(domains, found, strict=True) if told}
+        if not earned:
+            return self.clear("has earned nothing yet")
+        return self.hit("{sender} is known", sender=sender, earned=earned)
+
+    def judge(self, finding: Finding, options: AutomaticWhitelistOptions, scopes: Scopes) -> Opinion:
+        """A hit when what the recipient's domain knows of the sender weighs enough."""
+        earned = finding.facts.get("earned", {}).get(domain_of(scopes[0]))
+        if finding.status is not Status.HIT or earned is None:
+            return self.opinion(finding, options, hit=False, text="has earned nothing yet")
+        validations, complaints, written_to = earned
+        weight = (
+            validations * options.validation_weight
+            + written_to * options.outgoing_weight
+            - complaints * options.complaint_weight
+        )
+        text = f"Automatically Whitelisted ({finding.facts['sender']}, weight {weight:g})"
+        return self.opinion(finding, options, hit=weight >= options.accept_from, text=text)
+
+
+def sender_key(domain: str, address: str) -> str:
+    """Where the shared state has what an address earned with a domain."""
+    return hashed("sender:", domain, address)
+
+
+def sender_value(validations: int, complaints: int, *, written_to: bool) -> str:
+    """What the shared state has there."""
+    return json.dumps([validations, complaints, int(written_to)])
+
+
+def _written_to(message: Message) -> Iterator[Sequence[str]]:
+    """[domain, address, author] for each recipient outside the author's domain, if the author is one of ours."""
+    author = address_key(message.envelope.sender)
+    domain = domain_of(author)
+    own = message.platform.domains
+    if not domain or (own and domain not in own) or len(author) > MAX_ADDRESS:
+        return
+    for recipient in message.envelope.recipients[:_MAX_RECIPIENTS]:
+        address = address_key(recipient.address)
+        if domain_of(address) not in ("", domain) and len(address) <= MAX_ADDRESS:
+            yield [domain, address, author]
+
+
+def _bounced(message: Message) -> Iterator[Sequence[str]]:
+    """[domain, address, author] for each address that a notification to the author says has failed."""
+    for address in failed_recipients(message.mail):
+        for recipient in message.envelope.recipients[:1]:  # a notification has one (RFC 3464 2)
+            author = address_key(recipient.address)
+            yield [domain_of(author), address, author]

@@ -1,0 +1,102 @@
+"""S3: strangers are asked to come back."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import Any
+
+from pydantic import Field
+
+from tamis.address import address_key
+from tamis.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes, Stage, State
+from tamis.filters.keys import client_network, hashed
+from tamis.finding import Finding, Status
+from tamis.services import SharedState
+
+_RETURN_SECONDS = 2 * 86400
+"""How long a triplet that waits is remembered: RFC 5321 4.5.4.1 has senders try for days."""
+_KEEP_SECONDS = 36 * 86400
+"""How long a triplet or network that came back is known: a monthly newsletter is seen again."""
+_MAX_RECIPIENTS = 100
+"""Recipients of one message that are looked up; the others are let through."""
+_LONGEST = 3600
+"""The longest delay that a policy can ask for."""
+_NUMBER = re.compile(r"\d+|(?<=[=+-])[0-9a-f]{8,}")
+_MAX_SENDER = 320
+
+
+class GreylistingOptions(FilterOptions):
+    """Adds how long a stranger waits."""
+
+    delay: int = Field(
+        300, ge=1, le=_LONGEST, description="seconds before a client's second attempt at a recipient is taken"
+    )
+
+
+class Greylisting(Filter[GreylistingOptions]):
+    """Answers 451 to the first message of a client's network (/24, /64) and sender to a recipient, until it comes back.
+
+    Spam is often sent once; a mail server comes back by itself after some minutes. A network that came back after
+    `delay` seconds is known for 36 days, and none of its mail waits any more. White list entries of the recipient
+    (S4, S6), the automatic whitelist (S7) and own clients never wait. Each recipient is answered by itself.
+
+    Off by default, since it delays the first mail of every stranger. Known victims are mails with a login code or a
+    link that is valid for minutes, and senders that come back from another network each time: give those a white entry.
+    """
+
+    name = "greylisting"
+    spec_id = "S3"
+    summary = "strangers are asked to come back"
+    stage = Stage.RCPT
+    effect = Effect.DEFER
+    state = State.OFF
+    options = GreylistingOptions
+    yields_to = frozenset({"ip_whitelist", "sender_whitelist", "automatic_whitelist"})
+
+    async def examine(self, message: Message) -> Finding:
+        """How long ago each triplet was first seen, and the longest time after which the network came back."""
+        ip = message.envelope.ip
+        if ip is None or message.is_own:
+            return self.clear("no client on a network, or one of our own")
+        state, network = message.services.state, client_network(ip)
+        now = message.envelope.received_at.timestamp()
+        sender = _NUMBER.sub("#", address_key(message.envelope.sender)[:_MAX_SENDER]) or "<>"
+        known = await state.get(f"grey:network:{network}")
+        ages = await asyncio.gather(
+            *(
+                _age(state, hashed("grey:", network, sender, address_key(r.address)), now)
+                for r in message.envelope.recipients[:_MAX_RECIPIENTS]
+            ),
+        )
+        patience, oldest = float(known or 0), max(ages, default=0)
+        if oldest > patience:
+            await state.put(f"grey:network:{network}", repr(oldest), _KEEP_SECONDS)
+        waited: dict[str, Any] = {
+            address_key(r.address): round(age)
+            for r, age in zip(message.envelope.recipients, ages, strict=False)
+        }
+        if max(patience, min(ages, default=_LONGEST)) >= _LONGEST:
+            return self.clear("has come back before")
+        return self.hit(
+            "first seen a moment ago; try again later",
+            network=network,
+            patience=round(patience),
+            waited=waited,
+        )
+
+    def judge(self, finding: Finding, options: GreylistingOptions, scopes: Scopes) -> Opinion:
+        """A hit while neither this triplet nor its network has waited long enough."""
+        facts = finding.facts
+        waited = max(facts.get("waited", {}).get(scopes[0], options.delay), facts.get("patience", 0))
+        hit = finding.status is Status.HIT and waited < options.delay
+        text = f"greylisted, try again in {options.delay - waited} seconds" if hit else "known"
+        return self.opinion(finding, options, hit=hit, text=text)
+
+
+async def _age(state: SharedState, key: str, now: float) -> float:
+    """Seconds since a triplet was first seen; 0 for one that is new."""
+    if await state.put_new(key, repr(now), _RETURN_SECONDS):
+        return 0
+    first = await state.get(key)
+    return max(now - float(first), 0) if first else 0

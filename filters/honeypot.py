@@ -1,0 +1,70 @@
+"""S14: who writes to addresses that nobody knows."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from tamis.address import address_key
+from tamis.errors import ServiceError
+from tamis.filter import Filter, FilterOptions, Message, Opinion, Scopes
+from tamis.filters.keys import BLOCKED, client_key
+from tamis.filters.temporary_blacklist import entry
+from tamis.finding import Finding, Status
+
+
+class HoneypotOptions(FilterOptions):
+    """Adds for how many visits to the honeypot a client's other mail is taken for spam, too."""
+
+    remember_from: int = Field(
+        2,
+        ge=0,
+        le=10_000,
+        description="messages to honeypots within platform.honeypot_window from which on a client's other mail is "
+        "spam; 0: never",
+    )
+
+
+class Honeypot(Filter[HoneypotOptions]):
+    """Takes a message for spam when one of its recipients is a honeypot: an address that no person uses or gives away.
+
+    The addresses stand in `platform.honeypots`. Hide them where only harvesters read, never use one that somebody had.
+    A client that wrote to honeypots is remembered for `platform.honeypot_window` seconds: its other mail is taken for
+    spam from `remember_from` messages on, and from `platform.honeypot_block_from` on it is put on the temporary
+    blacklist (S2) for `platform.honeypot_block` seconds. Own clients are never counted.
+    """
+
+    name = "honeypot"
+    spec_id = "S14"
+    summary = "written to an address that nobody knows"
+    options = HoneypotOptions
+
+    async def examine(self, message: Message) -> Finding:
+        """Whether this message goes to a honeypot, and how many of this client's did."""
+        platform, ip = message.platform, message.envelope.ip
+        if not platform.honeypots or message.is_own:
+            return self.clear("no honeypots, or one of our own clients")
+        traps = platform.honeypot_keys
+        trapped = any(address_key(r.address) in traps for r in message.envelope.recipients)
+        writes = int(trapped)
+        if ip is not None:
+            state, client = message.services.state, client_key(ip)
+            try:
+                writes = await state.count(f"honeypot:{client}", platform.honeypot_window, int(trapped))
+                if trapped and writes >= platform.honeypot_block_from:
+                    why = f"wrote to honeypots, {writes} messages"
+                    await state.put(BLOCKED + client, entry(why, self.name), platform.honeypot_block)
+            except ServiceError:
+                if not trapped:  # what the envelope says needs no memory
+                    raise
+        if not writes:
+            return self.clear("no honeypot")
+        if trapped:
+            return self.hit("written to a honeypot", trapped=True, writes=writes)
+        return self.hit("the client wrote to honeypots, {writes} messages", trapped=False, writes=writes)
+
+    def judge(self, finding: Finding, options: HoneypotOptions, scopes: Scopes) -> Opinion:
+        """A hit for a message to a honeypot, and for those of a client that is known to write to them."""
+        facts = finding.facts
+        known = options.remember_from and facts.get("writes", 0) >= options.remember_from
+        hit = finding.status is Status.HIT and bool(facts.get("trapped") or known)
+        return self.opinion(finding, options, hit=hit)

@@ -1,0 +1,35 @@
+"""S15: clients condemned after complaints."""
+
+from __future__ import annotations
+
+from tamis.filter import Filter, Message, Stage
+from tamis.filters.keys import client_key
+from tamis.finding import Finding
+
+CONDEMNED = "condemned:"
+"""Clients that an operator condemned; the client's key stands behind it."""
+
+
+class IPComplaints(Filter):
+    """Takes a message for spam when its client was condemned after complaints.
+
+    `tamis complaints ingest FILE` counts abuse reports (ARF, RFC 5965) against the clients that they name,
+    `tamis complaints show` lists them, and an operator decides: `tamis complaints condemn 203.0.113.7`, and once the
+    matter is settled, `tamis complaints settle 203.0.113.7`. A report alone condemns nobody, since anybody can write
+    one. An IPv6 client is condemned with its /64.
+    """
+
+    name = "ip_complaints"
+    spec_id = "S15"
+    summary = "client condemned after complaints"
+    stage = Stage.CONNECT
+
+    async def examine(self, message: Message) -> Finding:
+        """Whether the client is condemned."""
+        ip = message.envelope.ip
+        if ip is None or message.is_own:
+            return self.clear("no client on a network, or one of our own")
+        why = await message.services.state.get(CONDEMNED + client_key(ip))
+        if why is None:
+            return self.clear("not condemned")
+        return self.hit("client {client} was condemned: {why}", client=client_key(ip), why=why[:200])

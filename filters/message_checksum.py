@@ -1,0 +1,113 @@
+"""S23: the same message for dozens of the platform's recipients."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from typing import Literal
+
+from pydantic import Field
+
+from tamis.address import address_key
+from tamis.filter import Filter, FilterOptions, Message, Opinion, Scopes, State
+from tamis.filters.keys import hashed
+from tamis.finding import Finding, Status
+from tamis.mail import Mail
+
+WINDOWS = (600, 3600, 86400)
+"""Seconds; the policies' choice."""
+_MAX_RECIPIENTS = 1000
+_FEW = 5
+"""Recipients from which on a policy may call a message bulk; fewer are a letter to a family."""
+_MAX_PARTS = 200
+_ADDRESSES = 10
+
+
+class MessageChecksumOptions(FilterOptions):
+    """Adds how many recipients are too many, and in what time."""
+
+    recipients: int = Field(
+        50,
+        ge=_FEW,
+        le=10_000,
+        description="distinct recipients of the platform from which on a message is bulk",
+    )
+    window: Literal[600, 3600, 86400] = Field(3600, description="seconds in which they are counted")
+    except_lists: tuple[str, ...] = Field(
+        (), description="List-Ids of own mailing lists, without angle brackets, which are no bulk"
+    )
+
+
+class MessageChecksum(Filter[MessageChecksumOptions]):
+    """Takes a message for spam when the same one came for many recipients of the platform within a time.
+
+    The 160-bit checksum covers From, Subject and the decoded content of each part; what differs with every copy (Date,
+    Message-ID, Received, boundaries, encodings) is left out. Recipients are counted over all workers and hosts that
+    share their state. What own clients send is not counted, nor are the lists in `except_lists`; white list entries
+    (S4, S6, S7) stand before this filter.
+
+    In shadow by default: a newsletter that fifty people asked for looks the same. Switch it on when the
+    newsletters of your platform have a white entry, or let it add points (`effect = "score"`).
+    """
+
+    name = "message_checksum"
+    spec_id = "S23"
+    summary = "same message for many recipients"
+    state = State.SHADOW
+    options = MessageChecksumOptions
+
+    async def examine(self, message: Message) -> Finding:
+        """How many distinct recipients the message had in each of the windows, these ones included."""
+        if message.is_own:
+            return self.clear("one of our own clients")
+        digest = (
+            await asyncio.to_thread(checksum, message.mail)
+            if message.mail.size > _LARGE
+            else checksum(message.mail)
+        )
+        members = [
+            hashed("", address_key(r.address))[:16] for r in message.envelope.recipients[:_MAX_RECIPIENTS]
+        ]
+        counts = await message.services.state.distinct_within(f"sum:{digest}", members, WINDOWS)
+        facts = {
+            "counts": {str(window): count for window, count in zip(WINDOWS, counts, strict=True)},
+            "most": max(counts),
+            "checksum": digest,
+            "list": _list_id(message.mail),
+        }
+        if max(counts) < _FEW:
+            return self.clear("seen for few recipients", **facts)
+        return self.hit("the same message came for {most} recipients", **facts)
+
+    def judge(self, finding: Finding, options: MessageChecksumOptions, scopes: Scopes) -> Opinion:
+        """A hit from the policy's number of recipients in the policy's window on."""
+        seen = finding.facts.get("counts", {}).get(str(options.window), 0)
+        excepted = finding.facts.get("list", "") in {one.lower() for one in options.except_lists}
+        hit = finding.status is Status.HIT and seen >= options.recipients and not excepted
+        text = f"the same message came for {seen} recipients in {options.window} seconds" if hit else ""
+        return self.opinion(finding, options, hit=hit, text=text)
+
+
+_LARGE = 512 * 1024
+"""Octets from which on the checksum takes long enough to hold up other messages on the loop."""
+
+
+def checksum(mail: Mail) -> str:
+    """160 bits over what is the same in every copy of a mailing, as 40 hexadecimal digits."""
+    total = hashlib.blake2b(digest_size=20)
+    authors = ",".join(address_key(a.address) for a in mail.from_addresses[:_ADDRESSES])
+    for text in (authors, " ".join((mail.subject or "").split())):
+        total.update(text.encode("utf-8", "surrogateescape") + b"\0")
+    for part in mail.parts[:_MAX_PARTS]:
+        total.update(part.content_type.encode("utf-8", "surrogateescape") + b"\0")
+        payload = part.payload
+        if part.content_type.startswith("text/"):
+            payload = b"\n".join(line.rstrip() for line in payload.splitlines()).rstrip()
+        total.update(payload + b"\0")
+    return total.hexdigest()
+
+
+def _list_id(mail: Mail) -> str:
+    """The identifier of RFC 2919 2, lower case; "" when there is none."""
+    value = mail.headers.first("list-id") or ""
+    return value.rpartition("<")[2].partition(">")[0].strip().lower()[:255]

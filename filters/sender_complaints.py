@@ -1,0 +1,65 @@
+"""S10: senders that others complained about."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+from tamis.address import address_key
+from tamis.filter import Filter, Message
+from tamis.filters.keys import hashed
+from tamis.finding import Finding
+
+GENERATION = "complaints:generation"
+"""The key whose value names the entries that count now: a refresh is one change of it."""
+_MAX_AUTHORS = 5
+_MAX_LABELS = 6
+
+
+class SenderComplaints(Filter):
+    """Takes a message for spam when its envelope sender or header From stands on a list of senders complained about.
+
+    The lists are files or URLs (`platform.complaint_feeds`), such as a national CERT's: an address or a domain on each
+    line; a domain stands for its sub-domains, too. They are read anew every `platform.complaint_refresh` seconds; a
+    list that can't be had, that is suddenly empty or that is no list keeps its last good content. White list entries
+    (S4, S6, S7) have priority. Own clients are not looked up.
+    """
+
+    name = "sender_complaints"
+    spec_id = "S10"
+    summary = "sender on a list of complaints"
+    switchable = False
+
+    async def examine(self, message: Message) -> Finding:
+        """Whether an address, its domain or a domain above it is listed."""
+        if not message.platform.complaint_feeds or message.is_own:
+            return self.clear("no lists, or one of our own clients")
+        state = message.services.state
+        generation = await state.get(GENERATION)
+        if generation is None:
+            return self.unavailable("the lists are not loaded yet")
+        senders = [message.envelope.sender]
+        senders += [author.address for author in message.mail.from_addresses[:_MAX_AUTHORS]]
+        patterns = list(dict.fromkeys(p for sender in senders for p in patterns_of(sender)))
+        found = await asyncio.gather(*(state.get(entry_key(generation, pattern)) for pattern in patterns))
+        for pattern, source in zip(patterns, found, strict=True):
+            if source is not None:
+                return self.hit("{pattern} stands on {source}", pattern=pattern[:320], source=source)
+        return self.clear("on no list")
+
+
+def entry_key(generation: str, pattern: str) -> str:
+    """Where the shared state has an entry of a generation."""
+    return hashed(f"complaints:{generation}:", pattern)
+
+
+def patterns_of(sender: str) -> Iterator[str]:
+    """What may be listed for an address: itself, its domain, and the domains above it but the top one."""
+    key = address_key(sender)
+    _, at, domain = key.rpartition("@")
+    if not at or not domain:
+        return
+    yield key
+    labels = domain.split(".")
+    for start in range(max(0, len(labels) - _MAX_LABELS), max(1, len(labels) - 1)):
+        yield ".".join(labels[start:])

@@ -1,0 +1,119 @@
+"""`tamis blocked`: clients that are refused for a time (S2)."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import click
+
+from tamis.cli.context import Context, by_option, json_option
+from tamis.cli.parameters import SPAN
+from tamis.cli.terminal import print_json, table
+from tamis.envelope import IPAddress
+from tamis.filters.keys import BLOCKED, client_key
+from tamis.filters.state import open_state
+from tamis.filters.temporary_blacklist import entry, reason
+from tamis.services import SharedState
+
+T = TypeVar("T")
+
+
+def on_state(context: Context, work: Callable[[SharedState], Awaitable[T]]) -> T:
+    """Do something with the shared state of the installation. Raises ServiceError."""
+
+    async def opened() -> T:
+        state = open_state(context.file.settings)
+        try:
+            return await work(state)
+        finally:
+            await state.close()
+
+    return asyncio.run(opened())
+
+
+class _ClientType(click.ParamType[str]):
+    name = "ip"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """A client's key; a network only where it is the /64 of IPv6 clients."""
+        try:
+            network = ipaddress.ip_network(value, strict=False)
+        except ValueError:
+            self.fail(f"{value!r} is no IP address", param, ctx)
+        address: IPAddress = network.network_address
+        address = getattr(address, "ipv4_mapped", None) or address
+        if network.num_addresses > 1 and str(network) != client_key(address):
+            self.fail(f"{value!r}: networks stand on the black list (tamis lists add black ip)", param, ctx)
+        return client_key(address)
+
+
+CLIENT = _ClientType()
+
+
+@click.group()
+def blocked() -> None:
+    """Clients that are answered 4xx for a time: put there by honeypots (S14) or by hand."""
+
+
+@blocked.command()
+@click.argument("clients", metavar="IP...", nargs=-1, required=True, type=CLIENT)
+@click.option("--for", "seconds", type=SPAN, default="1h", show_default=True, help="12h, 30d, 2w or 1y.")
+@click.option("--why", default="blocked by an operator", help="Why; the client is told.")
+@by_option
+@click.pass_obj
+def add(context: Context, clients: tuple[str, ...], seconds: float, why: str, by: str) -> None:
+    """Block clients, an IPv6 one with its /64. In force at once."""
+
+    async def work(state: SharedState) -> None:
+        for client in clients:
+            await state.put(BLOCKED + client, entry(why, by), seconds)
+
+    on_state(context, work)
+    for client in clients:
+        click.echo(f"blocked {client} for {seconds / 3600:g} hours")
+
+
+@blocked.command()
+@click.argument("clients", metavar="IP...", nargs=-1, required=True, type=CLIENT)
+@click.pass_obj
+def remove(context: Context, clients: tuple[str, ...]) -> None:
+    """Take clients off again, and forget their visits to honeypots."""
+
+    async def work(state: SharedState) -> list[bool]:
+        there = []
+        for client in clients:
+            there.append(await state.get(BLOCKED + client) is not None)
+            await state.drop(BLOCKED + client)
+            await state.drop(f"honeypot:{client}")
+        return there
+
+    for client, was_there in zip(clients, on_state(context, work), strict=True):
+        click.echo(f"{client} is blocked no more" if was_there else f"{client} was not blocked")
+
+
+@blocked.command()
+@json_option
+@click.pass_obj
+def show(context: Context, as_json: bool) -> None:
+    """Show who is blocked, for how long and why."""
+    found = on_state(context, lambda state: state.find(BLOCKED, 10_000))
+    rows = [_plain(one.key.removeprefix(BLOCKED), one.value, one.seconds) for one in found]
+    if as_json:
+        print_json(rows)
+    elif not rows:
+        click.echo("Nobody is blocked.")
+    else:
+        cells = [[row["client"], f"{row['seconds'] / 60:.0f}", row["by"], row["why"]] for row in rows]
+        click.echo(table(["CLIENT", "MINUTES", "BY", "WHY"], cells, [0, 0, 0, 1]))
+
+
+def _plain(client: str, value: str, seconds: float) -> dict[str, Any]:
+    try:
+        by = str(json.loads(value)["by"])
+    except (ValueError, KeyError, TypeError):  # another version's
+        by = ""
+    return {"client": client, "seconds": round(seconds), "by": by, "why": reason(value)}

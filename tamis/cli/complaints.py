@@ -1,0 +1,110 @@
+"""`tamis complaints`: abuse reports about clients, and what is decided (S15)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+
+import click
+
+from tamis.cli.blocked import CLIENT, on_state
+from tamis.cli.context import Context, by_option, fail, json_option
+from tamis.cli.messages import read_messages
+from tamis.cli.terminal import print_json, table
+from tamis.errors import ServiceError
+from tamis.filters.arf import reported_client
+from tamis.filters.ip_complaints import CONDEMNED
+from tamis.filters.keys import client_key
+from tamis.mail import Mail
+from tamis.milter.senders import publish_condemned
+from tamis.services import SharedState
+
+
+@click.group()
+def complaints() -> None:
+    """Clients that others complained about, and operators' decisions on them."""
+
+
+@complaints.command()
+@click.argument("sources", nargs=-1, required=True, metavar="FILE|DIR|MBOX|-...")
+@json_option
+@click.pass_obj
+def ingest(context: Context, sources: tuple[str, ...], as_json: bool) -> None:
+    """Count abuse reports (ARF, RFC 5965) against the clients that they name. Other messages are passed over."""
+    limit = context.file.settings.milter.max_examined
+    clients: list[str] = []
+    others = 0
+    for _, octets in (found for source in sources for found in read_messages(source)):
+        ip = reported_client(Mail(octets[:limit], complete=len(octets) <= limit, size=len(octets)))
+        if ip is None or context.file.settings.platform.is_own_network(ip):
+            others += 1
+        else:
+            clients.append(client_key(ip))
+    with context.store() as store:
+        found = store.complaints.report(clients)
+    if as_json:
+        print_json(
+            {"reports": len(clients), "passed_over": others, "clients": [asdict(one) for one in found]}
+        )
+    else:
+        click.echo(f"{len(clients)} reports about {len(found)} clients, {others} other messages passed over")
+
+
+@complaints.command()
+@click.option("--condemned", is_flag=True, help="Only condemned ones.")
+@json_option
+@click.pass_obj
+def show(context: Context, condemned: bool, as_json: bool) -> None:
+    """Show clients, those with most reports first."""
+    with context.store() as store:
+        found = store.complaints.find(condemned=True if condemned else None)
+    if as_json:
+        print_json([asdict(one) for one in found])
+    elif not found:
+        click.echo("No complaints.")
+    else:
+        rows = [
+            [c.client, str(c.reports), c.at.strftime("%Y-%m-%d"), c.why or "not condemned"] for c in found
+        ]
+        click.echo(table(["CLIENT", "REPORTS", "LAST", "DECISION"], rows, [0, 0, 0, 1]))
+
+
+@complaints.command()
+@click.argument("clients", metavar="IP...", nargs=-1, required=True, type=CLIENT)
+@click.option("--why", default="complaints", show_default=True, help="Why; stands beside the finding.")
+@by_option
+@click.pass_obj
+def condemn(context: Context, clients: tuple[str, ...], why: str, by: str) -> None:
+    """Take the mail of clients for spam until they are settled."""
+    with context.store() as store:
+        done = [store.complaints.condemn(client, why, by=by) for client in clients]
+    _published(context, lambda state: publish_condemned(state, done))
+    for client in clients:
+        click.echo(f"{client} is condemned: {why}")
+
+
+@complaints.command()
+@click.argument("clients", metavar="IP...", nargs=-1, required=True, type=CLIENT)
+@by_option
+@click.pass_obj
+def settle(context: Context, clients: tuple[str, ...], by: str) -> None:
+    """Forget the complaints about clients: the matter is settled."""
+    with context.store() as store:
+        unknown = [client for client in clients if not store.complaints.settle(client, by=by)]
+
+    async def work(state: SharedState) -> None:
+        for client in clients:
+            await state.drop(CONDEMNED + client)
+
+    _published(context, work)
+    if unknown:
+        fail(f"nothing was known about {', '.join(unknown)}", os.EX_NOINPUT)
+    click.echo("settled")
+
+
+def _published(context: Context, work: Callable[[SharedState], Awaitable[None]]) -> None:
+    try:
+        on_state(context, work)
+    except ServiceError as error:
+        click.echo(f"tamis: in force later, the shared state is lost: {error}", err=True)
