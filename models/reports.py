@@ -148,8 +148,9 @@ def read_report(path: Path) -> Report:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        if error.errno in (errno.ELOOP, errno.ENXIO):
-            raise ReportError(f"{path}: no report: not a regular file") from None
+        # One that can't be read must not hold up those behind it.
+        if error.errno in (errno.ELOOP, errno.ENXIO, errno.EACCES, errno.EPERM):
+            raise ReportError(f"{path}: no report: {error.strerror}") from None
         raise
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
