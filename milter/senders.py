@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tamis.filters.automatic_whitelist import (
     AutomaticWhitelist,
@@ -24,10 +24,12 @@ from tamis.filters.automatic_whitelist import (
 from tamis.filters.ip_complaints import CONDEMNED
 from tamis.filters.road import Examined
 from tamis.milter.files import read_json, write_json
-from tamis.quarantine.complaints import Complaint, Complaints
-from tamis.quarantine.senders import Sender, Senders
 from tamis.services import SharedState
 from tamis.site import Site
+
+if TYPE_CHECKING:  # database drivers stay out of the workers
+    from tamis.quarantine.complaints import Complaint, Complaints
+    from tamis.quarantine.senders import Sender, Senders
 
 log = logging.getLogger(__name__)
 
