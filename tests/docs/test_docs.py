@@ -188,7 +188,7 @@ def test_the_example_takes_part_in_the_chain(environment: Environment) -> None:
     rows = {row["name"]: row for row in json.loads(environment.tamis("filters", "--json").stdout)}
     assert set(rows) == {"shouting", *(one.name for one in FILTERS)}
     assert rows["shouting"]["id"] == "S20"
-    assert list(rows).index("shouting") == list(rows).index("empty") + 1
+    assert list(rows).index("shouting") == list(rows).index("keywords") + 1
     assert rows["shouting"]["options"]["score"]["value"] == 1.5
     (elsewhere,) = json.loads(
         environment.tamis("filters", "--scope", "example.org", "--json", "shouting").stdout
