@@ -52,6 +52,8 @@ class Application:
         if examined.plan.in_place is not None:
             self._remove_own()
             self._change(examined.plan.in_place)
+        if not examined.plan.detours:
+            return
         transaction = new_transaction()
         recipients = {r.address: r for r in examined.envelope.recipients}
         for copy in examined.plan.detours:
@@ -73,6 +75,10 @@ class Application:
             if raw is None:
                 self._editor.addheader("Subject", " " + tagged)
             else:
+                for index in range(sum(name.lower() == "subject" for name, _ in self._fields), 1, -1):
+                    self._editor.chgheader(
+                        "Subject", index, ""
+                    )  # only the first is shown, as on the desk's copies
                 self._editor.chgheader("Subject", 1, " " + tagged)
 
     def _detour(

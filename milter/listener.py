@@ -58,12 +58,12 @@ def listen(address: SocketAddress, *, mode: int = 0o660, group: str = "") -> soc
 
 def _listen_unix(path: Path, mode: int, group: str) -> socket.socket:
     path.parent.mkdir(parents=True, exist_ok=True)
+    owner = grp.getgrnam(group).gr_gid if group else -1
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     beside.unlink(missing_ok=True)
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listening.bind(str(beside))
-    if group:
-        os.chown(beside, -1, grp.getgrnam(group).gr_gid)
+    os.chown(beside, -1, owner)
     beside.chmod(mode)
     listening.listen(_BACKLOG)
     beside.rename(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Mapping
@@ -80,11 +81,13 @@ class Notes:
         """Forget notes that no queued copy can still want; the number of them."""
         if not self._folder.is_dir():
             return 0
-        before = time.time() - KEEP_SECONDS
-        old = [path for path in self._folder.iterdir() if path.stat().st_mtime < before]
-        for path in old:
-            path.unlink(missing_ok=True)
-        return len(old)
+        before, count = time.time() - KEEP_SECONDS, 0
+        for path in self._folder.iterdir():
+            with contextlib.suppress(FileNotFoundError):  # the desk drops notes meanwhile
+                if path.stat().st_mtime < before:
+                    path.unlink()
+                    count += 1
+        return count
 
     def _path(self, address: str) -> Path:
         """Transaction and signature name a detour, and both are checked labels before they get here."""

@@ -71,7 +71,12 @@ class Worker:
 
     def _new_route(self) -> Route:
         settings = self.site.settings
-        return Route(settings, self.signer, Reinjector(settings.desk.reinject), Proof(self._paths.proof))
+        return Route(
+            settings,
+            self.signer,
+            Reinjector(settings.desk.reinject, settings.desk.proof_wait),
+            Proof(self._paths.proof),
+        )
 
     def new_road(self) -> Road:
         """A transaction's road, under the policy of this moment."""

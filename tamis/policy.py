@@ -13,10 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tamis.address import PLATFORM, scopes_of
 from tamis.errors import ConfigError, nearest_name
 from tamis.filter import ALLOWED_EFFECTS, Filter, FilterOptions, State
+from tamis.settings import Layers
 from tamis.validation import config_error
-
-Layers = Mapping[str, Mapping[str, Any]]
-"""Scope -> what is set there, nested as in the settings file."""
 
 
 class Outcome(StrEnum):
@@ -113,6 +111,7 @@ class PolicyBook:
         self._outside = outside
         self._delimiter = delimiter
         self._compiled: dict[tuple[str, ...], tuple[Terms, tuple[Rule, ...]]] = {}
+        self._recent: dict[str, Policy] = {}
         for scope in self._layers:  # every layer must stand on its own, so that a mistake is found at start
             self._compile((scope,) if scope == PLATFORM else (scope, PLATFORM))
 
@@ -122,7 +121,15 @@ class PolicyBook:
         return self._filters
 
     def policy(self, recipient: str) -> Policy:
-        """The policy of one recipient's address."""
+        """The policy of one recipient's address; those asked for lately are remembered."""
+        known = self._recent.get(recipient)
+        if known is None:
+            if len(self._recent) >= _MAX_RECENT:
+                self._recent.clear()
+            known = self._recent[recipient] = self._resolve(recipient)
+        return known
+
+    def _resolve(self, recipient: str) -> Policy:
         scopes = scopes_of(recipient, self._delimiter)
         layered = tuple(s for s in scopes if s in self._layers)
         if layered not in self._compiled:
@@ -222,6 +229,9 @@ class PolicyBook:
 
 _TABLES = ("filters", "domains", "mailboxes")
 """What stands in the policy's tables beside the terms."""
+
+
+_MAX_RECENT = 4096
 
 
 def _by_spec_id(name: str, filters: Sequence[Filter[Any]]) -> str:

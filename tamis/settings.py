@@ -15,10 +15,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from tamis.address import PLATFORM, address_key, domain_key
 from tamis.envelope import IPAddress
 from tamis.errors import ConfigError, nearest_name
-from tamis.policy import Layers
 from tamis.rules import RuleSource
 from tamis.rules.file import read_sources
 from tamis.validation import config_error
+
+Layers = Mapping[str, Mapping[str, Any]]
+"""Policy by scope: what is set for the platform, a domain or a mailbox, nested as in the settings file."""
 
 DEFAULT_FILE = Path("/etc/tamis/tamis.toml")
 ENVIRONMENT = "TAMIS_CONFIG"

@@ -11,10 +11,10 @@ from tamis.errors import ConfigError
 from tamis.filter import Filter
 from tamis.forwards import outside_recipients
 from tamis.lists import ListEntry, ListIndex
-from tamis.policy import Layers, PolicyBook
+from tamis.policy import PolicyBook
 from tamis.rules import EMPTY, RuleBook
 from tamis.rules.file import compile_book
-from tamis.settings import Settings, SettingsFile
+from tamis.settings import Layers, Settings, SettingsFile
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,15 +184,11 @@ def _postfix(settings: Settings) -> Iterator[Result]:
         )
         return
     milters = values.get("smtpd_milters", "")
-    if (
-        str(SocketAddress.parse(settings.milter.socket)) not in milters
-        and settings.milter.socket not in milters
-    ):
-        yield error(
-            "smtpd_milters", milters or "empty", f"postconf -e 'smtpd_milters = {settings.milter.socket}'"
-        )
-    else:
+    forms = postfix_forms(SocketAddress.parse(settings.milter.socket), values.get("queue_directory", ""))
+    if forms & set(milters.replace(",", " ").split()):
         yield ok("smtpd_milters", milters)
+    else:
+        yield error("smtpd_milters", milters or "empty", f"postconf -e 'smtpd_milters = {max(forms)}'")
     action = values.get("milter_default_action", "")
     if action == "tempfail":
         yield ok("milter_default_action", action)
@@ -219,6 +215,18 @@ def _postfix(settings: Settings) -> Iterator[Result]:
     else:
         yield ok("milter_content_timeout", f"{timeout:g} s")
     yield from _transport(values, settings)
+
+
+def postfix_forms(address: SocketAddress, queue_directory: str) -> frozenset[str]:
+    """How Postfix may name a socket: below its queue directory also relative, or as seen from its chroot."""
+    if not address.path:
+        hosts = {address.bracketed} | ({"localhost"} if address.host in ("127.0.0.1", "::1") else set())
+        return frozenset(f"inet:{host}:{address.port}" for host in hosts)
+    forms = {f"unix:{address.path}"}
+    if queue_directory and address.path.startswith(f"{queue_directory}/"):
+        relative = address.path.removeprefix(f"{queue_directory}/")
+        forms |= {f"unix:{relative}", f"unix:/{relative}"}
+    return frozenset(forms)
 
 
 def _transport(values: dict[str, str], settings: Settings) -> Iterator[Result]:
@@ -261,7 +269,7 @@ def _route(settings: Settings) -> Iterator[Result]:
     try:
         signer = DetourSigner(signing_key(settings.key_file))
         proof = Proof(Paths(settings).proof)
-        Route(settings, signer, Reinjector(settings.desk.reinject), proof).ensure()
+        Route(settings, signer, Reinjector(settings.desk.reinject, settings.desk.proof_wait), proof).ensure()
     except RouteError as problem:
         yield error(
             "route to the desk", str(problem), "until then, such mail gets 451 and is retried by its sender"

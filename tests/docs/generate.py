@@ -92,6 +92,7 @@ something for people print JSON with `--json`.
 | 0 | done; for `tamis scan`: all messages are ham |
 | 1, 2 | `tamis scan` alone: some message is spam (1), or deferred (2), for some recipient |
 | 64 | the command was not understood: an unknown option, a wrong argument |
+| 65 | input with a mistake in it: a list to import, an index of labelled mail |
 | 66 | a file, a message or an entry that is not there |
 | 69 | the store or the route through Postfix is not to be had now; `tamis doctor` found an error |
 | 70 | an error inside Tamis or in a filter that another package brought |

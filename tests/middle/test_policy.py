@@ -248,6 +248,7 @@ CHAIN: Sequence[Filter[Any]] = in_order((*BUILT_IN, Compulsory))
             {"null": 1},
             "",
         ),
+        ("[filters.malformed]\npoints = 3", "policy.filters.malformed.points", "must be a table", 3, ""),
         (
             "[filters.malformed.points]\nnul = inf",
             "policy.filters.malformed.points.nul",

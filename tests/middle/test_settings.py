@@ -79,6 +79,7 @@ def test_an_unreadable_file_is_refused(tmp_path: Path, content: bytes | None) ->
         ('[log]\nlevel = "warn"', "log.level", "input should be", "warning"),
         ('[platform]\nnetworks = ["10.0.0.1/8"]', "platform.networks.0", "host bits set", ""),
         ('[headers]\nprefix = "Spam"', "headers.prefix", "match pattern", ""),
+        ("milter = 5", "milter", "must be a table", ""),
         ('[milter]\n"Workers" = 3', "milter.Workers", "no such setting", "workers"),
     ],
 )

@@ -1,0 +1,1 @@
+"""Measurements: each is one command in this folder, and prints what it measured."""

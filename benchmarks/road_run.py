@@ -1,0 +1,126 @@
+"""`benchmarks/road`: what Tamis costs on the way through Postfix."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import psutil
+
+from tests.real import Envelope, PrivatePostfix, wait_until
+from tests.real.support import private_directory
+from tests.road.installation import Installation
+from tests.road.test_corpus import POLICY, envelope
+
+CHUNK = 250  # messages between two looks at the processes' CPU time
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass
+class Measured:
+    """One set-up's figures: `cpu` is CPU ms a message in the filter's processes, one value a chunk."""
+
+    name: str
+    cpu: list[float] = field(default_factory=list)
+    rates: list[float] = field(default_factory=list)
+    rss: float = 0.0
+
+    def row(self) -> str:
+        """A line of the table."""
+        cpu = f"{statistics.median(self.cpu):.2f}" if self.cpu else "-"
+        spread = f"{min(self.cpu):.2f}-{max(self.cpu):.2f}" if self.cpu else "-"
+        rss = f"{self.rss:.0f}" if self.rss else "-"
+        return f"{self.name:<22}{cpu:>8}{spread:>14}{statistics.median(self.rates):>10.0f}{rss:>10}"
+
+
+SetUp = tuple[Measured, PrivatePostfix, Callable[[], Sequence[int]]]
+
+
+def cpu_seconds(pids: Sequence[int]) -> float:
+    """User and system time of processes."""
+    return sum(sum(psutil.Process(pid).cpu_times()[:2]) for pid in pids)
+
+
+@contextmanager
+def noop() -> Iterator[tuple[str, int]]:
+    """A running no-op milter: (its socket, its pid)."""
+    path = private_directory("noop") / "milter"
+    process = subprocess.Popen([sys.executable, "-m", "benchmarks.noop_milter", f"unix:{path}"], cwd=ROOT)
+    try:
+        wait_until(path.exists, timeout=20, what="the no-op milter")
+        path.chmod(0o666)
+        yield f"unix:{path}", process.pid
+    finally:
+        process.kill()
+        process.wait()
+
+
+def set_ups(stack: ExitStack) -> list[SetUp]:
+    """The three Postfixes, all running; idle ones cost nothing."""
+    bare = stack.enter_context(PrivatePostfix())
+    socket, pid = stack.enter_context(noop())
+    empty = stack.enter_context(PrivatePostfix(milter=socket))
+    milter = {"socket": f"unix:{private_directory('milter')}/milter", "socket_mode": "0666"}
+    tamis = stack.enter_context(Installation(policy=POLICY, settings={"milter": milter}))
+    return [
+        (Measured("no milter"), bare, list),
+        (Measured("empty pymilter"), empty, lambda: [pid]),
+        (Measured("Tamis, its workers"), tamis.postfix, lambda: tamis.daemon.pids("workers")),
+    ]
+
+
+def measure(one: SetUp, envelopes: Sequence[Envelope], sessions: int) -> None:
+    """Send the messages through one set-up, chunk by chunk."""
+    measured, postfix, processes = one
+    begun = time.monotonic()
+    for start in range(0, len(envelopes), CHUNK):
+        chunk = envelopes[start : start + CHUNK]
+        pids = processes()
+        before = cpu_seconds(pids)
+        sent = postfix.send_many(chunk, sessions=sessions)
+        assert all(s.accepted for s in sent)
+        if pids:
+            measured.cpu.append((cpu_seconds(pids) - before) / len(chunk) * 1000)
+    measured.rates.append(len(envelopes) / (time.monotonic() - begun))
+    measured.rss = max((psutil.Process(pid).memory_info().rss / 1e6 for pid in processes()), default=0.0)
+    postfix.wait_idle(120)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--messages", type=int, default=2000, help="messages a round, spread over the corpus")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--sessions", type=int, default=16)
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    paths = sorted((ROOT / "corpus" / "spamassassin").glob("*/*.txt"))
+    if not paths:
+        sys.exit("no corpus: run scripts/fetch-corpus")
+    step = max(1, len(paths) // arguments.messages)
+    envelopes = [envelope(n, path) for n, path in enumerate(paths[::step][: arguments.messages])]
+    with ExitStack() as stack:
+        all_set_ups = set_ups(stack)
+        for round_number in range(arguments.rounds):
+            for one in all_set_ups:
+                measure(one, envelopes, arguments.sessions)
+                print(f"round {round_number + 1}: {one[0].name}", file=sys.stderr)
+    if arguments.json:
+        print(json.dumps([asdict(one[0]) for one in all_set_ups], indent=2))
+        return
+    print(f"{len(envelopes)} messages a round, {arguments.rounds} rounds, {arguments.sessions} sessions")
+    print(f"{'':<22}{'CPU ms':>8}{'least-most':>14}{'msg/s':>10}{'RSS MB':>10}")
+    for measured, _, _ in all_set_ups:
+        print(measured.row())
+
+
+if __name__ == "__main__":
+    main()

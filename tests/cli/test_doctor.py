@@ -1,0 +1,42 @@
+"""`tamis doctor`'s readings of Postfix's own spellings."""
+
+from __future__ import annotations
+
+import pytest
+
+from tamis.cli.doctor import postfix_forms, seconds, split_maps
+from tamis.settings import SocketAddress
+
+QUEUE = "/var/spool/postfix"
+
+
+@pytest.mark.parametrize(
+    ("socket", "named"),
+    [
+        ("inet:127.0.0.1:8895", "inet:localhost:8895"),
+        ("inet:127.0.0.1:8895", "inet:127.0.0.1:8895"),
+        ("inet6:[::1]:8895", "inet:[::1]:8895"),
+        ("unix:/run/tamis/milter", "unix:/run/tamis/milter"),
+        (f"unix:{QUEUE}/tamis/milter", "unix:tamis/milter"),
+        (f"unix:{QUEUE}/tamis/milter", "unix:/tamis/milter"),
+    ],
+)
+def test_a_socket_has_several_names(socket: str, named: str) -> None:
+    assert named in postfix_forms(SocketAddress.parse(socket), QUEUE)
+
+
+def test_another_socket_is_not_ours() -> None:
+    assert "inet:127.0.0.1:8896" not in postfix_forms(SocketAddress.parse("inet:127.0.0.1:8895"), QUEUE)
+
+
+def test_tables_with_braces_stay_whole() -> None:
+    maps = "inline:{ {.tamis.invalid = tamis:[127.0.0.1]:8896} }, hash:/etc/postfix/transport"
+    assert split_maps(maps) == [
+        "inline:{ {.tamis.invalid = tamis:[127.0.0.1]:8896} }",
+        "hash:/etc/postfix/transport",
+    ]
+
+
+@pytest.mark.parametrize(("text", "number"), [("300s", 300), ("5m", 300), ("1h", 3600), ("20", 20)])
+def test_times(text: str, number: float) -> None:
+    assert seconds(text) == number
