@@ -139,6 +139,7 @@ class Session(Milter.Base):
         examined = road.end_of_message(envelope, mail, self.progress)
         if examined.plan.defer:
             self.worker.record(examined, mail)
+            self.worker.count(examined)
             self._log(examined)
             return self._defer("4.7.1", examined.plan.defer, quiet=True)
         if examined.plan.detours:

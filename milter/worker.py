@@ -28,6 +28,7 @@ from tamis.filters.services import open_services
 from tamis.history import to_line
 from tamis.lists import Match
 from tamis.mail import Mail
+from tamis.metrics import Counts
 from tamis.milter.detour import DetourSigner
 from tamis.milter.files import write_json
 from tamis.milter.journal import Journal
@@ -67,6 +68,7 @@ class Worker:
         self._sessions: set[int] = set()
         self._lock = threading.Lock()
         self._hits: Counter[int] = Counter()
+        self._counts = Counts()
         self._journal = Journal(self._paths.journal, settings.history.journal)
 
     def _new_route(self) -> Route:
@@ -99,7 +101,10 @@ class Worker:
             return len(self._sessions)
 
     def count(self, examined: Examined) -> None:
-        """Remember which list entries decided, for their hit counts."""
+        """Remember which list entries decided, for their hit counts, and the numbers for Prometheus."""
+        if self.site.settings.metrics.listen:
+            with self._lock:
+                self._counts.add(examined.findings, examined.judged)
         for one in examined.judged:
             finding = examined.findings.get(one.verdict.decided_by)
             if finding is None or one.verdict.decision is Decision.DEFER:
@@ -133,11 +138,19 @@ class Worker:
         self._journal.rotate()
         with self._lock:
             hits, self._hits = self._hits, Counter()
+            counts = self._counts
+            if counts.messages:
+                self._counts = Counts()
         if hits:
             try:
                 write_json(self._paths.hits / f"{os.getpid()}-{time.time_ns()}.json", dict(hits))
             except OSError as error:
                 log.warning("hit counts lost: %s", error)
+        if counts.messages:
+            try:
+                write_json(self._paths.metrics / f"{os.getpid()}-{time.time_ns()}.json", counts.to_dict())
+            except OSError as error:
+                log.warning("counts for metrics lost: %s", error)
 
     def reload(self, *, force: bool) -> None:
         """Take up new settings, policy and lists; a mistake in them leaves the present ones in force."""

@@ -187,6 +187,16 @@ class HistorySettings(Section):
     )
 
 
+class MetricsSettings(Section):
+    """Numbers for Prometheus."""
+
+    listen: str = Field(
+        "",
+        pattern=r"^((\[[0-9A-Fa-f:]+\]|[0-9.]+):[0-9]{1,5})?$",
+        description="IP:PORT where the background process serves metrics; empty: nowhere, and nothing is counted",
+    )
+
+
 class HeaderSettings(Section):
     """The headers on delivered mail."""
 
@@ -224,6 +234,7 @@ class Settings(Section):
     store: StoreSettings = StoreSettings()
     rules: RulesSettings = RulesSettings()
     history: HistorySettings = HistorySettings()
+    metrics: MetricsSettings = MetricsSettings()
     headers: HeaderSettings = HeaderSettings()
     postfix: PostfixSettings = PostfixSettings()
     log: LogSettings = LogSettings()
