@@ -20,6 +20,7 @@ from tamis.filters.road import Examined, Road
 from tamis.filters.runner import Runner
 from tamis.filters.services import open_services
 from tamis.finding import Finding
+from tamis.flip import flips
 from tamis.logs import log_to_stderr
 from tamis.mail import Mail
 from tamis.plan import Judged
@@ -135,6 +136,7 @@ def report(name: str, mail: Mail, examined: Examined) -> dict[str, Any]:
                     }
                     for o in one.verdict.opinions
                 ],
+                "otherwise_with": flips(one.verdict, examined.findings, one.policy),
                 "headers": [list(field) for field in one.headers],
             }
             for one in examined.judged
@@ -153,6 +155,8 @@ def story(name: str, mail: Mail, examined: Examined) -> Iterator[str]:
             f" score {verdict.score:.1f} of {verdict.required:.1f}"
         )
         yield from (line for line in _trace(one, examined))
+        if changes := flips(verdict, examined.findings, one.policy):
+            yield f"    otherwise with: {printable(' or '.join(changes), 400)}"
 
 
 def _trace(one: Judged, examined: Examined) -> Iterator[str]:
