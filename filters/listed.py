@@ -41,7 +41,9 @@ class Listed(Filter[OptionsT]):
             and mine is not None
             and winner.colour is self.colour
         )
-        text = f"{self.reasons[mine.field]} ({mine.pattern})" if hit and mine else ""
+        text = "not on the list"  # of this recipient's: another's entry is not told
+        if mine is not None:
+            text = f"{self.reasons[mine.field]} ({mine.pattern})" if hit else "overruled by a nearer entry"
         return self.opinion(finding, options, hit=hit, text=text)
 
     def counts(self, match: Match, options: OptionsT) -> bool:

@@ -36,7 +36,8 @@ class Road:
     """One transaction's way. `mail_from` starts what can start early; `end_of_message` ends it."""
 
     def __init__(self, site: Site, runner: Runner, services: Services | None = None) -> None:
-        self._site = site
+        self.site = site
+        """The Site under which the whole transaction goes."""
         self._runner = runner
         self._services = services or Services()
         self._examination: Examination | None = None
@@ -47,7 +48,7 @@ class Road:
 
     def end_of_message(self, envelope: Envelope, mail: Mail, pulse: Pulse = lambda: None) -> Examined:
         """Examine, judge for every recipient, and plan. An authenticated sender's mail is not examined (O8)."""
-        policies = tuple(self._site.book.policy(r.address) for r in envelope.recipients)
+        policies = tuple(self.site.book.policy(r.address) for r in envelope.recipients)
         findings: Mapping[str, Finding] = {}
         if not envelope.login:
             findings = self._begun().finish(self._message(envelope, mail), policies, pulse)
@@ -61,21 +62,19 @@ class Road:
 
     def _begun(self) -> Examination:
         if self._examination is None:
-            seconds = self._site.settings.milter.message_deadline
-            self._examination = Examination(self._site.filters, self._runner, seconds=seconds)
+            seconds = self.site.settings.milter.message_deadline
+            self._examination = Examination(self.site.filters, self._runner, seconds=seconds)
         return self._examination
 
     def _message(self, envelope: Envelope, mail: Mail) -> Message:
         return Message(
             envelope=envelope,
             mail=mail,
-            platform=self._site.settings.platform,
-            lists=self._site.lists,
+            platform=self.site.settings.platform,
+            lists=self.site.lists,
             services=self._services,
-            rules=self._site.rules,
-            scopes=frozenset(
-                s for r in envelope.recipients for s in self._site.book.policy(r.address).scopes
-            ),
+            rules=self.site.rules,
+            scopes=frozenset(s for r in envelope.recipients for s in self.site.book.policy(r.address).scopes),
         )
 
     def _judged(self, findings: Mapping[str, Finding], policy: Policy, envelope: Envelope) -> Judged:
@@ -83,7 +82,7 @@ class Road:
         if envelope.login:  # what our users send carries no trace of ours: it may leave the platform
             return Judged(verdict, policy, ())
         outcome = outcome_of(verdict, policy)
-        prefix = self._site.settings.headers.prefix
+        prefix = self.site.settings.headers.prefix
         return Judged(
             verdict, policy, trace_headers(verdict, findings, envelope, prefix=prefix, outcome=outcome)
         )

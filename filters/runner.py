@@ -64,7 +64,12 @@ class Runner:
                     self._hanging[name] -= 1
             loop.call_soon_threadsafe(settle, result, error)
 
-        threading.Thread(target=work, name=f"filter-{name}", daemon=True).start()
+        try:
+            threading.Thread(target=work, name=f"filter-{name}", daemon=True).start()
+        except RuntimeError:  # no thread to be had
+            with self._lock:
+                self._hanging[name] -= 1
+            raise
         result = await outcome
         return await result if isinstance(result, Awaitable) else result
 

@@ -9,11 +9,18 @@ from typing import Protocol
 
 from tamis.envelope import Envelope, Recipient
 from tamis.filters.road import Examined
+from tamis.finding import Finding, Status
+from tamis.lists import Match
 from tamis.mail import Mail
 from tamis.milter.detour import Detour, DetourSigner, new_transaction
 from tamis.milter.notes import Note, Notes, verdict_data
-from tamis.plan import Copy
+from tamis.plan import Copy, Plan, all_detoured
 from tamis.subject import tagged_subject
+
+MAX_DELETIONS = 50
+"""Fields that are deleted from the copy in place; a message with more goes by the desk."""
+
+_PULSE = 50  # detours between two signs of life
 
 
 class Editor(Protocol):
@@ -31,6 +38,9 @@ class Editor(Protocol):
     def delrcpt(self, rcpt: str) -> None:
         """Remove a recipient."""
 
+    def progress(self) -> None:
+        """Tell Postfix that it takes a little longer."""
+
 
 class Application:
     """One transaction's changes."""
@@ -47,19 +57,30 @@ class Application:
         self._mail = mail
         self._own = own_names
 
-    def apply(self, examined: Examined, signer: DetourSigner, notes: Notes) -> None:
+    def fitting(self, examined: Examined) -> Plan:
+        """The plan, with every copy on the detour where the copy in place would need too many deletions.
+
+        Postfix looks each field up from the top, so thousands of forged ones would cost it minutes; the desk reads
+        the header once.
+        """
+        surplus = sum(name.lower() in self._own or name.lower() == "subject" for name, _ in self._fields)
+        return all_detoured(examined.plan, examined.judged) if surplus > MAX_DELETIONS else examined.plan
+
+    def apply(self, plan: Plan, examined: Examined, signer: DetourSigner, notes: Notes) -> None:
         """Carry out the plan. Postfix commits all of it with its 250, or nothing."""
-        if examined.plan.in_place is not None:
-            self._remove_own()
-            self._change(examined.plan.in_place)
-        if not examined.plan.detours:
+        if plan.in_place is not None:
+            self.remove_own()
+            self._change(plan.in_place)
+        if not plan.detours:
             return
         transaction = new_transaction()
         recipients = {r.address: r for r in examined.envelope.recipients}
-        for copy in examined.plan.detours:
+        for number, copy in enumerate(plan.detours):
+            if number % _PULSE == _PULSE - 1:
+                self._editor.progress()
             self._detour(copy, recipients[copy.recipients[0]], transaction, examined, signer, notes)
 
-    def _remove_own(self) -> None:
+    def remove_own(self) -> None:
         """Fields of our names that arrived from outside, from the last to the first so that indexes hold."""
         arrived = Counter(name.lower() for name, _ in self._fields)
         for name in self._own:
@@ -71,7 +92,10 @@ class Application:
             self._editor.addheader(name, " " + value, 0)
         if copy.tag:
             raw = next((value for name, value in self._fields if name.lower() == "subject"), None)
-            tagged = tagged_subject(copy.tag, raw, self._mail.subject).decode("utf-8")
+            subject = tagged_subject(copy.tag, raw, self._mail.subject)
+            if subject is None:
+                return
+            tagged = subject.decode("utf-8")
             if raw is None:
                 self._editor.addheader("Subject", " " + tagged)
             else:
@@ -101,12 +125,24 @@ class Application:
                 copy.tag,
                 one.policy.retention_days,
                 verdict_data(one.verdict),
-                tuple(examined.findings.values()),
+                tuple(of_scopes(finding, one.policy.scopes) for finding in examined.findings.values()),
                 envelope,
             ),
         )
         self._editor.addrcpt(f"<{address}>", " ".join(dsn_args(recipient)))
-        self._editor.delrcpt(f"<{recipient.address}>")
+        for form in sorted(recipient.spellings | {recipient.address}):
+            self._editor.delrcpt(f"<{form}>")
+
+
+def of_scopes(finding: Finding, scopes: Sequence[str]) -> Finding:
+    """A finding without the list entries of other recipients, who may be blind copies."""
+    matches = finding.facts.get("matches")
+    if matches is None:
+        return finding
+    own = [fact for fact in matches if Match.from_fact(fact).scope in scopes]
+    if own:
+        return replace(finding, facts={**finding.facts, "matches": own})
+    return Finding(finding.filter, Status.CLEAR, "not on the list", {}, finding.seconds)
 
 
 def dsn_args(recipient: Recipient) -> tuple[str, ...]:

@@ -76,9 +76,10 @@ class Background:
     def _publish(self) -> float:
         """Write a snapshot when the store's revision moved."""
         revision = self._store.revision()
-        if revision != self._revision:
+        path = self._site().settings.snapshot_file
+        if revision != self._revision or not path.exists():
             snapshot = self._store.snapshot()
-            write_snapshot(self._site().settings.snapshot_file, snapshot)
+            write_snapshot(path, snapshot)
             self._revision = snapshot.revision
         return _TICK
 

@@ -74,8 +74,9 @@ class Notes:
             return None
 
     def drop(self, address: str) -> None:
-        """Forget a note whose copy is dealt with."""
-        self._path(address).unlink(missing_ok=True)
+        """Forget a note whose copy is dealt with; one that can't be removed is left to `expire`."""
+        with contextlib.suppress(OSError):
+            self._path(address).unlink(missing_ok=True)
 
     def expire(self) -> int:
         """Forget notes that no queued copy can still want; the number of them."""

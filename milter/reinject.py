@@ -5,12 +5,21 @@ from __future__ import annotations
 import contextlib
 import smtplib
 from collections.abc import Sequence
+from typing import Any
 
 from tamis.errors import ReinjectError
 
 _MAIL_PARAMETERS = frozenset({"ENVID", "RET"})
 _RCPT_PARAMETERS = frozenset({"NOTIFY", "ORCPT"})
 _HELO = "localhost"
+
+
+class _RawSMTP(smtplib.SMTP):
+    """Commands go out in the octets in which the addresses came, whatever they are."""
+
+    def send(self, s: Any) -> None:
+        """Text as UTF-8, with the octets that were none."""
+        super().send(s.encode("utf-8", "surrogateescape") if isinstance(s, str) else s)
 
 
 class Reinjector:
@@ -35,12 +44,12 @@ class Reinjector:
         any of them or the content, or can't be spoken with.
 
         `sender` is "" for the null reverse-path. `content` goes out octet for octet, with dots stuffed. Of
-        the ESMTP arguments those of DSN (RFC 3461) are passed on where Postfix offers it; BODY and SMTPUTF8
-        follow from what is sent.
+        the ESMTP arguments those of DSN (RFC 3461) and SMTPUTF8 are passed on where Postfix offers them: to
+        add SMTPUTF8 would make next hops without it bounce. BODY follows from what is sent.
         """
         try:
             # own name given: the library would ask the DNS for it
-            smtp = smtplib.SMTP(self._host, self._port, local_hostname=_HELO, timeout=self._timeout)
+            smtp = _RawSMTP(self._host, self._port, local_hostname=_HELO, timeout=self._timeout)
             with contextlib.closing(smtp):
                 self._transact(smtp, sender, sender_args, recipients, content)
                 # Postfix has it: what happens to the connection from here on is of no interest
@@ -60,11 +69,8 @@ class Reinjector:
         content: bytes,
     ) -> None:
         smtp.ehlo_or_helo_if_needed()
-        addresses = (sender, *(address for address, _ in recipients))
-        utf8 = "SMTPUTF8" in map(str.upper, sender_args) or not all(map(str.isascii, addresses))
         options = _kept(smtp, sender_args, _MAIL_PARAMETERS)
-        if utf8 and smtp.has_extn("smtputf8"):
-            smtp.command_encoding = "utf-8"
+        if "SMTPUTF8" in map(str.upper, sender_args) and smtp.has_extn("smtputf8"):
             options += " SMTPUTF8"
         if not content.isascii() and smtp.has_extn("8bitmime"):
             options += " BODY=8BITMIME"

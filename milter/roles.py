@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -18,6 +19,8 @@ from tamis.milter.route import Proof
 from tamis.milter.sites import SiteSource
 from tamis.milter.worker import Worker, run_worker
 from tamis.site import Site
+
+log = logging.getLogger(__name__)
 
 Ready = Callable[[], None]
 Sockets = Mapping[str, socket.socket]
@@ -39,8 +42,11 @@ def prepare(site: Site) -> None:
     from tamis.quarantine.snapshot import write_snapshot  # noqa: PLC0415 - drivers stay out of the supervisor
     from tamis.quarantine.store import Store  # noqa: PLC0415
 
-    signing_key(site.settings.key_file)
     with Store(site.settings.store_url) as store:
+        if not site.settings.key_file.exists() and not store.is_missing():
+            lost = site.settings.key_file
+            log.error("%s is gone: copies queued for the desk need that key, or bounce in days", lost)
+        signing_key(site.settings.key_file)
         store.migrate()
         write_snapshot(site.settings.snapshot_file, store.snapshot())
 
@@ -71,7 +77,8 @@ def background(site: Site, source: SiteSource, sockets: Sockets, ready: Ready) -
 
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+        # by a thread: the handler may interrupt wait(), which holds the lock that set() wants
+        signal.signal(number, lambda *_: threading.Thread(target=stopping.set).start())
     current = _Current(site, source)
     with Store(site.settings.store_url) as store:
         ready()
@@ -90,15 +97,19 @@ class _Current:
     def __init__(self, site: Site, source: SiteSource) -> None:
         self.site = site
         self._source = source
+        self._forced = False
         signal.signal(signal.SIGUSR2, self._reload)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR2})
         threading.Thread(target=self._watch, args=(os.getppid(),), daemon=True).start()
 
-    @staticmethod
-    def _watch(supervisor: int) -> None:
+    def _watch(self, supervisor: int) -> None:
+        """Once a second: is the supervisor there, and is there a new snapshot or a reload to take up?"""
         pause = threading.Event()
         while os.getppid() == supervisor:
             pause.wait(1.0)
+            forced, self._forced = self._forced, False
+            self.site = self._source.fresh(self.site, force=forced) or self.site
         os.kill(os.getpid(), signal.SIGTERM)
 
     def _reload(self, *_: object) -> None:
-        self.site = self._source.fresh(self.site, force=True) or self.site
+        self._forced = True

@@ -37,7 +37,8 @@ class Proof:
 
     def record(self, sent_at: float) -> None:
         """A probe that was sent at this time (Unix seconds) has come back. Raises OSError."""
-        if sent_at > self.sent_at():
+        known = self.sent_at()
+        if sent_at > known or known > time.time():  # one from the future: the clock was set back
             write_json(self._path, {"sent_at": sent_at})
 
     def sent_at(self) -> float:
@@ -92,7 +93,7 @@ class Route:
         touched = last_touched(self._settings.postfix.config_directory)
         # while an edit is recent a reload may still follow it, so the proof must be nearly of this moment
         holds = min(self._settings.desk.proof_seconds, max(0.1, (now - touched) / 20))
-        return touched < sent and now - sent < holds
+        return touched < sent and 0 <= now - sent < holds
 
     def _prove(self, pulse: Callable[[], None]) -> None:
         desk = self._settings.desk
@@ -106,7 +107,7 @@ class Route:
         until = time.monotonic() + desk.proof_wait
         waiting = threading.Event()
         next_pulse = time.monotonic() + 1.0
-        while self._proof.sent_at() < sent:
+        while not sent <= self._proof.sent_at() <= time.time():
             if time.monotonic() >= until:
                 raise RouteError(
                     f"a probe to .tamis.invalid did not reach the desk at {desk.socket} within {desk.proof_wait:g} s: "

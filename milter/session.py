@@ -6,8 +6,11 @@ decided before the end, where the road is walked and its plan applied.
 
 from __future__ import annotations
 
+import functools
 import logging
 import secrets
+from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import Milter
@@ -18,12 +21,30 @@ from tamis.errors import RouteError, TamisError
 from tamis.filters.road import Examined, Road
 from tamis.mail import Mail
 from tamis.milter.application import Application
-from tamis.trace import failure_headers
+from tamis.trace import failure_headers, own_names
 
 if TYPE_CHECKING:
     from tamis.milter.worker import Worker
 
 log = logging.getLogger(__name__)
+
+
+def guarded(callback: Callable[..., int]) -> Callable[..., int]:
+    """A callback without reply can't refuse: what fails in it is remembered, and end of message answers 451.
+
+    libmilter would take the exception for silence, and Postfix would deliver what we never saw.
+    """
+
+    @functools.wraps(callback)
+    def wrapper(self: Session, *args: Any) -> int:
+        try:
+            return callback(self, *args)
+        except Exception:
+            log.exception("%s failed", callback.__name__)
+            self.broken = True
+            return int(Milter.CONTINUE)
+
+    return wrapper
 
 
 class Session(Milter.Base):
@@ -38,14 +59,17 @@ class Session(Milter.Base):
         self._reset()
 
     def _reset(self) -> None:
+        self.broken = False
         self._sender = ""
         self._sender_args: tuple[str, ...] = ()
         self._recipients: list[Recipient] = []
         self._fields: list[tuple[str, bytes]] = []
         self._chunks: list[bytes] = []
-        self._examined_octets = 0
+        self._left = 0
+        self._complete = True
         self._size = 0
         self._road: Road | None = None
+        self._changing = False
 
     def negotiate(self, opts: list[int]) -> int:
         """The connection's first step: from here on it counts as live."""
@@ -54,6 +78,7 @@ class Session(Milter.Base):
         return int(super().negotiate(opts))
 
     @Milter.noreply
+    @guarded
     def connect(self, hostname: str, family: int, hostaddr: Any) -> int:
         """Who connects. Macros speak of the client (XCLIENT and proxies included), the arguments of the socket."""
         peer = hostaddr[0] if isinstance(hostaddr, tuple) else ""
@@ -66,6 +91,7 @@ class Session(Milter.Base):
         return int(Milter.CONTINUE)
 
     @Milter.noreply
+    @guarded
     @Milter.decode("replace")
     def hello(self, hostname: str) -> int:
         """HELO or EHLO."""
@@ -73,22 +99,27 @@ class Session(Milter.Base):
         return int(Milter.CONTINUE)
 
     @Milter.noreply
+    @guarded
     def envfrom(self, f: str, *s: str) -> int:
         """MAIL FROM: a new transaction begins."""
         self._reset()
         self._sender = unbracket(f)
         self._sender_args = s
         self._road = self.worker.new_road()
+        self._left = self._road.site.settings.milter.max_examined
         self._road.mail_from(self._envelope())
         return int(Milter.CONTINUE)
 
     @Milter.noreply
+    @guarded
     def envrcpt(self, to: str, *s: str) -> int:
-        """RCPT TO: Postfix's own form of the address is what it deletes by later."""
-        self._recipients.append(Recipient(self._macro("{rcpt_addr}") or unbracket(to), s))
+        """RCPT TO: policy goes by the resolved address, Postfix's queue by the one that was given."""
+        address = self._macro("{rcpt_addr}") or unbracket(to)
+        self._recipients.append(Recipient(address, s, spellings(to)))
         return int(Milter.CONTINUE)
 
     @Milter.noreply
+    @guarded
     @Milter.decode("bytes")
     def header(self, field: str, value: bytes) -> int:
         """One header field, with the white space behind its colon and its folds."""
@@ -97,25 +128,27 @@ class Session(Milter.Base):
         return int(Milter.CONTINUE)
 
     @Milter.noreply
+    @guarded
     def body(self, blk: bytes) -> int:
         """A piece of the body; what lies beyond the examination's bound is only counted."""
         self._size += len(blk)
-        left = self.worker.site.settings.milter.max_examined - self._examined_octets
-        if left > 0:
-            self._chunks.append(blk if len(blk) <= left else blk[:left])
-            self._examined_octets += len(blk)
+        self._complete = self._complete and len(blk) <= self._left
+        if self._left > 0:
+            self._chunks.append(blk[: self._left])
+            self._left -= len(self._chunks[-1])
         return int(Milter.CONTINUE)
 
     def eom(self) -> int:
         """The end of the message: examine, plan, apply. Whatever fails here, the mail is not lost."""
-        envelope = self._envelope()
         try:
-            return self._finish(envelope)
+            if self.broken or not self._recipients or self._road is None:
+                return self._defer("4.3.0", "mail filter lost track of the dialogue")
+            return self._finish(self._envelope(), self._road)
         except RouteError as error:
             return self._defer("4.3.5", f"mail filter not ready: {error}", quiet=True)
         except Exception as error:
-            log.exception("%s: not examined", envelope.queue_id)
-            return self._after_failure(envelope, error)
+            log.exception("%s: not examined", self._macro("i"))
+            return self._after_failure(error)
         finally:
             self._reset()
 
@@ -133,36 +166,46 @@ class Session(Milter.Base):
             self.worker.session_ends(self)
         return int(Milter.CONTINUE)
 
-    def _finish(self, envelope: Envelope) -> int:
+    def _finish(self, envelope: Envelope, road: Road) -> int:
         mail = self._mail()
-        road = self._road or self.worker.new_road()
         examined = road.end_of_message(envelope, mail, self.progress)
         if examined.plan.defer:
+            self._remember(examined, mail)
+            return self._defer("4.7.1", examined.plan.defer, quiet=True)
+        application = self._application(road, mail)
+        plan = application.fitting(examined)
+        if plan.detours:
+            self.worker.route.ensure(self.progress)
+        self._changing = True
+        application.apply(plan, examined, self.worker.signer, self.worker.notes)
+        self._remember(examined, mail)
+        return int(Milter.CONTINUE)
+
+    def _remember(self, examined: Examined, mail: Mail) -> None:
+        try:
             self.worker.record(examined, mail)
             self.worker.count(examined)
             self._log(examined)
-            return self._defer("4.7.1", examined.plan.defer, quiet=True)
-        if examined.plan.detours:
-            self.worker.route.ensure(self.progress)
-        Application(self, self._fields, mail, self.worker.own_names).apply(
-            examined, self.worker.signer, self.worker.notes
-        )
-        self.worker.record(examined, mail)
-        self.worker.count(examined)
-        self._log(examined)
-        return int(Milter.CONTINUE)
+        except Exception:  # the outcome stands; only its story and its count are lost
+            log.exception("%s: not counted", examined.envelope.queue_id)
 
-    def _after_failure(self, envelope: Envelope, error: Exception) -> int:
-        """Defer, unless every recipient's policy would rather have the mail unexamined."""
-        site = self.worker.site
+    def _application(self, road: Road, mail: Mail) -> Application:
+        return Application(self, self._fields, mail, own_names(road.site.settings.headers.prefix))
+
+    def _after_failure(self, error: Exception) -> int:
+        """Defer, unless every recipient's policy would rather have the mail unexamined and nothing is changed yet."""
+        if self._changing or self._road is None or isinstance(error, TamisError):
+            return self._defer("4.3.0", "mail filter failed")
+        site = self._road.site
         try:
-            deliver = all(site.book.policy(r.address).on_error == "deliver" for r in envelope.recipients)
-            if deliver and not isinstance(error, TamisError):
+            if all(site.book.policy(r.address).on_error == "deliver" for r in self._recipients):
+                self._changing = True
+                self._application(self._road, Mail(b"")).remove_own()
                 for name, value in failure_headers(site.settings.headers.prefix):
                     self.addheader(name, " " + value, 0)
                 return int(Milter.CONTINUE)
         except Exception:
-            log.exception("%s: on_error could not be honoured", envelope.queue_id)
+            log.exception("%s: on_error could not be honoured", self._macro("i"))
         return self._defer("4.3.0", "mail filter failed")
 
     def _defer(self, enhanced: str, text: str, *, quiet: bool = False) -> int:
@@ -174,6 +217,10 @@ class Session(Milter.Base):
         return int(Milter.TEMPFAIL)
 
     def _envelope(self) -> Envelope:
+        recipients: dict[str, Recipient] = {}
+        for one in self._recipients:  # named twice, perhaps in two spellings: one recipient
+            known = recipients.get(one.address, one)
+            recipients[one.address] = replace(known, spellings=known.spellings | one.spellings)
         return Envelope(
             client_ip=self._connection.get("ip", ""),
             client_name=self._connection.get("name", ""),
@@ -181,7 +228,7 @@ class Session(Milter.Base):
             helo=self._helo,
             sender=self._sender,
             sender_args=self._sender_args,
-            recipients=tuple({r.address: r for r in reversed(self._recipients)}.values())[::-1],
+            recipients=tuple(recipients.values()),
             queue_id=self._macro("i"),
             login=self._macro("{auth_authen}"),
             tls=self._macro("{tls_version}"),
@@ -194,11 +241,13 @@ class Session(Milter.Base):
         if header.count(b"\n") != header.count(b"\r\n"):
             header = header.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
         raw = b"".join((header, b"\r\n", *self._chunks))
-        limit = self.worker.site.settings.milter.max_examined
-        return Mail(raw, complete=self._examined_octets <= limit, size=self._size)
+        return Mail(raw, complete=self._complete, size=self._size)
 
     def _macro(self, name: str) -> str:
-        value = self.getsymval(name)
+        try:
+            value = self.getsymval(name)
+        except UnicodeDecodeError:  # Postfix passes octets on that are no UTF-8
+            return ""
         return value if isinstance(value, str) else ""
 
     def _log(self, examined: Examined) -> None:
@@ -211,6 +260,17 @@ class Session(Milter.Base):
                 one.verdict.decided_by or "-",
                 one.verdict.score,
             )
+
+
+def spellings(argument: str) -> frozenset[str]:
+    """The forms under which Postfix may have queued the recipient of a RCPT TO argument.
+
+    It strips brackets, comments and source routes (RFC 5321 4.1.2), but keeps case and missing domains, and
+    deletes a recipient only under that form.
+    """
+    forms = {argument.strip("<> "), unbracket(argument), argument.rpartition("<")[2].partition(">")[0]}
+    forms |= {form.partition(":")[2] for form in forms if form.startswith("@")}
+    return frozenset(forms - {""})
 
 
 Session = Milter.enable_protocols(Session, Milter.P_HDR_LEADSPC)  # type: ignore[misc]

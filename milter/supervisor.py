@@ -31,8 +31,10 @@ from tamis.settings import SocketAddress
 
 log = logging.getLogger(__name__)
 
+_PREPARE_SECONDS = 30.0
 _SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR2, signal.SIGCHLD}
 _REPLACES = "TAMIS_REPLACES"
+_STOPPED = -1000  # no exit status: told to stop while preparing
 _FIRST_PAUSE, _LAST_PAUSE = 0.1, 2.0  # seconds before a child that died young is started again
 _YOUNG = 2.0
 _GRACE = 5.0  # seconds beyond the drain before a child that does not leave is killed
@@ -66,7 +68,7 @@ class Supervisor:
         self._roles_served = roles_served
         self._filters = load_filters()
         self._source = SiteSource(config, self._filters)
-        self._site = self._source.read()
+        self._site = self._source.read(first=True)
         self._sockets: dict[str, socket.socket] = {}
         self._places: list[Place] = []
         self._successor = 0
@@ -74,7 +76,8 @@ class Supervisor:
 
     def run(self) -> int:
         """Start everything, serve until told to stop, and drain. Raises TamisError when the start fails."""
-        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        # USR1 is for children only, but they must be born with it blocked until their handler stands
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS | {signal.SIGUSR1})
         settings = self._site.settings
         for folder in (settings.state_directory, settings.run_directory):
             folder.mkdir(parents=True, exist_ok=True, mode=0o750)
@@ -133,8 +136,9 @@ class Supervisor:
             pid = os.fork()
             if pid == 0:
                 self._child(lambda: roles.prepare(self._site))
-            _, status = os.waitpid(pid, 0)
-            code = os.waitstatus_to_exitcode(status)
+            code = self._wait_prepared(pid)
+            if code == _STOPPED:
+                return False
             if code == os.EX_OK:
                 return True
             if code == os.EX_CONFIG:
@@ -147,6 +151,20 @@ class Supervisor:
             if number is not None and number.si_signo in (signal.SIGTERM, signal.SIGINT):
                 return False
             pause = min(2 * pause, _LAST_PAUSE)
+
+    @staticmethod
+    def _wait_prepared(pid: int) -> int:
+        """The exit status of the preparing child; it is killed when it hangs, or when we are told to stop."""
+        until = time.monotonic() + _PREPARE_SECONDS
+        stopped = False
+        while True:
+            done, status = os.waitpid(pid, os.WNOHANG)
+            if done:
+                return _STOPPED if stopped else os.waitstatus_to_exitcode(status)
+            got = signal.sigtimedwait(_SIGNALS, max(0.0, min(1.0, until - time.monotonic())))
+            stopped = stopped or (got is not None and got.si_signo in (signal.SIGTERM, signal.SIGINT))
+            if stopped or time.monotonic() > until:
+                os.kill(pid, signal.SIGKILL)
 
     def _fill(self) -> None:
         """Start a child in each empty place whose pause is over."""
@@ -178,7 +196,9 @@ class Supervisor:
     def _child(self, work: Callable[[], None]) -> NoReturn:
         """In a fresh child: the role's work, and never back into the supervisor's code."""
         signal.set_wakeup_fd(-1)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        signal.pthread_sigmask(
+            signal.SIG_UNBLOCK, _SIGNALS - {signal.SIGUSR2}
+        )  # roles unblock it when they listen
         code = os.EX_OK
         try:
             work()
@@ -219,7 +239,7 @@ class Supervisor:
             log.info("ready: %s on %s", ", ".join(self._roles()), self._site.settings.milter.socket)
             notify("READY=1", f"MAINPID={os.getpid()}")
             predecessor = int(os.environ.pop(_REPLACES, "0"))
-            if predecessor > 1:
+            if predecessor > 1 and os.getppid() == predecessor:
                 os.kill(predecessor, signal.SIGTERM)
             self._write_processes()
 
@@ -266,7 +286,7 @@ class Supervisor:
         if pid == 0:
             environment = dict(os.environ) | {_REPLACES: str(os.getppid())}
             hand_over(self._sockets, environment)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS | {signal.SIGUSR1})
             command = [sys.executable, "-m", "tamis.cli", *self._arguments]
             try:
                 os.execve(command[0], command, environment)  # noqa: S606 - our own interpreter and arguments

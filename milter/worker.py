@@ -40,7 +40,6 @@ from tamis.milter.route import Proof, Route
 from tamis.milter.session import Session
 from tamis.milter.sites import SiteSource
 from tamis.site import Site
-from tamis.trace import own_names
 from tamis.verdict import Decision
 
 log = logging.getLogger(__name__)
@@ -61,7 +60,6 @@ class Worker:
         settings = site.settings
         self._paths = Paths(settings)
         self.notes = Notes(self._paths.notes)
-        self.own_names = own_names(settings.headers.prefix)
         self.route = self._new_route()
         self._runner = Runner()
         self._services = open_services(settings)
@@ -134,23 +132,34 @@ class Worker:
         self._journal.write(line)
 
     def write_counts(self) -> None:
-        """Leave the hit counts for the background process; a kill costs those of the last second."""
+        """Leave the hit counts and metrics for the background process, once it took the last ones; a kill costs what is
+        kept."""
         self._journal.rotate()
+        self._write_hits()
+        self._write_metrics()
+
+    def _write_hits(self) -> None:
+        left = self._paths.hits / f"{os.getpid()}.json"
+        if left.exists():
+            return
         with self._lock:
             hits, self._hits = self._hits, Counter()
-            counts = self._counts
-            if counts.messages:
-                self._counts = Counts()
         if hits:
             try:
-                write_json(self._paths.hits / f"{os.getpid()}-{time.time_ns()}.json", dict(hits))
+                write_json(left, dict(hits))
             except OSError as error:
                 log.warning("hit counts lost: %s", error)
-        if counts.messages:
-            try:
-                write_json(self._paths.metrics / f"{os.getpid()}-{time.time_ns()}.json", counts.to_dict())
-            except OSError as error:
-                log.warning("counts for metrics lost: %s", error)
+
+    def _write_metrics(self) -> None:
+        left = self._paths.metrics / f"{os.getpid()}.json"
+        if not self._counts.messages or left.exists():
+            return
+        with self._lock:
+            counts, self._counts = self._counts, Counts()
+        try:
+            write_json(left, counts.to_dict())
+        except OSError as error:
+            log.warning("counts for metrics lost: %s", error)
 
     def reload(self, *, force: bool) -> None:
         """Take up new settings, policy and lists; a mistake in them leaves the present ones in force."""
@@ -164,7 +173,6 @@ class Worker:
             self._journal.limit = fresh.settings.history.journal
             if moved:
                 self.route = self._new_route()
-            self.own_names = own_names(fresh.settings.headers.prefix)
 
 
 def run_worker(worker: Worker, listening: socket.socket, ready: Callable[[], None]) -> None:
@@ -198,6 +206,7 @@ def _open_libmilter(listening: socket.socket, folder: str) -> None:
     milter.opensocket(False)
     (_libmilter_fd,) = socket_descriptors() - before
     os.dup2(listening.fileno(), _libmilter_fd)
+    listening.close()  # so that a drain leaves no open end in which connections wait in vain
 
 
 def _register() -> None:
@@ -231,10 +240,13 @@ def _control(worker: Worker, reader: int) -> None:
             numbers = set(os.read(reader, 256))
         except BlockingIOError:
             numbers = set()
-        worker.write_counts()
         if DRAIN in numbers or os.getppid() != supervisor:
             _drain(worker)
-        worker.reload(force=RELOAD in numbers)
+        try:
+            worker.write_counts()
+            worker.reload(force=RELOAD in numbers)
+        except Exception:  # whatever it is, this thread must live on to obey the next drain
+            log.exception("the control thread goes on")
 
 
 def _drain(worker: Worker) -> None:

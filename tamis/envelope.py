@@ -12,10 +12,14 @@ IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """One RCPT TO: `address` as Postfix's queue knows it ({rcpt_addr}), `args` its ESMTP arguments."""
+    """One RCPT TO: `address` resolved ({rcpt_addr}), `args` its ESMTP arguments.
+
+    `spellings` are the addresses as the client gave them, which Postfix's queue holds: `Bob@Example.COM`.
+    """
 
     address: str
     args: tuple[str, ...] = ()
+    spellings: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

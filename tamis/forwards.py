@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 
 from tamis.address import address_key, domain_of
 from tamis.errors import ConfigError
 from tamis.settings import Platform
+
+log = logging.getLogger(__name__)
 
 
 def outside_recipients(platform: Platform) -> dict[str, bool]:
@@ -41,7 +44,10 @@ def _entries(lines: Iterable[str]) -> Iterable[tuple[str, tuple[str, ...]]]:
         else:
             logical.append(line.strip())
     for line in logical:
-        source, *targets = line.replace(",", " ").split()
+        source, *targets = line.replace(",", " ").split() or [""]
+        if not targets:  # postmap(1) passes over such a line too
+            log.warning("platform.alias_maps: no target in %r", line[:100])
+            continue
         yield address_key(source.removeprefix("@")), tuple(map(address_key, targets))
 
 

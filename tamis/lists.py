@@ -90,7 +90,7 @@ class Match:
 MAX_PATTERN = 320
 """Characters: the longest address of RFC 5321 4.5.3.1 (64 + 1 + 255)."""
 
-_SENDER = re.compile(r"[^\s<>,;:\"\\()\[\]]+")
+_SENDER = re.compile(r"[^\s\x00-\x1f\x7f-\x9f<>,;:\"\\()\[\]]+")
 _MAPPED_PREFIX = 96
 
 

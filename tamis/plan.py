@@ -97,6 +97,16 @@ def plan(judged: Sequence[Judged]) -> Plan:
     return Plan(in_place=in_place, detours=detours)
 
 
+def all_detoured(made: Plan, judged: Sequence[Judged]) -> Plan:
+    """The same plan with nothing left in place: each recipient's copy goes by the desk with its own headers."""
+    if made.in_place is None:
+        return made
+    own = {one.verdict.recipient: one.headers for one in judged}
+    stay = made.in_place
+    moved = tuple(Copy(stay.outcome, (who,), own[who], stay.tag) for who in stay.recipients)
+    return Plan(detours=(*moved, *made.detours))
+
+
 _STAYING = (Outcome.INBOX, Outcome.JUNK)
 
 

@@ -9,16 +9,16 @@ _UTF8 = Charset("utf-8")
 _UTF8.header_encoding = QP
 
 
-def tagged_subject(tag: str, raw: bytes | None, decoded: str | None) -> bytes:
-    """The new raw value of the Subject field, without the blank after the colon.
+def tagged_subject(tag: str, raw: bytes | None, decoded: str | None) -> bytes | None:
+    """The new raw value of the Subject field, without the blank after the colon; None leaves it as it is.
 
     `raw` is the value as it stands in the message (None when there is no Subject), `decoded` its text. ASCII (encoded
     words included) and UTF-8 stay as they are behind the tag; other octets have no declared charset, so they are
-    written anew as encoded words of the decoded text (RFC 2047). A subject that has the tag keeps it as it is.
+    written anew as encoded words of the decoded text (RFC 2047). A subject that has the tag stays as it is.
     """
     value = (raw or b"").lstrip(b" \t\r\n")
     if value.startswith(tag.strip().encode("ascii")):
-        return value
+        return None
     try:
         value.decode("utf-8")
     except UnicodeDecodeError:

@@ -266,6 +266,9 @@ def _route(settings: Settings) -> Iterator[Result]:
     from tamis.milter.reinject import Reinjector  # noqa: PLC0415
     from tamis.milter.route import Proof, Route  # noqa: PLC0415
 
+    if not settings.key_file.exists():  # the daemon makes it, as its own user
+        yield error("route to the desk", "there is no signing key yet", "start the daemon: tamis serve")
+        return
     try:
         signer = DetourSigner(signing_key(settings.key_file))
         proof = Proof(Paths(settings).proof)

@@ -11,8 +11,9 @@ import pytest
 
 from tamis.envelope import Recipient
 from tamis.filters.road import Examined
+from tamis.finding import Finding, Status
 from tamis.mail import Mail
-from tamis.milter.application import Application, dsn_args
+from tamis.milter.application import Application, dsn_args, of_scopes
 from tamis.milter.detour import Detour, DetourSigner
 from tamis.milter.notes import Notes
 from tamis.plan import Copy, Judged, Plan
@@ -41,6 +42,9 @@ class Asked:
     def delrcpt(self, rcpt: str) -> None:
         self.changes.append(("gone", rcpt))
 
+    def progress(self) -> None:
+        self.changes.append(("alive",))
+
 
 def apply(
     notes: Notes, plan: Plan, fields: Sequence[tuple[str, bytes]] = (), *recipients: Recipient
@@ -51,7 +55,8 @@ def apply(
     asked = Asked()
     raw = b"".join(name.encode() + b":" + value + b"\r\n" for name, value in fields) + b"\r\n"
     examined = Examined(told, {"empty": finding("empty")}, judged, plan)
-    Application(asked, fields, Mail(raw), own_names("X-Spam-")).apply(examined, SIGNER, notes)
+    application = Application(asked, fields, Mail(raw), own_names("X-Spam-"))
+    application.apply(application.fitting(examined), examined, SIGNER, notes)
     return asked.changes
 
 
@@ -145,3 +150,33 @@ def test_transactions_are_not_used_twice(notes: Notes) -> None:
 )
 def test_dsn_arguments_go_along(recipient: Recipient, args: tuple[str, ...]) -> None:
     assert dsn_args(recipient) == args
+
+
+def test_a_recipient_is_removed_in_every_spelling(notes: Notes) -> None:
+    """Postfix's queue has it as it was given; {rcpt_addr} is folded."""
+    given = Recipient(MARIE, spellings=frozenset({"Marie@Example.COM", "marie"}))
+    plan = Plan(detours=(Copy(Outcome.QUARANTINE, (MARIE,), ()),))
+    gone = [change[1] for change in apply(notes, plan, (), given) if change[0] == "gone"]
+    assert gone == ["<Marie@Example.COM>", "<marie>", f"<{MARIE}>"]
+
+
+def test_a_flood_of_forged_fields_sends_every_copy_to_the_desk(notes: Notes) -> None:
+    """Deleting them one by one would cost Postfix minutes."""
+    changes = apply(notes, stays(), [("X-Spam-Flag", b" NO")] * 51)
+    assert {change[0] for change in changes} == {"rcpt", "gone"}
+    assert sum(change[0] == "rcpt" for change in changes) == 2
+
+
+def test_a_tagged_subject_that_is_no_utf8_is_left_alone(notes: Notes) -> None:
+    plan = stays(Outcome.TAG, tag="SPAM: ")
+    assert apply(notes, plan, [("Subject", b" SPAM: caf\xe9")]) == []
+
+
+def test_a_record_holds_no_other_recipients_entries() -> None:
+    mine, other = (
+        [1, MARIE, "white", "sender", "a@example.net", "envelope"],
+        [2, PAUL, "white", "sender", "a", "envelope"],
+    )
+    found = Finding("sender_whitelist", Status.HIT, "on the list", {"matches": [mine, other]})
+    assert of_scopes(found, (MARIE, "platform")).facts == {"matches": [mine]}
+    assert of_scopes(found, ("platform",)).status is Status.CLEAR
