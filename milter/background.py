@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from tamis.errors import TamisError
 from tamis.filters.state import open_state
@@ -25,6 +26,9 @@ from tamis.quarantine.senders import Sender
 from tamis.quarantine.snapshot import write_snapshot
 from tamis.quarantine.store import Store
 from tamis.site import Site
+
+if TYPE_CHECKING:
+    from tamis.milter.exporter import Exporter
 
 log = logging.getLogger(__name__)
 
@@ -47,12 +51,14 @@ class Background:
         self._loop = asyncio.Runner()
         self._feeds = Feeds(self._paths.feeds)
         self._unpublished: list[Sender] = []
+        self._exporter: Exporter | None = None
         self._tasks: list[tuple[Callable[[], float], list[float]]] = [
             (self._publish, [0.0]),
             (self._count_hits, [0.0]),
             (self._remember, [0.0]),
             (self._learn_senders, [0.0]),
             (self._read_feeds, [0.0]),
+            (self._export, [0.0]),
             (self._resume, [0.0]),
             (self._expire, [0.0]),
             (self._forget, [0.0]),
@@ -99,6 +105,18 @@ class Background:
         for path in files:
             path.unlink(missing_ok=True)
         return 5 * _TICK
+
+    def _export(self) -> float:
+        """Serve metrics, if they are wanted; the library is loaded only then."""
+        listen = self._site().settings.metrics.listen
+        if listen and self._exporter is None:
+            from tamis.milter.exporter import Exporter  # noqa: PLC0415
+
+            self._exporter = Exporter(self._paths)
+        if self._exporter is not None:
+            self._exporter.serve(listen)
+            self._exporter.gather()
+        return _TICK
 
     def _remember(self) -> float:
         """Bring the workers' journal into the store. A file is removed when all of it is there."""

@@ -185,8 +185,7 @@ class Session(Milter.Base):
         mail = self._mail()
         examined = road.end_of_message(envelope, mail, self.progress)
         if examined.plan.defer:
-            self.worker.record(examined, mail)
-            self._log(examined)
+            self._remember(examined, mail)
             return self._defer("4.7.1", examined.plan.defer, quiet=True)
         application = self._application(road, mail)
         plan = application.fitting(examined)
@@ -194,13 +193,16 @@ class Session(Milter.Base):
             self.worker.route.ensure(self.progress)
         self._changing = True
         application.apply(plan, examined, self.worker.signer, self.worker.notes)
+        self._remember(examined, mail)
+        return int(Milter.CONTINUE)
+
+    def _remember(self, examined: Examined, mail: Mail) -> None:
         try:
             self.worker.record(examined, mail)
             self.worker.count(examined)
             self._log(examined)
         except Exception:  # the outcome stands; only its story and count are lost
-            log.exception("%s: not recorded or counted", envelope.queue_id)
-        return int(Milter.CONTINUE)
+            log.exception("%s: not recorded or counted", examined.envelope.queue_id)
 
     def _application(self, road: Road, mail: Mail) -> Application:
         return Application(self, self._fields, mail, own_names(road.site.settings.headers.prefix))

@@ -28,6 +28,7 @@ from tamis.filters.services import open_services
 from tamis.history import to_line
 from tamis.lists import Match
 from tamis.mail import Mail
+from tamis.metrics import Counts
 from tamis.milter.detour import DetourSigner
 from tamis.milter.files import write_json
 from tamis.milter.journal import Journal
@@ -66,6 +67,7 @@ class Worker:
         self._sessions: set[int] = set()
         self._lock = threading.Lock()
         self._hits: Counter[int] = Counter()
+        self._counts = Counts()
         self._journal = Journal(self._paths.journal, settings.history.journal)
         self._senders = SenderEvents(self._paths.senders)
 
@@ -99,8 +101,11 @@ class Worker:
             return len(self._sessions)
 
     def count(self, examined: Examined) -> None:
-        """Remember which list entries decided, for their hit counts, and what was learnt of senders."""
+        """Remember which list entries decided, what was learnt of senders, and the numbers for Prometheus."""
         self._senders.take(self.site, examined)
+        if self.site.settings.metrics.listen:
+            with self._lock:
+                self._counts.add(examined.findings, examined.judged)
         for one in examined.judged:
             finding = examined.findings.get(one.verdict.decided_by)
             if finding is None or one.verdict.decision is Decision.DEFER:
@@ -133,6 +138,10 @@ class Worker:
         """Leave the counts for the background process, once it took the last ones; a kill costs what is kept."""
         self._journal.rotate()
         self._senders.write()
+        self._write_hits()
+        self._write_metrics()
+
+    def _write_hits(self) -> None:
         left = self._paths.hits / f"{os.getpid()}.json"
         if left.exists():
             return
@@ -143,6 +152,17 @@ class Worker:
                 write_json(left, dict(hits))
             except OSError as error:
                 log.warning("hit counts lost: %s", error)
+
+    def _write_metrics(self) -> None:
+        left = self._paths.metrics / f"{os.getpid()}.json"
+        if not self._counts.messages or left.exists():
+            return
+        with self._lock:
+            counts, self._counts = self._counts, Counts()
+        try:
+            write_json(left, counts.to_dict())
+        except OSError as error:
+            log.warning("counts for metrics lost: %s", error)
 
     def reload(self, *, force: bool) -> None:
         """Take up new settings, policy and lists; a mistake in them leaves the present ones in force."""

@@ -370,6 +370,16 @@ class StateSettings(Section):
     )
 
 
+class MetricsSettings(Section):
+    """Numbers for Prometheus."""
+
+    listen: str = Field(
+        "",
+        pattern=r"^((\[[0-9A-Fa-f:]+\]|[0-9.]+):[0-9]{1,5})?$",
+        description="IP:PORT where the background process serves metrics; empty: nowhere, and nothing is counted",
+    )
+
+
 class HeaderSettings(Section):
     """The headers on delivered mail."""
 
@@ -413,6 +423,7 @@ class Settings(Section):
     images: ImageSettings = ImageSettings()
     spamassassin: SpamAssassinSettings = SpamAssassinSettings()
     state: StateSettings = StateSettings()
+    metrics: MetricsSettings = MetricsSettings()
     headers: HeaderSettings = HeaderSettings()
     postfix: PostfixSettings = PostfixSettings()
     log: LogSettings = LogSettings()

@@ -19,6 +19,7 @@ from tamis.filters.registry import load_filters
 from tamis.filters.road import Examined, Road
 from tamis.filters.runner import Runner
 from tamis.filters.services import observe_services
+from tamis.flip import flips
 from tamis.logs import log_to_stderr
 from tamis.mail import Mail
 from tamis.plan import Judged
@@ -141,6 +142,7 @@ def report(name: str, mail: Mail, examined: Examined) -> dict[str, Any]:
                     }
                     for o in one.verdict.opinions
                 ],
+                "otherwise_with": flips(one.verdict, examined.findings, one.policy),
                 "headers": [list(field) for field in one.headers],
             }
             for one in examined.judged
@@ -159,6 +161,8 @@ def story(name: str, mail: Mail, examined: Examined) -> Iterator[str]:
             f" score {verdict.score:.1f} of {verdict.required:.1f}"
         )
         yield from (line for line in _trace(one))
+        if changes := flips(verdict, examined.findings, one.policy):
+            yield f"    otherwise with: {printable(' or '.join(changes), 400)}"
 
 
 def weighed(reasons: Sequence[tuple[str, str, float]]) -> Iterator[str]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import signal
+import socket
+import urllib.request
+from contextlib import closing
 from functools import partial
 from typing import Any
 
@@ -139,3 +142,28 @@ def test_a_killed_worker_loses_no_story_of_an_accepted_message() -> None:
 
 def _replaced(installation: Installation, before: list[int]) -> bool:
     return installation.daemon.pids("workers") not in ([], before)
+
+
+def test_metrics_add_up_over_workers() -> None:
+    with closing(socket.socket()) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with Installation(settings={"metrics": {"listen": f"127.0.0.1:{port}"}}) as installation:
+        for number in range(10):
+            raw = spam(number) if number % 2 else ham(number)
+            assert installation.postfix.send(raw, to=[INBOX, JUNK], client=STRANGER).accepted
+        wait_until(lambda: "tamis_messages_total 10.0" in _metrics(port), timeout=20, what="all counts")
+        shown = _metrics(port)
+        assert 'tamis_copies_total{decided_by="cyrillic",outcome="junk"} 5.0' in shown
+        assert 'tamis_copies_total{decided_by="",outcome="inbox"} 10.0' in shown
+        assert 'tamis_findings_total{filter="cyrillic",status="hit"} 5.0' in shown
+        assert "tamis_filter_seconds_total" in shown
+        assert "tamis_route_proof_age_seconds" in shown or "tamis_journal_octets" in shown
+
+
+def _metrics(port: int) -> str:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+            return str(answer.read().decode())
+    except OSError:  # it does not listen yet
+        return ""
