@@ -12,9 +12,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 
+from tamis.filters.registry import load_filters
 from tests.real import Envelope, PrivatePostfix, wait_until
 from tests.real.support import private_directory
 from tests.road.installation import Installation
@@ -63,17 +65,41 @@ def noop() -> Iterator[tuple[str, int]]:
         process.wait()
 
 
+_FIRST = {
+    "ip_whitelist",
+    "sender_whitelist",
+    "ip_blacklist",
+    "sender_blacklist",
+    "missing_sender",
+    "same_address",
+}
+_FIRST |= {"empty", "cyrillic", "sinograms", "score_tags", "malformed"}
+_OTHERS = [one for one in load_filters() if one.name not in _FIRST and one.switchable]
+
+BASIC: dict[str, Any] = {
+    **POLICY,
+    "filters": {**POLICY["filters"], **{one.name: {"state": "off"} for one in _OTHERS}},
+}
+"""Lists, envelope, script and form: nothing that asks a service or looks into attachments."""
+
+
+def tamis(policy: dict[str, Any]) -> Installation:
+    """An installation on a unix socket, with dead DNS servers and no scanner."""
+    socket = {"socket": f"unix:{private_directory('milter')}/milter", "socket_mode": "0666"}
+    return Installation(policy=policy, settings={"milter": socket})
+
+
 def set_ups(stack: ExitStack) -> list[SetUp]:
     """The three Postfixes, all running; idle ones cost nothing."""
     bare = stack.enter_context(PrivatePostfix())
     socket, pid = stack.enter_context(noop())
     empty = stack.enter_context(PrivatePostfix(milter=socket))
-    milter = {"socket": f"unix:{private_directory('milter')}/milter", "socket_mode": "0666"}
-    tamis = stack.enter_context(Installation(policy=POLICY, settings={"milter": milter}))
+    basic, whole = stack.enter_context(tamis(BASIC)), stack.enter_context(tamis(POLICY))
     return [
         (Measured("no milter"), bare, list),
         (Measured("empty pymilter"), empty, lambda: [pid]),
-        (Measured("Tamis, its workers"), tamis.postfix, lambda: tamis.daemon.pids("workers")),
+        (Measured("Tamis, basic filters"), basic.postfix, lambda: basic.daemon.pids("workers")),
+        (Measured("Tamis, whole chain"), whole.postfix, lambda: whole.daemon.pids("workers")),
     ]
 
 

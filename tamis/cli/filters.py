@@ -40,10 +40,10 @@ def filters(context: Context, scope: str, as_json: bool, name: str | None) -> No
     elif name is not None:
         click.echo("\n".join(manual(rows[0])))
     else:
-        click.echo(f"{'id':<5}{'name':<20}{'kind':<8}{'stage':<9}{'state':<8}summary")
+        click.echo(f"{'id':<5}{'name':<26}{'kind':<8}{'stage':<9}{'state':<8}summary")
         for row in rows:
             click.echo(
-                f"{row['id']:<5}{row['name']:<20}{row['kind']:<8}{row['stage']:<9}{row['state']:<8}{row['summary']}"
+                f"{row['id']:<5}{row['name']:<26}{row['kind']:<8}{row['stage']:<9}{row['state']:<8}{row['summary']}"
             )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from tests.road.installation import Installation
 pytestmark = [pytest.mark.real, pytest.mark.corpus, pytest.mark.timeout(900)]
 
 RECIPIENTS = ("inbox@example.com", "tag@example.com", "junk@example.org", "quarantine@example.org")
-POLICY = {
+POLICY: dict[str, Any] = {
     "filters": {"cyrillic": {"state": "on"}, "sinograms": {"state": "on", "share": 0.1}},
     "required": 1.0,  # low, so that every outcome has hundreds of messages: accuracy is not looked at here
     "mailboxes": {who: {"outcome": who.partition("@")[0]} for who in RECIPIENTS},
