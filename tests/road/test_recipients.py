@@ -33,9 +33,13 @@ SPELLINGS = (
 
 @pytest.fixture(scope="module")
 def installation() -> Iterator[Installation]:
-    """One whose policy holds all of this spam."""
+    """One whose policy holds all of this spam, and files it as Junk for one mailbox."""
     with Installation(
-        policy={"filters": {"cyrillic": {"state": "on"}}}, main={"smtputf8_enable": "no"}
+        policy={
+            "filters": {"cyrillic": {"state": "on"}},
+            "mailboxes": {"junk@example.com": {"outcome": "junk"}},
+        },
+        main={"smtputf8_enable": "no"},
     ) as running:
         yield running
 
