@@ -112,6 +112,13 @@ def test_a_client_that_does_everything_right_passes(served: Installation) -> Non
     assert copy["X-Spam-Unavailable"] is None
 
 
+def test_a_stranger_with_our_name_gets_points(served: Installation) -> None:
+    served.postfix.send(ham(31), to=[JUNK], client=Client("192.0.2.7", helo="example.org"))
+    served.postfix.wait_idle()
+    status = str(delivered(served, JUNK, 31)["X-Spam-Status"])
+    assert status.startswith("No, score=5.0 required=7.5 tests=helo=5")
+
+
 def test_a_dead_server_holds_nothing_against_anybody() -> None:
     with PrivateDNS(ZONES) as nameserver:
         settings = {
@@ -125,7 +132,7 @@ def test_a_dead_server_holds_nothing_against_anybody() -> None:
             copy = delivered(installation, JUNK, 40)
             assert str(copy["X-Spam-Status"]).startswith("No, score=0.0")
             unavailable = str(copy["X-Spam-Unavailable"])
-            for name in ("spf", "reverse_dns", "sender_mx", "dnsbl", "helo"):
+            for name in ("spf", "reverse_dns", "sender_mx", "dnsbl", "uribl", "helo"):
                 assert name in unavailable
 
 
