@@ -16,7 +16,7 @@ from tamis.finding import ALREADY_DECIDED, Finding, Status
 from tamis.history import Told, finding_from
 from tamis.plan import outcome_of
 from tamis.policy import Policy, PolicyBook, Rule
-from tamis.verdict import judge
+from tamis.verdict import is_decided, judge
 
 _SILENT = (b"clear", b"unavailable")
 """Findings that mean the same whatever they say, to a filter that judges as Filter does."""
@@ -157,5 +157,9 @@ def _unknown(policy: Policy, findings: Mapping[str, Finding]) -> tuple[str, ...]
         rule.filter.name
         for rule in policy.rules
         if (finding := findings.get(rule.filter.name)) is None
-        or (finding.status is Status.SKIPPED and finding.because == ALREADY_DECIDED)
+        or (
+            finding.status is Status.SKIPPED
+            and finding.because == ALREADY_DECIDED
+            and not is_decided(findings, policy, rule.filter.name)
+        )
     )

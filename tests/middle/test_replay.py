@@ -83,6 +83,9 @@ def test_what_nobody_looked_at_is_said() -> None:
     replay, pack = replay_of(book("[filters.cyrillic]\nstate = 'on'"), findings)
     _, unknown = replay.tell(MARIE, pack)
     assert "cyrillic" in unknown
+    assert "malformed" not in unknown  # the decision before it still stands
+    replay, pack = replay_of(book("[filters.empty]\nstate = 'shadow'"), findings)
+    _, unknown = replay.tell(MARIE, pack)
     assert "malformed" in unknown
     assert "empty" not in unknown
     assert replay.tell(MARIE, pack, own=True)[1] == ()
