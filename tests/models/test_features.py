@@ -247,7 +247,9 @@ def test_hostile_mail_is_bounded(name: str) -> None:
     _ = mail.text, mail.urls, mail.html, mail.parts  # Mail's own bounds are tested elsewhere
     began = time.thread_time()
     features = extract(mail)
-    assert time.thread_time() - began < 0.25
+    assert (
+        time.thread_time() - began < 2.0
+    )  # a hang, whatever else this machine does; speed is measured in benchmarks
     assert len(features.indices) < 100_000
     assert (
         max(count for view, count in zip(VIEWS, features.counts, strict=True) if view.name == "urls")

