@@ -32,7 +32,7 @@ def messages() -> Iterator[tuple[str, bytes]]:
 def corpus() -> list[tuple[str, bytes]]:
     found = list(messages())
     if not found:
-        pytest.skip(f"no corpus in {CORPUS}: set TAMIS_CORPUS to the directory that has spamassassin/")
+        pytest.fail(f"no corpus in {CORPUS}: set TAMIS_CORPUS to the directory that has spamassassin/")
     return found
 
 
