@@ -95,7 +95,12 @@ class Road:
     def _begun(self, envelope: Envelope) -> Examination:
         if self._examination is None:
             seconds = self.site.settings.milter.message_deadline
-            filters = [one for one in self.site.filters if one.outgoing or not envelope.login]
+            active = self.site.book.active
+            filters = [
+                one
+                for one in self.site.filters
+                if one.name in active and (one.outgoing or not envelope.login)
+            ]
             self._examination = Examination(filters, self._runner, seconds=seconds)
         return self._examination
 

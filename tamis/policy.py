@@ -114,6 +114,8 @@ class PolicyBook:
         self._recent: dict[str, Policy] = {}
         for scope in self._layers:  # every layer must stand on its own, so that a mistake is found at start
             self._compile((scope,) if scope == PLATFORM else (scope, PLATFORM))
+        self.active = frozenset(rule.filter.name for _, rules in self._compiled.values() for rule in rules)
+        """Names of the filters that some policy has on or in shadow: no other one starts work."""
 
     @property
     def filters(self) -> Sequence[Filter[Any]]:

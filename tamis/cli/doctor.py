@@ -64,6 +64,7 @@ def doctor(context: Context, as_json: bool) -> int:
     Exit status: 0 when nothing keeps mail from its way, 69 otherwise.
     """
     logging.disable()  # each result says what the log would
+    click.get_current_context().call_on_close(lambda: logging.disable(logging.NOTSET))
     results: list[Result] = []
     for result in examine(context):
         results.append(result)
