@@ -10,8 +10,8 @@ from tamis.finding import Finding
 class ARC(Filter):
     """Notes a message whose chain of seals (ARC, RFC 8617) holds, and who sealed it.
 
-    Mailing lists and forwarders seal what they found when the message came to them, before they changed it. That anybody
-    can do, so a seal is worth as much as its sealer: S5d believes those that its option `trusted_arc` names. A chain
+    Mailing lists and forwarders seal what they found when the message came to them, before they changed it. Anybody can
+    do that, so a seal is worth as much as its sealer: S5d believes those that its option `trusted_arc` names. A chain
     that is broken is worth nothing, and speaks against nobody.
     """
 

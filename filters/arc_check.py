@@ -109,7 +109,11 @@ def _sets(signed: SignedMessage, now: float) -> list[_Set]:
             if name in found.setdefault(number, {}):
                 raise SignatureError("fail", f"two fields {name} of instance {number}")
             found[number][name] = field
-    if max(found) != len(found) or len(found) > MOST_SETS or any(len(one) != len(_NAMES) for one in found.values()):
+    if (
+        max(found) != len(found)
+        or len(found) > MOST_SETS
+        or any(len(one) != len(_NAMES) for one in found.values())
+    ):
         raise SignatureError("fail", "an incomplete chain")
     sets = [_read(found[number], now) for number in sorted(found)]
     for number, one in enumerate(sets, 1):

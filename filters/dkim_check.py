@@ -52,7 +52,17 @@ class Checked:
 
     def to_fact(self) -> dict[str, Any]:
         """The form that a finding's facts hold."""
-        names = ("result", "reason", "domain", "selector", "algorithm", "bits", "of_author", "of_sender", "mark")
+        names = (
+            "result",
+            "reason",
+            "domain",
+            "selector",
+            "algorithm",
+            "bits",
+            "of_author",
+            "of_sender",
+            "mark",
+        )
         return {name: getattr(self, name) for name in names}
 
 

@@ -59,15 +59,15 @@ class DMARC(Filter[DMARCOptions]):
     """Takes a message for spam when the owner of its From domain says that it is forged (DMARC, RFC 9989).
 
     The owner publishes a policy, and the message passes when DKIM or SPF passes for a domain of the same owner. What
-    fails is a hit where the policy is `reject` or `quarantine` (`policies`); an owner who is testing (t=y, or pct= below
-    100) is taken at one step less. No record, no answer from the DNS, and a message of which only a part was examined
-    make no hit; neither do own networks and users. Of several domains in From each is looked at, and the worst counts,
-    for else a second one would be a way around.
+    fails is a hit where the policy is `reject` or `quarantine` (`policies`); an owner who is testing (t=y, or pct=
+    below 100) is taken at one step less. No record, no answer from the DNS, and a message of which only a part was
+    examined make no hit; neither do own networks and users. Of several domains in From each is looked at, and the worst
+    counts, for else a second one would be a way around.
 
     Mailing lists that change messages make DMARC fail. Where they seal what they found (ARC), name them in
     `trusted_arc`: a failure is excused when the newest seals are theirs and report that the message had passed. Others
-    can be let through by their address (S4). White lists of senders (S6, S7) come later on purpose: a failure means that
-    the sender is another.
+    can be let through by their address (S4). White lists of senders (S6, S7) come later on purpose: a failure means
+    that the sender is another.
     """
 
     name = "dmarc"
@@ -134,20 +134,23 @@ async def _result_of(author: str, message: Message, *, knows_client: bool) -> _R
     found = await walk(author, dns)
     record = found.record
     if record is None:
-        return _Result("none", author) if found.complete else _Result("temperror", author, problem="no record yet")
+        return (
+            _Result("none", author)
+            if found.complete
+            else _Result("temperror", author, problem="its record is not known")
+        )
     published = applied(record, author)
     try:
         by = await _dkim_for(found, message, strict=record.strict_dkim)
         if not by and knows_client:
             by = await _spf_for(found, message, strict=record.strict_spf)
-        if by:
-            return _Result("pass", author, published, by)
-        if not found.complete:
-            raise ServiceError("the records above it are not known")
-        if not knows_client:
-            raise ServiceError("no client whose SPF could be asked")
     except ServiceError as error:
         return _Result("temperror", author, published, problem=str(error))
+    if by:
+        return _Result("pass", author, published, by)
+    if not found.complete or not knows_client:
+        problem = "the records above it are not known" if knows_client else "no client to ask SPF about"
+        return _Result("temperror", author, published, problem=problem)
     exists = record.domain == author or record.missing is record.subdomains or await _exists(author, dns)
     return _Result("fail", author, applied(record, author, exists=exists))
 
@@ -157,7 +160,9 @@ async def _dkim_for(author: Walk, message: Message, *, strict: bool) -> str:
     unsure = ""
     for one in await signatures(message) if has_signature(message.mail) else ():
         known = message.mail.complete and one.result != "temperror"
-        if (one.result == "pass" or not known) and await _is_aligned(one.domain, author, message, strict=strict):
+        if (one.result == "pass" or not known) and await _is_aligned(
+            one.domain, author, message, strict=strict
+        ):
             if known:
                 return f"the DKIM signature of {one.domain}"
             unsure = one.reason
@@ -174,7 +179,9 @@ async def _spf_for(author: Walk, message: Message, *, strict: bool) -> str:
     ip = message.envelope.ip
     assert ip is not None
     local = message.envelope.sender.rpartition("@")[0]
-    result, problem = await check(message.services.dns, ip, local, domain, domain_key(message.envelope.helo)[:255])
+    result, problem = await check(
+        message.services.dns, ip, local, domain, domain_key(message.envelope.helo)[:255]
+    )
     if result == "temperror":
         raise ServiceError(problem)
     return f"SPF of {domain} ({identity})" if result == "pass" else ""

@@ -1,4 +1,4 @@
-"""DMARC records and what follows from them: policy, organizational domain, alignment (RFC 9989, before it 7489). Pure."""
+"""DMARC records and what follows from them: policy and organizational domain (RFC 9989, before it 7489). Pure."""
 
 from __future__ import annotations
 
@@ -121,8 +121,6 @@ def walk_of(domain: str, found: Sequence[Record | None], *, complete: bool = Tru
 
 def applied(record: Record, author: str, *, exists: bool = True) -> Policy:
     """The policy for a message from `author` that fails."""
-    if record.domain == author:
-        policy = record.policy
-    else:
-        policy = record.subdomains if exists else record.missing
+    inherited = record.subdomains if exists else record.missing
+    policy = record.policy if record.domain == author else inherited
     return MILDER[policy] if record.testing else policy

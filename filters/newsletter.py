@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from tamis.filter import Effect, Filter, Message
-from tamis.filters.dkim_check import Checked, signatures
+from tamis.filters.dkim_check import signatures
 from tamis.filters.domains import registered_domain
 from tamis.finding import Finding
 from tamis.mail.urls import host_of
@@ -54,10 +54,6 @@ class Newsletter(Filter):
             return self.hit(
                 "newsletter signed by {signer}, unsubscribe at {where}", signer=held[0].domain, **facts
             )
-        if any(map(_is_open, checked)):
+        if any(one.result == "temperror" for one in checked) or (checked and not message.mail.complete):
             return self.unavailable("unsubscribe at {where}; its signature is not known yet", **facts)
         return self.clear("unsubscribe at {where}, which the sender did not sign", **facts)
-
-
-def _is_open(one: Checked) -> bool:
-    return one.result == "temperror"

@@ -48,7 +48,7 @@ _MAX_EXPONENT = 1 << 33  # a larger one takes long, and everybody has 65537
 class Signature:
     """One signature. `field` is the whole field it stands in; a seal (ARC-Seal) has no `headers` and no body's hash.
 
-    `length` is the number of the canonical body's octets that are signed, None for all; `identity_domain` is that of i=.
+    `length` is the number of the canonical body's octets that are signed, None for all; `identity_domain` that of i=.
     """
 
     field: bytes
@@ -76,7 +76,7 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A signer's public key. In `testing`, its signer wants failures to mean nothing; `exact` forbids i= a sub-domain."""
+    """A signer's public key. While `testing`, failures shall mean nothing; `exact` forbids i= a sub-domain."""
 
     kind: str
     public: RSAPublicKey | Ed25519PublicKey

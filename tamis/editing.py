@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Iterator
 
 from tamis.plan import Headers
 
@@ -32,15 +32,20 @@ def fields_of(header: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def edit(
-    raw: bytes, *, remove: Collection[str] = (), insert: Headers = (), subject: bytes | None = None
+    raw: bytes,
+    *,
+    remove: Callable[[str, bytes], bool] = lambda name, value: False,
+    insert: Headers = (),
+    subject: bytes | None = None,
 ) -> bytes:
-    """The message without the fields named in `remove` (lower case), with `insert` on top, and with another Subject.
+    """The message without the fields that `remove` says (of a lower-case name and a value), with `insert` on top, whose
+    values may be folded with LF, and with another Subject.
 
     A missing Subject is added. Line ends are those of the message's own header.
     """
     header, rest = split_header(raw)
     end = b"\r\n" if b"\r\n" in header or not header else b"\n"
-    lines = [f"{name}: {value}".encode("ascii", "replace") + end for name, value in insert]
+    lines = [f"{name}: {value}\n".encode("ascii", "replace").replace(b"\n", end) for name, value in insert]
     new_subject = (
         b"" if subject is None else b"Subject: " + subject.replace(b"\r\n", b"\n").replace(b"\n", end) + end
     )
@@ -48,7 +53,7 @@ def edit(
         if name == "subject" and subject is not None:
             lines.append(new_subject)
             new_subject = b""  # a second one is dropped: only the first is shown
-        elif name not in remove:
+        elif not remove(name, field.partition(b":")[2]):
             lines.append(field)
     if new_subject and lines and not lines[-1].endswith(b"\n"):
         lines.append(end)
