@@ -139,7 +139,7 @@ WORDS = st.lists(st.sampled_from([b"a", b"Word", b";", b"b=", "é".encode(), b"=
 VALUES = st.tuples(WORDS, BLANKS).map(lambda told: told[1].join(told[0]) + told[1].replace(b"\r\n", b""))
 BODIES = st.lists(
     st.sampled_from([b"text", b" ", b"\t", b"  ", b"\r\n", b"\r\n\r\n", b".", b"\xff", b"\x00"]), max_size=12
-).map(b"".join)
+).map(lambda pieces: b"".join((*pieces, b"\r\n")) if pieces else b"")  # every line of SMTP has an end
 CANONICAL = st.tuples(*[st.sampled_from(["simple", "relaxed"])] * 2).map("/".join)
 
 
