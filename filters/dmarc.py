@@ -12,7 +12,7 @@ from tamis.address import domain_key, domain_of
 from tamis.errors import ServiceError
 from tamis.filter import Filter, FilterOptions, Message, Opinion, Scopes
 from tamis.filters.arc_check import chain
-from tamis.filters.clients import is_host_name, no_stranger
+from tamis.filters.clients import is_host_name, is_local, no_stranger
 from tamis.filters.dkim_check import has_signature, signatures
 from tamis.filters.dmarc_record import Policy, Walk, applied, read_record, targets, walk_of
 from tamis.filters.spf_check import check
@@ -82,15 +82,14 @@ class DMARC(Filter[DMARCOptions]):
         authors = author_domains(message)
         if not authors:
             return self.clear("no domain in From", result="none")
-        unknown = no_stranger(self, message)  # SPF can't be asked: then nothing fails
-        results = [await _result_of(author, message, knows_client=unknown is None) for author in authors]
+        results = [await _result_of(author, message) for author in authors]
         worst = min(results, key=lambda one: (_WORST.index(one.result), _STERNEST.index(one.policy)))
         facts: dict[str, Any] = {name: getattr(worst, name) for name in worst.__slots__} | {
             "policy": str(worst.policy) if worst.result != "none" else ""
         }
         sentence = _SENTENCES[worst.result]
         if worst.result == "temperror":
-            return unknown or self.unavailable(sentence, **facts)
+            return no_stranger(self, message) or self.unavailable(sentence, **facts)
         if worst.result == "fail":
             return self.hit(sentence, arc=await _seals(message, worst.domain), **facts)
         return self.clear(sentence, **facts)
@@ -128,28 +127,24 @@ async def walk(domain: str, dns: DNS) -> Walk:
     return walk_of(domain, found, complete=all(isinstance(answer, Answer) for answer in answers))
 
 
-async def _result_of(author: str, message: Message, *, knows_client: bool) -> _Result:
+async def _result_of(author: str, message: Message) -> _Result:
     """The result for one domain in From. What the DNS left open never makes a failure."""
     dns = message.services.dns
     found = await walk(author, dns)
     record = found.record
+    if record is None and found.complete:
+        return _Result("none", author)
     if record is None:
-        return (
-            _Result("none", author)
-            if found.complete
-            else _Result("temperror", author, problem="its record is not known")
-        )
+        return _Result("temperror", author, problem="its record is not known")
     published = applied(record, author)
-    try:
-        by = await _dkim_for(found, message, strict=record.strict_dkim)
-        if not by and knows_client:
-            by = await _spf_for(found, message, strict=record.strict_spf)
-    except ServiceError as error:
-        return _Result("temperror", author, published, problem=str(error))
-    if by:
-        return _Result("pass", author, published, by)
-    if not found.complete or not knows_client:
-        problem = "the records above it are not known" if knows_client else "no client to ask SPF about"
+    problem = "" if found.complete else "the records above it are not known"
+    for asked, strict in ((_dkim_for, record.strict_dkim), (_spf_for, record.strict_spf)):
+        try:
+            if by := await asked(found, message, strict=strict):
+                return _Result("pass", author, published, by)
+        except ServiceError as error:
+            problem = problem or str(error)
+    if problem:
         return _Result("temperror", author, published, problem=problem)
     exists = record.domain == author or record.missing is record.subdomains or await _exists(author, dns)
     return _Result("fail", author, applied(record, author, exists=exists))
@@ -173,11 +168,12 @@ async def _dkim_for(author: Walk, message: Message, *, strict: bool) -> str:
 
 async def _spf_for(author: Walk, message: Message, *, strict: bool) -> str:
     """The aligned domain for which SPF passes, "" without one. Raises ServiceError when that is not known."""
+    ip = message.envelope.ip
+    if ip is None or is_local(ip):
+        raise ServiceError("no client of the public network to ask SPF about")
     domain, identity = _spf_identity(message)
     if not domain or not await _is_aligned(domain, author, message, strict=strict):
         return ""
-    ip = message.envelope.ip
-    assert ip is not None
     local = message.envelope.sender.rpartition("@")[0]
     result, problem = await check(
         message.services.dns, ip, local, domain, domain_key(message.envelope.helo)[:255]

@@ -106,22 +106,24 @@ def _reported(part: str) -> Reported | None:
 
 
 _PIECE = re.compile(r'"(?:[^"\\]|\\.)*+"?|\\.?|[();]|[^"\\();]+', re.DOTALL)
+_COMMENT_PIECE = re.compile(r"\\.?|[()]|[^\\()]+", re.DOTALL)
 
 
 def _parts(value: str) -> list[str]:
-    """What stands between semicolons, without comments (RFC 5322 3.2.2)."""
+    """What stands between semicolons, without comments, which nest (RFC 5322 3.2.2)."""
     parts = [""]
-    depth = 0
-    for piece in _PIECE.findall(value):
-        if piece == "(":
+    depth = position = 0
+    while piece := (_COMMENT_PIECE if depth else _PIECE).match(value, position):
+        position = piece.end()
+        if piece[0] == "(":
             depth += 1
-        elif piece == ")":
-            depth = max(0, depth - 1)
+        elif piece[0] == ")" and depth:
+            depth -= 1
             parts[-1] += " "
-        elif depth == 0 and piece == ";":
+        elif depth == 0 and piece[0] == ";":
             parts.append("")
         elif depth == 0:
-            parts[-1] += piece
+            parts[-1] += piece[0]
     return parts
 
 
@@ -206,7 +208,7 @@ _MAX_VALUE = 255
 _MAX_REASON = 120
 _TOKEN_VALUE = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`{|}~-]+")  # RFC 2045 5.1
 _NO_TEXT = re.compile(r"[^ !#-\[\]-~]")  # nor what ends a quoted string
-_NO_COMMENT = re.compile(r"[^ -'*-\[\]-~]")
+_NO_COMMENT = re.compile(r"[^ !#-'*-\[\]-~]")
 
 
 def _result(method: str, result: str, properties: Mapping[str, str], reason: str = "") -> str:
