@@ -26,11 +26,10 @@ class SignedMessage:
 
     def __init__(self, raw: bytes) -> None:
         header, rest = split_header(raw)
-        self.fields = tuple((name, _on_the_wire(field)) for name, field in fields_of(header))
         self._body = _on_the_wire(rest)[2:]
         self._named: dict[str, list[bytes]] = {}
         self._hashes: dict[tuple[bool, int | None], tuple[bytes, int]] = {}
-        for name, field in self.fields:
+        for name, field in fields_of(_on_the_wire(header)):
             self._named.setdefault(name, []).append(field)
 
     def named(self, name: str) -> Sequence[bytes]:
