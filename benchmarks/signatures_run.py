@@ -40,9 +40,7 @@ KINDS: Mapping[str, Callable[[bytes], bytes]] = {
 
 
 def _sealed(raw: bytes) -> bytes:
-    return sealed(
-        raw, domain=AUTHOR, results="spf=none; arc=pass" if b"ARC-Seal" in raw[:8] else "spf=none"
-    )
+    return sealed(raw, domain=AUTHOR, results="spf=none; arc=pass" if b"ARC-Seal" in raw[:8] else "spf=none")
 
 
 def read(path: Path) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -25,7 +24,6 @@ LONG = 256 * 1024
 
 _MAX_READ = 50  # signatures that are looked at to choose from
 _MAX_RECORDS = 4
-_MARK = 8  # RFC 8601 2.7.1 header.b
 _REASON = 120
 
 T = TypeVar("T")
@@ -36,7 +34,7 @@ class Checked:
     """What came of one signature: `result` and `reason` as RFC 8601 2.7.1 has them, `bits` of the key (0: none).
 
     `of_author` and `of_sender` say whether its domain was registered together with that of the header From and of
-    MAIL FROM; `headers` are the names of the signed fields, `mark` the beginning of b=.
+    MAIL FROM; `headers` are the names of the signed fields.
     """
 
     result: str
@@ -48,22 +46,10 @@ class Checked:
     of_author: bool = False
     of_sender: bool = False
     headers: tuple[str, ...] = ()
-    mark: str = ""
 
     def to_fact(self) -> dict[str, Any]:
         """The form that a finding's facts hold."""
-        names = (
-            "result",
-            "reason",
-            "domain",
-            "selector",
-            "algorithm",
-            "bits",
-            "of_author",
-            "of_sender",
-            "mark",
-        )
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in self.__slots__ if name != "headers"}
 
 
 def has_signature(mail: Mail) -> bool:
@@ -124,7 +110,6 @@ async def _check_all(message: Message) -> Sequence[Checked]:
             of_author=authors == {registered} != {""},
             of_sender=registered == sender != "",
             headers=one.headers,
-            mark=_mark(one),
         )
 
     async def checked(one: Signature) -> Checked:
@@ -153,7 +138,3 @@ async def _check_all(message: Message) -> Sequence[Checked]:
         *await asyncio.gather(*map(checked, usable[:MAX_SIGNATURES])),
         *unusable[: max(0, MAX_SIGNATURES - len(usable))],
     ]
-
-
-def _mark(signature: Signature) -> str:
-    return base64.b64encode(signature.octets[:_MARK]).decode("ascii")[:_MARK]

@@ -162,7 +162,6 @@ def _dkim(finding: Finding | None) -> Iterator[str]:
             "header.d": one["domain"],
             "header.s": one["selector"],
             "header.a": one["algorithm"],
-            "header.b": one["mark"],
         }
         comment = _comment(f"{one['bits']}-bit key") if one["bits"] else ""
         yield _result("dkim", one["result"] + comment, properties, one["reason"])

@@ -91,7 +91,9 @@ def copy_of(installation: Installation, number: int, where: str = INBOX) -> Emai
 def results(installation: Installation, number: int, where: str = INBOX) -> str:
     """Our Authentication-Results on it, unfolded: the only one, and on top of everything that Postfix wrote."""
     copy = copy_of(installation, number, where)
-    (found,) = (one for one in copy.get_all("Authentication-Results", []) if one.startswith("mx.example.com;"))
+    (found,) = (
+        one for one in copy.get_all("Authentication-Results", []) if one.startswith("mx.example.com;")
+    )
     names = [name for name in copy if name not in ("Return-Path", "X-Original-To", "Delivered-To")]
     assert names.index("Authentication-Results") < names.index("Received")
     return " ".join(found.split())
