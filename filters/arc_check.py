@@ -6,12 +6,14 @@ import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from weakref import WeakKeyDictionary
 
 from tamis.authentication import Reported, read_results
 from tamis.errors import SignatureError
 from tamis.filter import Message
-from tamis.filters.dkim_check import LONG, key_of, once
+from tamis.filters.canonical import relaxed_field
+from tamis.filters.dkim_check import aside, key_of, once
 from tamis.filters.domains import registered_domain
 from tamis.filters.signature_fields import (
     MAX_FIELD,
@@ -21,7 +23,7 @@ from tamis.filters.signature_fields import (
     read_tags,
     without_value,
 )
-from tamis.filters.signatures import SignedMessage, verify_fields, verify_message
+from tamis.filters.signatures import SignedMessage, verify_message, verify_octets
 from tamis.mail import Mail
 from tamis.services import DNS
 
@@ -84,17 +86,17 @@ async def _validate(message: Message) -> Chain:
     mail, dns = message.mail, message.services.dns
     if not mail.complete:
         return Chain("temperror", f"only {len(mail.raw)} of {mail.size} octets were examined")
-    signed = SignedMessage(mail.raw)
     try:
+        signed = await aside(mail, SignedMessage, mail.raw)
         sets = _sets(signed, message.envelope.received_at.timestamp())
         newest = sets[-1]
         key = await key_of(newest.signature, dns)
-        if len(mail.raw) > LONG:
-            await asyncio.to_thread(verify_message, newest.signature, key, signed)
-        else:
-            verify_message(newest.signature, key, signed)
-        await _verify_seal(sets, dns)
-        await asyncio.gather(*(_verify_seal(sets[:number], dns) for number in range(1, len(sets))))
+        await aside(mail, verify_message, newest.signature, key, signed)
+        before = [b""]  # canonical fields of the sets before each
+        for one in sets:
+            before.append(before[-1] + b"".join(map(relaxed_field, (one.results, one.signed, one.sealed))))
+        await _verify_seal(before[-2], newest, dns)
+        await asyncio.gather(*map(_verify_seal, before[:-2], sets[:-1], repeat(dns)))
     except SignatureError as error:
         return Chain("temperror" if error.result == "temperror" else "fail", str(error))
     return Chain("pass", "", [Link(one.seal.domain, _reported(one.results)) for one in reversed(sets)])
@@ -142,15 +144,13 @@ def _read(fields: dict[str, bytes], now: float) -> _Set:
     return _Set(results, signed, sealed, arc_message_signature(signed, now), seal, status)
 
 
-async def _verify_seal(sets: Sequence[_Set], dns: DNS) -> None:
-    """The newest seal of these sets: it signs all of them (RFC 8617 5.1.1)."""
-    seal = sets[-1].seal
-    fields = [field for one in sets for field in (one.results, one.signed, one.sealed)]
-    fields[-1] = without_value(fields[-1])
+async def _verify_seal(before: bytes, one: _Set, dns: DNS) -> None:
+    """A set's seal signs the sets before it and its own (RFC 8617 5.1.1)."""
+    own = b"".join(map(relaxed_field, (one.results, one.signed, without_value(one.sealed))))
     try:
-        verify_fields(seal, await key_of(seal, dns), fields, relaxed=True)
+        verify_octets(one.seal, await key_of(one.seal, dns), before + own)
     except SignatureError as error:
-        raise SignatureError(error.result, f"seal of {seal.domain}: {error}") from error
+        raise SignatureError(error.result, f"seal of {one.seal.domain}: {error}") from error
 
 
 def _reported(field: bytes) -> Sequence[Reported]:

@@ -19,9 +19,8 @@ from tamis.services import DNS
 
 MAX_SIGNATURES = 5
 """Signatures of a message that are verified; those of the author's domain first."""
-LONG = 256 * 1024
-"""Octets of a message from which on it is not hashed on the event loop, where others wait."""
 
+_LONG = 256 * 1024
 _MAX_READ = 50  # signatures that are looked at to choose from
 _MAX_RECORDS = 4
 _REASON = 120
@@ -74,6 +73,11 @@ async def once(
     return await asyncio.shield(task)
 
 
+async def aside(mail: Mail, work: Callable[..., T], *given: Any) -> T:
+    """Work on a message's octets, in a thread if they are many: others wait on the event loop."""
+    return await asyncio.to_thread(work, *given) if len(mail.raw) > _LONG else work(*given)
+
+
 _CHECKS: WeakKeyDictionary[Mail, asyncio.Task[Sequence[Checked]]] = WeakKeyDictionary()
 
 
@@ -94,7 +98,10 @@ async def key_of(signature: Signature, dns: DNS) -> Key:
 
 async def _check_all(message: Message) -> Sequence[Checked]:
     mail, now = message.mail, message.envelope.received_at.timestamp()
-    signed = SignedMessage(mail.raw)
+    try:
+        signed = await aside(mail, SignedMessage, mail.raw)
+    except SignatureError as error:
+        return [Checked(error.result, str(error))]
     authors = {registered_domain(domain_key(one.domain)) for one in mail.from_addresses[:_MAX_READ]}
     sender = registered_domain(domain_of(message.envelope.sender))
 
@@ -118,10 +125,7 @@ async def _check_all(message: Message) -> Sequence[Checked]:
         key: Key | None = None
         try:
             key = await key_of(one, message.services.dns)
-            if len(mail.raw) > LONG:
-                await asyncio.to_thread(verify_message, one, key, signed)
-            else:
-                verify_message(one, key, signed)
+            await aside(mail, verify_message, one, key, signed)
         except SignatureError as error:
             return about(one, error.result, str(error), key.bits if key else 0)
         return about(one, "pass", "", key.bits)

@@ -14,6 +14,10 @@ from tamis.editing import fields_of, split_header
 from tamis.errors import SignatureError
 from tamis.filters.canonical import relaxed_body, relaxed_field, simple_body
 from tamis.filters.signature_fields import Key, Signature, without_value
+from tamis.mail.limits import LIMITS, Limits
+
+MAX_LINES = 20_000
+"""Lines of a header that is read."""
 
 _BARE = re.compile(rb"(?<!\r)\n")
 
@@ -21,14 +25,17 @@ _BARE = re.compile(rb"(?<!\r)\n")
 class SignedMessage:
     """A message as signatures see it: whole fields by name, and the hashes of its body.
 
-    Line ends are CRLF (RFC 6376 5.3), as they were on the wire; a file that is scanned may have lost them.
+    Line ends are CRLF (RFC 6376 5.3), as they were on the wire; a file that is scanned may have lost them. Raises
+    SignatureError when the header is longer than is examined.
     """
 
-    def __init__(self, raw: bytes) -> None:
+    def __init__(self, raw: bytes, limits: Limits = LIMITS) -> None:
         header, rest = split_header(raw)
+        if len(header) > limits.header_block_octets or header.count(b"\n") > MAX_LINES:
+            raise SignatureError("neutral", "too long a header")
         self._body = _on_the_wire(rest)[2:]
         self._named: dict[str, list[bytes]] = {}
-        self._hashes: dict[tuple[bool, int | None], tuple[bytes, int]] = {}
+        self._canonical: dict[bool, bytes] = {}
         for name, field in fields_of(_on_the_wire(header)):
             self._named.setdefault(name, []).append(field)
 
@@ -43,11 +50,10 @@ class SignedMessage:
 
     def body_hash(self, *, relaxed: bool, length: int | None) -> tuple[bytes, int]:
         """SHA-256 of the canonical body's first `length` octets, and how many octets it has."""
-        key = (relaxed, length)
-        if key not in self._hashes:
-            body = relaxed_body(self._body) if relaxed else simple_body(self._body)
-            self._hashes[key] = hashlib.sha256(body[:length]).digest(), len(body)
-        return self._hashes[key]
+        if relaxed not in self._canonical:
+            self._canonical[relaxed] = relaxed_body(self._body) if relaxed else simple_body(self._body)
+        body = self._canonical[relaxed]
+        return hashlib.sha256(memoryview(body)[:length]).digest(), len(body)
 
 
 def verify_message(signature: Signature, key: Key, message: SignedMessage) -> None:
@@ -72,13 +78,15 @@ def _verify_message(signature: Signature, key: Key, message: SignedMessage) -> N
     if digest != signature.body_hash:
         raise SignatureError("fail", "the body was changed")
     signed = [*message.selected(signature.headers), without_value(signature.field)]
-    verify_fields(signature, key, signed, relaxed=signature.relaxed_header)
+    verify_octets(
+        signature, key, b"".join(map(relaxed_field, signed) if signature.relaxed_header else signed)
+    )
     if signature.length is not None and signature.length < octets:  # RFC 6376 8.2: anybody can add the rest
         raise SignatureError("policy", f"only {signature.length} of {octets} octets of the body are signed")
 
 
-def verify_fields(signature: Signature, key: Key, fields: Sequence[bytes], *, relaxed: bool) -> None:
-    """Whether a signature is that of these fields, the last of which is its own without a value."""
+def verify_octets(signature: Signature, key: Key, header: bytes) -> None:
+    """Whether a signature is that of these canonical fields, the last of which is its own without a value."""
     from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 - costs memory
     from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15  # noqa: PLC0415
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey  # noqa: PLC0415
@@ -86,8 +94,7 @@ def verify_fields(signature: Signature, key: Key, fields: Sequence[bytes], *, re
 
     if key.kind != signature.kind:
         raise SignatureError("permerror", f"the key is not for {signature.algorithm}")
-    forms = [relaxed_field(one) for one in fields] if relaxed else fields
-    data = b"".join(forms).removesuffix(b"\r\n")  # RFC 6376 3.7: its own field has no line end
+    data = header.removesuffix(b"\r\n")  # RFC 6376 3.7: its own field has no line end
     try:
         if isinstance(key.public, RSAPublicKey):
             key.public.verify(signature.octets, data, PKCS1v15(), SHA256())
