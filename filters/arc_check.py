@@ -112,7 +112,8 @@ def _sets(signed: SignedMessage, now: float) -> list[_Set]:
                 raise SignatureError("fail", f"two fields {name} of instance {number}")
             found[number][name] = field
     if (
-        max(found) != len(found)
+        max(found, default=0) != len(found)
+        or not found
         or len(found) > MOST_SETS
         or any(len(one) != len(_NAMES) for one in found.values())
     ):

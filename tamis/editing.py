@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from tamis.plan import Headers
 
 _EMPTY_LINE = re.compile(rb"\n\r?\n")
+_FIELD = re.compile(rb"[^\n]*+(?:\n[ \t][^\n]*+)*+\n?")
 
 
 def split_header(raw: bytes) -> tuple[bytes, bytes]:
@@ -20,15 +21,14 @@ def split_header(raw: bytes) -> tuple[bytes, bytes]:
 
 
 def fields_of(header: bytes) -> Iterator[tuple[str, bytes]]:
-    """(lower-case name, raw octets with line end) of each field, continuation lines included."""
-    pending: list[bytes] = []
-    for line in _lines(header):
-        if pending and line[:1] not in (b" ", b"\t"):
-            yield _named(b"".join(pending))
-            pending = []
-        pending.append(line)
-    if pending:
-        yield _named(b"".join(pending))
+    """(lower-case name, raw octets with line end) of each field, continuation lines included.
+
+    Lines end in LF; a bare CR is content.
+    """
+    for found in _FIELD.finditer(header):
+        if field := found[0]:
+            name, colon, _ = field.partition(b":")
+            yield (name.strip().decode("ascii", "replace").lower() if colon else "", field)
 
 
 def edit(
@@ -58,18 +58,3 @@ def edit(
     if new_subject and lines and not lines[-1].endswith(b"\n"):
         lines.append(end)
     return b"".join(lines) + new_subject + rest
-
-
-def _lines(header: bytes) -> Iterator[bytes]:
-    """Lines that end in LF; a bare CR is content (bytes.splitlines would split there, and at form feeds)."""
-    start = 0
-    while start < len(header):
-        at = header.find(b"\n", start)
-        stop = len(header) if at < 0 else at + 1
-        yield header[start:stop]
-        start = stop
-
-
-def _named(field: bytes) -> tuple[str, bytes]:
-    name, colon, _ = field.partition(b":")
-    return (name.strip().decode("ascii", "replace").lower() if colon else "", field)
