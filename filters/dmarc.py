@@ -8,14 +8,14 @@ from typing import Any, Literal
 
 from pydantic import Field as Option
 
-from tamis.address import domain_key, domain_of
+from tamis.address import domain_key
 from tamis.errors import ServiceError
 from tamis.filter import Filter, FilterOptions, Message, Opinion, Scopes
 from tamis.filters.arc_check import chain
 from tamis.filters.clients import is_host_name, is_local, no_stranger
 from tamis.filters.dkim_check import has_signature, signatures
 from tamis.filters.dmarc_record import Policy, Walk, applied, read_record, targets, walk_of
-from tamis.filters.spf_check import check
+from tamis.filters.spf_check import check_envelope, identity_of
 from tamis.finding import Finding, Status
 from tamis.services import DNS, Answer
 from tamis.settings import DomainName
@@ -168,27 +168,15 @@ async def _dkim_for(author: Walk, message: Message, *, strict: bool) -> str:
 
 async def _spf_for(author: Walk, message: Message, *, strict: bool) -> str:
     """The aligned domain for which SPF passes, "" without one. Raises ServiceError when that is not known."""
-    ip = message.envelope.ip
+    ip, whom = message.envelope.ip, identity_of(message.envelope)
     if ip is None or is_local(ip):
         raise ServiceError("no client of the public network to ask SPF about")
-    domain, identity = _spf_identity(message)
-    if not domain or not await _is_aligned(domain, author, message, strict=strict):
+    if not is_host_name(whom.domain) or not await _is_aligned(whom.domain, author, message, strict=strict):
         return ""
-    local = message.envelope.sender.rpartition("@")[0]
-    result, problem = await check(
-        message.services.dns, ip, local, domain, domain_key(message.envelope.helo)[:255]
-    )
+    result, problem = await check_envelope(message.services.dns, message.envelope)
     if result == "temperror":
         raise ServiceError(problem)
-    return f"SPF of {domain} ({identity})" if result == "pass" else ""
-
-
-def _spf_identity(message: Message) -> tuple[str, str]:
-    """The domain that SPF speaks for: MAIL FROM's, or for bounces HELO's (RFC 7208 2.4)."""
-    domain, identity = domain_of(message.envelope.sender), "MAIL FROM"
-    if not message.envelope.sender:
-        domain, identity = domain_key(message.envelope.helo), "HELO"
-    return (domain, identity) if is_host_name(domain[:255]) else ("", "")
+    return f"SPF of {whom.domain} ({whom.name})" if result == "pass" else ""
 
 
 async def _is_aligned(other: str, author: Walk, message: Message, *, strict: bool) -> bool:
