@@ -86,7 +86,7 @@ async def key_of(signature: Signature, dns: DNS) -> Key:
     try:
         answer = await dns.query(signature.key_name, "TXT")
     except ServiceError as error:
-        raise SignatureError("temperror", str(error)[:_REASON]) from error
+        raise SignatureError("temperror", str(error)[:_REASON], signature.domain) from error
     problem = SignatureError("permerror", "no key in the DNS")
     for record in answer.records[:_MAX_RECORDS]:  # RFC 6376 3.6.2.2 leaves the choice among several
         try:
