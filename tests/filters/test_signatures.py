@@ -6,6 +6,8 @@ import asyncio
 import base64
 import contextlib
 import dataclasses
+import gc
+import weakref
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -454,6 +456,16 @@ def test_a_flood_of_sets_asks_nothing() -> None:
     assert isinstance(told.services.dns, WrittenDNS)
     assert told.services.dns.asked == [("s._domainkey.d50.example.org", "TXT")]
     assert sealing(b"ARC-Seal: i=51; b=\r\n" * 51 + flood + LETTER).result == "fail"
+
+
+def test_what_is_remembered_of_a_message_goes_with_it() -> None:
+    told = asking(TWICE.replace(b"From:", TAGS + b"\r\nFrom:", 1))
+    assert len(asyncio.run(signatures(told))) == 1
+    assert asyncio.run(chain(told)).result == "pass"
+    gone = weakref.ref(told.mail)
+    del told
+    gc.collect()
+    assert gone() is None
 
 
 def test_times_are_those_of_the_envelope() -> None:
