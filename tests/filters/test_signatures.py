@@ -307,8 +307,9 @@ def test_the_bare_form_of_an_rsa_key() -> None:
 
 
 def test_an_unanswered_key_is_a_temperror() -> None:
-    result, reason = outcome(SIGNED, {"ed._domainkey.example.net TXT": "dead"})
-    assert (result, reason) == ("temperror", "nothing answers here")
+    assert outcome(SIGNED, {"ed._domainkey.example.net TXT": "dead"}) == ("temperror", "nothing answers here")
+    cut_off: Mapping[str, Sequence[str] | str] = {"ed._domainkey.example.net TXT": "none", "com NS": "none"}
+    assert outcome(SIGNED, cut_off) == ("temperror", "the DNS server denies even com")
 
 
 def test_the_authors_signature_is_found_among_many() -> None:
@@ -454,7 +455,7 @@ def test_a_flood_of_sets_asks_nothing() -> None:
     told = asking(flood + LETTER)
     assert asyncio.run(chain(told)).reason == "no key in the DNS"
     assert isinstance(told.services.dns, WrittenDNS)
-    assert told.services.dns.asked == [("s._domainkey.d50.example.org", "TXT")]
+    assert told.services.dns.asked == [("s._domainkey.d50.example.org", "TXT"), ("com", "NS")]
     assert sealing(b"ARC-Seal: i=51; b=\r\n" * 51 + flood + LETTER).result == "fail"
 
 
