@@ -76,7 +76,7 @@ class AttachmentTypes(Filter[AttachmentTypesOptions]):
     The kinds of risk: `executable` (a program by its content), `disguised` (a program under a harmless name),
     `dangerous_name` (a name that makes a system run the file), `executable_in_archive` (either of these in an archive),
     `double_extension` (invoice.pdf.exe), `rtlo_name` (directional controls in such a name), `macro` and `macro_auto`
-    (office macros; those that run by themselves), `encrypted_archive`, `encrypted_document`, `archive_limit` (more,
+    (office macros; those that run by themselves), `encrypted_archive`, `encrypted_document` (an office file or PDF that needs a password), `archive_limit` (more,
     deeper or larger than is unpacked), `broken_archive`. Each kind counts once a message; those that `spam` names
     decide alone.
 

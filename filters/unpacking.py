@@ -17,7 +17,7 @@ import magic
 from libarchive.exception import ArchiveError
 
 from tamis.filters.file_names import Risk, content_risks, name_risks
-from tamis.filters.macros import OLE, document_risks
+from tamis.filters.macros import OLE, document_risks, pdf_risks
 
 _HEAD = 65_536  # octets that libmagic looks at
 _COMPRESSED = {
@@ -83,6 +83,8 @@ def _look(work: _Work, octets: bytes, path: list[str], *, whole: bool) -> None:
     work.objects.append(seen)
     if octets.startswith(OLE):
         risks |= document_risks(octets)
+    elif kind == "application/pdf":
+        risks |= pdf_risks(octets)
     elif whole and (form := _form(octets, kind)) is not None:
         members = _unpack(work, octets, form, path, risks)
         if kind != "application/java-archive" and _is_office(members):

@@ -333,14 +333,21 @@ class AntivirusSettings(Section):
 
 
 class ImageSettings(Section):
-    """How images are read (S22); a change wants a restart."""
+    """How images and PDF documents are read (S22); a change wants a restart."""
 
-    ocr: bool = Field(True, description="read text in images with tesseract, if it is installed")
+    ocr: bool = Field(
+        True, description="read text in images and scanned documents with tesseract, if it is installed"
+    )
     languages: tuple[Annotated[str, Field(pattern=r"^[A-Za-z_]{2,30}$")], ...] = Field(
         ("fra", "eng", "rus", "chi_sim"),
         description="tesseract's languages; those that are not installed are left out",
     )
-    seconds: float = Field(10.0, gt=0, le=25, description="how long reading all images of a message may take")
+    pages: int = Field(
+        3, ge=0, le=20, description="first pages of a PDF document that are read; 0 reads none"
+    )
+    seconds: float = Field(
+        10.0, gt=0, le=25, description="how long reading all images and documents of a message may take"
+    )
 
 
 class SpamAssassinSettings(Section):
