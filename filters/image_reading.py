@@ -1,4 +1,4 @@
-"""Images fingerprinted, their text and QR codes read. Runs in a helper process only (see helper.py), bounded there in time and memory."""
+"""Images fingerprinted, their text and QR codes read. Runs in a helper process only (see helper.py)."""
 
 from __future__ import annotations
 

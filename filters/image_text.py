@@ -61,20 +61,21 @@ class ImageText(Filter):
         message.seen = seen_in(read)
         entries = _entries(message, read)
         hosts = list(dict.fromkeys(url.host for url in message.seen.urls))
+        problems = sorted({one.problem for one in read if one.problem})
         facts = {
             "images": len(images),
             "documents": len(documents),
             "letters": len(message.seen.text),
             "codes": sum(len(one.codes) for one in read),
             "hosts": hosts[:_MAX_HOSTS],
-            "problems": sorted({one.problem for one in read if one.problem}),
+            "problems": problems,
         }
         if entries:
             matches = [Match.of(entry, Field.CONTENT).to_fact() for entry in entries]
             return self.hit("known image", matches=matches, **facts)
         because = "read {letters} letters and {codes} QR codes in {images} images and {documents} documents"
-        if facts["problems"]:
-            return self.clear(because + "; not all: {why}", why=", ".join(facts["problems"]), **facts)
+        if problems:
+            return self.clear(because + "; not all: {why}", why=", ".join(problems), **facts)
         return self.clear(because, **facts)
 
     def judge(self, finding: Finding, options: FilterOptions, scopes: Scopes) -> Opinion:

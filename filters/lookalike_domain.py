@@ -16,7 +16,7 @@ _MAX_IMITATED = 1000
 
 
 class LookalikeDomain(Filter):
-    """Adds points when the domain of a sender, a link or a QR code looks like the recipient's own, or like a protected one.
+    """Adds points when a sender's, a link's or a QR code's domain looks like the recipient's own, or a protected one.
 
     Domains are compared by the label that was registered: with letters of other scripts and digits replaced by what
     they look like (exarnp1e.com, a Cyrillic letter in example.com) and, from 6 letters on, with one typing error

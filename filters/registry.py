@@ -33,6 +33,7 @@ from tamis.filters.keywords import Keywords
 from tamis.filters.link_text import LinkText
 from tamis.filters.lookalike_domain import LookalikeDomain
 from tamis.filters.malformed import Malformed
+from tamis.filters.marked_spam import MarkedSpam
 from tamis.filters.message_checksum import MessageChecksum
 from tamis.filters.missing_sender import MissingSender
 from tamis.filters.newsletter import Newsletter
@@ -66,6 +67,7 @@ BUILT_IN: tuple[type[Filter[Any]], ...] = (
     SenderWhitelist,
     AutomaticWhitelist,
     IPBlacklist,
+    MarkedSpam,
     SenderBlacklist,
     SenderComplaints,
     ReverseDNS,

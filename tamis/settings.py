@@ -305,6 +305,16 @@ class LearningSettings(Section):
     per_source: int = Field(
         5000, ge=1, le=10_000_000, description="messages a day that one source (dovecot, web, ...) can teach"
     )
+    mark_days: int = Field(
+        30, ge=1, le=365, description="days that what was marked by hand as spam counts (S8b, learned base)"
+    )
+    learned_from: int = Field(
+        5,
+        ge=0,
+        le=1000,
+        description="messages marked as spam, and none as ham, that must have shown an image or file before it is on "
+        "the base (S22, S26) by itself; 0: never",
+    )
 
 
 class AntivirusEngine(Section):

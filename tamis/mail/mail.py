@@ -15,8 +15,8 @@ from tamis.mail.headers import Headers, scan
 from tamis.mail.html import Budget, Html, parse_html
 from tamis.mail.limits import LIMITS, Limits
 from tamis.mail.mime import Container, Part, Structure
-from tamis.mail.seen import NOTHING_SEEN, Seen
 from tamis.mail.scripts import Scripts, count_scripts
+from tamis.mail.seen import NOTHING_SEEN, Seen
 from tamis.mail.urls import Url, collect, html_urls, text_urls
 
 # RFC 5322 3.6, RFC 2045 3: at most one of each.

@@ -153,8 +153,8 @@ def test_broken_archives_are_told_and_nothing_worse() -> None:
 
 def test_the_filter_looks_once_in_a_helper_process() -> None:
     told = message(letter({"invoice.pdf.exe": PROGRAM}))
-    first = inspect(told)
-    assert inspect(told) is first
+    first = inspect(told.mail)
+    assert inspect(told.mail) is first
     assert AttachmentTypes().examine(told).facts["risks"][Risk.DOUBLE_EXTENSION] == "invoice.pdf.exe"
 
 

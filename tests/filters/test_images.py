@@ -13,9 +13,9 @@ import zxingcpp
 from PIL import Image, ImageDraw
 
 from tamis.filters import file_reader
-from tamis.filters.helper import HelperPool
 from tamis.filters.file_reader import FileReader
 from tamis.filters.file_reading import read_job
+from tamis.filters.helper import HelperPool
 from tamis.filters.image_reading import fingerprint_of
 from tamis.filters.image_text import ImageText
 from tamis.finding import Finding, Status
@@ -25,7 +25,6 @@ from tamis.settings import ImageSettings
 from tests.attachments import blank_png, letter
 from tests.builders import message
 from tests.memory_state import MemoryState
-
 
 NO_OCR = {"seconds": 5, "languages": [], "pages": 3}
 

@@ -63,8 +63,8 @@ def test_everything_is_published_once(store: Store, tmp_path: Path) -> None:
     state = MemoryState()
 
     async def look() -> tuple[bool, bool, list[str | None]]:
-        first = await fill(state, store.senders, store.complaints)
-        second = await fill(state, store.senders, store.complaints)
+        first = await fill(state, store)
+        second = await fill(state, store)
         keys = (
             sender_key(OURS, "f0@example.net"),
             sender_key(OURS, "f1199@example.net"),

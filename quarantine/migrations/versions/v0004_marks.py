@@ -1,0 +1,27 @@
+"""What was marked by hand (S8b, S22, S26)."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Create the table."""
+    op.create_table(
+        "marks",
+        sa.Column("kind", sa.String(10), nullable=False),
+        sa.Column("fingerprint", sa.Text(), nullable=False),
+        sa.Column("scope", sa.Text(), nullable=False),
+        sa.Column("message", sa.Text(), nullable=False),
+        sa.Column("reporter", sa.Text(), nullable=False),
+        sa.Column("spam", sa.Boolean(), nullable=False),
+        sa.Column("expires", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "fingerprint", "scope", "message", "reporter", name="pk_marks"),
+    )
+    op.create_index("ix_marks_expires", "marks", ["expires"])
