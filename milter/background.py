@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from tamis.errors import TamisError
 from tamis.filters.state import open_state
+from tamis.milter.abuse_mailbox import AbuseMailbox
 from tamis.milter.feeds import Feeds
 from tamis.milter.files import read_json
 from tamis.milter.journal import finished, read_stories
@@ -53,6 +54,7 @@ class Background:
         self._state = open_state(settings)
         self._loop = asyncio.Runner()
         self._feeds = Feeds(self._paths.feeds)
+        self._abuse_mailbox = AbuseMailbox()
         self._unpublished: list[Sender] = []
         self._exporter: Exporter | None = None
         self._tasks: list[tuple[Callable[[], float], list[float]]] = [
@@ -62,6 +64,7 @@ class Background:
             (self._learn_senders, [0.0]),
             (self._take_marks, [0.0]),
             (self._read_feeds, [0.0]),
+            (self._read_abuse_mailbox, [0.0]),
             (self._export, [0.0]),
             (self._resume, [0.0]),
             (self._expire, [0.0]),
@@ -109,6 +112,11 @@ class Background:
         for path in files:
             path.unlink(missing_ok=True)
         return 5 * _TICK
+
+    def _read_abuse_mailbox(self) -> float:
+        """Count the abuse reports that came."""
+        self._abuse_mailbox.step(self._site().settings, self._store.complaints)
+        return _TICK
 
     def _export(self) -> float:
         """Serve metrics, if they are wanted; the library is loaded only then."""
@@ -179,6 +187,7 @@ class Background:
         self._notes.expire()
         self._store.senders.expire()
         self._store.marks.expire()
+        self._store.complaints.expire()
         if count:
             log.info("%d messages expired", count)
         return self._site().settings.store.expire_every

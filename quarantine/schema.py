@@ -318,3 +318,13 @@ class MarkRow(Base):
     reporter: Mapped[str] = mapped_column(primary_key=True)
     spam: Mapped[bool] = mapped_column(Boolean)
     expires: Mapped[datetime]
+
+
+class HandledRow(Base):
+    """A message of the abuse mailbox that was counted: see tamis.milter.abuse_mailbox."""
+
+    __tablename__ = "handled_reports"
+    __table_args__ = (Index(None, "at"),)
+
+    message: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime]

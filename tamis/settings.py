@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tamis.address import PLATFORM, address_key, domain_key
 from tamis.dnslists import DNSBL, RHSBL, URIBL, DNSList
@@ -360,6 +360,46 @@ class ImageSettings(Section):
     )
 
 
+class AbuseMailboxSettings(Section):
+    """A mailbox with abuse reports (ARF), which is read over IMAP and counted (S15)."""
+
+    host: str = Field(
+        "",
+        max_length=253,
+        description="the IMAP server; empty: there is no such mailbox, or it is read by hand",
+    )
+    port: int = Field(993, ge=1, le=65535, description="its port")
+    security: Literal["tls", "starttls", "none"] = Field(
+        "tls", description="none only towards this machine, since the password travels"
+    )
+    ca_file: Path | None = Field(
+        None, description="certificates that the server's is held against, instead of the system's"
+    )
+    user: str = Field("", max_length=320, description="the login name")
+    password_file: Path | None = Field(
+        None, description="a file whose first line is the password; readable for the daemon's user alone"
+    )
+    folder: str = Field("INBOX", min_length=1, max_length=200, description="where reports arrive")
+    handled: str = Field(
+        "Handled",
+        min_length=1,
+        max_length=200,
+        description="the folder that they are moved to; made if missing",
+    )
+    every: float = Field(300.0, ge=1, le=86400, description="seconds between two readings")
+    seconds: float = Field(30.0, gt=0, le=300, description="how long the server may take for one answer")
+
+    @model_validator(mode="after")
+    def _complete(self) -> AbuseMailboxSettings:
+        if self.host and not (self.user and self.password_file):
+            raise ValueError("user and password_file must be set with host")
+        if self.host and self.security == "none" and self.host not in ("127.0.0.1", "::1", "localhost"):
+            raise ValueError("security may be none only when host is this machine")
+        if self.folder == self.handled:
+            raise ValueError("folder and handled must be two folders")
+        return self
+
+
 class SpamAssassinSettings(Section):
     """The spamd of S28; a change wants a restart."""
 
@@ -438,6 +478,7 @@ class Settings(Section):
     learning: LearningSettings = LearningSettings()
     antivirus: AntivirusSettings = AntivirusSettings()
     images: ImageSettings = ImageSettings()
+    abuse_mailbox: AbuseMailboxSettings = AbuseMailboxSettings()
     spamassassin: SpamAssassinSettings = SpamAssassinSettings()
     state: StateSettings = StateSettings()
     metrics: MetricsSettings = MetricsSettings()

@@ -1,4 +1,4 @@
-"""The part of `tamis doctor` that looks at virus scanners, spamd and OCR; without them mail flows on unexamined."""
+"""The part of `tamis doctor` that looks at scanners, spamd, OCR and the abuse mailbox; mail flows without them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tamis.errors import ServiceError
+from tamis.errors import ServiceError, TamisError
 from tamis.filters.clamd import Engines
 from tamis.filters.spamd import Spamd
+from tamis.milter.abuse_mailbox import waiting_in
 from tamis.settings import Settings
 
 _TEST_VIRUS = (r"X5O!P%@AP[4\PZX54(P^)7CC)7}$", "EICAR-STANDARD-ANTIVIRUS-TEST-FILE!", "$H+H*")
@@ -47,6 +48,13 @@ def content_services(settings: Settings) -> Iterator[Look]:
             yield Look("spamassassin", str(error), f"start spamd on {settings.spamassassin.socket}")
         else:
             yield Look("spamassassin", "answers")
+    if settings.abuse_mailbox.host:
+        try:
+            number = waiting_in(settings.abuse_mailbox)
+        except TamisError as error:
+            yield Look("abuse mailbox", str(error), "see [abuse_mailbox] in the settings")
+        else:
+            yield Look("abuse mailbox", f"answers, {number} messages wait")
     if settings.images.ocr:
         found = shutil.which("tesseract")
         yield Look("ocr", found or "tesseract is not installed: text in images is not read")

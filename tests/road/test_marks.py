@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tamis.address import PLATFORM
+from tamis.quarantine.store import Store
 from tests.real import Client, PrivateDovecot, wait_until
 from tests.road.installation import Installation
 
@@ -34,9 +36,12 @@ def test_what_a_reader_marks_is_spam_for_the_domain_until_somebody_says_no(tmp_p
                 """Whether one more copy was held because of a mark; else it is in the INBOX."""
                 assert installation.postfix.send(offer(next(numbers)), to=[recipient], client=client).accepted
                 installation.postfix.wait_idle()
-                new = [one for one in installation.held() if one["id"] not in known]
-                known.update(one["id"] for one in new)
-                assert all(one["decided_by"] == "marked_spam" for one in new)
+                with Store(
+                    f"sqlite:///{installation.daemon.settings['state_directory']}/tamis.sqlite"
+                ) as store:
+                    new = [one for one in store.quarantine.list(PLATFORM) if one.id not in known]
+                known.update(one.id for one in new)
+                assert all(one.decided_by == "marked_spam" for one in new)
                 return bool(new)
 
             def until(recipient: str, *, marked: bool) -> None:
@@ -66,6 +71,5 @@ def test_what_a_reader_marks_is_spam_for_the_domain_until_somebody_says_no(tmp_p
             installation.tamis("fingerprint", "remove", "message", str(copy))
             assert not held(CAROL)
 
-            (first, *_) = installation.held()
-            installation.tamis("quarantine", "delete", first["id"], "--learn")
+            installation.tamis("quarantine", "delete", min(known), "--learn")
             until(CAROL, marked=True)

@@ -1,4 +1,4 @@
-"""What was marked by hand (S8b, S22, S26)."""
+"""What was marked by hand (S8b, S22, S26), and which messages of the abuse mailbox were counted (S15)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Create the table."""
+    """Create the tables."""
     op.create_table(
         "marks",
         sa.Column("kind", sa.String(10), nullable=False),
@@ -25,3 +25,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("kind", "fingerprint", "scope", "message", "reporter", name="pk_marks"),
     )
     op.create_index("ix_marks_expires", "marks", ["expires"])
+    op.create_table(
+        "handled_reports",
+        sa.Column("message", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("message", name="pk_handled_reports"),
+    )
+    op.create_index("ix_handled_reports_at", "handled_reports", ["at"])
