@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
 import random
 import time
 import zlib
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image, ImageDraw
 from reportlab.lib.pdfencrypt import StandardEncryption
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
@@ -29,19 +27,9 @@ from tamis.services import FileFacts, Services
 from tamis.settings import ImageSettings
 from tests.attachments import letter
 from tests.builders import message
-from tests.filters.test_images import NO_OCR, picture, qr_code, saved
+from tests.documents import pdf, qr_code, scanned, written
+from tests.filters.test_images import NO_OCR, picture, saved
 from tests.memory_state import MemoryState
-
-
-def pdf(*pages: Any, **how: Any) -> bytes:
-    """A document; each page is a function that draws it."""
-    file = io.BytesIO()
-    canvas = Canvas(file, invariant=1, **how)
-    for draw in pages:
-        draw(canvas)
-        canvas.showPage()
-    canvas.save()
-    return file.getvalue()
 
 
 def invoice(canvas: Canvas) -> None:
@@ -51,17 +39,6 @@ def invoice(canvas: Canvas) -> None:
     canvas.linkURL("https://pay.example.org/x", (95, 590, 300, 615))
     canvas.linkURL("javascript:alert(1)", (95, 490, 300, 515))
     canvas.drawImage(ImageReader(qr_code("https://login.example.org/")), 100, 300, 120, 120)
-
-
-def scan(text: str) -> Any:
-    """A page that is a picture of a text."""
-    image = Image.new("L", (1240, 1754), "white")
-    ImageDraw.Draw(image).text((100, 300), text, fill="black", font_size=60)
-    return lambda canvas: canvas.drawImage(ImageReader(image), 0, 0, 595, 842)
-
-
-def written(text: str) -> Any:
-    return lambda canvas: canvas.drawString(100, 700, text)
 
 
 def read(octets: bytes, **request: Any) -> FileFacts:
@@ -120,7 +97,7 @@ def test_documents_are_known_by_content_type_and_name() -> None:
 
 
 def test_broken_documents_end_in_an_answer() -> None:
-    good = pdf(invoice, scan("text"))
+    good = pdf(invoice, scanned("text"))
     generator = random.Random(7)
     for _ in range(80):
         broken = bytearray(good[: generator.randrange(20, len(good))])
@@ -188,7 +165,7 @@ def test_memory_is_bounded_outside_of_python_as_well() -> None:
 
 @pytest.mark.real
 def test_scanned_pages_are_read_within_the_same_job() -> None:
-    told = message(letter({"scan.pdf": pdf(scan("CHEAP PILLS"), scan("Votre commande"))}))
+    told = message(letter({"scan.pdf": pdf(scanned("CHEAP PILLS"), scanned("Votre commande"))}))
     told.services = Services(reader=FileReader(ImageSettings()))
     finding = asyncio.run(ImageText().examine(told))
     assert finding.status is Status.CLEAR

@@ -6,10 +6,9 @@ import asyncio
 import io
 import random
 import time
-from typing import Any, cast
+from typing import Any
 
 import pytest
-import zxingcpp
 from PIL import Image, ImageDraw
 
 from tamis.filters import file_reader
@@ -24,6 +23,7 @@ from tamis.services import Services
 from tamis.settings import ImageSettings
 from tests.attachments import blank_png, letter
 from tests.builders import message
+from tests.documents import qr_code
 from tests.memory_state import MemoryState
 
 NO_OCR = {"seconds": 5, "languages": [], "pages": 3}
@@ -41,12 +41,6 @@ def picture(seed: int = 1) -> Image.Image:
             generator.randrange(2**24),
         )
     return image
-
-
-def qr_code(text: str) -> Image.Image:
-    code = zxingcpp.create_barcode(text, zxingcpp.BarcodeFormat.QRCode).to_image(scale=5)
-    height, width = code.shape
-    return Image.frombytes("L", (width, height), bytes(cast("Any", code)))
 
 
 def saved(image: Image.Image, form: str = "PNG", **more: Any) -> bytes:

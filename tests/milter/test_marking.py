@@ -14,7 +14,6 @@ from tamis.filters.state import open_state
 from tamis.lists import ListIndex, Subject
 from tamis.mail import Mail, Seen
 from tamis.milter.marking import Marking, take_in, waiting
-from tamis.models.features import extract
 from tamis.models.queue import Queue
 from tamis.models.reports import Spool
 from tamis.models.site_model import SiteModel
@@ -22,7 +21,7 @@ from tamis.models.teaching import Teacher
 from tamis.quarantine.store import Store
 from tamis.settings import ImageSettings, LearningSettings, Settings
 from tests.attachments import letter
-from tests.filters.test_documents import pdf, written
+from tests.documents import pdf, written
 from tests.filters.test_images import picture, saved
 from tests.memory_state import MemoryState
 
@@ -82,8 +81,6 @@ def test_a_documents_text_is_learned_with_its_message(tmp_path: Path) -> None:
     assert with_it is not None
     assert other is not None
     assert with_it.log_odds > bare.log_odds > other.log_odds
-    assert len(extract(mail.with_seen(seen)).indices) == len(
-        extract(mail).indices
 
 
 def test_images_of_marked_messages_get_onto_the_base(tmp_path: Path) -> None:

@@ -13,8 +13,7 @@ from tamis.errors import ServiceError
 from tamis.filters.dns_resolver import Resolver
 from tamis.services import Answer
 from tests.attachments import letter
-from tests.filters.test_documents import pdf
-from tests.filters.test_images import qr_code
+from tests.documents import pdf, qr_code
 from tests.real import Client, PrivateDNS
 from tests.road.installation import Installation, ham
 

@@ -20,7 +20,8 @@ from tamis.rules.file import compile_book, failed_examples, read_sources
 from tests.attachments import letter
 from tests.builders import FILTERS, PROPERTY, message, site
 from tests.cli.conftest import Run, config, run  # noqa: F401 # fixtures
-from tests.filters.test_documents import invoice, pdf
+from tests.documents import pdf
+from tests.filters.test_documents import invoice
 
 NAMES = frozenset(one.name for one in FILTERS)
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "rules" / "example.toml"
