@@ -206,11 +206,10 @@ def _translated(box: AbuseMailboxSettings) -> Iterator[None]:
         raise ServiceError(f"abuse mailbox {box.user} on {box.host}: {told}") from error
 
 
-def _password(path: Path | None) -> str:
+def _password(path: str | Path) -> str:
     """The first line of the password's file."""
     try:
-        assert path is not None
-        with path.open(encoding="utf-8") as file:
+        with Path(path).open(encoding="utf-8") as file:
             password = file.read(_MAX_PASSWORD).partition("\n")[0]
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError("settings", "abuse_mailbox.password_file", f"can't be read: {error}") from None

@@ -372,12 +372,12 @@ class AbuseMailboxSettings(Section):
     security: Literal["tls", "starttls", "none"] = Field(
         "tls", description="none only towards this machine, since the password travels"
     )
-    ca_file: Path | None = Field(
-        None, description="certificates that the server's is held against, instead of the system's"
+    ca_file: Literal[""] | Path = Field(
+        "", description="certificates that the server's is held against, instead of the system's"
     )
     user: str = Field("", max_length=320, description="the login name")
-    password_file: Path | None = Field(
-        None, description="a file whose first line is the password; readable for the daemon's user alone"
+    password_file: Literal[""] | Path = Field(
+        "", description="a file whose first line is the password; readable for the daemon's user alone"
     )
     folder: str = Field("INBOX", min_length=1, max_length=200, description="where reports arrive")
     handled: str = Field(

@@ -132,7 +132,7 @@ def test_hostile_messages_are_bounded(
     ("wrong", "word"),
     [
         ({"port": 9}, "refused"),
-        ({"ca_file": None}, "certificate"),
+        ({"ca_file": ""}, "certificate"),
         ({"folder": "No such"}, "No such"),
         ({"security": "none"}, ""),
     ],
