@@ -49,7 +49,7 @@ class Learning:
             self._stopping.wait(pause)
 
     def _tag_of(self, reporter: str) -> str:
-        return self._site().book.policy(reporter).tag
+        return self._site().book.policy(reporter).terms.tag
 
     def _learn(self, settings: Settings) -> None:
         # numpy and the model's tables are for sites that learn.
