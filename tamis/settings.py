@@ -10,7 +10,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from tamis.address import PLATFORM, address_key, domain_key
 from tamis.dnslists import DNSBL, RHSBL, URIBL, DNSList
@@ -375,9 +383,11 @@ class AbuseMailboxSettings(Section):
     ca_file: Literal[""] | Path = Field(
         "", description="certificates that the server's is held against, instead of the system's"
     )
-    user: str = Field("", max_length=320, description="the login name")
+    user: str = Field("", max_length=320, validate_default=True, description="the login name")
     password_file: Literal[""] | Path = Field(
-        "", description="a file whose first line is the password; readable for the daemon's user alone"
+        "",
+        validate_default=True,
+        description="a file whose first line is the password; readable for the daemon's user alone",
     )
     folder: str = Field("INBOX", min_length=1, max_length=200, description="where reports arrive")
     handled: str = Field(
@@ -389,15 +399,26 @@ class AbuseMailboxSettings(Section):
     every: float = Field(300.0, ge=1, le=86400, description="seconds between two readings")
     seconds: float = Field(30.0, gt=0, le=300, description="how long the server may take for one answer")
 
-    @model_validator(mode="after")
-    def _complete(self) -> AbuseMailboxSettings:
-        if self.host and not (self.user and self.password_file):
-            raise ValueError("user and password_file must be set with host")
-        if self.host and self.security == "none" and self.host not in ("127.0.0.1", "::1", "localhost"):
-            raise ValueError("security may be none only when host is this machine")
-        if self.folder == self.handled:
-            raise ValueError("folder and handled must be two folders")
-        return self
+    @field_validator("user", "password_file")
+    @classmethod
+    def _set(cls, value: str | Path, info: ValidationInfo) -> str | Path:
+        if info.data.get("host") and not value:
+            raise ValueError("must be set with host")
+        return value
+
+    @field_validator("security")
+    @classmethod
+    def _safe(cls, value: str, info: ValidationInfo) -> str:
+        if value == "none" and info.data.get("host") not in ("", "127.0.0.1", "::1", "localhost"):
+            raise ValueError("the password would travel open: only when host is this machine")
+        return value
+
+    @field_validator("handled")
+    @classmethod
+    def _another(cls, value: str, info: ValidationInfo) -> str:
+        if value == info.data.get("folder"):
+            raise ValueError("must be another folder than folder")
+        return value
 
 
 class SpamAssassinSettings(Section):
