@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tamis.errors import ServiceError
@@ -27,34 +27,57 @@ class FileReader:
 
     def __init__(self, settings: ImageSettings) -> None:
         self._settings = settings
+        self._under_way: dict[str, asyncio.Future[FileFacts]] = {}
 
     async def read(self, files: Sequence[bytes], state: SharedState) -> list[FileFacts]:
-        """See tamis.services.Reader. A document that kills its reader costs images nothing."""
+        """See tamis.services.Reader. A document that kills its reader costs images nothing.
+
+        What another message is having read at this moment is waited for, so that a wave of the same image is one job.
+        """
         keys = [self._key(octets) for octets in files]
         found = {key: facts for key in keys if (facts := await _remembered(key, state)) is not None}
         missing = {key: octets for key, octets in zip(keys, files, strict=True) if key not in found}
-        until, errors = time.monotonic() + self._settings.seconds, []
-        for of_pdf in (False, True):
-            group = {key: octets for key, octets in missing.items() if is_pdf(octets) is of_pdf}
-            if not group:
-                continue
-            try:
-                read = await self._read(list(group.values()), max(0.1, until - time.monotonic()))
-            except QueueFullError:
-                raise
-            except ServiceError as error:
-                errors.append(error)
-                read = [
-                    FileFacts(hashlib.sha256(octets).hexdigest(), problem=str(error)[:200])
-                    for octets in group.values()
-                ]
-            for key, facts in zip(group, read, strict=True):
-                found[key] = facts
+        others = {key: self._under_way[key] for key in missing if key in self._under_way}
+        found |= await self._read_new({key: missing[key] for key in missing if key not in others}, state)
+        for key, reading in others.items():
+            found[key] = await asyncio.shield(reading)
+        if missing and all(facts.lost for facts in found.values()):
+            raise ServiceError(next(iter(found.values())).problem)
+        return [found[key] for key in keys]
+
+    async def _read_new(self, files: Mapping[str, bytes], state: SharedState) -> dict[str, FileFacts]:
+        """Read files, and let those who wait for the same ones know."""
+        loop = asyncio.get_running_loop()
+        self._under_way |= {key: loop.create_future() for key in files}
+        found: dict[str, FileFacts] = {}
+        until = time.monotonic() + self._settings.seconds
+        try:
+            for of_pdf in (False, True):
+                group = {key: octets for key, octets in files.items() if is_pdf(octets) is of_pdf}
+                if not group:
+                    continue
+                try:
+                    read = await self._read(list(group.values()), max(0.1, until - time.monotonic()))
+                except QueueFullError:
+                    raise
+                except ServiceError as error:
+                    read = [
+                        FileFacts(hashlib.sha256(octets).hexdigest(), problem=str(error)[:200], lost=True)
+                        for octets in group.values()
+                    ]
+                found |= zip(group, read, strict=True)
+            for key, facts in found.items():
                 if not facts.problem:  # what could not be read now may be readable later
                     await _remember(key, facts, state)
-        if errors and all(facts.problem for facts in found.values()):
-            raise errors[0]
-        return [found[key] for key in keys]
+        finally:
+            for key in files:
+                reading = self._under_way.pop(key)
+                if key in found:
+                    reading.set_result(found[key])
+                else:
+                    reading.set_exception(QueueFullError("the reading that it waited for was given up"))
+                    reading.exception()  # nobody has to wait for it
+        return found
 
     async def remembered(self, files: Sequence[bytes], state: SharedState) -> list[FileFacts]:
         """See tamis.services.Reader."""

@@ -32,8 +32,8 @@ class MarkedSpam(Filter[MarkedSpamOptions]):
     The origin is the client's address (an IPv6 client's /64), the content the checksum of `message_checksum`: From,
     Subject and every decoded part. A mark is made when a reader moves a message into Junk, when somebody deletes it
     from the quarantine as spam, and by `tamis fingerprint add message FILE`. What one reader marks counts for the
-    domain; what an operator marks, for the platform. "Not spam", by the same ways, ends the marks of that content.
-    Marks end after `learning.mark_days`. White list entries (S4, S6, S7) stand before this filter.
+    domain; what an operator marks, for the platform. "Not spam", by the same ways, ends the marks of that content
+    there. Marks end after `learning.mark_days`. White list entries (S4, S6, S7) stand before this filter.
     """
 
     name = "marked_spam"

@@ -159,7 +159,7 @@ class Antivirus(Protocol):
 @dataclass(frozen=True, slots=True)
 class FileFacts:
     """What is in an image or document: fingerprints in hexadecimal digits ('' without one), text, QR codes, links as
-    (target, text); and the problem, if not all of it could be read."""
+    (target, text); and the problem, if not all of it could be read. `lost`: its reader was, and it may be good."""
 
     sha256: str
     perceptual: str = ""
@@ -167,6 +167,7 @@ class FileFacts:
     codes: Sequence[str] = ()
     links: Sequence[Sequence[str]] = ()
     problem: str = ""
+    lost: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """A form that JSON can hold."""

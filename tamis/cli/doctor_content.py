@@ -6,6 +6,7 @@ import asyncio
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from tamis.errors import ServiceError, TamisError
 from tamis.filters.clamd import Engines
@@ -54,7 +55,12 @@ def content_services(settings: Settings) -> Iterator[Look]:
         except TamisError as error:
             yield Look("abuse mailbox", str(error), "see [abuse_mailbox] in the settings")
         else:
-            yield Look("abuse mailbox", f"answers, {number} messages wait")
+            told = f"answers, {number} messages wait"
+            file = Path(settings.abuse_mailbox.password_file)
+            if file.stat().st_mode & 0o077:
+                yield Look("abuse mailbox", f"{told}; others can read its password", f"chmod 600 {file}")
+            else:
+                yield Look("abuse mailbox", told)
     if settings.images.ocr:
         found = shutil.which("tesseract")
         yield Look("ocr", found or "tesseract is not installed: text in images is not read")

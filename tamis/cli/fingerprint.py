@@ -17,8 +17,9 @@ from tamis.cli.terminal import print_json, printable, table
 from tamis.errors import ConfigError
 from tamis.lists import FINGERPRINTS, Colour, ListEntry, Subject, normalise_pattern
 from tamis.quarantine.entries import NewEntry
+from tamis.quarantine.marks import Kind
 
-MESSAGE = "message"
+MESSAGE = str(Kind.MESSAGE)
 _KIND = click.Choice([*map(str, FINGERPRINTS), MESSAGE])
 _scope = click.option(
     "--scope", type=SCOPE, default=PLATFORM, show_default=True, help='"platform", a domain or a mailbox.'
@@ -128,12 +129,13 @@ def remove(
 @fingerprint.command()
 @click.argument("kind", type=_KIND)
 @click.option("--scope", type=SCOPE, help="Only of this scope.")
+@click.option("--marked", is_flag=True, help="What was marked by hand, on the base or not yet.")
 @json_option
 @click.pass_obj
-def show(context: Context, kind: str, scope: str | None, as_json: bool) -> None:
+def show(context: Context, kind: str, scope: str | None, marked: bool, as_json: bool) -> None:
     """Show the base, and how many messages each fingerprint decided; of messages their marks."""
-    if kind == MESSAGE:
-        marked_messages.show(context, scope=scope, as_json=as_json)
+    if marked or kind == MESSAGE:
+        marked_messages.show(context, Kind(kind), scope=scope, as_json=as_json)
         return
     with context.store() as store:
         found = store.lists.find(scope=scope, colour=Colour.BLACK, subject=Subject(kind))

@@ -64,19 +64,28 @@ def remove(
         click.echo(f"{len(known)} no longer marked. {AT_ONCE}")
 
 
-def show(context: Context, *, scope: str | None, as_json: bool) -> None:
-    """Show what is marked."""
+def show(context: Context, kind: Kind, *, scope: str | None, as_json: bool) -> None:
+    """Show what is marked: how often, in how many messages, and how often as ham."""
     with context.store() as store:
-        found = [one for one in store.marks.find(Kind.MESSAGE, scope=scope) if one.marks]
+        found = [one for one in store.marks.find(kind, scope=scope) if one.marks or one.ham]
     if as_json:
         print_json([asdict(one) | {"expires": one.expires.isoformat()} for one in found])
     elif not found:
-        click.echo("No messages are marked.")
+        click.echo(f"No {kind}s are marked.")
     else:
+        heads = ["FINGERPRINT", "SCOPE", "MARKS", "MESSAGES", "HAM", "UNTIL"]
         rows = [
-            [one.fingerprint, one.scope, str(one.marks), one.expires.strftime("%Y-%m-%d")] for one in found
+            [
+                o.fingerprint,
+                o.scope,
+                str(o.marks),
+                str(o.messages),
+                str(o.ham),
+                o.expires.strftime("%Y-%m-%d"),
+            ]
+            for o in found
         ]
-        click.echo(table(["ORIGIN AND CONTENT", "SCOPE", "MARKS", "UNTIL"], rows, [0, 2, 0, 0]))
+        click.echo(table(heads, rows, [0, 2, 0, 0, 0, 0]))
 
 
 def _marks(

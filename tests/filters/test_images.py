@@ -6,7 +6,7 @@ import asyncio
 import io
 import random
 import time
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from PIL import Image, ImageDraw
@@ -14,12 +14,12 @@ from PIL import Image, ImageDraw
 from tamis.filters import file_reader
 from tamis.filters.file_reader import FileReader
 from tamis.filters.file_reading import read_job
-from tamis.filters.helper import HelperPool
+from tamis.filters.helper import HelperPool, QueueFullError
 from tamis.filters.image_reading import fingerprint_of
 from tamis.filters.image_text import ImageText
 from tamis.finding import Finding, Status
 from tamis.mail import Seen
-from tamis.services import Services
+from tamis.services import FileFacts, Services
 from tamis.settings import ImageSettings
 from tests.attachments import blank_png, letter
 from tests.builders import message
@@ -113,6 +113,33 @@ def test_an_image_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(file_reader, "_POOL", None)  # it would fail now
     second = examine(saved(picture()), state=state)
     assert (second[0].facts, second[1]) == (first[0].facts, first[1])
+
+
+def test_a_wave_of_one_image_is_one_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Messages that come while it is read wait for it and are not skipped; what ends the reading ends their waiting."""
+    jobs: list[int] = []
+    octets = saved(picture())
+
+    async def slow(self: FileReader, files: list[bytes], seconds: float) -> list[FileFacts]:
+        jobs.append(len(files))
+        await asyncio.sleep(0.05)
+        if len(jobs) > 1:
+            raise asyncio.CancelledError
+        return [FileFacts("", text="seen") for _ in files]
+
+    monkeypatch.setattr(FileReader, "_read", slow)
+
+    async def wave(state: MemoryState) -> list[object]:
+        reader = FileReader(ImageSettings())
+        reading = [reader.read([octets], state) for _ in range(10)]
+        return list(await asyncio.gather(*reading, return_exceptions=True))
+
+    assert {one[0].text for one in cast("Any", asyncio.run(wave(MemoryState())))} == {"seen"}
+    assert jobs == [1]
+    first, *waiting = asyncio.run(wave(MemoryState()))
+    assert isinstance(first, asyncio.CancelledError)
+    assert all(isinstance(one, QueueFullError) for one in waiting)
+    assert jobs == [1, 1]
 
 
 def test_a_full_queue_skips_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

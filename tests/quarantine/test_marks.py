@@ -149,6 +149,7 @@ def test_a_file_of_several_marked_messages_gets_onto_the_base_until_somebody_say
         reported(settings, raw, "spam")
     taken_in(settings, store, state)
     assert learned(store) == []
+    assert {one.messages for one in store.marks.find(Kind.ATTACHMENT)} == {2}
     reported(settings, mails[2], "spam")
     taken_in(settings, store, state)
     assert learned(store) == [("example.com", LEARNED)] * 2  # the archive, and the file in it

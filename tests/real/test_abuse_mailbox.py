@@ -174,7 +174,10 @@ def test_by_command(dovecot: PrivateDovecot, run: Run, config: Path, tmp_path: P
     assert run("complaints", "fetch", "--json").data == {"reports": 1, "others": 0, "left": 0}
     (shown,) = run("complaints", "show", "--json").data
     assert (shown["client"], shown["reports"]) == ("203.0.113.7", 1)
-    assert "abuse mailbox" in run("doctor").out
+    (tmp_path / "password").chmod(0o644)
+    assert "0 messages wait; others can read its password" in run("doctor").out
+    (tmp_path / "password").chmod(0o600)
+    assert "answers, 0 messages wait\n" in run("doctor").out
 
 
 def test_the_daemon_reads_at_intervals(dovecot: PrivateDovecot, tmp_path: Path) -> None:
