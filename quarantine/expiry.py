@@ -12,7 +12,7 @@ from tamis.quarantine.database import Database, audit
 from tamis.quarantine.entries import changed
 from tamis.quarantine.mail import TOMBSTONE, bury_all
 from tamis.quarantine.records import GONE, State
-from tamis.quarantine.schema import AuditRow, Body, EntryRow, LooseBody, MessageRow, NoteRow
+from tamis.quarantine.schema import AuditRow, Body, ChallengeRow, EntryRow, LooseBody, MessageRow, NoteRow
 
 AUDIT_KEPT = timedelta(days=400)
 NOTES_KEPT = TOMBSTONE
@@ -45,14 +45,21 @@ class Expiry:
 
         It goes in batches, telling `progress` the number of messages in each, until nothing is left or
         `stop` says so; what is left is taken the next time. Held messages lose their content and stay a
-        while as tombstones; old tombstones, orphaned contents, desk notes, list entries and audit rows go.
+        while as tombstones; old tombstones, orphaned contents, desk notes, list entries, challenges and audit rows
+        go.
         """
         now = now or datetime.now(UTC)
         expired = 0
         while not (stop is not None and stop()):
             held = self._expire_held(now, batch)
             buried = self._drop_tombstones(now, batch)
-            steps = (self._sweep_bodies, self._drop_notes, self._drop_entries, self._drop_audit)
+            steps = (
+                self._sweep_bodies,
+                self._drop_notes,
+                self._drop_entries,
+                self._drop_audit,
+                self._drop_challenges,
+            )
             others = sum(step(now, batch) for step in steps)
             expired += held
             if progress is not None:
@@ -130,6 +137,19 @@ class Expiry:
                 changed(session)
                 session.execute(delete(EntryRow).where(EntryRow.id.in_(old)))
                 audit(session, now, WHO, "expire list entries", "", {"entries": list(old)})
+            return len(old)
+
+    def _drop_challenges(self, now: datetime, batch: int) -> int:
+        """As long as tombstones of their copies can be, so that a late answer is told what became of them."""
+        with self._database.write() as session:
+            old = session.scalars(
+                select(ChallengeRow.id)
+                .where(ChallengeRow.expires_at <= now - TOMBSTONE)
+                .limit(batch)
+                .with_for_update(skip_locked=True)
+            ).all()
+            if old:
+                session.execute(delete(ChallengeRow).where(ChallengeRow.id.in_(old)))
             return len(old)
 
     def _drop_audit(self, now: datetime, batch: int) -> int:
