@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, LargeBinary, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from tamis.address import address_key, domain_of
@@ -30,7 +30,7 @@ from tamis.quarantine.challenge_records import (
     SolveResult,
     Undecided,
 )
-from tamis.quarantine.content import unpack_head
+from tamis.quarantine.content import packed_head, unpack_head
 from tamis.quarantine.database import Database, audit, clean
 from tamis.quarantine.mail import Quarantine
 from tamis.quarantine.records import Deliver, Done, HeldMessage, State, new_id
@@ -41,7 +41,7 @@ from tamis.settings import NoticeSettings
 
 STALE_SENDING = timedelta(minutes=10)
 """After this long a notice that was being handed to Postfix is taken for interrupted."""
-HEAD = 256 * 1024
+HEAD = 64 * 1024
 """Octets of a message that are looked at before its sender is asked: its header."""
 
 _DAY, _HOUR = timedelta(days=1), timedelta(hours=1)
@@ -61,7 +61,7 @@ class Challenges:
     def undecided(self, *, held_before: datetime, limit: int = 100) -> tuple[Undecided, ...]:
         """The oldest held copies about which nothing was decided yet."""
         query = (
-            select(MessageRow, DetailsRow, Body.content)
+            select(MessageRow, DetailsRow, func.substr(Body.content, 1, packed_head(HEAD), type_=LargeBinary))
             .join(DetailsRow, DetailsRow.id == MessageRow.id)
             .join(Body, Body.digest == MessageRow.body)
             .where(
