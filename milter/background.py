@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 
 _TICK = 1.0  # seconds: how soon a change of policy or lists is in force
 _SLOW_TICK = 60.0
+_TURN = 1.0  # seconds that an expiry may keep the other tasks waiting
 
 
 class Background:
@@ -163,9 +164,11 @@ class Background:
 
     def _expire(self) -> float:
         """Remove what is past its retention, in small batches so that no mail waits for it."""
-        count = self._store.expiry.run(stop=self._stopping.is_set)
+        until = time.monotonic() + _TURN
+        count = self._store.expiry.run(stop=lambda: self._stopping.is_set() or time.monotonic() > until)
         self._notes.expire()
         self._store.senders.expire()
         if count:
             log.info("%d messages expired", count)
-        return self._site().settings.store.expire_every
+        unfinished = time.monotonic() > until
+        return _TICK if unfinished else self._site().settings.store.expire_every
