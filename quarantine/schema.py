@@ -107,6 +107,12 @@ class MessageRow(Base):
             sqlite_where=text("challenge IS NULL AND state = 'held'"),
             postgresql_where=text("challenge IS NULL AND state = 'held'"),
         ),
+        Index(
+            None,
+            "bin_until",
+            sqlite_where=text("bin_until IS NOT NULL"),
+            postgresql_where=text("bin_until IS NOT NULL"),
+        ),
     )
 
     id: Mapped[str] = mapped_column(_MessageId, primary_key=True)
@@ -139,6 +145,8 @@ class MessageRow(Base):
     released_by: Mapped[str | None]
     challenge: Mapped[str | None] = mapped_column(_MessageId)
     """The ChallengeRow that its sender may solve, or that says why nobody was asked; None until that is decided."""
+    bin_until: Mapped[datetime | None]
+    """Until when the content of a message that was released or deleted can be wanted again."""
 
 
 class DetailsRow(Base):

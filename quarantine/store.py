@@ -18,6 +18,8 @@ from tamis.quarantine.notes import DeskNotes
 from tamis.quarantine.overrides import Overrides, all_overrides
 from tamis.quarantine.schema import RevisionRow
 from tamis.quarantine.senders import Senders
+from tamis.quarantine.sessions import Sessions
+from tamis.quarantine.trail import Trail
 from tamis.site import Snapshot
 
 
@@ -38,6 +40,8 @@ class Store:
         self.history = History(self._database)
         self.senders = Senders(self._database)
         self.complaints = Complaints(self._database)
+        self.sessions = Sessions(self._database)
+        self.trail = Trail(self._database)
 
     def migrate(self) -> None:
         """Create or upgrade the tables; safe from several processes at once, quick when nothing is to do."""

@@ -194,7 +194,7 @@ def release(context: Context, messages: tuple[str, ...], teach: bool, by: str, a
 @json_option
 @click.pass_obj
 def delete(context: Context, messages: tuple[str, ...], teach: bool, by: str, as_json: bool) -> None:
-    """Delete held messages for good."""
+    """Delete held messages. For ten minutes `restore` gets them back, then they are gone for good."""
     with context.store() as store:
 
         def deleted(message: str) -> Done:
@@ -203,6 +203,18 @@ def delete(context: Context, messages: tuple[str, ...], teach: bool, by: str, as
         what = _taught(context, store, "spam", by, deleted) if teach else deleted
         results = _each(messages, what, "delete")
     _tell(results, "deleted", as_json=as_json)
+
+
+@quarantine.command()
+@click.argument("messages", metavar="ID...", nargs=-1, required=True)
+@by_option
+@json_option
+@click.pass_obj
+def restore(context: Context, messages: tuple[str, ...], by: str, as_json: bool) -> None:
+    """Undo a deletion, within ten minutes of it."""
+    with context.store() as store:
+        results = _each(messages, lambda message: store.quarantine.restore(message, by), "restore")
+    _tell(results, "restored", as_json=as_json)
 
 
 @dataclass(frozen=True, slots=True)

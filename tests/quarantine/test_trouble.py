@@ -229,7 +229,7 @@ def test_holding_and_clean_up_race_for_one_body(store: Store, url: str) -> None:
         for n in range(40):
             number = store.quarantine.hold(held(f"{thread}-{n}"), CONTENT)
             assert store.quarantine.content(number) == CONTENT
-            assert store.quarantine.delete(number, "root") is Done.DONE
+            assert store.quarantine.delete(number, "root", now=NOW) is Done.DONE  # out of the bin by now
 
     def sweep(_: int) -> None:
         while not stop:
