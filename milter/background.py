@@ -16,6 +16,8 @@ from tamis.filters.state import open_state
 from tamis.milter.feeds import Feeds
 from tamis.milter.files import read_json
 from tamis.milter.journal import finished, read_stories
+from tamis.milter.key import signing_key
+from tamis.milter.mailing import Digesting
 from tamis.milter.notes import Notes
 from tamis.milter.paths import Paths
 from tamis.milter.reinject import Reinjector
@@ -26,6 +28,7 @@ from tamis.quarantine.senders import Sender
 from tamis.quarantine.snapshot import write_snapshot
 from tamis.quarantine.store import Store
 from tamis.site import Site
+from tamis.tokens import Tokens
 
 if TYPE_CHECKING:
     from tamis.milter.exporter import Exporter
@@ -34,7 +37,8 @@ log = logging.getLogger(__name__)
 
 _TICK = 1.0  # seconds: how soon a change of policy or lists is in force
 _SLOW_TICK = 60.0
-_TURN = 1.0  # seconds that an expiry may keep the other tasks waiting
+_DIGEST_TICK = 10.0
+_TURN = 1.0  # seconds that a long task may keep the others waiting
 
 
 class Background:
@@ -51,6 +55,12 @@ class Background:
         self._state = open_state(settings)
         self._loop = asyncio.Runner()
         self._feeds = Feeds(self._paths.feeds)
+        self._digesting = Digesting(
+            site,
+            store,
+            Tokens(signing_key(settings.key_file)),
+            lambda: Reinjector(site().settings.desk.reinject).send,
+        )
         self._unpublished: list[Sender] = []
         self._exporter: Exporter | None = None
         self._tasks: list[tuple[Callable[[], float], list[float]]] = [
@@ -62,6 +72,7 @@ class Background:
             (self._export, [0.0]),
             (self._resume, [0.0]),
             (self._expire, [0.0]),
+            (self._digest, [0.0]),
             (self._forget, [0.0]),
         ]
 
@@ -161,6 +172,11 @@ class Background:
         send = Reinjector(settings.desk.reinject).send
         self._store.quarantine.resume_releases(redelivery(send, settings.headers.prefix))
         return _SLOW_TICK
+
+    def _digest(self) -> float:
+        """Send the digests that are due."""
+        until = time.monotonic() + _TURN
+        return _DIGEST_TICK if self._digesting.step(until) else _TICK
 
     def _expire(self) -> float:
         """Remove what is past its retention, in small batches so that no mail waits for it."""

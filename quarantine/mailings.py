@@ -62,12 +62,26 @@ class Mailings:
                 rows = session.execute(
                     select(MessageRow.id, MessageRow.held_at).where(MessageRow.id.in_(part))
                 )
-                times |= {one: at for one, at in rows}
+                times |= {row.id: row.held_at for row in rows}
         return [Untold(mailbox, count, times[first], newest) for mailbox, count, first, newest in found]
+
+    def last(self, mailbox: str, kind: Kind) -> str:
+        """`upto` of the last mail of a kind; "" when there was none."""
+        query = select(MailingRow.upto).where(MailingRow.mailbox == exact(mailbox), MailingRow.kind == kind)
+        with self._database.read() as session:
+            return session.scalar(query) or ""
 
     def told(self, mailbox: str, upto: str, *, now: datetime | None = None) -> None:
         """A digest of `mailbox` was handed over; the newest message in it was `upto`."""
-        self._note(mailbox, Kind.DIGEST, upto, now or datetime.now(UTC))
+        now = now or datetime.now(UTC)
+        values = {"mailbox": exact(mailbox), "kind": Kind.DIGEST, "sent_at": now, "upto": upto}
+        statement = self._database.insert(MailingRow).values(values)
+        with self._database.write() as session:
+            session.execute(
+                statement.on_conflict_do_update(
+                    index_elements=["mailbox", "kind"], set_={"sent_at": now, "upto": upto}
+                )
+            )
 
     def claim(self, mailbox: str, kind: Kind, every: timedelta, *, now: datetime | None = None) -> bool:
         """Whether a mail of a kind may go to a mailbox now, at most one in `every`; it counts as sent then."""
@@ -90,16 +104,6 @@ class Mailings:
             row = session.get(MailingRow, (exact(mailbox), kind))
             if row is not None:
                 session.delete(row)
-
-    def _note(self, mailbox: str, kind: Kind, upto: str, now: datetime) -> None:
-        values = {"mailbox": exact(mailbox), "kind": kind, "sent_at": now, "upto": upto}
-        statement = self._database.insert(MailingRow).values(values)
-        with self._database.write() as session:
-            session.execute(
-                statement.on_conflict_do_update(
-                    index_elements=["mailbox", "kind"], set_={"sent_at": now, "upto": upto}
-                )
-            )
 
 
 _CHUNK = 500

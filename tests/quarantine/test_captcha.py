@@ -112,7 +112,10 @@ _payload = st.fixed_dictionaries(
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.text(max_size=100) | (_payload | _json).map(lambda o: base64.b64encode(json.dumps(o).encode()).decode()))
+@given(
+    st.text(max_size=100)
+    | (_payload | _json).map(lambda o: base64.b64encode(json.dumps(o).encode()).decode())
+)
 def test_anybodys_payload_is_wrong_and_nothing_more(payload: str) -> None:
     assert run(made().check_work(ONE, HERE, payload)) in (Answer.WRONG, Answer.STALE)
 
