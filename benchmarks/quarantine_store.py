@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import insert, select
 
@@ -72,7 +73,12 @@ def fill(store: Store, messages: int, expired: int) -> None:
         for number in range(start, min(start + CHUNK, messages)):
             at = now - timedelta(days=30) * (1 - number / messages)
             mailbox = f"box{dice.randrange(MAILBOXES)}@domain{dice.randrange(DOMAINS)}.example.com"
-            one = {"id": new_id(at), "transaction": f"m{number}", "recipient": mailbox, "mailbox": mailbox}
+            one: dict[str, Any] = {
+                "id": new_id(at),
+                "transaction": f"m{number}",
+                "recipient": mailbox,
+                "mailbox": mailbox,
+            }
             one |= {"domain": mailbox.partition("@")[2], "held_at": at, "received_at": at}
             one["expires_at"] = now - timedelta(hours=1) if number < expired else now + timedelta(days=30)
             made.append(dice.choice(rows) | one)

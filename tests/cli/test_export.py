@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mailbox
+from contextlib import closing
 from pathlib import Path
 
 from tamis.quarantine.store import Store
@@ -31,7 +32,8 @@ def test_an_mbox_of_one_domain(run: Run, store: Store, tmp_path: Path) -> None:
     store.quarantine.hold(held("t2", "paul@example.org"), OTHER)
     target = tmp_path / "out.mbox"
     run("quarantine", "export", str(target), "--mbox", "--scope", "example.org")
-    messages = list(mailbox.mbox(target, create=False))
+    with closing(mailbox.mbox(target, create=False)) as box:
+        messages = list(box)
     assert [message["Subject"] for message in messages] == ["Second"]
     assert "looks like an mbox" in str(messages[0].get_payload())
 

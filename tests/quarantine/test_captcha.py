@@ -100,8 +100,8 @@ _json = st.recursive(
     max_leaves=8,
 )
 _parameters = st.fixed_dictionaries(
-    {name: _json for name in ("algorithm", "nonce", "salt", "cost")},
-    optional={name: _json for name in ("keyLength", "keyPrefix", "keySignature", "expiresAt", "data")},
+    dict.fromkeys(("algorithm", "nonce", "salt", "cost"), _json),
+    optional=dict.fromkeys(("keyLength", "keyPrefix", "keySignature", "expiresAt", "data"), _json),
 )
 _payload = st.fixed_dictionaries(
     {

@@ -104,7 +104,7 @@ def test_a_digest_comes_at_its_time(installation: Installation, dovecot: Private
     ):  # held since the day before yesterday
         database.execute("UPDATE messages SET held_at = datetime(held_at, '-2 days')")
     wait_until(
-        lambda: subjects(dovecot, MARIE),
+        lambda: len(subjects(dovecot, MARIE)) > 0,
         timeout=60,
         what="the digest",
         detail=installation.daemon.failure_report,
