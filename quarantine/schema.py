@@ -112,6 +112,7 @@ class MessageRow(Base):
         Index(None, "body"),
         Index(None, "challenge"),
         _partly("ix_messages_unasked", UNASKED, "id"),
+        _partly("ix_messages_bin_until", "bin_until IS NOT NULL", "bin_until"),
     )
 
     id: Mapped[str] = mapped_column(_MessageId, primary_key=True)
@@ -144,6 +145,8 @@ class MessageRow(Base):
     released_by: Mapped[str | None]
     challenge: Mapped[str | None] = mapped_column(_MessageId)
     """The ChallengeRow that its sender may solve, or that says why nobody was asked; None until that is decided."""
+    bin_until: Mapped[datetime | None]
+    """Until when the content of a message that was released or deleted can be wanted again."""
 
 
 class DetailsRow(Base):

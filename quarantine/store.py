@@ -15,10 +15,13 @@ from tamis.quarantine.entries import Lists, all_entries
 from tamis.quarantine.expiry import Expiry
 from tamis.quarantine.history import History
 from tamis.quarantine.mail import Quarantine
+from tamis.quarantine.mailings import Mailings
 from tamis.quarantine.notes import DeskNotes
 from tamis.quarantine.overrides import Overrides, all_overrides
 from tamis.quarantine.schema import RevisionRow
 from tamis.quarantine.senders import Senders
+from tamis.quarantine.sessions import Sessions
+from tamis.quarantine.trail import Trail
 from tamis.site import Snapshot
 
 
@@ -40,6 +43,9 @@ class Store:
         self.history = History(self._database)
         self.senders = Senders(self._database)
         self.complaints = Complaints(self._database)
+        self.sessions = Sessions(self._database)
+        self.trail = Trail(self._database)
+        self.mailings = Mailings(self._database)
 
     def migrate(self) -> None:
         """Create or upgrade the tables; safe from several processes at once, quick when nothing is to do."""
