@@ -37,6 +37,7 @@ from tamis.filters.keywords import Keywords
 from tamis.filters.link_text import LinkText
 from tamis.filters.lookalike_domain import LookalikeDomain
 from tamis.filters.malformed import Malformed
+from tamis.filters.marked_spam import MarkedSpam
 from tamis.filters.message_checksum import MessageChecksum
 from tamis.filters.missing_sender import MissingSender
 from tamis.filters.newsletter import Newsletter
@@ -74,6 +75,7 @@ BUILT_IN: tuple[type[Filter[Any]], ...] = (
     AuthenticatedWhitelist,
     AutomaticWhitelist,
     IPBlacklist,
+    MarkedSpam,
     SenderBlacklist,
     SenderComplaints,
     ReverseDNS,

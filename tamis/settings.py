@@ -11,7 +11,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from tamis.address import PLATFORM, address_key, domain_key
 from tamis.dnslists import DNSBL, RHSBL, URIBL, DNSList
@@ -306,6 +314,16 @@ class LearningSettings(Section):
     per_source: int = Field(
         5000, ge=1, le=10_000_000, description="messages a day that one source (dovecot, web, ...) can teach"
     )
+    mark_days: int = Field(
+        30, ge=1, le=365, description="days that what was marked by hand as spam counts (S8b, learned base)"
+    )
+    learned_from: int = Field(
+        5,
+        ge=0,
+        le=1000,
+        description="messages marked as spam, and none as ham, that must have shown an image or file before it is on "
+        "the base (S22, S26) by itself; 0: never",
+    )
 
 
 class AntivirusEngine(Section):
@@ -334,14 +352,74 @@ class AntivirusSettings(Section):
 
 
 class ImageSettings(Section):
-    """How images are read (S22); a change wants a restart."""
+    """How images and PDF documents are read (S22); a change wants a restart."""
 
-    ocr: bool = Field(True, description="read text in images with tesseract, if it is installed")
+    ocr: bool = Field(
+        True, description="read text in images and scanned documents with tesseract, if it is installed"
+    )
     languages: tuple[Annotated[str, Field(pattern=r"^[A-Za-z_]{2,30}$")], ...] = Field(
         ("fra", "eng", "rus", "chi_sim"),
         description="tesseract's languages; those that are not installed are left out",
     )
-    seconds: float = Field(10.0, gt=0, le=25, description="how long reading all images of a message may take")
+    pages: int = Field(
+        3, ge=0, le=20, description="first pages of a PDF document that are read; 0 reads none"
+    )
+    seconds: float = Field(
+        10.0, gt=0, le=25, description="how long reading all images and documents of a message may take"
+    )
+
+
+class AbuseMailboxSettings(Section):
+    """A mailbox with abuse reports (ARF), which is read over IMAP and counted (S15)."""
+
+    host: str = Field(
+        "",
+        max_length=253,
+        description="the IMAP server; empty: there is no such mailbox, or it is read by hand",
+    )
+    port: int = Field(993, ge=1, le=65535, description="its port")
+    security: Literal["tls", "starttls", "none"] = Field(
+        "tls", description="none only towards this machine, since the password travels"
+    )
+    ca_file: Literal[""] | Path = Field(
+        "", description="certificates that the server's is held against, instead of the system's"
+    )
+    user: str = Field("", max_length=320, validate_default=True, description="the login name")
+    password_file: Literal[""] | Path = Field(
+        "",
+        validate_default=True,
+        description="a file whose first line is the password; readable for the daemon's user alone",
+    )
+    folder: str = Field("INBOX", min_length=1, max_length=200, description="where reports arrive")
+    handled: str = Field(
+        "Handled",
+        min_length=1,
+        max_length=200,
+        description="the folder that they are moved to; made if missing",
+    )
+    every: float = Field(300.0, ge=1, le=86400, description="seconds between two readings")
+    seconds: float = Field(30.0, gt=0, le=300, description="how long the server may take for one answer")
+
+    @field_validator("user", "password_file")
+    @classmethod
+    def _set(cls, value: str | Path, info: ValidationInfo) -> str | Path:
+        if info.data.get("host") and not value:
+            raise ValueError("must be set with host")
+        return value
+
+    @field_validator("security")
+    @classmethod
+    def _safe(cls, value: str, info: ValidationInfo) -> str:
+        if value == "none" and info.data.get("host") not in ("", "127.0.0.1", "::1", "localhost"):
+            raise ValueError("the password would travel open: only when host is this machine")
+        return value
+
+    @field_validator("handled")
+    @classmethod
+    def _another(cls, value: str, info: ValidationInfo) -> str:
+        if value == info.data.get("folder"):
+            raise ValueError("must be another folder than folder")
+        return value
 
 
 class SpamAssassinSettings(Section):
@@ -381,6 +459,51 @@ class MetricsSettings(Section):
     )
 
 
+class WebSettings(Section):
+    """The pages of senders, recipients and administrators."""
+
+    listen: Socket = Field("inet:127.0.0.1:8898", description="where the pages are served")
+    url: str = Field(
+        "http://127.0.0.1:8898",
+        pattern=r"^https?://[!-~]{1,200}[^/]$",
+        description="what links in mails begin with, without a slash at the end: https://mail.example.com",
+    )
+
+
+class NoticeSettings(Section):
+    """Notices to the senders of held mail. Budgets count mails, a sliding window each; 0 means none."""
+
+    evidence: Literal["authenticated", "unless-failed"] = Field(
+        "authenticated",
+        description="to whom a mail may go: only to a sender whose domain vouches for the message (SPF, or DKIM of the "
+        "envelope sender's domain), or to everybody for whom SPF and DMARC did not fail. The latter also writes to "
+        "people whose address a spammer took",
+    )
+    sender: str = Field(
+        "postmaster",
+        pattern=r"^[A-Za-z0-9_+-]{1,64}(\.[A-Za-z0-9_+-]{1,64})*$",
+        description="the part before the @ in From of notices; behind it stands the recipient's domain",
+    )
+    wait: float = Field(
+        30.0,
+        ge=0,
+        le=3600,
+        description="seconds from holding to asking, so that all copies of a message are asked about together",
+    )
+    within_hours: float = Field(
+        24.0, gt=0, le=240, description="hours after which it is too late to ask about a message"
+    )
+    per_sender_day: int = Field(3, ge=0, le=10_000, description="notices to one sender in 24 hours")
+    per_sender_domain_day: int = Field(
+        50, ge=0, le=1_000_000, description="notices to the senders of one domain in 24 hours"
+    )
+    per_domain_day: int = Field(
+        500, ge=0, le=1_000_000, description="notices for the recipients of one domain in 24 hours"
+    )
+    per_hour: int = Field(200, ge=0, le=1_000_000, description="notices in an hour, all together")
+    per_day: int = Field(2000, ge=0, le=10_000_000, description="notices in 24 hours, all together")
+
+
 class HeaderSettings(Section):
     """The headers on delivered mail."""
 
@@ -401,6 +524,19 @@ class PostfixSettings(Section):
     """Where Postfix's own settings are, for `tamis doctor` and for noticing a lost route."""
 
     config_directory: Path = Field(Path("/etc/postfix"), description="what postconf -c is given")
+
+
+class DovecotSettings(Section):
+    """How mailboxes are reached for cleaning Junk (O5)."""
+
+    doveadm: tuple[str, ...] = Field(
+        ("doveadm",),
+        min_length=1,
+        max_length=20,
+        description='Dovecot\'s own tool, with its first arguments: ["ssh", "mailstore", "doveadm"]',
+    )
+    junk: str = Field("Junk", min_length=1, max_length=100, description="name of the folder")
+    seconds: float = Field(300.0, gt=0, le=86400, description="how long one mailbox may take")
 
 
 class LogSettings(Section):
@@ -428,11 +564,15 @@ class Settings(Section):
     learning: LearningSettings = LearningSettings()
     antivirus: AntivirusSettings = AntivirusSettings()
     images: ImageSettings = ImageSettings()
+    abuse_mailbox: AbuseMailboxSettings = AbuseMailboxSettings()
     spamassassin: SpamAssassinSettings = SpamAssassinSettings()
     state: StateSettings = StateSettings()
     metrics: MetricsSettings = MetricsSettings()
+    notices: NoticeSettings = NoticeSettings()
+    web: WebSettings = WebSettings()
     headers: HeaderSettings = HeaderSettings()
     postfix: PostfixSettings = PostfixSettings()
+    dovecot: DovecotSettings = DovecotSettings()
     log: LogSettings = LogSettings()
 
     @property
