@@ -73,7 +73,7 @@ class ImageText(Filter):
         if entries:
             matches = [Match.of(entry, Field.CONTENT).to_fact() for entry in entries]
             return self.hit("known image", matches=matches, **facts)
-        because = "read {letters} letters and {codes} QR codes in {images} images and {documents} documents"
+        because = "images: {images}, documents: {documents}; letters read: {letters}, QR codes: {codes}"
         if problems:
             return self.clear(because + "; not all: {why}", why=", ".join(problems), **facts)
         return self.clear(because, **facts)
