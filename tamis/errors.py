@@ -39,7 +39,14 @@ class RouteError(TamisError):
 
 
 class ReinjectError(TamisError):
-    """Postfix did not take a message back; the copy stays where it is and is tried again."""
+    """Postfix did not take a message back; the copy stays where it is and is tried again.
+
+    `permanent` says that Postfix answered 5xx, so that what need not arrive at any cost is better given up.
+    """
+
+    def __init__(self, problem: str, *, permanent: bool = False) -> None:
+        super().__init__(problem)
+        self.permanent = permanent
 
 
 class ServiceError(TamisError):
@@ -49,11 +56,12 @@ class ServiceError(TamisError):
 class SignatureError(TamisError):
     """A DKIM or ARC signature that does not hold, or its key: the text says why.
 
-    `result` is the word of RFC 8601 2.7.1: fail, neutral, policy, permerror or temperror.
+    `result` is the word of RFC 8601 2.7.1: fail, neutral, policy, permerror or temperror, which says that the key of
+    `domain` got no answer.
     """
 
-    def __init__(self, result: str, reason: str) -> None:
-        self.result = result
+    def __init__(self, result: str, reason: str, domain: str = "") -> None:
+        self.result, self.domain = result, domain
         super().__init__(reason)
 
 

@@ -214,7 +214,19 @@ def test_every_filter_has_a_hit_and_a_clear_case(name: str) -> None:
         assert any(one is not None and one.status is Status.CLEAR for one in findings)
 
 
-WAITING = ("spf", "dkim", "arc", "dmarc", "reverse_dns", "sender_mx", "dnsbl", "uribl", "helo", "newsletter")
+WAITING = (
+    "spf",
+    "dkim",
+    "arc",
+    "dmarc",
+    "reverse_dns",
+    "sender_mx",
+    "dnsbl",
+    "uribl",
+    "helo",
+    "newsletter",
+    "authenticated_whitelist",
+)
 
 
 @pytest.mark.parametrize("name", WAITING)
