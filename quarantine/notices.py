@@ -24,7 +24,27 @@ MOST_SUBJECT = 150
 _MOST_SHOWN = 5
 _MOST_ID = 250
 _MOST_ADDRESS = 100
-_FRENCH = frozenset("fr re gp mq gf yt pm bl mf wf pf nc mc paris bzh alsace corsica".split())
+_FRENCH = frozenset(
+    [
+        "fr",
+        "re",
+        "gp",
+        "mq",
+        "gf",
+        "yt",
+        "pm",
+        "bl",
+        "mf",
+        "wf",
+        "pf",
+        "nc",
+        "mc",
+        "paris",
+        "bzh",
+        "alsace",
+        "corsica",
+    ]
+)
 """Top domains whose people read French rather than English."""
 
 
