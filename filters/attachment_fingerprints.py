@@ -28,7 +28,7 @@ class AttachmentFingerprints(Filter):
         if not message.mail.attachments:
             return self.clear("no attachment")
         hashes: dict[str, str] = {}
-        for file in inspect(message):
+        for file in inspect(message.mail):
             if file["sha256"]:
                 hashes.setdefault(file["sha256"], shown_path(file))
         entries = [

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from tamis.filter import Message
 from tamis.filters.helper import HelperPool
 from tamis.mail import Mail
 
@@ -24,13 +23,13 @@ FileFacts = Mapping[str, Any]
 not read to its end), `risks`."""
 
 
-def inspect(message: Message) -> Sequence[FileFacts]:
+def inspect(mail: Mail) -> Sequence[FileFacts]:
     """Every attachment and, within bounds, every member of an archive. Blocks; raises ServiceError."""
     with _LOCK:
-        known = _SEEN.get(message.mail)
+        known = _SEEN.get(mail)
     if known is not None:
         return known
-    parts = message.mail.attachments[:MAX_ATTACHMENTS]
+    parts = mail.attachments[:MAX_ATTACHMENTS]
     if not parts:
         return ()
     blobs = [part.payload for part in parts]
@@ -39,7 +38,7 @@ def inspect(message: Message) -> Sequence[FileFacts]:
         "objects"
     ]
     with _LOCK:
-        _SEEN[message.mail] = objects
+        _SEEN[mail] = objects
     return objects
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import replace
 from typing import Any
 
 from tamis.errors import ServiceError
@@ -37,7 +38,8 @@ class Examination:
     """One message's way through the chain.
 
     `begin(stage)` starts waiting filters as soon as their input is known; `finish` runs the rest and returns the
-    findings by filter name, in chain order. No exception of a filter gets out: it becomes `unavailable`.
+    findings by filter name, in chain order. Once images and documents are read, filters that judge by what stands in
+    them look again. No exception of a filter gets out: it becomes `unavailable`.
     `seconds` bounds the whole examination from `finish` on.
     """
 
@@ -87,12 +89,34 @@ class Examination:
         for one in wanted:
             if one.dear:
                 findings[one.name] = self._dear(one, message, findings, policies, until, pulse)
+                if message.seen and not message.mail.seen:
+                    message = replace(message, mail=message.mail.with_seen(message.seen))
+                    self._look_again(wanted, message, findings, until, pulse)
         return {one.name: findings[one.name] for one in wanted}
 
     def abandon(self) -> None:
         """Cancel what is still under way: the client went away."""
         for future in self._started.values():
             future.cancel()
+
+    def _look_again(
+        self,
+        wanted: Sequence[Filter[Any]],
+        message: Message,
+        findings: dict[str, Finding],
+        until: float,
+        pulse: Pulse,
+    ) -> None:
+        """Have the filters that judge by what is read in images and documents look at that, too."""
+        again = [one for one in wanted if one.looks_again and one.name in findings]
+        started = [(one, self._start(one, message)) for one in again if not one.inline]
+        for one in again:
+            if one.inline:
+                findings[one.name] = examine_inline(one, message)
+        for one, future in started:
+            found = self._await(one, future, until, pulse)
+            if found.status is not Status.UNAVAILABLE:  # the first look's finding is worth more
+                findings[one.name] = found
 
     def _dear(
         self,

@@ -8,7 +8,7 @@ from pathlib import Path
 from tamis.envelope import parse_ip
 from tamis.filters.clamd import Engines
 from tamis.filters.dns_resolver import Resolver
-from tamis.filters.image_reader import ImageReader
+from tamis.filters.file_reader import FileReader
 from tamis.filters.spamd import Spamd
 from tamis.filters.state import observe_state, open_state
 from tamis.models.site_model import SiteModel
@@ -27,7 +27,7 @@ def open_services(settings: Settings) -> Services:
         statistics=SiteModel(settings),
         first_antivirus=Engines(antivirus, [one for one in antivirus.engines if not one.second_pass]),
         second_antivirus=Engines(antivirus, [one for one in antivirus.engines if one.second_pass]),
-        images=ImageReader(settings.images),
+        reader=FileReader(settings.images),
         spamassassin=Spamd(settings.spamassassin),
     )
 

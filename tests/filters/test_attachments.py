@@ -19,7 +19,7 @@ from tamis.filters.attachment_types import AttachmentTypes
 from tamis.filters.attachments import inspect
 from tamis.filters.file_names import Risk, name_risks
 from tamis.filters.helper import HelperPool, QueueFullError
-from tests.attachments import PDF, PROGRAM, archive, letter, macro_document, nested
+from tests.attachments import PDF, PROGRAM, archive, letter, macro_document, nested, rar4, rar5
 from tests.builders import message
 
 POOL = HelperPool("test", processes=1, waiting=0, memory=768 * 1024 * 1024)
@@ -90,6 +90,10 @@ def seven_zip(name: str, octets: bytes) -> bytes:
         ("a.7z", seven_zip("x.bin", PROGRAM)),
         ("a.tar.gz", tar_gz("x.bin", PROGRAM)),
         ("x.gz", gzip.compress(PROGRAM)),
+        ("a.rar", rar4("x.bin", PROGRAM)),
+        ("b.rar", rar5("x.bin", PROGRAM)),
+        ("c.rar", rar5("x.bin", PROGRAM, mode=0o644)),  # of no type, which hides it from the careless
+        ("a.docx", archive({"[Content_Types].xml": b"<Types/>", "word/media/x.bin": PROGRAM})),
         ("called.pdf", nested(3, {"x.bin": PROGRAM})),
     ],
 )
@@ -153,8 +157,8 @@ def test_broken_archives_are_told_and_nothing_worse() -> None:
 
 def test_the_filter_looks_once_in_a_helper_process() -> None:
     told = message(letter({"invoice.pdf.exe": PROGRAM}))
-    first = inspect(told)
-    assert inspect(told) is first
+    first = inspect(told.mail)
+    assert inspect(told.mail) is first
     assert AttachmentTypes().examine(told).facts["risks"][Risk.DOUBLE_EXTENSION] == "invoice.pdf.exe"
 
 
