@@ -35,9 +35,10 @@ def inspect(message: Message) -> Sequence[FileFacts]:
         return ()
     blobs = [part.payload for part in parts]
     files = [[part.filename or "", not part.cut] for part in parts]
-    objects: Sequence[FileFacts] = _POOL.call("attachments", {"files": files}, blobs, seconds=SECONDS)[
-        "objects"
-    ]
+    answer = _POOL.call(
+        "attachments", {"files": files}, blobs, seconds=SECONDS, breakers=message.services.breakers
+    )
+    objects: Sequence[FileFacts] = answer["objects"]
     with _LOCK:
         _SEEN[message.mail] = objects
     return objects

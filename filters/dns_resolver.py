@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from tamis.errors import ServiceError
+from tamis.breaker import Breakers
+from tamis.errors import LeftOutError, ServiceError
 from tamis.filters.dns_cache import Cache, Key
 from tamis.filters.dns_server import Server
 from tamis.filters.dns_wire import Question, Reply, question
@@ -31,7 +32,9 @@ class Resolver:
         retransmit: float = 0.4,
         deadline: float = 5.0,
         cache_entries: int = 10_000,
+        breakers: Breakers | None = None,
     ) -> None:
+        self._breakers = breakers or Breakers()
         self._addresses = tuple(servers)
         self._servers: list[Server] = []
         self._retransmit = retransmit
@@ -55,6 +58,8 @@ class Resolver:
                 task = self._under_way[key] = loop.create_task(self._resolve(key, asked))
             # whoever stops waiting must not stop it for the others; it ends by its own deadline
             found = await asyncio.shield(task)
+        if isinstance(found, LeftOutError):
+            raise LeftOutError(found.part, found.until, found.failures)
         if isinstance(found, ServiceError):
             raise ServiceError(str(found))
         return found
@@ -87,11 +92,23 @@ class Resolver:
         except ServiceError as error:
             found = error
         except TimeoutError:
-            found = ServiceError(f"no answer for {rdtype} of {name} within {self._deadline:g} s")
+            found = self._all_left_out() or ServiceError(
+                f"no answer for {rdtype} of {name} within {self._deadline:g} s"
+            )
         finally:
             del self._under_way[key]
-        self._cache.put(key, found, asyncio.get_running_loop().time(), ttl)
+        if not isinstance(found, LeftOutError):  # which costs nothing to say again
+            self._cache.put(key, found, asyncio.get_running_loop().time(), ttl)
         return found
+
+    def _all_left_out(self) -> LeftOutError | None:
+        """What to say while no server is asked; it is no failure of whom the question was about."""
+        states = [one.breaker.state() for one in self._servers]
+        if not states or not all(one.left_out_until for one in states):
+            return None
+        first = min(states, key=lambda one: one.left_out_until)
+        part = first.part if len(states) == 1 else f"every DNS server ({len(states)})"
+        return LeftOutError(part, first.left_out_until, first.failures_in_a_row)
 
     async def _follow(self, asked: Question) -> Reply:
         """The reply; where a server left an alias for us to follow, that of its target."""
@@ -109,9 +126,9 @@ class Resolver:
     async def _ask(self, asked: Question) -> Reply:
         """Ask server after server, a new attempt after each pause, while the earlier ones may still answer."""
         if not self._servers:
-            self._servers = [Server(*address) for address in self._addresses]
+            self._servers = [Server(*address, self._breakers) for address in self._addresses]
         candidates = sorted((s for s in self._servers if s.is_usable()), key=lambda s: s.is_doubtful)
-        problem = ServiceError("no DNS server answers")
+        problem = self._all_left_out() or ServiceError("no DNS server answers")
         waiting: dict[asyncio.Task[Reply], Server] = {}
         pause, number = self._retransmit, 0
         try:

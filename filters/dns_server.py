@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import secrets
 import struct
+from contextlib import suppress
 from typing import cast
 
+from tamis.breaker import FAILURES, Breakers, Limits
 from tamis.errors import ServiceError
 from tamis.filters.dns_wire import Question, Reply, answers, is_truncated, number_of, question, read
 
@@ -14,13 +16,12 @@ POOL = 8
 """Sockets open to one server, each with a port of the kernel's choice."""
 USES = 64
 """Queries of one socket; then another port takes its place (RFC 5452 9.2)."""
-SUSPECT = 8
-"""Queries in a row without any answer after which the server is probed."""
 PROBE_SECONDS = 1.0
-PROBE_PAUSE = 2.0
-"""Seconds between two probes of a server that is down."""
+LIMITS = Limits(failures=8, pause=2.0, longest=2.0)
+"""Others than the site's: a probe costs no message anything, so it may come soon and often."""
 
 _TCP_AT_ONCE = 16
+_PROBES = 2  # one datagram may get lost
 
 
 class _Socket(asyncio.DatagramProtocol):
@@ -72,15 +73,18 @@ class _Socket(asyncio.DatagramProtocol):
 
 
 class Server:
-    """One server: its sockets, and whether it is worth asking."""
+    """One server: its sockets, and whether it is worth asking.
 
-    def __init__(self, host: str, port: int) -> None:
+    Queries that go unanswered may be the fault of the names' own servers, so its breaker is a checked one, and a
+    probe that every server can answer is the trial: a sender who points names at dead servers can't make ours look
+    dead.
+    """
+
+    def __init__(self, host: str, port: int, breakers: Breakers) -> None:
         self.host, self.port = host, port
+        self.breaker = breakers.part(f"DNS server {self}", checked=True, limits=LIMITS)
         self._sockets: list[_Socket] = []
         self._tcp = asyncio.Semaphore(_TCP_AT_ONCE)
-        self._missed = 0
-        self._down = False
-        self._probe_at = 0.0
         self._probe: asyncio.Task[None] | None = None
 
     def __str__(self) -> str:
@@ -89,23 +93,19 @@ class Server:
     @property
     def is_doubtful(self) -> bool:
         """Whether its last query went without an answer."""
-        return self._missed > 0
+        return self.breaker.is_doubtful
 
     def is_usable(self) -> bool:
-        """Whether it may be asked; one that is down is probed now and then instead."""
-        if self._down and asyncio.get_running_loop().time() >= self._probe_at:
-            self._start_probe()
-        return not self._down
+        """Whether it may be asked; one that is left out is probed now and then instead."""
+        if not self.breaker.is_left_out:
+            return True
+        self._probe_if_due()
+        return False
 
     def missed(self) -> None:
-        """A query got no answer in its time.
-
-        That may be the fault of the name's own servers, so a probe that every server can answer decides: a sender
-        who points names at dead servers can't make ours look dead.
-        """
-        self._missed += 1
-        if self._missed >= SUSPECT:
-            self._start_probe()
+        """A query got no answer in its time."""
+        self.breaker.failed("no answer in time")
+        self._probe_if_due()
 
     async def ask(self, asked: Question) -> Reply:
         """Ask once, over TCP if the answer is truncated. Raises ServiceError; waits for ever if nothing comes."""
@@ -122,11 +122,10 @@ class Server:
     async def _octets(self, asked: Question) -> bytes:
         try:
             octets = await (await self._socket()).ask(asked)
-            self._heard()
+            self.breaker.answered()
             return await self._over_tcp(asked) if is_truncated(octets) else octets
         except ConnectionRefusedError as error:
-            self._missed = SUSPECT
-            self._fell()
+            self.breaker.failed("nothing listens there", certain=True)
             raise ServiceError(f"nothing listens at {self}") from error
         except (OSError, EOFError) as error:
             raise ServiceError(f"DNS server {self}: {error}") from error
@@ -159,28 +158,20 @@ class Server:
             raise ServiceError(f"DNS server {self} answered another question over TCP")
         return octets
 
-    def _heard(self) -> None:
-        self._missed = 0
-        self._down = False
-
-    def _fell(self) -> None:
-        self._down = True
-        self._probe_at = asyncio.get_running_loop().time() + PROBE_PAUSE
-
-    def _start_probe(self) -> None:
-        if self._probe is None or self._probe.done():
+    def _probe_if_due(self) -> None:
+        if self.breaker.is_trial_due:
             self._probe = asyncio.get_running_loop().create_task(self._probed())
 
     async def _probed(self) -> None:
         """Ask for the root's name servers, which a resolver has at hand; a refusal is an answer too."""
         root = question("", "NS")
         assert root is not None
-        for _ in range(2):
-            try:
-                async with asyncio.timeout(PROBE_SECONDS):
-                    await self._octets(root)
-            except (TimeoutError, ServiceError):
-                continue
-            else:
-                return
-        self._fell()
+        with suppress(*FAILURES), self.breaker.call():
+            for attempt in range(_PROBES):
+                try:
+                    async with asyncio.timeout(PROBE_SECONDS):
+                        await self._octets(root)
+                        return
+                except (TimeoutError, ServiceError):
+                    if attempt == _PROBES - 1:
+                        raise
