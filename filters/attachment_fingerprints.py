@@ -23,12 +23,12 @@ class AttachmentFingerprints(Filter):
     summary = "attachment with a known bad fingerprint, also in archives"
     dear = True
 
-    def examine(self, message: Message) -> Finding:
+    async def examine(self, message: Message) -> Finding:
         """The hashes of all files, and the entries of the base that they meet."""
         if not message.mail.attachments:
             return self.clear("no attachment")
         hashes: dict[str, str] = {}
-        for file in inspect(message):
+        for file in await inspect(message):
             if file["sha256"]:
                 hashes.setdefault(file["sha256"], shown_path(file))
         entries = [

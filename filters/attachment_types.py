@@ -91,11 +91,11 @@ class AttachmentTypes(Filter[AttachmentTypesOptions]):
     dear = True
     options = AttachmentTypesOptions
 
-    def examine(self, message: Message) -> Finding:
+    async def examine(self, message: Message) -> Finding:
         """Which kinds of risk the attachments have, and in which file each was seen first."""
         if not message.mail.attachments:
             return self.clear("no attachment")
-        files = inspect(message)
+        files = await inspect(message)
         first: dict[str, str] = {}
         for file in files:
             for risk in file["risks"]:

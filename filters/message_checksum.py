@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from typing import Literal
 
@@ -11,6 +10,7 @@ from pydantic import Field
 from tamis.address import address_key
 from tamis.filter import Filter, FilterOptions, Message, Opinion, Scopes, State
 from tamis.filters.keys import hashed
+from tamis.filters.runner import in_thread
 from tamis.finding import Finding, Status
 from tamis.mail import Mail
 
@@ -61,7 +61,7 @@ class MessageChecksum(Filter[MessageChecksumOptions]):
         if message.is_own:
             return self.clear("one of our own clients")
         digest = (
-            await asyncio.to_thread(checksum, message.mail)
+            await in_thread(self.name, lambda: checksum(message.mail))
             if message.mail.size > _LARGE
             else checksum(message.mail)
         )
