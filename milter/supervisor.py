@@ -246,6 +246,7 @@ class Supervisor:
     def _bury(self) -> None:
         """Take note of the children that died, and plan their replacement."""
         for pid, code in _dead():
+            self._forget(pid)
             if pid == self._successor:
                 log.error("the successor left with status %d; this one goes on", code)
                 self._successor = 0
@@ -259,6 +260,10 @@ class Supervisor:
                 place.not_before = time.monotonic() + place.pause
                 place.pid, place.pipe = 0, -1
                 log.error("%s %d died with status %d, replaced in %.1f s", place.role, pid, code, place.pause)
+
+    def _forget(self, pid: int) -> None:
+        """What a dead process said of itself."""
+        (Paths(self._site.settings).parts / f"{pid}.json").unlink(missing_ok=True)
 
     def _reload(self) -> None:
         """Check the settings here, then let every child take them up; a mistake changes nothing anywhere."""
@@ -315,6 +320,8 @@ class Supervisor:
         while any(p.pid for p in places):
             signal.sigtimedwait({signal.SIGCHLD}, max(0.01, min(1.0, until - time.monotonic())))
             gone = {pid for pid, _ in _dead()}
+            for pid in gone:
+                self._forget(pid)
             for place in self._places:
                 if place.pid in gone:
                     place.pid = 0

@@ -34,6 +34,7 @@ from tamis.milter.files import write_json
 from tamis.milter.journal import Journal
 from tamis.milter.listener import dead_socket, socket_descriptors
 from tamis.milter.notes import Notes
+from tamis.milter.parts import PartsFile
 from tamis.milter.paths import Paths
 from tamis.milter.reinject import Reinjector
 from tamis.milter.route import Proof, Route
@@ -70,6 +71,7 @@ class Worker:
         self._counts = Counts()
         self._journal = Journal(self._paths.journal, settings.history.journal)
         self._senders = SenderEvents(self._paths.senders)
+        self._parts = PartsFile(self._paths.parts, self._services.breakers)
 
     def _new_route(self) -> Route:
         settings = self.site.settings
@@ -140,6 +142,7 @@ class Worker:
         self._senders.write()
         self._write_hits()
         self._write_metrics()
+        self._parts.write()
 
     def _write_hits(self) -> None:
         left = self._paths.hits / f"{os.getpid()}.json"
