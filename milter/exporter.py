@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -120,21 +120,21 @@ class Exporter(Collector):
         """As Prometheus asks for it."""
         with self._lock:
             counts, parts = self._counts, self._parts
-            yield _plain("tamis_messages", {(): counts.messages})
-            yield _plain("tamis_findings", counts.findings)
+            yield _plain("tamis_messages", _single(counts.messages))
+            yield _plain("tamis_findings", counts.findings.items())
             yield _plain("tamis_shadow_hits", _labelled(counts.shadow_hits))
             yield _histogram("tamis_filter_seconds", counts)
-            yield _plain("tamis_copies", counts.outcomes)
+            yield _plain("tamis_copies", counts.outcomes.items())
             yield _plain("tamis_part_left_out", _labelled(parts.left_out))
             yield _plain("tamis_part_failures", _labelled(parts.failures))
             yield _plain("tamis_part_openings", _labelled(parts.openings))
-        yield _plain("tamis_journal_octets", {(): _octets(self._paths.journal)})
-        yield _plain("tamis_detour_notes", {(): _files(self._paths.notes)})
+        yield _plain("tamis_journal_octets", _single(_octets(self._paths.journal)))
+        yield _plain("tamis_detour_notes", _single(_files(self._paths.notes)))
         try:
             proven = self._paths.proof.stat().st_mtime
         except OSError:  # no proof was needed yet
             return
-        yield _plain("tamis_route_proof_age_seconds", {(): max(0.0, time.time() - proven)})
+        yield _plain("tamis_route_proof_age_seconds", _single(max(0.0, time.time() - proven)))
 
 
 class _Parts:
@@ -157,16 +157,24 @@ class _Parts:
         self._before = states
 
 
-def _plain(name: str, values: Mapping[tuple[str, ...], float]) -> Metric:
+Values = Iterable[tuple[tuple[str, ...], float]]
+
+
+def _plain(name: str, values: Values) -> Metric:
     family = FAMILIES[name]
+    made: CounterMetricFamily | GaugeMetricFamily
     made = _MAKERS[family.kind](name, family.help, labels=family.labels)
-    for labels, value in values.items():
+    for labels, value in values:
         made.add_metric(labels, value)
     return made
 
 
-def _labelled(values: Mapping[str, float]) -> dict[tuple[str, ...], float]:
-    return {(key,): value for key, value in values.items()}
+def _labelled(values: Mapping[str, float]) -> Values:
+    return [((key,), value) for key, value in values.items()]
+
+
+def _single(value: float) -> Values:
+    return [((), value)]
 
 
 def _histogram(name: str, counts: Counts) -> Metric:
