@@ -146,7 +146,7 @@ def test_helpers_that_do_not_start_are_left_out(monkeypatch: pytest.MonkeyPatch)
     with monkeypatch.context() as broken:
         broken.setattr(sys, "executable", "/bin/false")
         for _ in range(3):
-            with pytest.raises(ServiceError, match="ended before|is lost"):
+            with pytest.raises(ServiceError, match=r"ended before|is lost"):
                 pool.call("attachments", {"files": []}, seconds=20, breakers=breakers)
         with pytest.raises(LeftOutError, match="test helpers left out"):
             pool.call("attachments", {"files": []}, seconds=20, breakers=breakers)
