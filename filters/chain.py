@@ -158,7 +158,7 @@ class Examination:
 def _is_wanted(one: Filter[Any], findings: Mapping[str, Finding], policies: Sequence[Policy]) -> bool:
     """Whether one who has a dear filter on is undecided before it, or wants everything examined."""
     asking = (p for p in policies if any(rule.filter.name == one.name for rule in p.rules))
-    return any(p.examine_everything or not is_decided(findings, p, before=one.name) for p in asking)
+    return any(p.terms.examine_everything or not is_decided(findings, p, before=one.name) for p in asking)
 
 
 def _outcome(one: Filter[Any], task: asyncio.Task[Finding]) -> Finding:
