@@ -27,17 +27,18 @@ async def inspect(message: Message) -> Sequence[FileFacts]:
     """Every attachment and, within bounds, every member of an archive. Raises ServiceError."""
     known = _SEEN.get(message.mail)
     if known is None:
-        known = _SEEN[message.mail] = await in_thread("attachments", lambda: _looked_into(message.mail))
+        known = _SEEN[message.mail] = await in_thread("attachments", lambda: _looked_into(message))
     return known
 
 
-def _looked_into(mail: Mail) -> Sequence[FileFacts]:
-    parts = mail.attachments[:MAX_ATTACHMENTS]
+def _looked_into(message: Message) -> Sequence[FileFacts]:
+    parts = message.mail.attachments[:MAX_ATTACHMENTS]
     blobs = [part.payload for part in parts]
     files = [[part.filename or "", not part.cut] for part in parts]
-    objects: Sequence[FileFacts] = _POOL.call("attachments", {"files": files}, blobs, seconds=SECONDS)[
-        "objects"
-    ]
+    answer = _POOL.call(
+        "attachments", {"files": files}, blobs, seconds=SECONDS, breakers=message.services.breakers
+    )
+    objects: Sequence[FileFacts] = answer["objects"]
     return objects
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from tamis.errors import ServiceError
 from tamis.filters.dns_server import Attempt, Server
-from tamis.filters.dns_wire import Question, Reply, question
+from tamis.filters.dns_wire import Question, Reply, question, read
 
 _GROWTH = 1.5  # each pause before another attempt is longer than the one before
 _MAX_CHAIN = 8
@@ -16,20 +16,20 @@ _MAX_CHAIN = 8
 class Lookup:
     """Asks one question; `ended` is called once with the reply, or with the error when there is none in time.
 
-    `retransmit` is the first pause before another attempt, `until` the deadline on the loop's clock. Where a server
-    leaves an alias for us to follow, the reply is that of its target.
+    `usable` names the servers, the best first; `retransmit` is the first pause before another attempt, `until` the
+    deadline on the loop's clock. Where a server leaves an alias for us to follow, the reply is that of its target.
     """
 
     def __init__(
         self,
-        servers: Sequence[Server],
+        usable: Callable[[], Sequence[Server]],
         asked: Question,
         ended: Callable[[Reply | ServiceError], None],
         *,
         retransmit: float,
         until: float,
     ) -> None:
-        self._servers = servers
+        self._usable = usable
         self._first = self._asked = asked
         self._ended = ended
         self._retransmit = retransmit
@@ -42,9 +42,7 @@ class Lookup:
         self._begin()
 
     def _begin(self) -> None:
-        self._candidates = [one for one in self._servers if one.is_usable()]
-        if len(self._candidates) > 1:
-            self._candidates.sort(key=lambda one: one.is_doubtful)
+        self._candidates = list(self._usable())
         self._number = 0
         self._pause = self._retransmit
         self._problem = ServiceError("no DNS server answers")
@@ -77,10 +75,14 @@ class Lookup:
         self._pause *= _GROWTH
         self._ask_next()
 
-    def _told(self, attempt: Attempt, reply: Reply | ServiceError) -> None:
+    def _told(self, attempt: Attempt, outcome: bytes | ServiceError) -> None:
         self._waiting.remove(attempt)
-        if isinstance(reply, ServiceError):
-            self._problem = reply
+        try:
+            if isinstance(outcome, ServiceError):
+                raise outcome
+            reply = read(outcome, self._asked)
+        except ServiceError as problem:
+            self._problem = problem
             self._candidates = [one for one in self._candidates if one is not attempt.server]
             self._ask_next()
             return

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from tamis.errors import ServiceError
+from tamis.breaker import Breakers
+from tamis.errors import LeftOutError, ServiceError
 from tamis.filters.dns_cache import Cache, Key
 from tamis.filters.dns_lookup import Lookup
 from tamis.filters.dns_server import Server
@@ -32,7 +33,9 @@ class Resolver:
         retransmit: float = 0.4,
         deadline: float = 5.0,
         cache_entries: int = 10_000,
+        breakers: Breakers | None = None,
     ) -> None:
+        self._breakers = breakers or Breakers()
         self._addresses = tuple(servers)
         self._servers: list[Server] = []
         self._retransmit = retransmit
@@ -43,6 +46,8 @@ class Resolver:
     async def query(self, name: str, rdtype: str) -> Answer:
         """The answer for a name and a type. A name that can't be in the DNS does not exist."""
         (found,) = await self.queries(((name, rdtype),))
+        if isinstance(found, LeftOutError):
+            raise LeftOutError(found.part, found.until, found.failures)
         if isinstance(found, ServiceError):
             raise ServiceError(str(found))
         return found
@@ -77,23 +82,38 @@ class Resolver:
         elif len(self._under_way) >= MAX_IN_FLIGHT:
             take(ServiceError("too many DNS questions are under way"))
         else:
-            if not self._servers:
-                self._servers = [Server(*address) for address in self._addresses]
             self._under_way[key] = [take]
             until = loop.time() + self._deadline
             ended = partial(self._ended, key)
-            Lookup(self._servers, asked, ended, retransmit=self._retransmit, until=until)
+            Lookup(self._usable, asked, ended, retransmit=self._retransmit, until=until)
+
+    def _usable(self) -> list[Server]:
+        """The servers that may be asked now, the doubtful ones last."""
+        if not self._servers:
+            self._servers = [Server(*address, self._breakers) for address in self._addresses]
+        usable = [one for one in self._servers if one.is_usable()]
+        return sorted(usable, key=lambda one: one.is_doubtful) if len(usable) > 1 else usable
 
     def _ended(self, key: Key, reply: Reply | ServiceError) -> None:
         found: Answer | ServiceError
         if isinstance(reply, ServiceError):
-            found, ttl = reply, None
+            found, ttl = self._all_left_out() or reply, None
         else:
             ttl = reply.ttl
             found = Answer(*key, reply.records, reply.exists, ttl or 0.0)
-        self._cache.put(key, found, asyncio.get_running_loop().time(), ttl)
+        if not isinstance(found, LeftOutError):  # which costs nothing to say again
+            self._cache.put(key, found, asyncio.get_running_loop().time(), ttl)
         for take in self._under_way.pop(key):
             take(found)
+
+    def _all_left_out(self) -> LeftOutError | None:
+        """What to say while no server is asked; it is no failure of whom the question was about."""
+        if not all(one.breaker.is_left_out for one in self._servers):
+            return None
+        states = [one.breaker.state() for one in self._servers]
+        first = min(states, key=lambda one: one.left_out_until)
+        part = first.part if len(states) == 1 else f"every DNS server ({len(states)})"
+        return LeftOutError(part, first.left_out_until, first.failures_in_a_row)
 
 
 class _Gathered:

@@ -12,25 +12,25 @@ import struct
 from collections.abc import Callable
 from contextlib import suppress
 
+from tamis.breaker import FAILURES, Breakers, Limits
 from tamis.errors import ServiceError
-from tamis.filters.dns_wire import Question, Reply, answers, is_truncated, number_of, question, read
+from tamis.filters.dns_wire import Question, answers, is_truncated, number_of, question
 
 POOL = 8
 """Sockets open to one server, each with a port of the kernel's choice."""
 USES = 64
 """Queries of one socket; then another port takes its place (RFC 5452 9.2)."""
-SUSPECT = 8
-"""Queries in a row without any answer after which the server is probed."""
 PROBE_SECONDS = 1.0
-PROBE_PAUSE = 2.0
-"""Seconds between two probes of a server that is down."""
+LIMITS = Limits(failures=8, pause=2.0, longest=2.0)
+"""Others than the site's: a probe costs no message anything, so it may come soon and often."""
 
 _TCP_AT_ONCE = 16
+_PROBES = 2  # one datagram may get lost
 _LARGEST = 4096  # octets of a datagram: more than the 1232 that a question allows
 _AT_ONCE = 64  # datagrams read from one socket before others have their turn
 
-Told = Callable[["Attempt", Reply | ServiceError], None]
-"""Called once on the loop with what came of an attempt, unless that was cancelled."""
+Told = Callable[["Attempt", bytes | ServiceError], None]
+"""Called once on the loop with the octets of the whole answer, or what went wrong, unless that was cancelled."""
 
 
 class Attempt:
@@ -60,11 +60,11 @@ class Attempt:
     def received(self, octets: bytes) -> None:
         """The server answered; where the answer was too long, ask for it again over TCP."""
         self._socket = None
-        self.server.heard()
+        self.server.breaker.answered()
         if is_truncated(octets):
             self._task = asyncio.get_running_loop().create_task(self._over_tcp())
         else:
-            self._read(octets)
+            self._tell(octets)
 
     def failed(self, error: OSError) -> None:
         """The kernel says that it can't be."""
@@ -79,19 +79,12 @@ class Attempt:
         except (OSError, EOFError) as error:
             self._tell(ServiceError(f"DNS server {self.server}: {error}"))
         else:
-            self._read(octets)
+            self._tell(octets)
 
-    def _read(self, octets: bytes) -> None:
-        try:
-            reply: Reply | ServiceError = read(octets, self.asked)
-        except ServiceError as error:
-            reply = error
-        self._tell(reply)
-
-    def _tell(self, reply: Reply | ServiceError) -> None:
+    def _tell(self, outcome: bytes | ServiceError) -> None:
         told, self._told = self._told, None
         if told is not None:
-            told(self, reply)
+            told(self, outcome)
 
 
 class _Socket:
@@ -163,15 +156,17 @@ class _Socket:
 
 
 class Server:
-    """One server: its sockets, and whether it is worth asking."""
+    """One server: its sockets, and its breaker, which says whether it is worth asking.
 
-    def __init__(self, host: str, port: int) -> None:
+    Unanswered questions may be the fault of the names' own servers, so a probe that every server can answer decides: a
+    sender who points names at dead servers can't make ours look dead.
+    """
+
+    def __init__(self, host: str, port: int, breakers: Breakers) -> None:
         self.host, self.port = host, port
+        self.breaker = breakers.part(f"DNS server {self}", checked=True, limits=LIMITS)
         self._sockets: list[_Socket] = []
         self._tcp = asyncio.Semaphore(_TCP_AT_ONCE)
-        self._missed = 0
-        self._down = False
-        self._probe_at = 0.0
         self._probe: asyncio.Task[None] | None = None
 
     def __str__(self) -> str:
@@ -180,35 +175,25 @@ class Server:
     @property
     def is_doubtful(self) -> bool:
         """Whether its last query went without an answer."""
-        return self._missed > 0
+        return self.breaker.is_doubtful
 
     def is_usable(self) -> bool:
-        """Whether it may be asked; one that is down is probed now and then instead."""
-        if self._down and asyncio.get_running_loop().time() >= self._probe_at:
-            self._start_probe()
-        return not self._down
+        """Whether it may be asked; one that is left out is probed now and then instead."""
+        if not self.breaker.is_left_out:
+            return True
+        self._probe_if_due()
+        return False
 
     def missed(self) -> None:
-        """A query got no answer in its time.
-
-        That may be the fault of the name's own servers, so a probe that every server can answer decides: a sender
-        who points names at dead servers can't make ours look dead.
-        """
-        self._missed += 1
-        if self._missed >= SUSPECT:
-            self._start_probe()
-
-    def heard(self) -> None:
-        """It answered something."""
-        self._missed = 0
-        self._down = False
+        """A query got no answer in its time."""
+        self.breaker.failed("no answer in time")
+        self._probe_if_due()
 
     def failed(self, error: OSError) -> ServiceError:
         """A question could not reach it; the error as those who wait are told."""
         if not isinstance(error, ConnectionRefusedError):
             return ServiceError(f"DNS server {self}: {error}")
-        self._missed = SUSPECT
-        self._fell()
+        self.breaker.failed("nothing listens there", certain=True)
         return ServiceError(f"nothing listens at {self}")
 
     def ask(self, asked: Question, told: Told) -> Attempt:
@@ -255,27 +240,32 @@ class Server:
             self._sockets[place] = _Socket(self.host, self.port)
         return self._sockets[place]
 
-    def _fell(self) -> None:
-        self._down = True
-        self._probe_at = asyncio.get_running_loop().time() + PROBE_PAUSE
-
-    def _start_probe(self) -> None:
-        if self._probe is None or self._probe.done():
+    def _probe_if_due(self) -> None:
+        if self.breaker.is_trial_due:
             self._probe = asyncio.get_running_loop().create_task(self._probed())
 
     async def _probed(self) -> None:
         """Ask for the root's name servers, which a resolver has at hand; a refusal is an answer too."""
         root = question("", "NS")
         assert root is not None
-        for _ in range(2):
-            answered: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-            attempt = self.ask(root, lambda *_, to=answered: to.set_result(not self._missed))  # type: ignore[misc]
-            try:
-                async with asyncio.timeout(PROBE_SECONDS):
-                    if await answered:
+        with suppress(*FAILURES), self.breaker.call():
+            for attempt in range(_PROBES):
+                try:
+                    async with asyncio.timeout(PROBE_SECONDS):
+                        await self._octets(root)
                         return
-            except TimeoutError:
-                continue
-            finally:
-                attempt.cancel()
-        self._fell()
+                except (TimeoutError, ServiceError):
+                    if attempt == _PROBES - 1:
+                        raise
+
+    async def _octets(self, asked: Question) -> bytes:
+        """An answer of whatever content. Raises ServiceError; waits for ever if nothing comes."""
+        outcome: asyncio.Future[bytes | ServiceError] = asyncio.get_running_loop().create_future()
+        attempt = self.ask(asked, lambda _, told: outcome.set_result(told))
+        try:
+            told = await outcome
+        finally:
+            attempt.cancel()
+        if isinstance(told, ServiceError):
+            raise told
+        return told

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 JOBS = {
     "attachments": "tamis.filters.unpacking:inspect_job",
     "images": "tamis.filters.image_reading:read_job",
+    "ready": "tamis.filters.helper_main:ready_job",
 }
 """Job -> the function that does it: a request and its octets in, what JSON can hold out."""
 
@@ -37,6 +38,11 @@ def main(memory: int) -> None:
         request: dict[str, Any] = json.loads(requests.read(_LENGTH.unpack(head)[0]))
         blobs = [requests.read(size) for size in request.pop("sizes")]
         _answer(replies, _do(request, blobs))
+
+
+def ready_job(request: dict[str, Any], blobs: list[bytes]) -> dict[str, Any]:
+    """Whether a helper answers at all."""
+    return {}
 
 
 def _do(request: dict[str, Any], blobs: list[bytes]) -> dict[str, Any]:

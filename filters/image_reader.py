@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from tamis.breaker import Breakers
 from tamis.errors import ServiceError
 from tamis.filters.helper import HelperPool
 from tamis.services import ImageFacts, SharedState
@@ -22,8 +23,9 @@ _POOL = HelperPool("OCR", processes=1, waiting=3, memory=_MEMORY)
 class ImageReader:
     """The reader of one process (tamis.services.Images)."""
 
-    def __init__(self, settings: ImageSettings) -> None:
+    def __init__(self, settings: ImageSettings, breakers: Breakers | None = None) -> None:
         self._settings = settings
+        self._breakers = breakers or Breakers()
 
     async def read(self, images: Sequence[bytes], state: SharedState) -> list[ImageFacts]:
         """See tamis.services.Images."""
@@ -44,7 +46,12 @@ class ImageReader:
             "languages": settings.languages if settings.ocr else (),
         }
         answer = await asyncio.to_thread(
-            _POOL.call, "images", request, images, seconds=settings.seconds + _GRACE_SECONDS
+            _POOL.call,
+            "images",
+            request,
+            images,
+            seconds=settings.seconds + _GRACE_SECONDS,
+            breakers=self._breakers,
         )
         return [ImageFacts(**facts) for facts in answer["images"]]
 

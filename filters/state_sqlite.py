@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tamis.breaker import Breaker
 from tamis.errors import ServiceError
 from tamis.services import MAX_KEY, MAX_MEMBERS, WINDOW_SLOTS, Kept, SharedState
 
@@ -56,8 +57,16 @@ _Call = tuple[Work, bool, float, "asyncio.AbstractEventLoop", "asyncio.Future[An
 class SQLiteState(SharedState):
     """The state in the file at `path`, at most `max_octets` of it; calls are answered within `wait` seconds."""
 
-    def __init__(self, path: Path, *, wait: float = 2.0, max_octets: int = _MAX_OCTETS) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        wait: float = 2.0,
+        max_octets: int = _MAX_OCTETS,
+        breaker: Breaker | None = None,
+    ) -> None:
         self._path = path
+        self._breaker = breaker or Breaker("shared state")
         self._wait = wait
         self._max_pages = max(max_octets // _PAGE, 64)
         self._calls: queue.Queue[_Call | None] = queue.Queue(_WAITING)
@@ -172,18 +181,19 @@ class SQLiteState(SharedState):
     ) -> T:
         if len(key) > MAX_KEY:
             raise ServiceError(f"a key of {len(key)} characters is too long")
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[T] = loop.create_future()
-        self._ensure_thread()
-        try:
-            self._calls.put_nowait((work, writes, time.monotonic() + self._wait, loop, answer))
-        except queue.Full:
-            raise ServiceError("the shared state can't keep up") from None
-        try:
-            async with asyncio.timeout(self._wait + 0.5):
-                return await answer
-        except TimeoutError:
-            raise ServiceError(f"no answer from the shared state within {self._wait} s") from None
+        with self._breaker.call():
+            loop = asyncio.get_running_loop()
+            answer: asyncio.Future[T] = loop.create_future()
+            self._ensure_thread()
+            try:
+                self._calls.put_nowait((work, writes, time.monotonic() + self._wait, loop, answer))
+            except queue.Full:
+                raise ServiceError("the shared state can't keep up") from None
+            try:
+                async with asyncio.timeout(self._wait + 0.5):
+                    return await answer
+            except TimeoutError:
+                raise ServiceError(f"no answer from the shared state within {self._wait} s") from None
 
     def _ensure_thread(self) -> None:
         """One thread a process: a fork leaves it behind, and its connection with it (SQLite forbids to carry one)."""
@@ -223,7 +233,6 @@ class SQLiteState(SharedState):
             results = [(result, None) for result in self._transaction(batch)]
         except (sqlite3.Error, OSError) as error:
             self._disconnect()
-            log.warning("the shared state %s can't answer: %s", self._path, error)
             results = [(None, ServiceError(f"the shared state can't answer: {error}")) for _ in batch]
         by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Any, Exception | None]]] = {}
         for (_, _, _, loop, answer), (result, failure) in zip(batch, results, strict=True):
