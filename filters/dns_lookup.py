@@ -45,7 +45,7 @@ class Lookup:
         self._candidates = list(self._usable())
         self._number = 0
         self._pause = self._retransmit
-        self._problem = ServiceError("no DNS server answers")
+        self._problem: ServiceError | None = None
         self._ask_next()
 
     def _ask_next(self) -> None:
@@ -60,7 +60,7 @@ class Lookup:
             self._waiting.append(last.ask(self._asked, self._told))
             when = min(self._loop.time() + self._pause, self._until)
         elif not self._waiting:
-            self._end(self._problem)
+            self._end(self._problem or ServiceError("no DNS server answers"))
             return
         self._timer = self._loop.call_at(when, self._paused, last)
 

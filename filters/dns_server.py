@@ -9,7 +9,7 @@ import asyncio
 import os
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from tamis.breaker import FAILURES, Breakers, Limits
@@ -31,6 +31,12 @@ _AT_ONCE = 64  # datagrams read from one socket before others have their turn
 
 Told = Callable[["Attempt", bytes | ServiceError], None]
 """Called once on the loop with the octets of the whole answer, or what went wrong, unless that was cancelled."""
+
+
+def _unforeseeable() -> Iterator[int]:
+    """32-bit numbers of the kernel's, drawn by the hundred: nobody must guess ids and ports (RFC 5452)."""
+    while True:
+        yield from struct.unpack("!128I", os.urandom(512))
 
 
 class Attempt:
@@ -166,6 +172,7 @@ class Server:
         self.host, self.port = host, port
         self.breaker = breakers.part(f"DNS server {self}", checked=True, limits=LIMITS)
         self._sockets: list[_Socket] = []
+        self._chances = _unforeseeable()
         self._tcp = asyncio.Semaphore(_TCP_AT_ONCE)
         self._probe: asyncio.Task[None] | None = None
 
@@ -199,7 +206,7 @@ class Server:
     def ask(self, asked: Question, told: Told) -> Attempt:
         """Ask once, over TCP if the answer is truncated. What comes of it is told later; nothing, if nothing comes."""
         attempt = Attempt(self, asked, told)
-        chance = int.from_bytes(os.urandom(4))
+        chance = next(self._chances)
         try:
             self._chosen_socket(chance >> 16).send(attempt, chance & 0xFFFF)
         except OSError as error:
@@ -211,7 +218,7 @@ class Server:
         async with self._tcp:
             reader, writer = await asyncio.open_connection(self.host, self.port)
             try:
-                number = int.from_bytes(os.urandom(2))
+                number = next(self._chances) & 0xFFFF
                 message = asked.message(number)
                 writer.write(struct.pack("!H", len(message)) + message)
                 (length,) = struct.unpack("!H", await reader.readexactly(2))
