@@ -8,7 +8,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
-from concurrent.futures import TimeoutError as FutureTimeoutError
+from functools import partial
 from typing import Any
 
 from tamis.errors import ServiceError
@@ -50,15 +50,17 @@ class Examination:
         self._runner = runner
         self._seconds = seconds
         self._begun = False
+        # what follows is touched by the loop only
         self._tasks: dict[str, asyncio.Task[Finding]] = {}
-        """The waiting filters that were started. Touched by the loop only."""
+        self._timers: list[asyncio.TimerHandle] = []
+        self._expired: set[asyncio.Task[Finding]] = set()
 
     def begin(self, stage: Stage, message: Message) -> None:
         """Start the waiting filters whose input is known at `stage`; those started before go on."""
         known = [one for one in self._filters if one.stage <= stage and not one.inline and not one.dear]
         if known:
             self._begun = True
-            self._runner.call(self._start, known, message)
+            self._runner.call(partial(self._start, known, message))
 
     def now(self, filters: Iterable[Filter[Any]], message: Message, *, seconds: float) -> dict[str, Finding]:
         """What some filters say of what is known so far. Those that were begun are waited for and not asked anew."""
@@ -98,32 +100,47 @@ class Examination:
             findings.close()
             return {}
         self._begun = True
-        future = self._runner.submit(findings)
+        outcome = self._runner.submit(findings)
+        ended = False
         try:
-            while (left := until + _GRACE - time.monotonic()) > 0:
-                try:
-                    return future.result(timeout=min(left, PULSE_SECONDS))
-                except FutureTimeoutError:
-                    if future.done():  # it was a filter's judgement that raised this
-                        raise
-                pulse()
-            return {one.name: _late(one) for one in filters}
+            while not ended and (left := until + _GRACE - time.monotonic()) > 0:
+                ended = outcome.wait(min(left, PULSE_SECONDS))
+                if not ended:
+                    pulse()
+            return outcome.result() if ended else {one.name: _late(one) for one in filters}
         finally:
-            if not future.done():
-                future.cancel()
+            if not ended:
+                outcome.cancel()
                 self.abandon()
 
     # --- on the loop ------------------------------------------------------------------------
 
     def _start(self, filters: Iterable[Filter[Any]], message: Message) -> None:
         loop = asyncio.get_running_loop()
+        started: dict[float, list[asyncio.Task[Finding]]] = {}
         for one in filters:
             if one.name not in self._tasks:
-                self._tasks[one.name] = loop.create_task(_bounded(one, message))
+                task = self._tasks[one.name] = loop.create_task(examine_waiting(one, message))
+                started.setdefault(one.deadline, []).append(task)
+        for seconds, tasks in started.items():
+            self._timers.append(loop.call_later(seconds, self._expire, tasks))
+
+    def _expire(self, tasks: Iterable[asyncio.Task[Finding]]) -> None:
+        """Their time is over. One timer for all that began together, for most are done long before."""
+        for task in tasks:
+            if task.cancel():
+                self._expired.add(task)
 
     def _cancel(self, but: Collection[str] = ()) -> None:
         for name in self._tasks.keys() - set(but):
             self._tasks.pop(name).cancel()
+        if not self._tasks:
+            self._stop_timers()
+
+    def _stop_timers(self) -> None:
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
 
     async def _together(
         self, filters: Sequence[Filter[Any]], message: Message, until: float
@@ -133,7 +150,18 @@ class Examination:
         tasks = {one.name: self._tasks[one.name] for one in filters}
         if tasks:
             await asyncio.wait(tasks.values(), timeout=until - time.monotonic())
-        return {one.name: _outcome(one, tasks[one.name]) for one in filters}
+        return {one.name: self._outcome(one, tasks[one.name]) for one in filters}
+
+    def _outcome(self, one: Filter[Any], task: asyncio.Task[Finding]) -> Finding:
+        if not task.done():
+            task.cancel()
+            return _late(one)
+        if task in self._expired and task.cancelled():
+            facts = {"seconds": one.deadline}
+            return Finding(one.name, Status.UNAVAILABLE, "no answer within {seconds} s", facts, one.deadline)
+        if task.cancelled():  # a filter that let its own work be cancelled
+            return Finding(one.name, Status.UNAVAILABLE, "cancelled")
+        return task.result()
 
     async def _finished(
         self,
@@ -152,6 +180,7 @@ class Examination:
                     found |= await self._together([one], message, until)
                 else:
                     found[one.name] = Finding(one.name, Status.SKIPPED, ALREADY_DECIDED)
+        self._stop_timers()
         return found
 
 
@@ -159,15 +188,6 @@ def _is_wanted(one: Filter[Any], findings: Mapping[str, Finding], policies: Sequ
     """Whether one who has a dear filter on is undecided before it, or wants everything examined."""
     asking = (p for p in policies if any(rule.filter.name == one.name for rule in p.rules))
     return any(p.terms.examine_everything or not is_decided(findings, p, before=one.name) for p in asking)
-
-
-def _outcome(one: Filter[Any], task: asyncio.Task[Finding]) -> Finding:
-    if not task.done():
-        task.cancel()
-        return _late(one)
-    if task.cancelled():  # a filter that let its own work be cancelled
-        return Finding(one.name, Status.UNAVAILABLE, "cancelled")
-    return task.result()
 
 
 def _late(one: Filter[Any]) -> Finding:
@@ -184,24 +204,16 @@ def examine_inline(one: Filter[Any], message: Message) -> Finding:
     return _checked(one, found, begun)
 
 
-async def _bounded(one: Filter[Any], message: Message) -> Finding:
+async def examine_waiting(one: Filter[Any], message: Message) -> Finding:
+    """One filter's finding from the loop, however long it takes."""
     begun = time.perf_counter()
     try:
-        async with asyncio.timeout(one.deadline):
-            if inspect.iscoroutinefunction(one.examine):
-                found = await one.examine(message)
-            else:
-                found = await in_thread(one.name, lambda: one.examine(message))
-    except TimeoutError:
-        return Finding(
-            one.name,
-            Status.UNAVAILABLE,
-            "no answer within {seconds} s",
-            {"seconds": one.deadline},
-            time.perf_counter() - begun,
-        )
-    except ServiceError as error:  # nothing is wrong with the filter
-        facts = {"error": str(error)[:200]}
+        if inspect.iscoroutinefunction(one.examine):
+            found = await one.examine(message)
+        else:
+            found = await in_thread(one.name, lambda: one.examine(message))
+    except (ServiceError, TimeoutError) as error:  # nothing is wrong with the filter
+        facts = {"error": str(error)[:200] or "no answer in time"}
         return Finding(one.name, Status.UNAVAILABLE, "{error}", facts, time.perf_counter() - begun)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - SystemExit would end the loop of all filters
         return _failed(one, error, begun)

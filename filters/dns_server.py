@@ -1,16 +1,20 @@
-"""One DNS server as it is asked: UDP over a pool of sockets, TCP for what is truncated, and its health."""
+"""One DNS server as it is asked: UDP over a pool of sockets, TCP for what is truncated, and its health.
+
+Questions go by callbacks, not by tasks: a message asks dozens, and a task each would cost more than all the rest.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import secrets
+import os
+import socket
 import struct
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import cast
 
 from tamis.breaker import FAILURES, Breakers, Limits
 from tamis.errors import ServiceError
-from tamis.filters.dns_wire import Question, Reply, answers, is_truncated, number_of, question, read
+from tamis.filters.dns_wire import Question, answers, is_truncated, number_of, question
 
 POOL = 8
 """Sockets open to one server, each with a port of the kernel's choice."""
@@ -22,68 +26,153 @@ LIMITS = Limits(failures=8, pause=2.0, longest=2.0)
 
 _TCP_AT_ONCE = 16
 _PROBES = 2  # one datagram may get lost
+_LARGEST = 4096  # octets of a datagram: more than the 1232 that a question allows
+_AT_ONCE = 64  # datagrams read from one socket before others have their turn
+
+Told = Callable[["Attempt", bytes | ServiceError], None]
+"""Called once on the loop with the octets of the whole answer, or what went wrong, unless that was cancelled."""
 
 
-class _Socket(asyncio.DatagramProtocol):
+def _unforeseeable() -> Iterator[int]:
+    """32-bit numbers of the kernel's, drawn by the hundred: nobody must guess ids and ports (RFC 5452)."""
+    while True:
+        yield from struct.unpack("!128I", os.urandom(512))
+
+
+class Attempt:
+    """A question on its way to one server."""
+
+    __slots__ = ("_number", "_socket", "_task", "_told", "asked", "server")
+
+    def __init__(self, server: Server, asked: Question, told: Told) -> None:
+        self.server, self.asked = server, asked
+        self._told: Told | None = told
+        self._socket: _Socket | None = None
+        self._number = 0
+        self._task: asyncio.Task[None] | None = None
+
+    def cancel(self) -> None:
+        """Nobody waits for this one any more."""
+        self._told = None
+        if self._socket is not None:
+            self._socket.forget(self._number)
+        if self._task is not None:
+            self._task.cancel()
+
+    def sent(self, by: _Socket, number: int) -> None:
+        """It is on its way."""
+        self._socket, self._number = by, number
+
+    def received(self, octets: bytes) -> None:
+        """The server answered; where the answer was too long, ask for it again over TCP."""
+        self._socket = None
+        self.server.breaker.answered()
+        if is_truncated(octets):
+            self._task = asyncio.get_running_loop().create_task(self._over_tcp())
+        else:
+            self._tell(octets)
+
+    def failed(self, error: OSError) -> None:
+        """The kernel says that it can't be."""
+        self._socket = None
+        self._tell(self.server.failed(error))
+
+    async def _over_tcp(self) -> None:
+        try:
+            octets = await self.server.over_tcp(self.asked)
+        except ServiceError as error:
+            self._tell(error)
+        except (OSError, EOFError) as error:
+            self._tell(ServiceError(f"DNS server {self.server}: {error}"))
+        else:
+            self._tell(octets)
+
+    def _tell(self, outcome: bytes | ServiceError) -> None:
+        told, self._told = self._told, None
+        if told is not None:
+            told(self, outcome)
+
+
+class _Socket:
     """A connected socket: the kernel passes on only what comes from the server itself."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str, port: int) -> None:
+        """Raises OSError."""
         self.uses = 0
-        self._waiting: dict[int, tuple[Question, asyncio.Future[bytes]]] = {}
+        self._waiting: dict[int, Attempt] = {}
         self._retired = False
-        self._transport: asyncio.DatagramTransport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.DatagramTransport, transport)  # which 3.11's is by its look only
-
-    def datagram_received(self, data: bytes, addr: object) -> None:
-        entry = self._waiting.get(number) if (number := number_of(data)) is not None else None
-        if entry is not None and answers(data, entry[0]) and not entry[1].done():
-            entry[1].set_result(data)
-
-    def error_received(self, exc: Exception) -> None:
-        """Nobody listens there (an ICMP message said so)."""
-        for _, future in self._waiting.values():
-            if not future.done():
-                future.set_exception(exc)
-
-    async def ask(self, asked: Question) -> bytes:
-        self.uses += 1
-        number = secrets.randbelow(65536)
-        while number in self._waiting:
-            number = secrets.randbelow(65536)
-        future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self._waiting[number] = (asked, future)
+        family, kind, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST
+        )[0]
+        self._socket = socket.socket(family, kind)
+        self._socket.setblocking(False)
+        self._loop = asyncio.get_running_loop()
         try:
-            assert self._transport is not None
-            self._transport.sendto(asked.message(number))
-            return await future
-        finally:
-            del self._waiting[number]
-            self._close_if_done()
+            self._socket.connect(address)
+            self._loop.add_reader(self._socket, self._readable)
+        except OSError:
+            self._socket.close()
+            raise
+
+    def send(self, attempt: Attempt, number: int) -> None:
+        """Send a question with this id, or the next one that is free. Raises OSError."""
+        self.uses += 1
+        while number in self._waiting:
+            number = (number + 1) % 65536
+        with suppress(BlockingIOError):  # no room for it now: as good as lost on the way
+            self._socket.send(attempt.asked.message(number))
+        self._waiting[number] = attempt
+        attempt.sent(self, number)
+
+    def forget(self, number: int) -> None:
+        """Nobody waits for this answer any more."""
+        self._waiting.pop(number, None)
+        self._close_if_done()
 
     def retire(self) -> None:
         """Close as soon as nobody waits any more."""
         self._retired = True
         self._close_if_done()
 
+    def _readable(self) -> None:
+        for _ in range(_AT_ONCE):
+            try:
+                octets = self._socket.recv(_LARGEST)
+            except BlockingIOError:
+                return
+            except OSError as error:  # nobody listens there: an ICMP message said so
+                waiting, self._waiting = self._waiting, {}
+                for attempt in waiting.values():
+                    attempt.failed(error)
+                self._close_if_done()
+                return
+            number = number_of(octets)
+            attempt_ = self._waiting.get(number) if number is not None else None
+            if number is not None and attempt_ is not None and answers(octets, attempt_.asked):
+                del self._waiting[number]
+                attempt_.received(octets)
+                self._close_if_done()
+                if self._retired:
+                    return
+
     def _close_if_done(self) -> None:
-        if self._retired and not self._waiting and self._transport is not None:
-            self._transport.close()
+        if self._retired and not self._waiting:
+            self._loop.remove_reader(self._socket)
+            self._socket.close()
 
 
 class Server:
-    """One server: its sockets, and whether it is worth asking.
+    """One server: its sockets, and its breaker, which says whether it is worth asking.
 
-    Queries that go unanswered may be the fault of the names' own servers, so its breaker is a checked one, and a
-    probe that every server can answer is the trial: a sender who points names at dead servers can't make ours look
-    dead.
+    Unanswered questions may be the fault of the names' own servers, so a probe that every server can answer decides: a
+    sender who points names at dead servers can't make ours look dead.
     """
 
     def __init__(self, host: str, port: int, breakers: Breakers) -> None:
         self.host, self.port = host, port
         self.breaker = breakers.part(f"DNS server {self}", checked=True, limits=LIMITS)
         self._sockets: list[_Socket] = []
+        self._chances = _unforeseeable()
         self._tcp = asyncio.Semaphore(_TCP_AT_ONCE)
         self._probe: asyncio.Task[None] | None = None
 
@@ -107,47 +196,29 @@ class Server:
         self.breaker.failed("no answer in time")
         self._probe_if_due()
 
-    async def ask(self, asked: Question) -> Reply:
-        """Ask once, over TCP if the answer is truncated. Raises ServiceError; waits for ever if nothing comes."""
-        return read(await self._octets(asked), asked)
+    def failed(self, error: OSError) -> ServiceError:
+        """A question could not reach it; the error as those who wait are told."""
+        if not isinstance(error, ConnectionRefusedError):
+            return ServiceError(f"DNS server {self}: {error}")
+        self.breaker.failed("nothing listens there", certain=True)
+        return ServiceError(f"nothing listens at {self}")
 
-    def close(self) -> None:
-        """Close the sockets."""
-        for one in self._sockets:
-            one.retire()
-        self._sockets.clear()
-        if self._probe is not None:
-            self._probe.cancel()
-
-    async def _octets(self, asked: Question) -> bytes:
+    def ask(self, asked: Question, told: Told) -> Attempt:
+        """Ask once, over TCP if the answer is truncated. What comes of it is told later; nothing, if nothing comes."""
+        attempt = Attempt(self, asked, told)
+        chance = next(self._chances)
         try:
-            octets = await (await self._socket()).ask(asked)
-            self.breaker.answered()
-            return await self._over_tcp(asked) if is_truncated(octets) else octets
-        except ConnectionRefusedError as error:
-            self.breaker.failed("nothing listens there", certain=True)
-            raise ServiceError(f"nothing listens at {self}") from error
-        except (OSError, EOFError) as error:
-            raise ServiceError(f"DNS server {self}: {error}") from error
+            self._chosen_socket(chance >> 16).send(attempt, chance & 0xFFFF)
+        except OSError as error:
+            asyncio.get_running_loop().call_soon(attempt.failed, error)
+        return attempt
 
-    async def _socket(self) -> _Socket:
-        if len(self._sockets) < POOL:
-            _, made = await asyncio.get_running_loop().create_datagram_endpoint(
-                _Socket, remote_addr=(self.host, self.port)
-            )
-            self._sockets.append(made)
-        chosen = secrets.choice(self._sockets)
-        if chosen.uses >= USES:
-            self._sockets.remove(chosen)
-            chosen.retire()
-            return await self._socket()
-        return chosen
-
-    async def _over_tcp(self, asked: Question) -> bytes:
+    async def over_tcp(self, asked: Question) -> bytes:
+        """The whole reply. Raises ServiceError, OSError or EOFError."""
         async with self._tcp:
             reader, writer = await asyncio.open_connection(self.host, self.port)
             try:
-                number = secrets.randbelow(65536)
+                number = next(self._chances) & 0xFFFF
                 message = asked.message(number)
                 writer.write(struct.pack("!H", len(message)) + message)
                 (length,) = struct.unpack("!H", await reader.readexactly(2))
@@ -157,6 +228,24 @@ class Server:
         if number_of(octets) != number or not answers(octets, asked):
             raise ServiceError(f"DNS server {self} answered another question over TCP")
         return octets
+
+    def close(self) -> None:
+        """Close the sockets."""
+        for one in self._sockets:
+            one.retire()
+        self._sockets.clear()
+        if self._probe is not None:
+            self._probe.cancel()
+
+    def _chosen_socket(self, chance: int) -> _Socket:
+        if len(self._sockets) < POOL:
+            self._sockets.append(_Socket(self.host, self.port))
+            return self._sockets[-1]
+        place = chance % POOL
+        if self._sockets[place].uses >= USES:
+            self._sockets[place].retire()
+            self._sockets[place] = _Socket(self.host, self.port)
+        return self._sockets[place]
 
     def _probe_if_due(self) -> None:
         if self.breaker.is_trial_due:
@@ -175,3 +264,15 @@ class Server:
                 except (TimeoutError, ServiceError):
                     if attempt == _PROBES - 1:
                         raise
+
+    async def _octets(self, asked: Question) -> bytes:
+        """An answer of whatever content. Raises ServiceError; waits for ever if nothing comes."""
+        outcome: asyncio.Future[bytes | ServiceError] = asyncio.get_running_loop().create_future()
+        attempt = self.ask(asked, lambda _, told: outcome.set_result(told))
+        try:
+            told = await outcome
+        finally:
+            attempt.cancel()
+        if isinstance(told, ServiceError):
+            raise told
+        return told

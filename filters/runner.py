@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import queue
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Coroutine
-from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from tamis.errors import ServiceError
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -27,22 +30,75 @@ class Runner:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._calls: deque[Callable[[], object]] = deque()
+        self._woken = False
 
-    def submit(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
-        """Start a coroutine on the loop; the future's cancel() cancels it there."""
-        return asyncio.run_coroutine_threadsafe(coroutine, self._running_loop())
-
-    def call(self, callback: Callable[..., object], *arguments: object) -> None:
+    def call(self, call: Callable[[], object]) -> None:
         """Call a function on the loop soon, without waiting for it."""
-        self._running_loop().call_soon_threadsafe(callback, *arguments)
+        loop = self._running_loop()
+        self._calls.append(call)
+        if not self._woken:  # else the loop has yet to take what waits, and takes this as well
+            self._woken = True
+            loop.call_soon_threadsafe(self._take)
+
+    def submit(self, coroutine: Coroutine[Any, Any, T]) -> Outcome[T]:
+        """Start a coroutine on the loop."""
+        outcome: Outcome[T] = Outcome(self, coroutine)
+        self.call(outcome.start)
+        return outcome
+
+    def _take(self) -> None:
+        self._woken = False
+        while self._calls:
+            try:
+                self._calls.popleft()()
+            except Exception:
+                log.exception("the loop goes on")
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
-        with self._lock:
-            if self._loop is None:
-                loop = asyncio.new_event_loop()
-                threading.Thread(target=loop.run_forever, name="filters", daemon=True).start()
-                self._loop = loop
-            return self._loop
+        if self._loop is None:
+            with self._lock:
+                if self._loop is None:
+                    loop = asyncio.new_event_loop()
+                    threading.Thread(target=loop.run_forever, name="filters", daemon=True).start()
+                    self._loop = loop
+        return self._loop
+
+
+class Outcome(Generic[T]):
+    """What comes of a coroutine, for the one thread that waits for it; concurrent.futures costs four times as much."""
+
+    def __init__(self, runner: Runner, coroutine: Coroutine[Any, Any, T]) -> None:
+        self._runner = runner
+        self._coroutine = coroutine
+        self._task: asyncio.Task[T] | None = None
+        self._done: queue.SimpleQueue[asyncio.Task[T]] = queue.SimpleQueue()
+
+    def start(self) -> None:
+        """On the loop: begin."""
+        self._task = asyncio.get_running_loop().create_task(self._coroutine)
+        self._task.add_done_callback(self._done.put)
+
+    def wait(self, seconds: float) -> bool:
+        """Whether it ends within this time; then `result` has what came of it."""
+        try:
+            self._done.put(self._done.get(timeout=seconds))
+        except queue.Empty:
+            return False
+        return True
+
+    def result(self) -> T:
+        """What an ended coroutine returned; raises what it raised, asyncio's CancelledError if it was cancelled."""
+        assert self._task is not None
+        return self._task.result()
+
+    def cancel(self) -> None:
+        """Cancel it."""
+        self._runner.call(self._cancel)
+
+    def _cancel(self) -> None:
+        assert self._task is not None
+        self._task.cancel()
 
 
 _lock = threading.Lock()

@@ -7,7 +7,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import CancelledError
 from typing import Any
 
 import pytest
@@ -224,20 +223,12 @@ def test_the_session_crosses_to_the_loop_once(monkeypatch: pytest.MonkeyPatch) -
     """A crossing costs more than most filters."""
     crossings: list[object] = []
     running = Runner()
-    for way in ("submit", "call"):
-        monkeypatch.setattr(running, way, _counted(getattr(running, way), crossings))
+    call = running.call
+    monkeypatch.setattr(running, "call", lambda one: (crossings.append(one), call(one)))
     filters = [probe(Waiting, effect=Effect.TAG, name=f"probe_{n}", dear=n > 5) for n in range(10)]
     found = finish(running, *filters)
     assert {one.status for one in found.values()} == {Status.HIT}
     assert len(crossings) == 1
-
-
-def _counted(call: Callable[..., Any], calls: list[object]) -> Callable[..., Any]:
-    def counted(*arguments: Any) -> Any:
-        calls.append(call)
-        return call(*arguments)
-
-    return counted
 
 
 def test_calls_that_hang_do_not_pile_up(running: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -380,9 +371,20 @@ def test_a_dear_filter_is_not_skipped_for_what_comes_after_it(running: Runner) -
     assert dear.calls == 1
 
 
-def test_a_cancelled_future_is_no_error_to_the_runner(running: Runner) -> None:
-    future = running.submit(asyncio.sleep(PATIENT))
-    future.cancel()
-    with pytest.raises(CancelledError):
-        future.result()
-    assert running.submit(asyncio.sleep(0, "alive")).result(PATIENT) == "alive"
+def test_a_cancelled_coroutine_is_no_error_to_the_runner(running: Runner) -> None:
+    outcome = running.submit(asyncio.sleep(PATIENT))
+    assert not outcome.wait(QUICK)
+    outcome.cancel()
+    assert outcome.wait(PATIENT)
+    with pytest.raises(asyncio.CancelledError):
+        outcome.result()
+    alive = running.submit(asyncio.sleep(0, "alive"))
+    assert alive.wait(PATIENT)
+    assert alive.result() == "alive"
+
+
+def test_a_call_that_fails_stops_nobody(running: Runner, caplog: pytest.LogCaptureFixture) -> None:
+    running.call(lambda: 1 / 0)
+    alive = running.submit(asyncio.sleep(0, "alive"))
+    assert alive.wait(PATIENT)
+    assert "ZeroDivisionError" in caplog.text
