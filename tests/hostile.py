@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
 from PIL import Image, ImageDraw
@@ -132,3 +132,105 @@ ATTACKS: Mapping[str, Callable[[], bytes]] = MappingProxyType(
     }
 )
 """Name -> what makes the message."""
+
+
+_TEXTS = (
+    *("(", "[{(<", "http://", "http://a.", "a.", ".", "a@", "a@b.example ", "/", ":", "www.", " ", "\r\n"),
+    *("\r", "\0", "1", "a.com ", "a.com.b.org.c.net.", "http://a.example/?u=", "http://a.example/%25"),
+    *("a@b.example/", "http://a.example/aHR0cDovL2IuZXhhbXBsZS8= ", "http://xn--aaaaaaaa.com/ "),
+    *("http://h\u00fc.ex\u00e4mple.com/ ", "http://0x7f/ ", "\u202e", "\u0301", "\u0344", "\ufdfa"),
+    *("\u1100\u1161\u11a8", "v\u200bi\u200ba ", "hxxp://a[.]b "),
+)
+_MARKUP = (
+    *("<!--", "<!--->", "<", "</", "<a ", "<a href='", "<div>", "<table><tr><td>", "<b><a href=x>", "&amp;"),
+    *("&#x", "<form action=http://a.example><input type=password>", "<![CDATA[", "<p style='display:none'>x"),
+    *("<style>a{", "<script></scrip", "<svg><math>", "<template>", "<base href=http://a.example/>"),
+    *(
+        "<img src='data:image/png,",
+        "<a href=http://a.example>www.b.example</a>",
+        "<select><option>",
+        "<a x='",
+    ),
+    *("<meta charset=x>", "<title>"),
+)
+_FIELDS = {
+    b"From": (
+        "(",
+        '"',
+        "a@",
+        "<",
+        "\\",
+        ".",
+        "bank@bank.example ",
+        "=?utf-8?b?0LA=?= ",
+        "\u0430\u0435",
+        "xn--",
+    ),
+    b"To": ("a@b.example, ", "g: a@b.example; ", "<a@b.example> "),
+    b"Reply-To": ("a@b.example, ", "(", "@"),
+    b"Subject": ("=?utf-8?q?=41?= ", "=?utf-8?q?", "=?", " ", "=?utf-8*", "\u4e2d", "a "),
+    b"Date": ("1 ", "(", "Sun, "),
+    b"Message-ID": ("<", "a@", "("),
+    b"Received": ("from a [192.0.2.1] (", "(", "for <a@b.example> "),
+    b"Authentication-Results": ("x; dkim=pass (a) header.d=b; ", "(", ";", '"'),
+    b"DKIM-Signature": ("v=1; a=rsa-sha256; h=a:b:c; ", ";", "h=from:", "b=A A "),
+    b"ARC-Seal": ("i=1; a=rsa-sha256; cv=none; ", "i=", ";"),
+    b"List-Unsubscribe": ("<https://a.example/>, ", "<", "("),
+    b"Content-Type": ("text/plain; ", "; a=b", '; a="\\', "; name*0*=a%41", "/"),
+    b"Content-Disposition": ("attachment; filename=a.", "; filename*0*=a%41"),
+    b"Content-Transfer-Encoding": ("base64 ", "("),
+}
+_CODED = {
+    (b"base64", b"utf-8"): ("QUFB", "=", "!", "QQ==\r\n"),
+    (b"quoted-printable", b"utf-8"): ("=", "=41", "=\r\n", " =\r\n"),
+    (b"x-uuencode", b"utf-8"): ("begin 644 a.exe\r\n",),
+    (b"8bit", b"utf-16"): ("\u00d8", "A"),
+    (b"8bit", b"hz-gb-2312"): ("~{",),
+    (b"8bit", b"iso-2022-jp"): ("\x1b$B",),
+    (b"8bit", b"utf-7"): ("+ADw-",),
+}
+_AGAIN = (
+    *("Received: from a ([192.0.2.1]) by b; Sun, 1 Mar 2026 12:00:00 +0000", "From: a@b.example"),
+    *("Subject: a", "DKIM-Signature: v=1; a=rsa-sha256; d=a.example; s=s; h=from; bh=x; b=y"),
+    *("Cc: a@b.example", "X-A: b", "ARC-Seal: i=1; a=rsa-sha256; d=a.example; s=s; cv=none; b=y"),
+    *("Authentication-Results: a; spf=pass", ":"),
+)
+_PARTS = (
+    *("text/plain\r\n\r\nx", "text/html\r\n\r\n<a href=http://a.example>b</a>"),
+    *("message/rfc822\r\n\r\nFrom: a@b.example\r\n", "application/zip; name=a.zip\r\n\r\nPK\x03\x04"),
+    "message/delivery-status\r\n\r\nFinal-Recipient: rfc822; a@b.example",
+    *("multipart/mixed; boundary=b\r\n", "image/png; name=a.png\r\n\r\nx"),
+    "application/pdf; name=a.pdf\r\n\r\n%PDF-1.4",
+)
+
+
+def shapes(octets: int) -> Iterator[tuple[str, bytes]]:
+    """Named messages of about this size in which one piece is repeated, each where some reader could take it ill."""
+
+    def filled(piece: str) -> bytes:
+        encoded = piece.encode("utf-8", "surrogatepass")
+        return encoded * (octets // len(encoded))
+
+    for piece in _TEXTS:
+        yield f"text {piece!r}", _text(filled(piece))
+    for piece in _MARKUP:
+        yield f"markup {piece!r}", _HEAD + _HTML + filled(piece)
+    for field, pieces in _FIELDS.items():
+        others = b"".join(line for line in _HEAD.splitlines(keepends=True) if not line.startswith(field))
+        for piece in pieces:
+            value = filled(piece)
+            for kind, fold in (("whole", len(value)), ("folded", 70)):
+                lines = b"\r\n ".join(value[at : at + fold] for at in range(0, len(value), fold))
+                yield f"{field.decode()} {kind} {piece!r}", others + field + b": " + lines + b"\r\n\r\nx\r\n"
+    for (encoding, charset), pieces in _CODED.items():
+        kind = b"Content-Type: text/plain; charset=%s\r\nContent-Transfer-Encoding: %s\r\n\r\n" % (
+            charset,
+            encoding,
+        )
+        for piece in pieces:
+            yield f"{encoding.decode()} {charset.decode()} {piece!r}", _HEAD + kind + filled(piece)
+    for line in _AGAIN:
+        yield f"field again {line!r}", filled(line + "\r\n") + _HEAD + b"\r\nx\r\n"
+    for part in _PARTS:
+        kind = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+        yield f"part again {part!r}", _HEAD + kind + filled(f"--b\r\nContent-Type: {part}\r\n") + b"--b--\r\n"
