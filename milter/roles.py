@@ -27,7 +27,7 @@ Ready = Callable[[], None]
 Sockets = Mapping[str, socket.socket]
 Role = Callable[[Site, SiteSource, Sockets, Ready], None]
 
-SOCKET_OF = {"workers": "milter", "desk": "desk"}
+SOCKET_OF = {"workers": "milter", "desk": "desk", "web": "web"}
 """The listening socket that a role needs; the others are closed in it."""
 
 
@@ -89,7 +89,26 @@ def background(site: Site, source: SiteSource, sockets: Sockets, ready: Ready) -
         Background(lambda: current.site, store, stopping).run()
 
 
-ROLES: Mapping[str, Role] = {"workers": workers, "desk": desk, "background": background}
+def web(site: Site, source: SiteSource, sockets: Sockets, ready: Ready) -> None:
+    """The pages."""
+    from tamis.quarantine.overrides import checker  # noqa: PLC0415 - see prepare
+    from tamis.quarantine.store import Store  # noqa: PLC0415
+    from tamis.web.serving import serve  # noqa: PLC0415
+
+    # while it serves uvicorn has its own handlers, and then says the signal again to this one
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    current = _Current(site, source)
+    with Store(site.settings.store_url) as store:
+        serve(
+            lambda: current.site,
+            lambda overrides: checker(source.file, current.site.filters)(overrides),
+            store,
+            sockets["web"],
+            ready,
+        )
+
+
+ROLES: Mapping[str, Role] = {"workers": workers, "desk": desk, "background": background, "web": web}
 
 
 class _Current:

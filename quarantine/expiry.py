@@ -174,7 +174,6 @@ class Expiry:
                 session.execute(delete(AuditRow).where(AuditRow.id.in_(old)))
             return len(old)
 
-
     def _drop_sessions(self, now: datetime, batch: int) -> int:
         return self._drop_by_id(WebSessionRow, now, batch)
 
@@ -184,10 +183,7 @@ class Expiry:
     def _drop_by_id(self, table: type[WebSessionRow | SpentTokenRow], now: datetime, batch: int) -> int:
         with self._database.write() as session:
             over = session.scalars(
-                select(table.id)
-                .where(table.expires_at <= now)
-                .limit(batch)
-                .with_for_update(skip_locked=True)
+                select(table.id).where(table.expires_at <= now).limit(batch).with_for_update(skip_locked=True)
             ).all()
             if over:
                 session.execute(delete(table).where(table.id.in_(over)))

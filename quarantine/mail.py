@@ -275,7 +275,12 @@ def bury(
 
 
 def bury_all(
-    session: Session, messages: Sequence[str], becomes: State, now: datetime, *, kept: timedelta = timedelta(0)
+    session: Session,
+    messages: Sequence[str],
+    becomes: State,
+    now: datetime,
+    *,
+    kept: timedelta = timedelta(0),
 ) -> None:
     """Make tombstones of messages whose rows this transaction has locked; their content is `kept` for a time."""
     these = MessageRow.id.in_(messages)

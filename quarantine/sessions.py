@@ -49,9 +49,7 @@ class Sessions:
     def end_all(self, address: str) -> None:
         """Sign an address out everywhere."""
         with self._database.write() as session:
-            session.execute(
-                delete(WebSessionRow).where(WebSessionRow.address == exact(address_key(address)))
-            )
+            session.execute(delete(WebSessionRow).where(WebSessionRow.address == exact(address_key(address))))
 
     def spend(self, token: str, until: datetime) -> bool:
         """Whether a single-use token is used for the first time; `until` is when it would be over anyway.
