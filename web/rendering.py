@@ -1,4 +1,8 @@
-"""Templates: one environment a language, everything escaped."""
+"""Templates: one environment a language, everything escaped.
+
+In a template `_("...")` is for sentences that stand there: Jinja takes what it says for safe HTML. Whatever comes in a
+variable goes through `reader.gettext`, which is escaped.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tamis.language import translations
-from tamis.web.texts import plain
+from tamis.web.texts import named, plain
 
 if TYPE_CHECKING:
     from tamis.web.visit import Visit
@@ -41,5 +45,6 @@ def _environment(language: str) -> Environment:
     told = translations(language)
     environment.install_gettext_callables(told.gettext, told.ngettext, newstyle=True)  # type: ignore[attr-defined]
     environment.filters["plain"] = plain
+    environment.globals["named"] = named
     environment.filters["first_up"] = lambda text: text[:1].upper() + text[1:]
     return environment

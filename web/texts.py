@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from email.utils import parseaddr
 
 _MOST_MARKS = 2  # combining marks on one letter: enough for every language, too few to cover the line above
 _REPLACED = "\ufffd"
@@ -13,6 +14,15 @@ _LINES = re.compile(r"\r\n?|\u2028|\u2029|\x85")
 def plain(text: str, limit: int = 300) -> str:
     """One line: whatever has no place in it is a blank, and what turns the direction of writing is taken out."""
     return " ".join(_tamed(text[: 4 * limit], " ").split())[:limit]
+
+
+def named(header_from: str, sender: str) -> tuple[str, str]:
+    """Name and address of who is shown as sender, plain; "" for what is not known."""
+    shown = plain(header_from, 400)
+    name, address = parseaddr(shown)
+    if "@" not in address:
+        return (shown[:160], plain(sender, 160))
+    return plain(name, 160), plain(address, 160)
 
 
 def plain_lines(text: str, limit: int) -> str:

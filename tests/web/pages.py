@@ -27,7 +27,7 @@ from tamis.web.visit import SESSION
 from tests.builders import FILTERS
 from tests.quarantine.smtp import Listener
 from tests.real.daemon import to_toml
-from tests.real.support import LOOPBACK, free_port
+from tests.real.support import LOOPBACK, free_port, wait_until
 
 MARIE, JEAN, ADMIN = "marie@example.com", "jean@example.com", "admin@example.com"
 CODE = "123456"
@@ -185,6 +185,10 @@ class Pages:
     def token(self, purpose: Purpose, *words: str, lasting: timedelta = timedelta(days=1)) -> str:
         """A token of this installation."""
         return self.house.tokens.make(purpose, *words, expires=datetime.now(UTC) + lasting)
+
+    def wait_for_mail(self, number: int) -> None:
+        """Wait until so many mails have left: those of sign-ins do so after the answer."""
+        wait_until(lambda: len(self.postbox.got) >= number, timeout=10, what=f"{number} mails")
 
     def mailed_link(self) -> str:
         """The path of the link in the last mail that left."""
