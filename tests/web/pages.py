@@ -128,6 +128,7 @@ class Pages:
         self.settings = self.file.settings
         self.store = Store(self.settings.store_url)
         self.store.migrate()
+        self._site: Site | None = None
         self.house = make_house(self.site, self.check, self.store, codes=lambda: CODE)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve)
@@ -136,7 +137,9 @@ class Pages:
 
     def site(self) -> Site:
         """The site as the store has it now: no wait for a snapshot."""
-        return Site.build(self.file, FILTERS, self.store.snapshot())
+        if self._site is None or self.store.revision() != self._site.revision:
+            self._site = Site.build(self.file, FILTERS, self.store.snapshot())
+        return self._site
 
     def check(self, overrides: Any) -> None:
         """As the web process checks overrides."""
