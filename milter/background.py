@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 
 from tamis.errors import TamisError
 from tamis.filters.state import open_state
+from tamis.milter.asking import Asking
 from tamis.milter.feeds import Feeds
 from tamis.milter.files import read_json
 from tamis.milter.journal import finished, read_stories
+from tamis.milter.key import signing_key
 from tamis.milter.notes import Notes
 from tamis.milter.paths import Paths
 from tamis.milter.reinject import Reinjector
@@ -26,6 +28,7 @@ from tamis.quarantine.senders import Sender
 from tamis.quarantine.snapshot import write_snapshot
 from tamis.quarantine.store import Store
 from tamis.site import Site
+from tamis.tokens import Tokens
 
 if TYPE_CHECKING:
     from tamis.milter.exporter import Exporter
@@ -49,6 +52,7 @@ class Background:
         self._notes = Notes(self._paths.notes)
         self._state = open_state(settings)
         self._loop = asyncio.Runner()
+        self._asking = Asking(site, store, Tokens(signing_key(settings.key_file)))
         self._feeds = Feeds(self._paths.feeds)
         self._unpublished: list[Sender] = []
         self._exporter: Exporter | None = None
@@ -59,6 +63,9 @@ class Background:
             (self._learn_senders, [0.0]),
             (self._read_feeds, [0.0]),
             (self._export, [0.0]),
+            (self._decide, [0.0]),
+            (self._ask, [0.0]),
+            (self._finish, [0.0]),
             (self._resume, [0.0]),
             (self._expire, [0.0]),
             (self._forget, [0.0]),
@@ -116,6 +123,7 @@ class Background:
         if self._exporter is not None:
             self._exporter.serve(listen)
             self._exporter.gather()
+            self._exporter.challenges = self._asking.counts.copy()
         return _TICK
 
     def _remember(self) -> float:
@@ -152,6 +160,21 @@ class Background:
         """Read the lists of complaints when it is time, and keep the shared state filled with them."""
         platform = self._site().settings.platform
         self._loop.run(self._feeds.step(platform.complaint_feeds, platform.complaint_refresh, self._state))
+        return _TICK
+
+    def _decide(self) -> float:
+        """Which senders of held mail may be asked."""
+        self._asking.decide()
+        return _TICK
+
+    def _ask(self) -> float:
+        """Mail the notices."""
+        self._asking.mail()
+        return _TICK
+
+    def _finish(self) -> float:
+        """What senders' right answers left to do."""
+        self._asking.finish(self._loop, self._state)
         return _TICK
 
     def _resume(self) -> float:

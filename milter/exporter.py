@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +28,8 @@ class Exporter(Collector):
         self._counts = Counts()
         self._lock = threading.Lock()
         self._listening = ""
+        self.challenges: Counter[tuple[str, str]] = Counter()
+        """What `Asking.counts` was when last looked at."""
 
     def serve(self, listen: str) -> None:
         """Begin to serve at IP:PORT, once. Raises OSError when the port is taken."""
@@ -76,6 +79,12 @@ class Exporter(Collector):
             for (outcome, decided_by), count in self._counts.outcomes.items():
                 outcomes.add_metric([outcome, decided_by], count)
             yield outcomes
+        challenges = CounterMetricFamily(
+            "tamis_challenges", "What came of senders of held mail, and why.", labels=["what", "reason"]
+        )
+        for (what, reason), count in self.challenges.items():
+            challenges.add_metric([what, reason], count)
+        yield challenges
         yield GaugeMetricFamily(
             "tamis_journal_octets", "Stories that wait for the store.", value=_octets(self._paths.journal)
         )

@@ -86,7 +86,9 @@ class Reinjector:
         code, text = reply
         if not 200 <= code < 300:
             said = text.decode("utf-8", "replace")
-            raise ReinjectError(f"Postfix at {self._address} answered {what} with {code} {said}")
+            raise ReinjectError(
+                f"Postfix at {self._address} answered {what} with {code} {said}", permanent=code >= 500
+            )
 
 
 def _kept(smtp: smtplib.SMTP, args: Sequence[str], names: frozenset[str]) -> str:

@@ -51,6 +51,15 @@ def unpack(packed: bytes, size: int) -> bytes:
     return content
 
 
+def unpack_head(packed: bytes, octets: int) -> bytes:
+    """The first octets of what `pack` was given. Raises StoreError when it is damaged."""
+    try:
+        with zstandard.ZstdDecompressor().stream_reader(packed) as reader:
+            return reader.read(octets)
+    except zstandard.ZstdError as error:
+        raise StoreError(f"the stored content is damaged: {error}") from error
+
+
 def released_copy(content: bytes, prefix: str, by: str) -> bytes:
     """The content as it goes to the inbox: without our trace headers, so that no filing rule sends it to
     Junk, and with one on top that says who released it. Everything else stays octet for octet."""

@@ -15,6 +15,7 @@ from tamis.quarantine.records import GONE, State
 from tamis.quarantine.schema import (
     AuditRow,
     Body,
+    ChallengeRow,
     EntryRow,
     LooseBody,
     MessageRow,
@@ -55,7 +56,7 @@ class Expiry:
         It goes in batches, telling `progress` the number of messages in each, until nothing is left or
         `stop` says so; what is left is taken the next time. Held messages lose their content and stay a
         while as tombstones; what was in the bin long enough, old tombstones, orphaned contents, desk notes, list
-        entries, audit rows, and sessions of people who signed in go.
+        entries, challenges, audit rows, and sessions of people who signed in go.
         """
         now = now or datetime.now(UTC)
         expired = 0
@@ -68,6 +69,7 @@ class Expiry:
                 self._drop_notes,
                 self._drop_entries,
                 self._drop_audit,
+                self._drop_challenges,
                 self._drop_sessions,
                 self._drop_spent,
             )
@@ -160,6 +162,19 @@ class Expiry:
                 changed(session)
                 session.execute(delete(EntryRow).where(EntryRow.id.in_(old)))
                 audit(session, now, WHO, "expire list entries", "", {"entries": list(old)})
+            return len(old)
+
+    def _drop_challenges(self, now: datetime, batch: int) -> int:
+        """As long as tombstones of their copies can be, so that a late answer is told what became of them."""
+        with self._database.write() as session:
+            old = session.scalars(
+                select(ChallengeRow.id)
+                .where(ChallengeRow.expires_at <= now - TOMBSTONE)
+                .limit(batch)
+                .with_for_update(skip_locked=True)
+            ).all()
+            if old:
+                session.execute(delete(ChallengeRow).where(ChallengeRow.id.in_(old)))
             return len(old)
 
     def _drop_audit(self, now: datetime, batch: int) -> int:

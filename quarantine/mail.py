@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -46,11 +46,19 @@ class Quarantine:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def hold(self, message: HeldMessage, content: bytes, *, now: datetime | None = None) -> str:
+    def hold(
+        self,
+        message: HeldMessage,
+        content: bytes,
+        *,
+        now: datetime | None = None,
+        also: Callable[[Session, str], None] | None = None,
+    ) -> str:
         """Keep one recipient's copy and return its id; on return it is on disk.
 
         A second call for the same transaction and recipient, at any time and from any process, changes
-        nothing and returns the first one's id, even when the message was released or deleted since.
+        nothing and returns the first one's id, even when the message was released or deleted since. `also` is
+        done with a new message's id in the transaction that makes it.
         """
         now = now or datetime.now(UTC)
         digest, packed = digest_of(content), None
@@ -74,6 +82,9 @@ class Quarantine:
             made: str | None = session.scalar(new.returning(MessageRow.id))
             if made is not None:
                 session.add(_details(made, message))
+                if also is not None:
+                    session.flush()
+                    also(session, made)
                 return made
             session.rollback()  # another process was faster
         with self._database.read() as session:

@@ -328,11 +328,18 @@ class ChallengeRow(Base):
 
     __tablename__ = "challenges"
     __table_args__ = (
-        UniqueConstraint("transaction", "domain"),
+        UniqueConstraint("transaction", "domain", "reason"),
         Index(None, "sender", "at"),
         Index(None, "sender_domain", "at"),
+        Index(None, "domain", "at"),
         Index(None, "at"),
         Index(None, "expires_at"),
+        Index(
+            "ix_challenges_unfinished",
+            "id",
+            sqlite_where=text("state IN ('pending', 'sending', 'solved')"),
+            postgresql_where=text("state IN ('pending', 'sending', 'solved')"),
+        ),
     )
 
     id: Mapped[str] = mapped_column(_MessageId, primary_key=True)
@@ -342,13 +349,20 @@ class ChallengeRow(Base):
     """address_key of MAIL FROM."""
     sender_domain: Mapped[str]
     transport: Mapped[str] = mapped_column(String(8))
+    """mail or reply; "" when nobody was asked."""
     state: Mapped[str] = mapped_column(String(12))
     reason: Mapped[str]
     """Why nobody was asked; "" when the sender was."""
+    authenticated: Mapped[bool]
+    """Whether the sender's domain vouched for the message: only then its address may be put on a white list."""
+    whitelisted: Mapped[bool]
+    """Whether it was, when the challenge was solved."""
     language: Mapped[str] = mapped_column(String(8))
     at: Mapped[datetime]
     attempts: Mapped[int] = mapped_column(Integer)
     """Wrong answers so far."""
+    sent_at: Mapped[datetime | None]
+    """When handing the notice to Postfix began."""
     solved_at: Mapped[datetime | None]
     expires_at: Mapped[datetime]
 

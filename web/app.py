@@ -14,7 +14,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from tamis.language import marked
-from tamis.web import confirm, mailbox, preferences, signing_in
+from tamis.web import confirm, mailbox, preferences, sender, signing_in
 from tamis.web.guard import Bounds, SafeHeaders
 from tamis.web.rendering import HERE
 from tamis.web.visit import NOT_VALID, House, Page, Visit, page, told
@@ -50,6 +50,11 @@ ROUTES = (
     _post("/settings", preferences.change_settings),
     _get("/a/{token}", confirm.show),
     _post("/a/{token}", confirm.act, by_token=True),
+    _get("/c/{token}", sender.show),
+    _post("/c/{token}", sender.answer, by_token=True),
+    _post("/c/{token}/work", sender.work, by_token=True),
+    _get("/c/{token}/image", sender.image),
+    _get("/c/{token}/audio", sender.audio),
 )
 
 

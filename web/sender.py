@@ -10,7 +10,6 @@ import logging
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 from tamis.milter.asking import delivery
 from tamis.quarantine.challenge_records import Page, PageState, SolveResult
 
@@ -20,7 +19,7 @@ from tamis.quarantine.captcha import DIGITS, Answer, CaptchaLimitError
 from tamis.reasons import plain_reason
 from tamis.tokens import Purpose
 from tamis.web.limits import TooManyError
-from tamis.web.visit import NOT_VALID, RefusedError, Visit, page
+from tamis.web.visit import NOT_VALID, RefusedError, Visit
 
 log = logging.getLogger(__name__)
 
@@ -28,14 +27,10 @@ _STALE = marked("That code was too old. Here is a new one.")
 _WRONG = marked("That was not the code. Here is a new one.")
 
 
-def _terms(visit: Visit, address: str) -> Terms:
-    return visit.site.book.policy(address).terms
-
-
 def _opened(visit: Visit) -> tuple[str, Page]:
     """The challenge of the address. Whatever is wrong with the link, the answer is the same."""
     (challenge,) = visit.token(Purpose.CHALLENGE)
-    found = visit.store.challenges.open(challenge, lambda address: _terms(visit, address))
+    found = visit.store.challenges.open(challenge, terms_of(visit.site))
     if found is None or found.state is PageState.GONE:
         raise RefusedError(NOT_VALID)
     mailbox = found.recipients[0] if found.recipients else ""
@@ -102,9 +97,7 @@ def _with_code(
 
 
 def _solved(visit: Visit, challenge: str, found: Page) -> Response:
-    receipt = visit.store.challenges.solve(
-        challenge, lambda address: _terms(visit, address), delivery(visit.site.settings)
-    )
+    receipt = visit.store.challenges.solve(challenge, terms_of(visit.site), delivery(visit.site.settings))
     log.info("challenge %s: %s", challenge, receipt.result)
     if receipt.result is SolveResult.GONE:
         raise RefusedError(NOT_VALID)
@@ -139,12 +132,3 @@ def _media(octets: bytes | None, kind: str) -> Response:
     if octets is None:
         raise RefusedError(NOT_VALID)
     return Response(octets, media_type=kind)
-
-
-ROUTES = (
-    Route("/c/{token}", page(show), methods=["GET"]),
-    Route("/c/{token}", page(answer, by_token=True), methods=["POST"]),
-    Route("/c/{token}/work", page(work, by_token=True), methods=["POST"]),
-    Route("/c/{token}/image", page(image), methods=["GET"]),
-    Route("/c/{token}/audio", page(audio), methods=["GET"]),
-)

@@ -100,8 +100,8 @@ _json = st.recursive(
     max_leaves=8,
 )
 _parameters = st.fixed_dictionaries(
-    {name: _json for name in ("algorithm", "nonce", "salt", "cost")},
-    optional={name: _json for name in ("keyLength", "keyPrefix", "keySignature", "expiresAt", "data")},
+    dict.fromkeys(("algorithm", "nonce", "salt", "cost"), _json),
+    optional=dict.fromkeys(("keyLength", "keyPrefix", "keySignature", "expiresAt", "data"), _json),
 )
 _payload = st.fixed_dictionaries(
     {
@@ -112,7 +112,10 @@ _payload = st.fixed_dictionaries(
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.text(max_size=100) | (_payload | _json).map(lambda o: base64.b64encode(json.dumps(o).encode()).decode()))
+@given(
+    st.text(max_size=100)
+    | (_payload | _json).map(lambda o: base64.b64encode(json.dumps(o).encode()).decode())
+)
 def test_anybodys_payload_is_wrong_and_nothing_more(payload: str) -> None:
     assert run(made().check_work(ONE, HERE, payload)) in (Answer.WRONG, Answer.STALE)
 

@@ -97,10 +97,25 @@ def content(
 
 LISTED = (
     ("Garage Martin <contact@garage.example.net>", "Votre devis", "reverse_dns", timedelta(hours=2)),
-    ("Sophie Bernard <sophie@voyage.example.org>", "Photos du week-end", "attachment_types", timedelta(hours=5)),
-    ("Newsletter <news@offers.example.net>", "Last chance: everything at half price", "statistics", timedelta(hours=9)),
+    (
+        "Sophie Bernard <sophie@voyage.example.org>",
+        "Photos du week-end",
+        "attachment_types",
+        timedelta(hours=5),
+    ),
+    (
+        "Newsletter <news@offers.example.net>",
+        "Last chance: everything at half price",
+        "statistics",
+        timedelta(hours=9),
+    ),
     ("Banque <service@secure.example.net>", "Votre compte est suspendu", "link_text", timedelta(days=1)),
-    ("Dr. A. Lambert <a.lambert@clinique.example.org>", "Résultats d'analyse du 18 novembre", "score", timedelta(days=1)),
+    (
+        "Dr. A. Lambert <a.lambert@clinique.example.org>",
+        "Résultats d'analyse du 18 novembre",
+        "score",
+        timedelta(days=1),
+    ),
     ("HR <hr@jobs.example.net>", "Invoice 2041", "dnsbl", timedelta(days=2)),
     ("offers@example.net", "Re: Re: your order", "uribl", timedelta(days=3)),
 )

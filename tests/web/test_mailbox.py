@@ -184,7 +184,13 @@ def test_strangers_messages_are_refused_like_missing_ones(pages: Pages) -> None:
     proof = marie.get("/mail").field("csrf")
     missing = marie.get("/mail/01M8AJYGJ4XMYYWDKT89XS3ZSA")
     assert missing.status == 404
-    for path in (f"/mail/{number}", f"/mail/{number}/formatted", "/mail/x", "/mail/%00", f"/mail/{number.lower()}"):
+    for path in (
+        f"/mail/{number}",
+        f"/mail/{number}/formatted",
+        "/mail/x",
+        "/mail/%00",
+        f"/mail/{number.lower()}",
+    ):
         answer = marie.get(path)
         assert (answer.status, answer.body) == (404, missing.body), path
     answer = marie.post(f"/mail/{number}", {"csrf": proof, "verb": "deliver"})
@@ -260,15 +266,26 @@ def test_own_lists(pages: Pages) -> None:
     removed = marie.submit("/lists", remove=str(entries[0].id))
     notice = marie.get(removed.location)
     assert "filtered as before" in notice.text
-    marie.post("/lists", csrf=notice.field("csrf"), sender=notice.field("sender"), colour=notice.field("colour"))
+    marie.post(
+        "/lists", csrf=notice.field("csrf"), sender=notice.field("sender"), colour=notice.field("colour")
+    )
     assert len(pages.store.lists.find(scope=MARIE)) == 2
 
 
 def test_own_settings_as_far_as_policy_allows(pages: Pages) -> None:
     marie = pages.visitor(MARIE)
     page = marie.get("/settings").text
-    assert ('name="digest"' in page, 'name="outcome"' in page, 'name="required"' in page) == (True, False, False)
-    form = {"digest": ["17:00", "", "08:30"], "language": "fr", "time_zone": "Europe/Paris", "outcome": "inbox"}
+    assert ('name="digest"' in page, 'name="outcome"' in page, 'name="required"' in page) == (
+        True,
+        False,
+        False,
+    )
+    form = {
+        "digest": ["17:00", "", "08:30"],
+        "language": "fr",
+        "time_zone": "Europe/Paris",
+        "outcome": "inbox",
+    }
     assert marie.submit("/settings", **form).location == "/settings?saved=yes"
     terms = pages.site().book.policy(MARIE).terms
     assert (terms.digest, terms.language, terms.time_zone, terms.outcome) == (
@@ -317,7 +334,9 @@ def test_signing_in_by_link(pages: Pages) -> None:
     again = other.submit(link)
     assert (again.status, other.get("/mail").location) == (404, "/sign-in")
     last = link[-1]
-    variants = [link[:-1] + c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_" if c != last]
+    variants = [
+        link[:-1] + c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_" if c != last
+    ]
     proof = other.get("/sign-in").field("csrf")
     assert {other.post(v, csrf=proof).status for v in variants} <= {404, 429}  # base64 has spare bits
     guest.submit("/mail", "/sign-out")

@@ -28,7 +28,9 @@ WANTED = {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
 }
-INSIDE = re.compile(r"Traceback|tamis\.(?!css|svg)|sqlalchemy|sqlite|/work/|\.py\b|Starlette|uvicorn", re.IGNORECASE)
+INSIDE = re.compile(
+    r"Traceback|tamis\.(?!css|svg)|sqlalchemy|sqlite|/work/|\.py\b|Starlette|uvicorn", re.IGNORECASE
+)
 
 
 def tables(pages: Pages, *, but: tuple[str, ...] = ()) -> dict[str, list[tuple[object, ...]]]:
@@ -52,15 +54,46 @@ def everything(pages: Pages) -> Iterator[tuple[str, str, Answer]]:
         yield "GET", path, guest.get(path)
         yield "PUT", path, marie.request("PUT", path)
         yield "POST", path, marie.post(path, {"verb": "deliver"})
-    for path in ("/", "/sign-in", f"/a/{token}", f"/sign-in/{link}", "/a/x", "/sign-in/x", "/c/x", "/c/x/image"):
+    for path in (
+        "/",
+        "/sign-in",
+        f"/a/{token}",
+        f"/sign-in/{link}",
+        "/a/x",
+        "/sign-in/x",
+        "/c/x",
+        "/c/x/image",
+    ):
         yield "GET", path, guest.get(path)
         yield "HEAD", path, guest.get(path, method="HEAD")
         yield "OPTIONS", path, guest.get(path, method="OPTIONS")
-    for path in ("/static/tamis.css", "/static/keys.js", "/static/../app.py", "/static/%2e%2e/app.py", "/static/"):
+    for path in (
+        "/static/tamis.css",
+        "/static/keys.js",
+        "/static/../app.py",
+        "/static/%2e%2e/app.py",
+        "/static/",
+    ):
         yield "GET", path, guest.get(path)
-    for path in ("/mail/" + "x" * 5000, "/%00", "/%ff", "/\\..\\", "//evil.example/", "/mail?box=%00&q=%ff&before=%00"):
+    for path in (
+        "/mail/" + "x" * 5000,
+        "/%00",
+        "/%ff",
+        "/\\..\\",
+        "//evil.example/",
+        "/mail?box=%00&q=%ff&before=%00",
+    ):
         yield "GET", path, marie.get(path)
-    for path in ("/sign-in", "/undo", "/sign-out", "/lists", "/settings", "/c/x", "/c/x/work", f"/a/{token}x"):
+    for path in (
+        "/sign-in",
+        "/undo",
+        "/sign-out",
+        "/lists",
+        "/settings",
+        "/c/x",
+        "/c/x/work",
+        f"/a/{token}x",
+    ):
         yield "POST", path, guest.post(path)
 
 
@@ -75,7 +108,9 @@ def test_the_headers_go_on_every_answer_and_errors_tell_nothing(pages: Pages) ->
         assert policy.startswith(("default-src 'none'", "sandbox; default-src 'none'")), (method, path)
         assert "unsafe-inline" not in policy or path.endswith("/formatted")
         assert "unsafe-eval" not in policy
-        wanted = "public, max-age=3600" if path.startswith("/static/t") or path.endswith(".js") else "no-store"
+        wanted = (
+            "public, max-age=3600" if path.startswith("/static/t") or path.endswith(".js") else "no-store"
+        )
         assert answer.headers["cache-control"] == wanted, (method, path)
         assert "server" not in answer.headers
         if answer.status >= 400:
@@ -213,7 +248,10 @@ def test_opening_links_changes_nothing(pages: Pages) -> None:
     """Programs that look at mail open every link, some of them often."""
     number = pages.hold(message(), content(html="<p>x</p>"))
     links = [
-        *(f"/a/{pages.token(Purpose.ACTION, MARIE, number, v)}" for v in ("deliver", "allow", "delete", "spam")),
+        *(
+            f"/a/{pages.token(Purpose.ACTION, MARIE, number, v)}"
+            for v in ("deliver", "allow", "delete", "spam")
+        ),
         f"/sign-in/{pages.token(Purpose.SIGN_IN, MARIE, 'x')}",
     ]
     before = tables(pages)
@@ -223,7 +261,16 @@ def test_opening_links_changes_nothing(pages: Pages) -> None:
             assert scanner.get(link).status == 200
             assert scanner.get(link, method="HEAD").status == 200
     assert tables(pages) == before
-    own = ["/", "/mail", f"/mail/{number}", f"/mail/{number}/formatted", "/lists", "/settings", "/sign-out", "/undo"]
+    own = [
+        "/",
+        "/mail",
+        f"/mail/{number}",
+        f"/mail/{number}/formatted",
+        "/lists",
+        "/settings",
+        "/sign-out",
+        "/undo",
+    ]
     marie = pages.visitor(MARIE)
     before = tables(pages, but=("audit",))
     for link in own:
