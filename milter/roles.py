@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from tamis.errors import ConfigError, StoreError, TamisError
 from tamis.filters.state import open_state
@@ -19,7 +19,7 @@ from tamis.milter.paths import Paths
 from tamis.milter.route import Proof
 from tamis.milter.sites import SiteSource
 from tamis.milter.worker import Worker, run_worker
-from tamis.site import Site
+from tamis.site import Override, Site
 
 log = logging.getLogger(__name__)
 
@@ -98,14 +98,12 @@ def web(site: Site, source: SiteSource, sockets: Sockets, ready: Ready) -> None:
     # while it serves uvicorn has its own handlers, and then says the signal again to this one
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     current = _Current(site, source)
+
+    def check(overrides: Sequence[Override]) -> None:
+        checker(source.file, current.site.filters)(overrides)
+
     with Store(site.settings.store_url) as store:
-        serve(
-            lambda: current.site,
-            lambda overrides: checker(source.file, current.site.filters)(overrides),
-            store,
-            sockets["web"],
-            ready,
-        )
+        serve(lambda: current.site, check, store, sockets["web"], ready)
 
 
 ROLES: Mapping[str, Role] = {"workers": workers, "desk": desk, "background": background, "web": web}

@@ -127,7 +127,8 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What is shown: `text` is what was written as text, else what can be read of HTML; `html` whether there is formatting to be shown."""
+    """What is shown: `text` as it was written, else what can be read of the HTML; `html` says whether there is
+    formatting to look at."""
 
     text: str
     cut: bool

@@ -32,7 +32,7 @@ def _now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """One reader. `language` is one of LANGUAGES (tamis.language), `zone` an IANA name; `now` is when the page is made."""
+    """One reader. `language` is one of tamis.language.LANGUAGES, `zone` an IANA name, `now` the moment of the page."""
 
     language: str
     zone: str = "UTC"

@@ -10,12 +10,11 @@ import logging
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
-from tamis.milter.asking import delivery
-from tamis.quarantine.challenge_records import Page, PageState, SolveResult
 
 from tamis.language import marked
-from tamis.policy import Terms
+from tamis.milter.asking import delivery, terms_of
 from tamis.quarantine.captcha import DIGITS, Answer, CaptchaLimitError
+from tamis.quarantine.challenge_records import Page, PageState, SolveResult
 from tamis.reasons import plain_reason
 from tamis.tokens import Purpose
 from tamis.web.limits import TooManyError

@@ -75,9 +75,13 @@ class Visitor:
         body = urlencode({**(form or {}), **more}, doseq=True)
         return self.request("POST", path, body.encode())
 
-    def submit(self, page: str, path: str = "", **fields: str | Sequence[str]) -> Answer:
+    def submit(self, page: str, path: str = "", **fields: str) -> Answer:
         """Open a page, and send a form of its with its proof of where it comes from."""
-        return self.post(path or page, {"csrf": self.get(page).field("csrf"), **fields})
+        return self.send(page, fields, path)
+
+    def send(self, page: str, form: Mapping[str, str | Sequence[str]], path: str = "") -> Answer:
+        """As `submit`, of a form that may have several fields of a name."""
+        return self.post(path or page, {"csrf": self.get(page).field("csrf"), **form})
 
     def request(
         self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
@@ -130,7 +134,7 @@ class Pages:
         self.store.migrate()
         self._site: Site | None = None
         self.house = make_house(self.site, self.check, self.store, codes=lambda: CODE)
-        self._loop = asyncio.new_event_loop()
+        self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve)
         self._ready = threading.Event()
         self._stop: Callable[[], None] = lambda: None
@@ -167,9 +171,9 @@ class Pages:
             server.should_exit = True
 
         self._stop = stop
-        self._loop.run_until_complete(server.serve([listening]))
-        self._loop.run_until_complete(self.house.state.close())
-        self._loop.close()
+        self.loop.run_until_complete(server.serve([listening]))
+        self.loop.run_until_complete(self.house.state.close())
+        self.loop.close()
 
     # --- what stands in it ----------------------------------------------------------------------
 
@@ -196,4 +200,4 @@ class Pages:
     def mailed_link(self) -> str:
         """The path of the link in the last mail that left."""
         links = re.findall(rb"http://[^\s]+/(?:sign-in|a|c)/[^\s]+", self.postbox.got[-1].content)
-        return urlsplit(links[-1].decode()).path
+        return str(urlsplit(links[-1].decode()).path)
