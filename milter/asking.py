@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from tamis.address import domain_of
 from tamis.errors import ReinjectError, TamisError
 from tamis.mail import Mail
+from tamis.milter.links import challenge_link
 from tamis.milter.reinject import Reinjector
 from tamis.milter.senders import publish
 from tamis.models.reports import Spool
@@ -24,7 +25,7 @@ from tamis.quarantine.suppression import Case, is_authenticated, why_not
 from tamis.services import SharedState
 from tamis.settings import Settings
 from tamis.site import Site
-from tamis.tokens import Purpose, Tokens
+from tamis.tokens import Tokens
 
 log = logging.getLogger(__name__)
 
@@ -53,11 +54,6 @@ def terms_of(site: Site) -> Agrees:
         return site.book.policy(recipient).terms
 
     return terms
-
-
-def link(settings: Settings, tokens: Tokens, challenge: str, expires: datetime) -> str:
-    """Where a sender answers."""
-    return f"{settings.web.url}/c/{tokens.make(Purpose.CHALLENGE, challenge, expires=expires)}"
 
 
 class Asking:
@@ -105,11 +101,11 @@ class Asking:
             sender=sender,
             recipients=page.recipients,
             subject=page.subject,
-            message_id=page.message_id,
+            message_id=f"<{page.message_id}>",
             sent_at=page.sent_at,
             held_until=page.held_until,
             whitelists=page.whitelists,
-            link=link(settings, self._tokens, challenge.id, challenge.expires_at),
+            link=challenge_link(settings, self._tokens, challenge.id, challenge.expires_at),
             language=page.language,
             time_zone=page.time_zone,
             from_local=settings.notices.sender,

@@ -20,6 +20,7 @@ from tamis.milter.route import Proof
 from tamis.milter.sites import SiteSource
 from tamis.milter.worker import Worker, run_worker
 from tamis.site import Override, Site
+from tamis.tokens import Tokens
 
 log = logging.getLogger(__name__)
 
@@ -55,8 +56,8 @@ def prepare(site: Site) -> None:
 
 def workers(site: Site, source: SiteSource, sockets: Sockets, ready: Ready) -> None:
     """A milter worker."""
-    signer = DetourSigner(signing_key(site.settings.key_file))
-    run_worker(Worker(source, site, signer), sockets["milter"], ready)
+    key = signing_key(site.settings.key_file)
+    run_worker(Worker(source, site, DetourSigner(key), Tokens(key)), sockets["milter"], ready)
 
 
 def desk(site: Site, source: SiteSource, sockets: Sockets, ready: Ready) -> None:

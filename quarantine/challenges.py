@@ -144,21 +144,24 @@ class Challenges:
 
     def untold(self, message: str) -> None:
         """A copy whose sender was to be asked by SMTP reply, and was not: it is undecided again, with its siblings."""
+        query = (
+            select(ChallengeRow.id)
+            .join(MessageRow, MessageRow.challenge == ChallengeRow.id)
+            .where(
+                MessageRow.id == clean(message),
+                ChallengeRow.transport == "reply",
+                ChallengeRow.state == ChallengeState.ASKED,
+            )
+        )
+        with self._database.read() as session:
+            if session.scalar(query) is None:  # as nearly always: no lock is wanted for that
+                return
         with self._database.write() as session:
-            row = session.scalars(
-                select(ChallengeRow)
-                .join(MessageRow, MessageRow.challenge == ChallengeRow.id)
-                .where(
-                    MessageRow.id == clean(message),
-                    ChallengeRow.transport == "reply",
-                    ChallengeRow.state == ChallengeState.ASKED,
-                )
-            ).one_or_none()
-            if row is not None:
-                session.execute(
-                    update(MessageRow).where(MessageRow.challenge == row.id).values(challenge=None)
-                )
-                session.execute(delete(ChallengeRow).where(ChallengeRow.id == row.id))
+            challenge = session.scalar(query)
+            if challenge is not None:
+                joined = update(MessageRow).where(MessageRow.challenge == challenge)
+                session.execute(joined.values(challenge=None))
+                session.execute(delete(ChallengeRow).where(ChallengeRow.id == challenge))
 
     def _known(self, session: Session, copy: Undecided, reason: str) -> ChallengeRow | None:
         query = select(ChallengeRow).where(

@@ -16,6 +16,7 @@ from tamis.errors import ConfigError, ReinjectError, RouteError, ServiceError, S
 
 COMMANDS = {
     "blocked": "blocked:blocked",
+    "challenges": "challenges:challenges",
     "complaints": "complaints:complaints",
     "doctor": "doctor:doctor",
     "evaluate": "evaluate:evaluate",

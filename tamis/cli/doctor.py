@@ -88,8 +88,18 @@ def examine(context: Context) -> Iterator[Result]:
         return
     yield ok("settings", file.source)
     settings = file.settings
-    for checks in (_directories, _store(context, file), _clock, _listeners, _dns, _postfix, _route, _content):
+    looks = (_directories, _store(context, file), _clock, _listeners, _dns, _postfix, _route, _content)
+    for checks in (*looks, _notices(file)):
         yield from checks(settings)
+
+
+def _notices(file: SettingsFile) -> Callable[[Settings], Iterator[Result]]:
+    def check(settings: Settings) -> Iterator[Result]:
+        from tamis.cli.doctor_notices import notice_checks  # noqa: PLC0415 - needs the resolver only here
+
+        yield from notice_checks(settings, file.layers)
+
+    return check
 
 
 def _content(settings: Settings) -> Iterator[Result]:

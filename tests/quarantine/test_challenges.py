@@ -272,7 +272,8 @@ def test_too_many_wrong_answers_close_it(store: Store) -> None:
 def test_what_became_of_the_message_meanwhile(store: Store, how: str) -> None:
     challenge, box = asked(store, MARIE), Postbox()
     (message,) = store.challenges.messages(challenge)
-    now, terms, state = LATER, agree, PageState.GONE
+    terms: Callable[[str], Terms] = agree
+    now, state = LATER, PageState.GONE
     if how == "delete":
         store.quarantine.delete(message, "marie")
     elif how == "release":

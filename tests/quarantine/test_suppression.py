@@ -77,7 +77,7 @@ def test_an_ordinary_sender_may_be_asked() -> None:
 )
 def test_programs_and_lists_are_not_asked(field: str, reason: Reason | None) -> None:
     for transport in ("mail", "reply"):
-        found = why_not(case(f"Subject: x\r\n{field}\r\n"), SETTINGS, transport)  # type: ignore[arg-type]
+        found = why_not(case(f"Subject: x\r\n{field}\r\n"), SETTINGS, transport)
         assert found is reason, transport
 
 
