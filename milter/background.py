@@ -18,6 +18,7 @@ from tamis.milter.feeds import Feeds
 from tamis.milter.files import read_json
 from tamis.milter.journal import finished, read_stories
 from tamis.milter.key import signing_key
+from tamis.milter.mailing import Digesting
 from tamis.milter.notes import Notes
 from tamis.milter.paths import Paths
 from tamis.milter.reinject import Reinjector
@@ -37,6 +38,8 @@ log = logging.getLogger(__name__)
 
 _TICK = 1.0  # seconds: how soon a change of policy or lists is in force
 _SLOW_TICK = 60.0
+_DIGEST_TICK = 10.0
+_TURN = 1.0  # seconds that a long task may keep the others waiting
 
 
 class Background:
@@ -52,8 +55,12 @@ class Background:
         self._notes = Notes(self._paths.notes)
         self._state = open_state(settings)
         self._loop = asyncio.Runner()
-        self._asking = Asking(site, store, Tokens(signing_key(settings.key_file)))
+        tokens = Tokens(signing_key(settings.key_file))
+        self._asking = Asking(site, store, tokens)
         self._feeds = Feeds(self._paths.feeds)
+        self._digesting = Digesting(
+            site, store, tokens, lambda: Reinjector(site().settings.desk.reinject).send
+        )
         self._unpublished: list[Sender] = []
         self._exporter: Exporter | None = None
         self._tasks: list[tuple[Callable[[], float], list[float]]] = [
@@ -68,6 +75,7 @@ class Background:
             (self._finish, [0.0]),
             (self._resume, [0.0]),
             (self._expire, [0.0]),
+            (self._digest, [0.0]),
             (self._forget, [0.0]),
         ]
 
@@ -184,11 +192,18 @@ class Background:
         self._store.quarantine.resume_releases(redelivery(send, settings.headers.prefix))
         return _SLOW_TICK
 
+    def _digest(self) -> float:
+        """Send the digests that are due."""
+        until = time.monotonic() + _TURN
+        return _DIGEST_TICK if self._digesting.step(until) else _TICK
+
     def _expire(self) -> float:
         """Remove what is past its retention, in small batches so that no mail waits for it."""
-        count = self._store.expiry.run(stop=self._stopping.is_set)
+        until = time.monotonic() + _TURN
+        count = self._store.expiry.run(stop=lambda: self._stopping.is_set() or time.monotonic() > until)
         self._notes.expire()
         self._store.senders.expire()
         if count:
             log.info("%d messages expired", count)
-        return self._site().settings.store.expire_every
+        unfinished = time.monotonic() > until
+        return _TICK if unfinished else self._site().settings.store.expire_every

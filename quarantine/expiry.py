@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -24,6 +25,9 @@ from tamis.quarantine.schema import (
     WebSessionRow,
 )
 
+_REST = 2.0
+"""Pause after a batch, in times of what it took: on SQLite a writer that waits only looks now and then, and would
+miss every gap between batches that follow each other at once."""
 AUDIT_KEPT = timedelta(days=400)
 NOTES_KEPT = TOMBSTONE
 """Longer than Postfix keeps a copy queued that might be delivered to the desk a second time."""
@@ -46,7 +50,7 @@ class Expiry:
     def run(
         self,
         now: datetime | None = None,
-        batch: int = 200,
+        batch: int = 100,
         *,
         progress: Callable[[int], object] | None = None,
         stop: Callable[[], bool] | None = None,
@@ -61,6 +65,7 @@ class Expiry:
         now = now or datetime.now(UTC)
         expired = 0
         while not (stop is not None and stop()):
+            began = time.monotonic()
             held = self._expire_held(now, batch)
             emptied = self._empty_bin(now, batch)
             buried = self._drop_tombstones(now, batch)
@@ -79,6 +84,7 @@ class Expiry:
                 progress(held + buried)
             if not held + buried + others:
                 break
+            time.sleep(_REST * (time.monotonic() - began))
         return expired
 
     def _expire_held(self, now: datetime, batch: int) -> int:

@@ -118,11 +118,13 @@ class Quarantine:
         `text` is looked for, without case, in sender, header From and subject; `before` is the last id of
         the page before; `state` None means every state.
         """
-        query = select(MessageRow).where(*_of(scope, state)).order_by(MessageRow.id.desc()).limit(limit)
+        found = select(MessageRow.id).where(*_of(scope, state)).order_by(MessageRow.id.desc()).limit(limit)
         if before is not None:
-            query = query.where(MessageRow.id < clean(before))
+            found = found.where(MessageRow.id < clean(before))
         if text.strip():
-            query = query.where(MessageRow.search.contains(_folded(text.strip()), autoescape=True))
+            found = found.where(MessageRow.search.contains(_folded(text.strip()), autoescape=True))
+        # ids first, by indexes alone: a row is wide
+        query = select(MessageRow).where(MessageRow.id.in_(found)).order_by(MessageRow.id.desc())
         with self._database.read() as session:
             return tuple(_summary(row) for row in session.scalars(query))
 

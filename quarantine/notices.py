@@ -6,23 +6,17 @@ and is written so that nobody answers it: neither people (From is no mailbox of 
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from email.charset import QP, Charset
-from email.header import Header
-from email.message import EmailMessage
-from email.policy import SMTP
 from email.utils import format_datetime
-from zoneinfo import ZoneInfo
 
-from babel.dates import format_date
 from markupsafe import Markup, escape
 
 from tamis.address import domain_of
 from tamis.language import LANGUAGES, accepted, translations
 from tamis.mail.headers import Headers
+from tamis.quarantine.letters import day, letter, plain
 from tamis.quarantine.suppression import NOTICE_ID
 
 MOST_SUBJECT = 150
@@ -85,13 +79,6 @@ def language_of(headers: Headers, sender: str, default: str) -> str:
     return "fr" if domain_of(sender).rpartition(".")[2] in _FRENCH else default
 
 
-def plain(text: str, limit: int) -> str:
-    """Text that can do nothing where it is shown: one line, no control, format or private characters, bounded."""
-    clean = "".join(c if unicodedata.category(c)[0] not in "CZ" else " " for c in text[: 4 * limit])
-    clean = " ".join(clean.split())
-    return clean if len(clean) <= limit else clean[: limit - 1] + "…"
-
-
 def compose(notice: Notice, *, now: datetime) -> bytes:
     """The mail, with CRLF lines and ASCII only; its envelope has a null sender and `notice.sender` as recipient.
 
@@ -114,32 +101,18 @@ def compose(notice: Notice, *, now: datetime) -> bytes:
         ("X-Auto-Response-Suppress", "All"),
         ("Content-Language", ", ".join(languages)),
     ]
-    header = "".join(f"{name}: {_encoded(name, value)}\r\n" for name, value in fields)
-    return header.encode("ascii") + _content(notice, domain, languages).as_bytes()
+    return letter(fields, *_content(notice, domain, languages))
 
 
-def _encoded(name: str, value: str) -> str:
-    """A field's value as it stands in the mail: ASCII as it is, else encoded words (RFC 2047).
-
-    So is what looks like encoded words: email.message would read them as such and write out the line breaks in them.
-    """
-    if value.isascii() and value.isprintable() and "=?" not in value:
-        return value
-    return Header(value, _UTF8, header_name=name, maxlinelen=76).encode(linesep="\r\n")
-
-
-def _content(notice: Notice, domain: str, languages: Sequence[str]) -> EmailMessage:
+def _content(notice: Notice, domain: str, languages: Sequence[str]) -> tuple[str, Markup]:
+    """The words as text and as HTML."""
     texts = [_Text(notice, language) for language in languages]
     below = " ".join(translations(language).gettext("(English below)") for language in languages[1:])
-    mail = EmailMessage(policy=_POLICY)
-    mail.set_content(
-        _RULE.join((f"{texts[0].plain()} {below}", *(text.plain() for text in texts[1:]))), cte=_QP
-    )
+    text = _RULE.join((f"{texts[0].plain()} {below}", *(one.plain() for one in texts[1:])))
     first = Markup("{}\n<p>{}</p>").format(texts[0].html(), below)
-    html = Markup("\n<hr>\n").join((first, *(text.html() for text in texts[1:])))
+    html = Markup("\n<hr>\n").join((first, *(one.html() for one in texts[1:])))
     whole = Markup("<!doctype html>\n<title>{}</title>\n{}\n").format(domain, html)
-    mail.add_alternative(str(whole), subtype="html", cte=_QP)
-    return mail
+    return text, whole
 
 
 def message_id(challenge: str, domain: str) -> str:
@@ -149,11 +122,7 @@ def message_id(challenge: str, domain: str) -> str:
     return made
 
 
-_QP = "quoted-printable"
 _RULE = "\n\n" + 30 * "_" + "\n\n"
-_UTF8 = Charset("utf-8")
-_UTF8.header_encoding = QP
-_POLICY = SMTP.clone(max_line_length=76, cte_type="7bit")
 
 
 def _is_message_id(text: str) -> bool:
@@ -209,10 +178,7 @@ class _Text:
         return Markup('<div lang="{}">{}</div>').format(self._language, Markup("\n").join(paragraphs))
 
     def _date(self, moment: datetime) -> str:
-        day = moment.astimezone(ZoneInfo(self._notice.time_zone)).date()
-        if self._language != "fr":
-            return format_date(day, "MMMM d", locale=self._language)
-        return format_date(day, "'1er' MMMM" if day.day == 1 else "d MMMM", locale="fr")
+        return day(moment, self._language, self._notice.time_zone)
 
     def _recipients(self) -> str:
         shown = ", ".join(plain(one, _MOST_ADDRESS) for one in self._notice.recipients[:_MOST_SHOWN])

@@ -15,6 +15,7 @@ from tamis.quarantine.entries import Lists, all_entries
 from tamis.quarantine.expiry import Expiry
 from tamis.quarantine.history import History
 from tamis.quarantine.mail import Quarantine
+from tamis.quarantine.mailings import Mailings
 from tamis.quarantine.notes import DeskNotes
 from tamis.quarantine.overrides import Overrides, all_overrides
 from tamis.quarantine.schema import RevisionRow
@@ -44,6 +45,7 @@ class Store:
         self.complaints = Complaints(self._database)
         self.sessions = Sessions(self._database)
         self.trail = Trail(self._database)
+        self.mailings = Mailings(self._database)
 
     def migrate(self) -> None:
         """Create or upgrade the tables; safe from several processes at once, quick when nothing is to do."""

@@ -478,6 +478,19 @@ class PostfixSettings(Section):
     config_directory: Path = Field(Path("/etc/postfix"), description="what postconf -c is given")
 
 
+class DovecotSettings(Section):
+    """How mailboxes are reached for cleaning Junk (O5)."""
+
+    doveadm: tuple[str, ...] = Field(
+        ("doveadm",),
+        min_length=1,
+        max_length=20,
+        description='Dovecot\'s own tool, with its first arguments: ["ssh", "mailstore", "doveadm"]',
+    )
+    junk: str = Field("Junk", min_length=1, max_length=100, description="name of the folder")
+    seconds: float = Field(300.0, gt=0, le=86400, description="how long one mailbox may take")
+
+
 class LogSettings(Section):
     """What is logged; it goes to standard error, where systemd or a supervisor collects it."""
 
@@ -510,6 +523,7 @@ class Settings(Section):
     notices: NoticeSettings = NoticeSettings()
     headers: HeaderSettings = HeaderSettings()
     postfix: PostfixSettings = PostfixSettings()
+    dovecot: DovecotSettings = DovecotSettings()
     log: LogSettings = LogSettings()
 
     @property

@@ -25,6 +25,7 @@ COMMANDS = {
     "history": "history:history",
     "learn": "learn:learn",
     "lists": "lists:lists",
+    "mailbox": "mailbox:mailbox",
     "milter": "serve:milter",
     "model": "model:model",
     "policy": "policy:policy",

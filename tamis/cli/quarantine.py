@@ -13,6 +13,7 @@ import click
 
 from tamis.address import PLATFORM
 from tamis.cli.context import Context, by_option, fail, json_option
+from tamis.cli.export import export
 from tamis.cli.parameters import SCOPE
 from tamis.cli.terminal import print_json, printable, table
 from tamis.errors import ReinjectError
@@ -30,6 +31,9 @@ _EVERY = "all"
 @click.group()
 def quarantine() -> None:
     """Mail that is held back: look, release, delete."""
+
+
+quarantine.add_command(export)
 
 
 @quarantine.command("list")

@@ -15,7 +15,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tamis.mail import Mail
-from tamis.quarantine.notices import MOST_SUBJECT, Notice, compose, language_of, message_id, plain
+from tamis.quarantine.letters import plain
+from tamis.quarantine.notices import MOST_SUBJECT, Notice, compose, language_of, message_id
 from tamis.quarantine.suppression import NOTICE_ID
 
 NOW = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)

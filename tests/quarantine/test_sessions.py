@@ -25,7 +25,8 @@ def test_a_session_lasts_its_time(store: Store) -> None:
 
 def test_signing_out_here_and_everywhere(store: Store) -> None:
     here, there, other = (
-        store.sessions.begin(a, HOUR, how="link", now=NOW) for a in ("m@a.example", "M@a.example", "o@a.example")
+        store.sessions.begin(a, HOUR, how="link", now=NOW)
+        for a in ("m@a.example", "M@a.example", "o@a.example")
     )
     store.sessions.end(here)
     assert store.sessions.find(here, now=NOW) is None

@@ -34,7 +34,11 @@ from tests.real.databases import PrivatePostgres
 def test_the_migrations_make_what_the_models_say(store: Store, url: str) -> None:
     database = Database(url)
     with database.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+        # an index for searching, of another kind in each database, is the migrations' affair alone
+        context = MigrationContext.configure(
+            connection, opts={"include_object": lambda _one, name, *_: name != "ix_messages_search"}
+        )
+        assert compare_metadata(context, Base.metadata) == []
     database.close()
 
 
