@@ -7,11 +7,10 @@ import logging
 import secrets
 import ssl
 from datetime import UTC, datetime, timedelta
-from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import formatdate, make_msgid
+from email.utils import format_datetime, make_msgid
 from urllib.parse import urlsplit
 
+from markupsafe import Markup
 from starlette.background import BackgroundTask
 from starlette.responses import Response
 
@@ -20,6 +19,7 @@ from tamis.errors import ReinjectError, StoreError, TamisError
 from tamis.language import marked
 from tamis.lists import MAX_PATTERN
 from tamis.milter.reinject import Reinjector
+from tamis.quarantine.letters import letter
 from tamis.quarantine.scope import mailbox_of
 from tamis.settings import WebSettings
 from tamis.tokens import Purpose
@@ -100,28 +100,33 @@ def _send_link(visit: Visit, mailbox: str) -> None:
 
 def _mail(visit: Visit, mailbox: str) -> bytes:
     """The mail with the link, in the language in which it was asked for."""
-    reader, now = visit.reader, datetime.now(UTC)
-    expires = now + timedelta(minutes=LINK_MINUTES)
-    token = visit.house.tokens.make(Purpose.SIGN_IN, mailbox, secrets.token_urlsafe(12), expires=expires)
-    url = visit.site.settings.web.url
-    mail = EmailMessage(policy=SMTP)
-    mail["From"] = f"postmaster@{domain_of(mailbox)}"
-    mail["To"] = mailbox
-    mail["Subject"] = reader.gettext(marked("Your link to the mail that is held for you"))
-    mail["Date"] = formatdate(now.timestamp())
-    mail["Message-ID"] = make_msgid(domain=domain_of(mailbox))
-    mail["Auto-Submitted"] = "auto-generated"  # RFC 3834 5
-    mail["Content-Language"] = reader.language
-    text = reader.gettext(
-        marked(
-            "Here is the link that you asked for. It opens the mail that is held for %(mailbox)s,\n"
-            "works once, and for %(minutes)s minutes:\n\n%(link)s\n\n"
-            "You did not ask for it? Then ignore this mail: nobody gets in without it."
-        )
+    settings, now = visit.site.settings, datetime.now(UTC)
+    _ = visit.reader.gettext
+    token = visit.house.tokens.make(
+        Purpose.SIGN_IN, mailbox, secrets.token_urlsafe(12), expires=now + timedelta(minutes=LINK_MINUTES)
     )
-    link = f"{url}/sign-in/{token}"
-    mail.set_content(text % {"mailbox": mailbox, "minutes": LINK_MINUTES, "link": link} + "\n", cte="8bit")
-    return mail.as_bytes()
+    link, domain = f"{settings.web.url}/sign-in/{token}", domain_of(mailbox)
+    subject = _("Your link to the mail that is held for you")
+    asked = _(
+        "Here is the link that you asked for. It opens the mail that is held for %(mailbox)s, works once, and for "
+        "%(minutes)s minutes:"
+    ) % {"mailbox": mailbox, "minutes": LINK_MINUTES}
+    otherwise = _("You did not ask for it? Then ignore this mail: nobody gets in without it.")
+    fields = [
+        ("From", f'"{domain}" <{settings.notices.sender}@{domain}>'),
+        ("To", f"<{mailbox}>"),
+        ("Subject", subject),
+        ("Date", format_datetime(now)),
+        ("Message-ID", make_msgid(domain=domain)),
+        ("Auto-Submitted", "auto-generated"),  # RFC 3834 5
+        ("X-Auto-Response-Suppress", "All"),
+        ("Content-Language", visit.reader.language),
+    ]
+    html = Markup(
+        '<!doctype html>\n<html lang="{language}"><meta charset="utf-8"><title>{subject}</title>'
+        '<p>{asked}</p>\n<p><a href="{link}">{link}</a></p>\n<p>{otherwise}</p></html>\n'
+    ).format(language=visit.reader.language, subject=subject, asked=asked, link=link, otherwise=otherwise)
+    return letter(fields, f"{asked}\n\n{link}\n\n{otherwise}\n", html)
 
 
 def show_link(visit: Visit) -> Response:

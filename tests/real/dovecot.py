@@ -38,11 +38,15 @@ class PrivateDovecot:
     """A Dovecot in which every address has a mailbox; `tamis.sieve` files junk into Junk.
 
     With `learning`, moves into and out of Junk are reported into `spool`; `lines` of configuration are read before
-    those of deploy/dovecot. The users that doveadm can list are `users`.
+    those of deploy/dovecot. The users that doveadm can list are `users`. With `tls` it listens on `imaps_port`, too, with
+    a certificate for 127.0.0.1 that `authority` signed.
     """
 
-    def __init__(self, *, learning: bool = False, lines: str = "", users: Sequence[str] = ()) -> None:
+    def __init__(
+        self, *, learning: bool = False, lines: str = "", users: Sequence[str] = (), tls: bool = False
+    ) -> None:
         self._learning = learning
+        self.imaps_port = free_port() if tls else 0
         self._lines = lines
         self._users = users
         self.lmtp_port = free_port()
@@ -70,6 +74,11 @@ class PrivateDovecot:
     def doveadm(self) -> list[str]:
         """Its administrator's tool."""
         return [str(find_program("doveadm")), "-c", str(self._configuration)]
+
+    @property
+    def authority(self) -> Path:
+        """The certificate that a client must trust."""
+        return self.directory / "certificate.pem"
 
     @property
     def transport(self) -> str:
@@ -161,6 +170,8 @@ class PrivateDovecot:
             host=LOOPBACK,
             lmtp=self.lmtp_port,
             imap=self.imap_port,
+            imaps=self.imaps_port,
+            ssl=self._make_certificate() if self.imaps_port else "ssl = no",
             password=PASSWORD,
         )
         if self._learning:
@@ -173,6 +184,26 @@ class PrivateDovecot:
         # As deploy/dovecot tells the administrator to: Dovecot itself may not write beside the script.
         for one in sorted(sieve.glob("*.sieve")):
             run([find_program("sievec"), "-c", self._configuration, one])
+
+    def _make_certificate(self) -> str:
+        """A certificate that signed itself, and the lines that name it."""
+        key = self.directory / "key.pem"
+        run(
+            [
+                *(
+                    find_program("openssl"),
+                    "req",
+                    "-x509",
+                    "-newkey",
+                    "ec",
+                    "-pkeyopt",
+                    "ec_paramgen_curve:P-256",
+                ),
+                *("-nodes", "-keyout", key, "-out", self.authority, "-days", "2", "-subj", "/CN=127.0.0.1"),
+                *("-addext", "subjectAltName=IP:127.0.0.1"),
+            ]
+        )
+        return f"ssl = yes\nssl_cert = <{self.authority}\nssl_key = <{key}"
 
     def _learning_configuration(self, sieve: Path) -> str:
         """deploy/dovecot's learning part, with its places below this server's directory."""
@@ -206,7 +237,7 @@ instance_name = tamis-tests
 log_path = {directory}/dovecot.log
 protocols = lmtp imap
 listen = {host}
-ssl = no
+{ssl}
 disable_plaintext_auth = no
 auth_mechanisms = plain
 first_valid_uid = 1
@@ -232,7 +263,8 @@ service imap-login {{
     port = {imap}
   }}
   inet_listener imaps {{
-    port = 0
+    port = {imaps}
+    ssl = yes
   }}
 }}
 namespace inbox {{

@@ -19,8 +19,10 @@ def pages(tmp_path: Path) -> Iterator[Pages]:
         yield serving
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One Chromium for all tests; each makes contexts of its own."""
+    """One Chromium for all tests of a file; each makes contexts of its own.
+
+    Not for the session: while it runs, no test in this thread can have an event loop."""
     with chromium() as running:
         yield running

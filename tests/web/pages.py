@@ -9,6 +9,8 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
+from email.policy import default
 from html import unescape
 from pathlib import Path
 from types import TracebackType
@@ -199,5 +201,8 @@ class Pages:
 
     def mailed_link(self) -> str:
         """The path of the link in the last mail that left."""
-        links = re.findall(rb"http://[^\s]+/(?:sign-in|a|c)/[^\s]+", self.postbox.got[-1].content)
-        return str(urlsplit(links[-1].decode()).path)
+        mail = message_from_bytes(self.postbox.got[-1].content, policy=default)
+        body = mail.get_body(("plain",))
+        assert body is not None
+        links = re.findall(r"http://[^\s]+/(?:sign-in|a|c)/[^\s]+", body.get_content())
+        return str(urlsplit(links[-1]).path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from email.message import EmailMessage
 from email.policy import SMTP
 
@@ -340,13 +341,8 @@ def test_mail_that_means_harm(browser: Browser, pages: Pages, size: str) -> None
         )
         findings = [{**f, "because": text, "facts": {"x": text}} for f in held.findings]
         opinions = [{**o, "text": text} for o in (held.verdict or {})["opinions"]]
-        changed = {
-            "findings": findings,
-            "verdict": {"opinions": opinions},
-            "because": text,
-            "message_id": text,
-        }
-        numbers.append(pages.hold(type(held)(**{**_fields(held), **changed}), raw))
+        held = replace(held, findings=findings, verdict={"opinions": opinions}, because=text, message_id=text)
+        numbers.append(pages.hold(held, raw))
     with opened(browser, pages, signed_in=MARIE, size=SIZES[size]) as tab:
         tab.goto(f"{pages.url}/mail")
         expect(tab.locator("[data-row]")).to_have_count(len(BREAKING))
@@ -363,10 +359,6 @@ def test_mail_that_means_harm(browser: Browser, pages: Pages, size: str) -> None
         for number in numbers:
             tab.goto(f"{pages.url}/a/{pages.token(Purpose.ACTION, MARIE, number, 'delete')}")
             whole(tab)
-
-
-def _fields(held: object) -> dict[str, object]:
-    return {name: getattr(held, name) for name in type(held).__dataclass_fields__}  # type: ignore[attr-defined]
 
 
 def whole(tab: Page) -> None:
