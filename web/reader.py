@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from types import MappingProxyType
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -59,9 +59,14 @@ class Reader:
         return str(format_date(at.date(), patterns[self.language], self._locale))
 
     def ago(self, at: datetime) -> str:
-        """How long ago, in one unit: "2 hr ago"."""
-        past = min(at - self.now, self.now - self.now)
-        return str(format_timedelta(past, add_direction=True, format="short", locale=self._locale))
+        """How long ago, in one unit: "2 hr ago"; the day when it is long ago."""
+        past = self.now - at
+        if past < timedelta(minutes=1):
+            return self.gettext(marked("just now"))
+        if past >= timedelta(days=7):
+            return self.day(at)
+        shown = format_timedelta(-past, threshold=1, add_direction=True, format="short", locale=self._locale)
+        return str(shown)
 
     def size(self, octets: int) -> str:
         """A size in a fitting unit."""
