@@ -34,7 +34,7 @@ _BATCH = 100
 
 def delivery(settings: Settings) -> Deliver:
     """How a message goes to its recipient because its sender answered: as at every release, and S27 learns from it."""
-    back = redelivery(Reinjector(settings.desk.reinject).send, settings.headers.prefix)
+    back = redelivery(Reinjector(settings.desk.reinject).send, settings)
     spool = Spool(settings.spool_directory)
 
     def deliver(record: Record, content: bytes) -> None:

@@ -189,7 +189,7 @@ class Background:
         """Take up releases that a crash interrupted."""
         settings = self._site().settings
         send = Reinjector(settings.desk.reinject).send
-        self._store.quarantine.resume_releases(redelivery(send, settings.headers.prefix))
+        self._store.quarantine.resume_releases(redelivery(send, settings))
         return _SLOW_TICK
 
     def _digest(self) -> float:

@@ -105,23 +105,25 @@ def _reported(part: str) -> Reported | None:
     return Reported(method.partition("/")[0].lower(), result.lower(), properties)
 
 
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"?|\\.?|[();]|[^"\\();]+', re.DOTALL)
+_PIECE = re.compile(r'"(?:[^"\\]|\\.)*+"?|\\.?|[();]|[^"\\();]+', re.DOTALL)
+_COMMENT_PIECE = re.compile(r"\\.?|[()]|[^\\()]+", re.DOTALL)
 
 
 def _parts(value: str) -> list[str]:
-    """What stands between semicolons, without comments (RFC 5322 3.2.2)."""
+    """What stands between semicolons, without comments, which nest (RFC 5322 3.2.2)."""
     parts = [""]
-    depth = 0
-    for token in _TOKEN.findall(value):
-        if token == "(":
+    depth = position = 0
+    while piece := (_COMMENT_PIECE if depth else _PIECE).match(value, position):
+        position = piece.end()
+        if piece[0] == "(":
             depth += 1
-        elif token == ")":
-            depth = max(0, depth - 1)
+        elif piece[0] == ")" and depth:
+            depth -= 1
             parts[-1] += " "
-        elif depth == 0 and token == ";":
+        elif depth == 0 and piece[0] == ";":
             parts.append("")
         elif depth == 0:
-            parts[-1] += token
+            parts[-1] += piece[0]
     return parts
 
 
@@ -160,7 +162,6 @@ def _dkim(finding: Finding | None) -> Iterator[str]:
             "header.d": one["domain"],
             "header.s": one["selector"],
             "header.a": one["algorithm"],
-            "header.b": one["mark"],
         }
         comment = _comment(f"{one['bits']}-bit key") if one["bits"] else ""
         yield _result("dkim", one["result"] + comment, properties, one["reason"])
@@ -191,26 +192,22 @@ def _iprev(findings: Mapping[str, Finding], envelope: Envelope) -> Iterator[str]
     if ip is None:
         return
     named, helo = findings.get("reverse_dns"), findings.get("helo")
-    names = helo.facts.get("names", ()) if helo is not None else ()
-    if envelope.client_name:
-        result, name = "pass", envelope.client_name
-    elif named is not None and named.status is Status.HIT:
-        result, name = "permerror", ""
-    elif helo is not None and "unconfirmed" in helo.facts.get("kinds", ()):
-        result, name = "fail", names[0]
-    elif names and helo is not None and helo.status is not Status.UNAVAILABLE:
-        result, name = "pass", names[0]
-    else:
+    facts = helo.facts if helo is not None else {}
+    name = envelope.client_name or next(iter(facts.get("names", ())), "")
+    if named is not None and named.status is Status.HIT:
+        result = "permerror"
+    elif not name:
         return
-    comment = _comment(name) if name else ""
-    yield _result("iprev", result + comment, {"policy.iprev": str(ip)})
+    else:
+        result = "fail" if "unconfirmed" in facts.get("kinds", ()) else "pass"
+    yield _result("iprev", result + (_comment(name) if name else ""), {"policy.iprev": str(ip)})
 
 
 _MAX_VALUE = 255
 _MAX_REASON = 120
 _TOKEN_VALUE = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`{|}~-]+")  # RFC 2045 5.1
 _NO_TEXT = re.compile(r"[^ !#-\[\]-~]")  # nor what ends a quoted string
-_NO_COMMENT = re.compile(r"[^ -'*-\[\]-~]")
+_NO_COMMENT = re.compile(r"[^ !#-'*-\[\]-~]")
 
 
 def _result(method: str, result: str, properties: Mapping[str, str], reason: str = "") -> str:

@@ -97,7 +97,7 @@ class Actions:
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
         self._spool = Spool(settings.spool_directory)
-        self._deliver: Deliver = redelivery(Reinjector(settings.desk.reinject).send, settings.headers.prefix)
+        self._deliver: Deliver = redelivery(Reinjector(settings.desk.reinject).send, settings)
 
     def do(self, verb: Verb, message: Summary, sender: str, by: str) -> tuple[Done, Deed]:
         """Do it. `sender` is `listed_sender` of the message. Raises ReinjectError when Postfix takes nothing now: then
