@@ -246,8 +246,8 @@ class WebSettings(Section):
         description="IMAP server that also signs people in, by address and password: imaps://HOST (TLS) or imap://HOST "
         "(STARTTLS); empty: by mailed link alone",
     )
-    imap_ca: Path | None = Field(
-        None, description="file with the authority that signed its certificate; default: the system's"
+    imap_ca: str = Field(
+        "", description="file with the authority that signed its certificate; empty: the system's authorities"
     )
     administrators: dict[AddressKey, tuple[DomainName, ...]] = Field(
         {},

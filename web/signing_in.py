@@ -164,7 +164,7 @@ def imap_accepts(settings: WebSettings, mailbox: str, password: str) -> bool:
     if not password or "\0" in password or len(password) > 500:
         return False
     url = urlsplit(settings.imap)
-    context = ssl.create_default_context(cafile=str(settings.imap_ca) if settings.imap_ca else None)
+    context = ssl.create_default_context(cafile=settings.imap_ca or None)
     host, implicit = url.hostname or "", url.scheme == "imaps"
     try:
         if implicit:
