@@ -118,6 +118,7 @@ class Supervisor:
                 settings.milter.socket_group,
             ),
             "desk": (settings.desk.socket, 0o660, settings.milter.socket_group),
+            "web": (settings.web.listen, 0o660, settings.web.socket_group),
         }
         needed = {roles.SOCKET_OF[role] for role in self._roles_served if role in roles.SOCKET_OF}
         before = json.loads(os.environ.pop(_ADDRESSES, "{}"))
