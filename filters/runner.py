@@ -59,7 +59,7 @@ class Runner:
         if self._loop is None:
             with self._lock:
                 if self._loop is None:
-                    loop = asyncio.new_event_loop()
+                    loop = __import__("uvloop").new_event_loop()
                     threading.Thread(target=loop.run_forever, name="filters", daemon=True).start()
                     self._loop = loop
         return self._loop
