@@ -20,6 +20,7 @@ JOBS = {
 
 _LENGTH = struct.Struct("!I")
 _IDLE_SECONDS = 120
+_NICENESS = 10  # workers go first: what many messages wait for must not wait for one message's files
 _MAX_JOBS = 500  # then a fresh process: C libraries may leak on broken files
 
 
@@ -27,6 +28,7 @@ def main(memory: int) -> None:
     """Serve the pipe until it closes."""
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.nice(_NICENESS)
     requests, replies = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # libraries that print must not write into the answers
     for _ in range(_MAX_JOBS):

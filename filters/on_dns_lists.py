@@ -16,6 +16,7 @@ from tamis.finding import Finding, Status
 from tamis.services import Answer, Services
 
 _MOST_SHOWN = 5
+_MOST_CHARACTERS = 200
 
 
 class ListOptions(FilterOptions):
@@ -54,20 +55,22 @@ class OnDNSLists(Filter[ListOptions]):
         answers = await _answers(message.services, questions)
         answered: dict[str, list[str]] = {}
         listed: dict[str, list[list[object]]] = {}
-        silent: set[str] = set()
+        silent: dict[str, str] = {}
         for question, answer in zip(questions, answers, strict=True):
             zone = question.one.zone
             try:
                 weight, codes = _weighed(question.one, answer)
-            except ServiceError:
-                silent.add(zone)
+            except ServiceError as error:
+                silent.setdefault(zone, str(error))
                 continue
             answered.setdefault(question.subject, []).append(zone)
             if weight > 0:
                 listed.setdefault(question.subject, []).append([zone, weight, codes])
         facts = {"asked": len({one.subject for one in questions}), "silent": sorted(silent)}
         if not answered:
-            return self.unavailable("none of {lists} lists answered", lists=len(silent), **facts)
+            because = "none of {lists} lists answered: {error}"
+            first = next(iter(silent.values()), "")[:_MOST_CHARACTERS]
+            return self.unavailable(because, lists=len(silent), error=first, **facts)
         if not listed:
             return self.clear("on no list", **facts)
         subjects = {name: {"answered": answered[name], "listed": listed[name]} for name in listed}

@@ -13,12 +13,15 @@ from pydantic import ValidationError
 from tamis.errors import PluginError
 from tamis.filter import ALLOWED_EFFECTS, Filter, FilterOptions, Stage
 from tamis.filters.antivirus import FirstAntivirus, SecondAntivirus
+from tamis.filters.arc import ARC
 from tamis.filters.attachment_fingerprints import AttachmentFingerprints
 from tamis.filters.attachment_types import AttachmentTypes
 from tamis.filters.automatic_whitelist import AutomaticWhitelist
 from tamis.filters.credential_form import CredentialForm
 from tamis.filters.cyrillic import Cyrillic
 from tamis.filters.display_name import DisplayName
+from tamis.filters.dkim import DKIM
+from tamis.filters.dmarc import DMARC
 from tamis.filters.dnsbl import DNSBL
 from tamis.filters.empty import Empty
 from tamis.filters.greylisting import Greylisting
@@ -63,6 +66,9 @@ BUILT_IN: tuple[type[Filter[Any]], ...] = (
     Greylisting,
     IPWhitelist,
     SPF,
+    DKIM,
+    ARC,
+    DMARC,
     SenderWhitelist,
     AutomaticWhitelist,
     IPBlacklist,

@@ -64,7 +64,7 @@ class SPF(Filter[SPFOptions]):
         if result == "temperror":
             return self.unavailable(sentence, **facts)
         if result in _HITS:
-            return self.hit(sentence, no_challenge=result == "fail", **facts)
+            return self.hit(sentence, **facts)
         return self.clear(sentence, **facts)
 
     def judge(self, finding: Finding, options: SPFOptions, scopes: Scopes) -> Opinion:

@@ -11,12 +11,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from tamis.breaker import Breakers
 from tamis.errors import TamisError
 from tamis.filters.state import open_state
 from tamis.milter.feeds import Feeds
 from tamis.milter.files import read_json
 from tamis.milter.journal import finished, read_stories
 from tamis.milter.notes import Notes
+from tamis.milter.parts import PartsFile
 from tamis.milter.paths import Paths
 from tamis.milter.reinject import Reinjector
 from tamis.milter.senders import fill, publish, take_in
@@ -47,9 +49,11 @@ class Background:
         settings = site().settings
         self._paths = Paths(settings)
         self._notes = Notes(self._paths.notes)
-        self._state = open_state(settings)
+        breakers = Breakers(settings.breakers.limits)
+        self._parts = PartsFile(self._paths.parts, breakers)
+        self._state = open_state(settings, breakers)
         self._loop = asyncio.Runner()
-        self._feeds = Feeds(self._paths.feeds)
+        self._feeds = Feeds(self._paths.feeds, breakers)
         self._unpublished: list[Sender] = []
         self._exporter: Exporter | None = None
         self._tasks: list[tuple[Callable[[], float], list[float]]] = [
@@ -82,6 +86,7 @@ class Background:
                     if name not in failing:  # said once, not every second of an outage
                         failing.add(name)
                         log.error("%s failed and is tried again: %s", name, error)
+            self._parts.write()
             self._stopping.wait(_TICK)
 
     def _publish(self) -> float:
@@ -158,7 +163,7 @@ class Background:
         """Take up releases that a crash interrupted."""
         settings = self._site().settings
         send = Reinjector(settings.desk.reinject).send
-        self._store.quarantine.resume_releases(redelivery(send, settings.headers.prefix))
+        self._store.quarantine.resume_releases(redelivery(send, settings))
         return _SLOW_TICK
 
     def _expire(self) -> float:

@@ -25,7 +25,7 @@ from tamis.quarantine.scope import mailbox_of
 from tamis.quarantine.store import Store
 from tamis.site import Site
 from tamis.subject import tagged_subject
-from tamis.trace import own_names
+from tamis.trace import own_fields
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ class Desk:
     ) -> str:
         site = self._site()
         note = self._notes.read(address)
-        original = edit(content, remove=own_names(site.settings.headers.prefix))
+        original = edit(content, remove=own_fields(site.settings).hold)
         mail = Mail(original)
         envelope = note.envelope if note else _envelope(detour, args, transaction)
         verdict = note.verdict if note else {}
@@ -109,13 +109,12 @@ class Desk:
             return "was sent back before"
         site = self._site()
         note = self._notes.read(address) or self._without_note(detour, site)
-        prefix = site.settings.headers.prefix
         subject = None
         if note.tag:
             mail = Mail(content)
             raw = mail.headers.raw("subject")
             subject = tagged_subject(note.tag, raw[0] if raw else None, mail.subject)
-        changed = edit(content, remove=own_names(prefix), insert=note.headers, subject=subject)
+        changed = edit(content, remove=own_fields(site.settings).hold, insert=note.headers, subject=subject)
         Reinjector(site.settings.desk.reinject).send(
             transaction.sender or "", transaction.sender_args, [(detour.recipient, tuple(args))], changed
         )

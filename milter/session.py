@@ -22,7 +22,7 @@ from tamis.errors import RouteError, TamisError
 from tamis.filters.road import Examined, Road
 from tamis.mail import Mail
 from tamis.milter.application import Application
-from tamis.trace import failure_headers, own_names
+from tamis.trace import failure_headers, own_fields
 
 if TYPE_CHECKING:
     from tamis.milter.worker import Worker
@@ -205,7 +205,7 @@ class Session(Milter.Base):
             log.exception("%s: not recorded or counted", examined.envelope.queue_id)
 
     def _application(self, road: Road, mail: Mail) -> Application:
-        return Application(self, self._fields, mail, own_names(road.site.settings.headers.prefix))
+        return Application(self, self._fields, mail, own_fields(road.site.settings))
 
     def _after_failure(self, error: Exception) -> int:
         """Defer, unless every recipient's policy would rather have the mail unexamined and nothing is changed yet."""

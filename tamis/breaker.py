@@ -88,6 +88,7 @@ class Breaker:
         self._lock = threading.Lock()
         self._in_a_row = 0
         self._until: float | None = None
+        self._shown_until = 0.0  # the same in Unix seconds
         self._trial = False
         self._pause = limits.pause
         self._failures = self._openings = 0
@@ -126,7 +127,7 @@ class Breaker:
                 return True
             if self._until is None:
                 return False
-            raise LeftOutError(self.part, self._wall(self._until), self._in_a_row)
+            raise LeftOutError(self.part, self._shown_until, self._in_a_row)
 
     def answered(self) -> None:
         """The part answered somebody: it is well."""
@@ -171,7 +172,7 @@ class Breaker:
     def state(self) -> PartState:
         """How it stands, for people and metrics."""
         with self._lock:
-            until = 0.0 if self._until is None else self._wall(self._until)
+            until = 0.0 if self._until is None else self._shown_until
             return PartState(self.part, until, self._in_a_row, self._failures, self._openings, self._reason)
 
     def _leave_out(self) -> bool:
@@ -182,11 +183,9 @@ class Breaker:
         else:
             self._pause = min(2 * self._pause, self._limits.longest)
         self._until = self._clock() + self._pause
+        self._shown_until = round(time.time() + self._pause, 1)
         self._trial = False
         return opened
-
-    def _wall(self, until: float) -> float:
-        return round(time.time() + until - self._clock(), 1)
 
 
 class Call:

@@ -56,6 +56,17 @@ class LeftOutError(ServiceError):
         super().__init__(f"{part} left out until {clock} after {times(failures)}")
 
 
+class SignatureError(TamisError):
+    """A DKIM or ARC signature that does not hold, or its key: the text says why.
+
+    `result` is the word of RFC 8601 2.7.1: fail, neutral, policy, permerror or temperror.
+    """
+
+    def __init__(self, result: str, reason: str) -> None:
+        self.result = result
+        super().__init__(reason)
+
+
 class FeedError(ServiceError):
     """A list from elsewhere that is no good; the last good one stays in force."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import socket
 import tomllib
 from collections.abc import Mapping
 from functools import cached_property
@@ -413,6 +414,12 @@ class HeaderSettings(Section):
         pattern=r"^X-[A-Za-z0-9-]{1,30}-$",
         description="what the names of our headers begin with; Junk filing looks at <prefix>Flag",
     )
+    authserv_id: str = Field(
+        "",
+        pattern=r"^[A-Za-z0-9._-]{0,253}$",
+        description="who writes Authentication-Results (RFC 8601 2.5), and as whom nobody else may; empty: this "
+        "machine's name. Hosts of one site should have the same",
+    )
 
 
 class PostfixSettings(Section):
@@ -458,6 +465,11 @@ class Settings(Section):
     def store_url(self) -> str:
         """The store's URL, with the default filled in."""
         return self.store.url or f"sqlite:///{self.state_directory / 'tamis.sqlite'}"
+
+    @cached_property
+    def authserv_id(self) -> str:
+        """As whom we write Authentication-Results."""
+        return self.headers.authserv_id or socket.gethostname()
 
     @property
     def key_file(self) -> Path:

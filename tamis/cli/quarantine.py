@@ -176,7 +176,7 @@ def _taught(
 def release(context: Context, messages: tuple[str, ...], teach: bool, by: str, as_json: bool) -> None:
     """Deliver held messages to their recipients' inboxes."""
     settings = context.file.settings
-    deliver = redelivery(Reinjector(settings.desk.reinject).send, settings.headers.prefix)
+    deliver = redelivery(Reinjector(settings.desk.reinject).send, settings)
     with context.store() as store:
 
         def released(message: str) -> Done:

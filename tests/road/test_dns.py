@@ -19,6 +19,7 @@ pytestmark = pytest.mark.real
 JUNK, QUARANTINE = "junk@example.org", "quarantine@example.org"
 ZONES = {
     "com": "",
+    "net": "",
     "2.0.192.in-addr.arpa": "7 PTR mail.example.net.\n8 PTR mail.example.net.\n9 PTR forger.example.net.\n",
     "example.net": (
         "@ MX 10 mail\n@ TXT \"v=spf1 ip4:192.0.2.7 ip4:192.0.2.8 -all\"\nmail A 192.0.2.7\nmail A 192.0.2.8\n"
