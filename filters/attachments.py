@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from tamis.breaker import Breakers
 from tamis.filter import Message
 from tamis.filters.helper import HelperPool
 from tamis.filters.runner import in_thread
@@ -16,6 +18,7 @@ SECONDS = 8.0
 
 MAX_ATTACHMENTS = 100
 _POOL = HelperPool("attachment", processes=2, waiting=16, memory=768 * 1024 * 1024)
+_LOCK = threading.Lock()
 _SEEN: WeakKeyDictionary[Mail, Sequence[Mapping[str, Any]]] = WeakKeyDictionary()
 
 FileFacts = Mapping[str, Any]
@@ -23,23 +26,30 @@ FileFacts = Mapping[str, Any]
 not read to its end), `risks`."""
 
 
-async def inspect(message: Message) -> Sequence[FileFacts]:
-    """Every attachment and, within bounds, every member of an archive. Raises ServiceError."""
-    known = _SEEN.get(message.mail)
-    if known is None:
-        known = _SEEN[message.mail] = await in_thread("attachments", lambda: _looked_into(message))
-    return known
-
-
-def _looked_into(message: Message) -> Sequence[FileFacts]:
-    parts = message.mail.attachments[:MAX_ATTACHMENTS]
+def inspect(mail: Mail, breakers: Breakers | None = None) -> Sequence[FileFacts]:
+    """Every attachment and, within bounds, every member of an archive. Blocks; raises ServiceError."""
+    with _LOCK:
+        known = _SEEN.get(mail)
+    if known is not None:
+        return known
+    parts = mail.attachments[:MAX_ATTACHMENTS]
+    if not parts:
+        return ()
     blobs = [part.payload for part in parts]
     files = [[part.filename or "", not part.cut] for part in parts]
-    answer = _POOL.call(
-        "attachments", {"files": files}, blobs, seconds=SECONDS, breakers=message.services.breakers
-    )
+    answer = _POOL.call("attachments", {"files": files}, blobs, seconds=SECONDS, breakers=breakers)
     objects: Sequence[FileFacts] = answer["objects"]
+    with _LOCK:
+        _SEEN[mail] = objects
     return objects
+
+
+async def inspected(message: Message) -> Sequence[FileFacts]:
+    """The same for a filter on the event loop."""
+    known = _SEEN.get(message.mail)
+    if known is not None:
+        return known
+    return await in_thread("attachments", lambda: inspect(message.mail, message.services.breakers))
 
 
 def shown_path(file: FileFacts) -> str:

@@ -8,6 +8,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -37,7 +38,8 @@ class Examination:
     """One message's way through the chain.
 
     `begin(stage)` starts waiting filters as soon as their input is known; `finish` runs the rest and returns the
-    findings by filter name, in chain order. No exception of a filter gets out: it becomes `unavailable`.
+    findings by filter name, in chain order. Once images and documents are read, filters that judge by what stands in
+    them look again. No exception of a filter gets out: it becomes `unavailable`.
     `seconds` bounds the whole examination from `finish` on.
 
     The session's thread crosses to the event loop once a step, whatever the number of filters: a crossing costs more
@@ -178,10 +180,24 @@ class Examination:
             if one.dear:
                 if _is_wanted(one, {**findings, **found}, policies):
                     found |= await self._together([one], message, until)
+                    if message.seen and not message.mail.seen:
+                        message = replace(message, mail=message.mail.with_seen(message.seen))
+                        found |= await self._look_again({**findings, **found}, message, until)
                 else:
                     found[one.name] = Finding(one.name, Status.SKIPPED, ALREADY_DECIDED)
         self._stop_timers()
         return found
+
+    async def _look_again(
+        self, findings: Mapping[str, Finding], message: Message, until: float
+    ) -> dict[str, Finding]:
+        """What the filters that judge by what is read in images and documents say of that, too."""
+        again = [one for one in self._filters if one.looks_again and one.name in findings]
+        for one in again:
+            self._tasks.pop(one.name, None)
+        found = await self._together(again, message, until)
+        # the first look's finding is worth more than none
+        return {name: one for name, one in found.items() if one.status is not Status.UNAVAILABLE}
 
 
 def _is_wanted(one: Filter[Any], findings: Mapping[str, Finding], policies: Sequence[Policy]) -> bool:

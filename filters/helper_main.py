@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 JOBS = {
     "attachments": "tamis.filters.unpacking:inspect_job",
-    "images": "tamis.filters.image_reading:read_job",
+    "reading": "tamis.filters.file_reading:read_job",
     "ready": "tamis.filters.helper_main:ready_job",
 }
 """Job -> the function that does it: a request and its octets in, what JSON can hold out."""

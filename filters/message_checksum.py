@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from typing import Literal
+from weakref import WeakKeyDictionary
 
 from pydantic import Field
 
@@ -60,11 +61,7 @@ class MessageChecksum(Filter[MessageChecksumOptions]):
         """How many distinct recipients the message had in each of the windows, these ones included."""
         if message.is_own:
             return self.clear("one of our own clients")
-        digest = (
-            await in_thread(self.name, lambda: checksum(message.mail))
-            if message.mail.size > _LARGE
-            else checksum(message.mail)
-        )
+        digest = await checksum_of(message.mail)
         members = [
             hashed("", address_key(r.address))[:16] for r in message.envelope.recipients[:_MAX_RECIPIENTS]
         ]
@@ -95,12 +92,29 @@ _LARGE = 512 * 1024
 _NORMALISED = 256 * 1024
 """Octets of a text in which line ends and trailing blanks don't count: millions of lines would cost a second."""
 
+_KNOWN: WeakKeyDictionary[Mail, str] = WeakKeyDictionary()
+"""The checksums of messages under way, for every filter that asks. Touched on the event loop alone."""
 
-def checksum(mail: Mail) -> str:
-    """160 bits over what is the same in every copy of a mailing, as 40 hexadecimal digits."""
+
+async def checksum_of(mail: Mail) -> str:
+    """The checksum of a message, made once, off the loop when it takes long."""
+    known = _KNOWN.get(mail)
+    if known is None:
+        large = mail.size > _LARGE
+        known = await in_thread("checksum", lambda: checksum(mail)) if large else checksum(mail)
+        _KNOWN[mail] = known
+    return known
+
+
+def checksum(mail: Mail, *, tag: str = "") -> str:
+    """160 bits over what is the same in every copy of a mailing, as 40 hexadecimal digits.
+
+    `tag` is what we may have put before the subject.
+    """
     total = hashlib.blake2b(digest_size=20)
     authors = ",".join(address_key(a.address) for a in mail.from_addresses[:_ADDRESSES])
-    for text in (authors, " ".join((mail.subject or "").split())):
+    subject = (mail.subject or "").removeprefix(tag)
+    for text in (authors, " ".join(subject.split())):
         total.update(text.encode("utf-8", "surrogateescape") + b"\0")
     for part in mail.parts[:_MAX_PARTS]:
         total.update(part.content_type.encode("utf-8", "surrogateescape") + b"\0")

@@ -9,7 +9,7 @@ from tamis.breaker import Breakers
 from tamis.envelope import parse_ip
 from tamis.filters.clamd import Engines
 from tamis.filters.dns_resolver import Resolver
-from tamis.filters.image_reader import ImageReader
+from tamis.filters.file_reader import FileReader
 from tamis.filters.spamd import Spamd
 from tamis.filters.state import observe_state, open_state
 from tamis.models.site_model import SiteModel
@@ -30,7 +30,7 @@ def open_services(settings: Settings) -> Services:
         statistics=SiteModel(settings),
         first_antivirus=Engines(antivirus, first, breakers),
         second_antivirus=Engines(antivirus, second, breakers),
-        images=ImageReader(settings.images, breakers),
+        reader=FileReader(settings.images, breakers),
         spamassassin=Spamd(settings.spamassassin, breakers),
         breakers=breakers,
     )

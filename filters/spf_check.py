@@ -8,10 +8,12 @@ and most need one to three answers, so this costs no more than a thread would, a
 from __future__ import annotations
 
 from contextvars import ContextVar
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from tamis.envelope import IPAddress
+from tamis.address import domain_key, unbracket
+from tamis.envelope import Envelope, IPAddress
 from tamis.errors import ServiceError
 from tamis.filters.runner import in_thread
 from tamis.services import DNS, Answer
@@ -33,6 +35,34 @@ class _Lacking(BaseException):
 
     def __init__(self, name: str, rdtype: str) -> None:
         self.question = (name, rdtype)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whom SPF speaks of: `name` is mailfrom, or helo where there is no MAIL FROM (RFC 7208 2.4)."""
+
+    name: str
+    local: str
+    domain: str
+
+
+def identity_of(envelope: Envelope) -> Identity:
+    """A transaction's; the domain may be no host name, and then there is nothing to check (RFC 7208 4.3)."""
+    local, at, domain = unbracket(envelope.sender).rpartition("@")
+    if not at:
+        return Identity("helo", "", _helo(envelope))
+    return Identity("mailfrom", local, domain_key(domain))
+
+
+async def check_envelope(dns: DNS, envelope: Envelope) -> tuple[str, str]:
+    """The result for a transaction's identity, and what is wrong where something is. The client must be known."""
+    assert envelope.ip is not None
+    whom = identity_of(envelope)
+    return await check(dns, envelope.ip, whom.local, whom.domain, _helo(envelope))
+
+
+def _helo(envelope: Envelope) -> str:
+    return domain_key(envelope.helo)[:255]
 
 
 async def check(dns: DNS, ip: IPAddress, local: str, domain: str, helo: str) -> tuple[str, str]:

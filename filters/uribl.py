@@ -18,7 +18,8 @@ class URIBL(OnDNSLists):
     """Takes a message for spam when a domain or an address that it links to is on enough DNS lists.
 
     Looked at are the links of markup, hidden ones too, URLs in the text and in the subject, what redirects lead to
-    (percent-coded, in base64), and the domains of From, Reply-To and Sender. Domains are asked for as they were
+    (percent-coded, in base64), the domains of From, Reply-To and Sender, and once `image_text` has read images and PDF
+    documents, the URLs of QR codes and of the documents' links. Domains are asked for as they were
     registered, by the public suffix list; numbers that browsers take for addresses are addresses. Of one message at
     most 20 domains and addresses are asked about, links first.
 
@@ -30,6 +31,7 @@ class URIBL(OnDNSLists):
     name = "uribl"
     spec_id = "S24"
     summary = "links to what is on DNS lists"
+    looks_again = True
 
     async def examine(self, message: Message) -> Finding:
         """Which of the lists have what the message links to."""

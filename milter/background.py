@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING
 from tamis.breaker import Breakers
 from tamis.errors import TamisError
 from tamis.filters.state import open_state
+from tamis.milter.abuse_mailbox import AbuseMailbox
 from tamis.milter.feeds import Feeds
 from tamis.milter.files import read_json
 from tamis.milter.journal import finished, read_stories
+from tamis.milter.marking import take_in as take_in_marks
+from tamis.milter.marking import waiting
 from tamis.milter.notes import Notes
 from tamis.milter.parts import PartsFile
 from tamis.milter.paths import Paths
@@ -36,6 +39,7 @@ log = logging.getLogger(__name__)
 
 _TICK = 1.0  # seconds: how soon a change of policy or lists is in force
 _SLOW_TICK = 60.0
+_BATCH = 500
 
 
 class Background:
@@ -54,6 +58,7 @@ class Background:
         self._state = open_state(settings, breakers)
         self._loop = asyncio.Runner()
         self._feeds = Feeds(self._paths.feeds, breakers)
+        self._abuse_mailbox = AbuseMailbox()
         self._unpublished: list[Sender] = []
         self._exporter: Exporter | None = None
         self._tasks: list[tuple[Callable[[], float], list[float]]] = [
@@ -61,7 +66,9 @@ class Background:
             (self._count_hits, [0.0]),
             (self._remember, [0.0]),
             (self._learn_senders, [0.0]),
+            (self._take_marks, [0.0]),
             (self._read_feeds, [0.0]),
+            (self._read_abuse_mailbox, [0.0]),
             (self._export, [0.0]),
             (self._resume, [0.0]),
             (self._expire, [0.0]),
@@ -111,6 +118,11 @@ class Background:
             path.unlink(missing_ok=True)
         return 5 * _TICK
 
+    def _read_abuse_mailbox(self) -> float:
+        """Count the abuse reports that came."""
+        self._abuse_mailbox.step(self._site().settings, self._store.complaints)
+        return _TICK
+
     def _export(self) -> float:
         """Serve metrics, if they are wanted; the library is loaded only then."""
         listen = self._site().settings.metrics.listen
@@ -147,10 +159,18 @@ class Background:
         """Take in what the workers learnt of senders, and keep the shared state filled with what the store knows."""
         changed = take_in(self._paths.senders, self._store.senders)
         self._unpublished += changed
-        self._loop.run(fill(self._state, self._store.senders, self._store.complaints))
+        self._loop.run(fill(self._state, self._store))
         if self._unpublished:
             self._loop.run(publish(self._state, self._unpublished))
             self._unpublished = []
+        return _TICK
+
+    def _take_marks(self) -> float:
+        """Bring what was marked by hand into the store, and let the workers know."""
+        files = waiting(self._paths.marks)[:_BATCH]
+        self._loop.run(take_in_marks(files, self._store, self._state, self._site().settings))
+        for path in files:
+            path.unlink(missing_ok=True)
         return _TICK
 
     def _read_feeds(self) -> float:
@@ -171,6 +191,8 @@ class Background:
         count = self._store.expiry.run(stop=self._stopping.is_set)
         self._notes.expire()
         self._store.senders.expire()
+        self._store.marks.expire()
+        self._store.complaints.expire()
         if count:
             log.info("%d messages expired", count)
         return self._site().settings.store.expire_every

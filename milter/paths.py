@@ -17,6 +17,8 @@ class Paths:
         """Hit counts of list entries on their way to the store."""
         self.senders: Path = settings.run_directory / "senders"
         """What workers learnt of senders, on its way to the store."""
+        self.marks: Path = settings.state_directory / "marks"
+        """What was marked by hand, on its way to the store."""
         self.feeds: Path = settings.state_directory / "feeds"
         """The last good lists of complaints."""
         self.proof: Path = settings.run_directory / "route.json"

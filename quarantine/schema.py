@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     DateTime,
     Dialect,
     Double,
@@ -311,6 +312,31 @@ class ComplaintRow(Base):
     reports: Mapped[int] = mapped_column(Integer)
     why: Mapped[str]
     """Why it was condemned; "" when it is not."""
+    at: Mapped[datetime]
+
+
+class MarkRow(Base):
+    """One person's word on one fingerprint: see tamis.quarantine.marks."""
+
+    __tablename__ = "marks"
+    __table_args__ = (Index(None, "expires"),)
+
+    kind: Mapped[str] = mapped_column(String(10), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(primary_key=True)
+    scope: Mapped[str] = mapped_column(primary_key=True)
+    message: Mapped[str] = mapped_column(primary_key=True)
+    reporter: Mapped[str] = mapped_column(primary_key=True)
+    spam: Mapped[bool] = mapped_column(Boolean)
+    expires: Mapped[datetime]
+
+
+class HandledRow(Base):
+    """A message of the abuse mailbox that was counted: see tamis.milter.abuse_mailbox."""
+
+    __tablename__ = "handled_reports"
+    __table_args__ = (Index(None, "at"),)
+
+    message: Mapped[str] = mapped_column(primary_key=True)
     at: Mapped[datetime]
 
 

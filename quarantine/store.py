@@ -14,6 +14,7 @@ from tamis.quarantine.entries import Lists, all_entries
 from tamis.quarantine.expiry import Expiry
 from tamis.quarantine.history import History
 from tamis.quarantine.mail import Quarantine
+from tamis.quarantine.marks import Marks
 from tamis.quarantine.notes import DeskNotes
 from tamis.quarantine.overrides import Overrides, all_overrides
 from tamis.quarantine.schema import RevisionRow
@@ -38,6 +39,7 @@ class Store:
         self.history = History(self._database)
         self.senders = Senders(self._database)
         self.complaints = Complaints(self._database)
+        self.marks = Marks(self._database)
 
     def migrate(self) -> None:
         """Create or upgrade the tables; safe from several processes at once, quick when nothing is to do."""

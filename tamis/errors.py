@@ -59,11 +59,12 @@ class LeftOutError(ServiceError):
 class SignatureError(TamisError):
     """A DKIM or ARC signature that does not hold, or its key: the text says why.
 
-    `result` is the word of RFC 8601 2.7.1: fail, neutral, policy, permerror or temperror.
+    `result` is the word of RFC 8601 2.7.1: fail, neutral, policy, permerror or temperror, which says that the key of
+    `domain` got no answer.
     """
 
-    def __init__(self, result: str, reason: str) -> None:
-        self.result = result
+    def __init__(self, result: str, reason: str, domain: str = "") -> None:
+        self.result, self.domain = result, domain
         super().__init__(reason)
 
 

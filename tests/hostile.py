@@ -223,14 +223,11 @@ def shapes(octets: int) -> Iterator[tuple[str, bytes]]:
                 lines = b"\r\n ".join(value[at : at + fold] for at in range(0, len(value), fold))
                 yield f"{field.decode()} {kind} {piece!r}", others + field + b": " + lines + b"\r\n\r\nx\r\n"
     for (encoding, charset), pieces in _CODED.items():
-        kind = b"Content-Type: text/plain; charset=%s\r\nContent-Transfer-Encoding: %s\r\n\r\n" % (
-            charset,
-            encoding,
-        )
+        coded = _TEXT.replace(b"utf-8\r\n", charset + b"\r\nContent-Transfer-Encoding: " + encoding + b"\r\n")
         for piece in pieces:
-            yield f"{encoding.decode()} {charset.decode()} {piece!r}", _HEAD + kind + filled(piece)
+            yield f"{encoding.decode()} {charset.decode()} {piece!r}", _HEAD + coded + filled(piece)
     for line in _AGAIN:
         yield f"field again {line!r}", filled(line + "\r\n") + _HEAD + b"\r\nx\r\n"
     for part in _PARTS:
-        kind = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
-        yield f"part again {part!r}", _HEAD + kind + filled(f"--b\r\nContent-Type: {part}\r\n") + b"--b--\r\n"
+        mixed = _HEAD + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+        yield f"part again {part!r}", mixed + filled(f"--b\r\nContent-Type: {part}\r\n") + b"--b--\r\n"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tamis.filters import attachments, image_reader
+from tamis.filters import attachments, file_reader
 from tamis.filters.helper import HelperPool
 from tests.builders import FILTERS
 from tests.cli.conftest import Run
@@ -80,7 +80,7 @@ def spam(corpus_spam: list[Path]) -> list[Path]:
 def no_helpers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Helper processes that end as soon as they are started."""
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    for module in (attachments, image_reader):
+    for module in (attachments, file_reader):
         monkeypatch.setattr(module, "_POOL", HelperPool("broken", processes=1, waiting=16, memory=2**29))
 
 

@@ -18,11 +18,11 @@ from tamis.errors import ServiceError
 from tamis.filter import Message
 from tamis.filters import attachments
 from tamis.filters.attachment_types import AttachmentTypes
-from tamis.filters.attachments import inspect
+from tamis.filters.attachments import inspect, inspected
 from tamis.filters.file_names import Risk, name_risks
 from tamis.filters.helper import HelperPool, QueueFullError
 from tamis.finding import Finding
-from tests.attachments import PDF, PROGRAM, archive, letter, macro_document, nested
+from tests.attachments import PDF, PROGRAM, archive, letter, macro_document, nested, rar4, rar5
 from tests.builders import message
 
 POOL = HelperPool("test", processes=1, waiting=0, memory=768 * 1024 * 1024)
@@ -93,6 +93,10 @@ def seven_zip(name: str, octets: bytes) -> bytes:
         ("a.7z", seven_zip("x.bin", PROGRAM)),
         ("a.tar.gz", tar_gz("x.bin", PROGRAM)),
         ("x.gz", gzip.compress(PROGRAM)),
+        ("a.rar", rar4("x.bin", PROGRAM)),
+        ("b.rar", rar5("x.bin", PROGRAM)),
+        ("c.rar", rar5("x.bin", PROGRAM, mode=0o644)),  # of no type, which hides it from the careless
+        ("a.docx", archive({"[Content_Types].xml": b"<Types/>", "word/media/x.bin": PROGRAM})),
         ("called.pdf", nested(3, {"x.bin": PROGRAM})),
     ],
 )
@@ -160,8 +164,8 @@ def examined(told: Message) -> Finding:
 
 def test_the_filter_looks_once_in_a_helper_process() -> None:
     told = message(letter({"invoice.pdf.exe": PROGRAM}))
-    first = asyncio.run(inspect(told))
-    assert asyncio.run(inspect(told)) is first
+    first = inspect(told.mail)
+    assert asyncio.run(inspected(told)) is first
     assert examined(told).facts["risks"][Risk.DOUBLE_EXTENSION] == "invoice.pdf.exe"
 
 

@@ -17,6 +17,7 @@ from tamis.filters.chain import Examination, needed
 from tamis.filters.registry import in_order
 from tamis.filters.runner import Runner
 from tamis.finding import Finding, Status
+from tamis.mail import Seen
 from tests.builders import MARIE, PAUL, book, message
 
 RELEASE = threading.Event()
@@ -24,7 +25,7 @@ RELEASE = threading.Event()
 QUICK = 0.05
 PATIENT = 20.0
 
-Seen = list[str]
+Told = list[str]
 
 
 @pytest.fixture(autouse=True)
@@ -224,7 +225,12 @@ def test_the_session_crosses_to_the_loop_once(monkeypatch: pytest.MonkeyPatch) -
     crossings: list[object] = []
     running = Runner()
     call = running.call
-    monkeypatch.setattr(running, "call", lambda one: (crossings.append(one), call(one)))
+
+    def count(one: Callable[[], object]) -> None:
+        crossings.append(one)
+        call(one)
+
+    monkeypatch.setattr(running, "call", count)
     filters = [probe(Waiting, effect=Effect.TAG, name=f"probe_{n}", dear=n > 5) for n in range(10)]
     found = finish(running, *filters)
     assert {one.status for one in found.values()} == {Status.HIT}
@@ -290,6 +296,52 @@ def test_waiting_begins_as_soon_as_the_input_is_known(running: Runner) -> None:
     found = examination.finish(told, [book("examine_everything = true", filters).policy(MARIE)])
     assert [one.calls for one in filters] == [1, 1, 1, 1]  # type: ignore[attr-defined] # and once only
     assert list(found) == ["probe", "late", "inline", "dear"]
+
+
+def test_filters_look_again_once_images_and_documents_are_read(running: Runner) -> None:
+    """Those that say so, and only when something was read; a second look that fails leaves the first finding."""
+
+    def tell(self: Probe, message: Message) -> Finding:
+        self.calls += 1
+        if message.mail.seen and self.name == "failing":
+            raise ConnectionError("the service went away")
+        return self.clear("{seen}", seen=message.mail.seen.text)
+
+    def reading(text: str) -> Callable[[Probe, Message], Finding]:
+        def do(self: Probe, message: Message) -> Finding:
+            message.seen = Seen(text)
+            return self.clear("read")
+
+        return do
+
+    for text in ("in an image", ""):
+        again: dict[str, Any] = {"do": tell, "looks_again": True}
+        first, failing = (
+            probe(**again, inline=True),
+            probe(Waiting, name="failing", **again, examine=tell_async),
+        )
+        other, late = probe(name="other", do=tell), probe(name="late", do=tell, dear=True, spec_id="S30")
+        reader = probe(name="reader", do=reading(text), dear=True, spec_id="S22")
+        filters = in_order([type(one) for one in (first, failing, other, reader, late)])
+        found = Examination(filters, running, seconds=PATIENT).finish(
+            message(), [book("", filters).policy(MARIE)]
+        )
+        assert {name: one.text() for name, one in found.items()} == {
+            "probe": text,
+            "failing": "",
+            "other": "",
+            "reader": "read",
+            "late": text,
+        }
+        calls = {one.name: one.calls for one in filters}  # type: ignore[attr-defined]
+        assert (calls["probe"], calls["failing"], calls["other"], calls["late"]) == (
+            (2, 2, 1, 1) if text else (1, 1, 1, 1)
+        )
+
+
+async def tell_async(self: Any, message: Message) -> Finding:
+    found: Finding = self.do(message)
+    return found
 
 
 def test_what_nobody_wants_is_not_run_and_what_was_begun_is_cancelled(running: Runner) -> None:
