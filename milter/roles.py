@@ -21,6 +21,7 @@ from tamis.milter.route import Proof
 from tamis.milter.sites import SiteSource
 from tamis.milter.worker import Worker, run_worker
 from tamis.site import Site
+from tamis.tokens import Tokens
 
 log = logging.getLogger(__name__)
 
@@ -69,8 +70,9 @@ def prepare(site: Site) -> None:
 
 def workers(site: Site, source: SiteSource, sockets: Sockets, parent: Parent) -> None:
     """A milter worker."""
-    signer = DetourSigner(signing_key(site.settings.key_file))
-    run_worker(Worker(source, site, signer), sockets["milter"], parent.ready, parent.is_gone)
+    key = signing_key(site.settings.key_file)
+    worker = Worker(source, site, DetourSigner(key), Tokens(key))
+    run_worker(worker, sockets["milter"], parent.ready, parent.is_gone)
 
 
 def desk(site: Site, source: SiteSource, sockets: Sockets, parent: Parent) -> None:

@@ -38,11 +38,13 @@ from tamis.milter.notes import Notes
 from tamis.milter.parts import PartsFile
 from tamis.milter.paths import Paths
 from tamis.milter.reinject import Reinjector
+from tamis.milter.reply import Replies
 from tamis.milter.route import Proof, Route
 from tamis.milter.senders import SenderEvents
 from tamis.milter.session import Session
 from tamis.milter.sites import SiteSource
 from tamis.site import Site
+from tamis.tokens import Tokens
 from tamis.verdict import Decision
 
 log = logging.getLogger(__name__)
@@ -59,13 +61,14 @@ _libmilter_fd = -1
 class Worker:
     """What the sessions of one process share."""
 
-    def __init__(self, source: SiteSource, site: Site, signer: DetourSigner) -> None:
+    def __init__(self, source: SiteSource, site: Site, signer: DetourSigner, tokens: Tokens) -> None:
         self._source = source
         self.site = site
         self.signer = signer
         settings = site.settings
         self._paths = Paths(settings)
         self.notes = Notes(self._paths.notes)
+        self.replies = Replies(signer, self.notes, tokens)
         self.route = self._new_route()
         self._runner = Runner()
         self._services = open_services(settings)

@@ -484,6 +484,51 @@ class MetricsSettings(Section):
     )
 
 
+class WebSettings(Section):
+    """The pages of senders, recipients and administrators."""
+
+    listen: Socket = Field("inet:127.0.0.1:8898", description="where the pages are served")
+    url: str = Field(
+        "http://127.0.0.1:8898",
+        pattern=r"^https?://[!-~]{1,200}[^/]$",
+        description="what links in mails begin with, without a slash at the end: https://mail.example.com",
+    )
+
+
+class NoticeSettings(Section):
+    """Notices to the senders of held mail. Budgets count mails, a sliding window each; 0 means none."""
+
+    evidence: Literal["authenticated", "unless-failed"] = Field(
+        "authenticated",
+        description="to whom a mail may go: only to a sender whose domain vouches for the message (SPF, or DKIM of the "
+        "envelope sender's domain), or to everybody for whom SPF and DMARC did not fail. The latter also writes to "
+        "people whose address a spammer took",
+    )
+    sender: str = Field(
+        "postmaster",
+        pattern=r"^[A-Za-z0-9_+-]{1,64}(\.[A-Za-z0-9_+-]{1,64})*$",
+        description="the part before the @ in From of notices; behind it stands the recipient's domain",
+    )
+    wait: float = Field(
+        30.0,
+        ge=0,
+        le=3600,
+        description="seconds from holding to asking, so that all copies of a message are asked about together",
+    )
+    within_hours: float = Field(
+        24.0, gt=0, le=240, description="hours after which it is too late to ask about a message"
+    )
+    per_sender_day: int = Field(3, ge=0, le=10_000, description="notices to one sender in 24 hours")
+    per_sender_domain_day: int = Field(
+        50, ge=0, le=1_000_000, description="notices to the senders of one domain in 24 hours"
+    )
+    per_domain_day: int = Field(
+        500, ge=0, le=1_000_000, description="notices for the recipients of one domain in 24 hours"
+    )
+    per_hour: int = Field(200, ge=0, le=1_000_000, description="notices in an hour, all together")
+    per_day: int = Field(2000, ge=0, le=10_000_000, description="notices in 24 hours, all together")
+
+
 class HeaderSettings(Section):
     """The headers on delivered mail."""
 
@@ -504,6 +549,19 @@ class PostfixSettings(Section):
     """Where Postfix's own settings are, for `tamis doctor` and for noticing a lost route."""
 
     config_directory: Path = Field(Path("/etc/postfix"), description="what postconf -c is given")
+
+
+class DovecotSettings(Section):
+    """How mailboxes are reached for cleaning Junk (O5)."""
+
+    doveadm: tuple[str, ...] = Field(
+        ("doveadm",),
+        min_length=1,
+        max_length=20,
+        description='Dovecot\'s own tool, with its first arguments: ["ssh", "mailstore", "doveadm"]',
+    )
+    junk: str = Field("Junk", min_length=1, max_length=100, description="name of the folder")
+    seconds: float = Field(300.0, gt=0, le=86400, description="how long one mailbox may take")
 
 
 class LogSettings(Section):
@@ -536,8 +594,11 @@ class Settings(Section):
     state: StateSettings = StateSettings()
     breakers: BreakerSettings = BreakerSettings()
     metrics: MetricsSettings = MetricsSettings()
+    notices: NoticeSettings = NoticeSettings()
+    web: WebSettings = WebSettings()
     headers: HeaderSettings = HeaderSettings()
     postfix: PostfixSettings = PostfixSettings()
+    dovecot: DovecotSettings = DovecotSettings()
     log: LogSettings = LogSettings()
 
     @property
