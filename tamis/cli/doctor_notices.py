@@ -1,4 +1,4 @@
-"""`tamis doctor` on what senders of held mail get: the link's page, and who the notice is from."""
+"""The part of `tamis doctor` that looks at what senders of held mail get: the page, and who the notice is from."""
 
 from __future__ import annotations
 
