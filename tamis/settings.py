@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from tamis.address import PLATFORM, address_key, domain_key
+from tamis.breaker import Limits
 from tamis.dnslists import DNSBL, RHSBL, URIBL, DNSList
 from tamis.envelope import IPAddress
 from tamis.errors import ConfigError, nearest_name
@@ -449,6 +450,30 @@ class StateSettings(Section):
     )
 
 
+class BreakerSettings(Section):
+    """When an external part that keeps failing is left out for a while; a change wants a restart."""
+
+    failures: int = Field(
+        5,
+        ge=1,
+        le=1000,
+        description="failures in a row, in one process, after which a scanner, a DNS list, the shared state, helpers "
+        "or a list of complaints is left out",
+    )
+    pause: float = Field(
+        10.0,
+        ge=0.1,
+        le=3600,
+        description="seconds that it is left out before one call tries it again; each failed trial doubles them",
+    )
+    longest: float = Field(60.0, ge=0.1, le=86400, description="seconds that a pause is at most")
+
+    @property
+    def limits(self) -> Limits:
+        """As the breakers take them."""
+        return Limits(self.failures, min(self.pause, self.longest), self.longest)
+
+
 class MetricsSettings(Section):
     """Numbers for Prometheus."""
 
@@ -567,6 +592,7 @@ class Settings(Section):
     abuse_mailbox: AbuseMailboxSettings = AbuseMailboxSettings()
     spamassassin: SpamAssassinSettings = SpamAssassinSettings()
     state: StateSettings = StateSettings()
+    breakers: BreakerSettings = BreakerSettings()
     metrics: MetricsSettings = MetricsSettings()
     notices: NoticeSettings = NoticeSettings()
     web: WebSettings = WebSettings()
