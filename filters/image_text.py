@@ -73,10 +73,15 @@ class ImageText(Filter):
         if entries:
             matches = [Match.of(entry, Field.CONTENT).to_fact() for entry in entries]
             return self.hit("known image", matches=matches, **facts)
-        because = "read {letters} letters and {codes} QR codes in {images} images and {documents} documents"
         if problems:
-            return self.clear(because + "; not all: {why}", why=", ".join(problems), **facts)
-        return self.clear(because, **facts)
+            return self.clear(
+                "images: {images}, documents: {documents}; letters read: {letters}, QR codes: {codes}; not all: {why}",
+                why=", ".join(problems),
+                **facts,
+            )
+        return self.clear(
+            "images: {images}, documents: {documents}; letters read: {letters}, QR codes: {codes}", **facts
+        )
 
     def judge(self, finding: Finding, options: FilterOptions, scopes: Scopes) -> Opinion:
         """A hit on a black fingerprint."""
