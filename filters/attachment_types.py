@@ -10,7 +10,7 @@ from pydantic import field_validator
 
 from tamis.errors import nearest_name
 from tamis.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes
-from tamis.filters.attachments import inspect, shown_path
+from tamis.filters.attachments import inspected, shown_path
 from tamis.filters.file_names import Risk
 from tamis.finding import Finding, Status
 
@@ -91,11 +91,11 @@ class AttachmentTypes(Filter[AttachmentTypesOptions]):
     dear = True
     options = AttachmentTypesOptions
 
-    def examine(self, message: Message) -> Finding:
+    async def examine(self, message: Message) -> Finding:
         """Which kinds of risk the attachments have, and in which file each was seen first."""
         if not message.mail.attachments:
             return self.clear("no attachment")
-        files = inspect(message.mail)
+        files = await inspected(message)
         first: dict[str, str] = {}
         for file in files:
             for risk in file["risks"]:

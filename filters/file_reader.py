@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tamis.breaker import Breakers
 from tamis.errors import ServiceError
 from tamis.filters.helper import HelperPool, QueueFullError
 from tamis.mail.mime import is_pdf
@@ -25,8 +26,9 @@ _GRACE_SECONDS = 2.0  # for starting a process, and for its own clock to end the
 class FileReader:
     """The reader of one process (tamis.services.Reader)."""
 
-    def __init__(self, settings: ImageSettings) -> None:
+    def __init__(self, settings: ImageSettings, breakers: Breakers | None = None) -> None:
         self._settings = settings
+        self._breakers = breakers or Breakers()
         self._under_way: dict[str, asyncio.Future[FileFacts]] = {}
 
     async def read(self, files: Sequence[bytes], state: SharedState) -> list[FileFacts]:
@@ -92,7 +94,12 @@ class FileReader:
             "pages": settings.pages,
         }
         answer = await asyncio.to_thread(
-            _POOL.call, "reading", request, files, seconds=seconds + _GRACE_SECONDS
+            _POOL.call,
+            "reading",
+            request,
+            files,
+            seconds=seconds + _GRACE_SECONDS,
+            breakers=self._breakers,
         )
         return [FileFacts(**facts) for facts in answer["files"]]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from typing import Literal
 from weakref import WeakKeyDictionary
@@ -12,6 +11,7 @@ from pydantic import Field
 from tamis.address import address_key
 from tamis.filter import Filter, FilterOptions, Message, Opinion, Scopes, State
 from tamis.filters.keys import hashed
+from tamis.filters.runner import in_thread
 from tamis.finding import Finding, Status
 from tamis.mail import Mail
 
@@ -90,6 +90,9 @@ _LARGE = 512 * 1024
 """Octets from which on the checksum takes long enough to hold up other messages on the loop."""
 
 
+_NORMALISED = 256 * 1024
+"""Octets of a text in which line ends and trailing blanks don't count: millions of lines would cost a second."""
+
 _KNOWN: WeakKeyDictionary[Mail, str] = WeakKeyDictionary()
 """The checksums of messages under way, for every filter that asks. Touched on the event loop alone."""
 
@@ -98,7 +101,8 @@ async def checksum_of(mail: Mail) -> str:
     """The checksum of a message, made once, off the loop when it takes long."""
     known = _KNOWN.get(mail)
     if known is None:
-        known = await asyncio.to_thread(checksum, mail) if mail.size > _LARGE else checksum(mail)
+        large = mail.size > _LARGE
+        known = await in_thread("checksum", lambda: checksum(mail)) if large else checksum(mail)
         _KNOWN[mail] = known
     return known
 
@@ -117,8 +121,11 @@ def checksum(mail: Mail, *, tag: str = "") -> str:
         total.update(part.content_type.encode("utf-8", "surrogateescape") + b"\0")
         payload = part.payload
         if part.content_type.startswith("text/"):
-            payload = b"\n".join(line.rstrip() for line in payload.splitlines()).rstrip()
-        total.update(payload + b"\0")
+            head = payload[:_NORMALISED]
+            total.update(b"\n".join(line.rstrip() for line in head.splitlines()).rstrip())
+            payload = payload[_NORMALISED:]
+        total.update(payload)
+        total.update(b"\0")
     return total.hexdigest()
 
 

@@ -7,7 +7,6 @@ and most need one to three answers, so this costs no more than a thread would, a
 
 from __future__ import annotations
 
-import asyncio
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import ModuleType
@@ -16,6 +15,7 @@ from typing import Any
 from tamis.address import domain_key, unbracket
 from tamis.envelope import Envelope, IPAddress
 from tamis.errors import ServiceError
+from tamis.filters.runner import in_thread
 from tamis.services import DNS, Answer
 
 MAX_QUESTIONS = 120
@@ -76,7 +76,7 @@ async def check(dns: DNS, ip: IPAddress, local: str, domain: str, helo: str) -> 
         while len(known) <= MAX_QUESTIONS:
             try:
                 if _size(known) > _LONG:  # others' answers must not wait for it
-                    return await asyncio.to_thread(_check, known, ip, local, domain, helo)
+                    return await in_thread("spf", lambda: _check(known, ip, local, domain, helo))
                 return _check(known, ip, local, domain, helo)
             except _Lacking as lacking:
                 await _learn(known, dns, lacking.question, "A" if ip.version == 4 else "AAAA")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from tamis.dnslists import DNSList
 from tamis.envelope import parse_ip
 from tamis.filter import Message
 from tamis.filters.clients import is_local, reversed_labels
 from tamis.filters.link_hosts import subjects_of
 from tamis.filters.on_dns_lists import Asked, OnDNSLists
+from tamis.filters.runner import in_thread
 from tamis.finding import Finding
 
 _SMALL = 32_768  # octets of a message whose links are found in less time than a thread takes to start
@@ -41,7 +40,7 @@ class URIBL(OnDNSLists):
         if message.mail.size <= _SMALL:
             subjects = subjects_of(message.mail)
         else:  # others' answers must not wait for it
-            subjects = await asyncio.to_thread(subjects_of, message.mail)
+            subjects = await in_thread(self.name, lambda: subjects_of(message.mail))
         lists = [DNSList.parse(text) for text in message.platform.uribl]
         questions: list[Asked] = []
         for subject in subjects:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from tamis.breaker import Breakers
 from tamis.errors import TamisError
 from tamis.filters.state import open_state
 from tamis.milter.abuse_mailbox import AbuseMailbox
@@ -23,6 +24,7 @@ from tamis.milter.mailing import Digesting
 from tamis.milter.marking import take_in as take_in_marks
 from tamis.milter.marking import waiting
 from tamis.milter.notes import Notes
+from tamis.milter.parts import PartsFile
 from tamis.milter.paths import Paths
 from tamis.milter.reinject import Reinjector
 from tamis.milter.senders import fill, publish, take_in
@@ -57,11 +59,13 @@ class Background:
         settings = site().settings
         self._paths = Paths(settings)
         self._notes = Notes(self._paths.notes)
-        self._state = open_state(settings)
+        breakers = Breakers(settings.breakers.limits)
+        self._parts = PartsFile(self._paths.parts, breakers)
+        self._state = open_state(settings, breakers)
         self._loop = asyncio.Runner()
         tokens = Tokens(signing_key(settings.key_file))
         self._asking = Asking(site, store, tokens)
-        self._feeds = Feeds(self._paths.feeds)
+        self._feeds = Feeds(self._paths.feeds, breakers)
         self._abuse_mailbox = AbuseMailbox()
         self._digesting = Digesting(
             site, store, tokens, lambda: Reinjector(site().settings.desk.reinject).send
@@ -104,6 +108,7 @@ class Background:
                     if name not in failing:  # said once, not every second of an outage
                         failing.add(name)
                         log.error("%s failed and is tried again: %s", name, error)
+            self._parts.write()
             self._stopping.wait(_TICK)
 
     def _publish(self) -> float:

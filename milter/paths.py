@@ -27,5 +27,7 @@ class Paths:
         """Who is running: {"supervisor": pid, "workers": [pid], "desk": [pid], "background": [pid]}."""
         self.journal: Path = settings.state_directory / "journal"
         """Stories of messages on their way to the store."""
+        self.parts: Path = settings.run_directory / "parts"
+        """How each process stands with the external parts it asks: <pid>.json."""
         self.metrics: Path = settings.run_directory / "metrics"
         """Counts of the workers on their way to the exporter."""

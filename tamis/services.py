@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tamis.breaker import Breakers
 from tamis.errors import ServiceError
 
 if TYPE_CHECKING:
@@ -277,3 +278,5 @@ class Services:
     second_antivirus: Antivirus = field(default_factory=_NoAntivirus)
     reader: Reader = field(default_factory=_NoReader)
     spamassassin: SpamAssassin = field(default_factory=_NoSpamAssassin)
+    breakers: Breakers = field(default_factory=Breakers)
+    """What leaves out a part that keeps failing; a filter with a service of its own takes its breaker here."""

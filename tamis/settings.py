@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -22,6 +23,7 @@ from pydantic import (
 )
 
 from tamis.address import PLATFORM, address_key, domain_key
+from tamis.breaker import Limits
 from tamis.dnslists import DNSBL, RHSBL, URIBL, DNSList
 from tamis.envelope import IPAddress
 from tamis.errors import ConfigError, nearest_name
@@ -213,6 +215,53 @@ class DeskSettings(Section):
     )
     proof_wait: float = Field(
         5.0, gt=0, le=60, description="seconds that a message waits for the proof before it gets 451"
+    )
+
+
+AddressKey = Annotated[str, AfterValidator(address_key)]
+
+
+def _web_url(text: str) -> str:
+    parts = urlsplit(text)
+    plain = parts.query == parts.fragment == "" and "@" not in parts.netloc
+    if parts.scheme not in ("http", "https") or not parts.hostname or not plain or not text.isprintable():
+        raise ValueError("must be http://HOST[:PORT][/PATH] or https://...")
+    return text.rstrip("/")
+
+
+class WebSettings(Section):
+    """The pages: for senders of held mail, and for recipients and their administrators."""
+
+    listen: Socket = Field(
+        "inet:127.0.0.1:8898", description="where the pages are served; HTTPS is nginx's work"
+    )
+    socket_group: str = Field("", description="group of a unix socket; nginx's user must be in it")
+    url: Annotated[str, AfterValidator(_web_url)] = Field(
+        "http://127.0.0.1:8898",
+        max_length=200,
+        description="what links in mails begin with: how the outside world reaches `listen`",
+    )
+    trusted_proxies: tuple[Network, ...] = Field(
+        ("127.0.0.0/8", "::1/128"),
+        description="whose X-Forwarded-For is believed: limits count for the client that it names",
+    )
+    requests: int = Field(
+        600, ge=10, le=1_000_000, description="requests a minute from one network (/24, /56); more get 429"
+    )
+    session_hours: float = Field(12.0, gt=0, le=24 * 90, description="hours until one must sign in again")
+    imap: str = Field(
+        "",
+        pattern=r"^(imaps?://(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?)?$",
+        description="IMAP server that also signs people in, by address and password: imaps://HOST (TLS) or imap://HOST "
+        "(STARTTLS); empty: by mailed link alone",
+    )
+    imap_ca: str = Field(
+        "", description="file with the authority that signed its certificate; empty: the system's authorities"
+    )
+    administrators: dict[AddressKey, tuple[DomainName, ...]] = Field(
+        {},
+        description="addresses that see the quarantine of whole domains, locked mailboxes excepted (Q9), or of all of "
+        'them ("platform"): { "admin@example.com" = ["example.com"] }',
     )
 
 
@@ -449,6 +498,30 @@ class StateSettings(Section):
     )
 
 
+class BreakerSettings(Section):
+    """When an external part that keeps failing is left out for a while; a change wants a restart."""
+
+    failures: int = Field(
+        5,
+        ge=1,
+        le=1000,
+        description="failures in a row, in one process, after which a scanner, a DNS list, the shared state, helpers "
+        "or a list of complaints is left out",
+    )
+    pause: float = Field(
+        10.0,
+        ge=0.1,
+        le=3600,
+        description="seconds that it is left out before one call tries it again; each failed trial doubles them",
+    )
+    longest: float = Field(60.0, ge=0.1, le=86400, description="seconds that a pause is at most")
+
+    @property
+    def limits(self) -> Limits:
+        """As the breakers take them."""
+        return Limits(self.failures, min(self.pause, self.longest), self.longest)
+
+
 class MetricsSettings(Section):
     """Numbers for Prometheus."""
 
@@ -456,17 +529,6 @@ class MetricsSettings(Section):
         "",
         pattern=r"^((\[[0-9A-Fa-f:]+\]|[0-9.]+):[0-9]{1,5})?$",
         description="IP:PORT where the background process serves metrics; empty: nowhere, and nothing is counted",
-    )
-
-
-class WebSettings(Section):
-    """The pages of senders, recipients and administrators."""
-
-    listen: Socket = Field("inet:127.0.0.1:8898", description="where the pages are served")
-    url: str = Field(
-        "http://127.0.0.1:8898",
-        pattern=r"^https?://[!-~]{1,200}[^/]$",
-        description="what links in mails begin with, without a slash at the end: https://mail.example.com",
     )
 
 
@@ -558,6 +620,7 @@ class Settings(Section):
     milter: MilterSettings = Field(default_factory=MilterSettings)
     desk: DeskSettings = DeskSettings()
     store: StoreSettings = StoreSettings()
+    web: WebSettings = WebSettings()
     dns: DNSSettings = DNSSettings()
     rules: RulesSettings = RulesSettings()
     history: HistorySettings = HistorySettings()
@@ -567,9 +630,9 @@ class Settings(Section):
     abuse_mailbox: AbuseMailboxSettings = AbuseMailboxSettings()
     spamassassin: SpamAssassinSettings = SpamAssassinSettings()
     state: StateSettings = StateSettings()
+    breakers: BreakerSettings = BreakerSettings()
     metrics: MetricsSettings = MetricsSettings()
     notices: NoticeSettings = NoticeSettings()
-    web: WebSettings = WebSettings()
     headers: HeaderSettings = HeaderSettings()
     postfix: PostfixSettings = PostfixSettings()
     dovecot: DovecotSettings = DovecotSettings()

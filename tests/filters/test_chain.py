@@ -7,7 +7,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import CancelledError
 from typing import Any
 
 import pytest
@@ -221,15 +220,32 @@ def test_filters_wait_at_the_same_time(running: Runner) -> None:
     assert {one.status for one in found.values()} == {Status.HIT}
 
 
+def test_the_session_crosses_to_the_loop_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A crossing costs more than most filters."""
+    crossings: list[object] = []
+    running = Runner()
+    call = running.call
+
+    def count(one: Callable[[], object]) -> None:
+        crossings.append(one)
+        call(one)
+
+    monkeypatch.setattr(running, "call", count)
+    filters = [probe(Waiting, effect=Effect.TAG, name=f"probe_{n}", dear=n > 5) for n in range(10)]
+    found = finish(running, *filters)
+    assert {one.status for one in found.values()} == {Status.HIT}
+    assert len(crossings) == 1
+
+
 def test_calls_that_hang_do_not_pile_up(running: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "MAX_HANGING", 2)
     one = hanging("thread", deadline=QUICK, name="piling")
     texts = [finish(running, one)["piling"].text() for _ in range(4)]
     assert [text.startswith("no answer") for text in texts] == [True, True, False, False]
-    assert "TooManyHangingError: 2 calls of piling" in texts[3]
+    assert texts[3] == "2 calls of piling are still under way"
     RELEASE.set()
     until = time.monotonic() + PATIENT
-    while "TooManyHanging" in finish(running, one)["piling"].text() and time.monotonic() < until:
+    while "still under way" in finish(running, one)["piling"].text() and time.monotonic() < until:
         time.sleep(0.005)
     assert finish(running, one)["piling"].status is Status.HIT  # they came back: there is room again
 
@@ -407,9 +423,20 @@ def test_a_dear_filter_is_not_skipped_for_what_comes_after_it(running: Runner) -
     assert dear.calls == 1
 
 
-def test_a_cancelled_future_is_no_error_to_the_runner(running: Runner) -> None:
-    future = running.submit(asyncio.sleep(PATIENT))
-    future.cancel()
-    with pytest.raises(CancelledError):
-        future.result()
-    assert running.submit(asyncio.sleep(0, "alive")).result(PATIENT) == "alive"
+def test_a_cancelled_coroutine_is_no_error_to_the_runner(running: Runner) -> None:
+    outcome = running.submit(asyncio.sleep(PATIENT))
+    assert not outcome.wait(QUICK)
+    outcome.cancel()
+    assert outcome.wait(PATIENT)
+    with pytest.raises(asyncio.CancelledError):
+        outcome.result()
+    alive = running.submit(asyncio.sleep(0, "alive"))
+    assert alive.wait(PATIENT)
+    assert alive.result() == "alive"
+
+
+def test_a_call_that_fails_stops_nobody(running: Runner, caplog: pytest.LogCaptureFixture) -> None:
+    running.call(lambda: 1 / 0)
+    alive = running.submit(asyncio.sleep(0, "alive"))
+    assert alive.wait(PATIENT)
+    assert "ZeroDivisionError" in caplog.text
