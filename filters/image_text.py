@@ -46,11 +46,15 @@ class ImageText(Filter):
     dear = True
     deadline = 30.0
 
+    def at_once(self, message: Message) -> Finding | None:
+        """Nothing to read without images and documents."""
+        if images_of(message.mail) or documents_of(message.mail):
+            return None
+        return self.clear("no image, no document")
+
     async def examine(self, message: Message) -> Finding:
         """What is known of the images; what stands in images and documents goes into `message.seen`."""
         images, documents = images_of(message.mail), documents_of(message.mail)
-        if not images and not documents:
-            return self.clear("no image, no document")
         try:
             read = await message.services.reader.read([*images, *documents], message.services.state)
         except QueueFullError as error:
