@@ -16,6 +16,7 @@ from tamis.quarantine.records import Done, Record, State, Summary
 from tamis.quarantine.scope import mailbox_of
 from tamis.reasons import plain_reason
 from tamis.tokens import Purpose
+from tamis.verdict import SCORE
 from tamis.web.actions import DONE, UNDO, UNDONE, Actions, Deed, Verb, listed_sender
 from tamis.web.guard import FRAME_CSP
 from tamis.web.preview import formatted, preview
@@ -253,8 +254,13 @@ STATUS = {
 
 
 def evidence(record: Record, visit: Visit) -> str:
-    """What the deciding filter saw, in the reader's language where its sentence is known there."""
-    return next((step.text for step in trace(record, visit) if step.decided), str(record.summary.because))
+    """What the deciding filter saw, in the reader's language where its sentence is known there; what weighed most where
+    the total decided."""
+    steps = trace(record, visit)
+    if record.summary.decided_by == SCORE:
+        heaviest = sorted((step for step in steps if step.points > 0), key=lambda step: -step.points)
+        return "; ".join(f"{step.text} ({visit.reader.number(step.points)})" for step in heaviest[:3])
+    return next((step.text for step in steps if step.decided), record.summary.because)
 
 
 def trace(record: Record, visit: Visit) -> list[Step]:
