@@ -92,8 +92,11 @@ def spf(result: str, sender: str) -> Finding:
     return Finding("spf", Status.CLEAR, result, facts)
 
 
-def decided(site: Site, messages: Sequence[Message], result: str, folder: Path) -> tuple[Challenge, ...]:
-    """What becomes of the messages, in a store of their own, when SPF says this of every sender."""
+def decided(
+    site: Site, messages: Sequence[Message], result: str, folder: Path, *, keep_spf: bool = False
+) -> tuple[Challenge, ...]:
+    """What becomes of the messages, in a store of their own, when SPF says this of every sender; with `keep_spf` only
+    of those about whom it has not failed."""
     with Store(f"sqlite:///{folder / 'tamis.sqlite'}") as store:
         store.migrate()
         wait = timedelta(seconds=site.settings.notices.wait)
@@ -104,7 +107,8 @@ def decided(site: Site, messages: Sequence[Message], result: str, folder: Path) 
                 decide(site, store, due)
                 due += STEP
             known = {finding.filter: finding for finding in message.findings}
-            known["spf"] = spf(result, message.sender)
+            if not (keep_spf and known["spf"].status is Status.HIT):
+                known["spf"] = spf(result, message.sender)
             copy = HeldMessage(
                 transaction=f"t{number}",
                 recipient=Recipient(RECIPIENT),

@@ -48,11 +48,13 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """`result` is none, pass, fail, or temperror; `links` are those of a chain that was validated, newest first."""
+    """`result` is none, pass, fail, or temperror, where the key of `unanswered` could not be had; `links` are those
+    of a chain that was validated, newest first."""
 
     result: str
     reason: str = ""
     links: Sequence[Link] = ()
+    unanswered: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,8 @@ async def _validate(message: Message) -> Chain:
         await _verify_seal(before[-2], newest, dns)
         await asyncio.gather(*map(_verify_seal, before[:-2], sets[:-1], repeat(dns)))
     except SignatureError as error:
-        return Chain("temperror" if error.result == "temperror" else "fail", str(error))
+        known = error.result != "temperror"
+        return Chain("fail" if known else "temperror", str(error), unanswered=error.domain)
     return Chain("pass", "", [Link(one.seal.domain, _reported(one.results)) for one in reversed(sets)])
 
 
@@ -151,7 +154,7 @@ async def _verify_seal(before: bytes, one: _Set, dns: DNS) -> None:
     try:
         verify_octets(one.seal, await key_of(one.seal, dns), before + own)
     except SignatureError as error:
-        raise SignatureError(error.result, f"seal of {one.seal.domain}: {error}") from error
+        raise SignatureError(error.result, f"seal of {one.seal.domain}: {error}", error.domain) from error
 
 
 def _reported(field: bytes) -> Sequence[Reported]:

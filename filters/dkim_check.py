@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 from tamis.address import domain_key, domain_of
 from tamis.errors import ServiceError, SignatureError
 from tamis.filter import Message
+from tamis.filters.clients import confirm_denial
 from tamis.filters.domains import registered_domain
 from tamis.filters.signature_fields import Key, Signature, dkim_signature, read_key
 from tamis.filters.signatures import SignedMessage, verify_message
@@ -57,7 +58,7 @@ def has_signature(mail: Mail) -> bool:
 
 
 async def signatures(message: Message) -> Sequence[Checked]:
-    """What came of the message's signatures, in the order of its header; none where nothing is signed."""
+    """What came of the message's signatures, those of the author's domain first; none where nothing is signed."""
     if not has_signature(message.mail):
         return ()
     return await once(_CHECKS, message.mail, lambda: _check_all(message))
@@ -85,8 +86,10 @@ async def key_of(signature: Signature, dns: DNS) -> Key:
     """A signature's key. Raises SignatureError: temperror where the DNS gives no answer."""
     try:
         answer = await dns.query(signature.key_name, "TXT")
+        if not answer.records:
+            await confirm_denial(dns)
     except ServiceError as error:
-        raise SignatureError("temperror", str(error)[:_REASON]) from error
+        raise SignatureError("temperror", str(error)[:_REASON], signature.domain) from error
     problem = SignatureError("permerror", "no key in the DNS")
     for record in answer.records[:_MAX_RECORDS]:  # RFC 6376 3.6.2.2 leaves the choice among several
         try:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from pydantic import Field as Option
 
-from tamis.address import domain_key, domain_of
+from tamis.address import domain_key
 from tamis.errors import ServiceError
 from tamis.filter import Filter, FilterOptions, Message, Opinion, Scopes
-from tamis.filters.arc_check import chain
+from tamis.filters.arc_check import chain, has_chain
 from tamis.filters.clients import is_host_name, is_local, no_stranger
 from tamis.filters.dkim_check import has_signature, signatures
 from tamis.filters.dmarc_record import Policy, Walk, applied, read_record, targets, walk_of
-from tamis.filters.spf_check import check
+from tamis.filters.spf_check import check_envelope, identity_of
 from tamis.finding import Finding, Status
 from tamis.services import DNS, Answer
 from tamis.settings import DomainName
@@ -65,9 +65,9 @@ class DMARC(Filter[DMARCOptions]):
     counts, for else a second one would be a way around.
 
     Mailing lists that change messages make DMARC fail. Where they seal what they found (ARC), name them in
-    `trusted_arc`: a failure is excused when the newest seals are theirs and report that the message had passed. Others
-    can be let through by their address (S4). White lists of senders (S6, S7) come later on purpose: a failure means
-    that the sender is another.
+    `trusted_arc`: a failure is excused when the newest seals are theirs and report that the message had passed, or
+    while the key of theirs gets no answer. Others can be let through by their address (S4). White lists of senders (S6,
+    S7) come later on purpose: a failure means that the sender is another.
     """
 
     name = "dmarc"
@@ -91,23 +91,32 @@ class DMARC(Filter[DMARCOptions]):
         if worst.result == "temperror":
             return no_stranger(self, message) or self.unavailable(sentence, **facts)
         if worst.result == "fail":
-            return self.hit(sentence, arc=await _seals(message, worst.domain), **facts)
+            found = await chain(message)
+            seals = [[link.sealer, link.vouches_for(worst.domain)] for link in found.links]
+            return self.hit(sentence, seals=seals, unanswered_seal=found.unanswered, **facts)
         return self.clear(sentence, **facts)
 
     def judge(self, finding: Finding, options: DMARCOptions, scopes: Scopes) -> Opinion:
         """A failure is a hit under a policy that counts, unless a believed forwarder excuses it."""
         if finding.status is not Status.HIT:
             return self.opinion(finding, options, hit=False)
-        text = ""
-        for sealer, vouched in finding.facts["arc"]:
-            if sealer not in options.trusted_arc:
-                break
-            if vouched:
-                text = f"{finding.text()}; excused by {sealer}, which saw it pass"
-                break
-        hit = not text and finding.facts["policy"] in options.policies
+        excuse = _excuse(finding.facts, options.trusted_arc)
+        hit = not excuse and finding.facts["policy"] in options.policies
+        text = f"{finding.text()}; {excuse}" if excuse else ""
         opinion = self.opinion(finding, options, hit=hit, text=text)
         return opinion if hit else replace(opinion, status=Status.CLEAR)
+
+
+def _excuse(facts: Mapping[str, Any], trusted: Collection[str]) -> str:
+    """What a believed forwarder says for the message; whoever sealed later could have changed anything."""
+    if facts["unanswered_seal"] in trusted:
+        return f"excused, for the seal of {facts['unanswered_seal']} could not be looked at"
+    for sealer, vouched in facts["seals"]:
+        if sealer not in trusted:
+            break
+        if vouched:
+            return f"excused by {sealer}, which saw it pass"
+    return ""
 
 
 def author_domains(message: Message) -> Sequence[str]:
@@ -144,6 +153,8 @@ async def _result_of(author: str, message: Message) -> _Result:
                 return _Result("pass", author, published, by)
         except ServiceError as error:
             problem = problem or str(error)
+    if not message.mail.complete and has_chain(message.mail):
+        problem = problem or "a part of the message was not examined"
     if problem:
         return _Result("temperror", author, published, problem=problem)
     exists = record.domain == author or record.missing is record.subdomains or await _exists(author, dns)
@@ -168,27 +179,15 @@ async def _dkim_for(author: Walk, message: Message, *, strict: bool) -> str:
 
 async def _spf_for(author: Walk, message: Message, *, strict: bool) -> str:
     """The aligned domain for which SPF passes, "" without one. Raises ServiceError when that is not known."""
-    ip = message.envelope.ip
+    ip, whom = message.envelope.ip, identity_of(message.envelope)
     if ip is None or is_local(ip):
         raise ServiceError("no client of the public network to ask SPF about")
-    domain, identity = _spf_identity(message)
-    if not domain or not await _is_aligned(domain, author, message, strict=strict):
+    if not is_host_name(whom.domain) or not await _is_aligned(whom.domain, author, message, strict=strict):
         return ""
-    local = message.envelope.sender.rpartition("@")[0]
-    result, problem = await check(
-        message.services.dns, ip, local, domain, domain_key(message.envelope.helo)[:255]
-    )
+    result, problem = await check_envelope(message.services.dns, message.envelope)
     if result == "temperror":
         raise ServiceError(problem)
-    return f"SPF of {domain} ({identity})" if result == "pass" else ""
-
-
-def _spf_identity(message: Message) -> tuple[str, str]:
-    """The domain that SPF speaks for: MAIL FROM's, or for bounces HELO's (RFC 7208 2.4)."""
-    domain, identity = domain_of(message.envelope.sender), "MAIL FROM"
-    if not message.envelope.sender:
-        domain, identity = domain_key(message.envelope.helo), "HELO"
-    return (domain, identity) if is_host_name(domain[:255]) else ("", "")
+    return f"SPF of {whom.domain} ({whom.name})" if result == "pass" else ""
 
 
 async def _is_aligned(other: str, author: Walk, message: Message, *, strict: bool) -> bool:
@@ -208,9 +207,3 @@ async def _exists(domain: str, dns: DNS) -> bool:
     """Whether a domain is in the DNS (RFC 9989 3.2.13); no answer is taken for yes."""
     answers = await dns.queries([(domain, rdtype) for rdtype in ("A", "AAAA", "MX")])
     return any(not isinstance(answer, Answer) or answer.records for answer in answers)
-
-
-async def _seals(message: Message, author: str) -> list[list[Any]]:
-    """The sealers of a chain that holds, newest first, each with whether it saw the message pass."""
-    found = await chain(message)
-    return [[link.sealer, link.vouches_for(author)] for link in found.links]

@@ -16,6 +16,7 @@ from tamis.filters.antivirus import FirstAntivirus, SecondAntivirus
 from tamis.filters.arc import ARC
 from tamis.filters.attachment_fingerprints import AttachmentFingerprints
 from tamis.filters.attachment_types import AttachmentTypes
+from tamis.filters.authenticated_whitelist import AuthenticatedWhitelist
 from tamis.filters.automatic_whitelist import AutomaticWhitelist
 from tamis.filters.credential_form import CredentialForm
 from tamis.filters.cyrillic import Cyrillic
@@ -36,6 +37,7 @@ from tamis.filters.keywords import Keywords
 from tamis.filters.link_text import LinkText
 from tamis.filters.lookalike_domain import LookalikeDomain
 from tamis.filters.malformed import Malformed
+from tamis.filters.marked_spam import MarkedSpam
 from tamis.filters.message_checksum import MessageChecksum
 from tamis.filters.missing_sender import MissingSender
 from tamis.filters.newsletter import Newsletter
@@ -70,8 +72,10 @@ BUILT_IN: tuple[type[Filter[Any]], ...] = (
     ARC,
     DMARC,
     SenderWhitelist,
+    AuthenticatedWhitelist,
     AutomaticWhitelist,
     IPBlacklist,
+    MarkedSpam,
     SenderBlacklist,
     SenderComplaints,
     ReverseDNS,

@@ -7,6 +7,7 @@ control thread reads the signal numbers from a pipe (signal.set_wakeup_fd).
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import select
@@ -34,6 +35,7 @@ from tamis.milter.files import write_json
 from tamis.milter.journal import Journal
 from tamis.milter.listener import dead_socket, socket_descriptors
 from tamis.milter.notes import Notes
+from tamis.milter.parts import PartsFile
 from tamis.milter.paths import Paths
 from tamis.milter.reinject import Reinjector
 from tamis.milter.reply import Replies
@@ -50,6 +52,9 @@ log = logging.getLogger(__name__)
 DRAIN, RELOAD = signal.SIGUSR1, signal.SIGUSR2
 _TICK = 1.0  # seconds between two looks at the snapshot's stat and two writes of the counts
 _SETTLE = 0.2  # seconds from accept to the negotiation, from which on a connection is counted
+_GC_ALLOCATIONS = (
+    10_000  # between two looks for cycles: a message makes thousands of objects and hardly any cycle
+)
 _libmilter_fd = -1
 
 
@@ -73,6 +78,7 @@ class Worker:
         self._counts = Counts()
         self._journal = Journal(self._paths.journal, settings.history.journal)
         self._senders = SenderEvents(self._paths.senders)
+        self._parts = PartsFile(self._paths.parts, self._services.breakers)
 
     def _new_route(self) -> Route:
         settings = self.site.settings
@@ -143,6 +149,7 @@ class Worker:
         self._senders.write()
         self._write_hits()
         self._write_metrics()
+        self._parts.write()
 
     def _write_hits(self) -> None:
         left = self._paths.hits / f"{os.getpid()}.json"
@@ -181,18 +188,21 @@ class Worker:
                 self.route = self._new_route()
 
 
-def run_worker(worker: Worker, listening: socket.socket, ready: Callable[[], None]) -> None:
-    """Serve until told to drain; never returns. Call it in a child that has no thread yet."""
+def run_worker(
+    worker: Worker, listening: socket.socket, ready: Callable[[], None], is_orphan: Callable[[], bool]
+) -> None:
+    """Serve until told to drain, or until orphaned; never returns. Call it in a child that has no thread yet."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
     reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     for number in (DRAIN, RELOAD):
         signal.signal(number, lambda *_: None)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {DRAIN, RELOAD})
+    gc.set_threshold(_GC_ALLOCATIONS)
     Session.worker = worker
     with tempfile.TemporaryDirectory(prefix="tamis-") as folder:
         _open_libmilter(listening, folder)
-    threading.Thread(target=_control, args=(worker, reader), name="control", daemon=True).start()
+    threading.Thread(target=_control, args=(worker, reader, is_orphan), name="control", daemon=True).start()
     ready()
     milter.main()
     worker.write_counts()
@@ -237,16 +247,15 @@ def _register() -> None:
     )
 
 
-def _control(worker: Worker, reader: int) -> None:
+def _control(worker: Worker, reader: int, is_orphan: Callable[[], bool]) -> None:
     """The control thread: obeys the supervisor, and leaves when it is gone."""
-    supervisor = os.getppid()
     while True:
         select.select([reader], [], [], _TICK)
         try:
             numbers = set(os.read(reader, 256))
         except BlockingIOError:
             numbers = set()
-        if DRAIN in numbers or os.getppid() != supervisor:
+        if DRAIN in numbers or is_orphan():
             _drain(worker)
         try:
             worker.write_counts()

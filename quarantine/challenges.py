@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, LargeBinary, delete, func, select, text, update
 from sqlalchemy.orm import Session
 
 from tamis.address import address_key, domain_of
@@ -30,18 +30,26 @@ from tamis.quarantine.challenge_records import (
     SolveResult,
     Undecided,
 )
-from tamis.quarantine.content import unpack_head
+from tamis.quarantine.content import packed_head, unpack_head
 from tamis.quarantine.database import Database, audit, clean
 from tamis.quarantine.mail import Quarantine
 from tamis.quarantine.records import Deliver, Done, HeldMessage, State, new_id
-from tamis.quarantine.schema import Body, ChallengeRow, DetailsRow, MessageRow
+from tamis.quarantine.schema import (
+    MAILED,
+    UNASKED,
+    UNFINISHED,
+    Body,
+    ChallengeRow,
+    DetailsRow,
+    MessageRow,
+)
 from tamis.quarantine.senders import can_earn, earn
 from tamis.quarantine.suppression import Reason, Spent, over_budget
 from tamis.settings import NoticeSettings
 
 STALE_SENDING = timedelta(minutes=10)
 """After this long a notice that was being handed to Postfix is taken for interrupted."""
-HEAD = 256 * 1024
+HEAD = 64 * 1024
 """Octets of a message that are looked at before its sender is asked: its header."""
 
 _DAY, _HOUR = timedelta(days=1), timedelta(hours=1)
@@ -60,22 +68,26 @@ class Challenges:
 
     def undecided(self, *, held_before: datetime, limit: int = 100) -> tuple[Undecided, ...]:
         """The oldest held copies about which nothing was decided yet."""
-        query = (
-            select(MessageRow, DetailsRow, Body.content)
-            .join(DetailsRow, DetailsRow.id == MessageRow.id)
-            .join(Body, Body.digest == MessageRow.body)
-            .where(
-                MessageRow.challenge.is_(None),
-                MessageRow.state == State.HELD,
-                MessageRow.held_at <= held_before,
-            )
+        waiting = (
+            select(MessageRow.id)
+            .with_hint(MessageRow, "INDEXED BY ix_messages_unasked", "sqlite")
+            .where(text(UNASKED), MessageRow.held_at <= held_before)
             .order_by(MessageRow.id)
             .limit(limit)
         )
+        head = func.substr(Body.content, 1, packed_head(HEAD), type_=LargeBinary)
         with self._database.read() as session:
-            return tuple(
-                _undecided(row, details, content) for row, details, content in session.execute(query)
+            ids = session.scalars(waiting).all()
+            if not ids:
+                return ()
+            query = (
+                select(MessageRow, DetailsRow, head)
+                .join(DetailsRow, DetailsRow.id == MessageRow.id)
+                .join(Body, Body.digest == MessageRow.body)
+                .where(MessageRow.id.in_(ids))
+                .order_by(MessageRow.id)
             )
+            return tuple(_undecided(*found) for found in session.execute(query))
 
     def decide(
         self, decisions: Iterable[Decision], budgets: NoticeSettings, *, now: datetime | None = None
@@ -220,7 +232,7 @@ class Challenges:
 
     def pending(self, limit: int = 100) -> tuple[Challenge, ...]:
         """Challenges whose notice is to be mailed, oldest first."""
-        return self._in_state(ChallengeState.PENDING, limit)
+        return self._unfinished(ChallengeState.PENDING, limit)
 
     def claim(self, challenge: str, *, now: datetime | None = None) -> bool:
         """Take a notice for mailing, before it is handed over: from here on a crash may cost it, never double it."""
@@ -242,17 +254,21 @@ class Challenges:
     def lose_interrupted(self, *, now: datetime | None = None) -> int:
         """Notices that a crash interrupted are lost, and not mailed again; how many."""
         stale = (now or datetime.now(UTC)) - STALE_SENDING
-        with self._database.write() as session:
-            lost = session.execute(
-                update(ChallengeRow)
-                .where(ChallengeRow.state == ChallengeState.SENDING, ChallengeRow.sent_at <= stale)
-                .values(state=ChallengeState.LOST)
-                .returning(ChallengeRow.id)
-            ).all()
-        return len(lost)
+        interrupted = [
+            one.id
+            for one in self._unfinished(ChallengeState.SENDING, 1000)
+            if one.sent_at is not None and one.sent_at <= stale
+        ]
+        return sum(self._move(one, (ChallengeState.SENDING,), ChallengeState.LOST) for one in interrupted)
 
-    def _in_state(self, state: ChallengeState, limit: int) -> tuple[Challenge, ...]:
-        query = select(ChallengeRow).where(ChallengeRow.state == state).order_by(ChallengeRow.id).limit(limit)
+    def _unfinished(self, state: ChallengeState, limit: int) -> tuple[Challenge, ...]:
+        query = (
+            select(ChallengeRow)
+            .with_hint(ChallengeRow, "INDEXED BY ix_challenges_unfinished", "sqlite")
+            .where(text(UNFINISHED), ChallengeRow.state == state)
+            .order_by(ChallengeRow.id)
+            .limit(limit)
+        )
         with self._database.read() as session:
             return tuple(map(_challenge, session.scalars(query)))
 
@@ -335,7 +351,7 @@ class Challenges:
 
     def solved(self, limit: int = 100) -> tuple[Challenge, ...]:
         """Challenges that were answered and are not known to be done."""
-        return self._in_state(ChallengeState.SOLVED, limit)
+        return self._unfinished(ChallengeState.SOLVED, limit)
 
     def finish(self, challenge: Challenge, terms: Agrees, deliver: Deliver) -> bool:
         """Release what is left of an answered challenge; whether it is done, but for `close`."""
@@ -474,9 +490,9 @@ def _page(row: ChallengeRow, copies: Sequence[MessageRow], terms: Agrees, now: d
 
 def _spent(session: Session, copy: Undecided, now: datetime) -> Spent:
     def mailed(since: timedelta, *more: ColumnElement[bool]) -> int:
-        query = select(func.count()).where(
-            ChallengeRow.at > now - since, ChallengeRow.transport == "mail", *more
-        )
+        query = select(func.count(ChallengeRow.id)).where(text(MAILED), ChallengeRow.at > now - since, *more)
+        if not more:
+            query = query.with_hint(ChallengeRow, "INDEXED BY ix_challenges_mailed", "sqlite")
         return session.scalar(query) or 0
 
     return Spent(

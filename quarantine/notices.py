@@ -25,25 +25,7 @@ _MOST_SHOWN = 5
 _MOST_ID = 250
 _MOST_ADDRESS = 100
 _FRENCH = frozenset(
-    (
-        "fr",
-        "re",
-        "gp",
-        "mq",
-        "gf",
-        "yt",
-        "pm",
-        "bl",
-        "mf",
-        "wf",
-        "pf",
-        "nc",
-        "mc",
-        "paris",
-        "bzh",
-        "alsace",
-        "corsica",
-    )
+    ("fr", "re", "gp", "mq", "gf", "yt", "pm", "bl", "mf", "wf", "pf", "nc", "mc", "paris", "bzh", "alsace")
 )
 """Top domains whose people read French rather than English."""
 

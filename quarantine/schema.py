@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     DateTime,
     Dialect,
     Double,
@@ -67,6 +68,16 @@ class Base(DeclarativeBase):
     type_annotation_map = {datetime: Moment, str: Text, Any: JSON}  # noqa: RUF012 # as SQLAlchemy wants it
 
 
+def _partly(name: str, where: str, *columns: str) -> Index:
+    """An index of the rows that meet a condition; a query is served by it if it says the same, in these words."""
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
+UNASKED = "challenge IS NULL AND state = 'held'"
+UNFINISHED = "state IN ('pending', 'sending', 'solved')"
+MAILED = "transport = 'mail'"
+
+
 class Body(Base):
     """One message content, kept once however many recipients it had: zstd-compressed, by SHA-256."""
 
@@ -101,18 +112,8 @@ class MessageRow(Base):
         Index(None, "state", "expires_at"),
         Index(None, "body"),
         Index(None, "challenge"),
-        Index(
-            "ix_messages_unasked",
-            "id",
-            sqlite_where=text("challenge IS NULL AND state = 'held'"),
-            postgresql_where=text("challenge IS NULL AND state = 'held'"),
-        ),
-        Index(
-            None,
-            "bin_until",
-            sqlite_where=text("bin_until IS NOT NULL"),
-            postgresql_where=text("bin_until IS NOT NULL"),
-        ),
+        _partly("ix_messages_unasked", UNASKED, "id"),
+        _partly("ix_messages_bin_until", "bin_until IS NOT NULL", "bin_until"),
     )
 
     id: Mapped[str] = mapped_column(_MessageId, primary_key=True)
@@ -322,6 +323,31 @@ class ComplaintRow(Base):
     at: Mapped[datetime]
 
 
+class MarkRow(Base):
+    """One person's word on one fingerprint: see tamis.quarantine.marks."""
+
+    __tablename__ = "marks"
+    __table_args__ = (Index(None, "expires"),)
+
+    kind: Mapped[str] = mapped_column(String(10), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(primary_key=True)
+    scope: Mapped[str] = mapped_column(primary_key=True)
+    message: Mapped[str] = mapped_column(primary_key=True)
+    reporter: Mapped[str] = mapped_column(primary_key=True)
+    spam: Mapped[bool] = mapped_column(Boolean)
+    expires: Mapped[datetime]
+
+
+class HandledRow(Base):
+    """A message of the abuse mailbox that was counted: see tamis.milter.abuse_mailbox."""
+
+    __tablename__ = "handled_reports"
+    __table_args__ = (Index(None, "at"),)
+
+    message: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+
+
 class ChallengeRow(Base):
     """What a sender was asked, or why not, for the copies of one transaction in one domain: see
     tamis.quarantine.challenges."""
@@ -330,16 +356,13 @@ class ChallengeRow(Base):
     __table_args__ = (
         UniqueConstraint("transaction", "domain", "reason"),
         Index(None, "sender", "at"),
-        Index(None, "sender_domain", "at"),
-        Index(None, "domain", "at"),
         Index(None, "at"),
         Index(None, "expires_at"),
-        Index(
-            "ix_challenges_unfinished",
-            "id",
-            sqlite_where=text("state IN ('pending', 'sending', 'solved')"),
-            postgresql_where=text("state IN ('pending', 'sending', 'solved')"),
-        ),
+        # what was mailed is counted for each question, and is little beside what was not
+        _partly("ix_challenges_mailed", MAILED, "at"),
+        _partly("ix_challenges_mailed_sender_domain", MAILED, "sender_domain", "at"),
+        _partly("ix_challenges_mailed_domain", MAILED, "domain", "at"),
+        _partly("ix_challenges_unfinished", UNFINISHED, "id"),
     )
 
     id: Mapped[str] = mapped_column(_MessageId, primary_key=True)

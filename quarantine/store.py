@@ -16,6 +16,7 @@ from tamis.quarantine.expiry import Expiry
 from tamis.quarantine.history import History
 from tamis.quarantine.mail import Quarantine
 from tamis.quarantine.mailings import Mailings
+from tamis.quarantine.marks import Marks
 from tamis.quarantine.notes import DeskNotes
 from tamis.quarantine.overrides import Overrides, all_overrides
 from tamis.quarantine.schema import RevisionRow
@@ -43,6 +44,7 @@ class Store:
         self.history = History(self._database)
         self.senders = Senders(self._database)
         self.complaints = Complaints(self._database)
+        self.marks = Marks(self._database)
         self.sessions = Sessions(self._database)
         self.trail = Trail(self._database)
         self.mailings = Mailings(self._database)

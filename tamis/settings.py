@@ -12,9 +12,18 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from tamis.address import PLATFORM, address_key, domain_key
+from tamis.breaker import Limits
 from tamis.dnslists import DNSBL, RHSBL, URIBL, DNSList
 from tamis.envelope import IPAddress
 from tamis.errors import ConfigError, nearest_name
@@ -354,6 +363,16 @@ class LearningSettings(Section):
     per_source: int = Field(
         5000, ge=1, le=10_000_000, description="messages a day that one source (dovecot, web, ...) can teach"
     )
+    mark_days: int = Field(
+        30, ge=1, le=365, description="days that what was marked by hand as spam counts (S8b, learned base)"
+    )
+    learned_from: int = Field(
+        5,
+        ge=0,
+        le=1000,
+        description="messages marked as spam, and none as ham, that must have shown an image or file before it is on "
+        "the base (S22, S26) by itself; 0: never",
+    )
 
 
 class AntivirusEngine(Section):
@@ -382,14 +401,74 @@ class AntivirusSettings(Section):
 
 
 class ImageSettings(Section):
-    """How images are read (S22); a change wants a restart."""
+    """How images and PDF documents are read (S22); a change wants a restart."""
 
-    ocr: bool = Field(True, description="read text in images with tesseract, if it is installed")
+    ocr: bool = Field(
+        True, description="read text in images and scanned documents with tesseract, if it is installed"
+    )
     languages: tuple[Annotated[str, Field(pattern=r"^[A-Za-z_]{2,30}$")], ...] = Field(
         ("fra", "eng", "rus", "chi_sim"),
         description="tesseract's languages; those that are not installed are left out",
     )
-    seconds: float = Field(10.0, gt=0, le=25, description="how long reading all images of a message may take")
+    pages: int = Field(
+        3, ge=0, le=20, description="first pages of a PDF document that are read; 0 reads none"
+    )
+    seconds: float = Field(
+        10.0, gt=0, le=25, description="how long reading all images and documents of a message may take"
+    )
+
+
+class AbuseMailboxSettings(Section):
+    """A mailbox with abuse reports (ARF), which is read over IMAP and counted (S15)."""
+
+    host: str = Field(
+        "",
+        max_length=253,
+        description="the IMAP server; empty: there is no such mailbox, or it is read by hand",
+    )
+    port: int = Field(993, ge=1, le=65535, description="its port")
+    security: Literal["tls", "starttls", "none"] = Field(
+        "tls", description="none only towards this machine, since the password travels"
+    )
+    ca_file: Literal[""] | Path = Field(
+        "", description="certificates that the server's is held against, instead of the system's"
+    )
+    user: str = Field("", max_length=320, validate_default=True, description="the login name")
+    password_file: Literal[""] | Path = Field(
+        "",
+        validate_default=True,
+        description="a file whose first line is the password; readable for the daemon's user alone",
+    )
+    folder: str = Field("INBOX", min_length=1, max_length=200, description="where reports arrive")
+    handled: str = Field(
+        "Handled",
+        min_length=1,
+        max_length=200,
+        description="the folder that they are moved to; made if missing",
+    )
+    every: float = Field(300.0, ge=1, le=86400, description="seconds between two readings")
+    seconds: float = Field(30.0, gt=0, le=300, description="how long the server may take for one answer")
+
+    @field_validator("user", "password_file")
+    @classmethod
+    def _set(cls, value: str | Path, info: ValidationInfo) -> str | Path:
+        if info.data.get("host") and not value:
+            raise ValueError("must be set with host")
+        return value
+
+    @field_validator("security")
+    @classmethod
+    def _safe(cls, value: str, info: ValidationInfo) -> str:
+        if value == "none" and info.data.get("host") not in ("", "127.0.0.1", "::1", "localhost"):
+            raise ValueError("the password would travel open: only when host is this machine")
+        return value
+
+    @field_validator("handled")
+    @classmethod
+    def _another(cls, value: str, info: ValidationInfo) -> str:
+        if value == info.data.get("folder"):
+            raise ValueError("must be another folder than folder")
+        return value
 
 
 class SpamAssassinSettings(Section):
@@ -417,6 +496,30 @@ class StateSettings(Section):
     max_megabytes: int = Field(
         256, ge=1, le=65536, description="size of the file; what expires soonest goes first"
     )
+
+
+class BreakerSettings(Section):
+    """When an external part that keeps failing is left out for a while; a change wants a restart."""
+
+    failures: int = Field(
+        5,
+        ge=1,
+        le=1000,
+        description="failures in a row, in one process, after which a scanner, a DNS list, the shared state, helpers "
+        "or a list of complaints is left out",
+    )
+    pause: float = Field(
+        10.0,
+        ge=0.1,
+        le=3600,
+        description="seconds that it is left out before one call tries it again; each failed trial doubles them",
+    )
+    longest: float = Field(60.0, ge=0.1, le=86400, description="seconds that a pause is at most")
+
+    @property
+    def limits(self) -> Limits:
+        """As the breakers take them."""
+        return Limits(self.failures, min(self.pause, self.longest), self.longest)
 
 
 class MetricsSettings(Section):
@@ -524,8 +627,10 @@ class Settings(Section):
     learning: LearningSettings = LearningSettings()
     antivirus: AntivirusSettings = AntivirusSettings()
     images: ImageSettings = ImageSettings()
+    abuse_mailbox: AbuseMailboxSettings = AbuseMailboxSettings()
     spamassassin: SpamAssassinSettings = SpamAssassinSettings()
     state: StateSettings = StateSettings()
+    breakers: BreakerSettings = BreakerSettings()
     metrics: MetricsSettings = MetricsSettings()
     notices: NoticeSettings = NoticeSettings()
     headers: HeaderSettings = HeaderSettings()

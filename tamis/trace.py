@@ -100,7 +100,7 @@ def trace_headers(
 def _details(
     verdict: Verdict, findings: Mapping[str, Finding], envelope: Envelope, *, spam: bool
 ) -> list[tuple[str, str]]:
-    unavailable = ", ".join(n for n, finding in findings.items() if finding.status is Status.UNAVAILABLE)
+    unavailable = ", ".join(o.filter for o in verdict.opinions if o.status is Status.UNAVAILABLE)
     fields = [
         ("Status", _status(verdict, spam=spam)),
         ("Score", f"{verdict.score:.1f}"),

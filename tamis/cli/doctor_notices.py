@@ -1,4 +1,4 @@
-"""The part of `tamis doctor` that looks at what senders of held mail get: the link's page, and who the notice is from."""
+"""The part of `tamis doctor` that looks at what senders of held mail get: the page, and who the notice is from."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ def notice_checks(settings: Settings, layers: Layers) -> Iterator[Result]:
     domains = settings.platform.domains[:_MOST_DOMAINS]
     if not domains:
         yield warning(
-            "notices", "platform.domains is empty", "set it, so that the domains notices come from can be looked at"
+            "notices",
+            "platform.domains is empty",
+            "set it, so that the domains notices come from can be looked at",
         )
         return
     yield from asyncio.run(_domain_checks(settings, domains))
@@ -52,15 +54,21 @@ def link_check(url: str) -> Result:
     except ValueError:
         private = host == "localhost"
     if private:
-        return warning("web.url", f"{url} is not on the Internet", "set web.url to where people reach the pages")
+        return warning(
+            "web.url", f"{url} is not on the Internet", "set web.url to where people reach the pages"
+        )
     if parts.scheme != "https":
-        return warning("web.url", f"{url} is not encrypted", "serve the pages by https, and say so in web.url")
+        return warning(
+            "web.url", f"{url} is not encrypted", "serve the pages by https, and say so in web.url"
+        )
     return ok("web.url", url)
 
 
 def page_check(url: str) -> Result:
     """Whether something answers there, whatever it says."""
-    mend = "start the pages, or mend web.url or the proxy before them; until then nobody can confirm a message"
+    mend = (
+        "start the pages, or mend web.url or the proxy before them; until then nobody can confirm a message"
+    )
     try:
         with urllib.request.urlopen(url, timeout=_SECONDS) as answer:  # noqa: S310 - web.url is http or https
             return ok("pages", f"{url} answers {answer.status}")

@@ -38,7 +38,7 @@ def pairs(path: Path) -> Iterator[tuple[str, str]]:
         translated = message.string if isinstance(message.string, tuple) else (message.string,)
         for original, said in zip(originals, translated, strict=True):
             if original:
-                yield original, said
+                yield str(original), str(said or "")
 
 
 @pytest.mark.parametrize("language", LANGUAGES[1:])

@@ -6,6 +6,8 @@ import asyncio
 import base64
 import contextlib
 import dataclasses
+import gc
+import weakref
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -305,8 +307,9 @@ def test_the_bare_form_of_an_rsa_key() -> None:
 
 
 def test_an_unanswered_key_is_a_temperror() -> None:
-    result, reason = outcome(SIGNED, {"ed._domainkey.example.net TXT": "dead"})
-    assert (result, reason) == ("temperror", "nothing answers here")
+    assert outcome(SIGNED, {"ed._domainkey.example.net TXT": "dead"}) == ("temperror", "nothing answers here")
+    cut_off: Mapping[str, Sequence[str] | str] = {"ed._domainkey.example.net TXT": "none", "com NS": "none"}
+    assert outcome(SIGNED, cut_off) == ("temperror", "the DNS server denies even com")
 
 
 def test_the_authors_signature_is_found_among_many() -> None:
@@ -436,7 +439,8 @@ def test_chains_that_are_broken(old: bytes, new: bytes, reason: str) -> None:
 
 def test_a_chain_whose_key_is_not_known() -> None:
     dead = KEYS | {"rsa._domainkey.lists.example.org TXT": "dead"}
-    assert sealing(TWICE, dead).result == "temperror"
+    found = sealing(TWICE, dead)
+    assert (found.result, found.unanswered) == ("temperror", "lists.example.org")
     assert asyncio.run(chain(asking(TWICE, complete=False))).result == "temperror"
 
 
@@ -451,8 +455,18 @@ def test_a_flood_of_sets_asks_nothing() -> None:
     told = asking(flood + LETTER)
     assert asyncio.run(chain(told)).reason == "no key in the DNS"
     assert isinstance(told.services.dns, WrittenDNS)
-    assert told.services.dns.asked == [("s._domainkey.d50.example.org", "TXT")]
+    assert told.services.dns.asked == [("s._domainkey.d50.example.org", "TXT"), ("com", "NS")]
     assert sealing(b"ARC-Seal: i=51; b=\r\n" * 51 + flood + LETTER).result == "fail"
+
+
+def test_what_is_remembered_of_a_message_goes_with_it() -> None:
+    told = asking(TWICE.replace(b"From:", TAGS + b"\r\nFrom:", 1))
+    assert len(asyncio.run(signatures(told))) == 1
+    assert asyncio.run(chain(told)).result == "pass"
+    gone = weakref.ref(told.mail)
+    del told
+    gc.collect()
+    assert gone() is None
 
 
 def test_times_are_those_of_the_envelope() -> None:

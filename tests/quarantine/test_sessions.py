@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select
@@ -38,7 +39,7 @@ def test_signing_out_here_and_everywhere(store: Store) -> None:
 
 def test_the_store_holds_no_secret(store: Store, url: str) -> None:
     secret = store.sessions.begin("m@a.example", HOUR, how="link", now=NOW)
-    with Database(url).read() as session:
+    with closing(Database(url)) as database, database.read() as session:
         (row,) = session.execute(select(WebSessionRow.id, WebSessionRow.address)).all()
     assert secret not in repr(row)
 
@@ -56,7 +57,7 @@ def test_what_is_over_goes(store: Store, url: str) -> None:
     store.expiry.run(NOW + HOUR - timedelta(seconds=1))
     assert not store.sessions.spend("token", NOW + HOUR)
     store.expiry.run(NOW + HOUR)
-    with Database(url).read() as session:
+    with closing(Database(url)) as database, database.read() as session:
         assert session.scalars(select(WebSessionRow.id)).all() == []
         assert session.scalars(select(SpentTokenRow.id)).all() == []
 

@@ -37,22 +37,24 @@ _DEPLOYED_SPOOL = "/var/spool/tamis"
 class PrivateDovecot:
     """A Dovecot in which every address has a mailbox; `tamis.sieve` files junk into Junk.
 
-    With `learning`, moves into and out of Junk are reported into `spool`; `lines` of configuration are read before
-    those of deploy/dovecot. The users that doveadm can list are `users`. With `tls` it listens on `imaps_port`, too, with
-    a certificate for 127.0.0.1 that `authority` signed.
+    With `learning`, moves into and out of Junk are reported into `spool`. With `tls`, IMAP is on `imaps_port`, too,
+    with `certificate`, and on `imap_port` after STARTTLS. `lines` of configuration are read before those of
+    deploy/dovecot. The users that doveadm can list are `users`.
     """
 
     def __init__(
-        self, *, learning: bool = False, lines: str = "", users: Sequence[str] = (), tls: bool = False
+        self, *, learning: bool = False, tls: bool = False, lines: str = "", users: Sequence[str] = ()
     ) -> None:
         self._learning = learning
-        self.imaps_port = free_port() if tls else 0
+        self._tls = tls
         self._lines = lines
         self._users = users
+        self.imaps_port = free_port() if tls else 0
         self.lmtp_port = free_port()
         self.imap_port = free_port()
         self.directory = private_directory("dovecot")
         self.spool = self.directory / "spool"
+        self.certificate = self.directory / "certificate.pem"
         self._server = Server("Dovecot", self.directory / "output.log")
 
     def __enter__(self) -> Self:
@@ -74,11 +76,6 @@ class PrivateDovecot:
     def doveadm(self) -> list[str]:
         """Its administrator's tool."""
         return [str(find_program("doveadm")), "-c", str(self._configuration)]
-
-    @property
-    def authority(self) -> Path:
-        """The certificate that a client must trust."""
-        return self.directory / "certificate.pem"
 
     @property
     def transport(self) -> str:
@@ -170,10 +167,12 @@ class PrivateDovecot:
             host=LOOPBACK,
             lmtp=self.lmtp_port,
             imap=self.imap_port,
-            imaps=self.imaps_port,
-            ssl=self._make_certificate() if self.imaps_port else "ssl = no",
             password=PASSWORD,
+            imaps=self.imaps_port,
+            ssl="yes" if self._tls else "no",
         )
+        if self._tls:
+            own_lines += self._certified()
         if self._learning:
             deployed += self._learning_configuration(sieve)
         if self._users:
@@ -185,25 +184,23 @@ class PrivateDovecot:
         for one in sorted(sieve.glob("*.sieve")):
             run([find_program("sievec"), "-c", self._configuration, one])
 
-    def _make_certificate(self) -> str:
-        """A certificate that signed itself, and the lines that name it."""
+    def append(self, user: str, message: bytes, folder: str = "INBOX") -> None:
+        """Put a message into a folder, as it is."""
+        connection = self._log_in(user)
+        try:
+            status, said = connection.append(f'"{folder}"', "", "", message)
+            assert status == "OK", said
+        finally:
+            connection.logout()
+
+    def _certified(self) -> str:
+        """A certificate for this machine, signed by itself, and the lines that name it."""
         key = self.directory / "key.pem"
-        run(
-            [
-                *(
-                    find_program("openssl"),
-                    "req",
-                    "-x509",
-                    "-newkey",
-                    "ec",
-                    "-pkeyopt",
-                    "ec_paramgen_curve:P-256",
-                ),
-                *("-nodes", "-keyout", key, "-out", self.authority, "-days", "2", "-subj", "/CN=127.0.0.1"),
-                *("-addext", "subjectAltName=IP:127.0.0.1"),
-            ]
-        )
-        return f"ssl = yes\nssl_cert = <{self.authority}\nssl_key = <{key}"
+        name = f"/CN={LOOPBACK}"
+        request = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", name]
+        names = ["-addext", f"subjectAltName=IP:{LOOPBACK}"]
+        run([find_program("openssl"), *request, *names, "-keyout", key, "-out", self.certificate])
+        return f"ssl_cert = <{self.certificate}\nssl_key = <{key}\n"
 
     def _learning_configuration(self, sieve: Path) -> str:
         """deploy/dovecot's learning part, with its places below this server's directory."""
@@ -237,7 +234,7 @@ instance_name = tamis-tests
 log_path = {directory}/dovecot.log
 protocols = lmtp imap
 listen = {host}
-{ssl}
+ssl = {ssl}
 disable_plaintext_auth = no
 auth_mechanisms = plain
 first_valid_uid = 1

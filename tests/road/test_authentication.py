@@ -11,7 +11,7 @@ import pytest
 
 from tests.real import Client, PrivateDNS
 from tests.road.installation import Installation
-from tests.signing import RECORDS, sealed, signed
+from tests.signing import RECORDS, SIGNED_FIELDS, sealed, signed
 
 pytestmark = pytest.mark.real
 
@@ -54,6 +54,7 @@ def served() -> Iterator[Installation]:
             "dns": {"servers": [nameserver.address]},
             "platform": {"domains": ["example.com", "example.org"], "dnsbl": [], "rhsbl": [], "uribl": []},
             "headers": {"authserv_id": "mx.example.com"},
+            "milter": {"max_examined": 64 * 1024},
         }
         with Installation(policy=POLICY, settings=settings) as running:
             yield running
@@ -71,6 +72,7 @@ def awkward(number: int) -> bytes:
         + b"\r\n"
         b"Date: Sun, 22 Nov 2026 11:00:00 +0000\r\n"
         b"Message-ID: <%d@example.net>\r\n"
+        b"X-Raw:\xc3\xa9 \xff \t x \t\r\n"
         b"MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
         % number
     ) + "Grüße  aus \t Köln \t\r\n.\r\n..dots\r\n\t\r\n \r\nthe end\r\n\r\n \r\n\r\n\r\n".encode()
@@ -109,7 +111,12 @@ def test_signatures_hold_to_the_octet(
 ) -> None:
     """Whatever Postfix and libmilter do to a message on its way, what is verified is what was signed."""
     number += 10 if selector == "ed" else 0
-    deliver(served, signed(awkward(number), selector=selector, canonical=canonical), client=ELSEWHERE)
+    fields = (*SIGNED_FIELDS, "x-raw", "mime-version", "content-type")
+    deliver(
+        served,
+        signed(awkward(number), selector=selector, canonical=canonical, fields=fields),
+        client=ELSEWHERE,
+    )
     found = results(served, number)
     bits = {"rsa": "2048", "ed": "256"}[selector]
     assert f"dkim=pass ({bits}-bit key) header.d=example.net header.s={selector}" in found
@@ -188,6 +195,13 @@ def test_forged_results_go_on_every_road(served: Installation) -> None:
         assert theirs == "relay.example.net; spf=pass smtp.mailfrom=example.net"
 
 
+def test_a_message_too_long_to_be_examined_fails_nothing(served: Installation) -> None:
+    deliver(served, signed(awkward(61) + b"more and more\r\n" * 10_000), client=ELSEWHERE, to=QUARANTINE)
+    found = results(served, 61, QUARANTINE)
+    assert 'dkim=neutral reason="only 66' in found
+    assert "dmarc=temperror header.from=example.net" in found
+
+
 def test_scan_shows_the_same(served: Installation) -> None:
     file = served.directory / "signed.eml"
     file.write_bytes(signed(awkward(70), selector="rsa"))
@@ -209,6 +223,8 @@ def test_a_dead_server_fails_nobody() -> None:
             for result in ("spf=temperror", "dkim=temperror", "dmarc=temperror"):
                 assert result in found
             copy = copy_of(installation, 80)
-            assert str(copy["X-Spam-Status"]).startswith("No, score=0.0")
+            assert str(copy["X-Spam-Status"]).endswith(
+                " tests=malformed=0.5"
+            )  # the raw octets, and nothing else
             for name in ("dkim", "dmarc"):
                 assert name in str(copy["X-Spam-Unavailable"])

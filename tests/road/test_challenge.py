@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import re
+import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -24,7 +25,7 @@ from tamis.settings import read_settings
 from tamis.site import Site, Snapshot
 from tamis.tokens import Purpose, Tokens
 from tests.real import Client, PrivateDNS, wait_until
-from tests.real.support import private_directory
+from tests.real.support import free_port, private_directory
 from tests.road.faulty import BACKGROUND_STAGES
 from tests.road.installation import POLICY, Installation, ham, spam
 
@@ -75,7 +76,8 @@ def policy_with(**terms: Any) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def asking(nameserver: PrivateDNS) -> Iterator[Installation]:
     """An installation that asks by mail."""
-    with Installation(policy=policy_with(), settings=settings_with(nameserver)) as running:
+    settings = settings_with(nameserver, metrics={"listen": f"127.0.0.1:{free_port()}"})
+    with Installation(policy=policy_with(), settings=settings) as running:
         yield running
 
 
@@ -162,6 +164,12 @@ def settled(installation: Installation) -> Mapping[str, str]:
     return {one.sender: one.reason for one in challenges(installation)}
 
 
+def metrics(listen: str) -> str:
+    """What Prometheus would get."""
+    with urllib.request.urlopen(f"http://{listen}/metrics", timeout=10) as answer_:
+        return str(answer_.read().decode())
+
+
 def wait_noticed(installation: Installation, sender: str, number: int = 1) -> None:
     """Wait until so many notices lie in a sender's mailbox."""
     wait_until(
@@ -232,6 +240,11 @@ def test_asked_by_mail_and_answered(asking: Installation) -> None:
     assert header == f"Automatically Whitelisted ({sender}, weight 1)"
     shown = asking.tamis("challenges", "show", challenge, "--json")
     assert (shown["state"], shown["whitelisted"], shown["link"]) == ("delivered", True, "")
+    wait_until(
+        lambda: asking.tamis("model", "status", "--json")["ham"] == 1,
+        timeout=30,
+        what="S27 to learn it as ham",
+    )
 
 
 def test_nobody_is_asked_who_must_not_be(asking: Installation) -> None:
@@ -261,6 +274,14 @@ def test_nobody_is_asked_who_must_not_be(asking: Installation) -> None:
     assert outside == []
     told = asking.tamis("challenges", "count")
     assert "SPF says that its sender is forged" in told
+    listen = asking.daemon.settings["metrics"]["listen"]
+    wait_until(
+        lambda: 'tamis_challenges_total{reason="automatic",what="suppressed"} 2.0' in metrics(listen),
+        timeout=20,
+        what="the metrics",
+    )
+    assert 'tamis_challenges_total{reason="",what="solved"} 1.0' in metrics(listen)
+    assert 'tamis_challenges_total{reason="",what="mailed"}' in metrics(listen)
 
 
 def test_a_bounce_of_a_notice_and_an_answer_to_it_are_not_answered(asking: Installation) -> None:

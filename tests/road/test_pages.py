@@ -43,7 +43,7 @@ def installation(dovecot: PrivateDovecot) -> Iterator[Installation]:
     settings = {
         "platform": {"domains": ["example.com", "example.org"], "dnsbl": [], "rhsbl": [], "uribl": []},
         "notices": {"wait": 0.0},
-        "web": {"imap": f"imaps://127.0.0.1:{dovecot.imaps_port}", "imap_ca": str(dovecot.authority)},
+        "web": {"imap": f"imaps://127.0.0.1:{dovecot.imaps_port}", "imap_ca": str(dovecot.certificate)},
     }
     policy = {**POLICY, "mailboxes": {}, "domains": {"example.org": {"challenge": "reply"}}}
     with PrivateDNS(ZONES) as nameserver:

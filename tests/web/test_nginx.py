@@ -73,8 +73,8 @@ def nginx(tmp_path: Path) -> Iterator[tuple[int, int, Pages, Path]]:
         (tmp_path / "nginx.conf").write_text(_MAIN.format(folder=tmp_path), encoding="utf-8")
         run([find_program("nginx"), "-t", "-q", "-c", tmp_path / "nginx.conf", "-e", tmp_path / "error.log"])
         server = Server("nginx", tmp_path / "output.log")
-        command = [find_program("nginx"), "-c", tmp_path / "nginx.conf", "-e", tmp_path / "error.log"]
-        server.start([*command, "-g", "daemon off;"])
+        files = ("-c", tmp_path / "nginx.conf", "-e", tmp_path / "error.log")
+        server.start([find_program("nginx"), *files, "-g", "daemon off;"])
         try:
             server.await_ready(
                 lambda: accepts_connections(secure), timeout=20, log=lambda: tail(server.text())

@@ -173,8 +173,8 @@ def test_every_filter_that_can_decide_has_a_reason_in_plain_words() -> None:
 def test_the_imap_server_says_who_may_sign_in() -> None:
     with PrivateDovecot(tls=True) as dovecot:
         url = f"imaps://127.0.0.1:{dovecot.imaps_port}"
-        trusted = WebSettings(imap=url, imap_ca=str(dovecot.authority))
-        starttls = WebSettings(imap=f"imap://127.0.0.1:{dovecot.imap_port}", imap_ca=str(dovecot.authority))
+        trusted = WebSettings(imap=url, imap_ca=str(dovecot.certificate))
+        starttls = WebSettings(imap=f"imap://127.0.0.1:{dovecot.imap_port}", imap_ca=str(dovecot.certificate))
         assert imap_accepts(trusted, "marie@example.com", PASSWORD)
         assert imap_accepts(starttls, "marie@example.com", PASSWORD)
         with pytest.raises(StoreError, match="certificate"):  # a stranger's server is told no password

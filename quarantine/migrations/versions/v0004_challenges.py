@@ -11,6 +11,7 @@ branch_labels = None
 depends_on = None
 
 _UNFINISHED = sa.text("state IN ('pending', 'sending', 'solved')")
+_MAILED = sa.text("transport = 'mail'")
 _UNASKED = sa.text("challenge IS NULL AND state = 'held'")
 
 
@@ -45,16 +46,17 @@ def upgrade() -> None:
             "transaction", "domain", "reason", name="uq_challenges_transaction_domain_reason"
         ),
     )
-    indexed = (["sender", "at"], ["sender_domain", "at"], ["domain", "at"], ["at"], ["expires_at"])
-    for columns in indexed:
+    for columns in (["sender", "at"], ["at"], ["expires_at"]):
         op.create_index(f"ix_challenges_{'_'.join(columns)}", "challenges", columns)
-    op.create_index(
-        "ix_challenges_unfinished",
-        "challenges",
-        ["id"],
-        sqlite_where=_UNFINISHED,
-        postgresql_where=_UNFINISHED,
-    )
+    for name, columns, where in (
+        ("mailed", ["at"], _MAILED),
+        ("mailed_sender_domain", ["sender_domain", "at"], _MAILED),
+        ("mailed_domain", ["domain", "at"], _MAILED),
+        ("unfinished", ["id"], _UNFINISHED),
+    ):
+        op.create_index(
+            f"ix_challenges_{name}", "challenges", columns, sqlite_where=where, postgresql_where=where
+        )
     op.create_table(
         "web_sessions",
         sa.Column("id", sa.String(length=64), nullable=False),

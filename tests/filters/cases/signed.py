@@ -45,6 +45,8 @@ SIGNED: dict[str, bytes] = {
         b'<p>Read on at <a href="http://click.example.org/x">https://www.example.com/news</a></p>\r\n',
         fields=_COVERED,
     ),
+    "554-authenticated-whitelist-header-from": signed(LETTER),
+    "538-dmarc-trusted-list-unanswered": sealed(_LISTED, domain="lists.example.org", results=_PASSED),
     "541-newsletter-not-signed": _NEWSLETTER,
     "542-newsletter-header-not-covered": signed(_NEWSLETTER),
     "543-newsletter-key-unanswered": signed(_NEWSLETTER, fields=_COVERED),
