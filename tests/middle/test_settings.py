@@ -80,7 +80,12 @@ def test_an_unreadable_file_is_refused(tmp_path: Path, content: bytes | None) ->
         ('[web]\nurl = "https://a.example/?x"', "web.url", "must be http://HOST", ""),
         ('[web]\nimap = "pop3://a.example"', "web.imap", "match pattern", ""),
         ('[web]\nlisten = "8898"', "web.listen", "must be unix:/PATH", ""),
-        ('[web]\nadministrators = { "a@b.example" = "x" }', "web.administrators.a@b.example", "valid tuple", ""),
+        (
+            '[web]\nadministrators = { "a@b.example" = "x" }',
+            "web.administrators.a@b.example",
+            "valid tuple",
+            "",
+        ),
         ('[log]\nlevel = "warn"', "log.level", "input should be", "warning"),
         ('[platform]\nnetworks = ["10.0.0.1/8"]', "platform.networks.0", "host bits set", ""),
         ('[headers]\nprefix = "Spam"', "headers.prefix", "match pattern", ""),
