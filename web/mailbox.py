@@ -15,6 +15,7 @@ from tamis.language import marked
 from tamis.quarantine.records import Done, Record, State, Summary
 from tamis.quarantine.scope import mailbox_of
 from tamis.reasons import plain_reason
+from tamis.sentences import retold
 from tamis.tokens import Purpose
 from tamis.verdict import SCORE
 from tamis.web.actions import DONE, UNDO, UNDONE, Actions, Deed, Verb, listed_sender
@@ -260,7 +261,8 @@ def evidence(record: Record, visit: Visit) -> str:
     if record.summary.decided_by == SCORE:
         heaviest = sorted((step for step in steps if step.points > 0), key=lambda step: -step.points)
         return "; ".join(f"{step.text} ({visit.reader.number(step.points)})" for step in heaviest[:3])
-    return next((step.text for step in steps if step.decided), record.summary.because)
+    because = retold(record.summary.because, visit.reader.gettext)
+    return next((step.text for step in steps if step.decided), because)
 
 
 def trace(record: Record, visit: Visit) -> list[Step]:
@@ -293,4 +295,4 @@ def _sentence(opinion: Mapping[str, Any], finding: Mapping[str, Any] | None, vis
                 return seen.text(visit.reader.gettext)
         except (KeyError, ValueError, TypeError, IndexError, AttributeError):  # of another version of Tamis
             pass
-    return visit.reader.gettext(said) if said else ""
+    return retold(said, visit.reader.gettext)
