@@ -12,6 +12,7 @@ from tamis.lists import Field, ListEntry, Match, Subject, unwanted
 from tamis.mail import Mail, Seen, Url
 from tamis.mail.limits import LIMITS
 from tamis.mail.urls import host_of, text_urls
+from tamis.sentences import KNOWN_IMAGE
 from tamis.services import FileFacts
 
 _MAX_IMAGES = 4
@@ -93,7 +94,7 @@ class ImageText(Filter):
         known = unwanted(matches, scopes) if finding.status is Status.HIT else None
         if known is None:
             return self.opinion(finding, options, hit=False)
-        return self.opinion(finding, options, hit=True, text=f"known image {known.pattern[:16]}")
+        return self.opinion(finding, options, hit=True, text=KNOWN_IMAGE(fingerprint=known.pattern[:16]))
 
 
 def images_of(mail: Mail) -> list[bytes]:
