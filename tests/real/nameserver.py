@@ -2,46 +2,27 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import struct
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from tests.real.support import LOOPBACK, Server, find_program, free_port, private_directory, tail
+from tests.real.support import LOOPBACK, PrivateServer, find_program, free_port
 
 _HEAD = "$TTL 300\n@ IN SOA ns.example.net. root.example.net. 1 3600 600 86400 60\n@ IN NS ns.example.net.\n"
 _QUERY = struct.pack("!6H", 1, 0, 1, 0, 0, 0) + b"\0" + struct.pack("!HH", 2, 1)  # NS of the root
 
 
-class PrivateDNS:
+class PrivateDNS(PrivateServer):
     """Serves `zones`: a zone's name and its records, a line each, names relative to it.
 
     It is authoritative and answers for nothing else (REFUSED), so a test sees at once what it forgot.
     """
 
     def __init__(self, zones: Mapping[str, str]) -> None:
+        super().__init__("NSD", "dns")
         self.port = free_port()
-        self.directory = private_directory("dns")
         self._zones = dict(zones)
-        self._server = Server("NSD", self.directory / "nsd.log")
-
-    def __enter__(self) -> Self:
-        try:
-            self._write()
-            self.start()
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-        shutil.rmtree(self.directory, ignore_errors=True)
 
     @property
     def address(self) -> str:
@@ -53,15 +34,8 @@ class PrivateDNS:
         self._server.start([find_program("nsd"), "-d", "-c", self.directory / "nsd.conf"])
         self._server.await_ready(self._answers, timeout=30, log=self.log)
 
-    def stop(self) -> None:
-        """Stop the server: questions go unanswered."""
-        self._server.stop()
-
-    def log(self) -> str:
-        """The end of the server's log."""
-        return tail(self._server.text())
-
-    def _write(self) -> None:
+    def prepare(self) -> None:
+        """Write the configuration and the zones."""
         config = [
             *("server:", f"  ip-address: {LOOPBACK}@{self.port}", '  username: ""', '  chroot: ""'),
             *(f'  zonesdir: "{self.directory}"', f'  pidfile: "{self.directory}/nsd.pid"'),
