@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import queue
 import signal
 import socket
 import threading
@@ -24,6 +25,7 @@ from tamis.site import Site
 log = logging.getLogger(__name__)
 
 Ready = Callable[[], None]
+"""Tells the supervisor that the process serves, and later, each time, that it has taken up a reload."""
 Sockets = Mapping[str, socket.socket]
 Role = Callable[[Site, SiteSource, Sockets, Ready], None]
 
@@ -64,7 +66,7 @@ def desk(site: Site, source: SiteSource, sockets: Sockets, ready: Ready) -> None
     from tamis.milter.desk import Desk, run_desk  # noqa: PLC0415 - see prepare
     from tamis.quarantine.store import Store  # noqa: PLC0415
 
-    current = _Current(site, source)
+    current = _Current(site, source, ready)
     paths = Paths(site.settings)
     signer = DetourSigner(signing_key(site.settings.key_file))
     with Store(site.settings.store_url) as store:
@@ -82,7 +84,7 @@ def background(site: Site, source: SiteSource, sockets: Sockets, ready: Ready) -
     for number in (signal.SIGTERM, signal.SIGINT):
         # by a thread: the handler may interrupt wait(), which holds the lock that set() wants
         signal.signal(number, lambda *_: threading.Thread(target=stopping.set).start())
-    current = _Current(site, source)
+    current = _Current(site, source, ready)
     with Store(site.settings.store_url) as store:
         ready()
         Learning(lambda: current.site, stopping).start()
@@ -98,22 +100,28 @@ class _Current:
     It also ends the process, as SIGTERM would, when the supervisor is gone.
     """
 
-    def __init__(self, site: Site, source: SiteSource) -> None:
+    def __init__(self, site: Site, source: SiteSource, taken_up: Ready) -> None:
         self.site = site
         self._source = source
-        self._forced = False
+        self._taken_up = taken_up
+        self._asked = queue.SimpleQueue[None]()  # of all queues the one that a signal handler may use
         signal.signal(signal.SIGUSR2, self._reload)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR2})
         threading.Thread(target=self._watch, args=(os.getppid(),), daemon=True).start()
 
     def _watch(self, supervisor: int) -> None:
         """Once a second: is the supervisor there, and is there a new snapshot or a reload to take up?"""
-        pause = threading.Event()
         while os.getppid() == supervisor:
-            pause.wait(1.0)
-            forced, self._forced = self._forced, False
+            try:
+                self._asked.get(timeout=1.0)
+            except queue.Empty:
+                forced = False
+            else:
+                forced = True
             self.site = self._source.fresh(self.site, force=forced) or self.site
+            if forced:
+                self._taken_up()
         os.kill(os.getpid(), signal.SIGTERM)
 
     def _reload(self, *_: object) -> None:
-        self._forced = True
+        self._asked.put(None)

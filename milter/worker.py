@@ -7,6 +7,7 @@ control thread reads the signal numbers from a pipe (signal.set_wakeup_fd).
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import select
@@ -17,6 +18,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import Milter
@@ -40,6 +42,8 @@ from tamis.milter.route import Proof, Route
 from tamis.milter.senders import SenderEvents
 from tamis.milter.session import Session
 from tamis.milter.sites import SiteSource
+from tamis.services import DNS
+from tamis.settings import Settings
 from tamis.site import Site
 from tamis.verdict import Decision
 
@@ -165,9 +169,14 @@ class Worker:
             log.warning("counts for metrics lost: %s", error)
 
     def reload(self, *, force: bool) -> None:
-        """Take up new settings, policy and lists; a mistake in them leaves the present ones in force."""
+        """Take up new settings, policy and lists; a mistake in them leaves the present ones in force.
+
+        With `force` the services follow the settings, and what was remembered of the DNS is forgotten.
+        """
         fresh = self._source.fresh(self.site, force=force)
         if fresh is not None:
+            if force:
+                self._renew_services(fresh.settings)
             moved = (fresh.settings.desk, fresh.settings.postfix) != (
                 self.site.settings.desk,
                 self.site.settings.postfix,
@@ -176,6 +185,18 @@ class Worker:
             self._journal.limit = fresh.settings.history.journal
             if moved:
                 self.route = self._new_route()
+
+    def _renew_services(self, settings: Settings) -> None:
+        """All but the shared state, which keeps its connections. Who is under way ends with the services it has."""
+        old = self._services
+        self._services = replace(open_services(settings), state=old.state)
+        self._runner.submit(_close_later(old.dns, settings.milter.message_deadline))
+
+
+async def _close_later(dns: DNS, seconds: float) -> None:
+    """When no message uses it any more."""
+    await asyncio.sleep(seconds)
+    dns.close()
 
 
 def run_worker(worker: Worker, listening: socket.socket, ready: Callable[[], None]) -> None:
@@ -189,7 +210,7 @@ def run_worker(worker: Worker, listening: socket.socket, ready: Callable[[], Non
     Session.worker = worker
     with tempfile.TemporaryDirectory(prefix="tamis-") as folder:
         _open_libmilter(listening, folder)
-    threading.Thread(target=_control, args=(worker, reader), name="control", daemon=True).start()
+    threading.Thread(target=_control, args=(worker, reader, ready), name="control", daemon=True).start()
     ready()
     milter.main()
     worker.write_counts()
@@ -234,7 +255,7 @@ def _register() -> None:
     )
 
 
-def _control(worker: Worker, reader: int) -> None:
+def _control(worker: Worker, reader: int, taken_up: Callable[[], None]) -> None:
     """The control thread: obeys the supervisor, and leaves when it is gone."""
     supervisor = os.getppid()
     while True:
@@ -250,6 +271,8 @@ def _control(worker: Worker, reader: int) -> None:
             worker.reload(force=RELOAD in numbers)
         except Exception:  # whatever it is, this thread must live on to obey the next drain
             log.exception("the control thread goes on")
+        if RELOAD in numbers:
+            taken_up()
 
 
 def _drain(worker: Worker) -> None:

@@ -41,6 +41,9 @@ class DNS(Protocol):
     async def queries(self, questions: Sequence[tuple[str, str]]) -> list[Answer | ServiceError]:
         """The answers to many questions asked at once, in order; those that got none as the error."""
 
+    def close(self) -> None:
+        """Let the sockets go; the next question would open them anew. On the event loop."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Kept:
@@ -223,6 +226,9 @@ class _NoDNS:
 
     async def queries(self, questions: Sequence[tuple[str, str]]) -> list[Answer | ServiceError]:
         return [ServiceError("no DNS here") for _ in questions]
+
+    def close(self) -> None:
+        pass
 
 
 class _NoState:

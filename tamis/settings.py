@@ -318,7 +318,7 @@ class AntivirusEngine(Section):
 
 
 class AntivirusSettings(Section):
-    """The virus scanners of S1 and S25, in the order in which they are asked; a change wants a restart."""
+    """The virus scanners of S1 and S25, in the order in which they are asked."""
 
     engines: tuple[AntivirusEngine, ...] = Field(
         (), description='e.g. [{ name = "clamav", socket = "unix:/run/clamav/clamd.ctl" }]'
@@ -333,7 +333,7 @@ class AntivirusSettings(Section):
 
 
 class ImageSettings(Section):
-    """How images are read (S22); a change wants a restart."""
+    """How images are read (S22)."""
 
     ocr: bool = Field(True, description="read text in images with tesseract, if it is installed")
     languages: tuple[Annotated[str, Field(pattern=r"^[A-Za-z_]{2,30}$")], ...] = Field(
@@ -344,7 +344,7 @@ class ImageSettings(Section):
 
 
 class SpamAssassinSettings(Section):
-    """The spamd of S28; a change wants a restart."""
+    """The spamd of S28."""
 
     socket: Socket | Literal[""] = Field("", description="where spamd listens; empty: there is none")
     seconds: float = Field(15.0, gt=0, le=55, description="how long it may take")

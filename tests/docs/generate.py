@@ -46,10 +46,9 @@ key: the mailbox's own wins over its domain's, which wins over the platform's. `
 same three scopes and without a restart; `tamis policy show ADDRESS` says what is in force for a recipient and where it
 is set.
 
-`tamis serve` reads the file again on SIGHUP. `[milter]`, `[desk]`, `[store]`, `[state]`, `[dns]`, `[antivirus]`,
-`[images]` and `[spamassassin]` say where processes listen and what they hold open: changes there want a restart. How
-DNS lists are written, in `platform.dnsbl` and the like, stands in [DNS lists](dns-lists.md). `tamis settings` prints
-this list, with the filters that other packages brought.
+`tamis serve` reads the file again on SIGHUP. `[milter]`, `[desk]`, `[store]` and `[state]` say where processes listen
+and what they hold open: changes there want a restart. How DNS lists are written, in `platform.dnsbl` and the like,
+stands in [DNS lists](dns-lists.md). `tamis settings` prints this list, with the filters that other packages brought.
 """
 
 FILTERS_INTRO = """
