@@ -51,6 +51,7 @@ class FirstAntivirus(_AntivirusPass):
     name = "antivirus"
     spec_id = "S1"
     summary = "virus, first pass"
+    asks = ("first_antivirus",)
 
     async def examine(self, message: Message) -> Finding:
         """What the engines of the first pass find."""
@@ -67,6 +68,7 @@ class SecondAntivirus(_AntivirusPass):
     name = "antivirus_second"
     spec_id = "S25"
     summary = "virus, second pass"
+    asks = ("second_antivirus",)
 
     async def examine(self, message: Message) -> Finding:
         """What the engines of the second pass find."""

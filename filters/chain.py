@@ -135,6 +135,8 @@ def examine_inline(one: Filter[Any], message: Message) -> Finding:
     begun = time.perf_counter()
     try:
         found = one.examine(message)
+    except ServiceError as error:
+        return _without_service(one, error, begun)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a filter raises, the message goes on
         return _failed(one, error, begun)
     return _checked(one, found, begun)
@@ -156,12 +158,17 @@ async def _bounded(one: Filter[Any], message: Message, runner: Runner) -> Findin
             {"seconds": one.deadline},
             time.perf_counter() - begun,
         )
-    except ServiceError as error:  # nothing is wrong with the filter
-        facts = {"error": str(error)[:200]}
-        return Finding(one.name, Status.UNAVAILABLE, "{error}", facts, time.perf_counter() - begun)
+    except ServiceError as error:
+        return _without_service(one, error, begun)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - SystemExit would end the loop of all filters
         return _failed(one, error, begun)
     return _checked(one, found, begun)
+
+
+def _without_service(one: Filter[Any], error: ServiceError, begun: float) -> Finding:
+    """Nothing is wrong with the filter."""
+    facts = {"error": str(error)[:200]}
+    return Finding(one.name, Status.UNAVAILABLE, "{error}", facts, time.perf_counter() - begun)
 
 
 def _failed(one: Filter[Any], error: BaseException, begun: float) -> Finding:

@@ -38,6 +38,7 @@ class ImageText(Filter[ImageTextOptions]):
     name = "image_text"
     spec_id = "S22"
     summary = "known bad image, words in images, QR codes"
+    asks = ("images", "state")
     dear = True
     deadline = 30.0
     options = ImageTextOptions

@@ -290,7 +290,7 @@ class Supervisor:
         self._see_reloaded()
 
     def _see_reloaded(self) -> None:
-        """Say that a reload is done when every child has taken it up: from then on no message meets the old settings."""
+        """Say that a reload is done when every child has taken it up: no message meets the old settings then."""
         late = [place for place in self._places if place.reloading]
         if not self._reloading_until or (late and time.monotonic() < self._reloading_until):
             return

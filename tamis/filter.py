@@ -143,6 +143,8 @@ class Filter(ABC, Generic[OptionsT]):
     """Seconds after which the filter's answer is `unavailable`."""
     outgoing: ClassVar[bool] = False
     """Also looks at what authenticated users send, under the sender's policy; other filters do not (O8)."""
+    asks: ClassVar[tuple[str, ...]] = ()
+    """The services that `examine` turns to, by their names in tamis.services.Services; the answer may fail to come."""
     yields_to: ClassVar[frozenset[str]] = frozenset()
     """Filters that stand later in the chain and whose acceptance nevertheless overrules this one's hit."""
 

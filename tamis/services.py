@@ -6,8 +6,9 @@ Each call may fail with an error of the tree in tamis.errors; a filter lets it t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tamis.errors import ServiceError
@@ -273,3 +274,17 @@ class Services:
     second_antivirus: Antivirus = field(default_factory=_NoAntivirus)
     images: Images = field(default_factory=_NoImages)
     spamassassin: SpamAssassin = field(default_factory=_NoSpamAssassin)
+
+
+NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        "dns": "DNS servers",
+        "state": "shared state",
+        "statistics": "statistical model",
+        "first_antivirus": "virus scanner",
+        "second_antivirus": "virus scanner",
+        "images": "image reader",
+        "spamassassin": "spamd",
+    }
+)
+"""What people call the services."""

@@ -11,6 +11,7 @@ import click
 
 from tamis.cli import tamis
 from tamis.cli.settings import all_settings, filter_settings, markdown_table, markdown_tables
+from tamis.services import NAMES as SERVICES
 from tests.builders import FILTERS
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -137,7 +138,8 @@ def _filters() -> Iterator[str]:
         yield f"## {one.spec_id} {one.name}\n"
         yield f"{inspect.getdoc(one)}\n"
         known = f"Its input is known from the stage {one.stage.name} on."
-        yield f"{known}{'' if one.switchable else ' It can not be switched off.'}\n"
+        asks = f" It asks: {', '.join(SERVICES[name] for name in one.asks)}." if one.asks else ""
+        yield f"{known}{asks}{'' if one.switchable else ' It can not be switched off.'}\n"
         yield from markdown_table(filter_settings(one))
         yield ""
 

@@ -130,6 +130,7 @@ def test_the_page_names_every_attribute_and_status() -> None:
         "dear",
         "inline",
         "deadline",
+        "asks",
     )
     assert [name for name in wanted if f"| `{name}` |" not in page] == []
     assert [
