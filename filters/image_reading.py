@@ -14,6 +14,7 @@ import zxingcpp
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from tamis.errors import ServiceError
+from tamis.services import NOT_READ
 
 _FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")
 _MAX_PIXELS = 30_000_000
@@ -110,7 +111,7 @@ def _text(image: Image.Image, languages: tuple[str, ...], until: float) -> dict[
 
     left = until - time.monotonic()
     if left <= 0:
-        return {"problem": "no time left to read it"}
+        return {"problem": f"{NOT_READ}: no time left"}
     try:
         wanted = [language for language in languages if language in _installed()]
         if not wanted:
@@ -119,7 +120,7 @@ def _text(image: Image.Image, languages: tuple[str, ...], until: float) -> dict[
     except pytesseract.TesseractNotFoundError:
         return {"problem": "tesseract is not installed"}
     except (pytesseract.TesseractError, RuntimeError) as error:  # RuntimeError is its time-out
-        return {"problem": f"not read: {str(error)[:100]}"}
+        return {"problem": f"{NOT_READ}: {str(error)[:100]}"}
     return {"text": " ".join(text.split())[:_TEXT_CHARACTERS]}
 
 

@@ -8,6 +8,7 @@ from tamis.filter import Filter, FilterOptions, Message, Opinion, Scopes
 from tamis.filters.helper import QueueFullError
 from tamis.finding import Finding, Status
 from tamis.lists import Field, ListEntry, Match, Subject, unwanted
+from tamis.services import NOT_READ
 
 _MAX_IMAGES = 4
 _LEAST_OCTETS = 100
@@ -75,6 +76,8 @@ class ImageText(Filter[ImageTextOptions]):
                 codes=len(codes),
                 **facts,
             )
+        if any(problem.startswith(NOT_READ) for problem in problems):
+            return self.unavailable("images not read: {why}", why=", ".join(problems), **facts)
         if problems and len(problems) == len(read):
             return self.clear("images not read: {why}", why=", ".join(problems), **facts)
         return self.clear("nothing in {images} images", **facts)

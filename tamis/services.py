@@ -124,7 +124,10 @@ class Statistics(Protocol):
     """The site's statistical model, as it stands."""
 
     def read(self, envelope: Envelope, mail: Mail) -> Reading | None:
-        """What it says of a message at the door; None while there is no model. CPU only, about 1 ms."""
+        """What it says of a message at the door; None while there is no model. CPU only, about 1 ms.
+
+        Raises ServiceError when there is a model that can't be used.
+        """
 
     def reasons(self, envelope: Envelope, mail: Mail, limit: int) -> tuple[tuple[str, str, float], ...]:
         """What weighed most: where, what, its share in the log-odds. Dear: for people who ask."""
@@ -158,6 +161,10 @@ class Antivirus(Protocol):
 
         Raises ServiceError when an engine gave no answer and none of the others found anything.
         """
+
+
+NOT_READ = "not read"
+"""How a problem begins that is not the image's own: OCR failed, or had no time."""
 
 
 @dataclass(frozen=True, slots=True)

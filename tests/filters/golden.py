@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache, cached_property
@@ -194,13 +194,19 @@ class Case:
         behind = self.expected.get("road", {}) if road else {}
         return {"filters": {}, **self.expected, **behind}
 
-    def surprises(self, statuses: Mapping[str, str], *, road: bool = False) -> list[str]:
-        """Which findings are not as expected."""
+    def surprises(
+        self, statuses: Mapping[str, str], *, road: bool = False, refused: Collection[str] = ()
+    ) -> list[str]:
+        """Which findings are not as expected; recipients who were `refused` before the message had no filter look."""
         expected = self.expects(road=road)["filters"]
         tags = expected.get(TAGS, {"status": "hit"})
         if not self.expected.get("examined", True):
             return [f"{name} was examined" for name in statuses if name not in _OUTGOING]
-        found = [f"{name} did not look" for name in expected if name not in statuses]
+        found = [
+            f"{name} did not look"
+            for name, one in expected.items()
+            if name not in statuses and not (refused and set(one.get("effects", {})) <= set(refused))
+        ]
         for name, status in statuses.items():
             if name == TAGS:
                 allowed = {tags["status"]}

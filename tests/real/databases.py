@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 from typing import Self
 
+from tests.real.clock import Clock
 from tests.real.support import (
     LOOPBACK,
     HarnessError,
@@ -95,11 +96,12 @@ class PrivatePostgres(PrivateServer):
 
 
 class PrivateRedis(PrivateServer):
-    """A Redis server without persistence: what it held is gone when it stops."""
+    """A Redis server without persistence: what it held is gone when it stops. It may run by a test's `clock`."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
         super().__init__("Redis", "redis")
         self.port = free_port()
+        self._environment = clock.environment if clock else {}
 
     @property
     def url(self) -> str:
@@ -112,9 +114,15 @@ class PrivateRedis(PrivateServer):
             [
                 *(find_program("redis-server"), "--port", str(self.port), "--bind", LOOPBACK),
                 *("--save", "", "--appendonly", "no", "--dir", self.directory),
-            ]
+            ],
+            environment=self._environment,
         )
         self._server.await_ready(self._answers, timeout=30, log=self.log)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        if not read_line(self.port, b"FLUSHALL\r\n").startswith(b"+OK"):
+            raise HarnessError(f"Redis was not cleared\n{self.log()}")
 
     def _answers(self) -> bool:
         return read_line(self.port, b"PING\r\n").startswith(b"+PONG")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.attachments import eicar
@@ -25,10 +26,12 @@ MARK = b"the-mark-of-the-tests-of-tamis"
 
 
 class PrivateClamd(PrivateServer):
-    """A clamd that knows the test virus and MARK, on a unix and on a TCP socket; nothing is fetched."""
+    """A clamd that knows the test virus and MARK, or other `signatures`, on a unix and on a TCP socket; nothing is
+    fetched. It reports its own signatures with ".UNOFFICIAL" behind the name."""
 
-    def __init__(self) -> None:
+    def __init__(self, signatures: Mapping[str, bytes] | None = None) -> None:
         super().__init__("clamd", "clamd")
+        self._signatures = signatures or {EICAR: eicar(), OURS: MARK}
         self.port = free_port()
         self.path = self.directory / "clamd.sock"
 
@@ -50,7 +53,8 @@ class PrivateClamd(PrivateServer):
         """Write the signature base and the configuration."""
         base = self.directory / "base"
         base.mkdir()
-        (base / "tamis.ndb").write_text(f"{EICAR}:0:*:{eicar().hex()}\n{OURS}:0:*:{MARK.hex()}\n")
+        lines = [f"{name}:0:*:{octets.hex()}\n" for name, octets in self._signatures.items()]
+        (base / "tamis.ndb").write_text("".join(lines))
         self._config.write_text(
             f"Foreground yes\nDatabaseDirectory {base}\nLocalSocket {self.path}\nTCPSocket {self.port}\n"
             f"TCPAddr {LOOPBACK}\nTemporaryDirectory {self.directory}\nMaxThreads 4\nLogVerbose yes\n"
@@ -66,10 +70,11 @@ class PrivateClamd(PrivateServer):
 
 
 class PrivateSpamd(PrivateServer):
-    """A spamd with local tests only."""
+    """A spamd with local tests only: Debian's and ours, or ours alone."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, alone: bool = False) -> None:
         super().__init__("spamd", "spamd")
+        self._alone = alone
         self.port = free_port()
 
     @property
@@ -79,12 +84,16 @@ class PrivateSpamd(PrivateServer):
 
     def prepare(self) -> None:
         """Write its rules."""
-        self._site.mkdir()
+        for folder in {self._site, self._rules}:
+            folder.mkdir()
         for plugins in Path("/etc/spamassassin").glob("*.pre"):
             shutil.copy(plugins, self._site)
-        (self._site / "local.cf").write_text(
-            f"use_bayes 0\nbody TAMIS_TEST /{MARK.decode()}/\nscore TAMIS_TEST 6.5\n"
-        )
+        (self._site / "local.cf").write_text("use_bayes 0\n")
+        (self._rules / "ours.cf").write_text(f"body TAMIS_TEST /{MARK.decode()}/\nscore TAMIS_TEST 6.5\n")
+
+    @property
+    def _rules(self) -> Path:
+        return self.directory / "rules" if self._alone else self._site
 
     @property
     def _site(self) -> Path:
@@ -96,6 +105,7 @@ class PrivateSpamd(PrivateServer):
             [
                 *(find_program("spamd"), "--local", "--nouser-config", "--max-children", "1"),
                 *("--listen", f"{LOOPBACK}:{self.port}", "--siteconfigpath", self._site),
+                *(("--configpath", self._rules) if self._alone else ()),
                 *("--helper-home-dir", self.directory, "--syslog", "stderr"),
             ]
         )

@@ -13,7 +13,5 @@ ATTACHED: dict[str, bytes] = {
     "210-attachment-types-nested-program": letter({"papers.zip": nested(3, {"tool.exe": PROGRAM})}),
     "211-attachment-fingerprints-in-archive": letter({"papers.zip": archive({"note.txt": b"bad\n"})}),
     "212-attachment-fingerprints-white-nearer": letter({"note.txt": b"bad\n"}),
-    "213-image-text-word": letter({"a.png": _IMAGE}, kind="image/png"),
     "214-image-text-unavailable": letter({"b.png": _IMAGE}, kind="image/png", number=2),
-    "215-image-text-known": letter({"c.png": _IMAGE}, kind="image/png", number=3),
 }
