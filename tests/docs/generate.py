@@ -13,6 +13,7 @@ from tamis.cli import tamis
 from tamis.cli.settings import all_settings, filter_settings, markdown_table, markdown_tables
 from tamis.services import NAMES as SERVICES
 from tests.builders import FILTERS
+from tests.filters.golden import cases
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -106,6 +107,25 @@ Errors are one line on standard error, and leave nothing half done.
 """
 
 
+CASES = """
+# Golden cases
+
+A golden case is a folder of `tests/filters/cases`: a message, its envelope with policy and lists, what the DNS and the
+other services say, and what must come of it: each filter's finding, what it does to whom, and the verdicts. Whatever a
+case does not name must not happen. Each has one sentence that says what it is for.
+
+    tests/filters/test_cases.py    every case through the chain, with services that say what the case tells
+    tests/road/test_golden.py      every case through Postfix and the daemon, with real services: NSD, Redis, clamd,
+                                   spamd, tesseract, a model on disk; and those that a case has fail really gone
+
+Here are the numbers of the cases in which a filter hits somebody, in which it looked and does nothing to somebody, and
+in which it could not look because the service that it asks was gone. A filter that asks no service needs none of the
+last kind: the tests watch which services each filter turns to.
+
+To hand in a message that is judged wrongly, add a folder with the next free number of its hundred.
+"""
+
+
 def settings_page() -> str:
     """docs/settings.md."""
     return _page(SETTINGS, markdown_tables(all_settings(FILTERS)))
@@ -120,6 +140,11 @@ def commands_page() -> str:
     """docs/commands.md."""
     context = click.Context(tamis, info_name="tamis", terminal_width=1000)  # wherever it runs
     return _page(COMMANDS, _command(tamis, context, 2))
+
+
+def cases_page() -> str:
+    """docs/golden-cases.md."""
+    return _page(CASES, _cases())
 
 
 def _page(intro: str, lines: Iterator[str]) -> str:
@@ -142,6 +167,20 @@ def _filters() -> Iterator[str]:
         yield f"{known}{asks}{'' if one.switchable else ' It can not be switched off.'}\n"
         yield from markdown_table(filter_settings(one))
         yield ""
+
+
+def _cases() -> Iterator[str]:
+    numbers: dict[tuple[str, str], list[str]] = {}
+    for case in cases():
+        for name, kind in case.kinds():
+            numbers.setdefault((name, kind), []).append(case.number)
+    yield f"{len(cases())} cases:\n"
+    yield "| id | filter | hit | clear | unavailable | service |"
+    yield "|---|---|---|---|---|---|"
+    for one in FILTERS:
+        kinds = [", ".join(numbers.get((one.name, kind), ())) for kind in ("hit", "clear", "unavailable")]
+        services = ", ".join(SERVICES[name] for name in one.asks)
+        yield f"| {one.spec_id} | `{one.name}` | {' | '.join(kinds)} | {services} |"
 
 
 def _command(command: click.Command, context: click.Context, level: int) -> Iterator[str]:
@@ -167,7 +206,12 @@ def _command(command: click.Command, context: click.Context, level: int) -> Iter
 
 
 PAGES: Mapping[str, Callable[[], str]] = MappingProxyType(
-    {"settings.md": settings_page, "filters.md": filters_page, "commands.md": commands_page}
+    {
+        "settings.md": settings_page,
+        "filters.md": filters_page,
+        "commands.md": commands_page,
+        "golden-cases.md": cases_page,
+    }
 )
 """File of the folder -> what makes it."""
 
