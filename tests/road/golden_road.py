@@ -73,6 +73,9 @@ class GoldenRoad:
             self._tessdata = self._directory / "tessdata"
             self._languages(whole=True)
             self.installation = enter(self._installed())
+            # the daemon writes its first snapshot soon after the start: ours come after it
+            self.installation.tamis("policy", "set", "nobody@example.com", "required", "7.5")
+            self.installation.in_force()
         except BaseException:
             self._stack.close()
             raise
@@ -147,11 +150,7 @@ class GoldenRoad:
         )
         self._revision += 1
         snapshot = Snapshot(self._revision, (), tuple(case.entries))
-        write_snapshot(self._state_directory / "snapshot.json", snapshot)
-
-    @property
-    def _state_directory(self) -> Path:
-        return Path(self.installation.daemon.settings["state_directory"])
+        write_snapshot(self.installation.state_directory / "snapshot.json", snapshot)
 
     def _write_zone(self, case: Case) -> None:
         """The answers to all that the case's filters ask, as the written DNS has them."""
@@ -161,7 +160,7 @@ class GoldenRoad:
 
     def _write_model(self, case: Case) -> None:
         """A model that knows nothing, and levels that give every message the number that the case tells."""
-        folder = self._state_directory / "model"
+        folder = self.installation.state_directory / "model"
         folder.mkdir(exist_ok=True)
         for name in (MODEL, LEVELS):
             (folder / name).unlink(missing_ok=True)

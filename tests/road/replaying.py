@@ -17,8 +17,6 @@ from typing import Any
 from tamis.cli.replay import OverrideType
 from tamis.filters.registry import load_filters
 from tamis.history import Told
-from tamis.quarantine.snapshot import write_snapshot
-from tamis.quarantine.store import Store
 from tamis.replay import Replay
 from tamis.settings import read_settings
 from tamis.site import Site, Snapshot
@@ -131,26 +129,28 @@ def _installed(policy: Mapping[str, Any], nameserver: PrivateDNS) -> Installatio
 
 
 def _model(installation: Installation) -> Path:
-    return Path(installation.daemon.settings["state_directory"]) / "model"
-
-
-def _store(installation: Installation) -> Store:
-    return Store(f"sqlite:///{installation.daemon.settings['state_directory']}/tamis.sqlite")
+    return installation.state_directory / "model"
 
 
 def _teach(installation: Installation, learned: Mapping[str, Sequence[Path]], folder: Path) -> None:
     """Teach the model, and keep a copy: from here on nobody teaches it more."""
-    for label, paths in learned.items():
-        for start in range(0, len(paths), 500):
-            installation.tamis("learn", label, *map(str, paths[start : start + 500]))
+    given = [word for label, paths in learned.items() for word in (label, *map(str, paths))]
+    installation.tamis("learn", *given)
+    wanted = {label: len(paths) for label, paths in learned.items()}
+
+    def done() -> bool:
+        about = installation.tamis("model", "status", "--json")
+        return bool(about["deciding"]) and not about["waiting"] and {k: about[k] for k in wanted} == wanted
+
+    wait_until(done, timeout=120, what="the model to be taught and measured")
     shutil.copytree(_model(installation), folder, dirs_exist_ok=True)
 
 
 def _change(installation: Installation) -> None:
-    """As the background process hands policy over to the workers."""
-    state = Path(installation.daemon.settings["state_directory"])
-    write_snapshot(state / "snapshot.json", Snapshot(1_000_000, OVERRIDES))
-    installation.daemon.hup()
+    with installation.store() as store:
+        for one in OVERRIDES:
+            store.overrides.set(one.scope, one.key, one.value, by="test", check=lambda _: None)
+    installation.in_force()
 
 
 def _send(installation: Installation, messages: Sequence[Path]) -> dict[str, int]:
@@ -166,14 +166,14 @@ def _send(installation: Installation, messages: Sequence[Path]) -> dict[str, int
         assert found, one.reply
         numbers[found[1]] = number
     assert len(numbers) == len(messages)
-    with _store(installation) as store:
+    with installation.store() as store:
         copies = sum(len(one.recipients) for one in envelopes)
         wait_until(lambda: store.history.count() == copies, timeout=120, what="all stories")
     return numbers
 
 
 def _recorded(installation: Installation, numbers: Mapping[str, int]) -> Verdicts:
-    with _store(installation) as store:
+    with installation.store() as store:
         kept = store.history.find(limit=len(numbers))
         return {
             (numbers[one.story.queue_id], who): told for one in kept for who, told in one.story.recipients
@@ -186,7 +186,7 @@ def _replayed(installation: Installation, numbers: Mapping[str, int]) -> tuple[C
     in_force = Replay(Site.build(file, filters, Snapshot()).book)
     changed = Replay(Site.build(file, filters, Snapshot(1, OVERRIDES)).book)
     result, said = Compared(), dict[tuple[int, str], Told]()
-    with _store(installation) as store:
+    with installation.store() as store:
         number_of = {one.id: numbers[one.story.queue_id] for one in store.history.find(limit=len(numbers))}
         for one in store.history.packed():
             for judge in (in_force, changed):

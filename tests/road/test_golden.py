@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import pytest
 
 from tamis.quarantine.history import Kept
-from tamis.quarantine.store import Store
 from tests.filters.golden import TAGS, Case, cases
 from tests.real import wait_until
 from tests.road.golden_road import GoldenRoad, Gone
@@ -25,7 +24,7 @@ class Told:
         self.gone: dict[str, Gone] = {str(case): road.send(case) for case in cases()}
         wanted = {gone.queue_id for gone in self.gone.values()} - {""}
         daemon, postfix = road.installation.daemon, road.installation.postfix
-        with Store(f"sqlite:///{daemon.settings['state_directory']}/tamis.sqlite") as store:
+        with road.installation.store() as store:
             wait_until(
                 lambda: all(store.history.show(one) for one in wanted),
                 timeout=60,
