@@ -16,7 +16,7 @@ from typing import Any
 
 from tamis.cli.replay import OverrideType
 from tamis.filters.registry import load_filters
-from tamis.history import Told
+from tamis.history import Story, Told
 from tamis.replay import Replay
 from tamis.settings import read_settings
 from tamis.site import Site, Snapshot
@@ -76,6 +76,8 @@ class Compared:
     equal: int = 0
     differing: list[tuple[int, str, Told, Told]] = field(default_factory=list)
     filters: Counter[str] = field(default_factory=Counter)
+    stories: list[Story] = field(default_factory=list)
+    """What the first run recorded."""
 
     def lines(self) -> list[str]:
         """As people read it."""
@@ -188,6 +190,9 @@ def _replayed(installation: Installation, numbers: Mapping[str, int]) -> tuple[C
     result, said = Compared(), dict[tuple[int, str], Told]()
     with installation.store() as store:
         number_of = {one.id: numbers[one.story.queue_id] for one in store.history.find(limit=len(numbers))}
+        result.stories = [
+            one.story for number in sorted(number_of) for one in store.history.show(str(number))
+        ]
         for one in store.history.packed():
             for judge in (in_force, changed):
                 judge.learn(store.history.contents(judge.missing([one.findings])))
