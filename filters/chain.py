@@ -104,7 +104,7 @@ class Examination:
         pulse: Pulse,
     ) -> Finding:
         asking = [p for p in policies if any(rule.filter.name == one.name for rule in p.rules)]
-        if not any(p.examine_everything for p in asking) and all(
+        if not any(p.terms.examine_everything for p in asking) and all(
             is_decided(findings, p, before=one.name) for p in asking
         ):
             return Finding(one.name, Status.SKIPPED, ALREADY_DECIDED)

@@ -123,7 +123,7 @@ class Application:
             Note(
                 copy.headers,
                 copy.tag,
-                one.policy.retention_days,
+                one.policy.terms.retention_days,
                 verdict_data(one.verdict),
                 tuple(of_scopes(finding, one.policy.scopes) for finding in examined.findings.values()),
                 envelope,

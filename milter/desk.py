@@ -95,7 +95,7 @@ class Desk:
             required=float(verdict.get("required", 0.0)),
             findings=[finding.to_dict() for finding in note.findings] if note else (),
             verdict=verdict,
-            retention_days=note.retention_days if note else policy.retention_days,
+            retention_days=note.retention_days if note else policy.terms.retention_days,
         )
         message = self._store.quarantine.hold(held, original)
         log.info("held %s for <%s>", message, detour.recipient)
@@ -132,8 +132,8 @@ class Desk:
         headers: Headers = ((f"{prefix}Status", "Unknown, the details of the examination are lost"),)
         if detour.outcome == Outcome.JUNK:
             headers = ((f"{prefix}Flag", "YES"), *headers)
-        tag = policy.tag if detour.outcome == Outcome.TAG else ""
-        return Note(headers, tag, policy.retention_days, {}, (), Envelope())
+        tag = policy.terms.tag if detour.outcome == Outcome.TAG else ""
+        return Note(headers, tag, policy.terms.retention_days, {}, (), Envelope())
 
 
 def _envelope(detour: Detour, args: Sequence[str], transaction: Transaction) -> Envelope:

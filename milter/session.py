@@ -213,7 +213,7 @@ class Session(Milter.Base):
             return self._defer("4.3.0", "mail filter failed")
         site = self._road.site
         try:
-            if all(site.book.policy(r.address).on_error == "deliver" for r in self._recipients):
+            if all(site.book.policy(r.address).terms.on_error == "deliver" for r in self._recipients):
                 self._changing = True
                 self._application(self._road, Mail(b"")).remove_own()
                 for name, value in failure_headers(site.settings.headers.prefix):

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -99,6 +100,13 @@ class MessageRow(Base):
         Index(None, "state", "id"),
         Index(None, "state", "expires_at"),
         Index(None, "body"),
+        Index(None, "challenge"),
+        Index(
+            "ix_messages_unasked",
+            "id",
+            sqlite_where=text("challenge IS NULL AND state = 'held'"),
+            postgresql_where=text("challenge IS NULL AND state = 'held'"),
+        ),
     )
 
     id: Mapped[str] = mapped_column(_MessageId, primary_key=True)
@@ -129,6 +137,8 @@ class MessageRow(Base):
     claimed_at: Mapped[datetime | None]
     released_at: Mapped[datetime | None]
     released_by: Mapped[str | None]
+    challenge: Mapped[str | None] = mapped_column(_MessageId)
+    """The ChallengeRow that its sender may solve, or that says why nobody was asked; None until that is decided."""
 
 
 class DetailsRow(Base):
@@ -302,3 +312,68 @@ class ComplaintRow(Base):
     why: Mapped[str]
     """Why it was condemned; "" when it is not."""
     at: Mapped[datetime]
+
+
+class ChallengeRow(Base):
+    """What a sender was asked, or why not, for the copies of one transaction in one domain: see
+    tamis.quarantine.challenges."""
+
+    __tablename__ = "challenges"
+    __table_args__ = (
+        UniqueConstraint("transaction", "domain"),
+        Index(None, "sender", "at"),
+        Index(None, "sender_domain", "at"),
+        Index(None, "at"),
+        Index(None, "expires_at"),
+    )
+
+    id: Mapped[str] = mapped_column(_MessageId, primary_key=True)
+    transaction: Mapped[str]
+    domain: Mapped[str]
+    sender: Mapped[str]
+    """address_key of MAIL FROM."""
+    sender_domain: Mapped[str]
+    transport: Mapped[str] = mapped_column(String(8))
+    state: Mapped[str] = mapped_column(String(12))
+    reason: Mapped[str]
+    """Why nobody was asked; "" when the sender was."""
+    language: Mapped[str] = mapped_column(String(8))
+    at: Mapped[datetime]
+    attempts: Mapped[int] = mapped_column(Integer)
+    """Wrong answers so far."""
+    solved_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime]
+
+
+class WebSessionRow(Base):
+    """Somebody who signed in: the row's id is the SHA-256 of what the cookie holds."""
+
+    __tablename__ = "web_sessions"
+    __table_args__ = (Index(None, "expires_at"), Index(None, "address"))
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    address: Mapped[str]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+
+class SpentTokenRow(Base):
+    """A token that works once and was used: SHA-256 of it, kept until it would have expired anyway."""
+
+    __tablename__ = "spent_tokens"
+    __table_args__ = (Index(None, "expires_at"),)
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    expires_at: Mapped[datetime]
+
+
+class MailingRow(Base):
+    """The last mail of a kind (digest, quota) to a mailbox, so that a crash or a second process sends none twice."""
+
+    __tablename__ = "mailings"
+
+    mailbox: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(10), primary_key=True)
+    sent_at: Mapped[datetime]
+    upto: Mapped[str]
+    """Digest: the id of the newest message that was told."""

@@ -50,6 +50,10 @@ class FeedError(TamisError):
     """A list from elsewhere that is no good; the last good one stays in force."""
 
 
+class TokenError(TamisError):
+    """A link's token that is forged, damaged, over, or meant for something else: nobody is told which."""
+
+
 class PluginError(TamisError):
     """A filter that breaks the contract: its package and the rule it breaks are named."""
 
