@@ -9,6 +9,7 @@ import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,7 +23,6 @@ from tamis.history import Story
 from tamis.quarantine.store import Store
 from tests.real import PrivatePostgres
 from tests.real.daemon import to_toml
-from tests.real.support import private_directory
 from tests.road.replaying import CHANGES, POLICY, Compared, compare
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -52,7 +52,8 @@ def variant(finding: Finding, number: int) -> Finding:
 
 
 def stories(seeds: Sequence[Story], count: int) -> Iterator[tuple[str, Story]]:
-    """`count` stories of the last days, made of recorded ones; no two have all findings alike."""
+    """`count` stories of the last days, made of recorded ones; no two have all findings alike. One in five keeps all its
+    recipients, the others the first."""
     now = datetime.now(UTC)
     for number in range(count):
         seed = seeds[number % len(seeds)]
@@ -62,6 +63,7 @@ def stories(seeds: Sequence[Story], count: int) -> Iterator[tuple[str, Story]]:
                 seed,
                 at=now - timedelta(seconds=5 * (count - number)),
                 queue_id=f"Q{number}",
+                recipients=seed.recipients if number % 5 == 0 else seed.recipients[:1],
                 findings=tuple(variant(one, number) for one in seed.findings),
             ),
         )
@@ -115,9 +117,9 @@ def replay(config: Path, changes: Sequence[str]) -> tuple[int, float, float]:
 
 def measure(seeds: Sequence[Story], count: int, rounds: int) -> list[Timed]:
     """The medians of `rounds`, alternating, on each database and under each policy."""
-    directory = private_directory("replay")
     taken: dict[tuple[str, str], list[tuple[int, float, float]]] = {}
-    with stores(directory) as urls:
+    with tempfile.TemporaryDirectory(prefix="tamis-replay-") as folder, stores(Path(folder)) as urls:
+        directory = Path(folder)
         configs = {}
         for name, url in urls.items():
             print(f"filling {name} with {count} messages", file=sys.stderr)

@@ -109,7 +109,9 @@ def _opinions(findings: Mapping[str, Finding], policy: Policy, opine: Opine) -> 
     return opinions
 
 
-def is_decided(findings: Mapping[str, Finding], policy: Policy, before: str) -> bool:
+def is_decided(
+    findings: Mapping[str, Finding], policy: Policy, before: str, opine: Opine = opinion_of
+) -> bool:
     """Whether a filter that stands before `before` in the chain already decides for this recipient."""
     for rule in policy.rules:
         if rule.filter.name == before:
@@ -117,7 +119,7 @@ def is_decided(findings: Mapping[str, Finding], policy: Policy, before: str) -> 
         finding = findings.get(rule.filter.name)
         if finding is None or finding.status is not Status.HIT or rule.filter.is_open(finding):
             continue
-        opinion = rule.filter.judge(finding, rule.options, policy.scopes)
+        opinion = opine(rule, finding, policy)
         if not opinion.shadow and opinion.effect in _DECISIVE:
             return True
     return False

@@ -134,7 +134,7 @@ def _judge(history: History, judge: Replay, batch: Sequence[Packed], result: Res
         judge.learn(history.contents(missing))
     for one in batch:
         try:
-            told, unknown = judge.tell(one.recipient, one.findings, own=one.own)
+            told, unknown = judge.tell(one.recipient, one.findings, author=one.author)
         except KeyError:  # the clean-up took it while we were reading
             continue
         result.read += 1

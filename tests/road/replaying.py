@@ -196,8 +196,8 @@ def _replayed(installation: Installation, numbers: Mapping[str, int]) -> tuple[C
         for one in store.history.packed():
             for judge in (in_force, changed):
                 judge.learn(store.history.contents(judge.missing([one.findings])))
-            now, _ = in_force.tell(one.recipient, one.findings)
-            told, unknown = changed.tell(one.recipient, one.findings)
+            now, _ = in_force.tell(one.recipient, one.findings, author=one.author)
+            told, unknown = changed.tell(one.recipient, one.findings, author=one.author)
             result.copies += 1
             result.same_in_force += now == one.told
             result.changed += _verdict(told) != _verdict(one.told)
