@@ -52,8 +52,8 @@ def variant(finding: Finding, number: int) -> Finding:
 
 
 def stories(seeds: Sequence[Story], count: int) -> Iterator[tuple[str, Story]]:
-    """`count` stories of the last days, made of recorded ones; no two have all findings alike. One in five keeps all its
-    recipients, the others the first."""
+    """`count` stories of the last days, made of recorded ones; no two have all findings alike. One in five keeps all
+    its recipients, the others the first."""
     now = datetime.now(UTC)
     for number in range(count):
         seed = seeds[number % len(seeds)]
