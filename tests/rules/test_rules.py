@@ -15,7 +15,7 @@ from tamis.filter import Effect, Opinion
 from tamis.finding import Status
 from tamis.mail import Mail
 from tamis.rules import Expression, RuleBook, RuleSource, holds
-from tamis.rules.expression import MAX_DEPTH, ExpressionError, parse, reduce
+from tamis.rules.expression import MAX_DEPTH, ExpressionError, parse, reduce, written
 from tamis.rules.file import compile_book, failed_examples, read_sources
 from tests.builders import FILTERS, PROPERTY, message, site
 from tests.cli.conftest import Run, config, run  # noqa: F401 # fixtures
@@ -129,17 +129,6 @@ EXPRESSIONS = st.recursive(
     ),
     max_leaves=12,
 )
-
-
-def written(one: Expression) -> str:
-    if isinstance(one, str):
-        return one
-    assert not isinstance(one, bool)
-    if one[0] == "not":
-        return f"not ({written(one[1])})"
-    if one[0] == "least":
-        return f"{one[1]} of ({', '.join(map(written, one[2:]))})"
-    return "(" + f") {one[0]} (".join(map(written, one[1:])) + ")"
 
 
 def plainly(one: Expression, hits: frozenset[str]) -> bool:
