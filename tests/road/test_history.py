@@ -28,7 +28,8 @@ def stories(installation: Installation) -> list[dict[str, Any]]:
 
 
 def wait_for(installation: Installation, count: int) -> None:
-    wait_until(lambda: len(stories(installation)) >= count, timeout=20, what=f"{count} stories")
+    with installation.store() as store:
+        wait_until(lambda: len(store.history.find(limit=count)) >= count, timeout=60, what=f"{count} stories")
 
 
 def messages() -> list[bytes]:

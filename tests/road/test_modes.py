@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tamis.quarantine.history import Kept
 from tests.attachments import blank_png, letter
 from tests.real import Client, wait_until
 from tests.road.installation import Installation, ham
@@ -37,13 +38,15 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
 
 def story(installation: Installation, number: int) -> dict[str, Any]:
     """The story of the message with this number."""
+    wanted = f"<{number}@example.net>"
 
-    def told() -> list[dict[str, Any]]:
-        listed = installation.tamis("history", "list", "--limit", "1000", "--json")
-        return [one for one in listed if one["message_id"] == f"<{number}@example.net>"]
+    def told() -> list[Kept]:
+        return [one for one in store.history.find() if one.story.message_id == wanted]
 
-    wait_until(lambda: bool(told()), timeout=30, what=f"the story of message {number}")
-    (found,) = installation.tamis("history", "show", str(told()[0]["id"]), "--json")
+    with installation.store() as store:
+        wait_until(lambda: bool(told()), timeout=60, what=f"the story of {wanted}")
+        (kept,) = told()
+    (found,) = installation.tamis("history", "show", str(kept.id), "--json")
     assert isinstance(found, dict)
     return found
 
