@@ -39,6 +39,7 @@ class Statistics(Filter[StatisticsOptions]):
     The number tells how rare such a score is among the site's own recent legitimate mail: at level 7.5 one ham in
     1,000 has it, and three points more are a tenth of that. Until enough ham and enough spam have been learned
     (`learning.minimum` of each) the filter is in shadow: it says what it has learned and decides nothing.
+    Text and links that `image_text` reads in images and PDF documents count like those of the body.
     `tamis learn` teaches it, `tamis model status` shows what each level does on the site's own mail.
     """
 
@@ -48,6 +49,7 @@ class Statistics(Filter[StatisticsOptions]):
     asks = ("statistics",)
     effect = Effect.SCORE
     inline = True
+    looks_again = True
     options = StatisticsOptions
 
     def examine(self, message: Message) -> Finding:

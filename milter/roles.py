@@ -9,7 +9,8 @@ import queue
 import signal
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from tamis.errors import ConfigError, StoreError, TamisError
 from tamis.filters.state import open_state
@@ -20,16 +21,29 @@ from tamis.milter.paths import Paths
 from tamis.milter.route import Proof
 from tamis.milter.sites import SiteSource
 from tamis.milter.worker import Worker, run_worker
-from tamis.site import Site
+from tamis.site import Override, Site
+from tamis.tokens import Tokens
 
 log = logging.getLogger(__name__)
 
-Ready = Callable[[], None]
-"""Tells the supervisor that the process serves, and later, each time, that it has taken up a reload."""
-Sockets = Mapping[str, socket.socket]
-Role = Callable[[Site, SiteSource, Sockets, Ready], None]
 
-SOCKET_OF = {"workers": "milter", "desk": "desk"}
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """The supervisor, as a child knows it: `pid` is taken before the fork, so one that dies at once is missed, too."""
+
+    pid: int
+    ready: Callable[[], None]
+    """Tells it that the child serves, and later, each time, that it has taken up a reload."""
+
+    def is_gone(self) -> bool:
+        """Whether it died: then somebody else adopted us."""
+        return os.getppid() != self.pid
+
+
+Sockets = Mapping[str, socket.socket]
+Role = Callable[[Site, SiteSource, Sockets, Parent], None]
+
+SOCKET_OF = {"workers": "milter", "desk": "desk", "web": "web"}
 """The listening socket that a role needs; the others are closed in it."""
 
 
@@ -55,26 +69,27 @@ def prepare(site: Site) -> None:
         write_snapshot(site.settings.snapshot_file, store.snapshot())
 
 
-def workers(site: Site, source: SiteSource, sockets: Sockets, ready: Ready) -> None:
+def workers(site: Site, source: SiteSource, sockets: Sockets, parent: Parent) -> None:
     """A milter worker."""
-    signer = DetourSigner(signing_key(site.settings.key_file))
-    run_worker(Worker(source, site, signer), sockets["milter"], ready)
+    key = signing_key(site.settings.key_file)
+    worker = Worker(source, site, DetourSigner(key), Tokens(key))
+    run_worker(worker, sockets["milter"], parent.ready, parent.is_gone)
 
 
-def desk(site: Site, source: SiteSource, sockets: Sockets, ready: Ready) -> None:
+def desk(site: Site, source: SiteSource, sockets: Sockets, parent: Parent) -> None:
     """The LMTP desk."""
     from tamis.milter.desk import Desk, run_desk  # noqa: PLC0415 - see prepare
     from tamis.quarantine.store import Store  # noqa: PLC0415
 
-    current = _Current(site, source, ready)
+    current = _Current(site, source, parent)
     paths = Paths(site.settings)
     signer = DetourSigner(signing_key(site.settings.key_file))
     with Store(site.settings.store_url) as store:
         serving = Desk(lambda: current.site, signer, Notes(paths.notes), Proof(paths.proof), store)
-        asyncio.run(run_desk(serving, sockets["desk"], site.settings.desk.concurrency, ready))
+        asyncio.run(run_desk(serving, sockets["desk"], site.settings.desk.concurrency, parent.ready))
 
 
-def background(site: Site, source: SiteSource, sockets: Sockets, ready: Ready) -> None:
+def background(site: Site, source: SiteSource, sockets: Sockets, parent: Parent) -> None:
     """Everything that waits for nobody: snapshot, hit counts, expiry, learning."""
     from tamis.milter.background import Background  # noqa: PLC0415 - see prepare
     from tamis.milter.learning import Learning  # noqa: PLC0415
@@ -84,14 +99,31 @@ def background(site: Site, source: SiteSource, sockets: Sockets, ready: Ready) -
     for number in (signal.SIGTERM, signal.SIGINT):
         # by a thread: the handler may interrupt wait(), which holds the lock that set() wants
         signal.signal(number, lambda *_: threading.Thread(target=stopping.set).start())
-    current = _Current(site, source, ready)
+    current = _Current(site, source, parent)
     with Store(site.settings.store_url) as store:
-        ready()
+        parent.ready()
         Learning(lambda: current.site, stopping).start()
         Background(lambda: current.site, store, stopping).run()
 
 
-ROLES: Mapping[str, Role] = {"workers": workers, "desk": desk, "background": background}
+def web(site: Site, source: SiteSource, sockets: Sockets, parent: Parent) -> None:
+    """The pages."""
+    from tamis.quarantine.overrides import checker  # noqa: PLC0415 - see prepare
+    from tamis.quarantine.store import Store  # noqa: PLC0415
+    from tamis.web.serving import serve  # noqa: PLC0415
+
+    # while it serves uvicorn has its own handlers, and then says the signal again to this one
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    current = _Current(site, source, parent)
+
+    def check(overrides: Sequence[Override]) -> None:
+        checker(source.file, current.site.filters)(overrides)
+
+    with Store(site.settings.store_url) as store:
+        serve(lambda: current.site, check, store, sockets["web"], parent.ready)
+
+
+ROLES: Mapping[str, Role] = {"workers": workers, "desk": desk, "background": background, "web": web}
 
 
 class _Current:
@@ -100,18 +132,18 @@ class _Current:
     It also ends the process, as SIGTERM would, when the supervisor is gone.
     """
 
-    def __init__(self, site: Site, source: SiteSource, taken_up: Ready) -> None:
+    def __init__(self, site: Site, source: SiteSource, parent: Parent) -> None:
         self.site = site
+        self._parent = parent
         self._source = source
-        self._taken_up = taken_up
         self._asked = queue.SimpleQueue[None]()  # of all queues the one that a signal handler may use
         signal.signal(signal.SIGUSR2, self._reload)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR2})
-        threading.Thread(target=self._watch, args=(os.getppid(),), daemon=True).start()
+        threading.Thread(target=self._watch, daemon=True).start()
 
-    def _watch(self, supervisor: int) -> None:
+    def _watch(self) -> None:
         """Once a second: is the supervisor there, and is there a new snapshot or a reload to take up?"""
-        while os.getppid() == supervisor:
+        while not self._parent.is_gone():
             try:
                 self._asked.get(timeout=1.0)
             except queue.Empty:
@@ -120,7 +152,7 @@ class _Current:
                 forced = True
             self.site = self._source.fresh(self.site, force=forced) or self.site
             if forced:
-                self._taken_up()
+                self._parent.ready()
         os.kill(os.getpid(), signal.SIGTERM)
 
     def _reload(self, *_: object) -> None:

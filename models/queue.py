@@ -95,13 +95,22 @@ class Ledger:
 
 LEDGER = "ledger.json"
 
+Attend = Callable[[Report, Mail], Mail]
+"""Told of each report that is taken; gives the message back with what was read in its images and documents."""
+
 
 class Queue:
     """Takes reports from the spool into the model."""
 
     def __init__(
-        self, settings: Settings, teacher: Teacher, *, clock: Callable[[], float] = time.time
+        self,
+        settings: Settings,
+        teacher: Teacher,
+        *,
+        attend: Attend = lambda _, mail: mail,
+        clock: Callable[[], float] = time.time,
     ) -> None:
+        self._attend = attend
         self._bounds = settings.learning
         self._home: Home = home_of(settings)
         self._teacher = teacher
@@ -136,14 +145,17 @@ class Queue:
         mail = Mail(report.raw)
         message = message_id(mail)
         if report.label == "forget":
+            self._attend(report, mail)
             self._teacher.forget(message)
             return
         spam = report.label == "spam"
         if self._teacher.known(message, spam=spam):
+            self._attend(report, mail)  # another reader's word on what is learned already
             return
         if not self._ledger.admits(report, self._bounds, int(self._clock() // 86400)):
             return
-        features = extract(mail, home=self._home)
+        mail = self._attend(report, mail)
+        features = extract(mail, home=self._home, seen_text=mail.seen.text)
         if self._levels is not None:
             probability = self._levels.calibrator.probability(self._teacher.score(features))
             self._ledger.watch(report.source, contradicts=(probability if spam else 1 - probability) < SURE)

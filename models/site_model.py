@@ -50,7 +50,9 @@ class SiteModel:
             return None
         from tamis.models.features import extract  # noqa: PLC0415 - see the module
 
-        features = extract(mail, arrival=_arrival(envelope), home=home_of(self._settings))
+        features = extract(
+            mail, arrival=_arrival(envelope), home=home_of(self._settings), seen_text=mail.seen.text
+        )
         log_odds = model.score(features).log_odds
         ham, spam, needed = model.learned.ham, model.learned.spam, self._settings.learning.minimum
         levels = self._levels.current() if min(ham, spam) >= needed else None

@@ -23,6 +23,7 @@ from typing_extensions import TypeVar
 
 from tamis.envelope import Envelope
 from tamis.finding import Finding, Status
+from tamis.mail.seen import NOTHING_SEEN, Seen
 from tamis.rules.book import EMPTY, Matched, RuleBook
 from tamis.services import Services
 
@@ -99,6 +100,8 @@ class Message:
     scopes: frozenset[str]
     services: Services = field(default_factory=Services)
     rules: RuleBook = EMPTY
+    seen: Seen = NOTHING_SEEN
+    """What S22 has read in images and documents; set by it once, for the filters that look again."""
 
     @cached_property
     def matched_rules(self) -> Matched:
@@ -145,6 +148,9 @@ class Filter(ABC, Generic[OptionsT]):
     """Also looks at what authenticated users send, under the sender's policy; other filters do not (O8)."""
     asks: ClassVar[tuple[str, ...]] = ()
     """The services that `examine` turns to, by their names in tamis.services.Services; the answer may fail to come."""
+    looks_again: ClassVar[bool] = False
+    """Also judges by what S22 reads in images and documents (`mail.seen`): examined a second time when there is any,
+    and the second finding counts."""
     yields_to: ClassVar[frozenset[str]] = frozenset()
     """Filters that stand later in the chain and whose acceptance nevertheless overrules this one's hit."""
 

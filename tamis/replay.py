@@ -12,12 +12,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, overload
 
-from tamis.filter import Filter, Opinion
+from tamis.filter import Filter, Opinion, Scopes
 from tamis.finding import ALREADY_DECIDED, Finding, Status
 from tamis.history import Told, finding_from
 from tamis.plan import outcome_of
 from tamis.policy import Policy, PolicyBook, Rule
-from tamis.verdict import is_decided, judge
+from tamis.verdict import is_decided, is_open, judge, opinion_of
 
 _SILENT = (b"clear", b"unavailable")
 """Findings that mean the same whatever they say, to a filter that judges as Filter does."""
@@ -101,7 +101,7 @@ class Replay:
             tuple[int, int], Opinion
         ] = {}  # by id() of a finding and of options that live on
         self._looked = False
-        self._filters = {one.name: one for one in book.filters}
+        self._known = {one.name: Rule(one, one.options()) for one in book.filters}
         self._judging = {
             one.name.encode()
             for one in book.filters
@@ -141,8 +141,8 @@ class Replay:
             self._names[number] = finding.filter
             if finding.status is Status.SKIPPED and finding.because == ALREADY_DECIDED:
                 self._left_out.add(number)
-            judged_by = self._filters.get(finding.filter)
-            if judged_by is not None and finding.facts and judged_by.is_open(finding):
+            judged_by = self._known.get(finding.filter)
+            if judged_by is not None and finding.facts and is_open(judged_by, finding):
                 self._open.add(number)
 
     def tell(self, recipient: str, pack: bytes, *, author: str | None = None) -> Outcome:
@@ -208,7 +208,7 @@ class Replay:
                 terms.voices[number] = None
                 continue
             self._looked = False
-            opinion = self._opine(rule, finding, policy)
+            opinion = self._opine(rule, finding, policy.scopes)
             silent = opinion.effect is None and not self._looked and number not in self._open
             terms.voices[number] = None if silent else finding
 
@@ -220,13 +220,13 @@ class Replay:
             absent = terms.missing[names] = tuple(name for name in terms.rules if name not in names)
         return absent
 
-    def _opine(self, rule: Rule, finding: Finding, policy: Policy) -> Opinion:
+    def _opine(self, rule: Rule, finding: Finding, scopes: Scopes) -> Opinion:
         key = (id(finding), id(rule.options))
         opinion = self._opinions.get(key)
         if opinion is None:
-            scopes = _Watched(policy.scopes)
-            opinion = rule.filter.judge(finding, rule.options, scopes)
-            if scopes.looked:
+            watched = _Watched(scopes)
+            opinion = opinion_of(rule, finding, watched)
+            if watched.looked:
                 self._looked = True
             else:
                 if len(self._opinions) >= _MOST:

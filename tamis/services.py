@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tamis.breaker import Breakers
 from tamis.errors import ServiceError
 
 if TYPE_CHECKING:
@@ -168,14 +169,17 @@ NOT_READ = "not read"
 
 
 @dataclass(frozen=True, slots=True)
-class ImageFacts:
-    """What is in an image: fingerprints in hexadecimal digits ('' without one), text, QR codes; or the problem."""
+class FileFacts:
+    """What is in an image or document: fingerprints in hexadecimal digits ('' without one), text, QR codes, links as
+    (target, text); and the problem, if not all of it could be read. `lost`: its reader was, and it may be good."""
 
     sha256: str
     perceptual: str = ""
     text: str = ""
     codes: Sequence[str] = ()
+    links: Sequence[Sequence[str]] = ()
     problem: str = ""
+    lost: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """A form that JSON can hold."""
@@ -184,15 +188,19 @@ class ImageFacts:
             "perceptual": self.perceptual,
             "text": self.text,
             "codes": list(self.codes),
+            "links": [list(link) for link in self.links],
             "problem": self.problem,
         }
 
 
-class Images(Protocol):
-    """The reader of images."""
+class Reader(Protocol):
+    """The reader of images and documents."""
 
-    async def read(self, images: Sequence[bytes], state: SharedState) -> list[ImageFacts]:
-        """The facts of each image, those that `state` remembers from there. Raises ServiceError."""
+    async def read(self, files: Sequence[bytes], state: SharedState) -> list[FileFacts]:
+        """The facts of each file, those that `state` remembers from there. Raises ServiceError."""
+
+    async def remembered(self, files: Sequence[bytes], state: SharedState) -> list[FileFacts]:
+        """Only what `state` remembers; reads nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,9 +219,12 @@ class SpamAssassin(Protocol):
         """What it says of a message; None when none is set up. Raises ServiceError."""
 
 
-class _NoImages:
-    async def read(self, images: Sequence[bytes], state: SharedState) -> list[ImageFacts]:
-        raise ServiceError("no image reader here")
+class _NoReader:
+    async def read(self, files: Sequence[bytes], state: SharedState) -> list[FileFacts]:
+        raise ServiceError("no reader of images and documents here")
+
+    async def remembered(self, files: Sequence[bytes], state: SharedState) -> list[FileFacts]:
+        return []
 
 
 class _NoSpamAssassin:
@@ -279,8 +290,10 @@ class Services:
     statistics: Statistics = field(default_factory=_NoModel)
     first_antivirus: Antivirus = field(default_factory=_NoAntivirus)
     second_antivirus: Antivirus = field(default_factory=_NoAntivirus)
-    images: Images = field(default_factory=_NoImages)
+    reader: Reader = field(default_factory=_NoReader)
     spamassassin: SpamAssassin = field(default_factory=_NoSpamAssassin)
+    breakers: Breakers = field(default_factory=Breakers)
+    """What leaves out a part that keeps failing; a filter with a service of its own takes its breaker here."""
 
 
 NAMES: Mapping[str, str] = MappingProxyType(
@@ -290,7 +303,7 @@ NAMES: Mapping[str, str] = MappingProxyType(
         "statistics": "statistical model",
         "first_antivirus": "virus scanner",
         "second_antivirus": "virus scanner",
-        "images": "image reader",
+        "reader": "file reader",
         "spamassassin": "spamd",
     }
 )

@@ -11,6 +11,7 @@ import click
 
 from tamis.cli import tamis
 from tamis.cli.settings import all_settings, filter_settings, markdown_table, markdown_tables
+from tamis.milter.exporter import FAMILIES
 from tamis.services import NAMES as SERVICES
 from tests.builders import FILTERS
 from tests.filters.golden import cases
@@ -125,6 +126,21 @@ last kind: the tests watch which services each filter turns to.
 To hand in a message that is judged wrongly, add a folder with the next free number of its hundred.
 """
 
+METRICS = """
+# Metrics
+
+With `metrics.listen = "127.0.0.1:9895"` the background process serves numbers for Prometheus there, summed over all
+workers; what a worker counted is there about a second later. Sums begin at 0 when the daemon starts.
+
+    scrape_configs:
+      - job_name: tamis
+        static_configs: [{ targets: ["127.0.0.1:9895"] }]
+
+What to watch: `rate(tamis_findings_total{status="unavailable"}[5m])` for filters that can't look,
+`tamis_part_left_out > 0` for the scanner, list or server that is the reason ([Running it](operations.md)), and
+`rate(tamis_shadow_hits_total[1d])` for what a filter in shadow would do.
+"""
+
 
 def settings_page() -> str:
     """docs/settings.md."""
@@ -145,6 +161,20 @@ def commands_page() -> str:
 def cases_page() -> str:
     """docs/golden-cases.md."""
     return _page(CASES, _cases())
+
+
+def metrics_page() -> str:
+    """docs/metrics.md."""
+    return _page(METRICS, _metrics())
+
+
+def _metrics() -> Iterator[str]:
+    yield "| name | kind | labels | |"
+    yield "|---|---|---|---|"
+    for name, one in FAMILIES.items():
+        shown = f"{name}_total" if one.kind == "counter" else name
+        labels = ", ".join(f"`{label}`" for label in one.labels)
+        yield f"| `{shown}` | {one.kind} | {labels} | {one.help} |"
 
 
 def _page(intro: str, lines: Iterator[str]) -> str:
@@ -211,6 +241,7 @@ PAGES: Mapping[str, Callable[[], str]] = MappingProxyType(
         "filters.md": filters_page,
         "commands.md": commands_page,
         "golden-cases.md": cases_page,
+        "metrics.md": metrics_page,
     }
 )
 """File of the folder -> what makes it."""

@@ -11,6 +11,7 @@ that take the place of the others there.
 from __future__ import annotations
 
 import asyncio
+import json
 import tomllib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -25,6 +26,7 @@ from tamis.filter import Effect, Opinion
 from tamis.filters.automatic_whitelist import sender_key, sender_value
 from tamis.filters.ip_complaints import CONDEMNED
 from tamis.filters.keys import BLOCKED
+from tamis.filters.marked_spam import marked_key
 from tamis.filters.road import Examined, Road
 from tamis.filters.runner import Runner
 from tamis.filters.sender_complaints import GENERATION, entry_key
@@ -180,6 +182,8 @@ class Case:
         """Put into the state what operators and the background process have put there."""
         for one in self.told.get("blocked", ()):
             await state.put(BLOCKED + one["client"], entry_of(one["why"], "operator"), one["seconds"])
+        for one in self.told.get("marked", ()):
+            await state.put(marked_key(one["fingerprint"]), json.dumps(one["marks"]), 3600)
         for client in self.told.get("condemned", ()):
             await state.put(CONDEMNED + client, "complaints", 3600)
         for pattern in self.told.get("complaints", ()):

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from tamis.filter import Filter, Message
 from tamis.finding import Finding
-from tamis.services import Services
+from tamis.services import NAMES, Services
 
 
 class _Watched:
@@ -21,7 +21,8 @@ class _Watched:
         self._wanted = wanted
 
     def __getattr__(self, name: str) -> Any:
-        self._wanted.add(name)
+        if name in NAMES:
+            self._wanted.add(name)
         return getattr(self._services, name)
 
 
@@ -31,15 +32,21 @@ def watching(filters: Sequence[Filter[Any]], asked: dict[str, set[str]]) -> tupl
 
 
 def _watching(one: Filter[Any], wanted: set[str]) -> Filter[Any]:
-    def seen(message: Message) -> Message:
+    def with_watch(message: Message) -> Message:
         return replace(message, services=cast("Services", _Watched(message.services, wanted)))
 
     def examine(message: Message) -> Finding | Awaitable[Finding]:
-        return one.examine(seen(message))
+        given = with_watch(message)
+        found = one.examine(given)
+        message.seen = given.seen  # what S22 read is told in the message
+        return found
 
     async def examine_async(message: Message) -> Finding:
-        found = one.examine(seen(message))
-        return await found if inspect.isawaitable(found) else found
+        given = with_watch(message)
+        found = one.examine(given)
+        finding = await found if inspect.isawaitable(found) else found
+        message.seen = given.seen
+        return finding
 
     watched = copy.copy(one)
     waits = inspect.iscoroutinefunction(one.examine)

@@ -108,6 +108,11 @@ class PrivateRedis(PrivateServer):
         """The server's address."""
         return f"redis://{LOOPBACK}:{self.port}/0"
 
+    @property
+    def pid(self) -> int:
+        """The server's process."""
+        return self._server.pid
+
     def start(self) -> None:
         """Start the server and wait until it answers a PING."""
         self._server.start(

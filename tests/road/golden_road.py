@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from tamis.errors import ServiceError
 from tamis.filters.state_redis import RedisState
@@ -135,7 +135,7 @@ class GoldenRoad:
         told, daemon = case.told.get("services", {}), self.installation.daemon
         rules = self._directory / "rules.toml"
         rules.write_text(case.rules, encoding="utf-8")
-        engines = []
+        engines: list[dict[str, Any]] = []
         if "antivirus" in told:
             engines.append({"name": "clamav", "socket": self._clamd.inet})
         if "antivirus_second" in told:
@@ -154,7 +154,7 @@ class GoldenRoad:
 
     def _write_zone(self, case: Case) -> None:
         """The answers to all that the case's filters ask, as the written DNS has them."""
-        assert case.examined
+        assert case.examined.judged is not None
         zones, self._line.lost = asyncio.run(_zones(case.dns))
         self._dns.serve(zones)
 
@@ -188,7 +188,7 @@ class GoldenRoad:
             ("error" in told.get("spamassassin", {}), self._spamd),
         ]
         gone = [server for is_gone, server in servers if is_gone]
-        unread = "error" in told.get("images", {})
+        unread = "error" in told.get("reader", {})
         for server in gone:
             server.stop()
         if unread:
