@@ -22,7 +22,7 @@ from tamis.history import Story, Told
 from tamis.plan import outcome_of
 from tamis.policy import PolicyBook
 from tamis.quarantine.history import Kept, Wanted
-from tamis.site import Site
+from tamis.site import policy_book
 from tamis.verdict import SCORE, judge
 
 
@@ -93,10 +93,11 @@ def show(context: Context, message: str, whole: bool, as_json: bool) -> None:
     each of them tried on what was found.
     """
     with context.store() as store:
-        kept, snapshot = store.history.show(message), store.snapshot()
+        kept = store.history.show(message)
+        overrides = [one.override for one in store.overrides.list()]
     if not kept:
         fail(f"{message} is not in the history; `tamis history list` shows what is", os.EX_NOINPUT)
-    book = Site.build(context.file, context.filters, snapshot).book
+    book = policy_book(context.file, context.filters, overrides)
     if as_json:
         print_json([_plain(one, book) for one in kept])
     else:

@@ -25,7 +25,7 @@ from tamis.quarantine.history import History, Packed, Wanted
 from tamis.quarantine.overrides import parse_value
 from tamis.quarantine.scope import parse_scope
 from tamis.replay import Replay
-from tamis.site import Override, Site, Snapshot
+from tamis.site import Override, policy_book
 
 _BATCH = 2000
 
@@ -100,7 +100,7 @@ def replay(
     """
     wanted = Wanted(narrow(scope), since=since)
     with context.store() as store:
-        book = _book(context, store.snapshot(), overrides)
+        book = _book(context, [one.override for one in store.overrides.list()], overrides)
         result = run(store.history, Replay(book), wanted, limit)
     if as_json:
         print_json(_plain(result))
@@ -113,15 +113,14 @@ def replay(
         click.echo("\n".join(_told(result)))
 
 
-def _book(context: Context, given: Snapshot, overrides: Sequence[Override]) -> PolicyBook:
+def _book(context: Context, stored: Sequence[Override], overrides: Sequence[Override]) -> PolicyBook:
     """The policy in force with these settings on top. Raises ConfigError, naming the one that can't be used."""
-    kept = list(given.overrides)
-    book = Site.build(context.file, context.filters, given).book
+    book, on_top = policy_book(context.file, context.filters, stored), list(stored)
     for one in overrides:
-        kept = [other for other in kept if (other.scope, other.key) != (one.scope, one.key)]
-        kept.append(one)
+        on_top = [other for other in on_top if (other.scope, other.key) != (one.scope, one.key)]
+        on_top.append(one)
         try:
-            book = Site.build(context.file, context.filters, replace(given, overrides=tuple(kept))).book
+            book = policy_book(context.file, context.filters, on_top)
         except ConfigError as error:
             raise refused_override(one, error, context.filters) from error
     return book

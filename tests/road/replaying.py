@@ -19,7 +19,7 @@ from tamis.filters.registry import load_filters
 from tamis.history import Story, Told
 from tamis.replay import Replay
 from tamis.settings import read_settings
-from tamis.site import Site, Snapshot
+from tamis.site import policy_book
 from tests.real import PrivateDNS, wait_until
 from tests.real.support import private_directory
 from tests.road.installation import Installation
@@ -185,8 +185,8 @@ def _recorded(installation: Installation, numbers: Mapping[str, int]) -> Verdict
 def _replayed(installation: Installation, numbers: Mapping[str, int]) -> tuple[Compared, Verdicts]:
     """Counts, and what replay says of every copy under the changed policy, but for those it can't know."""
     file, filters = read_settings(installation.daemon.config), load_filters()
-    in_force = Replay(Site.build(file, filters, Snapshot()).book)
-    changed = Replay(Site.build(file, filters, Snapshot(1, OVERRIDES)).book)
+    in_force = Replay(policy_book(file, filters, ()))
+    changed = Replay(policy_book(file, filters, OVERRIDES))
     result, said = Compared(), dict[tuple[int, str], Told]()
     with installation.store() as store:
         number_of = {one.id: numbers[one.story.queue_id] for one in store.history.find(limit=len(numbers))}
