@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from tamis.filters.state import open_state
 from tamis.milter.key import signing_key
@@ -22,7 +23,29 @@ from tamis.web.visit import House
 
 _CONNECTIONS = 500
 """Connections at once; further ones get 503 at once."""
+HEAD_SECONDS = 10.0
+"""How long what a client asks for may take to arrive, twice that at most."""
 _DRAIN = 10  # seconds that answers under way get at a stop
+
+
+class Connection(H11Protocol):
+    """uvicorn's, which gives up on a client that does not say what it wants: it would keep a place for ever."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
+        """Begin to look after it."""
+        super().connection_made(transport)
+        self._look(self)
+
+    def _look(self, before: object) -> None:
+        """Close it if it waits for the same request as at the look before, which comes after the exchange `before`."""
+        if self.transport.is_closing():
+            return
+        now: RequestResponseCycle | None = self.cycle  # None before the first
+        waits = now is None or now.response_complete
+        if waits and now is before:
+            self.transport.close()
+            return
+        self.loop.call_later(HEAD_SECONDS, self._look, now if waits else self)
 
 
 class Server(uvicorn.Server):
@@ -55,7 +78,7 @@ def make_server(house: House, listening: socket.socket, ready: Callable[[], None
     proxies = ["*"] if is_unix else list(house.site().settings.web.trusted_proxies)
     config = uvicorn.Config(
         create_app(house),
-        http="h11",
+        http=Connection,
         ws="none",
         lifespan="off",
         log_config=None,

@@ -294,6 +294,19 @@ def test_requests_have_bounds(pages: Pages) -> None:
         assert flood.recv(1000).startswith(b"HTTP/1.1 400 ")
 
 
+@pytest.mark.parametrize(
+    "said", [b"", b"GET /sign-in HTTP/1.1\r\nX: ", b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET"]
+)
+def test_who_does_not_say_what_it_wants_keeps_no_place(
+    pages: Pages, monkeypatch: pytest.MonkeyPatch, said: bytes
+) -> None:
+    monkeypatch.setattr("tamis.web.serving.HEAD_SECONDS", 0.3)
+    with socket.create_connection(("127.0.0.1", pages.port), timeout=8) as silent:  # kept alive for 10 s
+        silent.sendall(said)
+        while silent.recv(10_000):
+            pass
+
+
 def test_a_form_that_does_not_arrive_is_given_up(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tamis.web.guard.BODY_SECONDS", 0.3)
     with socket.create_connection(("127.0.0.1", pages.port)) as slow:
