@@ -59,4 +59,5 @@ def _encoded(name: str, value: str) -> str:
     """
     if value.isascii() and value.isprintable() and "=?" not in value:
         return value
-    return Header(value, _UTF8, header_name=name, maxlinelen=76).encode(linesep="\r\n")
+    text = value.encode("utf-8", "replace").decode("utf-8")  # lone surrogates can't be sent
+    return Header(text, _UTF8, header_name=name, maxlinelen=76).encode(linesep="\r\n")

@@ -18,6 +18,7 @@ from tamis.quarantine.store import Store
 from tamis.site import Site
 from tamis.tokens import Tokens
 from tamis.web.app import create_app
+from tamis.web.guard import LastHop
 from tamis.web.rendering import Templates
 from tamis.web.visit import House
 
@@ -75,17 +76,17 @@ def make_house(
 def make_server(house: House, listening: socket.socket, ready: Callable[[], None]) -> Server:
     """The server for `listening`; `serve([listening])` runs it on an event loop."""
     is_unix = listening.family == socket.AF_UNIX  # then the socket's permissions say who may ask
-    proxies = ["*"] if is_unix else list(house.site().settings.web.trusted_proxies)
+    app = create_app(house)
     config = uvicorn.Config(
-        create_app(house),
+        LastHop(app) if is_unix else app,
         http=Connection,
         ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=True,
-        forwarded_allow_ips=proxies,
+        proxy_headers=not is_unix,
+        forwarded_allow_ips=list(house.site().settings.web.trusted_proxies),
         limit_concurrency=_CONNECTIONS,
         timeout_keep_alive=10,
         timeout_graceful_shutdown=_DRAIN,

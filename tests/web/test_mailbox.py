@@ -252,6 +252,14 @@ def test_the_digest_links_ask_before_they_act(pages: Pages) -> None:
     assert len(pages.postbox.got) == 1
 
 
+def test_a_link_to_what_is_gone_lists_nobody(pages: Pages) -> None:
+    number = pages.hold(message(), content())
+    link = f"/a/{pages.token(Purpose.ACTION, MARIE, number, 'allow')}"
+    pages.store.quarantine.delete(number, MARIE)
+    assert "no longer here" in pages.visitor().post(link, verb="allow").text
+    assert pages.store.lists.find() == ()
+
+
 def test_own_lists(pages: Pages) -> None:
     marie, jean = pages.visitor(MARIE), pages.visitor(JEAN)
     for pattern, colour in (("Friend@Example.NET", "white"), ("*.offers.example.net", "black")):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
 import socket
@@ -12,12 +13,14 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select
+from starlette.types import Receive, Scope, Send
 
+from tamis.quarantine.captcha import network_of
 from tamis.quarantine.database import Database
 from tamis.quarantine.records import State
 from tamis.quarantine.schema import Base
 from tamis.tokens import Purpose, Tokens
-from tamis.web.guard import MAX_BODY
+from tamis.web.guard import MAX_BODY, LastHop
 from tamis.web.limits import WRONG_TOKENS
 from tamis.web.rendering import HERE
 from tests.web.pages import JEAN, MARIE, Answer, Pages, Visitor
@@ -345,3 +348,24 @@ def test_looking_takes_bounded_time(pages: Pages) -> None:
     assert marie.get(f"/mail/{number}").status == 200
     assert marie.get(f"/mail/{number}/formatted").status == 200
     assert time.process_time() - began < 20  # it was 36 s for half of it without the bound
+
+
+@pytest.mark.parametrize(
+    ("said", "network"),
+    [
+        ([], "unknown"),
+        (["192.0.2.7"], "192.0.2.0/24"),
+        (["198.51.100.1, 192.0.2.7"], "192.0.2.0/24"),
+        (["198.51.100.1", "192.0.2.7"], "192.0.2.0/24"),
+        (["192.0.2.7, rubbish"], "unknown"),
+    ],
+)
+def test_a_proxy_on_a_unix_socket_says_who_came_last(said: list[str], network: str) -> None:
+    seen: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(network_of(scope["client"][0]))
+
+    headers = [(b"x-forwarded-for", one.encode()) for one in said]
+    asyncio.run(LastHop(app)({"type": "http", "headers": headers, "client": None}, None, None))  # type: ignore[arg-type]
+    assert seen == [network]
