@@ -79,13 +79,15 @@ class Examination:
         self.begin(Stage.MESSAGE, message)
         findings: dict[str, Finding] = {}
         for one in wanted:
-            if one.inline and not one.dear:
+            if one.inline and not one.dear and not one.late:
                 findings[one.name] = examine_inline(one, message)
         for one in wanted:
             if not one.inline and not one.dear:
                 findings[one.name] = self._await(one, self._started[one.name], until, pulse)
         for one in wanted:
-            if one.dear:
+            if one.late:
+                findings[one.name] = examine_inline(one, message)
+            elif one.dear:
                 findings[one.name] = self._dear(one, message, findings, policies, until, pulse)
         return {one.name: findings[one.name] for one in wanted}
 

@@ -61,6 +61,7 @@ class ImageText(Filter[ImageTextOptions]):
                 found += message.lists.alike(one.perceptual, _DISTANCE, message.scopes, now)
             entries.update((entry.id, entry) for entry in found)
         text = " ".join(one.text for one in read if one.text)[:_TEXT_CHARACTERS]
+        message.texts.append(text)
         codes = [code for one in read for code in one.codes][:_MAX_CODES]
         problems = sorted({one.problem for one in read if one.problem})
         facts = {"images": len(images), "text": text, "qr": codes, "problems": problems}

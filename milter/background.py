@@ -112,7 +112,7 @@ class Background:
         if listen and self._exporter is None:
             from tamis.milter.exporter import Exporter  # noqa: PLC0415
 
-            self._exporter = Exporter(self._paths)
+            self._exporter = Exporter(self._paths, self._site().settings.model_directory)
         if self._exporter is not None:
             self._exporter.serve(listen)
             self._exporter.gather()

@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 from tamis.metrics import Counts
 from tamis.milter.files import read_json
 from tamis.milter.paths import Paths
+from tamis.models.ledger import LEDGER, Ledger
 
 log = logging.getLogger(__name__)
 
@@ -22,8 +23,9 @@ log = logging.getLogger(__name__)
 class Exporter(Collector):
     """Adds up what the workers leave and shows it. Sums begin at 0 with the process, as Prometheus expects."""
 
-    def __init__(self, paths: Paths) -> None:
+    def __init__(self, paths: Paths, model_directory: Path) -> None:
         self._paths = paths
+        self._model_directory = model_directory
         self._counts = Counts()
         self._lock = threading.Lock()
         self._listening = ""
@@ -82,6 +84,7 @@ class Exporter(Collector):
         yield GaugeMetricFamily(
             "tamis_detour_notes", "Copies on their way to the desk.", value=_files(self._paths.notes)
         )
+        yield from self._learning()
         try:
             proven = self._paths.proof.stat().st_mtime
         except OSError:  # no proof was needed yet
@@ -91,6 +94,32 @@ class Exporter(Collector):
             "How long ago the route to the desk was last proven.",
             value=max(0.0, time.time() - proven),
         )
+
+    def _learning(self) -> Iterator[Metric]:
+        """What became of reports to the statistical filter."""
+        ledger = Ledger.load(self._model_directory / LEDGER)
+        reports = CounterMetricFamily(
+            "tamis_reports",
+            "Reports to the statistical filter by source and result.",
+            labels=["source", "result"],
+        )
+        for result, counts in (("learned", ledger.learned), ("dropped", ledger.dropped)):
+            for source, count in counts.items():
+                reports.add_metric([source, result], count)
+        yield reports
+        share = GaugeMetricFamily(
+            "tamis_report_contradictions",
+            "Share of a source's last reports that contradict the model.",
+            labels=["source"],
+        )
+        alarm = GaugeMetricFamily(
+            "tamis_report_alarm", "1 while a source contradicts the model too often.", labels=["source"]
+        )
+        for source, seen in ledger.contradictions.items():
+            share.add_metric([source], sum(seen) / max(1, len(seen)))
+            alarm.add_metric([source], float(ledger.alarm(source)))
+        yield share
+        yield alarm
 
 
 def _octets(folder: Path) -> int:

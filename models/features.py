@@ -35,7 +35,7 @@ from tamis.models.hashing import (
 from tamis.models.headers import ANYWHERE, Arrival, Home, SeenField, seen_fields
 from tamis.models.words import Words
 
-FEATURE_VERSION: Final = 1
+FEATURE_VERSION: Final = 2
 """Changes whenever any message may get other features; a model is good for one version only."""
 
 
@@ -109,8 +109,11 @@ def _laid_out() -> tuple[tuple[View, ...], tuple[Expert, ...]]:
 
 
 VIEWS, EXPERTS = _laid_out()
-TABLE_SIZE: Final = VIEWS[-1].offset + (1 << VIEWS[-1].bits)
-"""Weights of a model, over all views."""
+PLATFORM_SIZE: Final = VIEWS[-1].offset + (1 << VIEWS[-1].bits)
+"""Weights over all views; behind them stand those of the domains' corrections."""
+CORRECTION_BITS: Final = 19
+TABLE_SIZE: Final = PLATFORM_SIZE + (1 << CORRECTION_BITS)
+"""Weights of a model."""
 
 _RAW_OCTETS = 3500
 _RAW_HEADER_OCTETS = 2500

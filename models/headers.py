@@ -126,7 +126,7 @@ def seen_fields(mail: Mail, arrival: Arrival | None, home: Home) -> list[SeenFie
         else:
             value = field.value[:MAX_VALUE]
             if name in ("to", "cc", "resent-to", "apparently-to", "x-apparently-to"):
-                value = _recipients(value)
+                value = _recipients(value, home)
         fields.append(SeenField(name, field.raw_name[:80].decode("latin-1"), value))
     return fields
 
@@ -157,7 +157,7 @@ def _received(value: str, home: Home) -> str | None:
         return None
     protocol = _PROTOCOL.search(rest)
     program = _PROGRAM.search(rest)
-    by = "" if home.has(host) else f" by {host}"
+    by = f" by {host}" if host and not home.has(host) else ""
     return (
         f"from {source}{by}"
         f"{' (' + _CLOCK.sub('9', program[1]) + ')' if program else ''}"
@@ -172,7 +172,11 @@ def _date(value: str) -> str:
     return _CALENDAR.sub("Day", _CLOCK.sub("9", clock)) + zone
 
 
-def _recipients(value: str) -> str:
-    """How many recipients there are and in what form: display names, brackets, quotes."""
+def _recipients(value: str, home: Home) -> str:
+    """How many recipients there are, in what form, and which are elsewhere: mailing lists, partners.
+
+    The site's own are left out: a model must not learn whose mailbox it is.
+    """
+    shown = _ADDRESS.sub(lambda found: "@" if home.has(found[1]) else found[0], value[:120])
     count = value.count("@")
-    return f"{min(count, 9)} {_ADDRESS.sub('@', value[:120])}" if count else value[:120]
+    return f"{min(count, 9)} {shown}" if count else shown

@@ -99,6 +99,13 @@ class Message:
     scopes: frozenset[str]
     services: Services = field(default_factory=Services)
     rules: RuleBook = EMPTY
+    texts: list[str] = field(default_factory=list)
+    """What was read in images so far."""
+
+    @property
+    def seen_text(self) -> str:
+        """Text in images, for filters that come after the one that reads it."""
+        return "\n".join(self.texts)
 
     @cached_property
     def matched_rules(self) -> Matched:
@@ -139,6 +146,9 @@ class Filter(ABC, Generic[OptionsT]):
     dear: ClassVar[bool] = False
     """Costs enough (OCR, antivirus) to be skipped once the verdict of every recipient is decided."""
     inline: ClassVar[bool] = False
+    late: ClassVar[bool] = False
+    """An inline filter that is asked in its place of the chain, after the dear ones before it, because it reads what
+    they found."""
     deadline: ClassVar[float] = 10.0
     """Seconds after which the filter's answer is `unavailable`."""
     outgoing: ClassVar[bool] = False

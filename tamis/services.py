@@ -6,7 +6,7 @@ Each call may fail with an error of the tree in tamis.errors; a filter lets it t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -114,20 +114,25 @@ class Reading:
     needed: int
     number: float | None = None
     probability: float | None = None
+    corrected: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """Recipient's domain -> number and probability there, for domains whose readers taught something of their own."""
 
 
 class Statistics(Protocol):
     """The site's statistical model, as it stands."""
 
-    def read(self, envelope: Envelope, mail: Mail) -> Reading | None:
-        """What it says of a message at the door; None while there is no model. CPU only, about 1 ms."""
+    def read(self, envelope: Envelope, mail: Mail, seen_text: str = "") -> Reading | None:
+        """What it says of a message at the door; None while there is no model. CPU only, about 1 ms.
+
+        `seen_text` is what was read in its images.
+        """
 
     def reasons(self, envelope: Envelope, mail: Mail, limit: int) -> tuple[tuple[str, str, float], ...]:
         """What weighed most: where, what, its share in the log-odds. Dear: for people who ask."""
 
 
 class _NoModel:
-    def read(self, envelope: Envelope, mail: Mail) -> Reading | None:
+    def read(self, envelope: Envelope, mail: Mail, seen_text: str = "") -> Reading | None:
         return None
 
     def reasons(self, envelope: Envelope, mail: Mail, limit: int) -> tuple[tuple[str, str, float], ...]:

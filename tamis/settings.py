@@ -305,6 +305,15 @@ class LearningSettings(Section):
     per_source: int = Field(
         5000, ge=1, le=10_000_000, description="messages a day that one source (dovecot, web, ...) can teach"
     )
+    honeypot: bool = Field(
+        True,
+        description="mail to `platform.honeypots` is learned as spam, where the model does not firmly disagree",
+    )
+    outgoing: bool = Field(
+        False,
+        description="mail that authenticated users send is learned as ham, a fifth of `per_reporter` a day of each, "
+        "where the model does not firmly disagree",
+    )
 
 
 class AntivirusEngine(Section):

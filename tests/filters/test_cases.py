@@ -51,7 +51,7 @@ class Model:
 
     reading: Reading
 
-    def read(self, envelope: Envelope, mail: Mail) -> Reading | None:
+    def read(self, envelope: Envelope, mail: Mail, seen_text: str = "") -> Reading | None:
         return self.reading
 
     def reasons(self, envelope: Envelope, mail: Mail, limit: int) -> tuple[tuple[str, str, float], ...]:
