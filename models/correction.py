@@ -17,6 +17,8 @@ import numpy.typing as npt
 from tamis.models.features import CORRECTION_BITS, PLATFORM_SIZE, VIEWS, Features
 from tamis.models.hashing import Buckets
 
+RATE: Final = 0.1
+"""AdaGrad's step of the correction: smaller than the platform's, so that what all agree on is learned there."""
 FLOOR: Final = 0.01
 """AdaGrad's epsilon of the correction."""
 MOST_DOMAINS: Final = 1000

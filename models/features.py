@@ -27,7 +27,7 @@ from tamis.models.hashing import (
     Octets,
     Positions,
     buckets,
-    gram_buckets,
+    distinct,
     gram_hashes,
     octets_of,
     pairs,
@@ -151,10 +151,6 @@ class Grams:
     octets: Octets
 
     def buckets(self, bits: int) -> Buckets:
-        """The distinct buckets, ascending."""
-        return gram_buckets(self.octets, bits)
-
-    def places(self, bits: int) -> npt.NDArray[np.uint32]:
         """The bucket of the 4-gram at each octet."""
         return gram_hashes(self.octets) >> np.uint32(32 - bits)
 
@@ -167,7 +163,7 @@ class Listed:
     lines: Positions | None = None
 
     def buckets(self, bits: int) -> Buckets:
-        """The distinct buckets, ascending."""
+        """The bucket of each word."""
         return buckets(self.words.hashes, bits)
 
     def named(self) -> Iterator[tuple[Hashes, tuple[Positions, ...]]]:
@@ -184,7 +180,7 @@ class Paired:
     lines: Positions | None = None
 
     def buckets(self, bits: int) -> Buckets:
-        """The distinct buckets, ascending."""
+        """The bucket of each pair."""
         found = [hashes for hashes, _ in self.named()]
         return buckets(np.concatenate(found), bits) if found else np.zeros(0, dtype=np.uint32)
 
@@ -235,6 +231,9 @@ def looks(mail: Mail, arrival: Arrival | None, home: Home, seen_text: str) -> It
     yield Listed(words.structure_words(mail))
 
 
+_BOUNDS = np.array([*(view.offset for view in VIEWS), PLATFORM_SIZE], dtype=np.uint32)
+
+
 def extract(
     mail: Mail, *, arrival: Arrival | None = None, home: Home = ANYWHERE, seen_text: str = ""
 ) -> Features:
@@ -247,7 +246,8 @@ def extract(
         look.buckets(view.bits) + np.uint32(view.offset)
         for view, look in zip(VIEWS, looks(mail, arrival, home, seen_text), strict=True)
     ]
-    return Features(np.concatenate(found), np.array([len(view) for view in found], dtype=np.intp))
+    indices = distinct(np.concatenate(found))
+    return Features(indices, np.diff(np.searchsorted(indices, _BOUNDS)))
 
 
 def _header_block(fields: Iterable[SeenField]) -> bytes:

@@ -49,6 +49,8 @@ _FROM_CLAUSE = re.compile(
     r"^\s*from\s+(.{0,300}?)(?:\s+by\s+(\S+)\s*(.{0,120})|$)", re.IGNORECASE | re.DOTALL
 )
 _LOCAL = re.compile(r"\b127\.\d+\.\d+\.\d+|\[::1\]|\blocalhost\b|\buserid\b|fetchmail", re.IGNORECASE)
+_LOCAL_HINTS = ("127.", "[::1]", "localhost", "userid", "fetchmail")
+"""What must be there for _LOCAL to be worth its time."""
 _PROTOCOL = re.compile(r"\bwith\s+(\S+)", re.IGNORECASE)
 _PROGRAM = re.compile(r"\(([^()]{1,40})\)")
 _SIGNATURE_KEPT = re.compile(r"\b([adcshq])\s*=\s*([^;\s]{1,80})")
@@ -151,7 +153,8 @@ def _received(value: str, home: Home) -> str | None:
     if found is None:
         return None
     source, host, rest = found[1], found[2] or "", found[3] or ""
-    if _LOCAL.search(source):
+    plain = source.lower()
+    if any(hint in plain for hint in _LOCAL_HINTS) and _LOCAL.search(source):
         return None
     if home.hosts and home.has(source.partition(" ")[0]) and home.has(host):
         return None

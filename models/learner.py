@@ -27,7 +27,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from tamis.models.correction import FLOOR, MOST_DOMAINS, places_of, salt_of
+from tamis.models import correction
+from tamis.models.correction import MOST_DOMAINS, places_of, salt_of
 from tamis.models.features import EXPERTS, TABLE_SIZE, VIEWS, Features
 
 RATE = 0.3
@@ -77,8 +78,8 @@ def score(weights: Weights, features: Features, salt: int = 0) -> Score:
         found = weights[features.indices].astype(np.float64)
         sums[present] = np.add.reduceat(found, starts[present])
     experts = np.add.reduceat(sums * features.scales(), _FIRST)
-    correction = corrected(weights, features, salt) if salt else 0.0
-    return Score(float(experts @ _SHARES) + correction, tuple(experts.tolist()), correction)
+    added = corrected(weights, features, salt) if salt else 0.0
+    return Score(float(experts @ _SHARES) + added, tuple(experts.tolist()), added)
 
 
 def corrected(weights: Weights, features: Features, salt: int) -> float:
@@ -174,21 +175,21 @@ class Learner:
                 gradient = np.repeat(
                     (-side * slope * scales[views]).astype(np.float32), features.counts[views]
                 )
-                self._step(places, gradient, expert.floor)
+                self._step(places, gradient, expert.floor, RATE)
                 learned = True
         margin = side * found.log_odds
         if lesson.salt:
             slope = lesson.weight * say(margin)
             if slope > 0:
                 places, values = places_of(features, lesson.salt)
-                self._step(places, np.float32(-side * slope) * values, FLOOR)
+                self._step(places, np.float32(-side * slope) * values, correction.FLOOR, correction.RATE)
                 learned = True
         return learned, margin
 
-    def _step(self, places: npt.NDArray[np.uint32], gradient: Weights, floor: float) -> None:
+    def _step(self, places: npt.NDArray[np.uint32], gradient: Weights, floor: float, rate: float) -> None:
         squares = self.accumulators[places] + gradient * gradient
         self.accumulators[places] = squares
-        self.weights[places] -= np.float32(RATE) * gradient / (np.float32(floor) + np.sqrt(squares))
+        self.weights[places] -= np.float32(rate) * gradient / (np.float32(floor) + np.sqrt(squares))
 
 
 def _table(array: Weights | None) -> Weights:
