@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,7 +47,7 @@ def is_disputed(place: Place) -> bool:
     return not place.spam and any(name in header for name in _LISTS)
 
 
-def rows(streams: dict[int, Sequence[Known]]) -> list[str]:
+def rows(streams: Mapping[int, Sequence[Known]]) -> list[str]:
     """The table: medians over the streams."""
     lines = [
         "| | lists in a.example: (1-ROCA)%, wrong | b.example: (1-ROCA)%, lists wrong | no dispute: (1-ROCA)% |",

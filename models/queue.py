@@ -92,7 +92,8 @@ class Queue:
         domain = domain_of(report.reporter)
         domain = domain if domain in self._domains else ""
         if self._levels is not None:
-            probability = self._levels.calibrator.probability(self._teacher.score(features, domain))
+            # By the platform's view: a domain's own is soon what its readers report.
+            probability = self._levels.calibrator.probability(self._teacher.score(features))
             contradicts = (probability if spam else 1 - probability) < SURE
             self._ledger.watch(report.source, contradicts=contradicts)
             if contradicts and not source.attended:
