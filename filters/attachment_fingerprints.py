@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tamis.filter import Filter, FilterOptions, Message, Opinion, Scopes
-from tamis.filters.attachments import inspect, shown_path
+from tamis.filters.attachments import inspected, shown_path
 from tamis.finding import Finding, Status
 from tamis.lists import Field, Match, Subject, unwanted
 
@@ -23,12 +23,12 @@ class AttachmentFingerprints(Filter):
     summary = "attachment with a known bad fingerprint, also in archives"
     dear = True
 
-    def examine(self, message: Message) -> Finding:
+    async def examine(self, message: Message) -> Finding:
         """The hashes of all files, and the entries of the base that they meet."""
         if not message.mail.attachments:
             return self.clear("no attachment")
         hashes: dict[str, str] = {}
-        for file in inspect(message):
+        for file in await inspected(message):
             if file["sha256"]:
                 hashes.setdefault(file["sha256"], shown_path(file))
         entries = [

@@ -10,7 +10,7 @@ from pydantic import field_validator
 
 from tamis.errors import nearest_name
 from tamis.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes
-from tamis.filters.attachments import inspect, shown_path
+from tamis.filters.attachments import inspected, shown_path
 from tamis.filters.file_names import Risk
 from tamis.finding import Finding, Status
 
@@ -76,9 +76,9 @@ class AttachmentTypes(Filter[AttachmentTypesOptions]):
     The kinds of risk: `executable` (a program by its content), `disguised` (a program under a harmless name),
     `dangerous_name` (a name that makes a system run the file), `executable_in_archive` (either of these in an archive),
     `double_extension` (invoice.pdf.exe), `rtlo_name` (directional controls in such a name), `macro` and `macro_auto`
-    (office macros; those that run by themselves), `encrypted_archive`, `encrypted_document`, `archive_limit` (more,
-    deeper or larger than is unpacked), `broken_archive`. Each kind counts once a message; those that `spam` names
-    decide alone.
+    (office macros; those that run by themselves), `encrypted_archive`, `encrypted_document` (an office file or PDF
+    that needs a password), `archive_limit` (more, deeper or larger than is unpacked), `broken_archive`. Each kind
+    counts once a message; those that `spam` names decide alone.
 
     Archives (zip, rar, 7z, tar, gz, bz2, xz, zst, cab, iso, OOXML) are unpacked in a helper process to 4 levels, 1,000
     members, 64 MiB, 200 times their size and 5 seconds for a message.
@@ -91,11 +91,11 @@ class AttachmentTypes(Filter[AttachmentTypesOptions]):
     dear = True
     options = AttachmentTypesOptions
 
-    def examine(self, message: Message) -> Finding:
+    async def examine(self, message: Message) -> Finding:
         """Which kinds of risk the attachments have, and in which file each was seen first."""
         if not message.mail.attachments:
             return self.clear("no attachment")
-        files = inspect(message)
+        files = await inspected(message)
         first: dict[str, str] = {}
         for file in files:
             for risk in file["risks"]:

@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from tamis.breaker import Breakers
 from tamis.filter import Message
 from tamis.filters.helper import HelperPool
+from tamis.filters.runner import in_thread
 from tamis.mail import Mail
 
 SECONDS = 8.0
@@ -24,23 +26,30 @@ FileFacts = Mapping[str, Any]
 not read to its end), `risks`."""
 
 
-def inspect(message: Message) -> Sequence[FileFacts]:
+def inspect(mail: Mail, breakers: Breakers | None = None) -> Sequence[FileFacts]:
     """Every attachment and, within bounds, every member of an archive. Blocks; raises ServiceError."""
     with _LOCK:
-        known = _SEEN.get(message.mail)
+        known = _SEEN.get(mail)
     if known is not None:
         return known
-    parts = message.mail.attachments[:MAX_ATTACHMENTS]
+    parts = mail.attachments[:MAX_ATTACHMENTS]
     if not parts:
         return ()
     blobs = [part.payload for part in parts]
     files = [[part.filename or "", not part.cut] for part in parts]
-    objects: Sequence[FileFacts] = _POOL.call("attachments", {"files": files}, blobs, seconds=SECONDS)[
-        "objects"
-    ]
+    answer = _POOL.call("attachments", {"files": files}, blobs, seconds=SECONDS, breakers=breakers)
+    objects: Sequence[FileFacts] = answer["objects"]
     with _LOCK:
-        _SEEN[message.mail] = objects
+        _SEEN[mail] = objects
     return objects
+
+
+async def inspected(message: Message) -> Sequence[FileFacts]:
+    """The same for a filter on the event loop."""
+    known = _SEEN.get(message.mail)
+    if known is not None:
+        return known
+    return await in_thread("attachments", lambda: inspect(message.mail, message.services.breakers))
 
 
 def shown_path(file: FileFacts) -> str:

@@ -7,14 +7,14 @@ import inspect
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import CancelledError, Future
-from concurrent.futures import TimeoutError as FutureTimeoutError
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from tamis.errors import ServiceError
 from tamis.filter import Filter, Message, Stage
-from tamis.filters.runner import Runner
+from tamis.filters.runner import Runner, in_thread
 from tamis.finding import ALREADY_DECIDED, Finding, Status
 from tamis.policy import Policy
 from tamis.verdict import is_decided
@@ -25,6 +25,7 @@ Pulse = Callable[[], None]
 """Called about once a second while an examination waits (the milter tells Postfix that it is alive)."""
 
 PULSE_SECONDS = 1.0
+_GRACE = 1.0  # seconds after the message's time in which the loop should have said so by itself
 
 
 def needed(filters: Sequence[Filter[Any]], policies: Iterable[Policy]) -> list[Filter[Any]]:
@@ -37,35 +38,39 @@ class Examination:
     """One message's way through the chain.
 
     `begin(stage)` starts waiting filters as soon as their input is known; `finish` runs the rest and returns the
-    findings by filter name, in chain order. No exception of a filter gets out: it becomes `unavailable`.
+    findings by filter name, in chain order. Once images and documents are read, filters that judge by what stands in
+    them look again. No exception of a filter gets out: it becomes `unavailable`.
     `seconds` bounds the whole examination from `finish` on.
+
+    The session's thread crosses to the event loop once a step, whatever the number of filters: a crossing costs more
+    than most of them. Waiting filters of the last stage start when the inline ones are through, so that a Mail, which
+    derives what it is asked for, has one asker at a time.
     """
 
     def __init__(self, filters: Sequence[Filter[Any]], runner: Runner, *, seconds: float) -> None:
         self._filters = filters
         self._runner = runner
         self._seconds = seconds
-        self._started: dict[str, Future[Finding]] = {}
+        self._begun = False
+        # what follows is touched by the loop only
+        self._tasks: dict[str, asyncio.Task[Finding]] = {}
+        self._timers: list[asyncio.TimerHandle] = []
+        self._expired: set[asyncio.Task[Finding]] = set()
 
     def begin(self, stage: Stage, message: Message) -> None:
         """Start the waiting filters whose input is known at `stage`; those started before go on."""
-        for one in self._filters:
-            if one.stage <= stage and not one.inline and not one.dear and one.name not in self._started:
-                self._started[one.name] = self._start(one, message)
+        known = [one for one in self._filters if one.stage <= stage and not one.inline and not one.dear]
+        if known:
+            self._begun = True
+            self._runner.call(partial(self._start, known, message))
 
     def now(self, filters: Iterable[Filter[Any]], message: Message, *, seconds: float) -> dict[str, Finding]:
         """What some filters say of what is known so far. Those that were begun are waited for and not asked anew."""
         until = time.monotonic() + seconds
-        inline, waiting = [], {}
-        for one in filters:
-            if one.inline:
-                inline.append(one)
-            else:
-                waiting[one.name] = (one, self._started.get(one.name) or self._start(one, message))
-        findings = {one.name: examine_inline(one, message) for one in inline}
-        for name, (one, future) in waiting.items():
-            findings[name] = self._await(one, future, until, lambda: None)
-        return findings
+        asked = list(filters)
+        findings = {one.name: examine_inline(one, message) for one in asked if one.inline}
+        waiting = [one for one in asked if not one.inline]
+        return findings | self._await(self._together(waiting, message, until), waiting, until, lambda: None)
 
     def finish(
         self, message: Message, policies: Sequence[Policy], pulse: Pulse = lambda: None
@@ -73,63 +78,136 @@ class Examination:
         """Every needed filter's finding. Dear filters run only while one who wants them is undecided before them."""
         until = time.monotonic() + self._seconds
         wanted = needed(self._filters, policies)
-        names = {one.name for one in wanted}
-        for name in [name for name in self._started if name not in names]:
-            self._started.pop(name).cancel()
-        self.begin(Stage.MESSAGE, message)
-        findings: dict[str, Finding] = {}
-        for one in wanted:
-            if one.inline and not one.dear and not one.late:
-                findings[one.name] = examine_inline(one, message)
-        for one in wanted:
-            if not one.inline and not one.dear:
-                findings[one.name] = self._await(one, self._started[one.name], until, pulse)
-        for one in wanted:
-            if one.late:
-                findings[one.name] = examine_inline(one, message)
-            elif one.dear:
-                findings[one.name] = self._dear(one, message, findings, policies, until, pulse)
+        findings = {one.name: examine_inline(one, message) for one in wanted if one.inline and not one.dear}
+        left = [one for one in wanted if one.name not in findings]
+        if not left:
+            self.abandon()
+        findings |= self._await(self._finished(left, message, findings, policies, until), left, until, pulse)
         return {one.name: findings[one.name] for one in wanted}
 
     def abandon(self) -> None:
         """Cancel what is still under way: the client went away."""
-        for future in self._started.values():
-            future.cancel()
+        if self._begun:
+            self._runner.call(self._cancel)
 
-    def _dear(
+    def _await(
         self,
-        one: Filter[Any],
-        message: Message,
-        findings: dict[str, Finding],
-        policies: Sequence[Policy],
+        findings: Coroutine[Any, Any, dict[str, Finding]],
+        filters: Sequence[Filter[Any]],
         until: float,
         pulse: Pulse,
-    ) -> Finding:
-        asking = [p for p in policies if any(rule.filter.name == one.name for rule in p.rules)]
-        if not any(p.examine_everything for p in asking) and all(
-            is_decided(findings, p, before=one.name) for p in asking
-        ):
-            return Finding(one.name, Status.SKIPPED, ALREADY_DECIDED)
-        if one.inline:
-            return examine_inline(one, message)
-        return self._await(one, self._start(one, message), until, pulse)
+    ) -> dict[str, Finding]:
+        """Wait in the session's thread for what the loop finds; a loop that is stuck holds up nobody for ever."""
+        if not filters:
+            findings.close()
+            return {}
+        self._begun = True
+        outcome = self._runner.submit(findings)
+        ended = False
+        try:
+            while not ended and (left := until + _GRACE - time.monotonic()) > 0:
+                ended = outcome.wait(min(left, PULSE_SECONDS))
+                if not ended:
+                    pulse()
+            return outcome.result() if ended else {one.name: _late(one) for one in filters}
+        finally:
+            if not ended:
+                outcome.cancel()
+                self.abandon()
 
-    def _start(self, one: Filter[Any], message: Message) -> Future[Finding]:
-        return self._runner.submit(_bounded(one, message, self._runner))
+    # --- on the loop ------------------------------------------------------------------------
 
-    @staticmethod
-    def _await(one: Filter[Any], future: Future[Finding], until: float, pulse: Pulse) -> Finding:
-        while True:
-            left = until - time.monotonic()
-            if left <= 0 and not future.done():
-                future.cancel()
-                return Finding(one.name, Status.UNAVAILABLE, "no answer within the message's time")
-            try:
-                return future.result(timeout=max(0.0, min(left, PULSE_SECONDS)))
-            except FutureTimeoutError:
-                pulse()
-            except CancelledError:  # a filter that let its own work be cancelled
-                return Finding(one.name, Status.UNAVAILABLE, "cancelled")
+    def _start(self, filters: Iterable[Filter[Any]], message: Message) -> None:
+        loop = asyncio.get_running_loop()
+        started: dict[float, list[asyncio.Task[Finding]]] = {}
+        for one in filters:
+            if one.name not in self._tasks:
+                task = self._tasks[one.name] = loop.create_task(examine_waiting(one, message))
+                started.setdefault(one.deadline, []).append(task)
+        for seconds, tasks in started.items():
+            self._timers.append(loop.call_later(seconds, self._expire, tasks))
+
+    def _expire(self, tasks: Iterable[asyncio.Task[Finding]]) -> None:
+        """Their time is over. One timer for all that began together, for most are done long before."""
+        for task in tasks:
+            if task.cancel():
+                self._expired.add(task)
+
+    def _cancel(self, but: Collection[str] = ()) -> None:
+        for name in self._tasks.keys() - set(but):
+            self._tasks.pop(name).cancel()
+        if not self._tasks:
+            self._stop_timers()
+
+    def _stop_timers(self) -> None:
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
+
+    async def _together(
+        self, filters: Sequence[Filter[Any]], message: Message, until: float
+    ) -> dict[str, Finding]:
+        """The findings of filters that wait at the same time, until the message's time is over."""
+        self._start(filters, message)
+        tasks = {one.name: self._tasks[one.name] for one in filters}
+        if tasks:
+            await asyncio.wait(tasks.values(), timeout=until - time.monotonic())
+        return {one.name: self._outcome(one, tasks[one.name]) for one in filters}
+
+    def _outcome(self, one: Filter[Any], task: asyncio.Task[Finding]) -> Finding:
+        if not task.done():
+            task.cancel()
+            return _late(one)
+        if task in self._expired and task.cancelled():
+            facts = {"seconds": one.deadline}
+            return Finding(one.name, Status.UNAVAILABLE, "no answer within {seconds} s", facts, one.deadline)
+        if task.cancelled():  # a filter that let its own work be cancelled
+            return Finding(one.name, Status.UNAVAILABLE, "cancelled")
+        return task.result()
+
+    async def _finished(
+        self,
+        filters: Sequence[Filter[Any]],
+        message: Message,
+        findings: Mapping[str, Finding],
+        policies: Sequence[Policy],
+        until: float,
+    ) -> dict[str, Finding]:
+        """The findings of all filters that wait: first the others, then the dear ones, one after the other."""
+        self._cancel(but={one.name for one in filters})
+        found = await self._together([one for one in filters if not one.dear], message, until)
+        for one in filters:
+            if one.dear:
+                if _is_wanted(one, {**findings, **found}, policies):
+                    found |= await self._together([one], message, until)
+                    if message.seen and not message.mail.seen:
+                        message = replace(message, mail=message.mail.with_seen(message.seen))
+                        found |= await self._look_again({**findings, **found}, message, until)
+                else:
+                    found[one.name] = Finding(one.name, Status.SKIPPED, ALREADY_DECIDED)
+        self._stop_timers()
+        return found
+
+    async def _look_again(
+        self, findings: Mapping[str, Finding], message: Message, until: float
+    ) -> dict[str, Finding]:
+        """What the filters that judge by what is read in images and documents say of that, too."""
+        again = [one for one in self._filters if one.looks_again and one.name in findings]
+        for one in again:
+            self._tasks.pop(one.name, None)
+        found = await self._together(again, message, until)
+        # the first look's finding is worth more than none
+        return {name: one for name, one in found.items() if one.status is not Status.UNAVAILABLE}
+
+
+def _is_wanted(one: Filter[Any], findings: Mapping[str, Finding], policies: Sequence[Policy]) -> bool:
+    """Whether one who has a dear filter on is undecided before it, or wants everything examined."""
+    asking = (p for p in policies if any(rule.filter.name == one.name for rule in p.rules))
+    return any(p.terms.examine_everything or not is_decided(findings, p, before=one.name) for p in asking)
+
+
+def _late(one: Filter[Any]) -> Finding:
+    return Finding(one.name, Status.UNAVAILABLE, "no answer within the message's time")
 
 
 def examine_inline(one: Filter[Any], message: Message) -> Finding:
@@ -142,24 +220,16 @@ def examine_inline(one: Filter[Any], message: Message) -> Finding:
     return _checked(one, found, begun)
 
 
-async def _bounded(one: Filter[Any], message: Message, runner: Runner) -> Finding:
+async def examine_waiting(one: Filter[Any], message: Message) -> Finding:
+    """One filter's finding from the loop, however long it takes."""
     begun = time.perf_counter()
     try:
-        async with asyncio.timeout(one.deadline):
-            if inspect.iscoroutinefunction(one.examine):
-                found = await one.examine(message)
-            else:
-                found = await runner.in_thread(one.name, lambda: one.examine(message))
-    except TimeoutError:
-        return Finding(
-            one.name,
-            Status.UNAVAILABLE,
-            "no answer within {seconds} s",
-            {"seconds": one.deadline},
-            time.perf_counter() - begun,
-        )
-    except ServiceError as error:  # nothing is wrong with the filter
-        facts = {"error": str(error)[:200]}
+        if inspect.iscoroutinefunction(one.examine):
+            found = await one.examine(message)
+        else:
+            found = await in_thread(one.name, lambda: one.examine(message))
+    except (ServiceError, TimeoutError) as error:  # nothing is wrong with the filter
+        facts = {"error": str(error)[:200] or "no answer in time"}
         return Finding(one.name, Status.UNAVAILABLE, "{error}", facts, time.perf_counter() - begun)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - SystemExit would end the loop of all filters
         return _failed(one, error, begun)

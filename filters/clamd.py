@@ -11,10 +11,13 @@ import struct
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
-from tamis.errors import ServiceError
+from tamis.breaker import Breakers
+from tamis.errors import LeftOutError, ServiceError
 from tamis.services import Virus
 from tamis.settings import AntivirusEngine, AntivirusSettings, SocketAddress
 
+_HARMLESS = b"nothing\n"
+_TRIAL_SECONDS = 2.0
 _CHUNK = 65_536
 _LENGTH = struct.Struct("!I")
 _MAX_ANSWER = 4096
@@ -25,8 +28,14 @@ _MAX_SIGNATURE = 200
 class Engines:
     """The clamds of one pass, asked one after the other (tamis.services.Antivirus)."""
 
-    def __init__(self, settings: AntivirusSettings, engines: Sequence[AntivirusEngine]) -> None:
+    def __init__(
+        self,
+        settings: AntivirusSettings,
+        engines: Sequence[AntivirusEngine],
+        breakers: Breakers | None = None,
+    ) -> None:
         self._settings = settings
+        self._breakers = breakers or Breakers()
         self._engines = tuple(engines)
         self.engines: Sequence[str] = tuple(one.name for one in engines)
 
@@ -38,24 +47,36 @@ class Engines:
         trouble: list[str] = []
         for number, engine in enumerate(self._engines):
             share = (until - loop.time()) / (len(self._engines) - number)
+            breaker = self._breakers.part(f"clamd {engine.name}", checked=True)
             try:
-                async with asyncio.timeout(share):
-                    for where, octets in items:
-                        signature = await self._ask(engine, octets)
-                        if signature is not None:
-                            return Virus(engine.name, signature, where)
+                self._check_sizes(items)
+                with breaker.call() as call:
+                    async with asyncio.timeout(share):
+                        if call.is_trial:  # files that take minutes must not make a good scanner look dead
+                            async with asyncio.timeout(_TRIAL_SECONDS):
+                                await self._ask(engine, _HARMLESS)
+                            call.passed()
+                        for where, octets in items:
+                            signature = await self._ask(engine, octets)
+                            if signature is not None:
+                                return Virus(engine.name, signature, where)
             except TimeoutError:
                 trouble.append(f"{engine.name} gave no answer in time")
+            except LeftOutError as error:
+                trouble.append(str(error))
             except (OSError, ServiceError) as error:
                 trouble.append(f"{engine.name}: {error}")
         if trouble:
             raise ServiceError("; ".join(trouble)[:300])
         return None
 
+    def _check_sizes(self, items: Sequence[tuple[str, bytes]]) -> None:
+        largest = max(len(octets) for _, octets in items)
+        if largest > self._settings.max_size:
+            raise ServiceError(f"{largest} octets are more than is scanned ({self._settings.max_size})")
+
     async def _ask(self, engine: AntivirusEngine, octets: bytes) -> str | None:
         """One stream's signature, or None."""
-        if len(octets) > self._settings.max_size:
-            raise ServiceError(f"{len(octets)} octets are more than is scanned ({self._settings.max_size})")
         async with connection(engine.socket) as (reader, writer):
             answering = asyncio.ensure_future(reader.read(_MAX_ANSWER))
             try:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
-from tamis.errors import ServiceError
+from tamis.breaker import Breakers
+from tamis.errors import LeftOutError, ServiceError
 from tamis.filters.dns_cache import Cache, Key
+from tamis.filters.dns_lookup import Lookup
 from tamis.filters.dns_server import Server
-from tamis.filters.dns_wire import Question, Reply, question
+from tamis.filters.dns_wire import Reply, question
 from tamis.services import Answer
 
 MAX_IN_FLIGHT = 2000
 """Questions under way at once; more would only pile up behind servers that don't answer."""
 
-_GROWTH = 1.5  # each pause before another attempt is longer than the one before
-_MAX_CHAIN = 8
+Take = Callable[[Answer | ServiceError], None]
 
 
 class Resolver:
@@ -31,37 +33,31 @@ class Resolver:
         retransmit: float = 0.4,
         deadline: float = 5.0,
         cache_entries: int = 10_000,
+        breakers: Breakers | None = None,
     ) -> None:
+        self._breakers = breakers or Breakers()
         self._addresses = tuple(servers)
         self._servers: list[Server] = []
         self._retransmit = retransmit
         self._deadline = deadline
         self._cache = Cache(cache_entries)
-        self._under_way: dict[Key, asyncio.Task[Answer | ServiceError]] = {}
+        self._under_way: dict[Key, list[Take]] = {}
 
     async def query(self, name: str, rdtype: str) -> Answer:
         """The answer for a name and a type. A name that can't be in the DNS does not exist."""
-        key = (name.lower().rstrip("."), rdtype)
-        asked = question(*key)
-        if asked is None or not key[0]:
-            return Answer(key[0], rdtype, exists=False)
-        loop = asyncio.get_running_loop()
-        found = self._cache.get(key, loop.time())
-        if found is None:
-            task = self._under_way.get(key)
-            if task is None:
-                if len(self._under_way) >= MAX_IN_FLIGHT:
-                    raise ServiceError("too many DNS questions are under way")
-                task = self._under_way[key] = loop.create_task(self._resolve(key, asked))
-            # whoever stops waiting must not stop it for the others; it ends by its own deadline
-            found = await asyncio.shield(task)
+        (found,) = await self.queries(((name, rdtype),))
+        if isinstance(found, LeftOutError):
+            raise LeftOutError(found.part, found.until, found.failures)
         if isinstance(found, ServiceError):
             raise ServiceError(str(found))
         return found
 
     async def queries(self, questions: Sequence[tuple[str, str]]) -> list[Answer | ServiceError]:
         """The answers to many questions asked at once, in order; those that got none as the error."""
-        return list(await asyncio.gather(*(self._outcome(*one) for one in questions)))
+        gathered = _Gathered(len(questions))
+        for place, (name, rdtype) in enumerate(questions):
+            self._find((name.lower().rstrip("."), rdtype), partial(gathered.take, place))
+        return await gathered.all()
 
     def close(self) -> None:
         """Close all sockets; another question opens them again."""
@@ -69,73 +65,73 @@ class Resolver:
             server.close()
         self._servers.clear()
 
-    async def _outcome(self, name: str, rdtype: str) -> Answer | ServiceError:
-        try:
-            return await self.query(name, rdtype)
-        except ServiceError as error:
-            return error
+    def _find(self, key: Key, take: Take) -> None:
+        """Have an answer handed over: at once when it is known, else when it is there."""
+        loop = asyncio.get_running_loop()
+        found = self._cache.get(key, loop.time())
+        if found is not None:
+            take(found)
+            return
+        waiting = self._under_way.get(key)
+        if waiting is not None:
+            waiting.append(take)
+            return
+        asked = question(*key)
+        if asked is None or not key[0]:
+            take(Answer(*key, exists=False))
+        elif len(self._under_way) >= MAX_IN_FLIGHT:
+            take(ServiceError("too many DNS questions are under way"))
+        else:
+            self._under_way[key] = [take]
+            until = loop.time() + self._deadline
+            ended = partial(self._ended, key)
+            Lookup(self._usable, asked, ended, retransmit=self._retransmit, until=until)
 
-    async def _resolve(self, key: Key, asked: Question) -> Answer | ServiceError:
-        name, rdtype = key
-        found: Answer | ServiceError
-        ttl: float | None = None
-        try:
-            async with asyncio.timeout(self._deadline):
-                reply = await self._follow(asked)
-            ttl = reply.ttl
-            found = Answer(name, rdtype, reply.records, reply.exists, ttl or 0.0)
-        except ServiceError as error:
-            found = error
-        except TimeoutError:
-            found = ServiceError(f"no answer for {rdtype} of {name} within {self._deadline:g} s")
-        finally:
-            del self._under_way[key]
-        self._cache.put(key, found, asyncio.get_running_loop().time(), ttl)
-        return found
-
-    async def _follow(self, asked: Question) -> Reply:
-        """The reply; where a server left an alias for us to follow, that of its target."""
-        ttl: float | None = None
-        for _ in range(_MAX_CHAIN):
-            reply = await self._ask(asked)
-            ttls = [one for one in (ttl, reply.ttl) if one is not None]
-            ttl = min(ttls, default=None)
-            following = question(reply.goes_on, asked.rdtype) if reply.goes_on else None
-            if following is None:
-                return Reply(reply.records, reply.exists, ttl if reply.ttl is not None else None)
-            asked = following
-        raise ServiceError(f"too long a chain of aliases to {asked.name}")
-
-    async def _ask(self, asked: Question) -> Reply:
-        """Ask server after server, a new attempt after each pause, while the earlier ones may still answer."""
+    def _usable(self) -> list[Server]:
+        """The servers that may be asked now, the doubtful ones last."""
         if not self._servers:
-            self._servers = [Server(*address) for address in self._addresses]
-        candidates = sorted((s for s in self._servers if s.is_usable()), key=lambda s: s.is_doubtful)
-        problem = ServiceError("no DNS server answers")
-        waiting: dict[asyncio.Task[Reply], Server] = {}
-        pause, number = self._retransmit, 0
-        try:
-            while candidates or waiting:
-                server = candidates[number % len(candidates)] if candidates else None
-                number += 1
-                if server is not None:
-                    waiting[asyncio.ensure_future(server.ask(asked))] = server
-                done, _ = await asyncio.wait(
-                    waiting, timeout=pause if server else None, return_when=asyncio.FIRST_COMPLETED
-                )
-                if not done and server is not None:
-                    server.missed()
-                    pause *= _GROWTH
-                for task in done:
-                    answered = waiting.pop(task)
-                    error = task.exception()
-                    if error is None:
-                        return task.result()
-                    if not isinstance(error, ServiceError):
-                        raise error
-                    problem = error
-                    candidates = [one for one in candidates if one is not answered]
-            raise problem
-        finally:
-            for task in waiting:
-                task.cancel()
+            self._servers = [Server(*address, self._breakers) for address in self._addresses]
+        usable = [one for one in self._servers if one.is_usable()]
+        return sorted(usable, key=lambda one: one.is_doubtful) if len(usable) > 1 else usable
+
+    def _ended(self, key: Key, reply: Reply | ServiceError) -> None:
+        found: Answer | ServiceError
+        if isinstance(reply, ServiceError):
+            found, ttl = self._all_left_out() or reply, None
+        else:
+            ttl = reply.ttl
+            found = Answer(*key, reply.records, reply.exists, ttl or 0.0)
+        if not isinstance(found, LeftOutError):  # which costs nothing to say again
+            self._cache.put(key, found, asyncio.get_running_loop().time(), ttl)
+        for take in self._under_way.pop(key):
+            take(found)
+
+    def _all_left_out(self) -> LeftOutError | None:
+        """What to say while no server is asked; it is no failure of whom the question was about."""
+        if not all(one.breaker.is_left_out for one in self._servers):
+            return None
+        states = [one.breaker.state() for one in self._servers]
+        first = min(states, key=lambda one: one.left_out_until)
+        part = first.part if len(states) == 1 else f"every DNS server ({len(states)})"
+        return LeftOutError(part, first.left_out_until, first.failures_in_a_row)
+
+
+class _Gathered:
+    """The answers that one who asks waits for. Whoever stops waiting does not stop it for others."""
+
+    def __init__(self, number: int) -> None:
+        self._answers: list[Answer | ServiceError | None] = [None] * number
+        self._missing = number
+        self._complete: asyncio.Future[None] | None = None
+
+    def take(self, place: int, answer: Answer | ServiceError) -> None:
+        self._answers[place] = answer
+        self._missing -= 1
+        if not self._missing and self._complete is not None and not self._complete.done():
+            self._complete.set_result(None)
+
+    async def all(self) -> list[Answer | ServiceError]:
+        if self._missing:
+            self._complete = asyncio.get_running_loop().create_future()
+            await self._complete
+        return [one for one in self._answers if one is not None]

@@ -1,86 +1,179 @@
-"""One DNS server as it is asked: UDP over a pool of sockets, TCP for what is truncated, and its health."""
+"""One DNS server as it is asked: UDP over a pool of sockets, TCP for what is truncated, and its health.
+
+Questions go by callbacks, not by tasks: a message asks dozens, and a task each would cost more than all the rest.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import secrets
+import os
+import socket
 import struct
-from typing import cast
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 
+from tamis.breaker import FAILURES, Breakers, Limits
 from tamis.errors import ServiceError
-from tamis.filters.dns_wire import Question, Reply, answers, is_truncated, number_of, question, read
+from tamis.filters.dns_wire import Question, answers, is_truncated, number_of, question
 
 POOL = 8
 """Sockets open to one server, each with a port of the kernel's choice."""
 USES = 64
 """Queries of one socket; then another port takes its place (RFC 5452 9.2)."""
-SUSPECT = 8
-"""Queries in a row without any answer after which the server is probed."""
 PROBE_SECONDS = 1.0
-PROBE_PAUSE = 2.0
-"""Seconds between two probes of a server that is down."""
+LIMITS = Limits(failures=8, pause=2.0, longest=2.0)
+"""Others than the site's: a probe costs no message anything, so it may come soon and often."""
 
 _TCP_AT_ONCE = 16
+_PROBES = 2  # one datagram may get lost
+_LARGEST = 4096  # octets of a datagram: more than the 1232 that a question allows
+_AT_ONCE = 64  # datagrams read from one socket before others have their turn
+
+Told = Callable[["Attempt", bytes | ServiceError], None]
+"""Called once on the loop with the octets of the whole answer, or what went wrong, unless that was cancelled."""
 
 
-class _Socket(asyncio.DatagramProtocol):
+def _unforeseeable() -> Iterator[int]:
+    """32-bit numbers of the kernel's, drawn by the hundred: nobody must guess ids and ports (RFC 5452)."""
+    while True:
+        yield from struct.unpack("!128I", os.urandom(512))
+
+
+class Attempt:
+    """A question on its way to one server."""
+
+    __slots__ = ("_number", "_socket", "_task", "_told", "asked", "server")
+
+    def __init__(self, server: Server, asked: Question, told: Told) -> None:
+        self.server, self.asked = server, asked
+        self._told: Told | None = told
+        self._socket: _Socket | None = None
+        self._number = 0
+        self._task: asyncio.Task[None] | None = None
+
+    def cancel(self) -> None:
+        """Nobody waits for this one any more."""
+        self._told = None
+        if self._socket is not None:
+            self._socket.forget(self._number)
+        if self._task is not None:
+            self._task.cancel()
+
+    def sent(self, by: _Socket, number: int) -> None:
+        """It is on its way."""
+        self._socket, self._number = by, number
+
+    def received(self, octets: bytes) -> None:
+        """The server answered; where the answer was too long, ask for it again over TCP."""
+        self._socket = None
+        self.server.breaker.answered()
+        if is_truncated(octets):
+            self._task = asyncio.get_running_loop().create_task(self._over_tcp())
+        else:
+            self._tell(octets)
+
+    def failed(self, error: OSError) -> None:
+        """The kernel says that it can't be."""
+        self._socket = None
+        self._tell(self.server.failed(error))
+
+    async def _over_tcp(self) -> None:
+        try:
+            octets = await self.server.over_tcp(self.asked)
+        except ServiceError as error:
+            self._tell(error)
+        except (OSError, EOFError) as error:
+            self._tell(ServiceError(f"DNS server {self.server}: {error}"))
+        else:
+            self._tell(octets)
+
+    def _tell(self, outcome: bytes | ServiceError) -> None:
+        told, self._told = self._told, None
+        if told is not None:
+            told(self, outcome)
+
+
+class _Socket:
     """A connected socket: the kernel passes on only what comes from the server itself."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str, port: int) -> None:
+        """Raises OSError."""
         self.uses = 0
-        self._waiting: dict[int, tuple[Question, asyncio.Future[bytes]]] = {}
+        self._waiting: dict[int, Attempt] = {}
         self._retired = False
-        self._transport: asyncio.DatagramTransport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.DatagramTransport, transport)  # which 3.11's is by its look only
-
-    def datagram_received(self, data: bytes, addr: object) -> None:
-        entry = self._waiting.get(number) if (number := number_of(data)) is not None else None
-        if entry is not None and answers(data, entry[0]) and not entry[1].done():
-            entry[1].set_result(data)
-
-    def error_received(self, exc: Exception) -> None:
-        """Nobody listens there (an ICMP message said so)."""
-        for _, future in self._waiting.values():
-            if not future.done():
-                future.set_exception(exc)
-
-    async def ask(self, asked: Question) -> bytes:
-        self.uses += 1
-        number = secrets.randbelow(65536)
-        while number in self._waiting:
-            number = secrets.randbelow(65536)
-        future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self._waiting[number] = (asked, future)
+        family, kind, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST
+        )[0]
+        self._socket = socket.socket(family, kind)
+        self._socket.setblocking(False)
+        self._loop = asyncio.get_running_loop()
         try:
-            assert self._transport is not None
-            self._transport.sendto(asked.message(number))
-            return await future
-        finally:
-            del self._waiting[number]
-            self._close_if_done()
+            self._socket.connect(address)
+            self._loop.add_reader(self._socket, self._readable)
+        except OSError:
+            self._socket.close()
+            raise
+
+    def send(self, attempt: Attempt, number: int) -> None:
+        """Send a question with this id, or the next one that is free. Raises OSError."""
+        self.uses += 1
+        while number in self._waiting:
+            number = (number + 1) % 65536
+        with suppress(BlockingIOError):  # no room for it now: as good as lost on the way
+            self._socket.send(attempt.asked.message(number))
+        self._waiting[number] = attempt
+        attempt.sent(self, number)
+
+    def forget(self, number: int) -> None:
+        """Nobody waits for this answer any more."""
+        self._waiting.pop(number, None)
+        self._close_if_done()
 
     def retire(self) -> None:
         """Close as soon as nobody waits any more."""
         self._retired = True
         self._close_if_done()
 
+    def _readable(self) -> None:
+        for _ in range(_AT_ONCE):
+            try:
+                octets = self._socket.recv(_LARGEST)
+            except BlockingIOError:
+                return
+            except OSError as error:  # nobody listens there: an ICMP message said so
+                waiting, self._waiting = self._waiting, {}
+                for attempt in waiting.values():
+                    attempt.failed(error)
+                self._close_if_done()
+                return
+            number = number_of(octets)
+            attempt_ = self._waiting.get(number) if number is not None else None
+            if number is not None and attempt_ is not None and answers(octets, attempt_.asked):
+                del self._waiting[number]
+                attempt_.received(octets)
+                self._close_if_done()
+                if self._retired:
+                    return
+
     def _close_if_done(self) -> None:
-        if self._retired and not self._waiting and self._transport is not None:
-            self._transport.close()
+        if self._retired and not self._waiting:
+            self._loop.remove_reader(self._socket)
+            self._socket.close()
 
 
 class Server:
-    """One server: its sockets, and whether it is worth asking."""
+    """One server: its sockets, and its breaker, which says whether it is worth asking.
 
-    def __init__(self, host: str, port: int) -> None:
+    Unanswered questions may be the fault of the names' own servers, so a probe that every server can answer decides: a
+    sender who points names at dead servers can't make ours look dead.
+    """
+
+    def __init__(self, host: str, port: int, breakers: Breakers) -> None:
         self.host, self.port = host, port
+        self.breaker = breakers.part(f"DNS server {self}", checked=True, limits=LIMITS)
         self._sockets: list[_Socket] = []
+        self._chances = _unforeseeable()
         self._tcp = asyncio.Semaphore(_TCP_AT_ONCE)
-        self._missed = 0
-        self._down = False
-        self._probe_at = 0.0
         self._probe: asyncio.Task[None] | None = None
 
     def __str__(self) -> str:
@@ -89,66 +182,43 @@ class Server:
     @property
     def is_doubtful(self) -> bool:
         """Whether its last query went without an answer."""
-        return self._missed > 0
+        return self.breaker.is_doubtful
 
     def is_usable(self) -> bool:
-        """Whether it may be asked; one that is down is probed now and then instead."""
-        if self._down and asyncio.get_running_loop().time() >= self._probe_at:
-            self._start_probe()
-        return not self._down
+        """Whether it may be asked; one that is left out is probed now and then instead."""
+        if not self.breaker.is_left_out:
+            return True
+        self._probe_if_due()
+        return False
 
     def missed(self) -> None:
-        """A query got no answer in its time.
+        """A query got no answer in its time."""
+        self.breaker.failed("no answer in time")
+        self._probe_if_due()
 
-        That may be the fault of the name's own servers, so a probe that every server can answer decides: a sender
-        who points names at dead servers can't make ours look dead.
-        """
-        self._missed += 1
-        if self._missed >= SUSPECT:
-            self._start_probe()
+    def failed(self, error: OSError) -> ServiceError:
+        """A question could not reach it; the error as those who wait are told."""
+        if not isinstance(error, ConnectionRefusedError):
+            return ServiceError(f"DNS server {self}: {error}")
+        self.breaker.failed("nothing listens there", certain=True)
+        return ServiceError(f"nothing listens at {self}")
 
-    async def ask(self, asked: Question) -> Reply:
-        """Ask once, over TCP if the answer is truncated. Raises ServiceError; waits for ever if nothing comes."""
-        return read(await self._octets(asked), asked)
-
-    def close(self) -> None:
-        """Close the sockets."""
-        for one in self._sockets:
-            one.retire()
-        self._sockets.clear()
-        if self._probe is not None:
-            self._probe.cancel()
-
-    async def _octets(self, asked: Question) -> bytes:
+    def ask(self, asked: Question, told: Told) -> Attempt:
+        """Ask once, over TCP if the answer is truncated. What comes of it is told later; nothing, if nothing comes."""
+        attempt = Attempt(self, asked, told)
+        chance = next(self._chances)
         try:
-            octets = await (await self._socket()).ask(asked)
-            self._heard()
-            return await self._over_tcp(asked) if is_truncated(octets) else octets
-        except ConnectionRefusedError as error:
-            self._missed = SUSPECT
-            self._fell()
-            raise ServiceError(f"nothing listens at {self}") from error
-        except (OSError, EOFError) as error:
-            raise ServiceError(f"DNS server {self}: {error}") from error
+            self._chosen_socket(chance >> 16).send(attempt, chance & 0xFFFF)
+        except OSError as error:
+            asyncio.get_running_loop().call_soon(attempt.failed, error)
+        return attempt
 
-    async def _socket(self) -> _Socket:
-        if len(self._sockets) < POOL:
-            _, made = await asyncio.get_running_loop().create_datagram_endpoint(
-                _Socket, remote_addr=(self.host, self.port)
-            )
-            self._sockets.append(made)
-        chosen = secrets.choice(self._sockets)
-        if chosen.uses >= USES:
-            self._sockets.remove(chosen)
-            chosen.retire()
-            return await self._socket()
-        return chosen
-
-    async def _over_tcp(self, asked: Question) -> bytes:
+    async def over_tcp(self, asked: Question) -> bytes:
+        """The whole reply. Raises ServiceError, OSError or EOFError."""
         async with self._tcp:
             reader, writer = await asyncio.open_connection(self.host, self.port)
             try:
-                number = secrets.randbelow(65536)
+                number = next(self._chances) & 0xFFFF
                 message = asked.message(number)
                 writer.write(struct.pack("!H", len(message)) + message)
                 (length,) = struct.unpack("!H", await reader.readexactly(2))
@@ -159,28 +229,50 @@ class Server:
             raise ServiceError(f"DNS server {self} answered another question over TCP")
         return octets
 
-    def _heard(self) -> None:
-        self._missed = 0
-        self._down = False
+    def close(self) -> None:
+        """Close the sockets."""
+        for one in self._sockets:
+            one.retire()
+        self._sockets.clear()
+        if self._probe is not None:
+            self._probe.cancel()
 
-    def _fell(self) -> None:
-        self._down = True
-        self._probe_at = asyncio.get_running_loop().time() + PROBE_PAUSE
+    def _chosen_socket(self, chance: int) -> _Socket:
+        if len(self._sockets) < POOL:
+            self._sockets.append(_Socket(self.host, self.port))
+            return self._sockets[-1]
+        place = chance % POOL
+        if self._sockets[place].uses >= USES:
+            self._sockets[place].retire()
+            self._sockets[place] = _Socket(self.host, self.port)
+        return self._sockets[place]
 
-    def _start_probe(self) -> None:
-        if self._probe is None or self._probe.done():
+    def _probe_if_due(self) -> None:
+        if self.breaker.is_trial_due:
             self._probe = asyncio.get_running_loop().create_task(self._probed())
 
     async def _probed(self) -> None:
         """Ask for the root's name servers, which a resolver has at hand; a refusal is an answer too."""
         root = question("", "NS")
         assert root is not None
-        for _ in range(2):
-            try:
-                async with asyncio.timeout(PROBE_SECONDS):
-                    await self._octets(root)
-            except (TimeoutError, ServiceError):
-                continue
-            else:
-                return
-        self._fell()
+        with suppress(*FAILURES), self.breaker.call():
+            for attempt in range(_PROBES):
+                try:
+                    async with asyncio.timeout(PROBE_SECONDS):
+                        await self._octets(root)
+                        return
+                except (TimeoutError, ServiceError):
+                    if attempt == _PROBES - 1:
+                        raise
+
+    async def _octets(self, asked: Question) -> bytes:
+        """An answer of whatever content. Raises ServiceError; waits for ever if nothing comes."""
+        outcome: asyncio.Future[bytes | ServiceError] = asyncio.get_running_loop().create_future()
+        attempt = self.ask(asked, lambda _, told: outcome.set_result(told))
+        try:
+            told = await outcome
+        finally:
+            attempt.cancel()
+        if isinstance(told, ServiceError):
+            raise told
+        return told

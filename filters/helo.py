@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Annotated
 
@@ -131,8 +132,13 @@ def helo_faults(message: Message) -> list[str]:
     if parse_ip(helo) is not None:
         return ["bare_address"]
     name = domain_key(helo)
-    if name in {*message.platform.domains, *message.platform.host_names, socket.gethostname().lower()}:
+    if name in message.platform.domains or name in message.platform.host_names or name == _host_name():
         return ["own_name"]
     if is_host_name(name):
         return []
     return ["unqualified"] if is_host_name(f"{name}.example") else ["syntax"]
+
+
+@lru_cache(maxsize=1)
+def _host_name() -> str:
+    return socket.gethostname().lower()

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import tamis
+from tamis.breaker import Breakers
 from tamis.errors import ServiceError
 
 _LENGTH = struct.Struct("!I")
@@ -63,21 +64,38 @@ class HelperPool:
             helper.kill()
 
     def call(
-        self, job: str, request: Mapping[str, Any], blobs: Sequence[bytes] = (), *, seconds: float
+        self,
+        job: str,
+        request: Mapping[str, Any],
+        blobs: Sequence[bytes] = (),
+        *,
+        seconds: float,
+        breakers: Breakers | None = None,
     ) -> dict[str, Any]:
-        """A job's answer. Raises QueueFullError at once, or ServiceError when there is none within `seconds`."""
+        """A job's answer. Raises QueueFullError at once, or ServiceError when there is none within `seconds`.
+
+        A process that is late or dies counts against the pool's breaker; what a job says of its files does not.
+        """
         until = time.monotonic() + seconds
+        breaker = (breakers or Breakers()).part(f"{self._name} helpers", checked=True)
         if not self._room.acquire(blocking=False):
             raise QueueFullError(f"the {self._name} queue is full")
         try:
             if not self._turn.acquire(timeout=seconds):
                 raise QueueFullError(f"no {self._name} process was free within {seconds:g} s")
             try:
-                return self._call({**request, "job": job}, blobs, until)
+                with breaker.call() as call:
+                    if call.is_trial:  # files that kill a helper must not make all helpers look dead
+                        self._call({"job": "ready"}, (), until)
+                        call.passed()
+                    answer = self._call({**request, "job": job}, blobs, until)
             finally:
                 self._turn.release()
         finally:
             self._room.release()
+        if "failed" in answer:
+            raise ServiceError(f"{self._name}: {answer['failed']}")
+        return answer
 
     def _call(self, request: Mapping[str, Any], blobs: Sequence[bytes], until: float) -> dict[str, Any]:
         with self._lock:
@@ -97,8 +115,6 @@ class HelperPool:
             raise
         with self._lock:
             self._idle.append(helper)
-        if "failed" in answer:
-            raise ServiceError(f"{self._name}: {answer['failed']}")
         return answer
 
 

@@ -13,12 +13,14 @@ from typing import Any, BinaryIO
 
 JOBS = {
     "attachments": "tamis.filters.unpacking:inspect_job",
-    "images": "tamis.filters.image_reading:read_job",
+    "reading": "tamis.filters.file_reading:read_job",
+    "ready": "tamis.filters.helper_main:ready_job",
 }
 """Job -> the function that does it: a request and its octets in, what JSON can hold out."""
 
 _LENGTH = struct.Struct("!I")
 _IDLE_SECONDS = 120
+_NICENESS = 10  # workers go first: what many messages wait for must not wait for one message's files
 _MAX_JOBS = 500  # then a fresh process: C libraries may leak on broken files
 
 
@@ -26,6 +28,7 @@ def main(memory: int) -> None:
     """Serve the pipe until it closes."""
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.nice(_NICENESS)
     requests, replies = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # libraries that print must not write into the answers
     for _ in range(_MAX_JOBS):
@@ -37,6 +40,11 @@ def main(memory: int) -> None:
         request: dict[str, Any] = json.loads(requests.read(_LENGTH.unpack(head)[0]))
         blobs = [requests.read(size) for size in request.pop("sizes")]
         _answer(replies, _do(request, blobs))
+
+
+def ready_job(request: dict[str, Any], blobs: list[bytes]) -> dict[str, Any]:
+    """Whether a helper answers at all."""
+    return {}
 
 
 def _do(request: dict[str, Any], blobs: list[bytes]) -> dict[str, Any]:

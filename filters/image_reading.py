@@ -1,12 +1,10 @@
-"""Images fingerprinted and read. Runs in a helper process only (see helper.py), bounded there in time and memory."""
+"""Images fingerprinted, their text and QR codes read. Runs in a helper process only (see helper.py)."""
 
 from __future__ import annotations
 
-import hashlib
 import io
 import time
 import warnings
-from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -19,8 +17,10 @@ _FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")
 _MAX_PIXELS = 30_000_000
 _READ_SIDE = 1600  # pixels of the longer side that are read: more makes OCR slower, not better
 _LEAST_WIDTH, _LEAST_HEIGHT = 60, 16  # what is smaller holds no text: icons, counters
-_TEXT_CHARACTERS = 4000
-_MAX_CODES = 5
+TEXT_CHARACTERS = 4000
+"""Characters that are kept of one file's text."""
+MAX_CODES = 5
+"""QR codes of one image or document."""
 _CODE_CHARACTERS = 2000
 _QR = zxingcpp.barcode_formats_from_str("QRCode,MicroQRCode")
 _HASH_SIDE = 8
@@ -31,33 +31,24 @@ warnings.simplefilter("error", Image.DecompressionBombWarning)
 ImageFile.LOAD_TRUNCATED_IMAGES = True  # readers' programs show them, too
 
 
-def read_job(request: Mapping[str, Any], blobs: Sequence[bytes]) -> dict[str, Any]:
-    """The helper's job: `seconds` for all images, `languages` wanted ('' for no OCR)."""
-    until = time.monotonic() + float(request["seconds"])
-    languages = tuple(request["languages"])
-    return {"images": [_read(octets, languages, until) for octets in blobs]}
-
-
-def _read(octets: bytes, languages: tuple[str, ...], until: float) -> dict[str, Any]:
-    seen: dict[str, Any] = {
-        "sha256": hashlib.sha256(octets).hexdigest(),
-        "perceptual": "",
-        "text": "",
-        "codes": [],
-        "problem": "",
-    }
+def read_image(octets: bytes, languages: tuple[str, ...], until: float) -> dict[str, Any]:
+    """Perceptual fingerprint, QR codes, text; or the problem. Without languages there is no OCR."""
     image = _opened(octets)
     if isinstance(image, str):
-        return seen | {"problem": image}
-    seen["perceptual"] = _perceptual(image)
-    seen["codes"] = [
+        return {"problem": image}
+    seen: dict[str, Any] = {"perceptual": _perceptual(image), "codes": codes_in(image)}
+    if languages and image.width >= _LEAST_WIDTH and image.height >= _LEAST_HEIGHT:
+        seen |= text_in(image, languages, until)
+    return seen
+
+
+def codes_in(image: Image.Image) -> list[str]:
+    """What the QR codes of an image say."""
+    return [
         code.text[:_CODE_CHARACTERS]
-        for code in zxingcpp.read_barcodes(image, formats=_QR)[:_MAX_CODES]
+        for code in zxingcpp.read_barcodes(image, formats=_QR)[:MAX_CODES]
         if code.text
     ]
-    if languages and image.width >= _LEAST_WIDTH and image.height >= _LEAST_HEIGHT:
-        seen |= _text(image, languages, until)
-    return seen
 
 
 def fingerprint_of(octets: bytes) -> str:
@@ -105,7 +96,8 @@ def _perceptual(image: Image.Image) -> str:
     return f"{bits:032x}" if _FLAT_BITS <= bits.bit_count() <= 128 - _FLAT_BITS else ""
 
 
-def _text(image: Image.Image, languages: tuple[str, ...], until: float) -> dict[str, str]:
+def text_in(image: Image.Image, languages: tuple[str, ...], until: float) -> dict[str, str]:
+    """The text that OCR reads, or the problem."""
     import pytesseract  # noqa: PLC0415 # not needed where OCR is off
 
     left = until - time.monotonic()
@@ -120,7 +112,7 @@ def _text(image: Image.Image, languages: tuple[str, ...], until: float) -> dict[
         return {"problem": "tesseract is not installed"}
     except (pytesseract.TesseractError, RuntimeError) as error:  # RuntimeError is its time-out
         return {"problem": f"not read: {str(error)[:100]}"}
-    return {"text": " ".join(text.split())[:_TEXT_CHARACTERS]}
+    return {"text": " ".join(text.split())[:TEXT_CHARACTERS]}
 
 
 @cache

@@ -1,93 +1,138 @@
-"""S22: images that are known, text in images, QR codes."""
+"""S22: images that are known, and what stands in images and documents."""
 
 from __future__ import annotations
 
-from pydantic import Field as Option
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
 
 from tamis.filter import Filter, FilterOptions, Message, Opinion, Scopes
 from tamis.filters.helper import QueueFullError
 from tamis.finding import Finding, Status
 from tamis.lists import Field, ListEntry, Match, Subject, unwanted
+from tamis.mail import Mail, Seen, Url
+from tamis.mail.limits import LIMITS
+from tamis.mail.urls import host_of, text_urls
+from tamis.services import FileFacts
 
 _MAX_IMAGES = 4
 _LEAST_OCTETS = 100
 _MAX_OCTETS = 5 * 1024 * 1024
-_TEXT_CHARACTERS = 2000
-_MAX_CODES = 10
+_MAX_DOCUMENTS = 3
+_MAX_DOCUMENT_OCTETS = 8 * 1024 * 1024
+_TEXT_CHARACTERS = 16_000
+_MAX_URLS = 40
+_MAX_HOSTS = 10
 _DISTANCE = 8  # of 128 bits: a rescaled or recompressed copy differs in fewer, another image in about 64
 
 
-class ImageTextOptions(FilterOptions):
-    """Adds the words that are looked for."""
-
-    words: tuple[str, ...] = Option(
-        (),
-        description="words or phrases that make a message spam when an image shows them; capitals don't matter",
-    )
-
-
-class ImageText(Filter[ImageTextOptions]):
-    """Takes a message for spam when one of its images is known to be bad, or shows one of some words.
+class ImageText(Filter):
+    """Takes a message for spam when one of its images is known to be bad, and reads images and PDF documents.
 
     `tamis fingerprint add image FILE` puts an image on the base: its exact fingerprint, and a perceptual one
-    that copies in another size or quality have too. Text is read by OCR (tesseract, `images.languages`), at
-    most four images of a message, the largest first, each distinct one once; it is held against `words`. QR
-    codes are decoded. When the queue for reading is full, the message goes on without, and the trace says so.
+    that copies in another size or quality have too. What spam that was marked by hand showed again and again comes
+    onto it by itself ([Marked by hand](operations.md#marked-by-hand)).
+
+    Text in images is read by OCR (tesseract, `images.languages`); of a PDF document the first pages (`images.pages`)
+    give their text, their links and their QR codes, and a page that is a picture is read by OCR. Of one message at
+    most the four largest images and the first three documents are read, each distinct one once. What was read
+    decides nothing here: the rules (S19-S21), the lists of links (S24), the statistics (S27) and the filters of
+    deception look at the message again with it. Documents that need a password are told by `attachment_types`; those
+    in archives are not read. When the queue for reading is full, the message goes on without, and the trace says so.
     """
 
     name = "image_text"
     spec_id = "S22"
-    summary = "known bad image, words in images, QR codes"
+    summary = "known bad image; reads images, QR codes and PDF documents"
     dear = True
     deadline = 30.0
-    options = ImageTextOptions
 
     async def examine(self, message: Message) -> Finding:
-        """What is known of the images, what is written in them."""
-        images = {part.payload: None for part in message.mail.images if not part.cut}
-        wanted = sorted((octets for octets in images if _LEAST_OCTETS <= len(octets) <= _MAX_OCTETS), key=len)
-        if not wanted:
-            return self.clear("no image")
-        wanted = wanted[: -_MAX_IMAGES - 1 : -1]
+        """What is known of the images; what stands in images and documents goes into `message.seen`."""
+        images, documents = images_of(message.mail), documents_of(message.mail)
+        if not images and not documents:
+            return self.clear("no image, no document")
         try:
-            read = await message.services.images.read(wanted, message.services.state)
+            read = await message.services.reader.read([*images, *documents], message.services.state)
         except QueueFullError as error:
-            return self.skipped("{error}", error=str(error))
-        entries: dict[int, ListEntry] = {}
-        now = message.envelope.received_at
-        for one in read:
-            found = message.lists.fingerprints(Subject.IMAGE, one.sha256, message.scopes, now)
-            if one.perceptual:
-                found += message.lists.alike(one.perceptual, _DISTANCE, message.scopes, now)
-            entries.update((entry.id, entry) for entry in found)
-        text = " ".join(one.text for one in read if one.text)[:_TEXT_CHARACTERS]
-        message.texts.append(text)
-        codes = [code for one in read for code in one.codes][:_MAX_CODES]
+            exact = [FileFacts(hashlib.sha256(octets).hexdigest()) for octets in images]
+            if not _entries(message, exact):
+                return self.skipped("{error}", error=str(error))
+            read = exact
+        message.seen = seen_in(read)
+        entries = _entries(message, read)
+        hosts = list(dict.fromkeys(url.host for url in message.seen.urls))
         problems = sorted({one.problem for one in read if one.problem})
-        facts = {"images": len(images), "text": text, "qr": codes, "problems": problems}
+        facts = {
+            "images": len(images),
+            "documents": len(documents),
+            "letters": len(message.seen.text),
+            "codes": sum(len(one.codes) for one in read),
+            "hosts": hosts[:_MAX_HOSTS],
+            "problems": problems,
+        }
         if entries:
-            matches = [Match.of(entry, Field.CONTENT).to_fact() for entry in entries.values()]
+            matches = [Match.of(entry, Field.CONTENT).to_fact() for entry in entries]
             return self.hit("known image", matches=matches, **facts)
-        if text or codes:
-            return self.hit(
-                "{letters} letters and {codes} QR codes in images",
-                letters=len(text),
-                codes=len(codes),
+        if problems:
+            return self.clear(
+                "images: {images}, documents: {documents}; letters read: {letters}, QR codes: {codes}; not all: {why}",
+                why=", ".join(problems),
                 **facts,
             )
-        if problems and len(problems) == len(read):
-            return self.clear("images not read: {why}", why=", ".join(problems), **facts)
-        return self.clear("nothing in {images} images", **facts)
+        return self.clear(
+            "images: {images}, documents: {documents}; letters read: {letters}, QR codes: {codes}", **facts
+        )
 
-    def judge(self, finding: Finding, options: ImageTextOptions, scopes: Scopes) -> Opinion:
-        """A hit on a black fingerprint, or on a word."""
-        if finding.status is not Status.HIT:
-            return self.opinion(finding, options, hit=False)
+    def judge(self, finding: Finding, options: FilterOptions, scopes: Scopes) -> Opinion:
+        """A hit on a black fingerprint."""
         matches = [Match.from_fact(fact) for fact in finding.facts.get("matches", ())]
-        known = unwanted(matches, scopes)
-        if known is not None:
-            return self.opinion(finding, options, hit=True, text=f"known image {known.pattern[:16]}")
-        text = finding.facts["text"].casefold()
-        word = next((word for word in options.words if word.casefold() in text), "")
-        shown = f"an image says {word}" if word else ""
-        return self.opinion(finding, options, hit=bool(word), text=shown)
+        known = unwanted(matches, scopes) if finding.status is Status.HIT else None
+        if known is None:
+            return self.opinion(finding, options, hit=False)
+        return self.opinion(finding, options, hit=True, text=f"known image {known.pattern[:16]}")
+
+
+def images_of(mail: Mail) -> list[bytes]:
+    """The images of a message that are read: distinct, whole ones, the largest first."""
+    whole = {part.payload: None for part in mail.images if not part.cut}
+    fit = sorted((octets for octets in whole if _LEAST_OCTETS <= len(octets) <= _MAX_OCTETS), key=len)
+    return fit[: -_MAX_IMAGES - 1 : -1]
+
+
+def documents_of(mail: Mail) -> list[bytes]:
+    """The documents of a message that are read: distinct, whole ones, in their order."""
+    whole = {part.payload: None for part in mail.documents if not part.cut}
+    return [octets for octets in whole if len(octets) <= _MAX_DOCUMENT_OCTETS][:_MAX_DOCUMENTS]
+
+
+def seen_in(read: Sequence[FileFacts]) -> Seen:
+    """What stands in files that were read: their text, and every URL of codes, links and text, within bounds."""
+    text = "\n".join(one.text for one in read if one.text)[:_TEXT_CHARACTERS]
+    urls = dict.fromkeys(_urls(read, text))
+    return Seen(text, tuple(url for url, _ in zip(urls, range(_MAX_URLS), strict=False)))
+
+
+def _urls(read: Iterable[FileFacts], text: str) -> Iterator[Url]:
+    """Codes first: nobody sees where they lead."""
+    for one in read:
+        for code in one.codes:
+            for url in text_urls(code, LIMITS):
+                yield Url(url.raw, url.scheme, url.host, "code")
+    for one in read:
+        for target, shown in one.links:
+            scheme, _, rest = target.partition("://")
+            if host := host_of(rest):
+                yield Url(target, scheme.lower(), host, "link", shown)
+    yield from text_urls(text, LIMITS)
+
+
+def _entries(message: Message, read: Iterable[FileFacts]) -> list[ListEntry]:
+    """The entries of the base that images meet, each once."""
+    now = message.envelope.received_at
+    found: dict[int, ListEntry] = {}
+    for one in read:
+        same = message.lists.fingerprints(Subject.IMAGE, one.sha256, message.scopes, now)
+        if one.perceptual:
+            same += message.lists.alike(one.perceptual, _DISTANCE, message.scopes, now)
+        found.update((entry.id, entry) for entry in same)
+    return list(found.values())

@@ -21,7 +21,7 @@ MOST = 20
 
 _MOST_DECODED = 300  # URLs whose inside is looked at
 _MOST_INNER = 5  # URLs taken from within one
-_ORDER = {"link": 0, "form": 0, "text": 1, "image": 2}
+_ORDER = {"code": 0, "link": 1, "form": 1, "text": 2, "image": 3}
 _NUMERIC = re.compile(r"(?:0x[0-9a-f]+|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+)){0,3}\.?")
 _BASE64_HTTP = re.compile(
     r"(?:aHR0c|AAHR0c)[A-Za-z0-9_+/-]{6,1024}"
@@ -43,7 +43,7 @@ def subjects_of(mail: Mail) -> list[str]:
 
 
 def _hosts(mail: Mail) -> Iterator[str]:
-    """Links before text, text before images; what a redirect leads to right behind it; the header last."""
+    """QR codes and links before text, text before images; what a redirect leads to right behind it; the header last."""
     urls = sorted(mail.urls, key=lambda url: _ORDER[url.source])
     for number, url in enumerate(urls):
         yield url.host

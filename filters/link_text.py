@@ -19,7 +19,7 @@ class LinkText(Filter):
     """Adds points when a link's visible text is a web address in one registered domain and its target in another.
 
     Newsletters count clicks that way: a message with List-Unsubscribe, List-Id or Precedence: bulk or list is left
-    alone, and so is a link into the domain of its own sender.
+    alone, and so is a link into the domain of its own sender. Links in PDF documents are looked at, too.
     """
 
     name = "link_text"
@@ -27,6 +27,7 @@ class LinkText(Filter):
     summary = "link text shows one domain, its target is in another"
     effect = Effect.SCORE
     inline = True
+    looks_again = True
 
     def examine(self, message: Message) -> Finding:
         """Pairs of a shown domain and a real one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Sequence
 from typing import ClassVar
 
 from tamis.filter import Filter, Message, Opinion, OptionsT, Scopes
@@ -22,10 +23,13 @@ class Listed(Filter[OptionsT]):
     reasons: ClassVar[dict[Field, str]]
     """The header's words for a match, by the field that met the entry."""
 
-    def examine(self, message: Message) -> Finding:
+    def examine(self, message: Message) -> Finding | Awaitable[Finding]:
         """Every entry that the message meets, if one of them is this filter's."""
-        matches = message.list_matches
-        if not any(self._is_mine(match) for match in matches):
+        return self.told(message.list_matches)
+
+    def told(self, matches: Sequence[Match]) -> Finding:
+        """The finding that carries these entries."""
+        if not any(self.is_mine(match) for match in matches):
             return self.clear("not on the list")
         return self.hit("on the list", matches=[match.to_fact() for match in matches])
 
@@ -34,7 +38,7 @@ class Listed(Filter[OptionsT]):
         matches = [Match.from_fact(fact) for fact in finding.facts.get("matches", ())]
         matches = [match for match in matches if self.counts(match, options)]
         winner = nearest(matches, scopes)
-        mine = nearest(filter(self._is_mine, matches), scopes)
+        mine = nearest(filter(self.is_mine, matches), scopes)
         hit = (
             finding.status is Status.HIT
             and winner is not None
@@ -54,5 +58,6 @@ class Listed(Filter[OptionsT]):
         """
         return match.field is not Field.HEADER or match.colour is Colour.BLACK
 
-    def _is_mine(self, match: Match) -> bool:
+    def is_mine(self, match: Match) -> bool:
+        """Whether it is of this filter's colour and subject."""
         return match.colour is self.colour and match.subject is self.subject

@@ -16,7 +16,7 @@ _MAX_IMITATED = 1000
 
 
 class LookalikeDomain(Filter):
-    """Adds points when a sender's or a link's domain looks like the recipient's own, or like a protected one.
+    """Adds points when a sender's, a link's or a QR code's domain looks like the recipient's own, or a protected one.
 
     Domains are compared by the label that was registered: with letters of other scripts and digits replaced by what
     they look like (exarnp1e.com, a Cyrillic letter in example.com) and, from 6 letters on, with one typing error
@@ -29,6 +29,7 @@ class LookalikeDomain(Filter):
     summary = "domain that looks like the recipient's or a protected one"
     effect = Effect.SCORE
     inline = True
+    looks_again = True
 
     def examine(self, message: Message) -> Finding:
         """Pairs of a domain and the one that it looks like."""
@@ -65,8 +66,8 @@ class LookalikeDomain(Filter):
     def _seen(message: Message) -> Iterator[tuple[str, str]]:
         mail = message.mail
         for url in mail.urls[:_MAX_LINKS]:
-            if url.source in {"link", "form", "text"}:
-                yield registered_domain(url.host), "a link"
+            if url.source in {"link", "form", "text", "code"}:
+                yield registered_domain(url.host), "a QR code" if url.source == "code" else "a link"
         yield registered_domain(domain_of(message.envelope.sender)), "MAIL FROM"
         for name in ("reply-to", "from"):
             for author in mail.addresses(name)[:5]:

@@ -1,4 +1,4 @@
-"""Macros and encryption in office files, by oletools. Runs in a helper process only."""
+"""Macros and encryption in office files, by oletools, and in PDF, by PDFium. Runs in a helper process only."""
 
 from __future__ import annotations
 
@@ -37,3 +37,16 @@ def document_risks(octets: bytes) -> set[Risk]:
     except Exception:  # noqa: BLE001 - as above: oletools raises what its own readers raise
         return risks
     return risks
+
+
+def pdf_risks(octets: bytes) -> set[Risk]:
+    """Whether a PDF document asks for a password before it shows anything."""
+    import pypdfium2  # noqa: PLC0415 # see above
+    import pypdfium2.raw  # noqa: PLC0415
+
+    try:
+        pypdfium2.PdfDocument(octets).close()
+    except pypdfium2.PdfiumError as error:
+        if error.err_code == pypdfium2.raw.FPDF_ERR_PASSWORD:
+            return {Risk.ENCRYPTED_DOCUMENT}
+    return set()

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from typing import Literal
+from weakref import WeakKeyDictionary
 
 from pydantic import Field
 
 from tamis.address import address_key
 from tamis.filter import Filter, FilterOptions, Message, Opinion, Scopes, State
 from tamis.filters.keys import hashed
+from tamis.filters.runner import in_thread
 from tamis.finding import Finding, Status
 from tamis.mail import Mail
 
@@ -43,8 +44,9 @@ class MessageChecksum(Filter[MessageChecksumOptions]):
 
     The 160-bit checksum covers From, Subject and the decoded content of each part; what differs with every copy (Date,
     Message-ID, Received, boundaries, encodings) is left out. Recipients are counted over all workers and hosts that
-    share their state. What own clients send is not counted, nor are the lists in `except_lists`; white list entries
-    (S4, S6, S7) stand before this filter.
+    share their state. What own clients send is not counted, nor are the lists in `except_lists` (a List-Id is
+    what the sender claims: name lists whose mail you would rather let through); white list entries (S4, S6, S7) stand
+    before this filter.
 
     In shadow by default: a newsletter that fifty people asked for looks the same. Switch it on when the
     newsletters of your platform have a white entry, or let it add points (`effect = "score"`).
@@ -60,11 +62,7 @@ class MessageChecksum(Filter[MessageChecksumOptions]):
         """How many distinct recipients the message had in each of the windows, these ones included."""
         if message.is_own:
             return self.clear("one of our own clients")
-        digest = (
-            await asyncio.to_thread(checksum, message.mail)
-            if message.mail.size > _LARGE
-            else checksum(message.mail)
-        )
+        digest = await checksum_of(message.mail)
         members = [
             hashed("", address_key(r.address))[:16] for r in message.envelope.recipients[:_MAX_RECIPIENTS]
         ]
@@ -92,18 +90,42 @@ _LARGE = 512 * 1024
 """Octets from which on the checksum takes long enough to hold up other messages on the loop."""
 
 
-def checksum(mail: Mail) -> str:
-    """160 bits over what is the same in every copy of a mailing, as 40 hexadecimal digits."""
+_NORMALISED = 256 * 1024
+"""Octets of a text in which line ends and trailing blanks don't count: millions of lines would cost a second."""
+
+_KNOWN: WeakKeyDictionary[Mail, str] = WeakKeyDictionary()
+"""The checksums of messages under way, for every filter that asks. Touched on the event loop alone."""
+
+
+async def checksum_of(mail: Mail) -> str:
+    """The checksum of a message, made once, off the loop when it takes long."""
+    known = _KNOWN.get(mail)
+    if known is None:
+        large = mail.size > _LARGE
+        known = await in_thread("checksum", lambda: checksum(mail)) if large else checksum(mail)
+        _KNOWN[mail] = known
+    return known
+
+
+def checksum(mail: Mail, *, tag: str = "") -> str:
+    """160 bits over what is the same in every copy of a mailing, as 40 hexadecimal digits.
+
+    `tag` is what we may have put before the subject.
+    """
     total = hashlib.blake2b(digest_size=20)
     authors = ",".join(address_key(a.address) for a in mail.from_addresses[:_ADDRESSES])
-    for text in (authors, " ".join((mail.subject or "").split())):
+    subject = (mail.subject or "").removeprefix(tag)
+    for text in (authors, " ".join(subject.split())):
         total.update(text.encode("utf-8", "surrogateescape") + b"\0")
     for part in mail.parts[:_MAX_PARTS]:
         total.update(part.content_type.encode("utf-8", "surrogateescape") + b"\0")
         payload = part.payload
         if part.content_type.startswith("text/"):
-            payload = b"\n".join(line.rstrip() for line in payload.splitlines()).rstrip()
-        total.update(payload + b"\0")
+            head = payload[:_NORMALISED]
+            total.update(b"\n".join(line.rstrip() for line in head.splitlines()).rstrip())
+            payload = payload[_NORMALISED:]
+        total.update(payload)
+        total.update(b"\0")
     return total.hexdigest()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from tamis.filter import Effect, Filter, Message
+from tamis.filters.dkim_check import signatures
 from tamis.filters.domains import registered_domain
 from tamis.finding import Finding
 from tamis.mail.urls import host_of
@@ -12,38 +13,47 @@ from tamis.mail.urls import host_of
 _URI = re.compile(r"<\s{0,9}(?:(https?)://([^<>\s]{1,1000})|mailto:([^<>\s]{1,500}))\s{0,9}>", re.IGNORECASE)
 _MAX_URIS = 5
 _VALUE = 4000
+_FIELD = "list-unsubscribe"
 
 
 class Newsletter(Filter):
-    """Notes a newsletter with a way to unsubscribe (List-Unsubscribe, RFC 2369; one click, RFC 8058).
+    """Notes a newsletter that its sender answers for: with a way to unsubscribe (List-Unsubscribe, RFC 2369; one click,
+    RFC 8058) that stands in a DKIM signature of the same owner as the header From.
 
-    It only annotates: what the header says is worth something together with a DKIM signature of the same domain.
+    Without that signature anybody could have written the header, so the message is no newsletter here; it is not known
+    to be one while the key's DNS gives no answer. It only annotates.
     """
 
     name = "newsletter"
     spec_id = "S31g"
-    summary = "newsletter with List-Unsubscribe"
+    summary = "newsletter with List-Unsubscribe, signed by its sender"
     effect = Effect.TAG
-    inline = True
 
-    def examine(self, message: Message) -> Finding:
-        """How to unsubscribe, and whether it is in the sender's own domain."""
+    async def examine(self, message: Message) -> Finding:
+        """How to unsubscribe, whether that is in the sender's own domain, and who signed it."""
         headers = message.mail.headers
-        value = (headers.first("list-unsubscribe") or "")[:_VALUE]
-        uris = list(_URI.finditer(value))[:_MAX_URIS]
+        uris = list(_URI.finditer((headers.first(_FIELD) or "")[:_VALUE])) if _FIELD in headers else []
         if not uris:
             return self.clear("no newsletter")
         domains = {
             registered_domain(
                 host_of(uri[2]) if uri[2] else uri[3].partition("?")[0].rpartition("@")[2].lower()
             )
-            for uri in uris
+            for uri in uris[:_MAX_URIS]
         } - {""}
         one_click = "list-unsubscribe=one-click" in (headers.first("list-unsubscribe-post") or "").lower()
         senders = {registered_domain(one.domain) for one in message.mail.from_addresses[:5]}
-        return self.hit(
-            "newsletter, unsubscribe at {where}",
-            where=", ".join(sorted(domains)) or "no domain",
-            one_click=one_click and any((uri[1] or "").lower() == "https" for uri in uris),
-            own_domain=bool(domains & senders),
-        )
+        facts = {
+            "where": ", ".join(sorted(domains)) or "no domain",
+            "one_click": one_click and any((uri[1] or "").lower() == "https" for uri in uris),
+            "own_domain": bool(domains & senders),
+        }
+        checked = [one for one in await signatures(message) if one.of_author]
+        held = [one for one in checked if one.result == "pass" and _FIELD in one.headers]
+        if held:
+            return self.hit(
+                "newsletter signed by {signer}, unsubscribe at {where}", signer=held[0].domain, **facts
+            )
+        if any(one.result == "temperror" for one in checked) or (checked and not message.mail.complete):
+            return self.unavailable("unsubscribe at {where}; its signature is not known yet", **facts)
+        return self.clear("unsubscribe at {where}, which the sender did not sign", **facts)

@@ -8,13 +8,15 @@ from typing import Annotated
 
 from pydantic import Field as Option
 
+from tamis.breaker import Breaker
 from tamis.dnslists import DNSList
-from tamis.errors import ServiceError
+from tamis.errors import LeftOutError, ServiceError
 from tamis.filter import Filter, FilterOptions, Message, Opinion, Scopes
 from tamis.finding import Finding, Status
-from tamis.services import Answer
+from tamis.services import Answer, Services
 
 _MOST_SHOWN = 5
+_MOST_CHARACTERS = 200
 
 
 class ListOptions(FilterOptions):
@@ -49,24 +51,26 @@ class OnDNSLists(Filter[ListOptions]):
     options = ListOptions
 
     async def ask(self, message: Message, questions: Sequence[Asked]) -> Finding:
-        """Ask all lists at once; those that fail, time out or refuse have not answered."""
-        answers = await message.services.dns.queries([(one.name, "A") for one in questions])
+        """Ask all lists at once; those that fail, time out, refuse or are left out have not answered."""
+        answers = await _answers(message.services, questions)
         answered: dict[str, list[str]] = {}
         listed: dict[str, list[list[object]]] = {}
-        silent: set[str] = set()
+        silent: dict[str, str] = {}
         for question, answer in zip(questions, answers, strict=True):
             zone = question.one.zone
             try:
                 weight, codes = _weighed(question.one, answer)
-            except ServiceError:
-                silent.add(zone)
+            except ServiceError as error:
+                silent.setdefault(zone, str(error))
                 continue
             answered.setdefault(question.subject, []).append(zone)
             if weight > 0:
                 listed.setdefault(question.subject, []).append([zone, weight, codes])
         facts = {"asked": len({one.subject for one in questions}), "silent": sorted(silent)}
         if not answered:
-            return self.unavailable("none of {lists} lists answered", lists=len(silent), **facts)
+            because = "none of {lists} lists answered: {error}"
+            first = next(iter(silent.values()), "")[:_MOST_CHARACTERS]
+            return self.unavailable(because, lists=len(silent), error=first, **facts)
         if not listed:
             return self.clear("on no list", **facts)
         subjects = {name: {"answered": answered[name], "listed": listed[name]} for name in listed}
@@ -97,6 +101,37 @@ class OnDNSLists(Filter[ListOptions]):
                 text = f"{subject} is on {len(listed)} of {len(answered)} lists that answered: {zones}"
                 return self.opinion(finding, options, hit=True, text=text)
         return replace(self.opinion(finding, options, hit=False), status=Status.CLEAR)
+
+
+async def _answers(services: Services, questions: Sequence[Asked]) -> list[Answer | ServiceError]:
+    """The answers in order. Each list has a breaker: a dead one costs a message its deadline now and then only."""
+    asked: dict[str, tuple[Breaker, bool]] = {}
+    refused: dict[str, ServiceError] = {}
+    for zone in {question.one.zone for question in questions}:
+        breaker = services.breakers.part(f"DNS list {zone}")
+        try:
+            asked[zone] = breaker, breaker.admit()
+        except LeftOutError as error:
+            refused[zone] = error
+    silent: dict[str, ServiceError] = {}
+    heard: set[str] = set()
+    try:
+        told = iter(await services.dns.queries([(q.name, "A") for q in questions if q.one.zone in asked]))
+        answers = [refused.get(q.one.zone) or next(told) for q in questions]
+        for question, answer in zip(questions, answers, strict=True):
+            if not isinstance(answer, ServiceError):
+                heard.add(question.one.zone)
+            elif not isinstance(answer, LeftOutError):  # the DNS server's failure is not the list's
+                silent[question.one.zone] = answer
+        return answers
+    finally:
+        for zone, (breaker, trial) in asked.items():
+            if zone in heard:
+                breaker.answered()
+            elif zone in silent:
+                breaker.failed(silent[zone], trial=trial)
+            else:
+                breaker.let_go(trial=trial)
 
 
 def _weighed(one: DNSList, answer: Answer | ServiceError) -> tuple[float, list[str]]:

@@ -13,12 +13,16 @@ from pydantic import ValidationError
 from tamis.errors import PluginError
 from tamis.filter import ALLOWED_EFFECTS, Filter, FilterOptions, Stage
 from tamis.filters.antivirus import FirstAntivirus, SecondAntivirus
+from tamis.filters.arc import ARC
 from tamis.filters.attachment_fingerprints import AttachmentFingerprints
 from tamis.filters.attachment_types import AttachmentTypes
+from tamis.filters.authenticated_whitelist import AuthenticatedWhitelist
 from tamis.filters.automatic_whitelist import AutomaticWhitelist
 from tamis.filters.credential_form import CredentialForm
 from tamis.filters.cyrillic import Cyrillic
 from tamis.filters.display_name import DisplayName
+from tamis.filters.dkim import DKIM
+from tamis.filters.dmarc import DMARC
 from tamis.filters.dnsbl import DNSBL
 from tamis.filters.empty import Empty
 from tamis.filters.greylisting import Greylisting
@@ -33,6 +37,7 @@ from tamis.filters.keywords import Keywords
 from tamis.filters.link_text import LinkText
 from tamis.filters.lookalike_domain import LookalikeDomain
 from tamis.filters.malformed import Malformed
+from tamis.filters.marked_spam import MarkedSpam
 from tamis.filters.message_checksum import MessageChecksum
 from tamis.filters.missing_sender import MissingSender
 from tamis.filters.newsletter import Newsletter
@@ -63,9 +68,14 @@ BUILT_IN: tuple[type[Filter[Any]], ...] = (
     Greylisting,
     IPWhitelist,
     SPF,
+    DKIM,
+    ARC,
+    DMARC,
     SenderWhitelist,
+    AuthenticatedWhitelist,
     AutomaticWhitelist,
     IPBlacklist,
+    MarkedSpam,
     SenderBlacklist,
     SenderComplaints,
     ReverseDNS,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from tamis.authentication import METHODS, authentication_results
 from tamis.envelope import Envelope, Recipient
 from tamis.filter import Message, Stage
 from tamis.filters.chain import Examination, Pulse
@@ -84,7 +85,10 @@ class Road:
             judged = tuple(Judged(replace(verdict, recipient=p.recipient), p, ()) for p in policies)
         else:
             findings = self._begun(envelope).finish(message, policies, pulse)
-            judged = tuple(self._judged(findings, policy, envelope) for policy in policies)
+            results = authentication_results(
+                shared(findings, policies), envelope, self.site.settings.authserv_id
+            )
+            judged = tuple(self._judged(findings, policy, envelope, results) for policy in policies)
         return Examined(envelope, findings, judged, plan(judged))
 
     def abandon(self) -> None:
@@ -115,10 +119,17 @@ class Road:
             scopes=frozenset(s for r in envelope.recipients for s in self.site.book.policy(r.address).scopes),
         )
 
-    def _judged(self, findings: Mapping[str, Finding], policy: Policy, envelope: Envelope) -> Judged:
+    def _judged(
+        self, findings: Mapping[str, Finding], policy: Policy, envelope: Envelope, results: str
+    ) -> Judged:
         verdict = judge(findings, policy)
         outcome = outcome_of(verdict, policy)
         prefix = self.site.settings.headers.prefix
-        return Judged(
-            verdict, policy, trace_headers(verdict, findings, envelope, prefix=prefix, outcome=outcome)
-        )
+        headers = trace_headers(verdict, findings, envelope, prefix=prefix, outcome=outcome, results=results)
+        return Judged(verdict, policy, headers)
+
+
+def shared(findings: Mapping[str, Finding], policies: Sequence[Policy]) -> Mapping[str, Finding]:
+    """The findings of the authentication filters that every recipient has: what all may read, and the same for all."""
+    names = METHODS.intersection(*({rule.filter.name for rule in policy.rules} for policy in policies))
+    return {name: findings[name] for name in names if name in findings}

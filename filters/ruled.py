@@ -27,6 +27,7 @@ class Ruled(Filter[RuledOptions]):
     finding is judged without the rule files."""
 
     inline = True
+    looks_again = True
     options = RuledOptions
     actions: ClassVar[tuple[str, ...]]
     """Of which actions this filter's rules are, and whether they are logic."""
@@ -46,7 +47,10 @@ class Ruled(Filter[RuledOptions]):
             (met if value is True else left).append(
                 [rule.name, rule.action, rule.points] + ([] if value is True else [value])
             )
-        facts = {"rules": met} | ({"open": left} if left else {})
+        in_files = sorted(message.matched_rules.in_files.intersection(name for name, *_ in (*met, *left)))
+        facts = (
+            {"rules": met} | ({"open": left} if left else {}) | ({"in_files": in_files} if in_files else {})
+        )
         if not met:
             return self.clear("no rule is met", **facts)
         return self.hit("{names}", names=", ".join(name for name, _, _ in met), **facts)
@@ -73,7 +77,8 @@ class Ruled(Filter[RuledOptions]):
 
     def _weigh(self, finding: Finding, options: RuledOptions, met: Iterable[Any]) -> Opinion:
         counting = [one for one in met if one[0] not in options.leave_out]
-        text = ", ".join(name for name, _, _ in counting)
+        in_files = finding.facts.get("in_files", ())
+        text = ", ".join(name + " (in an image or document)" * (name in in_files) for name, _, _ in counting)
         decisive = [name for name, action, _ in counting if action != "score"]
         points = sum(options.points.get(name, p) for name, action, p in counting if action == "score")
         if options.effect is Effect.TAG or (decisive and options.effect is not Effect.SCORE):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from tamis.breaker import Breakers
 from tamis.envelope import parse_ip
 from tamis.filters.clamd import Engines
 from tamis.filters.dns_resolver import Resolver
-from tamis.filters.image_reader import ImageReader
+from tamis.filters.file_reader import FileReader
 from tamis.filters.spamd import Spamd
 from tamis.filters.state import observe_state, open_state
 from tamis.models.site_model import SiteModel
@@ -20,24 +21,28 @@ RESOLV_CONF = Path("/etc/resolv.conf")
 
 def open_services(settings: Settings) -> Services:
     """What filters of this process may wait on. Opens nothing yet: each connects when first used, after a fork."""
-    antivirus = settings.antivirus
+    antivirus, breakers = settings.antivirus, Breakers(settings.breakers.limits)
+    first = [one for one in antivirus.engines if not one.second_pass]
+    second = [one for one in antivirus.engines if one.second_pass]
     return Services(
-        state=open_state(settings),
-        dns=open_resolver(settings.dns),
+        state=open_state(settings, breakers),
+        dns=open_resolver(settings.dns, breakers),
         statistics=SiteModel(settings),
-        first_antivirus=Engines(antivirus, [one for one in antivirus.engines if not one.second_pass]),
-        second_antivirus=Engines(antivirus, [one for one in antivirus.engines if one.second_pass]),
-        images=ImageReader(settings.images),
-        spamassassin=Spamd(settings.spamassassin),
+        first_antivirus=Engines(antivirus, first, breakers),
+        second_antivirus=Engines(antivirus, second, breakers),
+        reader=FileReader(settings.images, breakers),
+        spamassassin=Spamd(settings.spamassassin, breakers),
+        breakers=breakers,
     )
 
 
 def observe_services(settings: Settings) -> Services:
     """The same for a look from outside: whatever is examined with it, the daemon's state stays as it is."""
-    return replace(open_services(settings), state=observe_state(settings))
+    services = open_services(settings)
+    return replace(services, state=observe_state(settings, services.breakers))
 
 
-def open_resolver(settings: DNSSettings) -> Resolver:
+def open_resolver(settings: DNSSettings, breakers: Breakers | None = None) -> Resolver:
     """The resolver that the settings describe."""
     servers = tuple(map(settings.address_of, settings.servers)) or system_servers()
     return Resolver(
@@ -45,6 +50,7 @@ def open_resolver(settings: DNSSettings) -> Resolver:
         retransmit=settings.retransmit,
         deadline=settings.deadline,
         cache_entries=settings.cache_entries,
+        breakers=breakers,
     )
 
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 import asyncio
 import re
 
+from tamis.breaker import Breakers
 from tamis.errors import ServiceError
 from tamis.filters.clamd import connection
 from tamis.services import SpamScore
 from tamis.settings import SpamAssassinSettings
 
+_TRIAL_SECONDS = 2.0
 _MAX_ANSWER = 65_536
 _STATUS = re.compile(r"SPAMD/[0-9.]+ 0 ")
 _SPAM = re.compile(
@@ -25,8 +27,9 @@ _RULE = re.compile(r"[A-Za-z0-9_]{1,80}")
 class Spamd:
     """One spamd (tamis.services.SpamAssassin)."""
 
-    def __init__(self, settings: SpamAssassinSettings) -> None:
+    def __init__(self, settings: SpamAssassinSettings, breakers: Breakers | None = None) -> None:
         self._settings = settings
+        self._breaker = (breakers or Breakers()).part("spamd", checked=True)
 
     async def score(self, message: bytes) -> SpamScore | None:
         """See tamis.services.SpamAssassin."""
@@ -36,22 +39,35 @@ class Spamd:
         if len(message) > settings.max_size:
             raise ServiceError(f"{len(message)} octets are more than spamd is asked about")
         try:
-            async with asyncio.timeout(settings.seconds):
-                return _parsed(await self._ask(message))
+            with self._breaker.call() as call:
+                async with asyncio.timeout(settings.seconds):
+                    if call.is_trial:  # mail that takes minutes must not make a good spamd look dead
+                        await self._ping()
+                        call.passed()
+                    return _parsed(await self._ask(_question(message)))
         except TimeoutError:
             raise ServiceError(f"spamd gave no answer within {settings.seconds:g} s") from None
         except (OSError, EOFError) as error:
             raise ServiceError(f"spamd: {error}"[:200]) from error
 
-    async def _ask(self, message: bytes) -> bytes:
+    async def _ping(self) -> None:
+        async with asyncio.timeout(_TRIAL_SECONDS):
+            answer = await self._ask(b"PING SPAMC/1.5\r\n\r\n")
+        if not _STATUS.match(answer.decode("ascii", "replace")):
+            raise ServiceError("spamd does not answer a PING")
+
+    async def _ask(self, question: bytes) -> bytes:
         async with connection(self._settings.socket) as (reader, writer):
-            writer.write(b"SYMBOLS SPAMC/1.5\r\nContent-length: %d\r\n\r\n" % len(message))
-            writer.write(message)
+            writer.write(question)
             await writer.drain()
             answer = b""
             while len(answer) < _MAX_ANSWER and (more := await reader.read(_MAX_ANSWER)):
                 answer += more
             return answer
+
+
+def _question(message: bytes) -> bytes:
+    return b"SYMBOLS SPAMC/1.5\r\nContent-length: %d\r\n\r\n" % len(message) + message
 
 
 def _parsed(answer: bytes) -> SpamScore:

@@ -6,10 +6,9 @@ from dataclasses import replace
 
 from pydantic import Field as Option
 
-from tamis.address import domain_key, unbracket
 from tamis.filter import Filter, FilterOptions, Message, Opinion, Scopes, Stage
 from tamis.filters.clients import is_host_name, no_stranger
-from tamis.filters.spf_check import check
+from tamis.filters.spf_check import check_envelope, identity_of
 from tamis.finding import Finding, Status
 
 _SENTENCES = {
@@ -51,20 +50,22 @@ class SPF(Filter[SPFOptions]):
         told = no_stranger(self, message)
         if told is not None:
             return told
-        ip = message.envelope.ip
-        assert ip is not None
-        local, at, domain = unbracket(message.envelope.sender).rpartition("@")
-        identity, helo = "mailfrom" if at else "helo", domain_key(message.envelope.helo)[:255]
-        domain = domain_key(domain) if at else helo
-        if not is_host_name(domain):  # RFC 7208 4.3
-            return self.clear("nothing to check", result="none", identity=identity)
-        result, problem = await check(message.services.dns, ip, local if at else "", domain, helo)
-        facts = {"result": result, "identity": identity, "domain": domain, "ip": str(ip), "problem": problem}
+        whom = identity_of(message.envelope)
+        if not is_host_name(whom.domain):
+            return self.clear("nothing to check", result="none", identity=whom.name)
+        result, problem = await check_envelope(message.services.dns, message.envelope)
+        facts = {
+            "result": result,
+            "identity": whom.name,
+            "domain": whom.domain,
+            "ip": str(message.envelope.ip),
+            "problem": problem,
+        }
         sentence = f"{result}: {_SENTENCES[result]}"
         if result == "temperror":
             return self.unavailable(sentence, **facts)
         if result in _HITS:
-            return self.hit(sentence, no_challenge=result == "fail", **facts)
+            return self.hit(sentence, **facts)
         return self.clear(sentence, **facts)
 
     def judge(self, finding: Finding, options: SPFOptions, scopes: Scopes) -> Opinion:

@@ -7,13 +7,15 @@ and most need one to three answers, so this costs no more than a thread would, a
 
 from __future__ import annotations
 
-import asyncio
 from contextvars import ContextVar
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from tamis.envelope import IPAddress
+from tamis.address import domain_key, unbracket
+from tamis.envelope import Envelope, IPAddress
 from tamis.errors import ServiceError
+from tamis.filters.runner import in_thread
 from tamis.services import DNS, Answer
 
 MAX_QUESTIONS = 120
@@ -35,6 +37,34 @@ class _Lacking(BaseException):
         self.question = (name, rdtype)
 
 
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whom SPF speaks of: `name` is mailfrom, or helo where there is no MAIL FROM (RFC 7208 2.4)."""
+
+    name: str
+    local: str
+    domain: str
+
+
+def identity_of(envelope: Envelope) -> Identity:
+    """A transaction's; the domain may be no host name, and then there is nothing to check (RFC 7208 4.3)."""
+    local, at, domain = unbracket(envelope.sender).rpartition("@")
+    if not at:
+        return Identity("helo", "", _helo(envelope))
+    return Identity("mailfrom", local, domain_key(domain))
+
+
+async def check_envelope(dns: DNS, envelope: Envelope) -> tuple[str, str]:
+    """The result for a transaction's identity, and what is wrong where something is. The client must be known."""
+    assert envelope.ip is not None
+    whom = identity_of(envelope)
+    return await check(dns, envelope.ip, whom.local, whom.domain, _helo(envelope))
+
+
+def _helo(envelope: Envelope) -> str:
+    return domain_key(envelope.helo)[:255]
+
+
 async def check(dns: DNS, ip: IPAddress, local: str, domain: str, helo: str) -> tuple[str, str]:
     """check_host() of RFC 7208 4: the result, and what is wrong where something is. `domain` is a host name."""
     first = (domain, "TXT")
@@ -46,7 +76,7 @@ async def check(dns: DNS, ip: IPAddress, local: str, domain: str, helo: str) -> 
         while len(known) <= MAX_QUESTIONS:
             try:
                 if _size(known) > _LONG:  # others' answers must not wait for it
-                    return await asyncio.to_thread(_check, known, ip, local, domain, helo)
+                    return await in_thread("spf", lambda: _check(known, ip, local, domain, helo))
                 return _check(known, ip, local, domain, helo)
             except _Lacking as lacking:
                 await _learn(known, dns, lacking.question, "A" if ip.version == 4 else "AAAA")

@@ -5,30 +5,38 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from tamis.breaker import Breakers
 from tamis.services import Kept, SharedState
 from tamis.settings import Settings
 
+PART = "shared state"
+"""What its breaker is called."""
 
-def open_state(settings: Settings) -> SharedState:
+
+def open_state(settings: Settings, breakers: Breakers | None = None) -> SharedState:
     """The backend of `state.url`. Connects to nothing before its first call, so that it may be made before a fork."""
+    breaker = (breakers or Breakers(settings.breakers.limits)).part(PART)
     if settings.state.url:
         from tamis.filters.state_redis import RedisState  # noqa: PLC0415 - most installations have no Redis
 
-        return RedisState(settings.state.url, wait=settings.state.wait)
+        return RedisState(settings.state.url, wait=settings.state.wait, breaker=breaker)
     from tamis.filters.state_sqlite import SQLiteState  # noqa: PLC0415 - see above
 
     return SQLiteState(
-        settings.state_file, wait=settings.state.wait, max_octets=settings.state.max_megabytes << 20
+        settings.state_file,
+        wait=settings.state.wait,
+        max_octets=settings.state.max_megabytes << 20,
+        breaker=breaker,
     )
 
 
-def observe_state(settings: Settings) -> SharedState:
+def observe_state(settings: Settings, breakers: Breakers | None = None) -> SharedState:
     """The daemon's state as `tamis scan` looks at it: what a scan would add is left out."""
     if not settings.state.url and not settings.state_file.exists():
         from tamis.filters.state_sqlite import SQLiteState  # noqa: PLC0415 - see above
 
         return SQLiteState(Path(":memory:"), wait=settings.state.wait)
-    return Observed(open_state(settings))
+    return Observed(open_state(settings, breakers))
 
 
 class Observed(SharedState):

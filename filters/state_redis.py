@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
@@ -12,14 +11,13 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from tamis.breaker import Breaker
 from tamis.errors import ConfigError, ServiceError
 from tamis.services import MAX_KEY, MAX_MEMBERS, WINDOW_SLOTS, Kept, SharedState
 
 T = TypeVar("T")
 
 _CONNECTIONS = 16
-_PAUSE = 1.0
-"""Seconds after a time-out in which no call is tried: a dead Redis costs one message its patience, not every one."""
 
 _NOW = """
 local told = redis.call('TIME')
@@ -76,9 +74,9 @@ class RedisState(SharedState):
     Raises ConfigError when `url` is no URL of a Redis.
     """
 
-    def __init__(self, url: str, *, wait: float = 2.0) -> None:
+    def __init__(self, url: str, *, wait: float = 2.0, breaker: Breaker | None = None) -> None:
         self._wait = wait
-        self._pause_until = 0.0
+        self._breaker = breaker or Breaker("Redis")
         try:
             self._redis = Redis(
                 connection_pool=BlockingConnectionPool.from_url(
@@ -158,16 +156,14 @@ class RedisState(SharedState):
     async def _ask(self, key: str, call: Callable[[], Awaitable[T]]) -> T:
         if len(key) > MAX_KEY:
             raise ServiceError(f"a key of {len(key)} characters is too long")
-        if time.monotonic() < self._pause_until:
-            raise ServiceError("Redis did not answer a moment ago")
-        try:
-            async with asyncio.timeout(self._wait):
-                return await call()
-        except TimeoutError:
-            self._pause_until = time.monotonic() + _PAUSE
-            raise ServiceError(f"no answer from Redis within {self._wait} s") from None
-        except (RedisError, OSError) as error:
-            raise ServiceError(f"Redis can't answer: {' '.join(str(error).split())[:200]}") from error
+        with self._breaker.call():
+            try:
+                async with asyncio.timeout(self._wait):
+                    return await call()
+            except TimeoutError:
+                raise ServiceError(f"no answer from Redis within {self._wait} s") from None
+            except (RedisError, OSError) as error:
+                raise ServiceError(f"Redis can't answer: {' '.join(str(error).split())[:200]}") from error
 
 
 def _milliseconds(seconds: float) -> int:

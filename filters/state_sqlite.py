@@ -1,7 +1,8 @@
 """The embedded shared state: one SQLite file (WAL) that all processes of one host write.
 
-A call is put on a queue; one thread a process takes all that wait and answers them in one transaction, so that many
-sessions share one lock and one commit. Power cuts lose at most the last transactions (synchronous = NORMAL).
+The calls of one turn of the event loop go to the one thread of the process together; it takes all that wait and answers
+them in one transaction, so that many sessions share one wake-up, one lock and one commit. Power cuts lose at most the
+last transactions (synchronous = NORMAL).
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tamis.breaker import Breaker
 from tamis.errors import ServiceError
 from tamis.services import MAX_KEY, MAX_MEMBERS, WINDOW_SLOTS, Kept, SharedState
 
@@ -30,9 +33,10 @@ T = TypeVar("T")
 _SWEEP_SECONDS = 5.0
 _SWEEP_ROWS = 2000
 """Rows of each table that one sweep removes at most, so that no mail waits long for it."""
-_BATCH = 256
-_WAITING = 10_000
-"""Calls that may wait; more means that the file can't keep up, and they fail at once."""
+_AT_ONCE = 64
+_WAITING = 2_000
+"""Batches that may wait; more means that the file can't keep up, and further calls fail at once."""
+_GRACE = 0.5  # seconds after which those who wait are told, if the thread did not say so by then
 _PAGE = 4096
 _NEARLY_FULL = 0.75
 _MAX_OCTETS = 256 << 20
@@ -50,17 +54,53 @@ CREATE INDEX IF NOT EXISTS members_expires ON members (expires);
 _KEYS = {"kept": "key", "counts": "key, expires", "members": "key, member"}
 
 Work = Callable[[sqlite3.Connection, float], Any]
-_Call = tuple[Work, bool, float, "asyncio.AbstractEventLoop", "asyncio.Future[Any]"]
+
+
+@dataclass(slots=True)
+class _Call:
+    """Some work, whether it changes anything, and where its result is awaited."""
+
+    work: Work
+    writes: bool
+    answer: asyncio.Future[Any]
+
+
+@dataclass(slots=True)
+class _Batch:
+    """The calls of one turn of a loop; `until` (monotonic) they are worth answering."""
+
+    calls: Sequence[_Call]
+    until: float
+    loop: asyncio.AbstractEventLoop
+    timer: asyncio.TimerHandle
+
+    def settle(self, results: Mapping[int, Any], problem: str) -> None:
+        """Hand the answers over, on the loop."""
+        self.timer.cancel()
+        if problem:
+            _fail(self.calls, problem)
+        for call in self.calls:
+            if id(call) in results and not call.answer.done():  # else its caller gave up
+                call.answer.set_result(results[id(call)])
 
 
 class SQLiteState(SharedState):
     """The state in the file at `path`, at most `max_octets` of it; calls are answered within `wait` seconds."""
 
-    def __init__(self, path: Path, *, wait: float = 2.0, max_octets: int = _MAX_OCTETS) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        wait: float = 2.0,
+        max_octets: int = _MAX_OCTETS,
+        breaker: Breaker | None = None,
+    ) -> None:
         self._path = path
+        self._breaker = breaker or Breaker("shared state")
         self._wait = wait
         self._max_pages = max(max_octets // _PAGE, 64)
-        self._calls: queue.Queue[_Call | None] = queue.Queue(_WAITING)
+        self._gathered: dict[asyncio.AbstractEventLoop, list[_Call]] = {}
+        self._batches: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._pid = 0
         self._connection: sqlite3.Connection | None = None
@@ -164,26 +204,35 @@ class SQLiteState(SharedState):
         """See SharedState."""
         with self._lock:
             if self._pid == os.getpid():
-                self._calls.put(None)
+                self._batches.put(None)
                 self._pid = 0
 
     async def _ask(
         self, work: Callable[[sqlite3.Connection, float], T], key: str, *, writes: bool = True
     ) -> T:
+        """Have some work done with the other calls of this turn of the loop: waking a thread for each would cost more
+        than the work."""
         if len(key) > MAX_KEY:
             raise ServiceError(f"a key of {len(key)} characters is too long")
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[T] = loop.create_future()
+        with self._breaker.call():
+            loop = asyncio.get_running_loop()
+            answer: asyncio.Future[T] = loop.create_future()
+            gathered = self._gathered.get(loop)
+            if gathered is None:
+                gathered = self._gathered[loop] = []
+                loop.call_soon(self._hand_over, loop)
+            gathered.append(_Call(work, writes, answer))
+            return await answer
+
+    def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
+        calls = self._gathered.pop(loop)
         self._ensure_thread()
-        try:
-            self._calls.put_nowait((work, writes, time.monotonic() + self._wait, loop, answer))
-        except queue.Full:
-            raise ServiceError("the shared state can't keep up") from None
-        try:
-            async with asyncio.timeout(self._wait + 0.5):
-                return await answer
-        except TimeoutError:
-            raise ServiceError(f"no answer from the shared state within {self._wait} s") from None
+        if self._batches.qsize() >= _WAITING:
+            _fail(calls, "the shared state can't keep up")
+            return
+        late = f"no answer from the shared state within {self._wait} s"
+        timer = loop.call_later(self._wait + _GRACE, _fail, calls, late)
+        self._batches.put(_Batch(calls, time.monotonic() + self._wait, loop, timer))
 
     def _ensure_thread(self) -> None:
         """One thread a process: a fork leaves it behind, and its connection with it (SQLite forbids to carry one)."""
@@ -191,59 +240,58 @@ class SQLiteState(SharedState):
             return
         with self._lock:
             if self._pid != os.getpid():
-                self._calls = queue.Queue(_WAITING)
+                self._batches = queue.SimpleQueue()
                 self._connection = None
-                threading.Thread(target=self._serve, args=(self._calls,), name="state", daemon=True).start()
+                threading.Thread(target=self._serve, args=(self._batches,), name="state", daemon=True).start()
                 self._pid = os.getpid()
 
-    def _serve(self, calls: queue.Queue[_Call | None]) -> None:
+    def _serve(self, batches: queue.SimpleQueue[_Batch | None]) -> None:
+        """Take all that wait, up to _AT_ONCE, and answer them together."""
         while True:
-            call = calls.get()
-            batch: list[_Call] = []
-            while call is not None:
-                batch.append(call)
-                if len(batch) == _BATCH:
+            batch = batches.get()
+            taken: list[_Batch] = []
+            while batch is not None:
+                taken.append(batch)
+                if len(taken) == _AT_ONCE:
                     break
                 try:
-                    call = calls.get_nowait()
+                    batch = batches.get_nowait()
                 except queue.Empty:
                     break
-            if batch:
-                self._answer(batch)
-            if call is None:
+            if taken:
+                self._answer(taken)
+            if batch is None:
                 self._disconnect()
                 return
 
-    def _answer(self, batch: list[_Call]) -> None:
-        """All calls of a batch in one transaction, then their answers; those whose caller gave up are left out."""
+    def _answer(self, batches: list[_Batch]) -> None:
+        """All calls in one transaction, then their answers; those whose caller gave up are left out."""
         now = time.monotonic()
-        batch = [call for call in batch if call[2] > now and not call[4].done()]
-        results: list[tuple[Any, ServiceError | None]]
+        calls = [call for one in batches if one.until > now for call in one.calls if not call.answer.done()]
+        problem = ""
+        results: dict[int, Any] = {}
         try:
-            results = [(result, None) for result in self._transaction(batch)]
+            done = self._transaction(calls)
+            results = {id(call): result for call, result in zip(calls, done, strict=True)}
         except (sqlite3.Error, OSError) as error:
             self._disconnect()
-            log.warning("the shared state %s can't answer: %s", self._path, error)
-            results = [(None, ServiceError(f"the shared state can't answer: {error}")) for _ in batch]
-        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Any, Exception | None]]] = {}
-        for (_, _, _, loop, answer), (result, failure) in zip(batch, results, strict=True):
-            by_loop.setdefault(loop, []).append((answer, result, failure))
-        for loop, answers in by_loop.items():
+            problem = f"the shared state can't answer: {error}"
+        for one in batches:
             with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits any more
-                loop.call_soon_threadsafe(_settle, answers)
+                one.loop.call_soon_threadsafe(one.settle, results, problem)
 
-    def _transaction(self, batch: list[_Call]) -> list[Any]:
-        if not batch:
+    def _transaction(self, calls: list[_Call]) -> list[Any]:
+        if not calls:
             return []
         db = self._connection or self._connect()
         now = time.time()
         due = now >= self._next_sweep
-        writing = due or any(call[1] for call in batch)
+        writing = due or any(call.writes for call in calls)
         db.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
         try:
             if writing:
                 self._sweep(db, now, due=due)
-            results = [call[0](db, now) for call in batch]
+            results = [call.work(db, now) for call in calls]
             db.execute("COMMIT")
         except BaseException:
             if db.in_transaction:
@@ -306,14 +354,10 @@ class SQLiteState(SharedState):
             )
 
 
-def _settle(answers: Sequence[tuple[asyncio.Future[Any], Any, Exception | None]]) -> None:
-    for answer, result, failure in answers:
-        if answer.done():  # its caller gave up
-            continue
-        if failure is not None:
-            answer.set_exception(failure)
-        else:
-            answer.set_result(result)
+def _fail(calls: Sequence[_Call], problem: str) -> None:
+    for call in calls:
+        if not call.answer.done():
+            call.answer.set_exception(ServiceError(problem))
 
 
 def _make(path: Path) -> None:

@@ -40,6 +40,7 @@ class Statistics(Filter[StatisticsOptions]):
     The number tells how rare such a score is among the site's own recent legitimate mail: at level 7.5 one ham in
     1,000 has it, and three points more are a tenth of that. Until enough ham and enough spam have been learned
     (`learning.minimum` of each) the filter is in shadow: it says what it has learned and decides nothing.
+    Text and links that `image_text` reads in images and PDF documents count like those of the body.
     In a domain whose readers taught something of their own the number is the domain's.
     `tamis learn` teaches it, `tamis model status` shows what each level does on the site's own mail.
     """
@@ -49,12 +50,12 @@ class Statistics(Filter[StatisticsOptions]):
     summary = "statistics over the site's own mail"
     effect = Effect.SCORE
     inline = True
-    late = True
+    looks_again = True
     options = StatisticsOptions
 
     def examine(self, message: Message) -> Finding:
         """The model's score, as log-odds, as probability, and as the number that levels are held against."""
-        reading = message.services.statistics.read(message.envelope, message.mail, message.seen_text)
+        reading = message.services.statistics.read(message.envelope, message.mail)
         if reading is None:
             return self.skipped("nothing learned yet")
         facts: dict[str, Any] = {

@@ -17,7 +17,7 @@ import magic
 from libarchive.exception import ArchiveError
 
 from tamis.filters.file_names import Risk, content_risks, name_risks
-from tamis.filters.macros import OLE, document_risks
+from tamis.filters.macros import OLE, document_risks, pdf_risks
 
 _HEAD = 65_536  # octets that libmagic looks at
 _COMPRESSED = {
@@ -27,6 +27,7 @@ _COMPRESSED = {
     b"\x28\xb5\x2f\xfd": "zstd",
 }
 _ARCHIVES = (b"PK\x03\x04", b"PK\x05\x06", b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"MSCF\x00\x00\x00\x00")
+_FILES = (0o100000, 0)  # regular, and what does not say: unpackers make a file of it
 _PATH_CHARACTERS = 200
 _RATIO_FROM = 1_048_576  # octets below which a high ratio is of no interest
 
@@ -83,6 +84,8 @@ def _look(work: _Work, octets: bytes, path: list[str], *, whole: bool) -> None:
     work.objects.append(seen)
     if octets.startswith(OLE):
         risks |= document_risks(octets)
+    elif kind == "application/pdf":
+        risks |= pdf_risks(octets)
     elif whole and (form := _form(octets, kind)) is not None:
         members = _unpack(work, octets, form, path, risks)
         if kind != "application/java-archive" and _is_office(members):
@@ -114,7 +117,7 @@ def _unpack(work: _Work, octets: bytes, form: str, path: list[str], risks: set[R
             octets, format_name="raw" if form else "all", filter_name=form or "none"
         ) as archive:
             for entry in archive:
-                if not entry.isfile and not form:
+                if entry.filetype not in _FILES and not form:
                     continue
                 name = _stem(path[-1]) if form else str(entry.pathname or "?")
                 names.append(name)

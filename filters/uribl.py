@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from tamis.dnslists import DNSList
 from tamis.envelope import parse_ip
 from tamis.filter import Message
 from tamis.filters.clients import is_local, reversed_labels
 from tamis.filters.link_hosts import subjects_of
 from tamis.filters.on_dns_lists import Asked, OnDNSLists
+from tamis.filters.runner import in_thread
 from tamis.finding import Finding
 
 _SMALL = 32_768  # octets of a message whose links are found in less time than a thread takes to start
@@ -19,7 +18,8 @@ class URIBL(OnDNSLists):
     """Takes a message for spam when a domain or an address that it links to is on enough DNS lists.
 
     Looked at are the links of markup, hidden ones too, URLs in the text and in the subject, what redirects lead to
-    (percent-coded, in base64), and the domains of From, Reply-To and Sender. Domains are asked for as they were
+    (percent-coded, in base64), the domains of From, Reply-To and Sender, and once `image_text` has read images and PDF
+    documents, the URLs of QR codes and of the documents' links. Domains are asked for as they were
     registered, by the public suffix list; numbers that browsers take for addresses are addresses. Of one message at
     most 20 domains and addresses are asked about, links first.
 
@@ -31,6 +31,7 @@ class URIBL(OnDNSLists):
     name = "uribl"
     spec_id = "S24"
     summary = "links to what is on DNS lists"
+    looks_again = True
 
     async def examine(self, message: Message) -> Finding:
         """Which of the lists have what the message links to."""
@@ -39,7 +40,7 @@ class URIBL(OnDNSLists):
         if message.mail.size <= _SMALL:
             subjects = subjects_of(message.mail)
         else:  # others' answers must not wait for it
-            subjects = await asyncio.to_thread(subjects_of, message.mail)
+            subjects = await in_thread(self.name, lambda: subjects_of(message.mail))
         lists = [DNSList.parse(text) for text in message.platform.uribl]
         questions: list[Asked] = []
         for subject in subjects:

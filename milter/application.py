@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from tamis.milter.detour import Detour, DetourSigner, new_transaction
 from tamis.milter.notes import Note, Notes, verdict_data
 from tamis.plan import Copy, Plan, all_detoured
 from tamis.subject import tagged_subject
+from tamis.trace import OwnFields
 
 MAX_DELETIONS = 50
 """Fields that are deleted from the copy in place; a message with more goes by the desk."""
@@ -50,12 +51,12 @@ class Application:
         editor: Editor,
         fields: Sequence[tuple[str, bytes]],
         mail: Mail,
-        own_names: Collection[str],
+        own: OwnFields,
     ) -> None:
         self._editor = editor
         self._fields = fields
         self._mail = mail
-        self._own = own_names
+        self._own = own
 
     def fitting(self, examined: Examined) -> Plan:
         """The plan, with every copy on the detour where the copy in place would need too many deletions.
@@ -63,17 +64,22 @@ class Application:
         Postfix looks each field up from the top, so thousands of forged ones would cost it minutes; the desk reads
         the header once.
         """
-        surplus = sum(name.lower() in self._own or name.lower() == "subject" for name, _ in self._fields)
+        surplus = sum(self._own.hold(*one) or one[0].lower() == "subject" for one in self._fields)
         return all_detoured(examined.plan, examined.judged) if surplus > MAX_DELETIONS else examined.plan
 
-    def apply(self, plan: Plan, examined: Examined, signer: DetourSigner, notes: Notes) -> None:
-        """Carry out the plan. Postfix commits all of it with its 250, or nothing."""
+    def apply(
+        self, plan: Plan, examined: Examined, signer: DetourSigner, notes: Notes, transaction: str = ""
+    ) -> None:
+        """Carry out the plan. Postfix commits all of it with its 250, or nothing.
+
+        `transaction` is under what the desk may know copies already; without one a new id is made.
+        """
         if plan.in_place is not None:
             self.remove_own()
             self._change(plan.in_place)
         if not plan.detours:
             return
-        transaction = new_transaction()
+        transaction = transaction or new_transaction()
         recipients = {r.address: r for r in examined.envelope.recipients}
         for number, copy in enumerate(plan.detours):
             if number % _PULSE == _PULSE - 1:
@@ -81,11 +87,13 @@ class Application:
             self._detour(copy, recipients[copy.recipients[0]], transaction, examined, signer, notes)
 
     def remove_own(self) -> None:
-        """Fields of our names that arrived from outside, from the last to the first so that indexes hold."""
-        arrived = Counter(name.lower() for name, _ in self._fields)
-        for name in self._own:
-            for index in range(arrived[name], 0, -1):
-                self._editor.chgheader(name, index, "")
+        """Fields that only we may write and that arrived, from the last to the first so that indexes hold."""
+        left = Counter(name.lower() for name, _ in self._fields)
+        for name, value in reversed(self._fields):
+            key = name.lower()
+            if self._own.hold(key, value):
+                self._editor.chgheader(key, left[key], "")
+            left[key] -= 1
 
     def _change(self, copy: Copy) -> None:
         for name, value in reversed(copy.headers):
@@ -116,22 +124,24 @@ class Application:
     ) -> None:
         """First the new recipient, then the old one away: a crash between leaves Postfix's 250 unsaid."""
         address = signer.address(Detour(recipient.address, transaction, str(copy.outcome)))
-        one = next(j for j in examined.judged if j.verdict.recipient == recipient.address)
-        envelope = _for_one(examined.envelope, recipient)
-        notes.write(
-            address,
-            Note(
-                copy.headers,
-                copy.tag,
-                one.policy.retention_days,
-                verdict_data(one.verdict),
-                tuple(of_scopes(finding, one.policy.scopes) for finding in examined.findings.values()),
-                envelope,
-            ),
-        )
+        notes.write(address, note_of(copy, recipient, examined))
         self._editor.addrcpt(f"<{address}>", " ".join(dsn_args(recipient)))
         for form in sorted(recipient.spellings | {recipient.address}):
             self._editor.delrcpt(f"<{form}>")
+
+
+def note_of(copy: Copy, recipient: Recipient, examined: Examined, *, asks: bool = False) -> Note:
+    """What the desk should know of one recipient's copy."""
+    one = next(j for j in examined.judged if j.verdict.recipient == recipient.address)
+    return Note(
+        copy.headers,
+        copy.tag,
+        one.policy.terms.retention_days,
+        verdict_data(one.verdict),
+        tuple(of_scopes(finding, one.policy.scopes) for finding in examined.findings.values()),
+        _for_one(examined.envelope, recipient),
+        asks,
+    )
 
 
 def of_scopes(finding: Finding, scopes: Sequence[str]) -> Finding:

@@ -11,12 +11,20 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from tamis.breaker import Breakers
 from tamis.errors import TamisError
 from tamis.filters.state import open_state
+from tamis.milter.abuse_mailbox import AbuseMailbox
+from tamis.milter.asking import Asking
 from tamis.milter.feeds import Feeds
 from tamis.milter.files import read_json
 from tamis.milter.journal import finished, read_stories
+from tamis.milter.key import signing_key
+from tamis.milter.mailing import Digesting
+from tamis.milter.marking import take_in as take_in_marks
+from tamis.milter.marking import waiting
 from tamis.milter.notes import Notes
+from tamis.milter.parts import PartsFile
 from tamis.milter.paths import Paths
 from tamis.milter.reinject import Reinjector
 from tamis.milter.senders import fill, publish, take_in
@@ -26,6 +34,7 @@ from tamis.quarantine.senders import Sender
 from tamis.quarantine.snapshot import write_snapshot
 from tamis.quarantine.store import Store
 from tamis.site import Site
+from tamis.tokens import Tokens
 
 if TYPE_CHECKING:
     from tamis.milter.exporter import Exporter
@@ -34,6 +43,9 @@ log = logging.getLogger(__name__)
 
 _TICK = 1.0  # seconds: how soon a change of policy or lists is in force
 _SLOW_TICK = 60.0
+_BATCH = 500
+_DIGEST_TICK = 10.0
+_TURN = 1.0  # seconds that a long task may keep the others waiting
 
 
 class Background:
@@ -47,9 +59,17 @@ class Background:
         settings = site().settings
         self._paths = Paths(settings)
         self._notes = Notes(self._paths.notes)
-        self._state = open_state(settings)
+        breakers = Breakers(settings.breakers.limits)
+        self._parts = PartsFile(self._paths.parts, breakers)
+        self._state = open_state(settings, breakers)
         self._loop = asyncio.Runner()
-        self._feeds = Feeds(self._paths.feeds)
+        tokens = Tokens(signing_key(settings.key_file))
+        self._asking = Asking(site, store, tokens)
+        self._feeds = Feeds(self._paths.feeds, breakers)
+        self._abuse_mailbox = AbuseMailbox()
+        self._digesting = Digesting(
+            site, store, tokens, lambda: Reinjector(site().settings.desk.reinject).send
+        )
         self._unpublished: list[Sender] = []
         self._exporter: Exporter | None = None
         self._tasks: list[tuple[Callable[[], float], list[float]]] = [
@@ -57,10 +77,16 @@ class Background:
             (self._count_hits, [0.0]),
             (self._remember, [0.0]),
             (self._learn_senders, [0.0]),
+            (self._take_marks, [0.0]),
             (self._read_feeds, [0.0]),
+            (self._read_abuse_mailbox, [0.0]),
             (self._export, [0.0]),
+            (self._decide, [0.0]),
+            (self._ask, [0.0]),
+            (self._finish, [0.0]),
             (self._resume, [0.0]),
             (self._expire, [0.0]),
+            (self._digest, [0.0]),
             (self._forget, [0.0]),
         ]
 
@@ -82,6 +108,7 @@ class Background:
                     if name not in failing:  # said once, not every second of an outage
                         failing.add(name)
                         log.error("%s failed and is tried again: %s", name, error)
+            self._parts.write()
             self._stopping.wait(_TICK)
 
     def _publish(self) -> float:
@@ -106,16 +133,22 @@ class Background:
             path.unlink(missing_ok=True)
         return 5 * _TICK
 
+    def _read_abuse_mailbox(self) -> float:
+        """Count the abuse reports that came."""
+        self._abuse_mailbox.step(self._site().settings, self._store.complaints)
+        return _TICK
+
     def _export(self) -> float:
         """Serve metrics, if they are wanted; the library is loaded only then."""
         listen = self._site().settings.metrics.listen
         if listen and self._exporter is None:
             from tamis.milter.exporter import Exporter  # noqa: PLC0415
 
-            self._exporter = Exporter(self._paths, self._site().settings.model_directory)
+            self._exporter = Exporter(self._paths)
         if self._exporter is not None:
             self._exporter.serve(listen)
             self._exporter.gather()
+            self._exporter.challenges = self._asking.counts.copy()
         return _TICK
 
     def _remember(self) -> float:
@@ -142,10 +175,18 @@ class Background:
         """Take in what the workers learnt of senders, and keep the shared state filled with what the store knows."""
         changed = take_in(self._paths.senders, self._store.senders)
         self._unpublished += changed
-        self._loop.run(fill(self._state, self._store.senders, self._store.complaints))
+        self._loop.run(fill(self._state, self._store))
         if self._unpublished:
             self._loop.run(publish(self._state, self._unpublished))
             self._unpublished = []
+        return _TICK
+
+    def _take_marks(self) -> float:
+        """Bring what was marked by hand into the store, and let the workers know."""
+        files = waiting(self._paths.marks)[:_BATCH]
+        self._loop.run(take_in_marks(files, self._store, self._state, self._site().settings))
+        for path in files:
+            path.unlink(missing_ok=True)
         return _TICK
 
     def _read_feeds(self) -> float:
@@ -154,18 +195,42 @@ class Background:
         self._loop.run(self._feeds.step(platform.complaint_feeds, platform.complaint_refresh, self._state))
         return _TICK
 
+    def _decide(self) -> float:
+        """Which senders of held mail may be asked."""
+        self._asking.decide()
+        return _TICK
+
+    def _ask(self) -> float:
+        """Mail the notices."""
+        self._asking.mail()
+        return _TICK
+
+    def _finish(self) -> float:
+        """What senders' right answers left to do."""
+        self._asking.finish(self._loop, self._state)
+        return _TICK
+
     def _resume(self) -> float:
         """Take up releases that a crash interrupted."""
         settings = self._site().settings
         send = Reinjector(settings.desk.reinject).send
-        self._store.quarantine.resume_releases(redelivery(send, settings.headers.prefix))
+        self._store.quarantine.resume_releases(redelivery(send, settings))
         return _SLOW_TICK
+
+    def _digest(self) -> float:
+        """Send the digests that are due."""
+        until = time.monotonic() + _TURN
+        return _DIGEST_TICK if self._digesting.step(until) else _TICK
 
     def _expire(self) -> float:
         """Remove what is past its retention, in small batches so that no mail waits for it."""
-        count = self._store.expiry.run(stop=self._stopping.is_set)
+        until = time.monotonic() + _TURN
+        count = self._store.expiry.run(stop=lambda: self._stopping.is_set() or time.monotonic() > until)
         self._notes.expire()
         self._store.senders.expire()
+        self._store.marks.expire()
+        self._store.complaints.expire()
         if count:
             log.info("%d messages expired", count)
-        return self._site().settings.store.expire_every
+        unfinished = time.monotonic() > until
+        return _TICK if unfinished else self._site().settings.store.expire_every

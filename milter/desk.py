@@ -17,15 +17,18 @@ from tamis.milter.detour import Detour, DetourSigner
 from tamis.milter.lmtp import LMTPServer, Reply, Transaction
 from tamis.milter.notes import Note, Notes
 from tamis.milter.reinject import Reinjector
+from tamis.milter.reply import held_text
 from tamis.milter.route import Proof, probe_sent_at
 from tamis.plan import Headers
 from tamis.policy import Outcome
+from tamis.quarantine.notices import language_of
 from tamis.quarantine.records import HeldMessage
 from tamis.quarantine.scope import mailbox_of
 from tamis.quarantine.store import Store
+from tamis.quarantine.suppression import is_authenticated
 from tamis.site import Site
 from tamis.subject import tagged_subject
-from tamis.trace import own_names
+from tamis.trace import own_fields
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +79,7 @@ class Desk:
     ) -> str:
         site = self._site()
         note = self._notes.read(address)
-        original = edit(content, remove=own_names(site.settings.headers.prefix))
+        original = edit(content, remove=own_fields(site.settings).hold)
         mail = Mail(original)
         envelope = note.envelope if note else _envelope(detour, args, transaction)
         verdict = note.verdict if note else {}
@@ -95,11 +98,23 @@ class Desk:
             required=float(verdict.get("required", 0.0)),
             findings=[finding.to_dict() for finding in note.findings] if note else (),
             verdict=verdict,
-            retention_days=note.retention_days if note else policy.retention_days,
+            retention_days=note.retention_days if note else policy.terms.retention_days,
         )
+        if note is not None and note.asks:
+            findings = {finding.filter: finding for finding in note.findings}
+            message, challenge = self._store.challenges.hold_asked(
+                held,
+                original,
+                language=language_of(mail.headers, envelope.sender, policy.terms.language),
+                authenticated=is_authenticated(findings, envelope.sender),
+            )
+            log.info("held %s for <%s>, challenge %s", message, detour.recipient, challenge or "none")
+            return held_text(message, challenge)
         message = self._store.quarantine.hold(held, original)
+        if policy.terms.challenge == "reply":  # perhaps held before, with a reply that could not be given
+            self._store.challenges.untold(message)
         log.info("held %s for <%s>", message, detour.recipient)
-        return f"held as {message}"
+        return held_text(message)
 
     def _send_back(
         self, address: str, detour: Detour, args: Sequence[str], transaction: Transaction, content: bytes
@@ -109,13 +124,12 @@ class Desk:
             return "was sent back before"
         site = self._site()
         note = self._notes.read(address) or self._without_note(detour, site)
-        prefix = site.settings.headers.prefix
         subject = None
         if note.tag:
             mail = Mail(content)
             raw = mail.headers.raw("subject")
             subject = tagged_subject(note.tag, raw[0] if raw else None, mail.subject)
-        changed = edit(content, remove=own_names(prefix), insert=note.headers, subject=subject)
+        changed = edit(content, remove=own_fields(site.settings).hold, insert=note.headers, subject=subject)
         Reinjector(site.settings.desk.reinject).send(
             transaction.sender or "", transaction.sender_args, [(detour.recipient, tuple(args))], changed
         )
@@ -132,8 +146,8 @@ class Desk:
         headers: Headers = ((f"{prefix}Status", "Unknown, the details of the examination are lost"),)
         if detour.outcome == Outcome.JUNK:
             headers = ((f"{prefix}Flag", "YES"), *headers)
-        tag = policy.tag if detour.outcome == Outcome.TAG else ""
-        return Note(headers, tag, policy.retention_days, {}, (), Envelope())
+        tag = policy.terms.tag if detour.outcome == Outcome.TAG else ""
+        return Note(headers, tag, policy.terms.retention_days, {}, (), Envelope())
 
 
 def _envelope(detour: Detour, args: Sequence[str], transaction: Transaction) -> Envelope:

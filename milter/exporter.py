@@ -5,30 +5,105 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
+from types import MappingProxyType
 
 from prometheus_client import CollectorRegistry, start_http_server
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from tamis.metrics import Counts
+from tamis.breaker import PartState
+from tamis.metrics import BUCKETS, Counts
 from tamis.milter.files import read_json
+from tamis.milter.parts import read_parts
 from tamis.milter.paths import Paths
-from tamis.models.ledger import LEDGER, Ledger
+from tamis.models.ledger import Ledger
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One metric: `kind` is counter (its samples end in _total), gauge or histogram."""
+
+    kind: str
+    labels: tuple[str, ...]
+    help: str
+
+
+FAMILIES: Mapping[str, Family] = MappingProxyType(
+    {
+        "tamis_messages": Family("counter", (), "Messages examined."),
+        "tamis_findings": Family(
+            "counter",
+            ("filter", "status"),
+            "What filters saw: hit, clear, unavailable (no answer, service gone), skipped (not tried).",
+        ),
+        "tamis_shadow_hits": Family(
+            "counter",
+            ("filter",),
+            "Messages on which a filter in shadow would have had an effect for some recipient.",
+        ),
+        "tamis_filter_seconds": Family(
+            "histogram",
+            ("filter",),
+            "Time a filter took for a message, waiting included; skipped ones are not in it.",
+        ),
+        "tamis_copies": Family(
+            "counter", ("outcome", "decided_by"), "Copies by outcome and by the filter that decided."
+        ),
+        "tamis_part_left_out": Family(
+            "gauge", ("part",), "Processes that leave an external part out now because it keeps failing."
+        ),
+        "tamis_part_failures": Family("counter", ("part",), "Calls to an external part that failed."),
+        "tamis_part_openings": Family(
+            "counter", ("part",), "Times that a process began to leave an external part out."
+        ),
+        "tamis_challenges": Family(
+            "counter", ("what", "reason"), "What came of asking senders of held mail, and why not."
+        ),
+        "tamis_reports": Family(
+            "counter",
+            ("source", "result"),
+            "Reports to the statistical filter: learned, or dropped over bounds.",
+        ),
+        "tamis_report_contradictions": Family(
+            "gauge", ("source",), "Share of a source's last 100 reports that contradict a sure model."
+        ),
+        "tamis_report_alarm": Family(
+            "gauge", ("source",), "1 while a source contradicts the model too often."
+        ),
+        "tamis_journal_octets": Family(
+            "gauge", (), "Stories of messages that wait for the store, in octets."
+        ),
+        "tamis_detour_notes": Family("gauge", (), "Copies on their way to the desk."),
+        "tamis_route_proof_age_seconds": Family(
+            "gauge",
+            (),
+            "How long ago the route to the desk was last proven; absent while no proof was needed.",
+        ),
+    }
+)
+"""Every metric that is served, by name."""
+
+_MAKERS = {"counter": CounterMetricFamily, "gauge": GaugeMetricFamily}
 
 
 class Exporter(Collector):
     """Adds up what the workers leave and shows it. Sums begin at 0 with the process, as Prometheus expects."""
 
-    def __init__(self, paths: Paths, model_directory: Path) -> None:
+    def __init__(self, paths: Paths) -> None:
         self._paths = paths
-        self._model_directory = model_directory
         self._counts = Counts()
+        self._parts = _Parts()
         self._lock = threading.Lock()
         self._listening = ""
+        self.challenges: Counter[tuple[str, str]] = Counter()
+        """What `Asking.counts` was when last looked at."""
 
     def serve(self, listen: str) -> None:
         """Begin to serve at IP:PORT, once. Raises OSError when the port is taken."""
@@ -55,71 +130,97 @@ class Exporter(Collector):
                     self._counts.merge(data or {})
                 except (KeyError, TypeError, ValueError) as error:
                     log.warning("unreadable counts in %s: %s", path, error)
+        with self._lock:
+            self._parts.take(read_parts(self._paths))
 
     def collect(self) -> Iterator[Metric]:
         """As Prometheus asks for it."""
         with self._lock:
-            yield CounterMetricFamily("tamis_messages", "Messages examined.", value=self._counts.messages)
-            findings = CounterMetricFamily(
-                "tamis_findings", "Findings by filter and status.", labels=["filter", "status"]
-            )
-            for (name, status), count in self._counts.findings.items():
-                findings.add_metric([name, status], count)
-            yield findings
-            seconds = CounterMetricFamily(
-                "tamis_filter_seconds", "Time spent, waiting included, by filter.", labels=["filter"]
-            )
-            for name, micros in self._counts.seconds.items():
-                seconds.add_metric([name], micros / 1e6)
-            yield seconds
-            outcomes = CounterMetricFamily(
-                "tamis_copies", "Copies by outcome and by what decided.", labels=["outcome", "decided_by"]
-            )
-            for (outcome, decided_by), count in self._counts.outcomes.items():
-                outcomes.add_metric([outcome, decided_by], count)
-            yield outcomes
-        yield GaugeMetricFamily(
-            "tamis_journal_octets", "Stories that wait for the store.", value=_octets(self._paths.journal)
-        )
-        yield GaugeMetricFamily(
-            "tamis_detour_notes", "Copies on their way to the desk.", value=_files(self._paths.notes)
-        )
+            counts, parts = self._counts, self._parts
+            yield _plain("tamis_messages", _single(counts.messages))
+            yield _plain("tamis_findings", counts.findings.items())
+            yield _plain("tamis_shadow_hits", _labelled(counts.shadow_hits))
+            yield _histogram("tamis_filter_seconds", counts)
+            yield _plain("tamis_copies", counts.outcomes.items())
+            yield _plain("tamis_part_left_out", _labelled(parts.left_out))
+            yield _plain("tamis_part_failures", _labelled(parts.failures))
+            yield _plain("tamis_part_openings", _labelled(parts.openings))
+        yield _plain("tamis_challenges", self.challenges.items())
         yield from self._learning()
+        yield _plain("tamis_journal_octets", _single(_octets(self._paths.journal)))
+        yield _plain("tamis_detour_notes", _single(_files(self._paths.notes)))
         try:
             proven = self._paths.proof.stat().st_mtime
         except OSError:  # no proof was needed yet
             return
-        yield GaugeMetricFamily(
-            "tamis_route_proof_age_seconds",
-            "How long ago the route to the desk was last proven.",
-            value=max(0.0, time.time() - proven),
-        )
+        yield _plain("tamis_route_proof_age_seconds", _single(max(0.0, time.time() - proven)))
 
     def _learning(self) -> Iterator[Metric]:
         """What became of reports to the statistical filter."""
-        ledger = Ledger.load(self._model_directory / LEDGER)
-        reports = CounterMetricFamily(
+        ledger = Ledger.load(self._paths.ledger)
+        results = (("learned", ledger.learned), ("dropped", ledger.dropped))
+        yield _plain(
             "tamis_reports",
-            "Reports to the statistical filter by source and result.",
-            labels=["source", "result"],
+            [((source, name), count) for name, counts in results for source, count in counts.items()],
         )
-        for result, counts in (("learned", ledger.learned), ("dropped", ledger.dropped)):
-            for source, count in counts.items():
-                reports.add_metric([source, result], count)
-        yield reports
-        share = GaugeMetricFamily(
+        seen = ledger.contradictions
+        yield _plain(
             "tamis_report_contradictions",
-            "Share of a source's last reports that contradict the model.",
-            labels=["source"],
+            _labelled({s: sum(last) / max(1, len(last)) for s, last in seen.items()}),
         )
-        alarm = GaugeMetricFamily(
-            "tamis_report_alarm", "1 while a source contradicts the model too often.", labels=["source"]
+        yield _plain(
+            "tamis_report_alarm", _labelled({source: float(ledger.alarm(source)) for source in seen})
         )
-        for source, seen in ledger.contradictions.items():
-            share.add_metric([source], sum(seen) / max(1, len(seen)))
-            alarm.add_metric([source], float(ledger.alarm(source)))
-        yield share
-        yield alarm
+
+
+class _Parts:
+    """What the processes say of external parts, summed; what a process that died had counted stays in the sums."""
+
+    def __init__(self) -> None:
+        self.left_out: Counter[str] = Counter()
+        self.failures: Counter[str] = Counter()
+        self.openings: Counter[str] = Counter()
+        self._before: dict[tuple[int, str], PartState] = {}
+
+    def take(self, told: Mapping[int, Sequence[PartState]]) -> None:
+        states = {(pid, one.part): one for pid, some in told.items() for one in some}
+        self.left_out = Counter()
+        for key, one in states.items():
+            before = self._before.get(key)
+            self.left_out[one.part] += one.left_out_until > 0
+            self.failures[one.part] += one.failures - (before.failures if before else 0)
+            self.openings[one.part] += one.openings - (before.openings if before else 0)
+        self._before = states
+
+
+Values = Iterable[tuple[tuple[str, ...], float]]
+
+
+def _plain(name: str, values: Values) -> Metric:
+    family = FAMILIES[name]
+    made: CounterMetricFamily | GaugeMetricFamily
+    made = _MAKERS[family.kind](name, family.help, labels=family.labels)
+    for labels, value in values:
+        made.add_metric(labels, value)
+    return made
+
+
+def _labelled(values: Mapping[str, float]) -> Values:
+    return [((key,), value) for key, value in values.items()]
+
+
+def _single(value: float) -> Values:
+    return [((), value)]
+
+
+def _histogram(name: str, counts: Counts) -> Metric:
+    family = FAMILIES[name]
+    made = HistogramMetricFamily(name, family.help, labels=family.labels)
+    ends = [*map(str, BUCKETS), "+Inf"]
+    for one, micros in counts.seconds.items():
+        upto = accumulate(counts.steps[one, place] for place in range(len(ends)))
+        made.add_metric([one], list(zip(ends, upto, strict=True)), micros / 1e6)
+    return made
 
 
 def _octets(folder: Path) -> int:

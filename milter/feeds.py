@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from tamis.errors import ConfigError, FeedError
+from tamis.breaker import FAILURES, Breakers
+from tamis.errors import ConfigError, FeedError, LeftOutError
 from tamis.filters.sender_complaints import GENERATION, entry_key
 from tamis.lists import Subject, normalise_pattern
 from tamis.milter.files import read_json, write_json
@@ -33,8 +34,9 @@ _KEEP = 86400.0
 class Feeds:
     """The lists of one installation. `step` is called again and again and never waits for the network."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, breakers: Breakers | None = None) -> None:
         self._directory = directory
+        self._breakers = breakers or Breakers()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="feeds")
         self._fetching: Future[None] | None = None
         self._due = 0.0
@@ -55,7 +57,7 @@ class Feeds:
             self._fetching = None
         elif time.monotonic() >= self._due:
             self._due = time.monotonic() + every
-            self._fetching = self._pool.submit(fetch_all, self._directory, self._sources)
+            self._fetching = self._pool.submit(fetch_all, self._directory, self._sources, self._breakers)
         elif self._generation and await state.get(GENERATION) != self._generation:
             await self._publish(state, every)
 
@@ -83,21 +85,36 @@ class Feeds:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
-def fetch_all(directory: Path, sources: Sequence[str]) -> None:
-    """Fetch every list into its file; one that is no good leaves its file as it is, and the log says so."""
+def fetch_all(directory: Path, sources: Sequence[str], breakers: Breakers) -> None:
+    """Fetch every list into its file; one that is no good leaves its file as it is, and the log says so.
+
+    A list that keeps failing is said to be left out, and is then tried in silence.
+    """
     for source in sources:
+        path = _file(directory, source)
+        breaker = breakers.part(f"list of complaints {_name(source)} ({path.stem[:6]})")
         try:
-            entries = parse(fetch(source))
-            if entries or not read_json(_file(directory, source)):
-                write_json(_file(directory, source), entries)
-            else:
-                log.error("list of complaints %s is suddenly empty: the last good one stays", _name(source))
-        except (FeedError, OSError, http.client.HTTPException, ValueError) as error:
-            log.error("list of complaints %s: the last good one stays: %s", _name(source), error)
+            with breaker.call():
+                entries = parse(fetch(source))
+                if not entries and read_json(path):
+                    raise FeedError("it is suddenly empty")
+                write_json(path, entries)
+        except LeftOutError:
+            continue
+        except FAILURES as error:
+            if not breaker.is_left_out:
+                log.error("%s: the last good one stays: %s", breaker.part, error)
 
 
 def fetch(source: str) -> bytes:
-    """A file's or a URL's content. Raises OSError, HTTPException, ValueError or FeedError."""
+    """A file's or a URL's content. Raises OSError or FeedError."""
+    try:
+        return _fetched(source)
+    except (http.client.HTTPException, ValueError) as error:
+        raise FeedError(f"{type(error).__name__}: {error}") from error
+
+
+def _fetched(source: str) -> bytes:
     if not source.startswith(("http://", "https://")):
         with Path(source).open("rb") as file:
             content = file.read(MAX_OCTETS + 1)

@@ -48,13 +48,17 @@ class Learning:
                     trouble = str(error)
             self._stopping.wait(pause)
 
+    def _tag_of(self, reporter: str) -> str:
+        return self._site().book.policy(reporter).terms.tag
+
     def _learn(self, settings: Settings) -> None:
         # numpy and the model's tables are for sites that learn.
+        from tamis.milter.marking import Marking  # noqa: PLC0415
         from tamis.models.queue import Queue  # noqa: PLC0415
         from tamis.models.teaching import Teacher  # noqa: PLC0415
 
         with Teacher(settings.model_directory, minimum=settings.learning.minimum) as teacher:
-            queue = Queue(settings, teacher)
+            queue = Queue(settings, teacher, attend=Marking(settings, self._tag_of))
             until = time.monotonic() + _HELD
             while not self._stopping.is_set() and time.monotonic() < until:
                 if queue.take_in():

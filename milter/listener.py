@@ -31,7 +31,7 @@ def inherited() -> dict[str, socket.socket]:
 def hand_over(sockets: Mapping[str, socket.socket], environment: dict[str, str]) -> None:
     """In a child about to exec: put the sockets where `inherited` looks, and say so in the environment."""
     safe = [os.dup(sock.fileno()) for sock in sockets.values()]
-    high = [os.dup2(fd, FIRST_FD + len(safe) + 100 + n) for n, fd in enumerate(safe)]
+    high = [os.dup2(fd, FIRST_FD + len(safe) + 100 + n, inheritable=False) for n, fd in enumerate(safe)]
     for place, fd in enumerate(high, FIRST_FD):
         os.dup2(fd, place, inheritable=True)
     environment["LISTEN_FDS"] = str(len(sockets))

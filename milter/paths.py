@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tamis.models.ledger import LEDGER
 from tamis.settings import Settings
 
 
@@ -17,6 +18,8 @@ class Paths:
         """Hit counts of list entries on their way to the store."""
         self.senders: Path = settings.run_directory / "senders"
         """What workers learnt of senders, on its way to the store."""
+        self.marks: Path = settings.state_directory / "marks"
+        """What was marked by hand, on its way to the store."""
         self.feeds: Path = settings.state_directory / "feeds"
         """The last good lists of complaints."""
         self.proof: Path = settings.run_directory / "route.json"
@@ -25,5 +28,9 @@ class Paths:
         """Who is running: {"supervisor": pid, "workers": [pid], "desk": [pid], "background": [pid]}."""
         self.journal: Path = settings.state_directory / "journal"
         """Stories of messages on their way to the store."""
+        self.parts: Path = settings.run_directory / "parts"
+        """How each process stands with the external parts it asks: <pid>.json."""
         self.metrics: Path = settings.run_directory / "metrics"
         """Counts of the workers on their way to the exporter."""
+        self.ledger: Path = settings.model_directory / LEDGER
+        """Who taught the statistical filter how much, and which sources contradict it."""

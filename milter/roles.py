@@ -9,6 +9,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from tamis.errors import ConfigError, StoreError, TamisError
 from tamis.filters.state import open_state
@@ -20,12 +21,26 @@ from tamis.milter.route import Proof
 from tamis.milter.sites import SiteSource
 from tamis.milter.worker import Worker, run_worker
 from tamis.site import Site
+from tamis.tokens import Tokens
 
 log = logging.getLogger(__name__)
 
-Ready = Callable[[], None]
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """The supervisor, as a child knows it: `pid` is taken before the fork, so one that dies at once is missed, too."""
+
+    pid: int
+    ready: Callable[[], None]
+    """Tells it that the child serves."""
+
+    def is_gone(self) -> bool:
+        """Whether it died: then somebody else adopted us."""
+        return os.getppid() != self.pid
+
+
 Sockets = Mapping[str, socket.socket]
-Role = Callable[[Site, SiteSource, Sockets, Ready], None]
+Role = Callable[[Site, SiteSource, Sockets, Parent], None]
 
 SOCKET_OF = {"workers": "milter", "desk": "desk"}
 """The listening socket that a role needs; the others are closed in it."""
@@ -53,26 +68,27 @@ def prepare(site: Site) -> None:
         write_snapshot(site.settings.snapshot_file, store.snapshot())
 
 
-def workers(site: Site, source: SiteSource, sockets: Sockets, ready: Ready) -> None:
+def workers(site: Site, source: SiteSource, sockets: Sockets, parent: Parent) -> None:
     """A milter worker."""
-    signer = DetourSigner(signing_key(site.settings.key_file))
-    run_worker(Worker(source, site, signer), sockets["milter"], ready)
+    key = signing_key(site.settings.key_file)
+    worker = Worker(source, site, DetourSigner(key), Tokens(key))
+    run_worker(worker, sockets["milter"], parent.ready, parent.is_gone)
 
 
-def desk(site: Site, source: SiteSource, sockets: Sockets, ready: Ready) -> None:
+def desk(site: Site, source: SiteSource, sockets: Sockets, parent: Parent) -> None:
     """The LMTP desk."""
     from tamis.milter.desk import Desk, run_desk  # noqa: PLC0415 - see prepare
     from tamis.quarantine.store import Store  # noqa: PLC0415
 
-    current = _Current(site, source)
+    current = _Current(site, source, parent)
     paths = Paths(site.settings)
     signer = DetourSigner(signing_key(site.settings.key_file))
     with Store(site.settings.store_url) as store:
         serving = Desk(lambda: current.site, signer, Notes(paths.notes), Proof(paths.proof), store)
-        asyncio.run(run_desk(serving, sockets["desk"], site.settings.desk.concurrency, ready))
+        asyncio.run(run_desk(serving, sockets["desk"], site.settings.desk.concurrency, parent.ready))
 
 
-def background(site: Site, source: SiteSource, sockets: Sockets, ready: Ready) -> None:
+def background(site: Site, source: SiteSource, sockets: Sockets, parent: Parent) -> None:
     """Everything that waits for nobody: snapshot, hit counts, expiry, learning."""
     from tamis.milter.background import Background  # noqa: PLC0415 - see prepare
     from tamis.milter.learning import Learning  # noqa: PLC0415
@@ -82,9 +98,9 @@ def background(site: Site, source: SiteSource, sockets: Sockets, ready: Ready) -
     for number in (signal.SIGTERM, signal.SIGINT):
         # by a thread: the handler may interrupt wait(), which holds the lock that set() wants
         signal.signal(number, lambda *_: threading.Thread(target=stopping.set).start())
-    current = _Current(site, source)
+    current = _Current(site, source, parent)
     with Store(site.settings.store_url) as store:
-        ready()
+        parent.ready()
         Learning(lambda: current.site, stopping).start()
         Background(lambda: current.site, store, stopping).run()
 
@@ -98,18 +114,19 @@ class _Current:
     It also ends the process, as SIGTERM would, when the supervisor is gone.
     """
 
-    def __init__(self, site: Site, source: SiteSource) -> None:
+    def __init__(self, site: Site, source: SiteSource, parent: Parent) -> None:
         self.site = site
+        self._parent = parent
         self._source = source
         self._forced = False
         signal.signal(signal.SIGUSR2, self._reload)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR2})
-        threading.Thread(target=self._watch, args=(os.getppid(),), daemon=True).start()
+        threading.Thread(target=self._watch, daemon=True).start()
 
-    def _watch(self, supervisor: int) -> None:
+    def _watch(self) -> None:
         """Once a second: is the supervisor there, and is there a new snapshot or a reload to take up?"""
         pause = threading.Event()
-        while os.getppid() == supervisor:
+        while not self._parent.is_gone():
             pause.wait(1.0)
             forced, self._forced = self._forced, False
             self.site = self._source.fresh(self.site, force=forced) or self.site

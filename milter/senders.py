@@ -28,8 +28,9 @@ from tamis.services import SharedState
 from tamis.site import Site
 
 if TYPE_CHECKING:  # database drivers stay out of the workers
-    from tamis.quarantine.complaints import Complaint, Complaints
+    from tamis.quarantine.complaints import Complaint
     from tamis.quarantine.senders import Sender, Senders
+    from tamis.quarantine.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -116,13 +117,16 @@ async def publish_condemned(state: SharedState, clients: Iterable[Complaint]) ->
             await state.put(CONDEMNED + one.client, one.why, _KEEP_SECONDS)
 
 
-async def fill(state: SharedState, senders: Senders, complaints: Complaints) -> bool:
+async def fill(state: SharedState, store: Store) -> bool:
     """Publish everything when the state does not have them (any more); whether it was done. Raises ServiceError."""
     if await state.get(_FILLED) is not None:
         return False
-    for part in senders.all():
+    from tamis.milter.marking import publish_all  # noqa: PLC0415 - database drivers stay out of the workers
+
+    for part in store.senders.all():
         await publish(state, part)
-    await publish_condemned(state, complaints.find(condemned=True))
+    await publish_condemned(state, store.complaints.find(condemned=True))
+    await publish_all(state, store.marks)
     await state.put(_FILLED, "yes", _REFILL_SECONDS)
     return True
 

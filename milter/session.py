@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,8 @@ from tamis.errors import RouteError, TamisError
 from tamis.filters.road import Examined, Road
 from tamis.mail import Mail
 from tamis.milter.application import Application
-from tamis.trace import failure_headers, own_names
+from tamis.milter.reply import may_ask
+from tamis.trace import failure_headers, own_fields
 
 if TYPE_CHECKING:
     from tamis.milter.worker import Worker
@@ -189,12 +190,26 @@ class Session(Milter.Base):
             return self._defer("4.7.1", examined.plan.defer, quiet=True)
         application = self._application(road, mail)
         plan = application.fitting(examined)
+        transaction = ""
+        if may_ask(examined, mail, road.site.settings):
+            replies, settings = self.worker.replies, road.site.settings
+            transaction = replies.transaction(envelope, mail)
+            asked = replies.hold(examined, mail, settings, transaction, self._macro("j"))
+            if asked:
+                self._remember(examined, mail)
+                return self._ask(asked)
         if plan.detours:
             self.worker.route.ensure(self.progress)
         self._changing = True
-        application.apply(plan, examined, self.worker.signer, self.worker.notes)
+        application.apply(plan, examined, self.worker.signer, self.worker.notes, transaction)
         self._remember(examined, mail)
         return int(Milter.CONTINUE)
+
+    def _ask(self, lines: Sequence[str]) -> int:
+        """Refuse the message, which the desk holds, with what its sender can do about it."""
+        log.info("%s: 550, its sender is asked", self._macro("i"))
+        self.setreply("550", "5.7.1", *(line.replace("%", "%%") for line in lines))
+        return int(Milter.REJECT)
 
     def _remember(self, examined: Examined, mail: Mail) -> None:
         try:
@@ -205,7 +220,7 @@ class Session(Milter.Base):
             log.exception("%s: not recorded or counted", examined.envelope.queue_id)
 
     def _application(self, road: Road, mail: Mail) -> Application:
-        return Application(self, self._fields, mail, own_names(road.site.settings.headers.prefix))
+        return Application(self, self._fields, mail, own_fields(road.site.settings))
 
     def _after_failure(self, error: Exception) -> int:
         """Defer, unless every recipient's policy would rather have the mail unexamined and nothing is changed yet."""
@@ -213,7 +228,7 @@ class Session(Milter.Base):
             return self._defer("4.3.0", "mail filter failed")
         site = self._road.site
         try:
-            if all(site.book.policy(r.address).on_error == "deliver" for r in self._recipients):
+            if all(site.book.policy(r.address).terms.on_error == "deliver" for r in self._recipients):
                 self._changing = True
                 self._application(self._road, Mail(b"")).remove_own()
                 for name, value in failure_headers(site.settings.headers.prefix):

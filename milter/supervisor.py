@@ -7,6 +7,7 @@ sockets over and then ends this one.
 from __future__ import annotations
 
 import gc
+import json
 import logging
 import os
 import select
@@ -34,6 +35,8 @@ log = logging.getLogger(__name__)
 _PREPARE_SECONDS = 30.0
 _SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR2, signal.SIGCHLD}
 _REPLACES = "TAMIS_REPLACES"
+_ADDRESSES = "TAMIS_ADDRESSES"
+"""Where the predecessor's sockets listen, by name; one that systemd handed over is taken as it is."""
 _STOPPED = -1000  # no exit status: told to stop while preparing
 _FIRST_PAUSE, _LAST_PAUSE = 0.1, 2.0  # seconds before a child that died young is started again
 _YOUNG = 2.0
@@ -70,6 +73,7 @@ class Supervisor:
         self._source = SiteSource(config, self._filters)
         self._site = self._source.read(first=True)
         self._sockets: dict[str, socket.socket] = {}
+        self._addresses: dict[str, str] = {}
         self._places: list[Place] = []
         self._successor = 0
         self._told = False
@@ -116,14 +120,18 @@ class Supervisor:
             "desk": (settings.desk.socket, 0o660, settings.milter.socket_group),
         }
         needed = {roles.SOCKET_OF[role] for role in self._roles_served if role in roles.SOCKET_OF}
+        before = json.loads(os.environ.pop(_ADDRESSES, "{}"))
         for name, (address, mode, group) in wanted.items():
+            sock = handed.pop(name, None)
+            if name not in needed or before.get(name, address) != address:  # the settings have changed since
+                if sock is not None:
+                    sock.close()
+                sock = None
             if name not in needed:
                 continue
-            if name in handed:
-                handed[name].setblocking(False)
-                self._sockets[name] = handed[name]
-            else:
-                self._sockets[name] = listen(SocketAddress.parse(address), mode=mode, group=group)
+            self._addresses[name] = address
+            self._sockets[name] = sock or listen(SocketAddress.parse(address), mode=mode, group=group)
+            self._sockets[name].setblocking(False)
 
     def _prepare(self) -> bool:
         """Bring the store up to date and write the first snapshot, in a child, so that no driver is loaded here.
@@ -178,6 +186,7 @@ class Supervisor:
 
     def _start(self, place: Place) -> None:
         reader, writer = os.pipe2(os.O_CLOEXEC)
+        own_pid = os.getpid()
         pid = os.fork()
         if pid == 0:
             os.close(reader)
@@ -189,7 +198,8 @@ class Supervisor:
                 os.write(writer, b"1")
                 os.close(writer)
 
-            self._child(lambda: roles.ROLES[place.role](self._site, self._source, self._sockets, ready))
+            parent = roles.Parent(own_pid, ready)
+            self._child(lambda: roles.ROLES[place.role](self._site, self._source, self._sockets, parent))
         os.close(writer)
         place.pid, place.started, place.ready, place.pipe = pid, time.monotonic(), False, reader
 
@@ -246,6 +256,7 @@ class Supervisor:
     def _bury(self) -> None:
         """Take note of the children that died, and plan their replacement."""
         for pid, code in _dead():
+            self._forget(pid)
             if pid == self._successor:
                 log.error("the successor left with status %d; this one goes on", code)
                 self._successor = 0
@@ -259,6 +270,10 @@ class Supervisor:
                 place.not_before = time.monotonic() + place.pause
                 place.pid, place.pipe = 0, -1
                 log.error("%s %d died with status %d, replaced in %.1f s", place.role, pid, code, place.pause)
+
+    def _forget(self, pid: int) -> None:
+        """What a dead process said of itself."""
+        (Paths(self._site.settings).parts / f"{pid}.json").unlink(missing_ok=True)
 
     def _reload(self) -> None:
         """Check the settings here, then let every child take them up; a mistake changes nothing anywhere."""
@@ -282,9 +297,12 @@ class Supervisor:
         if self._successor:
             log.warning("a successor is being started already")
             return
+        environment = dict(os.environ) | {
+            _REPLACES: str(os.getpid()),
+            _ADDRESSES: json.dumps(self._addresses),
+        }
         pid = os.fork()
         if pid == 0:
-            environment = dict(os.environ) | {_REPLACES: str(os.getppid())}
             hand_over(self._sockets, environment)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS | {signal.SIGUSR1})
             command = [sys.executable, "-m", "tamis.cli", *self._arguments]
@@ -315,6 +333,8 @@ class Supervisor:
         while any(p.pid for p in places):
             signal.sigtimedwait({signal.SIGCHLD}, max(0.01, min(1.0, until - time.monotonic())))
             gone = {pid for pid, _ in _dead()}
+            for pid in gone:
+                self._forget(pid)
             for place in self._places:
                 if place.pid in gone:
                     place.pid = 0

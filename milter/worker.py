@@ -34,14 +34,17 @@ from tamis.milter.files import write_json
 from tamis.milter.journal import Journal
 from tamis.milter.listener import dead_socket, socket_descriptors
 from tamis.milter.notes import Notes
+from tamis.milter.parts import PartsFile
 from tamis.milter.paths import Paths
 from tamis.milter.reinject import Reinjector
+from tamis.milter.reply import Replies
 from tamis.milter.route import Proof, Route
 from tamis.milter.samples import Samples
 from tamis.milter.senders import SenderEvents
 from tamis.milter.session import Session
 from tamis.milter.sites import SiteSource
 from tamis.site import Site
+from tamis.tokens import Tokens
 from tamis.verdict import Decision
 
 log = logging.getLogger(__name__)
@@ -55,13 +58,14 @@ _libmilter_fd = -1
 class Worker:
     """What the sessions of one process share."""
 
-    def __init__(self, source: SiteSource, site: Site, signer: DetourSigner) -> None:
+    def __init__(self, source: SiteSource, site: Site, signer: DetourSigner, tokens: Tokens) -> None:
         self._source = source
         self.site = site
         self.signer = signer
         settings = site.settings
         self._paths = Paths(settings)
         self.notes = Notes(self._paths.notes)
+        self.replies = Replies(signer, self.notes, tokens)
         self.route = self._new_route()
         self._runner = Runner()
         self._services = open_services(settings)
@@ -72,6 +76,7 @@ class Worker:
         self._journal = Journal(self._paths.journal, settings.history.journal)
         self._senders = SenderEvents(self._paths.senders)
         self._samples = Samples()
+        self._parts = PartsFile(self._paths.parts, self._services.breakers)
 
     def _new_route(self) -> Route:
         settings = self.site.settings
@@ -145,6 +150,7 @@ class Worker:
         self._samples.write(self.site.settings)
         self._write_hits()
         self._write_metrics()
+        self._parts.write()
 
     def _write_hits(self) -> None:
         left = self._paths.hits / f"{os.getpid()}.json"
@@ -183,8 +189,10 @@ class Worker:
                 self.route = self._new_route()
 
 
-def run_worker(worker: Worker, listening: socket.socket, ready: Callable[[], None]) -> None:
-    """Serve until told to drain; never returns. Call it in a child that has no thread yet."""
+def run_worker(
+    worker: Worker, listening: socket.socket, ready: Callable[[], None], is_orphan: Callable[[], bool]
+) -> None:
+    """Serve until told to drain, or until orphaned; never returns. Call it in a child that has no thread yet."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
     reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
@@ -194,7 +202,7 @@ def run_worker(worker: Worker, listening: socket.socket, ready: Callable[[], Non
     Session.worker = worker
     with tempfile.TemporaryDirectory(prefix="tamis-") as folder:
         _open_libmilter(listening, folder)
-    threading.Thread(target=_control, args=(worker, reader), name="control", daemon=True).start()
+    threading.Thread(target=_control, args=(worker, reader, is_orphan), name="control", daemon=True).start()
     ready()
     milter.main()
     worker.write_counts()
@@ -239,16 +247,15 @@ def _register() -> None:
     )
 
 
-def _control(worker: Worker, reader: int) -> None:
+def _control(worker: Worker, reader: int, is_orphan: Callable[[], bool]) -> None:
     """The control thread: obeys the supervisor, and leaves when it is gone."""
-    supervisor = os.getppid()
     while True:
         select.select([reader], [], [], _TICK)
         try:
             numbers = set(os.read(reader, 256))
         except BlockingIOError:
             numbers = set()
-        if DRAIN in numbers or os.getppid() != supervisor:
+        if DRAIN in numbers or is_orphan():
             _drain(worker)
         try:
             worker.write_counts()

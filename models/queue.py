@@ -38,13 +38,22 @@ BATCH = 200
 SURE = 0.02
 """A label that the model gives a smaller probability contradicts it."""
 
+Attend = Callable[[Report, Mail], Mail]
+"""Told of each report that is taken; gives the message back with what was read in its images and documents."""
+
 
 class Queue:
     """Takes reports from the spool into the model."""
 
     def __init__(
-        self, settings: Settings, teacher: Teacher, *, clock: Callable[[], float] = time.time
+        self,
+        settings: Settings,
+        teacher: Teacher,
+        *,
+        attend: Attend = lambda _, mail: mail,
+        clock: Callable[[], float] = time.time,
     ) -> None:
+        self._attend = attend
         self._bounds = settings.learning
         self._domains = frozenset(settings.platform.domains)
         self._home: Home = home_of(settings)
@@ -80,14 +89,17 @@ class Queue:
         mail = Mail(report.raw)
         message = message_id(mail)
         if report.label == "forget":
+            self._attend(report, mail)
             self._teacher.forget(message)
             return
         spam = report.label == "spam"
         if self._teacher.known(message, spam=spam):
+            self._attend(report, mail)  # another reader's word on what is learned already
             return
         if not self._ledger.admits(report, self._bounds, int(self._clock() // 86400)):
             return
-        features = extract(mail, home=self._home)
+        mail = self._attend(report, mail)
+        features = extract(mail, home=self._home, seen_text=mail.seen.text)
         source = SOURCES[report.source]
         domain = domain_of(report.reporter)
         domain = domain if domain in self._domains else ""

@@ -44,15 +44,16 @@ class SiteModel:
         self._levels = _SharedLevels(settings.model_directory / LEVELS)
         self._lock = threading.Lock()
 
-    def read(self, envelope: Envelope, mail: Mail, seen_text: str = "") -> Reading | None:
+    def read(self, envelope: Envelope, mail: Mail) -> Reading | None:
         """What the model says of a message at the door; None while there is none."""
         model = self._current()
         if model is None:
             return None
         from tamis.models.features import extract  # noqa: PLC0415 - see the module
 
-        home = home_of(self._settings)
-        features = extract(mail, arrival=_arrival(envelope), home=home, seen_text=seen_text)
+        features = extract(
+            mail, arrival=_arrival(envelope), home=home_of(self._settings), seen_text=mail.seen.text
+        )
         log_odds = model.score(features).log_odds
         ham, spam, needed = model.learned.ham, model.learned.spam, self._settings.learning.minimum
         levels = self._levels.current() if min(ham, spam) >= needed else None

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from tamis.quarantine.database import Database, audit, clean
-from tamis.quarantine.schema import ComplaintRow
+from tamis.quarantine.schema import ComplaintRow, HandledRow
+
+MOST = 100_000
+"""Clients that are known without being condemned."""
+_KEPT = timedelta(days=90)
+_HANDLED_KEPT = timedelta(days=30)
+"""Much longer than a message that was counted stays in the folder before it is moved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,34 @@ class Complaints:
                 row.at = now
                 found.append(_complaint(row))
             return found
+
+    def report_once(self, messages: Mapping[str, str]) -> list[str]:
+        """Count abuse reports by message (a name of it, the client or ""); the names that were not counted before."""
+        now, new = datetime.now(UTC), []
+        with self._database.write() as session:
+            for name, client in sorted(messages.items()):
+                insert = self._database.insert(HandledRow).values(message=name, at=now)
+                done = session.execute(insert.on_conflict_do_nothing().returning(HandledRow.message))
+                if done.first() is None:
+                    continue
+                new.append(name)
+                if client:
+                    row = _row(session, client, now)
+                    row.reports += 1
+                    row.at = now
+        return new
+
+    def expire(self, *, now: datetime | None = None) -> None:
+        """Forget clients that nobody complained about lately and that are not condemned: anybody can write reports."""
+        now = now or datetime.now(UTC)
+        idle = ComplaintRow.why == ""
+        with self._database.write() as session:
+            session.execute(delete(ComplaintRow).where(idle, ComplaintRow.at < now - _KEPT))
+            session.execute(delete(HandledRow).where(HandledRow.at < now - _HANDLED_KEPT))
+            count = session.scalar(select(func.count()).select_from(ComplaintRow).where(idle)) or 0
+            if count > MOST:
+                oldest = select(ComplaintRow.client).where(idle).order_by(ComplaintRow.at).limit(count - MOST)
+                session.execute(delete(ComplaintRow).where(ComplaintRow.client.in_(oldest)))
 
     def condemn(self, client: str, why: str, *, by: str) -> Complaint:
         """Take its mail for spam from now on."""

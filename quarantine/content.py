@@ -9,10 +9,15 @@ from typing import Protocol
 
 import zstandard
 
+from tamis import authentication
+from tamis.authentication import authentication_results
 from tamis.envelope import Recipient
 from tamis.errors import StoreError
+from tamis.finding import Finding
+from tamis.plan import Headers
 from tamis.quarantine.records import Deliver, Record
-from tamis.trace import header_value, own_names
+from tamis.settings import Settings
+from tamis.trace import OwnFields, header_value, own_fields
 
 _FIELD = re.compile(rb"([\x21-\x39\x3b-\x7e]+)[ \t]*:")
 
@@ -51,46 +56,82 @@ def unpack(packed: bytes, size: int) -> bytes:
     return content
 
 
-def released_copy(content: bytes, prefix: str, by: str) -> bytes:
-    """The content as it goes to the inbox: without our trace headers, so that no filing rule sends it to
-    Junk, and with one on top that says who released it. Everything else stays octet for octet."""
-    own = own_names(prefix)
-    status = header_value(f"No, released by {by}")
-    kept = [f"{prefix}Status: {status}\r\n".encode("ascii")]
-    position, dropping = 0, False
+_BLOCK = 128 * 1024
+"""RFC 8878 3.1.1.2.4: the most octets that one block of a frame stands for, and about the most that it takes."""
+
+
+def packed_head(octets: int) -> int:
+    """How much of what `pack` made is surely enough for `unpack_head` of so many octets."""
+    return (octets // _BLOCK + 1) * (_BLOCK + 1024)
+
+
+def unpack_head(packed: bytes, octets: int) -> bytes:
+    """The first octets of what `pack` was given, from the whole of it or its `packed_head`. Raises StoreError when it
+    is damaged."""
+    try:
+        with zstandard.ZstdDecompressor().stream_reader(packed) as reader:
+            return reader.read(octets)
+    except zstandard.ZstdError as error:
+        raise StoreError(f"the stored content is damaged: {error}") from error
+
+
+def released_copy(content: bytes, own: OwnFields, by: str, results: str = "") -> bytes:
+    """The content as it goes to the inbox: without the fields that only we may write, so that no filing rule sends it
+    to Junk, and with those on top that say who released it and, if known, the `results` of authentication. Everything
+    else stays octet for octet."""
+    on_top: Headers = ((authentication.FIELD, results),) if results else ()
+    on_top = (*on_top, (own.prefix + "Status", header_value(f"No, released by {by}")))
+    kept = [f"{name}: {value}\n".encode("ascii").replace(b"\n", b"\r\n") for name, value in on_top]
+    position, begin = 0, 0
     while position < len(content):
         end = content.find(b"\n", position) + 1 or len(content)
         line = content[position:end]
-        if line[:1] in b" \t" and line.strip():  # a folded line belongs to the field above
-            if position == 0:  # there is none; without an empty line it would become part of our own
-                kept.append(b"\r\n")
+        folded = line[:1] in b" \t" and bool(line.strip())  # belongs to the field above
+        if folded and position == 0:  # there is none; without an empty line it would become part of our own
+            kept.append(b"\r\n")
+            break
+        if not folded:
+            kept += _unless(own, content[begin:position])
+            begin = position
+            if _FIELD.match(line) is None:  # the header ends: an empty line, or none where one should be
                 break
-            if not dropping:
-                kept.append(line)
-        else:
-            field = _FIELD.match(line)
-            if field is None:  # the header ends: an empty line, or none where one should be
-                break
-            dropping = field[1].decode("ascii").lower() in own
-            if not dropping:
-                kept.append(line)
         position = end
-    kept.append(content[position:])
+    else:
+        kept += _unless(own, content[begin:])
+        begin = len(content)
+    kept.append(content[begin:])
     return b"".join(kept)
 
 
-def redelivery(send: Send, prefix: str) -> Deliver:
+def _unless(own: OwnFields, field: bytes) -> list[bytes]:
+    name, _, value = field.partition(b":")
+    return [] if own.hold(name.strip().decode("ascii"), value) else [field]
+
+
+def redelivery(send: Send, settings: Settings) -> Deliver:
     """How a release reaches Postfix: marked, to exactly the one recipient, with the original's arguments."""
+    own = own_fields(settings)
 
     def deliver(record: Record, content: bytes) -> None:
+        results = _results(record, own.authserv_id)
         send(
             record.envelope.sender,
             record.envelope.sender_args,
             [_addressed(record.exact)],
-            released_copy(content, prefix, record.summary.released_by),
+            released_copy(content, own, record.summary.released_by, results),
         )
 
     return deliver
+
+
+def _results(record: Record, authserv_id: str) -> str:
+    """What was found of the sender when the message came, as far as the recipient's policy had it looked for."""
+    try:
+        judged = {opinion["filter"] for opinion in record.verdict["opinions"]}
+        findings = [Finding.from_dict(one) for one in record.findings if one["filter"] in judged]
+    except (KeyError, TypeError, ValueError):  # written by another version
+        return ""
+    return authentication_results({one.filter: one for one in findings}, record.envelope, authserv_id)
 
 
 def _addressed(recipient: Recipient) -> tuple[str, Sequence[str]]:

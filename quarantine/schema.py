@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     DateTime,
     Dialect,
     Double,
@@ -20,6 +21,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -66,6 +68,16 @@ class Base(DeclarativeBase):
     type_annotation_map = {datetime: Moment, str: Text, Any: JSON}  # noqa: RUF012 # as SQLAlchemy wants it
 
 
+def _partly(name: str, where: str, *columns: str) -> Index:
+    """An index of the rows that meet a condition; a query is served by it if it says the same, in these words."""
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
+UNASKED = "challenge IS NULL AND state = 'held'"
+UNFINISHED = "state IN ('pending', 'sending', 'solved')"
+MAILED = "transport = 'mail'"
+
+
 class Body(Base):
     """One message content, kept once however many recipients it had: zstd-compressed, by SHA-256."""
 
@@ -99,6 +111,9 @@ class MessageRow(Base):
         Index(None, "state", "id"),
         Index(None, "state", "expires_at"),
         Index(None, "body"),
+        Index(None, "challenge"),
+        _partly("ix_messages_unasked", UNASKED, "id"),
+        _partly("ix_messages_bin_until", "bin_until IS NOT NULL", "bin_until"),
     )
 
     id: Mapped[str] = mapped_column(_MessageId, primary_key=True)
@@ -129,6 +144,10 @@ class MessageRow(Base):
     claimed_at: Mapped[datetime | None]
     released_at: Mapped[datetime | None]
     released_by: Mapped[str | None]
+    challenge: Mapped[str | None] = mapped_column(_MessageId)
+    """The ChallengeRow that its sender may solve, or that says why nobody was asked; None until that is decided."""
+    bin_until: Mapped[datetime | None]
+    """Until when the content of a message that was released or deleted can be wanted again."""
 
 
 class DetailsRow(Base):
@@ -302,3 +321,104 @@ class ComplaintRow(Base):
     why: Mapped[str]
     """Why it was condemned; "" when it is not."""
     at: Mapped[datetime]
+
+
+class MarkRow(Base):
+    """One person's word on one fingerprint: see tamis.quarantine.marks."""
+
+    __tablename__ = "marks"
+    __table_args__ = (Index(None, "expires"),)
+
+    kind: Mapped[str] = mapped_column(String(10), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(primary_key=True)
+    scope: Mapped[str] = mapped_column(primary_key=True)
+    message: Mapped[str] = mapped_column(primary_key=True)
+    reporter: Mapped[str] = mapped_column(primary_key=True)
+    spam: Mapped[bool] = mapped_column(Boolean)
+    expires: Mapped[datetime]
+
+
+class HandledRow(Base):
+    """A message of the abuse mailbox that was counted: see tamis.milter.abuse_mailbox."""
+
+    __tablename__ = "handled_reports"
+    __table_args__ = (Index(None, "at"),)
+
+    message: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+
+
+class ChallengeRow(Base):
+    """What a sender was asked, or why not, for the copies of one transaction in one domain: see
+    tamis.quarantine.challenges."""
+
+    __tablename__ = "challenges"
+    __table_args__ = (
+        UniqueConstraint("transaction", "domain", "reason"),
+        Index(None, "sender", "at"),
+        Index(None, "at"),
+        Index(None, "expires_at"),
+        # what was mailed is counted for each question, and is little beside what was not
+        _partly("ix_challenges_mailed", MAILED, "at"),
+        _partly("ix_challenges_mailed_sender_domain", MAILED, "sender_domain", "at"),
+        _partly("ix_challenges_mailed_domain", MAILED, "domain", "at"),
+        _partly("ix_challenges_unfinished", UNFINISHED, "id"),
+    )
+
+    id: Mapped[str] = mapped_column(_MessageId, primary_key=True)
+    transaction: Mapped[str]
+    domain: Mapped[str]
+    sender: Mapped[str]
+    """address_key of MAIL FROM."""
+    sender_domain: Mapped[str]
+    transport: Mapped[str] = mapped_column(String(8))
+    """mail or reply; "" when nobody was asked."""
+    state: Mapped[str] = mapped_column(String(12))
+    reason: Mapped[str]
+    """Why nobody was asked; "" when the sender was."""
+    authenticated: Mapped[bool]
+    """Whether the sender's domain vouched for the message: only then its address may be put on a white list."""
+    whitelisted: Mapped[bool]
+    """Whether it was, when the challenge was solved."""
+    language: Mapped[str] = mapped_column(String(8))
+    at: Mapped[datetime]
+    attempts: Mapped[int] = mapped_column(Integer)
+    """Wrong answers so far."""
+    sent_at: Mapped[datetime | None]
+    """When handing the notice to Postfix began."""
+    solved_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime]
+
+
+class WebSessionRow(Base):
+    """Somebody who signed in: the row's id is the SHA-256 of what the cookie holds."""
+
+    __tablename__ = "web_sessions"
+    __table_args__ = (Index(None, "expires_at"), Index(None, "address"))
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    address: Mapped[str]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+
+class SpentTokenRow(Base):
+    """A token that works once and was used: SHA-256 of it, kept until it would have expired anyway."""
+
+    __tablename__ = "spent_tokens"
+    __table_args__ = (Index(None, "expires_at"),)
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    expires_at: Mapped[datetime]
+
+
+class MailingRow(Base):
+    """The last mail of a kind (digest, quota) to a mailbox, so that a crash or a second process sends none twice."""
+
+    __tablename__ = "mailings"
+
+    mailbox: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(10), primary_key=True)
+    sent_at: Mapped[datetime]
+    upto: Mapped[str]
+    """Digest: the id of the newest message that was told."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Iterator
 
 from tamis.plan import Headers
 
 _EMPTY_LINE = re.compile(rb"\n\r?\n")
+_FIELD = re.compile(rb"[^\n]*+(?:\n[ \t][^\n]*+)*+\n?")
 
 
 def split_header(raw: bytes) -> tuple[bytes, bytes]:
@@ -20,27 +21,31 @@ def split_header(raw: bytes) -> tuple[bytes, bytes]:
 
 
 def fields_of(header: bytes) -> Iterator[tuple[str, bytes]]:
-    """(lower-case name, raw octets with line end) of each field, continuation lines included."""
-    pending: list[bytes] = []
-    for line in _lines(header):
-        if pending and line[:1] not in (b" ", b"\t"):
-            yield _named(b"".join(pending))
-            pending = []
-        pending.append(line)
-    if pending:
-        yield _named(b"".join(pending))
+    """(lower-case name, raw octets with line end) of each field, continuation lines included.
+
+    Lines end in LF; a bare CR is content.
+    """
+    for found in _FIELD.finditer(header):
+        if field := found[0]:
+            name, colon, _ = field.partition(b":")
+            yield (name.strip().decode("ascii", "replace").lower() if colon else "", field)
 
 
 def edit(
-    raw: bytes, *, remove: Collection[str] = (), insert: Headers = (), subject: bytes | None = None
+    raw: bytes,
+    *,
+    remove: Callable[[str, bytes], bool] = lambda name, value: False,
+    insert: Headers = (),
+    subject: bytes | None = None,
 ) -> bytes:
-    """The message without the fields named in `remove` (lower case), with `insert` on top, and with another Subject.
+    """The message without the fields that `remove` says (of a lower-case name and a value), with `insert` on top, whose
+    values may be folded with LF, and with another Subject.
 
     A missing Subject is added. Line ends are those of the message's own header.
     """
     header, rest = split_header(raw)
     end = b"\r\n" if b"\r\n" in header or not header else b"\n"
-    lines = [f"{name}: {value}".encode("ascii", "replace") + end for name, value in insert]
+    lines = [f"{name}: {value}\n".encode("ascii", "replace").replace(b"\n", end) for name, value in insert]
     new_subject = (
         b"" if subject is None else b"Subject: " + subject.replace(b"\r\n", b"\n").replace(b"\n", end) + end
     )
@@ -48,23 +53,8 @@ def edit(
         if name == "subject" and subject is not None:
             lines.append(new_subject)
             new_subject = b""  # a second one is dropped: only the first is shown
-        elif name not in remove:
+        elif not remove(name, field.partition(b":")[2]):
             lines.append(field)
     if new_subject and lines and not lines[-1].endswith(b"\n"):
         lines.append(end)
     return b"".join(lines) + new_subject + rest
-
-
-def _lines(header: bytes) -> Iterator[bytes]:
-    """Lines that end in LF; a bare CR is content (bytes.splitlines would split there, and at form feeds)."""
-    start = 0
-    while start < len(header):
-        at = header.find(b"\n", start)
-        stop = len(header) if at < 0 else at + 1
-        yield header[start:stop]
-        start = stop
-
-
-def _named(field: bytes) -> tuple[str, bytes]:
-    name, colon, _ = field.partition(b":")
-    return (name.strip().decode("ascii", "replace").lower() if colon else "", field)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -76,6 +77,7 @@ class Envelope:
 _TEXTS = ("client_ip", "client_name", "client_ptr", "helo", "sender", "queue_id", "login", "tls")
 
 
+@lru_cache(maxsize=4096)
 def parse_ip(text: str) -> IPAddress | None:
     """An IP address as Postfix writes it (`IPv6:` prefix allowed), or None."""
     try:

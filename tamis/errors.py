@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import time
 from collections.abc import Iterable
 
 
@@ -39,19 +40,56 @@ class RouteError(TamisError):
 
 
 class ReinjectError(TamisError):
-    """Postfix did not take a message back; the copy stays where it is and is tried again."""
+    """Postfix did not take a message back; the copy stays where it is and is tried again.
+
+    `permanent` says that Postfix answered 5xx, so that what need not arrive at any cost is better given up.
+    """
+
+    def __init__(self, problem: str, *, permanent: bool = False) -> None:
+        super().__init__(problem)
+        self.permanent = permanent
 
 
 class ServiceError(TamisError):
     """A service that filters wait on (DNS, shared state) has no answer: the finding is `unavailable`."""
 
 
-class FeedError(TamisError):
+class LeftOutError(ServiceError):
+    """A part that kept failing and is not asked until a time (Unix seconds); nothing new is known of it."""
+
+    def __init__(self, part: str, until: float, failures: int) -> None:
+        self.part, self.until, self.failures = part, until, failures
+        clock = time.strftime("%H:%M:%S", time.localtime(until))
+        super().__init__(f"{part} left out until {clock} after {times(failures)}")
+
+
+class SignatureError(TamisError):
+    """A DKIM or ARC signature that does not hold, or its key: the text says why.
+
+    `result` is the word of RFC 8601 2.7.1: fail, neutral, policy, permerror or temperror, which says that the key of
+    `domain` got no answer.
+    """
+
+    def __init__(self, result: str, reason: str, domain: str = "") -> None:
+        self.result, self.domain = result, domain
+        super().__init__(reason)
+
+
+class FeedError(ServiceError):
     """A list from elsewhere that is no good; the last good one stays in force."""
+
+
+class TokenError(TamisError):
+    """A link's token that is forged, damaged, over, or meant for something else: nobody is told which."""
 
 
 class PluginError(TamisError):
     """A filter that breaks the contract: its package and the rule it breaks are named."""
+
+
+def times(failures: int) -> str:
+    """A number of failures in words."""
+    return "1 failure" if failures == 1 else f"{failures} failures"
 
 
 def nearest_name(name: str, valid: Iterable[str]) -> str:

@@ -23,6 +23,7 @@ from typing_extensions import TypeVar
 
 from tamis.envelope import Envelope
 from tamis.finding import Finding, Status
+from tamis.mail.seen import NOTHING_SEEN, Seen
 from tamis.rules.book import EMPTY, Matched, RuleBook
 from tamis.services import Services
 
@@ -99,13 +100,8 @@ class Message:
     scopes: frozenset[str]
     services: Services = field(default_factory=Services)
     rules: RuleBook = EMPTY
-    texts: list[str] = field(default_factory=list)
-    """What was read in images so far."""
-
-    @property
-    def seen_text(self) -> str:
-        """Text in images, for filters that come after the one that reads it."""
-        return "\n".join(self.texts)
+    seen: Seen = NOTHING_SEEN
+    """What S22 has read in images and documents; set by it once, for the filters that look again."""
 
     @cached_property
     def matched_rules(self) -> Matched:
@@ -146,13 +142,13 @@ class Filter(ABC, Generic[OptionsT]):
     dear: ClassVar[bool] = False
     """Costs enough (OCR, antivirus) to be skipped once the verdict of every recipient is decided."""
     inline: ClassVar[bool] = False
-    late: ClassVar[bool] = False
-    """An inline filter that is asked in its place of the chain, after the dear ones before it, because it reads what
-    they found."""
     deadline: ClassVar[float] = 10.0
     """Seconds after which the filter's answer is `unavailable`."""
     outgoing: ClassVar[bool] = False
     """Also looks at what authenticated users send, under the sender's policy; other filters do not (O8)."""
+    looks_again: ClassVar[bool] = False
+    """Also judges by what S22 reads in images and documents (`mail.seen`): examined a second time when there is any,
+    and the second finding counts."""
     yields_to: ClassVar[frozenset[str]] = frozenset()
     """Filters that stand later in the chain and whose acceptance nevertheless overrules this one's hit."""
 

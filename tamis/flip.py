@@ -27,7 +27,7 @@ def _threshold(verdict: Verdict, findings: Mapping[str, Finding], policy: Policy
     """A limit on the other side of the total."""
     spam = verdict.decision is Decision.SPAM
     required = round(verdict.score + 0.1, 1) if spam else verdict.score
-    if required <= 0 or judge(findings, replace(policy, required=required)).decision is verdict.decision:
+    if required <= 0 or judge(findings, policy.with_terms(required=required)).decision is verdict.decision:
         return []
     return [f"required = {required:g} (it is {policy.required:g})"]
 

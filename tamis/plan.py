@@ -111,7 +111,7 @@ _STAYING = (Outcome.INBOX, Outcome.JUNK)
 
 
 def _tag(one: Judged) -> str:
-    return one.policy.tag if one.outcome is Outcome.TAG else ""
+    return one.policy.terms.tag if one.outcome is Outcome.TAG else ""
 
 
 def _common(headers: Sequence[Headers]) -> Headers:

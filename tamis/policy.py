@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+from zoneinfo import available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from tamis.address import PLATFORM, scopes_of
 from tamis.errors import ConfigError, nearest_name
@@ -25,6 +26,13 @@ class Outcome(StrEnum):
     JUNK = "junk"
     QUARANTINE = "quarantine"
     DEFER = "defer"
+
+
+def _time_zone(name: str) -> str:
+    if name not in available_timezones():
+        near = nearest_name(name, available_timezones())
+        raise ValueError(f"no such time zone{f'; did you mean {near!r}?' if near else ''}")
+    return name
 
 
 class Terms(BaseModel):
@@ -57,6 +65,43 @@ class Terms(BaseModel):
     examine_everything: bool = Field(
         False, description="run the dear filters even when the verdict is already decided, for tuning"
     )
+    challenge: Literal["off", "mail", "reply"] = Field(
+        "mail",
+        description="how the sender of quarantined mail is asked to confirm it (Q1): by a mail, by a link in the SMTP "
+        "reply while its server is still connected (all recipients must have it so, else by mail), or not at all",
+    )
+    challenge_whitelist: bool = Field(
+        True, description="a solved challenge puts the sender on the domain's automatic whitelist (Q2)"
+    )
+    challenge_own_domain: bool = Field(
+        False, description="also ask senders whose address is in the recipient's own domain (Q3)"
+    )
+    language: Literal["en", "fr"] = Field(
+        "en", description="language of mails and pages when the reader's own is not known"
+    )
+    time_zone: Annotated[str, AfterValidator(_time_zone)] = Field(
+        "UTC",
+        max_length=64,
+        description="time zone of mails and pages, and of the digest's times: Europe/Paris",
+    )
+    digest: tuple[Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")], ...] = Field(
+        (),
+        max_length=6,
+        description='times of day (["17:00"]) of the mail that lists what was held; none means no mail',
+    )
+    self_service: tuple[Literal["outcome", "required", "digest", "language", "time_zone"], ...] = Field(
+        ("digest", "language", "time_zone"),
+        description="what recipients may set for their own mailbox on the pages",
+    )
+    locked: bool = Field(
+        False, description="the mailbox's quarantine is closed to delegated administrators (Q9)"
+    )
+    junk_days: int = Field(
+        0,
+        ge=0,
+        le=3650,
+        description="days after which `tamis mailbox clean` removes mail from Junk (O5); 0: never",
+    )
     on_error: Literal["defer", "deliver"] = Field(
         "defer",
         description="when Tamis itself fails on a message: defer (451, the sender tries again) or deliver "
@@ -74,18 +119,28 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """One recipient's policy. `scopes` nearest first; `rules` in chain order, switched-off ones left out."""
+    """One recipient's policy. `scopes` nearest first; `rules` in chain order, switched-off ones left out; `forward`
+    also by what platform.alias_maps say, so it stands beside the `terms`."""
 
     recipient: str
     scopes: tuple[str, ...]
-    outcome: Outcome
-    required: float
-    tag: str
+    terms: Terms
     forward: bool
-    retention_days: int
-    examine_everything: bool
-    on_error: str
     rules: tuple[Rule, ...]
+
+    @property
+    def outcome(self) -> Outcome:
+        """Where spam goes."""
+        return Outcome(self.terms.outcome)
+
+    @property
+    def required(self) -> float:
+        """The total score from which a message is spam."""
+        return self.terms.required
+
+    def with_terms(self, **changes: Any) -> Policy:
+        """The same policy with other terms, taken as they are."""
+        return replace(self, terms=self.terms.model_copy(update=changes))
 
 
 class PolicyBook:
@@ -140,13 +195,8 @@ class PolicyBook:
         return Policy(
             recipient,
             scopes,
-            Outcome(terms.outcome),
-            terms.required,
-            terms.tag,
+            terms,
             terms.forward or next((self._outside[s] for s in scopes if s in self._outside), False),
-            terms.retention_days,
-            terms.examine_everything,
-            terms.on_error,
             rules if terms.enabled else (),
         )
 
@@ -154,6 +204,11 @@ class PolicyBook:
         """The rules of every layer on its own: whether any policy has a filter in some way."""
         for _, rules in tuple(self._compiled.values()):
             yield from rules
+
+    def all_terms(self) -> Iterator[Terms]:
+        """The terms of every layer on its own."""
+        for terms, _ in tuple(self._compiled.values()):
+            yield terms
 
     def show(self, recipient: str) -> dict[str, Any]:
         """The resolved policy as plain data: {key: [value, scope that sets it or "default"]}."""

@@ -11,12 +11,12 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, overload
 
-from tamis.filter import Filter, Opinion
+from tamis.filter import Filter, Opinion, Scopes
 from tamis.finding import ALREADY_DECIDED, Finding, Status
 from tamis.history import Told, finding_from
 from tamis.plan import outcome_of
 from tamis.policy import Policy, PolicyBook, Rule
-from tamis.verdict import is_decided, judge
+from tamis.verdict import is_decided, is_open, judge, opinion_of
 
 _SILENT = (b"clear", b"unavailable")
 """Findings that mean the same whatever they say, to a filter that judges as Filter does."""
@@ -116,7 +116,7 @@ class Replay:
             return known
         findings = {one.filter: one for one in found}
         self._looked = any(
-            rule.filter.is_open(one)
+            is_open(rule, one)
             for rule in policy.rules
             if (one := findings.get(rule.filter.name)) is not None and one.facts
         )
@@ -137,13 +137,13 @@ class Replay:
             policy = self._policies[recipient] = self._book.policy(recipient)
         return policy
 
-    def _opine(self, rule: Rule, finding: Finding, policy: Policy) -> Opinion:
+    def _opine(self, rule: Rule, finding: Finding, scopes: Scopes) -> Opinion:
         key = (id(finding), id(rule.options))
         opinion = self._opinions.get(key)
         if opinion is None:
-            scopes = _Watched(policy.scopes)
-            opinion = rule.filter.judge(finding, rule.options, scopes)
-            if scopes.looked:
+            watched = _Watched(scopes)
+            opinion = opinion_of(rule, finding, watched)
+            if watched.looked:
                 self._looked = True
             else:
                 if len(self._opinions) >= _MOST:

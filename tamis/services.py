@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tamis.breaker import Breakers
 from tamis.errors import ServiceError
 
 if TYPE_CHECKING:
@@ -121,18 +122,15 @@ class Reading:
 class Statistics(Protocol):
     """The site's statistical model, as it stands."""
 
-    def read(self, envelope: Envelope, mail: Mail, seen_text: str = "") -> Reading | None:
-        """What it says of a message at the door; None while there is no model. CPU only, about 1 ms.
-
-        `seen_text` is what was read in its images.
-        """
+    def read(self, envelope: Envelope, mail: Mail) -> Reading | None:
+        """What it says of a message at the door; None while there is no model. CPU only, about 1 ms."""
 
     def reasons(self, envelope: Envelope, mail: Mail, limit: int) -> tuple[tuple[str, str, float], ...]:
         """What weighed most: where, what, its share in the log-odds. Dear: for people who ask."""
 
 
 class _NoModel:
-    def read(self, envelope: Envelope, mail: Mail, seen_text: str = "") -> Reading | None:
+    def read(self, envelope: Envelope, mail: Mail) -> Reading | None:
         return None
 
     def reasons(self, envelope: Envelope, mail: Mail, limit: int) -> tuple[tuple[str, str, float], ...]:
@@ -162,14 +160,17 @@ class Antivirus(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class ImageFacts:
-    """What is in an image: fingerprints in hexadecimal digits ('' without one), text, QR codes; or the problem."""
+class FileFacts:
+    """What is in an image or document: fingerprints in hexadecimal digits ('' without one), text, QR codes, links as
+    (target, text); and the problem, if not all of it could be read. `lost`: its reader was, and it may be good."""
 
     sha256: str
     perceptual: str = ""
     text: str = ""
     codes: Sequence[str] = ()
+    links: Sequence[Sequence[str]] = ()
     problem: str = ""
+    lost: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """A form that JSON can hold."""
@@ -178,15 +179,19 @@ class ImageFacts:
             "perceptual": self.perceptual,
             "text": self.text,
             "codes": list(self.codes),
+            "links": [list(link) for link in self.links],
             "problem": self.problem,
         }
 
 
-class Images(Protocol):
-    """The reader of images."""
+class Reader(Protocol):
+    """The reader of images and documents."""
 
-    async def read(self, images: Sequence[bytes], state: SharedState) -> list[ImageFacts]:
-        """The facts of each image, those that `state` remembers from there. Raises ServiceError."""
+    async def read(self, files: Sequence[bytes], state: SharedState) -> list[FileFacts]:
+        """The facts of each file, those that `state` remembers from there. Raises ServiceError."""
+
+    async def remembered(self, files: Sequence[bytes], state: SharedState) -> list[FileFacts]:
+        """Only what `state` remembers; reads nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,9 +210,12 @@ class SpamAssassin(Protocol):
         """What it says of a message; None when none is set up. Raises ServiceError."""
 
 
-class _NoImages:
-    async def read(self, images: Sequence[bytes], state: SharedState) -> list[ImageFacts]:
-        raise ServiceError("no image reader here")
+class _NoReader:
+    async def read(self, files: Sequence[bytes], state: SharedState) -> list[FileFacts]:
+        raise ServiceError("no reader of images and documents here")
+
+    async def remembered(self, files: Sequence[bytes], state: SharedState) -> list[FileFacts]:
+        return []
 
 
 class _NoSpamAssassin:
@@ -270,5 +278,7 @@ class Services:
     statistics: Statistics = field(default_factory=_NoModel)
     first_antivirus: Antivirus = field(default_factory=_NoAntivirus)
     second_antivirus: Antivirus = field(default_factory=_NoAntivirus)
-    images: Images = field(default_factory=_NoImages)
+    reader: Reader = field(default_factory=_NoReader)
     spamassassin: SpamAssassin = field(default_factory=_NoSpamAssassin)
+    breakers: Breakers = field(default_factory=Breakers)
+    """What leaves out a part that keeps failing; a filter with a service of its own takes its breaker here."""

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import socket
 import tomllib
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from tamis.address import PLATFORM, address_key, domain_key
+from tamis.breaker import Limits
 from tamis.dnslists import DNSBL, RHSBL, URIBL, DNSList
 from tamis.envelope import IPAddress
 from tamis.errors import ConfigError, nearest_name
@@ -305,6 +315,16 @@ class LearningSettings(Section):
     per_source: int = Field(
         5000, ge=1, le=10_000_000, description="messages a day that one source (dovecot, web, ...) can teach"
     )
+    mark_days: int = Field(
+        30, ge=1, le=365, description="days that what was marked by hand as spam counts (S8b, learned base)"
+    )
+    learned_from: int = Field(
+        5,
+        ge=0,
+        le=1000,
+        description="messages marked as spam, and none as ham, that must have shown an image or file before it is on "
+        "the base (S22, S26) by itself; 0: never",
+    )
     honeypot: bool = Field(
         True,
         description="mail to `platform.honeypots` is learned as spam, where the model does not firmly disagree",
@@ -342,14 +362,74 @@ class AntivirusSettings(Section):
 
 
 class ImageSettings(Section):
-    """How images are read (S22); a change wants a restart."""
+    """How images and PDF documents are read (S22); a change wants a restart."""
 
-    ocr: bool = Field(True, description="read text in images with tesseract, if it is installed")
+    ocr: bool = Field(
+        True, description="read text in images and scanned documents with tesseract, if it is installed"
+    )
     languages: tuple[Annotated[str, Field(pattern=r"^[A-Za-z_]{2,30}$")], ...] = Field(
         ("fra", "eng", "rus", "chi_sim"),
         description="tesseract's languages; those that are not installed are left out",
     )
-    seconds: float = Field(10.0, gt=0, le=25, description="how long reading all images of a message may take")
+    pages: int = Field(
+        3, ge=0, le=20, description="first pages of a PDF document that are read; 0 reads none"
+    )
+    seconds: float = Field(
+        10.0, gt=0, le=25, description="how long reading all images and documents of a message may take"
+    )
+
+
+class AbuseMailboxSettings(Section):
+    """A mailbox with abuse reports (ARF), which is read over IMAP and counted (S15)."""
+
+    host: str = Field(
+        "",
+        max_length=253,
+        description="the IMAP server; empty: there is no such mailbox, or it is read by hand",
+    )
+    port: int = Field(993, ge=1, le=65535, description="its port")
+    security: Literal["tls", "starttls", "none"] = Field(
+        "tls", description="none only towards this machine, since the password travels"
+    )
+    ca_file: Literal[""] | Path = Field(
+        "", description="certificates that the server's is held against, instead of the system's"
+    )
+    user: str = Field("", max_length=320, validate_default=True, description="the login name")
+    password_file: Literal[""] | Path = Field(
+        "",
+        validate_default=True,
+        description="a file whose first line is the password; readable for the daemon's user alone",
+    )
+    folder: str = Field("INBOX", min_length=1, max_length=200, description="where reports arrive")
+    handled: str = Field(
+        "Handled",
+        min_length=1,
+        max_length=200,
+        description="the folder that they are moved to; made if missing",
+    )
+    every: float = Field(300.0, ge=1, le=86400, description="seconds between two readings")
+    seconds: float = Field(30.0, gt=0, le=300, description="how long the server may take for one answer")
+
+    @field_validator("user", "password_file")
+    @classmethod
+    def _set(cls, value: str | Path, info: ValidationInfo) -> str | Path:
+        if info.data.get("host") and not value:
+            raise ValueError("must be set with host")
+        return value
+
+    @field_validator("security")
+    @classmethod
+    def _safe(cls, value: str, info: ValidationInfo) -> str:
+        if value == "none" and info.data.get("host") not in ("", "127.0.0.1", "::1", "localhost"):
+            raise ValueError("the password would travel open: only when host is this machine")
+        return value
+
+    @field_validator("handled")
+    @classmethod
+    def _another(cls, value: str, info: ValidationInfo) -> str:
+        if value == info.data.get("folder"):
+            raise ValueError("must be another folder than folder")
+        return value
 
 
 class SpamAssassinSettings(Section):
@@ -379,6 +459,30 @@ class StateSettings(Section):
     )
 
 
+class BreakerSettings(Section):
+    """When an external part that keeps failing is left out for a while; a change wants a restart."""
+
+    failures: int = Field(
+        5,
+        ge=1,
+        le=1000,
+        description="failures in a row, in one process, after which a scanner, a DNS list, the shared state, helpers "
+        "or a list of complaints is left out",
+    )
+    pause: float = Field(
+        10.0,
+        ge=0.1,
+        le=3600,
+        description="seconds that it is left out before one call tries it again; each failed trial doubles them",
+    )
+    longest: float = Field(60.0, ge=0.1, le=86400, description="seconds that a pause is at most")
+
+    @property
+    def limits(self) -> Limits:
+        """As the breakers take them."""
+        return Limits(self.failures, min(self.pause, self.longest), self.longest)
+
+
 class MetricsSettings(Section):
     """Numbers for Prometheus."""
 
@@ -389,6 +493,51 @@ class MetricsSettings(Section):
     )
 
 
+class WebSettings(Section):
+    """The pages of senders, recipients and administrators."""
+
+    listen: Socket = Field("inet:127.0.0.1:8898", description="where the pages are served")
+    url: str = Field(
+        "http://127.0.0.1:8898",
+        pattern=r"^https?://[!-~]{1,200}[^/]$",
+        description="what links in mails begin with, without a slash at the end: https://mail.example.com",
+    )
+
+
+class NoticeSettings(Section):
+    """Notices to the senders of held mail. Budgets count mails, a sliding window each; 0 means none."""
+
+    evidence: Literal["authenticated", "unless-failed"] = Field(
+        "authenticated",
+        description="to whom a mail may go: only to a sender whose domain vouches for the message (SPF, or DKIM of the "
+        "envelope sender's domain), or to everybody for whom SPF and DMARC did not fail. The latter also writes to "
+        "people whose address a spammer took",
+    )
+    sender: str = Field(
+        "postmaster",
+        pattern=r"^[A-Za-z0-9_+-]{1,64}(\.[A-Za-z0-9_+-]{1,64})*$",
+        description="the part before the @ in From of notices; behind it stands the recipient's domain",
+    )
+    wait: float = Field(
+        30.0,
+        ge=0,
+        le=3600,
+        description="seconds from holding to asking, so that all copies of a message are asked about together",
+    )
+    within_hours: float = Field(
+        24.0, gt=0, le=240, description="hours after which it is too late to ask about a message"
+    )
+    per_sender_day: int = Field(3, ge=0, le=10_000, description="notices to one sender in 24 hours")
+    per_sender_domain_day: int = Field(
+        50, ge=0, le=1_000_000, description="notices to the senders of one domain in 24 hours"
+    )
+    per_domain_day: int = Field(
+        500, ge=0, le=1_000_000, description="notices for the recipients of one domain in 24 hours"
+    )
+    per_hour: int = Field(200, ge=0, le=1_000_000, description="notices in an hour, all together")
+    per_day: int = Field(2000, ge=0, le=10_000_000, description="notices in 24 hours, all together")
+
+
 class HeaderSettings(Section):
     """The headers on delivered mail."""
 
@@ -397,12 +546,31 @@ class HeaderSettings(Section):
         pattern=r"^X-[A-Za-z0-9-]{1,30}-$",
         description="what the names of our headers begin with; Junk filing looks at <prefix>Flag",
     )
+    authserv_id: str = Field(
+        "",
+        pattern=r"^[A-Za-z0-9._-]{0,253}$",
+        description="who writes Authentication-Results (RFC 8601 2.5), and as whom nobody else may; empty: this "
+        "machine's name. Hosts of one site should have the same",
+    )
 
 
 class PostfixSettings(Section):
     """Where Postfix's own settings are, for `tamis doctor` and for noticing a lost route."""
 
     config_directory: Path = Field(Path("/etc/postfix"), description="what postconf -c is given")
+
+
+class DovecotSettings(Section):
+    """How mailboxes are reached for cleaning Junk (O5)."""
+
+    doveadm: tuple[str, ...] = Field(
+        ("doveadm",),
+        min_length=1,
+        max_length=20,
+        description='Dovecot\'s own tool, with its first arguments: ["ssh", "mailstore", "doveadm"]',
+    )
+    junk: str = Field("Junk", min_length=1, max_length=100, description="name of the folder")
+    seconds: float = Field(300.0, gt=0, le=86400, description="how long one mailbox may take")
 
 
 class LogSettings(Section):
@@ -430,17 +598,27 @@ class Settings(Section):
     learning: LearningSettings = LearningSettings()
     antivirus: AntivirusSettings = AntivirusSettings()
     images: ImageSettings = ImageSettings()
+    abuse_mailbox: AbuseMailboxSettings = AbuseMailboxSettings()
     spamassassin: SpamAssassinSettings = SpamAssassinSettings()
     state: StateSettings = StateSettings()
+    breakers: BreakerSettings = BreakerSettings()
     metrics: MetricsSettings = MetricsSettings()
+    notices: NoticeSettings = NoticeSettings()
+    web: WebSettings = WebSettings()
     headers: HeaderSettings = HeaderSettings()
     postfix: PostfixSettings = PostfixSettings()
+    dovecot: DovecotSettings = DovecotSettings()
     log: LogSettings = LogSettings()
 
     @property
     def store_url(self) -> str:
         """The store's URL, with the default filled in."""
         return self.store.url or f"sqlite:///{self.state_directory / 'tamis.sqlite'}"
+
+    @cached_property
+    def authserv_id(self) -> str:
+        """As whom we write Authentication-Results."""
+        return self.headers.authserv_id or socket.gethostname()
 
     @property
     def key_file(self) -> Path:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
+from tamis import authentication
 from tamis.address import domain_of
 from tamis.envelope import Envelope
 from tamis.filter import Effect
 from tamis.finding import Finding, Status
 from tamis.plan import Headers
 from tamis.policy import Outcome
+from tamis.settings import Settings
 from tamis.verdict import Decision, Verdict
 
 NAMES = (
@@ -38,9 +42,35 @@ MAX_VALUE = 900
 """Characters of one value: below the 998 of RFC 5322 2.1.1 together with the name."""
 
 
-def own_names(prefix: str) -> frozenset[str]:
-    """The lower-case header names that are ours."""
+@cache
+def _own_names(prefix: str) -> frozenset[str]:
     return frozenset(f"{prefix}{name}".lower() for name in NAMES)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnFields:
+    """The fields that only we may write: those under our prefix, and Authentication-Results in our name (RFC 8601 5).
+
+    They are removed from what arrives, whoever wrote them; the results of other servers are left.
+    """
+
+    prefix: str
+    authserv_id: str
+
+    def hold(self, name: str, value: bytes) -> bool:
+        """Whether an arriving field of this name, with this value, is one of them."""
+        name = name.lower()
+        if name == _RESULTS:
+            return authentication.claims(value, self.authserv_id)
+        return name in _own_names(self.prefix)
+
+
+_RESULTS = authentication.FIELD.lower()
+
+
+def own_fields(settings: Settings) -> OwnFields:
+    """Those of an installation."""
+    return OwnFields(settings.headers.prefix, settings.authserv_id)
 
 
 def trace_headers(
@@ -50,10 +80,12 @@ def trace_headers(
     *,
     prefix: str,
     outcome: Outcome,
+    results: str = "",
 ) -> Headers:
     """One recipient's headers, from top to bottom. The recipient's own name stands in Rcpt only.
 
-    Without the filter score_tags (S32) only what does something is written: Flag and Whitelist.
+    `results` is the value of Authentication-Results, "" for none. Without the filter score_tags (S32) only what does
+    something is written besides it: Flag and Whitelist.
     """
     spam = verdict.decision is Decision.SPAM
     fields: list[tuple[str, str]] = []
@@ -63,13 +95,14 @@ def trace_headers(
         fields.append(("Whitelist", verdict.because))
     if any(o.filter == SCORE_TAGS and o.effect for o in verdict.opinions):
         fields += _details(verdict, findings, envelope, spam=spam)
-    return tuple((prefix + name, header_value(value)) for name, value in fields)
+    first = ((authentication.FIELD, results),) if results else ()
+    return (*first, *((prefix + name, header_value(value)) for name, value in fields))
 
 
 def _details(
     verdict: Verdict, findings: Mapping[str, Finding], envelope: Envelope, *, spam: bool
 ) -> list[tuple[str, str]]:
-    unavailable = ", ".join(n for n, finding in findings.items() if finding.status is Status.UNAVAILABLE)
+    unavailable = ", ".join(o.filter for o in verdict.opinions if o.status is Status.UNAVAILABLE)
     fields = [
         ("Status", _status(verdict, spam=spam)),
         ("Score", f"{verdict.score:.1f}"),

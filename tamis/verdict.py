@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from tamis.filter import Effect, Opinion
+from tamis.filter import Effect, Opinion, Scopes, State
 from tamis.finding import Finding, Status
 from tamis.policy import Policy, Rule
+
+log = logging.getLogger(__name__)
 
 SCORE = "score"
 """What `decided_by` says when the total decided and no single filter did."""
@@ -47,13 +50,62 @@ class Verdict:
 _DECISIVE = {Effect.ACCEPT: Decision.HAM, Effect.SPAM: Decision.SPAM, Effect.DEFER: Decision.DEFER}
 
 
-Opine = Callable[[Rule, Finding, Policy], Opinion]
-"""What one filter's finding means to one policy: replay puts a memory in front of it."""
+Opine = Callable[[Rule, Finding, Scopes], Opinion]
+"""What one filter's finding means to one recipient's rule and scopes: replay puts a memory in front of it."""
 
 
-def opinion_of(rule: Rule, finding: Finding, policy: Policy) -> Opinion:
-    """As the filter itself judges."""
-    return rule.filter.judge(finding, rule.options, policy.scopes)
+def opinion_of(rule: Rule, finding: Finding, scopes: Scopes) -> Opinion:
+    """As the filter itself judges. One whose judging fails is unavailable: it holds up no mail."""
+    try:
+        return _checked(rule, rule.filter.judge(finding, rule.options, scopes))
+    except Exception as error:  # noqa: BLE001 - whatever a plugin raises
+        return _failed(rule, error)
+
+
+def is_open(rule: Rule, finding: Finding) -> bool:
+    """Whether a finding can only be judged beside other filters' opinions, as the filter itself says."""
+    try:
+        return rule.filter.is_open(finding)
+    except Exception as error:  # noqa: BLE001 - as above
+        _failed(rule, error)
+        return False
+
+
+def _opinion_among(rule: Rule, finding: Finding, scopes: Scopes, others: Mapping[str, Opinion]) -> Opinion:
+    try:
+        return _checked(rule, rule.filter.judge_among(finding, rule.options, scopes, others))
+    except Exception as error:  # noqa: BLE001 - as above
+        return _failed(rule, error)
+
+
+def _checked(rule: Rule, opinion: object) -> Opinion:
+    if not isinstance(opinion, Opinion):
+        raise TypeError(f"judge returned {type(opinion).__name__}, not an Opinion")
+    if type(rule.filter).__module__.startswith("tamis."):  # ours are tested for the rest
+        return opinion
+    effect = None if opinion.effect is None else Effect(opinion.effect)
+    return replace(
+        opinion,
+        filter=rule.filter.name,
+        status=Status(opinion.status),
+        effect=effect,
+        points=float(opinion.points),
+        text=str(opinion.text),
+    )
+
+
+def _failed(rule: Rule, error: Exception) -> Opinion:
+    """An opinion that moves nothing. The log says so once a process and filter: it would with each message."""
+    one = rule.filter
+    if one.name not in _told:
+        _told.add(one.name)
+        log.error("filter %s can't judge and is taken as unavailable", one.name, exc_info=error)
+    text = f"failed: {type(error).__name__}: {error}"[:200]
+    shadow = rule.options.state is State.SHADOW
+    return Opinion(one.name, one.spec_id, Status.UNAVAILABLE, text=text, shadow=shadow)
+
+
+_told: set[str] = set()
 
 
 def judge(findings: Mapping[str, Finding], policy: Policy, opine: Opine = opinion_of) -> Verdict:
@@ -98,14 +150,14 @@ def _opinions(findings: Mapping[str, Finding], policy: Policy, opine: Opine) -> 
         finding = findings.get(rule.filter.name)
         if finding is None:
             continue
-        if finding.facts and rule.filter.is_open(finding):
+        if finding.facts and is_open(rule, finding):
             waiting.append((len(opinions), rule, finding))
-        opinions.append(opine(rule, finding, policy))
+        opinions.append(opine(rule, finding, policy.scopes))
     if waiting:
         places = {place for place, _, _ in waiting}
         others = {o.filter: o for place, o in enumerate(opinions) if place not in places}
         for place, rule, finding in waiting:
-            opinions[place] = rule.filter.judge_among(finding, rule.options, policy.scopes, others)
+            opinions[place] = _opinion_among(rule, finding, policy.scopes, others)
     return opinions
 
 
@@ -115,9 +167,9 @@ def is_decided(findings: Mapping[str, Finding], policy: Policy, before: str) -> 
         if rule.filter.name == before:
             return False
         finding = findings.get(rule.filter.name)
-        if finding is None or finding.status is not Status.HIT or rule.filter.is_open(finding):
+        if finding is None or finding.status is not Status.HIT or is_open(rule, finding):
             continue
-        opinion = rule.filter.judge(finding, rule.options, policy.scopes)
+        opinion = opinion_of(rule, finding, policy.scopes)
         if not opinion.shadow and opinion.effect in _DECISIVE:
             return True
     return False

@@ -43,6 +43,50 @@ def nested(depth: int, innermost: Mapping[str, bytes]) -> bytes:
     return octets
 
 
+def rar4(name: str, octets: bytes) -> bytes:
+    """A RAR of version 4 with one file, stored as it is (RAR's technote, 2009)."""
+    checksum, day = zlib.crc32(octets), 0x5C610000  # 2026-03-01
+    told = struct.pack(
+        "<IIBIIBBHI", len(octets), len(octets), 3, checksum, day, 20, 0x30, len(name), 0o100644
+    )
+    return (
+        b"Rar!\x1a\x07\0"
+        + _rar4_block(0x73, 0, bytes(6))
+        + _rar4_block(0x74, 0x8000, told + name.encode())
+        + octets
+    )
+
+
+def _rar4_block(kind: int, flags: int, body: bytes) -> bytes:
+    head = struct.pack("<BHH", kind, flags, 7 + len(body)) + body
+    return struct.pack("<H", zlib.crc32(head) & 0xFFFF) + head
+
+
+def rar5(name: str, octets: bytes, *, mode: int = 0o100644) -> bytes:
+    """A RAR of version 5 with one file, stored as it is (RAR 5.0 archive format)."""
+    file = _vints(2, 2, len(octets), 4, len(octets), mode) + struct.pack("<I", zlib.crc32(octets))
+    file += _vints(0, 1, len(name)) + name.encode()
+    begin, end = _rar5_block(_vints(1, 0, 0)), _rar5_block(_vints(5, 0, 0))
+    return b"Rar!\x1a\x07\x01\0" + begin + _rar5_block(file) + octets + end
+
+
+def _rar5_block(body: bytes) -> bytes:
+    sized = _vints(len(body)) + body
+    return struct.pack("<I", zlib.crc32(sized)) + sized
+
+
+def _vints(*numbers: int) -> bytes:
+    """Numbers of variable length: seven bits an octet, the lowest first."""
+    octets = bytearray()
+    for number in numbers:
+        left = number
+        while left >= 0x80:
+            octets.append(left & 0x7F | 0x80)
+            left >>= 7
+        octets.append(left)
+    return bytes(octets)
+
+
 def macro_document(code: str) -> bytes:
     """A compound file with one stream that holds compressed VBA (MS-CFB 2, MS-OVBA 2.4.1)."""
     plain = f'Attribute VB_Name = "Module1"\r\n{code}\r\n'.encode()

@@ -17,6 +17,7 @@ from tamis.filters.arf import reported_client
 from tamis.filters.ip_complaints import CONDEMNED
 from tamis.filters.keys import client_key
 from tamis.mail import Mail
+from tamis.milter.abuse_mailbox import fetch as read_mailbox
 from tamis.milter.senders import publish_condemned
 from tamis.services import SharedState
 
@@ -49,6 +50,29 @@ def ingest(context: Context, sources: tuple[str, ...], as_json: bool) -> None:
         )
     else:
         click.echo(f"{len(clients)} reports about {len(found)} clients, {others} other messages passed over")
+
+
+@complaints.command()
+@json_option
+@click.pass_obj
+def fetch(context: Context, as_json: bool) -> None:
+    """Read the abuse mailbox now: count its reports and move every message away. The daemon does it at intervals.
+
+    Exit status: 0 done, 69 the server gives no answer, 78 there is no such mailbox or its password can't be read.
+    """
+    settings = context.file.settings
+    if not settings.abuse_mailbox.host:
+        fail(f"{context.file.source}: abuse_mailbox.host: is not set", os.EX_CONFIG)
+    with context.store() as store:
+        try:
+            found = read_mailbox(settings, store.complaints)
+        except ServiceError as error:
+            fail(str(error), os.EX_UNAVAILABLE)
+    if as_json:
+        print_json(asdict(found))
+    else:
+        left = f", {found.left} wait for the next reading" if found.left else ""
+        click.echo(f"{found.reports} reports, {found.others} other messages{left}")
 
 
 @complaints.command()

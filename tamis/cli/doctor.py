@@ -14,10 +14,13 @@ from pathlib import Path
 
 import click
 
+from tamis.breaker import PartState
 from tamis.cli.context import Context
 from tamis.cli.doctor_content import content_services
-from tamis.errors import ConfigError, RouteError, TamisError
+from tamis.errors import ConfigError, RouteError, TamisError, times
 from tamis.filters.registry import load_filters
+from tamis.milter.parts import read_parts
+from tamis.milter.paths import Paths
 from tamis.settings import Settings, SettingsFile, SocketAddress
 from tamis.site import Site, Snapshot
 
@@ -88,13 +91,45 @@ def examine(context: Context) -> Iterator[Result]:
         return
     yield ok("settings", file.source)
     settings = file.settings
-    for checks in (_directories, _store(context, file), _clock, _listeners, _dns, _postfix, _route, _content):
+    store, notices = _store(context, file), _notices(file)
+    looks = (_directories, store, _clock, _listeners, _dns, _postfix, _route, _content, _left_out, notices)
+    for checks in looks:
         yield from checks(settings)
+
+
+def _notices(file: SettingsFile) -> Callable[[Settings], Iterator[Result]]:
+    def check(settings: Settings) -> Iterator[Result]:
+        from tamis.cli.doctor_notices import notice_checks  # noqa: PLC0415 - needs the resolver only here
+
+        yield from notice_checks(settings, file.layers)
+
+    return check
 
 
 def _content(settings: Settings) -> Iterator[Result]:
     for look in content_services(settings):
         yield warning(look.check, look.found, look.mend) if look.mend else ok(look.check, look.found)
+
+
+def _left_out(settings: Settings) -> Iterator[Result]:
+    """What the running daemon leaves out because it kept failing (docs/operations.md)."""
+    told = read_parts(Paths(settings))
+    parts: dict[str, list[PartState]] = {}
+    for states in told.values():
+        for one in states:
+            if one.left_out_until:
+                parts.setdefault(one.part, []).append(one)
+    for name, states in sorted(parts.items()):
+        last = max(states, key=lambda one: one.left_out_until)
+        until = time.strftime("%H:%M:%S", time.localtime(last.left_out_until))
+        yield warning(
+            name,
+            f"left out by {len(states)} of {len(told)} processes until {until} after "
+            f"{times(last.failures_in_a_row)}: {last.reason}",
+            "see why it does not answer; the daemon tries it again by itself",
+        )
+    if told and not parts:
+        yield ok("external parts", "the daemon leaves none out")
 
 
 def _directories(settings: Settings) -> Iterator[Result]:
@@ -275,7 +310,6 @@ def _route(settings: Settings) -> Iterator[Result]:
     """Send a probe along the whole way, as the daemon does before it rewrites a recipient."""
     from tamis.milter.detour import DetourSigner  # noqa: PLC0415 - needs the daemon's parts only here
     from tamis.milter.key import signing_key  # noqa: PLC0415
-    from tamis.milter.paths import Paths  # noqa: PLC0415
     from tamis.milter.reinject import Reinjector  # noqa: PLC0415
     from tamis.milter.route import Proof, Route  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""The part of `tamis doctor` that looks at virus scanners, spamd and OCR; without them mail flows on unexamined."""
+"""The part of `tamis doctor` that looks at scanners, spamd, OCR and the abuse mailbox; mail flows without them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import asyncio
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
-from tamis.errors import ServiceError
+from tamis.errors import ServiceError, TamisError
 from tamis.filters.clamd import Engines
 from tamis.filters.spamd import Spamd
+from tamis.milter.abuse_mailbox import waiting_in
 from tamis.settings import Settings
 
 _TEST_VIRUS = (r"X5O!P%@AP[4\PZX54(P^)7CC)7}$", "EICAR-STANDARD-ANTIVIRUS-TEST-FILE!", "$H+H*")
@@ -47,6 +49,18 @@ def content_services(settings: Settings) -> Iterator[Look]:
             yield Look("spamassassin", str(error), f"start spamd on {settings.spamassassin.socket}")
         else:
             yield Look("spamassassin", "answers")
+    if settings.abuse_mailbox.host:
+        try:
+            number = waiting_in(settings.abuse_mailbox)
+        except TamisError as error:
+            yield Look("abuse mailbox", str(error), "see [abuse_mailbox] in the settings")
+        else:
+            told = f"answers, {number} messages wait"
+            file = Path(settings.abuse_mailbox.password_file)
+            if file.stat().st_mode & 0o077:
+                yield Look("abuse mailbox", f"{told}; others can read its password", f"chmod 600 {file}")
+            else:
+                yield Look("abuse mailbox", told)
     if settings.images.ocr:
         found = shutil.which("tesseract")
         yield Look("ocr", found or "tesseract is not installed: text in images is not read")

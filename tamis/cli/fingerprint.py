@@ -1,4 +1,4 @@
-"""`tamis fingerprint`: the operator's base of bad attachments and images."""
+"""`tamis fingerprint`: the operator's base of bad attachments and images, and messages marked by hand."""
 
 from __future__ import annotations
 
@@ -10,24 +10,30 @@ from pathlib import Path
 import click
 
 from tamis.address import PLATFORM
+from tamis.cli import marked_messages
 from tamis.cli.context import AT_ONCE, Context, by_option, fail, json_option
 from tamis.cli.parameters import MOMENT, SCOPE
 from tamis.cli.terminal import print_json, printable, table
 from tamis.errors import ConfigError
 from tamis.lists import FINGERPRINTS, Colour, ListEntry, Subject, normalise_pattern
 from tamis.quarantine.entries import NewEntry
+from tamis.quarantine.marks import Kind
 
-_KIND = click.Choice([str(subject) for subject in FINGERPRINTS])
+MESSAGE = str(Kind.MESSAGE)
+_KIND = click.Choice([*map(str, FINGERPRINTS), MESSAGE])
 _scope = click.option(
     "--scope", type=SCOPE, default=PLATFORM, show_default=True, help='"platform", a domain or a mailbox.'
 )
 
+_origin = click.option("--ip", default="", help="A message's client, if its header does not tell.")
+
 
 @click.group()
 def fingerprint() -> None:
-    """The base of bad attachments (S26) and images (S22).
+    """The base of bad attachments (S26) and images (S22), and messages marked by hand (S8b).
 
-    Fingerprints are entries of the lists: `tamis lists` shows them too, and makes white ones."""
+    Fingerprints of files are entries of the lists: `tamis lists` shows them too, and makes white ones. That of a
+    message is its content with the client that it came from; readers' marks stand beside the operator's."""
 
 
 @fingerprint.command()
@@ -35,7 +41,12 @@ def fingerprint() -> None:
 @click.argument("sources", metavar="FILE|HASH...", nargs=-1, required=True)
 @_scope
 @click.option("--note", default="", help="Why; by default the file's name.")
-@click.option("--expires", type=MOMENT, help="12h, 30d, 2w, 1y or a date (UTC); for ever without it.")
+@click.option(
+    "--expires",
+    type=MOMENT,
+    help="12h, 30d, 2w, 1y or a date (UTC); without it for ever, a message's after learning.mark_days.",
+)
+@_origin
 @by_option
 @json_option
 @click.pass_obj
@@ -46,10 +57,17 @@ def add(
     scope: str,
     note: str,
     expires: datetime | None,
+    ip: str,
     by: str,
     as_json: bool,
 ) -> None:
-    """Put files, or hashes of them, on the base. Of an image both its exact and its perceptual fingerprint."""
+    """Put files, or hashes of them, on the base. Of an image both its exact and its perceptual fingerprint.
+
+    Of a message (a file, folder, mbox or "-") its content with its origin: the same from there is spam (S8b).
+    """
+    if kind == MESSAGE:
+        marked_messages.add(context, sources, scope=scope, expires=expires, origin=ip, by=by, as_json=as_json)
+        return
     entries = [
         NewEntry(
             colour=Colour.BLACK,
@@ -77,11 +95,17 @@ def add(
 @click.argument("kind", type=_KIND)
 @click.argument("sources", metavar="FILE|HASH...", nargs=-1, required=True)
 @_scope
+@_origin
 @by_option
 @json_option
 @click.pass_obj
-def remove(context: Context, kind: str, sources: tuple[str, ...], scope: str, by: str, as_json: bool) -> None:
-    """Take files, or hashes of them, off the base; all of them or none."""
+def remove(
+    context: Context, kind: str, sources: tuple[str, ...], scope: str, ip: str, by: str, as_json: bool
+) -> None:
+    """Take files, or hashes of them, off the base; all of them or none. Of messages all marks in the scope end."""
+    if kind == MESSAGE:
+        marked_messages.remove(context, sources, scope=scope, origin=ip, by=by, as_json=as_json)
+        return
     ids: dict[int, ListEntry] = {}
     with context.store() as store:
         for source in sources:
@@ -105,10 +129,14 @@ def remove(context: Context, kind: str, sources: tuple[str, ...], scope: str, by
 @fingerprint.command()
 @click.argument("kind", type=_KIND)
 @click.option("--scope", type=SCOPE, help="Only of this scope.")
+@click.option("--marked", is_flag=True, help="What was marked by hand, on the base or not yet.")
 @json_option
 @click.pass_obj
-def show(context: Context, kind: str, scope: str | None, as_json: bool) -> None:
-    """Show the base, and how many messages each fingerprint decided."""
+def show(context: Context, kind: str, scope: str | None, marked: bool, as_json: bool) -> None:
+    """Show the base, and how many messages each fingerprint decided; of messages their marks."""
+    if marked or kind == MESSAGE:
+        marked_messages.show(context, Kind(kind), scope=scope, as_json=as_json)
+        return
     with context.store() as store:
         found = store.lists.find(scope=scope, colour=Colour.BLACK, subject=Subject(kind))
     if as_json:

@@ -18,6 +18,7 @@ import click
 
 from tamis.cli.context import Context, fail, json_option
 from tamis.cli.terminal import print_json, printable, progress
+from tamis.milter.marking import Marking
 from tamis.models.bulk import candidates, in_turn
 from tamis.models.corpora import CorpusError, Place, found
 from tamis.models.model_file import ModelBusyError
@@ -196,7 +197,7 @@ def _spooled(
         contextlib.suppress(ModelBusyError),
         Teacher(settings.model_directory, minimum=settings.learning.minimum) as teacher,
     ):
-        queue = Queue(settings, teacher)
+        queue = Queue(settings, teacher, attend=Marking(settings))
         while queue.take_in():
             pass
         if teacher.measuring_due():

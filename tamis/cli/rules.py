@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from pathlib import Path
@@ -12,9 +13,12 @@ import click
 from tamis.cli.context import Context, fail, json_option
 from tamis.cli.messages import read_messages
 from tamis.cli.terminal import print_json, printable
-from tamis.mail import Mail
+from tamis.errors import ServiceError
+from tamis.mail import Mail, Seen
+from tamis.mail.seen import NOTHING_SEEN
 from tamis.rules import RuleBook
 from tamis.rules.file import compile_book, failed_examples, read_sources
+from tamis.settings import Settings
 
 
 @click.group()
@@ -56,12 +60,36 @@ def check(context: Context, files: tuple[Path, ...], as_json: bool) -> None:
 @click.argument("sources", nargs=-1, required=True, metavar="FILE|DIR|MBOX|-...")
 @click.pass_obj
 def test(context: Context, files: tuple[Path, ...], as_json: bool, sources: tuple[str, ...]) -> None:
-    """Show which rules messages meet, and what matched where."""
+    """Show which rules messages meet, and what matched where. Images and PDF documents are read as the daemon does."""
     book = _book(context, files)
-    limit = context.file.settings.milter.max_examined
+    settings = context.file.settings
+    limit = settings.milter.max_examined
     for name, octets in (found for source in sources for found in read_messages(source)):
-        told = _told(book, name, Mail(octets[:limit], complete=len(octets) <= limit, size=len(octets)))
+        mail = Mail(octets[:limit], complete=len(octets) <= limit, size=len(octets))
+        told = _told(book, name, mail.with_seen(_seen(name, mail, settings)))
         click.echo(json.dumps(told) if as_json else _text(told))
+
+
+def _seen(name: str, mail: Mail, settings: Settings) -> Seen:
+    """What stands in the images and documents; told on standard error when they can't be read."""
+    from tamis.filters.file_reader import FileReader  # noqa: PLC0415 # most messages have nothing to read
+    from tamis.filters.image_text import documents_of, images_of, seen_in  # noqa: PLC0415
+    from tamis.filters.state import observe_state  # noqa: PLC0415
+
+    files = [*images_of(mail), *documents_of(mail)]
+
+    async def read() -> Seen:
+        state = observe_state(settings)
+        try:
+            return seen_in(await FileReader(settings.images).read(files, state))
+        finally:
+            await state.close()
+
+    try:
+        return asyncio.run(read()) if files else NOTHING_SEEN
+    except ServiceError as error:
+        click.echo(f"tamis: {printable(name)}: images and documents are left out: {error}", err=True)
+        return NOTHING_SEEN
 
 
 def _told(book: RuleBook, name: str, mail: Mail) -> dict[str, Any]:

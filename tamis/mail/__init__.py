@@ -8,6 +8,7 @@ from tamis.mail.limits import LIMITS, Limits
 from tamis.mail.mail import Mail
 from tamis.mail.mime import Container, Part
 from tamis.mail.scripts import Scripts
+from tamis.mail.seen import Seen
 from tamis.mail.urls import Url
 
 __all__ = [
@@ -26,5 +27,6 @@ __all__ = [
     "Mail",
     "Part",
     "Scripts",
+    "Seen",
     "Url",
 ]

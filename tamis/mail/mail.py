@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
@@ -15,6 +16,7 @@ from tamis.mail.html import Budget, Html, parse_html
 from tamis.mail.limits import LIMITS, Limits
 from tamis.mail.mime import Container, Part, Structure
 from tamis.mail.scripts import Scripts, count_scripts
+from tamis.mail.seen import NOTHING_SEEN, Seen
 from tamis.mail.urls import Url, collect, html_urls, text_urls
 
 # RFC 5322 3.6, RFC 2045 3: at most one of each.
@@ -57,9 +59,17 @@ class Mail:
         self.size = len(raw) if size is None else size
         self.complete = complete
         self.limits = limits
+        self.seen = NOTHING_SEEN
         self._report = Report(limits.defects)
         self.headers: Headers
         self.headers, self._body = scan(raw, 0, len(raw), limits, self._report, complete=complete)
+
+    def with_seen(self, seen: Seen) -> Mail:
+        """The same message with what was read in its images and documents; its URLs are among ``urls`` then."""
+        mail = copy.copy(self)
+        mail.seen = seen
+        mail.__dict__.pop("urls", None)
+        return mail
 
     @cached_property
     def subject(self) -> str | None:
@@ -136,6 +146,11 @@ class Mail:
         return tuple(part for part in self.parts if part.is_image)
 
     @cached_property
+    def documents(self) -> tuple[Part, ...]:
+        """The leaves that are PDF documents."""
+        return tuple(part for part in self.parts if part.is_pdf)
+
+    @cached_property
     def _bodies(self) -> tuple[tuple[Part, Html | None], ...]:
         """The leaves that are read as text, and the parsed HTML of those that are HTML."""
         budget = Budget(self.limits.html_characters, self.limits.html_tags)
@@ -173,11 +188,12 @@ class Mail:
 
     @cached_property
     def urls(self) -> tuple[Url, ...]:
-        """The distinct URLs of visible text and of markup, at most ``Limits.urls``."""
+        """The distinct URLs of visible text, of markup and of ``seen``, at most ``Limits.urls``."""
         return collect(self._found_urls(), self.limits, self._report)
 
     def _found_urls(self) -> Iterator[Url]:
-        # Markup first: it is what the reader clicks, and the bound must not be used up by text.
+        # Markup before text: it is what the reader clicks, and the bound must not be used up by text.
+        yield from self.seen.urls
         for html in self.html:
             yield from html_urls(html, self.limits)
         yield from text_urls(self.text, self.limits)

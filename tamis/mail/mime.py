@@ -24,6 +24,7 @@ _META_OCTETS = 2048
 _RFC2046_BOUNDARY_OCTETS = 70
 _HEAD_OCTETS = 128
 _LF = 0x0A
+_PDF_HEAD = 1024  # octets: readers' programs look so far for the mark (ISO 32000-2, annex I)
 _IMAGE_MAGIC = (
     b"\x89PNG\r\n\x1a\n",
     b"\xff\xd8\xff",
@@ -43,6 +44,11 @@ class ContentType:
 
     name: str
     parameters: dict[str, str]
+
+
+def is_pdf(octets: bytes) -> bool:
+    """Whether a file begins as PDF documents do."""
+    return b"%PDF-" in octets[:_PDF_HEAD]
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +186,13 @@ class Part:
             return False
         head = self.head
         return head.startswith(_IMAGE_MAGIC) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
+
+    @cached_property
+    def is_pdf(self) -> bool:
+        """Whether the part is a PDF document by its first octets, its type or its name."""
+        if self.content_type == "application/pdf" or (self.filename or "").lower().endswith(".pdf"):
+            return is_pdf(self.payload)
+        return not self.content_type.startswith(("text/", "message/")) and is_pdf(self.head)
 
     @cached_property
     def is_attachment(self) -> bool:

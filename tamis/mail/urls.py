@@ -14,7 +14,8 @@ from tamis.mail.defects import DefectKind, Report
 from tamis.mail.html import Html
 from tamis.mail.limits import Limits
 
-Source = Literal["text", "link", "image", "form"]
+Source = Literal["text", "link", "image", "form", "code"]
+"""Where a URL stood; "code" is a QR code."""
 
 _SCHEMES = ("https", "http", "ftp")
 _URL_END = r"\s<>\"\x00-\x1f\u201c\u201d\u300c\u300d\uff08\uff09"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tamis.rules.engine import Matcher, compiled, matchers
 from tamis.rules.expression import Expression, reduce
-from tamis.rules.places import octets
+from tamis.rules.places import octets, seen_octets
 
 if TYPE_CHECKING:
     from tamis.mail import Mail
@@ -41,9 +41,11 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """What rules a message meets: `value` of each is true, or an expression over other filters' opinions."""
+    """What rules a message meets: `value` of each is true, or an expression over other filters' opinions. `in_files`
+    are those whose patterns only its images and documents meet."""
 
     values: Mapping[str, Expression] = field(default_factory=dict)
+    in_files: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,30 +75,31 @@ class RuleBook:
         if not self.rules:
             return Matched()
         met: set[str] = set()
+        in_files: set[str] = set()
         for place, matcher in self._matchers.items():
             met |= matcher.rules(octets(mail, place))
+            if mail.seen:
+                in_files |= matcher.rules(seen_octets(mail, place))
+        in_files -= met
+        met |= in_files
         values: dict[str, Expression] = {}
         for rule in self.rules:
             if rule.when is None:
                 values[rule.name] = rule.name in met
             else:
                 values[rule.name] = reduce(rule.when, lambda name: values.get(name, name))
-        return Matched({name: value for name, value in values.items() if value is not False})
-
-    def met_by(self, text: str, place: str = "text") -> set[str]:
-        """The pattern rules that a text from elsewhere (OCR) meets, held against the patterns of a place."""
-        matcher = self._matchers.get(place)
-        return matcher.rules(text.encode("utf-8", "replace")) if matcher else set()
+        found = {name: value for name, value in values.items() if value is not False}
+        return Matched(found, frozenset(in_files))
 
     def spots(self, mail: Mail) -> Iterator[Spot]:
         """Where each pattern matches first, for people."""
         for rule in self.rules:
             for place in rule.where:
-                found = octets(mail, place)
-                for pattern in rule.patterns:
-                    match = compiled(pattern, place=place, ignore_case=rule.ignore_case).search(found)
-                    if match is not None:
-                        yield Spot(rule.name, place, pattern, match.group(0).decode("utf-8", "replace"))
+                for where, found in ((place, octets(mail, place)), ("files", seen_octets(mail, place))):
+                    for pattern in rule.patterns if found or where == place else ():
+                        match = compiled(pattern, place=place, ignore_case=rule.ignore_case).search(found)
+                        if match is not None:
+                            yield Spot(rule.name, where, pattern, match.group(0).decode("utf-8", "replace"))
 
 
 EMPTY = RuleBook()

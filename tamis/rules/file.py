@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, NoReturn
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tamis.errors import ConfigError, nearest_name
-from tamis.mail import Mail
+from tamis.mail import Mail, Seen
 from tamis.rules.book import Rule, RuleBook, RuleSource
 from tamis.rules.engine import PatternError, compiled
 from tamis.rules.expression import Expression, ExpressionError, parse, reduce, size
@@ -84,6 +84,8 @@ def failed_examples(book: RuleBook) -> Iterator[str]:
         for wanted, examples in ((True, rule.hits), (False, rule.clear)):
             for number, example in enumerate(examples, 1):
                 mail = Mail(example.replace("\r\n", "\n").encode("utf-8", "replace"))
+                if "files" in rule.where:
+                    mail = mail.with_seen(Seen(mail.text))
                 value = book.match(mail).values.get(rule.name, False)
                 if (reduce(value, lambda _: False) is True) is not wanted:
                     kind = "hits" if wanted else "clear"

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tamis.mail import Mail
 
-PLACES = ("subject", "headers", "text", "raw", "urls", "attachments")
-"""Beside these, "header:NAME" is one field."""
+PLACES = ("subject", "headers", "text", "raw", "urls", "attachments", "files")
+"""Beside these, "header:NAME" is one field. "files" is text that was read in images and documents."""
 
 MAX_OCTETS = 128 * 1024
 """Octets of one place that are looked at: together with a linear engine this bounds the time."""
@@ -30,6 +30,15 @@ def octets(mail: Mail, place: str) -> bytes:
     return "\n".join(_bounded(_values(mail, place))).encode("utf-8", "replace")[:MAX_OCTETS]
 
 
+def seen_octets(mail: Mail, place: str) -> bytes:
+    """What stands at a place of the images and documents: patterns over text hold for theirs as well."""
+    if place in ("text", "files"):
+        return mail.seen.text.encode("utf-8", "replace")[:MAX_OCTETS]
+    if place == "urls":
+        return "\n".join(url.raw for url in mail.seen.urls).encode("utf-8", "replace")[:MAX_OCTETS]
+    return b""
+
+
 def _values(mail: Mail, place: str) -> Iterator[str]:
     if place == "subject":
         yield mail.subject or ""
@@ -38,10 +47,10 @@ def _values(mail: Mail, place: str) -> Iterator[str]:
     elif place == "text":
         yield mail.text[:MAX_OCTETS]
     elif place == "urls":
-        yield from (url.raw for url in mail.urls)
+        yield from (url.raw for url in mail.urls if url not in mail.seen.urls)
     elif place == "attachments":
         yield from (part.filename or "" for part in mail.attachments)
-    else:
+    elif place != "files":
         yield from mail.headers.all(place.removeprefix("header:"))
 
 

@@ -41,6 +41,34 @@ def test_an_image_has_two_fingerprints(run: Run, tmp_path: Path) -> None:
     }
 
 
+LETTER = "From: Sales <sales@example.net>\nSubject: Offer\n\nCheap.\n"
+TRACE = "Received: from a (a [203.0.113.9]) by mx.example.com\n"
+
+
+def test_a_message_is_marked_and_marked_no_more(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "m.eml"
+    file.write_text(TRACE + LETTER)
+    (tmp_path / "copy.eml").write_text(LETTER.replace("Cheap.", "Cheap.  "))
+    (added,) = run("fingerprint", "add", "message", str(file), "--json").data["fingerprints"]
+    assert added.startswith("203.0.113.9 ")
+    refused = run("fingerprint", "add", "message", str(tmp_path / "copy.eml"))
+    assert (refused.status, "say --ip" in refused.err) == (65, True)
+    again = run(
+        "fingerprint", "add", "message", str(tmp_path / "copy.eml"), "--ip", "203.0.113.9", "--by", "other"
+    )
+    assert again.out.startswith("1 marked.")
+    (shown,) = run("fingerprint", "show", "message", "--json").data
+    assert (shown["fingerprint"], shown["scope"], shown["marks"]) == (added, "platform", 2)
+    assert added in run("fingerprint", "show", "message").out
+    assert run("fingerprint", "show", "message", "--scope", "example.com").out == "No messages are marked.\n"
+    scanned = run("scan", "--json", "--ip", "203.0.113.9", "--rcpt", "marie@example.com", str(file))
+    assert (scanned.status, scanned.data["recipients"][0]["decided_by"]) == (1, "marked_spam")
+    assert run("fingerprint", "remove", "message", str(file)).out.startswith("1 no longer marked.")
+    assert run("fingerprint", "remove", "message", str(file)).status == 66
+    assert run("scan", "--ip", "203.0.113.9", "--rcpt", "marie@example.com", str(file)).status == 0
+    assert run("fingerprint", "add", "message", str(file), "--ip", "nowhere").status == 64
+
+
 def test_what_is_wrong_is_refused(run: Run, tmp_path: Path) -> None:
     ended = run("fingerprint", "add", "attachment", str(tmp_path / "not\nthere"))
     assert ended.status == 64

@@ -11,6 +11,7 @@ import click
 
 from tamis.cli import tamis
 from tamis.cli.settings import all_settings, filter_settings, markdown_table, markdown_tables
+from tamis.milter.exporter import FAMILIES
 from tests.builders import FILTERS
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -47,9 +48,9 @@ same three scopes and without a restart; `tamis policy show ADDRESS` says what i
 is set.
 
 `tamis serve` reads the file again on SIGHUP. `[milter]`, `[desk]`, `[store]`, `[state]`, `[dns]`, `[antivirus]`,
-`[images]` and `[spamassassin]` say where processes listen and what they hold open: changes there want a restart. How
-DNS lists are written, in `platform.dnsbl` and the like, stands in [DNS lists](dns-lists.md). `tamis settings` prints
-this list, with the filters that other packages brought.
+`[images]`, `[spamassassin]` and `[breakers]` say where processes listen and what they hold open: changes there want a
+restart. How DNS lists are written, in `platform.dnsbl` and the like, stands in [DNS lists](dns-lists.md).
+`tamis settings` prints this list, with the filters that other packages brought.
 """
 
 FILTERS_INTRO = """
@@ -106,6 +107,22 @@ Errors are one line on standard error, and leave nothing half done.
 """
 
 
+METRICS = """
+# Metrics
+
+With `metrics.listen = "127.0.0.1:9895"` the background process serves numbers for Prometheus there, summed over all
+workers; what a worker counted is there about a second later. Sums begin at 0 when the daemon starts.
+
+    scrape_configs:
+      - job_name: tamis
+        static_configs: [{ targets: ["127.0.0.1:9895"] }]
+
+What to watch: `rate(tamis_findings_total{status="unavailable"}[5m])` for filters that can't look,
+`tamis_part_left_out > 0` for the scanner, list or server that is the reason ([Running it](operations.md)), and
+`rate(tamis_shadow_hits_total[1d])` for what a filter in shadow would do.
+"""
+
+
 def settings_page() -> str:
     """docs/settings.md."""
     return _page(SETTINGS, markdown_tables(all_settings(FILTERS)))
@@ -120,6 +137,20 @@ def commands_page() -> str:
     """docs/commands.md."""
     context = click.Context(tamis, info_name="tamis", terminal_width=1000)  # wherever it runs
     return _page(COMMANDS, _command(tamis, context, 2))
+
+
+def metrics_page() -> str:
+    """docs/metrics.md."""
+    return _page(METRICS, _metrics())
+
+
+def _metrics() -> Iterator[str]:
+    yield "| name | kind | labels | |"
+    yield "|---|---|---|---|"
+    for name, one in FAMILIES.items():
+        shown = f"{name}_total" if one.kind == "counter" else name
+        labels = ", ".join(f"`{label}`" for label in one.labels)
+        yield f"| `{shown}` | {one.kind} | {labels} | {one.help} |"
 
 
 def _page(intro: str, lines: Iterator[str]) -> str:
@@ -166,7 +197,12 @@ def _command(command: click.Command, context: click.Context, level: int) -> Iter
 
 
 PAGES: Mapping[str, Callable[[], str]] = MappingProxyType(
-    {"settings.md": settings_page, "filters.md": filters_page, "commands.md": commands_page}
+    {
+        "settings.md": settings_page,
+        "filters.md": filters_page,
+        "commands.md": commands_page,
+        "metrics.md": metrics_page,
+    }
 )
 """File of the folder -> what makes it."""
 

@@ -103,10 +103,11 @@ def _blocks(page: str, kind: str = "") -> list[str]:
 
 @pytest.mark.parametrize("page", ["settings.md", "filters.md"])
 def test_the_examples_of_settings_are_good_ones(page: str, tmp_path: Path) -> None:
-    (block,) = (one for one in _blocks(page) if "[policy" in one)
-    text = block.replace("/etc/postfix/virtual", str(tmp_path / "virtual"))
-    file = SettingsFile(None, text)
-    PolicyBook(FILTERS, file.layers)
+    blocks = [one for one in _blocks(page) if "[policy" in one]
+    assert blocks
+    for block in blocks:
+        text = block.replace("/etc/postfix/virtual", str(tmp_path / "virtual"))
+        PolicyBook(FILTERS, SettingsFile(None, text).layers)
 
 
 def test_the_page_shows_the_filter_as_it_is() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import hashlib
 import io
@@ -14,12 +15,14 @@ import libarchive
 import pytest
 
 from tamis.errors import ServiceError
+from tamis.filter import Message
 from tamis.filters import attachments
 from tamis.filters.attachment_types import AttachmentTypes
-from tamis.filters.attachments import inspect
+from tamis.filters.attachments import inspect, inspected
 from tamis.filters.file_names import Risk, name_risks
 from tamis.filters.helper import HelperPool, QueueFullError
-from tests.attachments import PDF, PROGRAM, archive, letter, macro_document, nested
+from tamis.finding import Finding
+from tests.attachments import PDF, PROGRAM, archive, letter, macro_document, nested, rar4, rar5
 from tests.builders import message
 
 POOL = HelperPool("test", processes=1, waiting=0, memory=768 * 1024 * 1024)
@@ -90,6 +93,10 @@ def seven_zip(name: str, octets: bytes) -> bytes:
         ("a.7z", seven_zip("x.bin", PROGRAM)),
         ("a.tar.gz", tar_gz("x.bin", PROGRAM)),
         ("x.gz", gzip.compress(PROGRAM)),
+        ("a.rar", rar4("x.bin", PROGRAM)),
+        ("b.rar", rar5("x.bin", PROGRAM)),
+        ("c.rar", rar5("x.bin", PROGRAM, mode=0o644)),  # of no type, which hides it from the careless
+        ("a.docx", archive({"[Content_Types].xml": b"<Types/>", "word/media/x.bin": PROGRAM})),
         ("called.pdf", nested(3, {"x.bin": PROGRAM})),
     ],
 )
@@ -151,18 +158,22 @@ def test_broken_archives_are_told_and_nothing_worse() -> None:
             objects({"a": bytes(broken[: generator.randrange(1, len(broken))])})
 
 
+def examined(told: Message) -> Finding:
+    return asyncio.run(AttachmentTypes().examine(told))
+
+
 def test_the_filter_looks_once_in_a_helper_process() -> None:
     told = message(letter({"invoice.pdf.exe": PROGRAM}))
-    first = inspect(told)
-    assert inspect(told) is first
-    assert AttachmentTypes().examine(told).facts["risks"][Risk.DOUBLE_EXTENSION] == "invoice.pdf.exe"
+    first = inspect(told.mail)
+    assert asyncio.run(inspected(told)) is first
+    assert examined(told).facts["risks"][Risk.DOUBLE_EXTENSION] == "invoice.pdf.exe"
 
 
 def test_a_helper_that_is_late_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attachments, "SECONDS", 0.0001)
     monkeypatch.setattr(attachments, "_POOL", HelperPool("test", processes=1, waiting=1, memory=2**30))
     with pytest.raises(ServiceError, match="late"):
-        AttachmentTypes().examine(message(letter({"a.pdf": PDF})))
+        examined(message(letter({"a.pdf": PDF})))
 
 
 def test_a_helper_has_bounded_memory() -> None:

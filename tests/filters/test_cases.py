@@ -9,6 +9,7 @@ one exception is score_tags, which speaks about every message and is named only 
 from __future__ import annotations
 
 import asyncio
+import json
 import tomllib
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -23,6 +24,7 @@ from tamis.filter import Effect, Opinion
 from tamis.filters.automatic_whitelist import sender_key, sender_value
 from tamis.filters.ip_complaints import CONDEMNED
 from tamis.filters.keys import BLOCKED
+from tamis.filters.marked_spam import marked_key
 from tamis.filters.road import Examined, Road
 from tamis.filters.runner import Runner
 from tamis.filters.sender_complaints import GENERATION, entry_key
@@ -51,7 +53,7 @@ class Model:
 
     reading: Reading
 
-    def read(self, envelope: Envelope, mail: Mail, seen_text: str = "") -> Reading | None:
+    def read(self, envelope: Envelope, mail: Mail) -> Reading | None:
         return self.reading
 
     def reasons(self, envelope: Envelope, mail: Mail, limit: int) -> tuple[tuple[str, str, float], ...]:
@@ -123,6 +125,8 @@ class Case:
         state.now = self.told["received_at"].timestamp()
         for one in self.told.get("blocked", ()):
             await state.put(BLOCKED + one["client"], entry_of(one["why"], "operator"), one["seconds"])
+        for one in self.told.get("marked", ()):
+            await state.put(marked_key(one["fingerprint"]), json.dumps(one["marks"]), 3600)
         for client in self.told.get("condemned", ()):
             await state.put(CONDEMNED + client, "complaints", 3600)
         for pattern in self.told.get("complaints", ()):
@@ -210,7 +214,22 @@ def test_every_filter_has_a_hit_and_a_clear_case(name: str) -> None:
         assert any(one is not None and one.status is Status.CLEAR for one in findings)
 
 
-@pytest.mark.parametrize("name", ["spf", "reverse_dns", "sender_mx", "dnsbl", "uribl", "helo"])
+WAITING = (
+    "spf",
+    "dkim",
+    "arc",
+    "dmarc",
+    "reverse_dns",
+    "sender_mx",
+    "dnsbl",
+    "uribl",
+    "helo",
+    "newsletter",
+    "authenticated_whitelist",
+)
+
+
+@pytest.mark.parametrize("name", WAITING)
 def test_every_filter_that_waits_has_an_unavailable_case(name: str) -> None:
     found = [case.examined.findings.get(name) for case in cases()]
     assert any(one is not None and one.status is Status.UNAVAILABLE for one in found)

@@ -7,7 +7,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import CancelledError
 from typing import Any
 
 import pytest
@@ -18,6 +17,7 @@ from tamis.filters.chain import Examination, needed
 from tamis.filters.registry import in_order
 from tamis.filters.runner import Runner
 from tamis.finding import Finding, Status
+from tamis.mail import Seen
 from tests.builders import MARIE, PAUL, book, message
 
 RELEASE = threading.Event()
@@ -25,7 +25,7 @@ RELEASE = threading.Event()
 QUICK = 0.05
 PATIENT = 20.0
 
-Seen = list[str]
+Told = list[str]
 
 
 @pytest.fixture(autouse=True)
@@ -220,15 +220,32 @@ def test_filters_wait_at_the_same_time(running: Runner) -> None:
     assert {one.status for one in found.values()} == {Status.HIT}
 
 
+def test_the_session_crosses_to_the_loop_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A crossing costs more than most filters."""
+    crossings: list[object] = []
+    running = Runner()
+    call = running.call
+
+    def count(one: Callable[[], object]) -> None:
+        crossings.append(one)
+        call(one)
+
+    monkeypatch.setattr(running, "call", count)
+    filters = [probe(Waiting, effect=Effect.TAG, name=f"probe_{n}", dear=n > 5) for n in range(10)]
+    found = finish(running, *filters)
+    assert {one.status for one in found.values()} == {Status.HIT}
+    assert len(crossings) == 1
+
+
 def test_calls_that_hang_do_not_pile_up(running: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "MAX_HANGING", 2)
     one = hanging("thread", deadline=QUICK, name="piling")
     texts = [finish(running, one)["piling"].text() for _ in range(4)]
     assert [text.startswith("no answer") for text in texts] == [True, True, False, False]
-    assert "TooManyHangingError: 2 calls of piling" in texts[3]
+    assert texts[3] == "2 calls of piling are still under way"
     RELEASE.set()
     until = time.monotonic() + PATIENT
-    while "TooManyHanging" in finish(running, one)["piling"].text() and time.monotonic() < until:
+    while "still under way" in finish(running, one)["piling"].text() and time.monotonic() < until:
         time.sleep(0.005)
     assert finish(running, one)["piling"].status is Status.HIT  # they came back: there is room again
 
@@ -279,6 +296,52 @@ def test_waiting_begins_as_soon_as_the_input_is_known(running: Runner) -> None:
     found = examination.finish(told, [book("examine_everything = true", filters).policy(MARIE)])
     assert [one.calls for one in filters] == [1, 1, 1, 1]  # type: ignore[attr-defined] # and once only
     assert list(found) == ["probe", "late", "inline", "dear"]
+
+
+def test_filters_look_again_once_images_and_documents_are_read(running: Runner) -> None:
+    """Those that say so, and only when something was read; a second look that fails leaves the first finding."""
+
+    def tell(self: Probe, message: Message) -> Finding:
+        self.calls += 1
+        if message.mail.seen and self.name == "failing":
+            raise ConnectionError("the service went away")
+        return self.clear("{seen}", seen=message.mail.seen.text)
+
+    def reading(text: str) -> Callable[[Probe, Message], Finding]:
+        def do(self: Probe, message: Message) -> Finding:
+            message.seen = Seen(text)
+            return self.clear("read")
+
+        return do
+
+    for text in ("in an image", ""):
+        again: dict[str, Any] = {"do": tell, "looks_again": True}
+        first, failing = (
+            probe(**again, inline=True),
+            probe(Waiting, name="failing", **again, examine=tell_async),
+        )
+        other, late = probe(name="other", do=tell), probe(name="late", do=tell, dear=True, spec_id="S30")
+        reader = probe(name="reader", do=reading(text), dear=True, spec_id="S22")
+        filters = in_order([type(one) for one in (first, failing, other, reader, late)])
+        found = Examination(filters, running, seconds=PATIENT).finish(
+            message(), [book("", filters).policy(MARIE)]
+        )
+        assert {name: one.text() for name, one in found.items()} == {
+            "probe": text,
+            "failing": "",
+            "other": "",
+            "reader": "read",
+            "late": text,
+        }
+        calls = {one.name: one.calls for one in filters}  # type: ignore[attr-defined]
+        assert (calls["probe"], calls["failing"], calls["other"], calls["late"]) == (
+            (2, 2, 1, 1) if text else (1, 1, 1, 1)
+        )
+
+
+async def tell_async(self: Any, message: Message) -> Finding:
+    found: Finding = self.do(message)
+    return found
 
 
 def test_what_nobody_wants_is_not_run_and_what_was_begun_is_cancelled(running: Runner) -> None:
@@ -360,9 +423,20 @@ def test_a_dear_filter_is_not_skipped_for_what_comes_after_it(running: Runner) -
     assert dear.calls == 1
 
 
-def test_a_cancelled_future_is_no_error_to_the_runner(running: Runner) -> None:
-    future = running.submit(asyncio.sleep(PATIENT))
-    future.cancel()
-    with pytest.raises(CancelledError):
-        future.result()
-    assert running.submit(asyncio.sleep(0, "alive")).result(PATIENT) == "alive"
+def test_a_cancelled_coroutine_is_no_error_to_the_runner(running: Runner) -> None:
+    outcome = running.submit(asyncio.sleep(PATIENT))
+    assert not outcome.wait(QUICK)
+    outcome.cancel()
+    assert outcome.wait(PATIENT)
+    with pytest.raises(asyncio.CancelledError):
+        outcome.result()
+    alive = running.submit(asyncio.sleep(0, "alive"))
+    assert alive.wait(PATIENT)
+    assert alive.result() == "alive"
+
+
+def test_a_call_that_fails_stops_nobody(running: Runner, caplog: pytest.LogCaptureFixture) -> None:
+    running.call(lambda: 1 / 0)
+    alive = running.submit(asyncio.sleep(0, "alive"))
+    assert alive.wait(PATIENT)
+    assert "ZeroDivisionError" in caplog.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 
 import pytest
@@ -25,6 +26,10 @@ MOST = {
 
 
 def test_hits_in_honest_mail() -> None:
+    asyncio.run(_count())
+
+
+async def _count() -> None:
     filters = [one for one in FILTERS if one.name in MOST]
     hits: Counter[str] = Counter()
     number = 0
@@ -36,7 +41,8 @@ def test_hits_in_honest_mail() -> None:
         for one in filters:
             options = one.options.model_validate({"effect": one.effect})
             finding = one.examine(told)
-            assert isinstance(finding, Finding)
+            if not isinstance(finding, Finding):
+                finding = await finding
             opinion = one.judge(finding, options, ("marie@example.com", "example.com", "platform"))
             hits[one.name] += opinion.effect in {Effect.SCORE, Effect.SPAM}
     assert number > 4000

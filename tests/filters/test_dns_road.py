@@ -9,6 +9,7 @@ from dataclasses import replace
 import dns.message
 import dns.rcode
 
+from tamis.authentication import Standing, evidence
 from tamis.filters.dns_resolver import Resolver
 from tamis.filters.road import Examined, Road
 from tamis.filters.runner import Runner
@@ -44,7 +45,7 @@ def test_waiting_begins_at_mail_from() -> None:
     assert resolver.begun.wait(10)
     examined = road.end_of_message(told, Mail(LETTER))
     assert examined.judged[0].verdict.decided_by == "spf"
-    assert examined.findings["spf"].facts["no_challenge"] is True
+    assert evidence(examined.findings, told.sender).standing is Standing.FAILED
     assert resolver.asked.count(("example.net", "TXT")) == 1
 
 

@@ -9,20 +9,24 @@ import time
 from typing import Any, cast
 
 import pytest
-import zxingcpp
 from PIL import Image, ImageDraw
 
-from tamis.filters import image_reader
-from tamis.filters.helper import HelperPool
-from tamis.filters.image_reader import ImageReader
-from tamis.filters.image_reading import fingerprint_of, read_job
+from tamis.filters import file_reader
+from tamis.filters.file_reader import FileReader
+from tamis.filters.file_reading import read_job
+from tamis.filters.helper import HelperPool, QueueFullError
+from tamis.filters.image_reading import fingerprint_of
 from tamis.filters.image_text import ImageText
 from tamis.finding import Finding, Status
-from tamis.services import Services
+from tamis.mail import Seen
+from tamis.services import FileFacts, Services
 from tamis.settings import ImageSettings
 from tests.attachments import blank_png, letter
 from tests.builders import message
+from tests.documents import qr_code
 from tests.memory_state import MemoryState
+
+NO_OCR = {"seconds": 5, "languages": [], "pages": 3}
 
 
 def picture(seed: int = 1) -> Image.Image:
@@ -55,14 +59,14 @@ def distance(one: bytes, other: bytes) -> int:
     return (int(fingerprint_of(one), 16) ^ int(fingerprint_of(other), 16)).bit_count()
 
 
-def examine(*images: bytes, state: MemoryState | None = None, ocr: bool = False) -> Finding:
-    """The filter's finding on a message with these images."""
+def examine(*images: bytes, state: MemoryState | None = None, ocr: bool = False) -> tuple[Finding, Seen]:
+    """The filter's finding on a message with these images, and what it read."""
     told = message(
         letter({f"{number}.png": octets for number, octets in enumerate(images)}, kind="image/png")
     )
-    reader = ImageReader(ImageSettings(ocr=ocr))
-    told.services = Services(images=reader, state=state) if state else Services(images=reader)
-    return asyncio.run(ImageText().examine(told))
+    reader = FileReader(ImageSettings(ocr=ocr))
+    told.services = Services(reader=reader, state=state) if state else Services(reader=reader)
+    return asyncio.run(ImageText().examine(told)), told.seen
 
 
 def test_copies_have_nearly_the_same_fingerprint_and_others_have_not() -> None:
@@ -78,12 +82,12 @@ def test_bombs_are_not_decoded() -> None:
     bomb = blank_png(20_000, 20_000)
     assert len(bomb) < 60_000
     begun = time.monotonic()
-    (found,) = read_job({"seconds": 5, "languages": []}, [bomb])["images"]
+    (found,) = read_job(NO_OCR, [bomb])["files"]
     assert found["problem"] == "too large"
     assert time.monotonic() - begun < 1
-    finding = examine(bomb)
+    finding, _ = examine(bomb)
     assert finding.status is Status.CLEAR
-    assert finding.text() == "images not read: too large"
+    assert finding.text().endswith("not all: too large")
 
 
 def test_broken_images_say_so() -> None:
@@ -93,39 +97,64 @@ def test_broken_images_say_so() -> None:
         broken = bytearray(good[: generator.randrange(20, len(good))])
         for _ in range(10):
             broken[generator.randrange(len(broken))] = generator.randrange(256)
-        read_job({"seconds": 5, "languages": []}, [bytes(broken)])
+        read_job(NO_OCR, [bytes(broken)])
 
 
 def test_qr_codes_are_handed_on() -> None:
-    code = zxingcpp.create_barcode("https://login.example.net/", zxingcpp.BarcodeFormat.QRCode).to_image(
-        scale=5
-    )
-    height, width = code.shape
-    finding = examine(saved(Image.frombytes("L", (width, height), bytes(cast("Any", code)))))
-    assert finding.facts["qr"] == ["https://login.example.net/"]
+    finding, seen = examine(saved(qr_code("https://login.example.net/")))
+    assert [(url.host, url.source) for url in seen.urls] == [("login.example.net", "code")]
+    assert finding.facts["hosts"] == ["login.example.net"]
 
 
 def test_an_image_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     state = MemoryState()
     first = examine(saved(picture()), state=state)
     assert len(asyncio.run(state.find(""))) == 1
-    monkeypatch.setattr(image_reader, "_POOL", None)  # it would fail now
-    assert examine(saved(picture()), state=state).facts == first.facts
+    monkeypatch.setattr(file_reader, "_POOL", None)  # it would fail now
+    second = examine(saved(picture()), state=state)
+    assert (second[0].facts, second[1]) == (first[0].facts, first[1])
+
+
+def test_a_wave_of_one_image_is_one_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Messages that come while it is read wait for it and are not skipped; what ends the reading ends their waiting."""
+    jobs: list[int] = []
+    octets = saved(picture())
+
+    async def slow(self: FileReader, files: list[bytes], seconds: float) -> list[FileFacts]:
+        jobs.append(len(files))
+        await asyncio.sleep(0.05)
+        if len(jobs) > 1:
+            raise asyncio.CancelledError
+        return [FileFacts("", text="seen") for _ in files]
+
+    monkeypatch.setattr(FileReader, "_read", slow)
+
+    async def wave(state: MemoryState) -> list[object]:
+        reader = FileReader(ImageSettings())
+        reading = [reader.read([octets], state) for _ in range(10)]
+        return list(await asyncio.gather(*reading, return_exceptions=True))
+
+    assert {one[0].text for one in cast("Any", asyncio.run(wave(MemoryState())))} == {"seen"}
+    assert jobs == [1]
+    first, *waiting = asyncio.run(wave(MemoryState()))
+    assert isinstance(first, asyncio.CancelledError)
+    assert all(isinstance(one, QueueFullError) for one in waiting)
+    assert jobs == [1, 1]
 
 
 def test_a_full_queue_skips_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    pool = HelperPool("OCR", processes=1, waiting=0, memory=2**30)
-    monkeypatch.setattr(image_reader, "_POOL", pool)
+    pool = HelperPool("reading", processes=1, waiting=0, memory=2**30)
+    monkeypatch.setattr(file_reader, "_POOL", pool)
     assert pool._room.acquire(blocking=False)
-    finding = examine(saved(picture()))
-    assert (finding.status, finding.text()) == (Status.SKIPPED, "the OCR queue is full")
+    finding, _ = examine(saved(picture()))
+    assert (finding.status, finding.text()) == (Status.SKIPPED, "the reading queue is full")
 
 
 @pytest.mark.real
 def test_text_is_read_in_two_languages() -> None:
-    finding = examine(written("CHEAP PILLS"), written("Votre commande gratuite"), ocr=True)
-    assert "CHEAP PILLS" in finding.facts["text"]
-    assert "Votre commande gratuite" in finding.facts["text"]
+    _, seen = examine(written("CHEAP PILLS"), written("Votre commande gratuite"), ocr=True)
+    assert "CHEAP PILLS" in seen.text
+    assert "Votre commande gratuite" in seen.text
 
 
 @pytest.mark.real
@@ -139,7 +168,7 @@ def test_an_ocr_bomb_ends_in_time() -> None:
             (0, y), "".join(generator.choices("abcdefghijklmnop RSTUVW", k=260)), fill="black", font_size=12
         )
     begun = time.monotonic()
-    (found,) = read_job({"seconds": 0.5, "languages": ["eng"]}, [saved(page)])["images"]
+    (found,) = read_job({"seconds": 1.5, "languages": ["eng"], "pages": 1}, [saved(page)])["files"]
     assert time.monotonic() - begun < 6
     assert found["text"] == ""
     assert found["problem"].startswith("not read")

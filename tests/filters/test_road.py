@@ -51,6 +51,7 @@ def test_the_shared_copy_names_no_recipient(running: Runner) -> None:
     assert {name for name, _ in examined.plan.in_place.headers} == {
         *("X-Spam-Status", "X-Spam-Score", "X-Spam-Return-Path", "X-Spam-Client-IP"),
         "X-Spam-Unavailable",  # no DNS here
+        "Authentication-Results",
     }
 
 

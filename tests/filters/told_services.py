@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tamis.errors import ServiceError
-from tamis.services import ImageFacts, Services, SharedState, SpamScore, Virus
+from tamis.filters.helper import QueueFullError
+from tamis.services import FileFacts, Services, SharedState, SpamScore, Virus
 
 
 class ToldAntivirus:
@@ -22,15 +23,20 @@ class ToldAntivirus:
         return Virus("clamav", self._told["signature"]) if "signature" in self._told else None
 
 
-class ToldImages:
-    """Reads `text` and `codes` in every image, and gives it the fingerprint `perceptual`."""
+class ToldReader:
+    """Reads `text`, `codes` and `links` in every image and document, and gives it the fingerprint `perceptual`."""
 
     def __init__(self, told: Mapping[str, Any]) -> None:
         self._told = told
 
-    async def read(self, images: Sequence[bytes], state: SharedState) -> list[ImageFacts]:
+    async def read(self, files: Sequence[bytes], state: SharedState) -> list[FileFacts]:
+        if self._told.get("full"):
+            raise QueueFullError("the reading queue is full")
         raise_if_told(self._told)
-        return [ImageFacts(hashlib.sha256(octets).hexdigest(), **self._told) for octets in images]
+        return [FileFacts(hashlib.sha256(octets).hexdigest(), **self._told) for octets in files]
+
+    async def remembered(self, files: Sequence[bytes], state: SharedState) -> list[FileFacts]:
+        return []
 
 
 class ToldSpamAssassin:
@@ -57,6 +63,6 @@ def told_services(told: Mapping[str, Any]) -> Services:
     return Services(
         first_antivirus=ToldAntivirus(told.get("antivirus")),
         second_antivirus=ToldAntivirus(told.get("antivirus_second")),
-        images=ToldImages(told.get("images", {})),
+        reader=ToldReader(told.get("reader", {})),
         spamassassin=ToldSpamAssassin(told.get("spamassassin")),
     )

@@ -13,7 +13,10 @@ CRLF = (
     b"X-Spam-Flag: YES\r\nSubject: Hello\r\n X: continued\r\nx-spam-flag : NO\r\n\tmore\r\nTo: a\r\n"
     b"\r\nX-Spam-Flag: body\r\n"
 )
-OWN = {"x-spam-flag"}
+
+
+def own(name: str, value: bytes) -> bool:
+    return name == "x-spam-flag"
 
 
 @pytest.mark.parametrize(
@@ -52,7 +55,7 @@ LF = CRLF.replace(b"\r\n", b"\n")
 
 @pytest.mark.parametrize(("raw", "end"), [(CRLF, b"\r\n"), (LF, b"\n")])
 def test_remove_insert_and_subject(raw: bytes, end: bytes) -> None:
-    changed = edit(raw, remove=OWN, insert=(("A", "1"), ("B", "2")), subject=b"SPAM: Hello\n folded")
+    changed = edit(raw, remove=own, insert=(("A", "1"), ("B", "2")), subject=b"SPAM: Hello\n folded")
     assert changed.split(end) == [
         *(b"A: 1", b"B: 2", b"Subject: SPAM: Hello", b" folded", b"To: a", b"", b"X-Spam-Flag: body", b""),
     ]
@@ -92,7 +95,7 @@ def test_removing_is_exact(fields: list[bytes], empty: bytes, body: bytes) -> No
     rest = empty + body if empty else b""
     kept = [one for one in fields if one.partition(b":")[0].lower() != b"x-spam-flag"]
     raw = b"".join(fields) + rest
-    assert edit(raw, remove=OWN) == b"".join(kept) + rest
+    assert edit(raw, remove=own) == b"".join(kept) + rest
     assert edit(raw) == raw
 
 
@@ -104,8 +107,8 @@ def test_what_was_inserted_can_be_removed_again(
     fields: list[bytes], body: bytes, headers: list[tuple[str, str]]
 ) -> None:
     raw = b"".join(fields) + b"\r\n" + body
-    without = edit(raw, remove=OWN)
-    assert edit(edit(without, insert=tuple(headers)), remove=OWN) == without
+    without = edit(raw, remove=own)
+    assert edit(edit(without, insert=tuple(headers)), remove=own) == without
 
 
 @PROPERTY

@@ -26,9 +26,8 @@ INBOX, TAG, JUNK, QUARANTINE, DEFER = (
 
 def judged(recipient: str, outcome: Outcome, *, tag: str = "SPAM: ", headers: Headers = ()) -> Judged:
     decision = {INBOX: "ham", DEFER: "defer"}.get(outcome, "spam")
-    wanted = replace(
-        book().policy(recipient), outcome=QUARANTINE if outcome in (INBOX, DEFER) else outcome, tag=tag
-    )
+    spam_goes = QUARANTINE if outcome in (INBOX, DEFER) else outcome
+    wanted = book().policy(recipient).with_terms(outcome=str(spam_goes), tag=tag)
     return Judged(verdict(decision, recipient), wanted, headers)
 
 
@@ -142,7 +141,7 @@ def test_plan(everybody: list[tuple[Outcome, str, Headers]]) -> None:
         for recipient in copy.recipients:
             one = by_name[recipient]
             assert copy.outcome is one.outcome
-            assert copy.tag == (one.policy.tag if one.outcome is TAG else "")
+            assert copy.tag == (one.policy.terms.tag if one.outcome is TAG else "")
             assert set(copy.headers) <= set(one.headers)  # nobody reads what is another's
     assert all(copy.headers == by_name[copy.recipients[0]].headers for copy in made.detours)
     if made.in_place is not None:

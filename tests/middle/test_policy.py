@@ -56,7 +56,7 @@ def names(policy: Policy) -> list[str]:
 )
 def test_the_nearer_term_wins(recipient: str, outcome: Outcome, required: float, tag: str) -> None:
     policy = book(THREE_LAYERS).policy(recipient)
-    assert (policy.outcome, policy.required, policy.tag) == (outcome, required, tag)
+    assert (policy.outcome, policy.required, policy.terms.tag) == (outcome, required, tag)
 
 
 def test_filter_options_merge_key_by_key() -> None:

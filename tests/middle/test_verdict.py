@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tamis.filter import Effect, Filter, Message, State
+from tamis import verdict
+from tamis.filter import Effect, Filter, Message, Opinion, State
 from tamis.filters.registry import in_order
 from tamis.finding import Finding, Status
 from tamis.policy import Policy
@@ -229,3 +230,75 @@ def test_decided_before_means_that_later_findings_change_nothing(
             earlier = {name: one for name, one in findings.items() if name in NAMES[:at]}
             full, part = judge(findings, chosen), judge(earlier, chosen)
             assert (full.decision, full.decided_by) == (part.decision, part.decided_by)
+
+
+class Broken(Spoken):
+    """Can't judge."""
+
+    name, spec_id, effect = "broken", "S12", Effect.SPAM
+    error: Exception | None = None
+    rubbish: object = None
+
+    def judge(self, *_: object) -> Any:
+        if self.error is not None:
+            raise self.error
+        return self.rubbish
+
+
+class BrokenAmong(Broken):
+    """Can't judge beside others."""
+
+    name = "broken_among"
+
+    def judge(self, *_: object) -> Any:
+        return Opinion(self.name, self.spec_id, Status.HIT)
+
+    def is_open(self, finding: Finding) -> bool:
+        return True
+
+    def judge_among(self, *arguments: object) -> Any:
+        return Broken.judge(self, *arguments)
+
+
+class BrokenOpen(BrokenAmong):
+    """Can't even say whether it can."""
+
+    name = "broken_open"
+
+    def is_open(self, finding: Finding) -> bool:
+        raise ValueError("a mistake")
+
+
+@pytest.mark.parametrize("kind", [Broken, BrokenAmong, BrokenOpen])
+@pytest.mark.parametrize(
+    ("error", "rubbish"),
+    [
+        (ValueError("a mistake"), None),
+        (RecursionError(), None),
+        *((None, one) for one in (None, True, Opinion("broken", "S12", "rubbish"))),  # type: ignore[arg-type]
+        (None, Opinion("broken", "S12", Status.HIT, "rubbish")),  # type: ignore[arg-type]
+        (None, Opinion("broken", "S12", Status.HIT, Effect.SCORE, "rubbish")),  # type: ignore[arg-type]
+    ],
+    ids=repr,
+)
+def test_a_filter_that_can_not_judge_is_unavailable_and_the_log_says_so_once(
+    kind: type[Broken],
+    error: Exception | None,
+    rubbish: object,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(verdict, "_told", set())
+    made = in_order([type("Made", (kind,), {"__doc__": "x", "error": error, "rubbish": rubbish}), Points])
+    policy = book("required = 1.0", made).policy(MARIE)
+    findings = {one.name: Finding(one.name, Status.HIT, "x", {"a": 1}) for one in made}
+    for _ in range(3):
+        judged = judge(findings, policy)
+        assert not is_decided(findings, policy, before="points")
+        assert (judged.decision, judged.decided_by) == (Decision.SPAM, SCORE)  # what the others say stands
+        if kind is not BrokenOpen:
+            broken = judged.opinions[0]
+            assert (broken.filter, broken.status, broken.effect) == (kind.name, Status.UNAVAILABLE, None)
+            assert broken.text.startswith("failed: ")
+    assert len(caplog.records) == 1
+    assert f"filter {kind.name} can't judge" in caplog.text

@@ -18,7 +18,7 @@ from tamis.milter.detour import Detour, DetourSigner
 from tamis.milter.notes import Notes
 from tamis.plan import Copy, Judged, Plan
 from tamis.policy import Outcome
-from tamis.trace import own_names
+from tamis.trace import OwnFields
 from tests.builders import MARIE, PAUL, book, envelope, finding, verdict_of
 
 SIGNER = DetourSigner(b"k" * 32)
@@ -55,7 +55,7 @@ def apply(
     asked = Asked()
     raw = b"".join(name.encode() + b":" + value + b"\r\n" for name, value in fields) + b"\r\n"
     examined = Examined(told, {"empty": finding("empty")}, judged, plan)
-    application = Application(asked, fields, Mail(raw), own_names("X-Spam-"))
+    application = Application(asked, fields, Mail(raw), OwnFields("X-Spam-", "mx.example.com"))
     application.apply(application.fitting(examined), examined, SIGNER, notes)
     return asked.changes
 

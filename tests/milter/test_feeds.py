@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tamis.breaker import Breakers
 from tamis.errors import FeedError
 from tamis.filters.sender_complaints import GENERATION, entry_key
 from tamis.milter import feeds
@@ -127,7 +128,7 @@ def test_a_list_from_a_url(server: str, tmp_path: Path) -> None:
         fetch(f"{server}/missing")
     with pytest.raises(FeedError, match="broke off"):
         fetch(f"{server}/broken")
-    fetch_all(tmp_path, [f"{server}/missing", f"{server}/list", "file:///etc/passwd"])
+    fetch_all(tmp_path, [f"{server}/missing", f"{server}/list", "file:///etc/passwd"], Breakers())
     assert len(list(tmp_path.iterdir())) == 1
 
 

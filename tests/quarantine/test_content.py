@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from tamis.errors import StoreError
 from tamis.quarantine.content import pack, released_copy, unpack
-from tamis.trace import NAMES
+from tamis.trace import NAMES, OwnFields
 
+OWN = OwnFields("X-Spam-", "mx.example.com")
 STATUS = b"X-Spam-Status: No, released by marie\r\n"
 
 
@@ -17,7 +18,7 @@ def test_our_headers_go_with_their_folds_and_the_rest_stays() -> None:
     ours = b"".join(f"x-SPAM-{name} : YES\r\n folded\r\n\tX-Spam-Score: 1\r\n".encode() for name in NAMES)
     kept = b"From: a@example.net\r\n b\r\nX-Spam-Other: stays\r\nX-Spam-Flagged: no\r\nSubject:\r\n"
     body = b"\r\nX-Spam-Flag: YES in the body\r\n.\r\n"
-    assert released_copy(ours + kept + ours + body, "X-Spam-", "marie") == STATUS + kept + body
+    assert released_copy(ours + kept + ours + body, OWN, "marie") == STATUS + kept + body
 
 
 @pytest.mark.parametrize(
@@ -36,34 +37,34 @@ def test_our_headers_go_with_their_folds_and_the_rest_stays() -> None:
     ],
 )
 def test_what_is_not_ours_stays(content: bytes) -> None:
-    assert released_copy(content, "X-Spam-", "marie") == STATUS + content
+    assert released_copy(content, OWN, "marie") == STATUS + content
 
 
 def test_bare_line_ends_and_other_prefixes() -> None:
-    copy = released_copy(b"X-Junk-Flag: YES\nX-Spam-Flag: YES\nTo: b\n\nx", "X-Junk-", "marie")
+    copy = released_copy(b"X-Junk-Flag: YES\nX-Spam-Flag: YES\nTo: b\n\nx", OwnFields("X-Junk-", ""), "marie")
     assert copy == b"X-Junk-Status: No, released by marie\r\nX-Spam-Flag: YES\nTo: b\n\nx"
 
 
 def test_a_folded_line_on_top_does_not_fold_our_field() -> None:
     content = b" evil\r\nSubject: x\r\n\r\n"
-    assert released_copy(content, "X-Spam-", "marie") == STATUS + b"\r\n" + content
+    assert released_copy(content, OWN, "marie") == STATUS + b"\r\n" + content
 
 
 def test_a_header_that_ends_with_the_message() -> None:
-    assert released_copy(b"X-Spam-Flag: YES", "X-Spam-", "marie") == STATUS
+    assert released_copy(b"X-Spam-Flag: YES", OWN, "marie") == STATUS
 
 
 @given(by=st.text(st.characters(codec=None)))
 def test_no_name_breaks_out_of_its_line(by: str) -> None:
-    copy = released_copy(b"\r\n", "X-Spam-", by)
+    copy = released_copy(b"\r\n", OWN, by)
     assert copy.count(b"\r\n") == copy.count(b"\n") == 2
     assert len(copy.split(b"\r\n")[0]) < 998
 
 
 @given(st.binary())
 def test_a_second_release_changes_the_status_only(content: bytes) -> None:
-    once = released_copy(content, "X-Spam-", "marie")
-    assert released_copy(once, "X-Spam-", "marie") == once
+    once = released_copy(content, OWN, "marie")
+    assert released_copy(once, OWN, "marie") == once
     assert once.startswith(STATUS)
     assert len(once) <= len(STATUS + content) + 2
 

@@ -13,6 +13,7 @@ from tamis.filters.automatic_whitelist import sender_key
 from tamis.filters.ip_complaints import CONDEMNED
 from tamis.milter.files import write_json
 from tamis.milter.senders import fill, take_in
+from tamis.quarantine import complaints as complaints_module
 from tamis.quarantine.store import Store
 from tests.memory_state import MemoryState
 
@@ -54,6 +55,29 @@ def test_addresses_that_nobody_writes_to_are_forgotten(store: Store) -> None:
     assert [one.address for one in store.senders.find()] == ["other@example.net"]
 
 
+def test_reports_of_the_abuse_mailbox_count_once(store: Store) -> None:
+    complaints = store.complaints
+    assert complaints.report_once({"m1": "203.0.113.7", "m2": "203.0.113.7", "m3": ""}) == ["m1", "m2", "m3"]
+    assert complaints.report_once({"m2": "203.0.113.7", "m4": "203.0.113.8"}) == ["m4"]
+    assert {one.client: one.reports for one in complaints.find()} == {"203.0.113.7": 2, "203.0.113.8": 1}
+
+
+def test_clients_that_are_not_condemned_are_forgotten_and_bounded(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anybody can write reports about anybody."""
+    store.complaints.report([f"203.0.113.{number}" for number in range(5)])
+    store.complaints.condemn("203.0.113.0", "many", by="me")
+    store.complaints.report(["203.0.113.4"])
+    monkeypatch.setattr(complaints_module, "MOST", 3)
+    store.complaints.expire()
+    left = {one.client for one in store.complaints.find()}
+    assert len(left) == 4
+    assert {"203.0.113.0", "203.0.113.4"} <= left
+    store.complaints.expire(now=datetime.now(UTC) + timedelta(days=100))
+    assert [one.client for one in store.complaints.find()] == ["203.0.113.0"]
+
+
 def test_everything_is_published_once(store: Store, tmp_path: Path) -> None:
     write_json(tmp_path / "1-2.json", [["sent", [OURS, f"f{n}@example.net", MARIE]] for n in range(1200)])
     assert len(take_in(tmp_path, store.senders)) == 1200
@@ -63,8 +87,8 @@ def test_everything_is_published_once(store: Store, tmp_path: Path) -> None:
     state = MemoryState()
 
     async def look() -> tuple[bool, bool, list[str | None]]:
-        first = await fill(state, store.senders, store.complaints)
-        second = await fill(state, store.senders, store.complaints)
+        first = await fill(state, store)
+        second = await fill(state, store)
         keys = (
             sender_key(OURS, "f0@example.net"),
             sender_key(OURS, "f1199@example.net"),

@@ -133,6 +133,11 @@ class PrivateRedis:
         """The server's address."""
         return f"redis://{LOOPBACK}:{self.port}/0"
 
+    @property
+    def pid(self) -> int:
+        """The server's process."""
+        return self._server.pid
+
     def start(self) -> None:
         """Start the server and wait until it answers a PING."""
         self._server.start(

@@ -17,7 +17,11 @@ from types import FrameType
 from typing import Any, NoReturn
 
 import click
+from reportlab.lib.utils import ImageReader
+from reportlab.pdfgen.canvas import Canvas
 
+from tests.attachments import letter
+from tests.documents import pdf, qr_code
 from tests.real.daemon import TamisDaemon
 from tests.real.postfix import PrivatePostfix
 from tests.real.smtp import Client
@@ -41,6 +45,20 @@ _FROM_THE_CORPUS = (
     "spam-2/00011",
 )
 
+_RULES = """\
+[[rule]]
+name = "gift_cards"
+match = ['\\bpay by gift cards?\\b']
+action = "spam"
+"""
+
+
+def _invoice(page: Canvas) -> None:
+    """What only who opens the document sees: words that a rule looks for, and a QR code."""
+    page.drawString(80, 700, "Your invoice is due today. Please pay by gift card.")
+    page.drawImage(ImageReader(qr_code("https://pay.example.org/")), 80, 450, 150, 150)
+
+
 _HAND_MADE = {
     "a colleague's note": b"""\
 From: Alice <alice@example.net>
@@ -53,6 +71,7 @@ Dear all, the minutes are below. Please tell me what I forgot.
 
 Best, Alice
 """,
+    "an invoice in a PDF": letter({"invoice.pdf": pdf(_invoice)}, kind="application/pdf"),
     "an advance-fee fraud": b"""\
 From: "BARRISTER JOHN" <barrister@example.net>
 Reply-To: claims@example.org
@@ -109,6 +128,9 @@ def _demonstrate(directory: Path, *, once: bool) -> None:
             "mailboxes": {address: {"outcome": outcome} for address, outcome in POLICIES.items()},
         },
     }
+    rules = directory / "rules.toml"
+    rules.write_text(_RULES, encoding="utf-8")
+    config["rules"] = {"files": [str(rules)]}
     daemon = TamisDaemon(config, directory=directory)
     postfix = PrivatePostfix(
         milter=daemon.milter,

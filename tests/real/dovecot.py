@@ -6,6 +6,7 @@ import imaplib
 import re
 import shutil
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -36,15 +37,24 @@ _DEPLOYED_SPOOL = "/var/spool/tamis"
 class PrivateDovecot:
     """A Dovecot in which every address has a mailbox; `tamis.sieve` files junk into Junk.
 
-    With `learning`, moves into and out of Junk are reported into `spool`.
+    With `learning`, moves into and out of Junk are reported into `spool`. With `tls`, IMAP is on `imaps_port`, too,
+    with `certificate`, and on `imap_port` after STARTTLS. `lines` of configuration are read before those of
+    deploy/dovecot. The users that doveadm can list are `users`.
     """
 
-    def __init__(self, *, learning: bool = False) -> None:
+    def __init__(
+        self, *, learning: bool = False, tls: bool = False, lines: str = "", users: Sequence[str] = ()
+    ) -> None:
         self._learning = learning
+        self._tls = tls
+        self._lines = lines
+        self._users = users
+        self.imaps_port = free_port() if tls else 0
         self.lmtp_port = free_port()
         self.imap_port = free_port()
         self.directory = private_directory("dovecot")
         self.spool = self.directory / "spool"
+        self.certificate = self.directory / "certificate.pem"
         self._server = Server("Dovecot", self.directory / "output.log")
 
     def __enter__(self) -> Self:
@@ -61,6 +71,11 @@ class PrivateDovecot:
     ) -> None:
         self.stop()
         shutil.rmtree(self.directory, ignore_errors=True)
+
+    @property
+    def doveadm(self) -> list[str]:
+        """Its administrator's tool."""
+        return [str(find_program("doveadm")), "-c", str(self._configuration)]
 
     @property
     def transport(self) -> str:
@@ -153,13 +168,39 @@ class PrivateDovecot:
             lmtp=self.lmtp_port,
             imap=self.imap_port,
             password=PASSWORD,
+            imaps=self.imaps_port,
+            ssl="yes" if self._tls else "no",
         )
+        if self._tls:
+            own_lines += self._certified()
         if self._learning:
             deployed += self._learning_configuration(sieve)
-        self._configuration.write_text(own_lines + deployed, encoding="utf-8")
+        if self._users:
+            known = "".join(f"{user}:{{PLAIN}}{PASSWORD}::::::\n" for user in self._users)
+            (self.directory / "users").write_text(known, encoding="utf-8")
+            own_lines += _LISTED.format(directory=self.directory)
+        self._configuration.write_text(own_lines + self._lines + deployed, encoding="utf-8")
         # As deploy/dovecot tells the administrator to: Dovecot itself may not write beside the script.
         for one in sorted(sieve.glob("*.sieve")):
             run([find_program("sievec"), "-c", self._configuration, one])
+
+    def append(self, user: str, message: bytes, folder: str = "INBOX") -> None:
+        """Put a message into a folder, as it is."""
+        connection = self._log_in(user)
+        try:
+            status, said = connection.append(f'"{folder}"', "", "", message)
+            assert status == "OK", said
+        finally:
+            connection.logout()
+
+    def _certified(self) -> str:
+        """A certificate for this machine, signed by itself, and the lines that name it."""
+        key = self.directory / "key.pem"
+        name = f"/CN={LOOPBACK}"
+        request = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", name]
+        names = ["-addext", f"subjectAltName=IP:{LOOPBACK}"]
+        run([find_program("openssl"), *request, *names, "-keyout", key, "-out", self.certificate])
+        return f"ssl_cert = <{self.certificate}\nssl_key = <{key}\n"
 
     def _learning_configuration(self, sieve: Path) -> str:
         """deploy/dovecot's learning part, with its places below this server's directory."""
@@ -179,6 +220,13 @@ class PrivateDovecot:
         return lines.replace(_DEPLOYED_SIEVE, f"{sieve}/").replace(_DEPLOYED_PROGRAMS, str(programs))
 
 
+_LISTED = """\
+userdb {{
+  driver = passwd-file
+  args = {directory}/users
+  default_fields = uid=nobody gid=nogroup home={directory}/mail/%d/%n
+}}
+"""
 _CONFIGURATION = """\
 base_dir = {directory}/run
 state_dir = {directory}/state
@@ -186,7 +234,7 @@ instance_name = tamis-tests
 log_path = {directory}/dovecot.log
 protocols = lmtp imap
 listen = {host}
-ssl = no
+ssl = {ssl}
 disable_plaintext_auth = no
 auth_mechanisms = plain
 first_valid_uid = 1
@@ -212,7 +260,8 @@ service imap-login {{
     port = {imap}
   }}
   inet_listener imaps {{
-    port = 0
+    port = {imaps}
+    ssl = yes
   }}
 }}
 namespace inbox {{

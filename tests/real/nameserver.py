@@ -48,6 +48,11 @@ class PrivateDNS:
         """The value for dns.servers."""
         return f"{LOOPBACK}:{self.port}"
 
+    @property
+    def pid(self) -> int:
+        """The server's process, parent of those that answer."""
+        return self._server.pid
+
     def start(self) -> None:
         """Start the server and wait until it answers."""
         self._server.start([find_program("nsd"), "-d", "-c", self.directory / "nsd.conf"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from tamis.editing import fields_of, split_header
 from tamis.mail import Mail
 from tamis.quarantine.store import Store
-from tamis.trace import own_names
+from tamis.trace import OwnFields
 from tests.real import Client, Envelope, PrivatePostfix, crlf, undelivered
 from tests.road.installation import Installation
 
@@ -25,7 +26,7 @@ POLICY: dict[str, Any] = {
     "mailboxes": {who: {"outcome": who.partition("@")[0]} for who in RECIPIENTS},
 }
 _PUBLIC_IP = re.compile(rb"\[((?:[0-9]{1,3}\.){3}[0-9]{1,3})\]")
-_OWN = own_names("X-Spam-")
+_OWN = OwnFields("X-Spam-", socket.gethostname())
 
 
 def envelope(number: int, path: Path) -> Envelope:
@@ -51,7 +52,7 @@ def envelope(number: int, path: Path) -> Envelope:
 def content(message: bytes) -> tuple[list[bytes], bytes]:
     """The header fields from the test's number on without ours, and the body."""
     header, body = split_header(message)
-    fields = [field for name, field in fields_of(header) if name not in _OWN]
+    fields = [field for name, field in fields_of(header) if not _OWN.hold(name, field.partition(b":")[2])]
     first = next(i for i, field in enumerate(fields) if field.startswith(b"X-Test-Number:"))
     return fields[first:], body
 

@@ -7,10 +7,13 @@ import email
 from collections.abc import Iterator
 
 import pytest
+from reportlab.lib.utils import ImageReader
 
 from tamis.errors import ServiceError
 from tamis.filters.dns_resolver import Resolver
 from tamis.services import Answer
+from tests.attachments import letter
+from tests.documents import pdf, qr_code
 from tests.real import Client, PrivateDNS
 from tests.road.installation import Installation, ham
 
@@ -19,6 +22,7 @@ pytestmark = pytest.mark.real
 JUNK, QUARANTINE = "junk@example.org", "quarantine@example.org"
 ZONES = {
     "com": "",
+    "net": "",
     "2.0.192.in-addr.arpa": "7 PTR mail.example.net.\n8 PTR mail.example.net.\n9 PTR forger.example.net.\n",
     "example.net": (
         "@ MX 10 mail\n@ TXT \"v=spf1 ip4:192.0.2.7 ip4:192.0.2.8 -all\"\nmail A 192.0.2.7\nmail A 192.0.2.8\n"
@@ -157,3 +161,17 @@ def test_the_resolver_on_a_real_server(nameserver: PrivateDNS) -> None:
         resolver.close()
 
     asyncio.run(run())
+
+
+def test_a_qr_code_in_a_document_leads_to_a_listed_domain(served: Installation) -> None:
+    """PDFium renders the page, zxing reads the code, the DNS lists know the domain."""
+    document = pdf(
+        lambda page: page.drawImage(ImageReader(qr_code("https://login.example.com/x")), 80, 400, 200, 200)
+    )
+    raw = letter({"invoice.pdf": document}, kind="application/pdf", number=30)
+    sent = served.postfix.send(raw, to=[QUARANTINE], client=Client("192.0.2.7"))
+    assert sent.accepted
+    served.postfix.wait_idle()
+    kept = held(served, 30)
+    assert kept["decided_by"] == "uribl"
+    assert "example.com is on 1 of 2 lists" in kept["because"]

@@ -7,7 +7,9 @@ import threading
 
 import pytest
 
-from tests.real import Client, Envelope, wait_until
+from tamis.cli.doctor import answers
+from tamis.settings import SocketAddress
+from tests.real import Client, Envelope, free_port, wait_until
 from tests.real.support import private_directory
 from tests.road.installation import Installation, ham
 
@@ -63,6 +65,25 @@ def test_reload_every_second_and_one_replacement(socket: str) -> None:
             timeout=30,
             what="the successor to take over",
         )
+
+
+def test_a_successor_listens_where_the_settings_say_now() -> None:
+    """The sockets that it inherits are no longer the ones, and the old address is given up."""
+    with Installation() as installation:
+        daemon = installation.daemon
+        old, new = daemon.milter, f"inet:127.0.0.1:{free_port()}"
+        desk = installation.daemon.settings["desk"]["socket"]
+        daemon.write_settings(milter={**daemon.settings["milter"], "socket": new})
+        (first,) = daemon.signal("supervisor", signal.SIGUSR2)
+        wait_until(
+            lambda: daemon.pids("supervisor") != [first] and not daemon.running(),
+            timeout=60,
+            what="the successor to take over",
+            detail=daemon.failure_report,
+        )
+        assert answers(SocketAddress.parse(new))
+        assert not answers(SocketAddress.parse(old))
+        assert answers(SocketAddress.parse(desk))
 
 
 def test_a_wrong_setting_changes_nothing() -> None:

@@ -13,12 +13,15 @@ from hypothesis import strategies as st
 from tamis.errors import ConfigError
 from tamis.filter import Effect, Opinion
 from tamis.finding import Status
-from tamis.mail import Mail
+from tamis.mail import Mail, Seen
 from tamis.rules import Expression, RuleBook, RuleSource, holds
 from tamis.rules.expression import MAX_DEPTH, ExpressionError, parse, reduce
 from tamis.rules.file import compile_book, failed_examples, read_sources
+from tests.attachments import letter
 from tests.builders import FILTERS, PROPERTY, message, site
 from tests.cli.conftest import Run, config, run  # noqa: F401 # fixtures
+from tests.documents import pdf
+from tests.filters.test_documents import invoice
 
 NAMES = frozenset(one.name for one in FILTERS)
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "rules" / "example.toml"
@@ -211,6 +214,32 @@ def test_effects_that_policy_chooses() -> None:
     assert judged(effect="tag").effect is Effect.TAG
     assert (judged(leave_out=["one"]).effect, judged(leave_out=["one"]).points) == (Effect.SCORE, 1.5)
     assert judged(leave_out=["one", "two"]).effect is None
+
+
+def test_text_of_images_and_documents_is_a_place_and_meets_rules_over_text() -> None:
+    text = rule("grand prize", "text") + rule("scan me", "files").replace("'one'", "'two'")
+    compiled = book(text)
+    mail = Mail(b"Subject: x\n\nScan me for the grand prize\n")
+    assert set(compiled.match(mail).values) == {"one"}
+    seen = Mail(b"Subject: x\n\nHello\n").with_seen(Seen("Scan me for the GRAND PRIZE"))
+    found = compiled.match(seen)
+    assert set(found.values) == found.in_files == {"one", "two"}
+    assert {(spot.rule, spot.place) for spot in compiled.spots(seen)} == {("one", "files"), ("two", "files")}
+    both = compiled.match(mail.with_seen(Seen("grand prize")))
+    assert both.in_files == frozenset()  # the message itself says it
+    assert (
+        list(
+            failed_examples(book(rule("scan", "files", 'hits = ["\\n\\nScan\\n"]\nclear = ["\\n\\nx\\n"]\n')))
+        )
+        == []
+    )
+
+
+def test_the_command_reads_documents(run: Run, tmp_path: Path) -> None:  # noqa: F811
+    (tmp_path / "r.toml").write_text(rule("invoice is due", "text"))
+    (tmp_path / "m.eml").write_bytes(letter({"a.pdf": pdf(invoice)}, kind="application/pdf"))
+    tested = run("rules", "test", "--rules", str(tmp_path / "r.toml"), str(tmp_path / "m.eml"))
+    assert "files: 'invoice is due' by" in tested.out
 
 
 def test_a_broken_file_is_no_site(tmp_path: Path) -> None:

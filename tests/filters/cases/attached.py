@@ -16,4 +16,10 @@ ATTACHED: dict[str, bytes] = {
     "213-image-text-word": letter({"a.png": _IMAGE}, kind="image/png"),
     "214-image-text-unavailable": letter({"b.png": _IMAGE}, kind="image/png", number=2),
     "215-image-text-known": letter({"c.png": _IMAGE}, kind="image/png", number=3),
+    "230-image-text-qr-code": letter({"d.png": _IMAGE}, kind="image/png", number=230),
+    "231-image-text-lookalike-code": letter({"e.png": _IMAGE}, kind="image/png", number=231),
+    "232-image-text-queue-full": letter({"f.png": _IMAGE}, kind="image/png", number=232),
+    "233-image-text-url-rule": letter({"g.png": _IMAGE}, kind="image/png", number=233),
+    "234-document-link": letter({"letter.pdf": PDF}, kind="application/pdf", number=234),
+    "235-document-text": letter({"letter.pdf": PDF}, kind="application/pdf", number=235),
 }

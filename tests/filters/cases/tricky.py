@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.filters.cases.attached import ATTACHED
+from tests.filters.cases.signed import SIGNED
 
 HEADER = (
     b"From: Stranger <stranger@example.net>\r\nTo: marie@example.com\r\nSubject: Hello\r\n"
@@ -25,6 +26,7 @@ MESSAGES: dict[str, bytes] = {
         + "\u200b \u00a0\ufeff\r\n\t\r\n".encode()
     ),
     **ATTACHED,
+    **SIGNED,
 }
 
 if __name__ == "__main__":

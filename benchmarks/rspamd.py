@@ -1,0 +1,101 @@
+"""A private rspamd as Debian ships it: its default rules and modules, a self-scanning milter, its own Redis."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tests.real.support import (
+    LOOPBACK,
+    Server,
+    accepts_connections,
+    find_program,
+    free_port,
+    private_directory,
+    read_text,
+    run,
+    tail,
+)
+
+_FILES = 100  # that one call of rspamc is given
+
+
+class PrivateRspamd:
+    """Its configuration is the package's; only sockets, folders, Redis, DNS and the number of workers are ours."""
+
+    def __init__(self, *, redis_port: int, dns: str, workers: int) -> None:
+        self.directory = private_directory("rspamd")
+        self.milter_port, self._controller_port = free_port(), free_port()
+        self._server = Server("rspamd", self.directory / "rspamd.out")
+        self._local = {
+            "worker-proxy.inc": (
+                f'bind_socket = "{LOOPBACK}:{self.milter_port}";\nmilter = yes;\ntimeout = 120s;\ncount = {workers};\n'
+                'upstream "local" { default = yes; self_scan = yes; }\n'
+            ),
+            "worker-normal.inc": "enabled = false;\n",
+            "worker-controller.inc": f'bind_socket = "{LOOPBACK}:{self._controller_port}";\n',
+            "options.inc": f'dns {{ nameserver = ["{dns}"]; }}\n',
+            "redis.conf": f'servers = "{LOOPBACK}:{redis_port}";\n',
+        }
+
+    def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.stop()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    @property
+    def milter(self) -> str:
+        """The value for Postfix's smtpd_milters."""
+        return f"inet:{LOOPBACK}:{self.milter_port}"
+
+    @property
+    def pid(self) -> int:
+        """The main process, parent of all others."""
+        return self._server.pid
+
+    def learn(self, kind: str, paths: Sequence[Path]) -> None:
+        """Teach its Bayes filter: `kind` is ham or spam."""
+        for start in range(0, len(paths), _FILES):
+            chunk = paths[start : start + _FILES]
+            run(
+                [find_program("rspamc"), "-h", f"{LOOPBACK}:{self._controller_port}", f"learn_{kind}", *chunk]
+            )
+
+    def log(self) -> str:
+        """The end of its log."""
+        return tail(read_text(self.directory / "log" / "rspamd.log") + self._server.text())
+
+    def _start(self) -> None:
+        for name in ("local.d", "override.d", "db", "log", "run"):
+            (self.directory / name).mkdir()
+        for name, text in self._local.items():
+            (self.directory / "local.d" / name).write_text(text, encoding="utf-8")
+        places = {
+            "LOCAL_CONFDIR": self.directory,
+            "DBDIR": self.directory / "db",
+            "LOGDIR": self.directory / "log",
+            "RUNDIR": self.directory / "run",
+        }
+        self._server.start(
+            [
+                *(find_program("rspamd"), "--no-fork", "--insecure", "-c", "/etc/rspamd/rspamd.conf"),
+                *(f"--var={name}={place}" for name, place in places.items()),
+            ]
+        )
+        self._server.await_ready(
+            lambda: accepts_connections(self.milter_port) and accepts_connections(self._controller_port),
+            timeout=120,
+            log=self.log,
+        )

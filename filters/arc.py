@@ -1,0 +1,33 @@
+"""S5c: the Authenticated Received Chain (RFC 8617)."""
+
+from __future__ import annotations
+
+from tamis.filter import Effect, Filter, Message
+from tamis.filters.arc_check import chain, has_chain
+from tamis.finding import Finding
+
+
+class ARC(Filter):
+    """Notes a message whose chain of seals (ARC, RFC 8617) holds, and who sealed it.
+
+    Mailing lists and forwarders seal what they found when the message came to them, before they changed it. Anybody can
+    do that, so a seal is worth as much as its sealer: S5d believes those that its option `trusted_arc` names. A chain
+    that is broken is worth nothing, and speaks against nobody.
+    """
+
+    name = "arc"
+    spec_id = "S5c"
+    summary = "sealed by forwarders"
+    effect = Effect.TAG
+
+    async def examine(self, message: Message) -> Finding:
+        """Whether the chain holds, and its sealers from the newest to the oldest."""
+        if not has_chain(message.mail):
+            return self.clear("not sealed", result="none")
+        found = await chain(message)
+        if found.result == "temperror":
+            return self.unavailable("{reason}", result=found.result, reason=found.reason)
+        if found.result != "pass":
+            return self.clear("{result}: {reason}", result=found.result, reason=found.reason)
+        sealers = [link.sealer for link in found.links]
+        return self.hit("sealed by {shown}", result="pass", sealers=sealers, shown=", ".join(sealers[:5]))

@@ -1,0 +1,68 @@
+"""S6b: senders that are let through when it is they."""
+
+from __future__ import annotations
+
+from tamis.filter import Message, Stage, State
+from tamis.filters.clients import is_host_name, is_local
+from tamis.filters.dkim_check import signatures
+from tamis.filters.domains import registered_domain
+from tamis.filters.sender_whitelist import SenderWhitelist
+from tamis.filters.spf_check import check_envelope, identity_of
+from tamis.finding import Finding
+from tamis.lists import Field
+
+
+class AuthenticatedWhitelist(SenderWhitelist):
+    """Lets a message through when its sender is on a white list and is known to be the sender.
+
+    The entries and options are those of S6, which believes whatever sender a message gives. Here an entry counts only
+    when SPF passes or a DKIM signature holds for the sender's domain: for MAIL FROM where that is listed, for the
+    header From where that is. Switch S6 off where this one is on. Own networks are believed as in S6.
+
+        [policy.filters]
+        sender_whitelist = { state = "off" }
+        authenticated_whitelist = { state = "on" }
+    """
+
+    name = "authenticated_whitelist"
+    spec_id = "S6b"
+    summary = "sender on a white list, if SPF or DKIM speaks for it"
+    stage = Stage.MESSAGE
+    state = State.OFF
+    inline = False
+
+    async def examine(self, message: Message) -> Finding:
+        """The entries that the message meets, without those of senders for whom nothing speaks."""
+        matches = message.list_matches
+        if not any(map(self.is_mine, matches)):
+            return self.clear("not on the list")
+        known, unanswered = await _authenticated(message)
+        kept = [one for one in matches if one.field in known or not self.is_mine(one)]
+        if any(map(self.is_mine, kept)):
+            return self.told(kept)
+        if unanswered:
+            return self.unavailable("{problem}", problem=unanswered)
+        return self.clear("on the list, but neither SPF nor DKIM speaks for the sender")
+
+
+async def _authenticated(message: Message) -> tuple[set[Field], str]:
+    """Which of MAIL FROM and the header From are known to be true, and what got no answer where something did not."""
+    if message.is_own:
+        return {Field.ENVELOPE, Field.HEADER}, ""
+    checked = await signatures(message)
+    held = [one for one in checked if one.result == "pass"]
+    known = {Field.ENVELOPE for one in held if one.of_sender} | {
+        Field.HEADER for one in held if one.of_author
+    }
+    unanswered = next((one.reason for one in checked if one.result == "temperror"), "")
+    ip, whom = message.envelope.ip, identity_of(message.envelope)
+    if ip is None or is_local(ip) or whom.name != "mailfrom" or not is_host_name(whom.domain):
+        return known, unanswered
+    result, problem = await check_envelope(message.services.dns, message.envelope)
+    if result == "pass":
+        known.add(Field.ENVELOPE)
+        if {registered_domain(one.domain) for one in message.mail.from_addresses} == {
+            registered_domain(whom.domain)
+        }:
+            known.add(Field.HEADER)
+    return known, unanswered or (problem if result == "temperror" else "")

@@ -1,0 +1,53 @@
+"""S5b: DomainKeys Identified Mail (RFC 6376)."""
+
+from __future__ import annotations
+
+from pydantic import Field as Option
+
+from tamis.filter import Effect, Filter, FilterOptions, Message
+from tamis.filters.dkim_check import Checked, has_signature, signatures
+from tamis.finding import Finding
+
+
+class DKIMOptions(FilterOptions):
+    """The points are few: a broken signature is worth hardly less than none (RFC 6376 6.1)."""
+
+    score: float = Option(
+        0.5, ge=-100, le=100, description="points that a hit adds to the total when effect is score"
+    )
+
+
+class DKIM(Filter[DKIMOptions]):
+    """Verifies the DKIM signatures of a message (RFC 6376; rsa-sha256 and ed25519-sha256, RFC 8301, RFC 8463).
+
+    A hit is a message that is signed and none of whose signatures holds: it was changed on its way, as mailing lists
+    do, or forged. By itself that says little, so it adds half a point; what counts is whom a signature that holds
+    speaks for, which is S5d's question, and the results stand in the Authentication-Results header. Up to five
+    signatures are verified, those of the author's domain first. One that leaves a part of the body unsigned (l=) or a
+    second From, is rsa-sha1, or has a key of less than 1024 bits does not count. A DNS without an answer, and a message
+    of which only a part was examined (`milter.max_examined`), make no hit.
+    """
+
+    name = "dkim"
+    spec_id = "S5b"
+    summary = "signed, but no signature holds"
+    effect = Effect.SCORE
+    options = DKIMOptions
+
+    async def examine(self, message: Message) -> Finding:
+        """What came of each signature."""
+        if not has_signature(message.mail):
+            return self.clear("not signed", signatures=[])
+        checked = await signatures(message)
+        facts = {"signatures": [one.to_fact() for one in checked], "shown": "; ".join(map(_shown, checked))}
+        results = {one.result for one in checked}
+        if "pass" in results:
+            return self.clear("{shown}", **facts)
+        if "temperror" in results or not message.mail.complete:
+            return self.unavailable("{shown}", **facts)
+        return self.hit("{shown}", **facts)
+
+
+def _shown(one: Checked) -> str:
+    whose = f"{one.domain} ({one.selector})" if one.domain else "a signature"
+    return f"{whose}: {one.result}" + (f", {one.reason}" if one.reason else "")

@@ -1,0 +1,209 @@
+"""S5d: DMARC, what a domain's owner says of mail in its name (RFC 9989, before it 7489)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from pydantic import Field as Option
+
+from tamis.address import domain_key
+from tamis.errors import ServiceError
+from tamis.filter import Filter, FilterOptions, Message, Opinion, Scopes
+from tamis.filters.arc_check import chain, has_chain
+from tamis.filters.clients import is_host_name, is_local, no_stranger
+from tamis.filters.dkim_check import has_signature, signatures
+from tamis.filters.dmarc_record import Policy, Walk, applied, read_record, targets, walk_of
+from tamis.filters.spf_check import check_envelope, identity_of
+from tamis.finding import Finding, Status
+from tamis.services import DNS, Answer
+from tamis.settings import DomainName
+
+MOST_AUTHORS = 5
+"""Domains in From that are looked at."""
+
+_SENTENCES = {
+    "pass": "pass: {by} speaks for {domain}",
+    "fail": "fail: neither SPF nor DKIM speaks for {domain}, whose policy is {policy}",
+    "none": "{domain} has no DMARC record",
+    "temperror": "no answer about {domain}: {problem}",
+}
+_WORST = ("fail", "temperror", "pass", "none")
+_STERNEST = (Policy.REJECT, Policy.QUARANTINE, Policy.NONE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """What came of one domain in From."""
+
+    result: str
+    domain: str
+    policy: Policy = Policy.NONE
+    by: str = ""
+    problem: str = ""
+
+
+class DMARCOptions(FilterOptions):
+    """Which failures are hits, and whose word excuses them."""
+
+    policies: tuple[Literal["reject", "quarantine", "none"], ...] = Option(
+        ("reject", "quarantine"), description="policies of a domain's owner that make a failure a hit"
+    )
+    trusted_arc: tuple[DomainName, ...] = Option(
+        (), max_length=1000, description="domains whose ARC seal is believed: forwarders and mailing lists"
+    )
+
+
+class DMARC(Filter[DMARCOptions]):
+    """Takes a message for spam when the owner of its From domain says that it is forged (DMARC, RFC 9989).
+
+    The owner publishes a policy, and the message passes when DKIM or SPF passes for a domain of the same owner. What
+    fails is a hit where the policy is `reject` or `quarantine` (`policies`); an owner who is testing (t=y, or pct=
+    below 100) is taken at one step less. No record, no answer from the DNS, and a message of which only a part was
+    examined make no hit; neither do own networks and users. Of several domains in From each is looked at, and the worst
+    counts, for else a second one would be a way around.
+
+    Mailing lists that change messages make DMARC fail. Where they seal what they found (ARC), name them in
+    `trusted_arc`: a failure is excused when the newest seals are theirs and report that the message had passed, or
+    while the key of theirs gets no answer. Others can be let through by their address (S4). White lists of senders (S6,
+    S7) come later on purpose: a failure means that the sender is another.
+    """
+
+    name = "dmarc"
+    spec_id = "S5d"
+    summary = "forged in the eyes of the From domain's owner"
+    options = DMARCOptions
+
+    async def examine(self, message: Message) -> Finding:
+        """The result for the domain in From, and of a failure what the chain of seals says."""
+        if message.is_own:
+            return self.clear("own network or user")
+        authors = author_domains(message)
+        if not authors:
+            return self.clear("no domain in From", result="none")
+        results = [await _result_of(author, message) for author in authors]
+        worst = min(results, key=lambda one: (_WORST.index(one.result), _STERNEST.index(one.policy)))
+        facts: dict[str, Any] = {name: getattr(worst, name) for name in worst.__slots__} | {
+            "policy": str(worst.policy) if worst.result != "none" else ""
+        }
+        sentence = _SENTENCES[worst.result]
+        if worst.result == "temperror":
+            return no_stranger(self, message) or self.unavailable(sentence, **facts)
+        if worst.result == "fail":
+            found = await chain(message)
+            seals = [[link.sealer, link.vouches_for(worst.domain)] for link in found.links]
+            return self.hit(sentence, seals=seals, unanswered_seal=found.unanswered, **facts)
+        return self.clear(sentence, **facts)
+
+    def judge(self, finding: Finding, options: DMARCOptions, scopes: Scopes) -> Opinion:
+        """A failure is a hit under a policy that counts, unless a believed forwarder excuses it."""
+        if finding.status is not Status.HIT:
+            return self.opinion(finding, options, hit=False)
+        excuse = _excuse(finding.facts, options.trusted_arc)
+        hit = not excuse and finding.facts["policy"] in options.policies
+        text = f"{finding.text()}; {excuse}" if excuse else ""
+        opinion = self.opinion(finding, options, hit=hit, text=text)
+        return opinion if hit else replace(opinion, status=Status.CLEAR)
+
+
+def _excuse(facts: Mapping[str, Any], trusted: Collection[str]) -> str:
+    """What a believed forwarder says for the message; whoever sealed later could have changed anything."""
+    if facts["unanswered_seal"] in trusted:
+        return f"excused, for the seal of {facts['unanswered_seal']} could not be looked at"
+    for sealer, vouched in facts["seals"]:
+        if sealer not in trusted:
+            break
+        if vouched:
+            return f"excused by {sealer}, which saw it pass"
+    return ""
+
+
+def author_domains(message: Message) -> Sequence[str]:
+    """The distinct domains of the header From, as the DNS has them."""
+    domains = (domain_key(one.domain[:300]) for one in message.mail.from_addresses[:50])
+    return [one for one in dict.fromkeys(domains) if is_host_name(one)][:MOST_AUTHORS]
+
+
+async def walk(domain: str, dns: DNS) -> Walk:
+    """Ask for the records of a domain and of those above it."""
+    names = targets(domain)
+    answers = await dns.queries([(f"_dmarc.{name}", "TXT") for name in names])
+    found = [
+        read_record(name, answer.records) if isinstance(answer, Answer) else None
+        for name, answer in zip(names, answers, strict=True)
+    ]
+    return walk_of(domain, found, complete=all(isinstance(answer, Answer) for answer in answers))
+
+
+async def _result_of(author: str, message: Message) -> _Result:
+    """The result for one domain in From. What the DNS left open never makes a failure."""
+    dns = message.services.dns
+    found = await walk(author, dns)
+    record = found.record
+    if record is None and found.complete:
+        return _Result("none", author)
+    if record is None:
+        return _Result("temperror", author, problem="its record is not known")
+    published = applied(record, author)
+    problem = "" if found.complete else "the records above it are not known"
+    for asked, strict in ((_dkim_for, record.strict_dkim), (_spf_for, record.strict_spf)):
+        try:
+            if by := await asked(found, message, strict=strict):
+                return _Result("pass", author, published, by)
+        except ServiceError as error:
+            problem = problem or str(error)
+    if not message.mail.complete and has_chain(message.mail):
+        problem = problem or "a part of the message was not examined"
+    if problem:
+        return _Result("temperror", author, published, problem=problem)
+    exists = record.domain == author or record.missing is record.subdomains or await _exists(author, dns)
+    return _Result("fail", author, applied(record, author, exists=exists))
+
+
+async def _dkim_for(author: Walk, message: Message, *, strict: bool) -> str:
+    """The aligned signature that holds, "" without one. Raises ServiceError when that is not known."""
+    unsure = ""
+    for one in await signatures(message) if has_signature(message.mail) else ():
+        known = message.mail.complete and one.result != "temperror"
+        if (one.result == "pass" or not known) and await _is_aligned(
+            one.domain, author, message, strict=strict
+        ):
+            if known:
+                return f"the DKIM signature of {one.domain}"
+            unsure = one.reason
+    if unsure:
+        raise ServiceError(unsure)
+    return ""
+
+
+async def _spf_for(author: Walk, message: Message, *, strict: bool) -> str:
+    """The aligned domain for which SPF passes, "" without one. Raises ServiceError when that is not known."""
+    ip, whom = message.envelope.ip, identity_of(message.envelope)
+    if ip is None or is_local(ip):
+        raise ServiceError("no client of the public network to ask SPF about")
+    if not is_host_name(whom.domain) or not await _is_aligned(whom.domain, author, message, strict=strict):
+        return ""
+    result, problem = await check_envelope(message.services.dns, message.envelope)
+    if result == "temperror":
+        raise ServiceError(problem)
+    return f"SPF of {whom.domain} ({whom.name})" if result == "pass" else ""
+
+
+async def _is_aligned(other: str, author: Walk, message: Message, *, strict: bool) -> bool:
+    """Whether two domains are of one owner (RFC 9989 3.2.10). Raises ServiceError when that is not known."""
+    if other == author.domain:
+        return True
+    above = author.organizational
+    if strict or not (other == above or other.endswith("." + above)):
+        return False
+    found = await walk(other, message.services.dns)
+    if found.organizational != above and not found.complete:
+        raise ServiceError(f"the records above {other} are not known")
+    return found.organizational == above
+
+
+async def _exists(domain: str, dns: DNS) -> bool:
+    """Whether a domain is in the DNS (RFC 9989 3.2.13); no answer is taken for yes."""
+    answers = await dns.queries([(domain, rdtype) for rdtype in ("A", "AAAA", "MX")])
+    return any(not isinstance(answer, Answer) or answer.records for answer in answers)

@@ -1,0 +1,113 @@
+"""One question on its way: server after server, while the earlier attempts may still answer, until its deadline."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from tamis.errors import ServiceError
+from tamis.filters.dns_server import Attempt, Server
+from tamis.filters.dns_wire import Question, Reply, question, read
+
+_GROWTH = 1.5  # each pause before another attempt is longer than the one before
+_MAX_CHAIN = 8
+
+
+class Lookup:
+    """Asks one question; `ended` is called once with the reply, or with the error when there is none in time.
+
+    `usable` names the servers, the best first; `retransmit` is the first pause before another attempt, `until` the
+    deadline on the loop's clock. Where a server leaves an alias for us to follow, the reply is that of its target.
+    """
+
+    def __init__(
+        self,
+        usable: Callable[[], Sequence[Server]],
+        asked: Question,
+        ended: Callable[[Reply | ServiceError], None],
+        *,
+        retransmit: float,
+        until: float,
+    ) -> None:
+        self._usable = usable
+        self._first = self._asked = asked
+        self._ended = ended
+        self._retransmit = retransmit
+        self._until = until
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._waiting: list[Attempt] = []
+        self._aliases = 0
+        self._ttl: float | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        self._candidates = list(self._usable())
+        self._number = 0
+        self._pause = self._retransmit
+        self._problem: ServiceError | None = None
+        self._ask_next()
+
+    def _ask_next(self) -> None:
+        """Another attempt; without servers left, wait for those under way, if there are any."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        when, last = self._until, None
+        if self._candidates:
+            last = self._candidates[self._number % len(self._candidates)]
+            self._number += 1
+            self._waiting.append(last.ask(self._asked, self._told))
+            when = min(self._loop.time() + self._pause, self._until)
+        elif not self._waiting:
+            self._end(self._problem or ServiceError("no DNS server answers"))
+            return
+        self._timer = self._loop.call_at(when, self._paused, last)
+
+    def _paused(self, last: Server | None) -> None:
+        """No answer within the pause."""
+        self._timer = None
+        if last is not None:
+            last.missed()
+        if self._loop.time() >= self._until:
+            self._end(ServiceError(f"no answer for {self._first.rdtype} of {self._first.name} in time"))
+            return
+        self._pause *= _GROWTH
+        self._ask_next()
+
+    def _told(self, attempt: Attempt, outcome: bytes | ServiceError) -> None:
+        self._waiting.remove(attempt)
+        try:
+            if isinstance(outcome, ServiceError):
+                raise outcome
+            reply = read(outcome, self._asked)
+        except ServiceError as problem:
+            self._problem = problem
+            self._candidates = [one for one in self._candidates if one is not attempt.server]
+            self._ask_next()
+            return
+        ttls = [one for one in (self._ttl, reply.ttl) if one is not None]
+        self._ttl = min(ttls, default=None)
+        following = question(reply.goes_on, self._asked.rdtype) if reply.goes_on else None
+        if following is None:
+            self._end(Reply(reply.records, reply.exists, self._ttl if reply.ttl is not None else None))
+            return
+        self._aliases += 1
+        if self._aliases == _MAX_CHAIN:
+            self._end(ServiceError(f"too long a chain of aliases to {following.name}"))
+            return
+        self._forget()
+        self._asked = following
+        self._begin()
+
+    def _end(self, reply: Reply | ServiceError) -> None:
+        self._forget()
+        self._ended(reply)
+
+    def _forget(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for attempt in self._waiting:
+            attempt.cancel()
+        self._waiting.clear()

@@ -1,0 +1,70 @@
+"""S8b: the same content from the same origin as spam that was marked by hand."""
+
+from __future__ import annotations
+
+import json
+
+from pydantic import Field
+
+from tamis.envelope import IPAddress
+from tamis.filter import Filter, FilterOptions, Message, Opinion, Scopes
+from tamis.filters.keys import client_key
+from tamis.filters.message_checksum import checksum_of
+from tamis.finding import Finding, Status
+
+_MARKED = "marked:"
+
+
+class MarkedSpamOptions(FilterOptions):
+    """Adds how many must agree."""
+
+    marks: int = Field(
+        1,
+        ge=1,
+        le=1000,
+        description="marks by hand from which on it is a hit: one is one person's, of one message",
+    )
+
+
+class MarkedSpam(Filter[MarkedSpamOptions]):
+    """Takes a message for spam when one with the same origin and the same content was marked as spam by hand.
+
+    The origin is the client's address (an IPv6 client's /64), the content the checksum of `message_checksum`: From,
+    Subject and every decoded part. A mark is made when a reader moves a message into Junk, when somebody deletes it
+    from the quarantine as spam, and by `tamis fingerprint add message FILE`. What one reader marks counts for the
+    domain; what an operator marks, for the platform. "Not spam", by the same ways, ends the marks of that content
+    there. Marks end after `learning.mark_days`. White list entries (S4, S6, S7) stand before this filter.
+    """
+
+    name = "marked_spam"
+    spec_id = "S8b"
+    summary = "same origin and content as spam that was marked by hand"
+    options = MarkedSpamOptions
+
+    async def examine(self, message: Message) -> Finding:
+        """How often this content from this client was marked, by scope."""
+        ip = message.envelope.ip
+        if ip is None or message.is_own:
+            return self.clear("no client on a network, or one of our own")
+        digest = await checksum_of(message.mail)
+        told = await message.services.state.get(marked_key(fingerprint_of(ip, digest)))
+        if told is None:
+            return self.clear("not marked")
+        return self.hit("marked as spam by hand", marks=json.loads(told), checksum=digest)
+
+    def judge(self, finding: Finding, options: MarkedSpamOptions, scopes: Scopes) -> Opinion:
+        """A hit when there are enough marks in the recipient's scopes."""
+        marks = sum(number for scope, number in finding.facts.get("marks", {}).items() if scope in scopes)
+        hit = finding.status is Status.HIT and marks >= options.marks
+        text = f"same origin and content as spam that was marked by hand (marks: {marks})" if hit else ""
+        return self.opinion(finding, options, hit=hit, text=text)
+
+
+def fingerprint_of(ip: IPAddress, digest: str) -> str:
+    """What a mark is about: origin and content."""
+    return f"{client_key(ip)} {digest}"
+
+
+def marked_key(fingerprint: str) -> str:
+    """Where the shared state has the marks of a fingerprint: {scope: number} as JSON."""
+    return _MARKED + fingerprint
