@@ -46,11 +46,15 @@ class ImageText(Filter):
     dear = True
     deadline = 30.0
 
+    def at_once(self, message: Message) -> Finding | None:
+        """Nothing to read without images and documents."""
+        if images_of(message.mail) or documents_of(message.mail):
+            return None
+        return self.clear("no image, no document")
+
     async def examine(self, message: Message) -> Finding:
         """What is known of the images; what stands in images and documents goes into `message.seen`."""
         images, documents = images_of(message.mail), documents_of(message.mail)
-        if not images and not documents:
-            return self.clear("no image, no document")
         try:
             read = await message.services.reader.read([*images, *documents], message.services.state)
         except QueueFullError as error:
@@ -73,10 +77,15 @@ class ImageText(Filter):
         if entries:
             matches = [Match.of(entry, Field.CONTENT).to_fact() for entry in entries]
             return self.hit("known image", matches=matches, **facts)
-        because = "read {letters} letters and {codes} QR codes in {images} images and {documents} documents"
         if problems:
-            return self.clear(because + "; not all: {why}", why=", ".join(problems), **facts)
-        return self.clear(because, **facts)
+            return self.clear(
+                "images: {images}, documents: {documents}; letters read: {letters}, QR codes: {codes}; not all: {why}",
+                why=", ".join(problems),
+                **facts,
+            )
+        return self.clear(
+            "images: {images}, documents: {documents}; letters read: {letters}, QR codes: {codes}", **facts
+        )
 
     def judge(self, finding: Finding, options: FilterOptions, scopes: Scopes) -> Opinion:
         """A hit on a black fingerprint."""

@@ -56,7 +56,7 @@ class MarkedSpam(Filter[MarkedSpamOptions]):
         """A hit when there are enough marks in the recipient's scopes."""
         marks = sum(number for scope, number in finding.facts.get("marks", {}).items() if scope in scopes)
         hit = finding.status is Status.HIT and marks >= options.marks
-        text = f"the same content from the same origin was marked as spam {marks} times" if hit else ""
+        text = f"same origin and content as spam that was marked by hand (marks: {marks})" if hit else ""
         return self.opinion(finding, options, hit=hit, text=text)
 
 

@@ -44,8 +44,9 @@ class MessageChecksum(Filter[MessageChecksumOptions]):
 
     The 160-bit checksum covers From, Subject and the decoded content of each part; what differs with every copy (Date,
     Message-ID, Received, boundaries, encodings) is left out. Recipients are counted over all workers and hosts that
-    share their state. What own clients send is not counted, nor are the lists in `except_lists`; white list entries
-    (S4, S6, S7) stand before this filter.
+    share their state. What own clients send is not counted, nor are the lists in `except_lists` (a List-Id is
+    what the sender claims: name lists whose mail you would rather let through); white list entries (S4, S6, S7) stand
+    before this filter.
 
     In shadow by default: a newsletter that fifty people asked for looks the same. Switch it on when the
     newsletters of your platform have a white entry, or let it add points (`effect = "score"`).

@@ -67,14 +67,19 @@ class Application:
         surplus = sum(self._own.hold(*one) or one[0].lower() == "subject" for one in self._fields)
         return all_detoured(examined.plan, examined.judged) if surplus > MAX_DELETIONS else examined.plan
 
-    def apply(self, plan: Plan, examined: Examined, signer: DetourSigner, notes: Notes) -> None:
-        """Carry out the plan. Postfix commits all of it with its 250, or nothing."""
+    def apply(
+        self, plan: Plan, examined: Examined, signer: DetourSigner, notes: Notes, transaction: str = ""
+    ) -> None:
+        """Carry out the plan. Postfix commits all of it with its 250, or nothing.
+
+        `transaction` is under what the desk may know copies already; without one a new id is made.
+        """
         if plan.in_place is not None:
             self.remove_own()
             self._change(plan.in_place)
         if not plan.detours:
             return
-        transaction = new_transaction()
+        transaction = transaction or new_transaction()
         recipients = {r.address: r for r in examined.envelope.recipients}
         for number, copy in enumerate(plan.detours):
             if number % _PULSE == _PULSE - 1:
@@ -119,22 +124,24 @@ class Application:
     ) -> None:
         """First the new recipient, then the old one away: a crash between leaves Postfix's 250 unsaid."""
         address = signer.address(Detour(recipient.address, transaction, str(copy.outcome)))
-        one = next(j for j in examined.judged if j.verdict.recipient == recipient.address)
-        envelope = _for_one(examined.envelope, recipient)
-        notes.write(
-            address,
-            Note(
-                copy.headers,
-                copy.tag,
-                one.policy.terms.retention_days,
-                verdict_data(one.verdict),
-                tuple(of_scopes(finding, one.policy.scopes) for finding in examined.findings.values()),
-                envelope,
-            ),
-        )
+        notes.write(address, note_of(copy, recipient, examined))
         self._editor.addrcpt(f"<{address}>", " ".join(dsn_args(recipient)))
         for form in sorted(recipient.spellings | {recipient.address}):
             self._editor.delrcpt(f"<{form}>")
+
+
+def note_of(copy: Copy, recipient: Recipient, examined: Examined, *, asks: bool = False) -> Note:
+    """What the desk should know of one recipient's copy."""
+    one = next(j for j in examined.judged if j.verdict.recipient == recipient.address)
+    return Note(
+        copy.headers,
+        copy.tag,
+        one.policy.terms.retention_days,
+        verdict_data(one.verdict),
+        tuple(of_scopes(finding, one.policy.scopes) for finding in examined.findings.values()),
+        _for_one(examined.envelope, recipient),
+        asks,
+    )
 
 
 def of_scopes(finding: Finding, scopes: Sequence[str]) -> Finding:

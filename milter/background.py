@@ -15,9 +15,12 @@ from tamis.breaker import Breakers
 from tamis.errors import TamisError
 from tamis.filters.state import open_state
 from tamis.milter.abuse_mailbox import AbuseMailbox
+from tamis.milter.asking import Asking
 from tamis.milter.feeds import Feeds
 from tamis.milter.files import read_json
 from tamis.milter.journal import finished, read_stories
+from tamis.milter.key import signing_key
+from tamis.milter.mailing import Digesting
 from tamis.milter.marking import take_in as take_in_marks
 from tamis.milter.marking import waiting
 from tamis.milter.notes import Notes
@@ -31,6 +34,7 @@ from tamis.quarantine.senders import Sender
 from tamis.quarantine.snapshot import write_snapshot
 from tamis.quarantine.store import Store
 from tamis.site import Site
+from tamis.tokens import Tokens
 
 if TYPE_CHECKING:
     from tamis.milter.exporter import Exporter
@@ -40,6 +44,8 @@ log = logging.getLogger(__name__)
 _TICK = 1.0  # seconds: how soon a change of policy or lists is in force
 _SLOW_TICK = 60.0
 _BATCH = 500
+_DIGEST_TICK = 10.0
+_TURN = 1.0  # seconds that a long task may keep the others waiting
 
 
 class Background:
@@ -57,8 +63,13 @@ class Background:
         self._parts = PartsFile(self._paths.parts, breakers)
         self._state = open_state(settings, breakers)
         self._loop = asyncio.Runner()
+        tokens = Tokens(signing_key(settings.key_file))
+        self._asking = Asking(site, store, tokens)
         self._feeds = Feeds(self._paths.feeds, breakers)
         self._abuse_mailbox = AbuseMailbox()
+        self._digesting = Digesting(
+            site, store, tokens, lambda: Reinjector(site().settings.desk.reinject).send
+        )
         self._unpublished: list[Sender] = []
         self._exporter: Exporter | None = None
         self._tasks: list[tuple[Callable[[], float], list[float]]] = [
@@ -70,8 +81,12 @@ class Background:
             (self._read_feeds, [0.0]),
             (self._read_abuse_mailbox, [0.0]),
             (self._export, [0.0]),
+            (self._decide, [0.0]),
+            (self._ask, [0.0]),
+            (self._finish, [0.0]),
             (self._resume, [0.0]),
             (self._expire, [0.0]),
+            (self._digest, [0.0]),
             (self._forget, [0.0]),
         ]
 
@@ -133,6 +148,7 @@ class Background:
         if self._exporter is not None:
             self._exporter.serve(listen)
             self._exporter.gather()
+            self._exporter.challenges = self._asking.counts.copy()
         return _TICK
 
     def _remember(self) -> float:
@@ -179,6 +195,21 @@ class Background:
         self._loop.run(self._feeds.step(platform.complaint_feeds, platform.complaint_refresh, self._state))
         return _TICK
 
+    def _decide(self) -> float:
+        """Which senders of held mail may be asked."""
+        self._asking.decide()
+        return _TICK
+
+    def _ask(self) -> float:
+        """Mail the notices."""
+        self._asking.mail()
+        return _TICK
+
+    def _finish(self) -> float:
+        """What senders' right answers left to do."""
+        self._asking.finish(self._loop, self._state)
+        return _TICK
+
     def _resume(self) -> float:
         """Take up releases that a crash interrupted."""
         settings = self._site().settings
@@ -186,13 +217,20 @@ class Background:
         self._store.quarantine.resume_releases(redelivery(send, settings))
         return _SLOW_TICK
 
+    def _digest(self) -> float:
+        """Send the digests that are due."""
+        until = time.monotonic() + _TURN
+        return _DIGEST_TICK if self._digesting.step(until) else _TICK
+
     def _expire(self) -> float:
         """Remove what is past its retention, in small batches so that no mail waits for it."""
-        count = self._store.expiry.run(stop=self._stopping.is_set)
+        until = time.monotonic() + _TURN
+        count = self._store.expiry.run(stop=lambda: self._stopping.is_set() or time.monotonic() > until)
         self._notes.expire()
         self._store.senders.expire()
         self._store.marks.expire()
         self._store.complaints.expire()
         if count:
             log.info("%d messages expired", count)
-        return self._site().settings.store.expire_every
+        unfinished = time.monotonic() > until
+        return _TICK if unfinished else self._site().settings.store.expire_every

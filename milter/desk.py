@@ -17,12 +17,15 @@ from tamis.milter.detour import Detour, DetourSigner
 from tamis.milter.lmtp import LMTPServer, Reply, Transaction
 from tamis.milter.notes import Note, Notes
 from tamis.milter.reinject import Reinjector
+from tamis.milter.reply import held_text
 from tamis.milter.route import Proof, probe_sent_at
 from tamis.plan import Headers
 from tamis.policy import Outcome
+from tamis.quarantine.notices import language_of
 from tamis.quarantine.records import HeldMessage
 from tamis.quarantine.scope import mailbox_of
 from tamis.quarantine.store import Store
+from tamis.quarantine.suppression import is_authenticated
 from tamis.site import Site
 from tamis.subject import tagged_subject
 from tamis.trace import own_fields
@@ -97,9 +100,21 @@ class Desk:
             verdict=verdict,
             retention_days=note.retention_days if note else policy.terms.retention_days,
         )
+        if note is not None and note.asks:
+            findings = {finding.filter: finding for finding in note.findings}
+            message, challenge = self._store.challenges.hold_asked(
+                held,
+                original,
+                language=language_of(mail.headers, envelope.sender, policy.terms.language),
+                authenticated=is_authenticated(findings, envelope.sender),
+            )
+            log.info("held %s for <%s>, challenge %s", message, detour.recipient, challenge or "none")
+            return held_text(message, challenge)
         message = self._store.quarantine.hold(held, original)
+        if policy.terms.challenge == "reply":  # perhaps held before, with a reply that could not be given
+            self._store.challenges.untold(message)
         log.info("held %s for <%s>", message, detour.recipient)
-        return f"held as {message}"
+        return held_text(message)
 
     def _send_back(
         self, address: str, detour: Detour, args: Sequence[str], transaction: Transaction, content: bytes

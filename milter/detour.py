@@ -80,6 +80,11 @@ class DetourSigner:
             raise AddressError("a detour address that is not signed by this installation")
         return detour
 
+    def transaction_of(self, *parts: bytes) -> str:
+        """A transaction id that is the same whenever the parts are, and that nobody else can make."""
+        digest = hmac.digest(self._key, b"\0".join((b"transaction", *parts)), hashlib.sha256)
+        return base64.b32encode(digest).decode().lower()[:_LABEL]
+
     def _signature(self, detour: Detour) -> str:
         local, _, domain = detour.recipient.rpartition("@")
         text = "\0".join((detour.transaction, detour.outcome, local, domain_key(domain)))

@@ -62,6 +62,9 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
         "tamis_part_openings": Family(
             "counter", ("part",), "Times that a process began to leave an external part out."
         ),
+        "tamis_challenges": Family(
+            "counter", ("what", "reason"), "What came of asking senders of held mail, and why not."
+        ),
         "tamis_journal_octets": Family(
             "gauge", (), "Stories of messages that wait for the store, in octets."
         ),
@@ -87,6 +90,8 @@ class Exporter(Collector):
         self._parts = _Parts()
         self._lock = threading.Lock()
         self._listening = ""
+        self.challenges: Counter[tuple[str, str]] = Counter()
+        """What `Asking.counts` was when last looked at."""
 
     def serve(self, listen: str) -> None:
         """Begin to serve at IP:PORT, once. Raises OSError when the port is taken."""
@@ -128,6 +133,7 @@ class Exporter(Collector):
             yield _plain("tamis_part_left_out", _labelled(parts.left_out))
             yield _plain("tamis_part_failures", _labelled(parts.failures))
             yield _plain("tamis_part_openings", _labelled(parts.openings))
+        yield _plain("tamis_challenges", self.challenges.items())
         yield _plain("tamis_journal_octets", _single(_octets(self._paths.journal)))
         yield _plain("tamis_detour_notes", _single(_files(self._paths.notes)))
         try:

@@ -24,7 +24,8 @@ KEEP_SECONDS = 6 * 86400
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One copy's details. `tag` is put before the subject ("" leaves it); `verdict` is plain data."""
+    """One copy's details. `tag` is put before the subject ("" leaves it); `verdict` is plain data; `asks` says that the
+    sender is being asked in the SMTP dialogue, as soon as the copy is held."""
 
     headers: Headers
     tag: str
@@ -32,6 +33,7 @@ class Note:
     verdict: Mapping[str, Any]
     findings: tuple[Finding, ...]
     envelope: Envelope
+    asks: bool = False
 
 
 class Notes:
@@ -49,6 +51,7 @@ class Notes:
             "verdict": note.verdict,
             "findings": [finding.to_dict() for finding in note.findings],
             "envelope": note.envelope.to_dict(),
+            "asks": note.asks,
         }
         try:
             write_json(self._path(address), data)
@@ -68,6 +71,7 @@ class Notes:
                 data["verdict"],
                 tuple(Finding.from_dict(finding) for finding in data["findings"]),
                 Envelope.from_dict(data["envelope"]),
+                bool(data.get("asks", False)),
             )
         except (KeyError, TypeError, ValueError) as error:
             log.warning("unreadable note for %s: %s", address, error)

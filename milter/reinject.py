@@ -14,7 +14,7 @@ _RCPT_PARAMETERS = frozenset({"NOTIFY", "ORCPT"})
 _HELO = "localhost"
 
 
-class _RawSMTP(smtplib.SMTP):
+class RawSMTP(smtplib.SMTP):
     """Commands go out in the octets in which the addresses came, whatever they are."""
 
     def send(self, s: Any) -> None:
@@ -49,7 +49,7 @@ class Reinjector:
         """
         try:
             # own name given: the library would ask the DNS for it
-            smtp = _RawSMTP(self._host, self._port, local_hostname=_HELO, timeout=self._timeout)
+            smtp = RawSMTP(self._host, self._port, local_hostname=_HELO, timeout=self._timeout)
             with contextlib.closing(smtp):
                 self._transact(smtp, sender, sender_args, recipients, content)
                 # Postfix has it: what happens to the connection from here on is of no interest
@@ -86,7 +86,9 @@ class Reinjector:
         code, text = reply
         if not 200 <= code < 300:
             said = text.decode("utf-8", "replace")
-            raise ReinjectError(f"Postfix at {self._address} answered {what} with {code} {said}")
+            raise ReinjectError(
+                f"Postfix at {self._address} answered {what} with {code} {said}", permanent=code >= 500
+            )
 
 
 def _kept(smtp: smtplib.SMTP, args: Sequence[str], names: frozenset[str]) -> str:

@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tamis.errors import ConfigError, StoreError, TamisError
@@ -20,7 +20,8 @@ from tamis.milter.paths import Paths
 from tamis.milter.route import Proof
 from tamis.milter.sites import SiteSource
 from tamis.milter.worker import Worker, run_worker
-from tamis.site import Site
+from tamis.site import Override, Site
+from tamis.tokens import Tokens
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ class Parent:
 Sockets = Mapping[str, socket.socket]
 Role = Callable[[Site, SiteSource, Sockets, Parent], None]
 
-SOCKET_OF = {"workers": "milter", "desk": "desk"}
+SOCKET_OF = {"workers": "milter", "desk": "desk", "web": "web"}
 """The listening socket that a role needs; the others are closed in it."""
 
 
@@ -69,8 +70,9 @@ def prepare(site: Site) -> None:
 
 def workers(site: Site, source: SiteSource, sockets: Sockets, parent: Parent) -> None:
     """A milter worker."""
-    signer = DetourSigner(signing_key(site.settings.key_file))
-    run_worker(Worker(source, site, signer), sockets["milter"], parent.ready, parent.is_gone)
+    key = signing_key(site.settings.key_file)
+    worker = Worker(source, site, DetourSigner(key), Tokens(key))
+    run_worker(worker, sockets["milter"], parent.ready, parent.is_gone)
 
 
 def desk(site: Site, source: SiteSource, sockets: Sockets, parent: Parent) -> None:
@@ -103,7 +105,24 @@ def background(site: Site, source: SiteSource, sockets: Sockets, parent: Parent)
         Background(lambda: current.site, store, stopping).run()
 
 
-ROLES: Mapping[str, Role] = {"workers": workers, "desk": desk, "background": background}
+def web(site: Site, source: SiteSource, sockets: Sockets, parent: Parent) -> None:
+    """The pages."""
+    from tamis.quarantine.overrides import checker  # noqa: PLC0415 - see prepare
+    from tamis.quarantine.store import Store  # noqa: PLC0415
+    from tamis.web.serving import serve  # noqa: PLC0415
+
+    # while it serves uvicorn has its own handlers, and then says the signal again to this one
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    current = _Current(site, source, parent)
+
+    def check(overrides: Sequence[Override]) -> None:
+        checker(source.file, current.site.filters)(overrides)
+
+    with Store(site.settings.store_url) as store:
+        serve(lambda: current.site, check, store, sockets["web"], parent.ready)
+
+
+ROLES: Mapping[str, Role] = {"workers": workers, "desk": desk, "background": background, "web": web}
 
 
 class _Current:

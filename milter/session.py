@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from tamis.errors import RouteError, TamisError
 from tamis.filters.road import Examined, Road
 from tamis.mail import Mail
 from tamis.milter.application import Application
+from tamis.milter.reply import may_ask
 from tamis.trace import failure_headers, own_fields
 
 if TYPE_CHECKING:
@@ -189,12 +190,26 @@ class Session(Milter.Base):
             return self._defer("4.7.1", examined.plan.defer, quiet=True)
         application = self._application(road, mail)
         plan = application.fitting(examined)
+        transaction = ""
+        if may_ask(examined, mail, road.site.settings):
+            replies, settings = self.worker.replies, road.site.settings
+            transaction = replies.transaction(envelope, mail)
+            asked = replies.hold(examined, mail, settings, transaction, self._macro("j"))
+            if asked:
+                self._remember(examined, mail)
+                return self._ask(asked)
         if plan.detours:
             self.worker.route.ensure(self.progress)
         self._changing = True
-        application.apply(plan, examined, self.worker.signer, self.worker.notes)
+        application.apply(plan, examined, self.worker.signer, self.worker.notes, transaction)
         self._remember(examined, mail)
         return int(Milter.CONTINUE)
+
+    def _ask(self, lines: Sequence[str]) -> int:
+        """Refuse the message, which the desk holds, with what its sender can do about it."""
+        log.info("%s: 550, its sender is asked", self._macro("i"))
+        self.setreply("550", "5.7.1", *(line.replace("%", "%%") for line in lines))
+        return int(Milter.REJECT)
 
     def _remember(self, examined: Examined, mail: Mail) -> None:
         try:

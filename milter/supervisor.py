@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from tamis.errors import TamisError
+from tamis.filters.domains import suffixes
 from tamis.filters.registry import load_filters
 from tamis.milter import roles
 from tamis.milter.files import write_json
@@ -89,6 +90,7 @@ class Supervisor:
         if not self._prepare():
             return os.EX_OK
         self._site = self._source.read()
+        suffixes()  # read once for all workers
         gc.collect()
         gc.freeze()  # what exists now stays shared with the children
         self._places = [
@@ -118,6 +120,7 @@ class Supervisor:
                 settings.milter.socket_group,
             ),
             "desk": (settings.desk.socket, 0o660, settings.milter.socket_group),
+            "web": (settings.web.listen, 0o660, settings.web.socket_group),
         }
         needed = {roles.SOCKET_OF[role] for role in self._roles_served if role in roles.SOCKET_OF}
         before = json.loads(os.environ.pop(_ADDRESSES, "{}"))

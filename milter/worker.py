@@ -7,6 +7,7 @@ control thread reads the signal numbers from a pipe (signal.set_wakeup_fd).
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import select
@@ -38,11 +39,13 @@ from tamis.milter.notes import Notes
 from tamis.milter.parts import PartsFile
 from tamis.milter.paths import Paths
 from tamis.milter.reinject import Reinjector
+from tamis.milter.reply import Replies
 from tamis.milter.route import Proof, Route
 from tamis.milter.senders import SenderEvents
 from tamis.milter.session import Session
 from tamis.milter.sites import SiteSource
 from tamis.site import Site
+from tamis.tokens import Tokens
 from tamis.verdict import Decision
 
 log = logging.getLogger(__name__)
@@ -51,21 +54,25 @@ DRAIN, RELOAD = signal.SIGUSR1, signal.SIGUSR2
 _TICK = 1.0  # seconds between two looks at the snapshot's stat and two writes of the counts
 _SETTLE = 0.2  # seconds from accept to the negotiation, from which on a connection is counted
 _SWITCH_SECONDS = 0.0005
-"""How long a thread may go on while others want the interpreter (sys.setswitchinterval): a message takes it some thirty
+"""How long a thread may go on while others want the interpreter (sys.setswitchinterval): a message asks for it many
 times, and would wait 5 ms each time, Python's default, while a large one is taken apart beside it."""
+_GC_ALLOCATIONS = (
+    10_000  # between two looks for cycles: a message makes thousands of objects and hardly any cycle
+)
 _libmilter_fd = -1
 
 
 class Worker:
     """What the sessions of one process share."""
 
-    def __init__(self, source: SiteSource, site: Site, signer: DetourSigner) -> None:
+    def __init__(self, source: SiteSource, site: Site, signer: DetourSigner, tokens: Tokens) -> None:
         self._source = source
         self.site = site
         self.signer = signer
         settings = site.settings
         self._paths = Paths(settings)
         self.notes = Notes(self._paths.notes)
+        self.replies = Replies(signer, self.notes, tokens)
         self.route = self._new_route()
         self._runner = Runner()
         self._services = open_services(settings)
@@ -196,6 +203,7 @@ def run_worker(
         signal.signal(number, lambda *_: None)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {DRAIN, RELOAD})
     sys.setswitchinterval(_SWITCH_SECONDS)
+    gc.set_threshold(_GC_ALLOCATIONS)
     Session.worker = worker
     with tempfile.TemporaryDirectory(prefix="tamis-") as folder:
         _open_libmilter(listening, folder)

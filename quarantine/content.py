@@ -56,6 +56,25 @@ def unpack(packed: bytes, size: int) -> bytes:
     return content
 
 
+_BLOCK = 128 * 1024
+"""RFC 8878 3.1.1.2.4: the most octets that one block of a frame stands for, and about the most that it takes."""
+
+
+def packed_head(octets: int) -> int:
+    """How much of what `pack` made is surely enough for `unpack_head` of so many octets."""
+    return (octets // _BLOCK + 1) * (_BLOCK + 1024)
+
+
+def unpack_head(packed: bytes, octets: int) -> bytes:
+    """The first octets of what `pack` was given, from the whole of it or its `packed_head`. Raises StoreError when it
+    is damaged."""
+    try:
+        with zstandard.ZstdDecompressor().stream_reader(packed) as reader:
+            return reader.read(octets)
+    except zstandard.ZstdError as error:
+        raise StoreError(f"the stored content is damaged: {error}") from error
+
+
 def released_copy(content: bytes, own: OwnFields, by: str, results: str = "") -> bytes:
     """The content as it goes to the inbox: without the fields that only we may write, so that no filing rule sends it
     to Junk, and with those on top that say who released it and, if known, the `results` of authentication. Everything

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -10,10 +11,23 @@ from sqlalchemy.orm import Session
 
 from tamis.quarantine.database import Database, audit
 from tamis.quarantine.entries import changed
-from tamis.quarantine.mail import TOMBSTONE, bury_all
+from tamis.quarantine.mail import TOMBSTONE, bury_all, drop_contents
 from tamis.quarantine.records import GONE, State
-from tamis.quarantine.schema import AuditRow, Body, EntryRow, LooseBody, MessageRow, NoteRow
+from tamis.quarantine.schema import (
+    AuditRow,
+    Body,
+    ChallengeRow,
+    EntryRow,
+    LooseBody,
+    MessageRow,
+    NoteRow,
+    SpentTokenRow,
+    WebSessionRow,
+)
 
+_REST = 2.0
+"""Pause after a batch, in times of what it took: on SQLite a writer that waits only looks now and then, and would
+miss every gap between batches that follow each other at once."""
 AUDIT_KEPT = timedelta(days=400)
 NOTES_KEPT = TOMBSTONE
 """Longer than Postfix keeps a copy queued that might be delivered to the desk a second time."""
@@ -36,7 +50,7 @@ class Expiry:
     def run(
         self,
         now: datetime | None = None,
-        batch: int = 200,
+        batch: int = 100,
         *,
         progress: Callable[[int], object] | None = None,
         stop: Callable[[], bool] | None = None,
@@ -45,20 +59,32 @@ class Expiry:
 
         It goes in batches, telling `progress` the number of messages in each, until nothing is left or
         `stop` says so; what is left is taken the next time. Held messages lose their content and stay a
-        while as tombstones; old tombstones, orphaned contents, desk notes, list entries and audit rows go.
+        while as tombstones; what was in the bin long enough, old tombstones, orphaned contents, desk notes, list
+        entries, challenges, audit rows, and sessions of people who signed in go.
         """
         now = now or datetime.now(UTC)
         expired = 0
         while not (stop is not None and stop()):
+            began = time.monotonic()
             held = self._expire_held(now, batch)
+            emptied = self._empty_bin(now, batch)
             buried = self._drop_tombstones(now, batch)
-            steps = (self._sweep_bodies, self._drop_notes, self._drop_entries, self._drop_audit)
-            others = sum(step(now, batch) for step in steps)
+            steps = (
+                self._sweep_bodies,
+                self._drop_notes,
+                self._drop_entries,
+                self._drop_audit,
+                self._drop_challenges,
+                self._drop_sessions,
+                self._drop_spent,
+            )
+            others = emptied + sum(step(now, batch) for step in steps)
             expired += held
             if progress is not None:
                 progress(held + buried)
             if not held + buried + others:
                 break
+            time.sleep(_REST * (time.monotonic() - began))
         return expired
 
     def _expire_held(self, now: datetime, batch: int) -> int:
@@ -67,6 +93,18 @@ class Expiry:
             if over:
                 bury_all(session, over, State.EXPIRED, now)
                 audit(session, now, WHO, "expire", "", {"messages": over})
+            return len(over)
+
+    def _empty_bin(self, now: datetime, batch: int) -> int:
+        with self._database.write() as session:
+            over = session.scalars(
+                select(MessageRow.id)
+                .where(MessageRow.bin_until <= now)
+                .limit(batch)
+                .with_for_update(skip_locked=True)
+            ).all()
+            if over:
+                drop_contents(session, over)
             return len(over)
 
     def _drop_tombstones(self, now: datetime, batch: int) -> int:
@@ -132,6 +170,19 @@ class Expiry:
                 audit(session, now, WHO, "expire list entries", "", {"entries": list(old)})
             return len(old)
 
+    def _drop_challenges(self, now: datetime, batch: int) -> int:
+        """As long as tombstones of their copies can be, so that a late answer is told what became of them."""
+        with self._database.write() as session:
+            old = session.scalars(
+                select(ChallengeRow.id)
+                .where(ChallengeRow.expires_at <= now - TOMBSTONE)
+                .limit(batch)
+                .with_for_update(skip_locked=True)
+            ).all()
+            if old:
+                session.execute(delete(ChallengeRow).where(ChallengeRow.id.in_(old)))
+            return len(old)
+
     def _drop_audit(self, now: datetime, batch: int) -> int:
         with self._database.write() as session:
             old = session.scalars(
@@ -144,11 +195,26 @@ class Expiry:
                 session.execute(delete(AuditRow).where(AuditRow.id.in_(old)))
             return len(old)
 
+    def _drop_sessions(self, now: datetime, batch: int) -> int:
+        return self._drop_by_id(WebSessionRow, now, batch)
+
+    def _drop_spent(self, now: datetime, batch: int) -> int:
+        return self._drop_by_id(SpentTokenRow, now, batch)
+
+    def _drop_by_id(self, table: type[WebSessionRow | SpentTokenRow], now: datetime, batch: int) -> int:
+        with self._database.write() as session:
+            over = session.scalars(
+                select(table.id).where(table.expires_at <= now).limit(batch).with_for_update(skip_locked=True)
+            ).all()
+            if over:
+                session.execute(delete(table).where(table.id.in_(over)))
+            return len(over)
+
 
 def _due(session: Session, now: datetime, batch: int, states: tuple[State, ...]) -> list[str]:
     query = (
         select(MessageRow.id)
-        .where(MessageRow.expires_at <= now, MessageRow.state.in_(states))
+        .where(MessageRow.expires_at <= now, MessageRow.state.in_(states), MessageRow.bin_until.is_(None))
         .order_by(MessageRow.expires_at)
         .limit(batch)
         .with_for_update(skip_locked=True)

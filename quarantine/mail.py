@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -34,6 +34,9 @@ TOMBSTONE = timedelta(days=7)
 STALE_RELEASE = timedelta(minutes=10)
 """After this long a release that did not end is taken for crashed."""
 
+BIN = timedelta(minutes=10)
+"""How long what was released or deleted keeps its content: a deletion, and what was learned, can be undone."""
+
 _TEXT = 500
 
 
@@ -43,11 +46,19 @@ class Quarantine:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def hold(self, message: HeldMessage, content: bytes, *, now: datetime | None = None) -> str:
+    def hold(
+        self,
+        message: HeldMessage,
+        content: bytes,
+        *,
+        now: datetime | None = None,
+        also: Callable[[Session, str], None] | None = None,
+    ) -> str:
         """Keep one recipient's copy and return its id; on return it is on disk.
 
         A second call for the same transaction and recipient, at any time and from any process, changes
-        nothing and returns the first one's id, even when the message was released or deleted since.
+        nothing and returns the first one's id, even when the message was released or deleted since. `also` is
+        done with a new message's id in the transaction that makes it.
         """
         now = now or datetime.now(UTC)
         digest, packed = digest_of(content), None
@@ -71,6 +82,9 @@ class Quarantine:
             made: str | None = session.scalar(new.returning(MessageRow.id))
             if made is not None:
                 session.add(_details(made, message))
+                if also is not None:
+                    session.flush()
+                    also(session, made)
                 return made
             session.rollback()  # another process was faster
         with self._database.read() as session:
@@ -104,11 +118,13 @@ class Quarantine:
         `text` is looked for, without case, in sender, header From and subject; `before` is the last id of
         the page before; `state` None means every state.
         """
-        query = select(MessageRow).where(*_of(scope, state)).order_by(MessageRow.id.desc()).limit(limit)
+        found = select(MessageRow.id).where(*_of(scope, state)).order_by(MessageRow.id.desc()).limit(limit)
         if before is not None:
-            query = query.where(MessageRow.id < clean(before))
+            found = found.where(MessageRow.id < clean(before))
         if text.strip():
-            query = query.where(MessageRow.search.contains(_folded(text.strip()), autoescape=True))
+            found = found.where(MessageRow.search.contains(_folded(text.strip()), autoescape=True))
+        # ids first, by indexes alone: a row is wide
+        query = select(MessageRow).where(MessageRow.id.in_(found)).order_by(MessageRow.id.desc())
         with self._database.read() as session:
             return tuple(_summary(row) for row in session.scalars(query))
 
@@ -218,47 +234,98 @@ class Quarantine:
         was = record.summary
         with self._database.write() as session:
             # "held" too: a slower first attempt may succeed after a second one failed
-            closed = bury(session, was.id, (State.RELEASING, State.HELD), State.RELEASED, now)
+            closed = bury(session, was.id, (State.RELEASING, State.HELD), State.RELEASED, now, kept=BIN)
             if closed:
                 audit(session, now, was.released_by, "release", was.id, {"recipient": was.recipient})
 
     def delete(self, message: str, by: str, *, now: datetime | None = None) -> Done:
-        """Drop a held message's content; the row stays as a tombstone until it expires."""
+        """Drop a held message. Its content goes with the first clean-up after BIN, until which `restore` gets it
+        back; the row stays as a tombstone until it expires."""
         now = now or datetime.now(UTC)
         with self._database.write() as session:
-            if not bury(session, clean(message), (State.HELD,), State.DELETED, now):
+            if not bury(session, clean(message), (State.HELD,), State.DELETED, now, kept=BIN):
                 return _refusal(session, message, State.DELETED)
             audit(session, now, by, "delete", message)
         return Done.DONE
 
+    def restore(self, message: str, by: str, *, now: datetime | None = None) -> Done:
+        """Undo a deletion within BIN of it. The message is kept at least as long as its tombstone would be."""
+        now = now or datetime.now(UTC)
+        with self._database.write() as session:
+            back = session.execute(
+                update(MessageRow)
+                .where(
+                    MessageRow.id == clean(message),
+                    MessageRow.state == State.DELETED,
+                    MessageRow.bin_until > now,
+                    MessageRow.body.is_not(None),
+                )
+                .values(state=State.HELD, bin_until=None)
+                .returning(MessageRow.id)
+            ).first()
+            if back is None:
+                return _refusal(session, message, State.HELD)
+            audit(session, now, by, "restore", message)
+        return Done.DONE
 
-def bury(session: Session, message: str, was: tuple[State, ...], becomes: State, now: datetime) -> bool:
-    """Take a message's content away and keep its row as a tombstone; False when it isn't in a state `was`."""
+
+def bury(
+    session: Session,
+    message: str,
+    was: tuple[State, ...],
+    becomes: State,
+    now: datetime,
+    *,
+    kept: timedelta = timedelta(0),
+) -> bool:
+    """Take a message's content away, after `kept`, and keep its row as a tombstone; False when it isn't in a
+    state `was`."""
     mine = select(MessageRow.id).where(MessageRow.id == message, MessageRow.state.in_(was))
     if session.scalar(mine.with_for_update()) is None:
         return False
-    bury_all(session, [message], becomes, now)
+    bury_all(session, [message], becomes, now, kept=kept)
     return True
 
 
-def bury_all(session: Session, messages: Sequence[str], becomes: State, now: datetime) -> None:
-    """Make tombstones of messages whose rows this transaction has locked."""
+def bury_all(
+    session: Session,
+    messages: Sequence[str],
+    becomes: State,
+    now: datetime,
+    *,
+    kept: timedelta = timedelta(0),
+) -> None:
+    """Make tombstones of messages whose rows this transaction has locked; their content is `kept` for a time."""
     these = MessageRow.id.in_(messages)
-    bodies = select(MessageRow.body).where(these, MessageRow.body.is_not(None))
-    session.execute(insert(LooseBody).from_select(["digest"], bodies))
     least = now + TOMBSTONE
     values: dict[str, Any] = {
         "state": becomes,
-        "body": None,
         "claim": None,
         "claimed_at": None,
         "expires_at": case((MessageRow.expires_at < least, least), else_=MessageRow.expires_at),
     }
     if becomes is State.RELEASED:
         values["released_at"] = now
+    if kept:
+        values["bin_until"] = now + kept
+    else:
+        _let_go(session, messages)
+        values["body"] = None
     session.execute(
         update(MessageRow).where(these).values(values).execution_options(synchronize_session=False)
     )
+
+
+def drop_contents(session: Session, messages: Sequence[str]) -> None:
+    """Take away the content of tombstones whose rows this transaction has locked."""
+    _let_go(session, messages)
+    emptied = update(MessageRow).where(MessageRow.id.in_(messages)).values(body=None, bin_until=None)
+    session.execute(emptied.execution_options(synchronize_session=False))
+
+
+def _let_go(session: Session, messages: Sequence[str]) -> None:
+    bodies = select(MessageRow.body).where(MessageRow.id.in_(messages), MessageRow.body.is_not(None))
+    session.execute(insert(LooseBody).from_select(["digest"], bodies))
 
 
 def _refusal(session: Session, message: str, wanted: State) -> Done:

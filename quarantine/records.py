@@ -23,7 +23,8 @@ class State(StrEnum):
 
 
 GONE = (State.RELEASED, State.DELETED, State.EXPIRED)
-"""States without content: the row stays for a while, so that a late second delivery is recognised."""
+"""States without content, once the bin is emptied: the row stays for a while, so that a late second delivery is
+recognised."""
 
 
 class Done(StrEnum):

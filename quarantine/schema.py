@@ -68,6 +68,16 @@ class Base(DeclarativeBase):
     type_annotation_map = {datetime: Moment, str: Text, Any: JSON}  # noqa: RUF012 # as SQLAlchemy wants it
 
 
+def _partly(name: str, where: str, *columns: str) -> Index:
+    """An index of the rows that meet a condition; a query is served by it if it says the same, in these words."""
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
+UNASKED = "challenge IS NULL AND state = 'held'"
+UNFINISHED = "state IN ('pending', 'sending', 'solved')"
+MAILED = "transport = 'mail'"
+
+
 class Body(Base):
     """One message content, kept once however many recipients it had: zstd-compressed, by SHA-256."""
 
@@ -102,12 +112,8 @@ class MessageRow(Base):
         Index(None, "state", "expires_at"),
         Index(None, "body"),
         Index(None, "challenge"),
-        Index(
-            "ix_messages_unasked",
-            "id",
-            sqlite_where=text("challenge IS NULL AND state = 'held'"),
-            postgresql_where=text("challenge IS NULL AND state = 'held'"),
-        ),
+        _partly("ix_messages_unasked", UNASKED, "id"),
+        _partly("ix_messages_bin_until", "bin_until IS NOT NULL", "bin_until"),
     )
 
     id: Mapped[str] = mapped_column(_MessageId, primary_key=True)
@@ -140,6 +146,8 @@ class MessageRow(Base):
     released_by: Mapped[str | None]
     challenge: Mapped[str | None] = mapped_column(_MessageId)
     """The ChallengeRow that its sender may solve, or that says why nobody was asked; None until that is decided."""
+    bin_until: Mapped[datetime | None]
+    """Until when the content of a message that was released or deleted can be wanted again."""
 
 
 class DetailsRow(Base):
@@ -346,11 +354,15 @@ class ChallengeRow(Base):
 
     __tablename__ = "challenges"
     __table_args__ = (
-        UniqueConstraint("transaction", "domain"),
+        UniqueConstraint("transaction", "domain", "reason"),
         Index(None, "sender", "at"),
-        Index(None, "sender_domain", "at"),
         Index(None, "at"),
         Index(None, "expires_at"),
+        # what was mailed is counted for each question, and is little beside what was not
+        _partly("ix_challenges_mailed", MAILED, "at"),
+        _partly("ix_challenges_mailed_sender_domain", MAILED, "sender_domain", "at"),
+        _partly("ix_challenges_mailed_domain", MAILED, "domain", "at"),
+        _partly("ix_challenges_unfinished", UNFINISHED, "id"),
     )
 
     id: Mapped[str] = mapped_column(_MessageId, primary_key=True)
@@ -360,13 +372,20 @@ class ChallengeRow(Base):
     """address_key of MAIL FROM."""
     sender_domain: Mapped[str]
     transport: Mapped[str] = mapped_column(String(8))
+    """mail or reply; "" when nobody was asked."""
     state: Mapped[str] = mapped_column(String(12))
     reason: Mapped[str]
     """Why nobody was asked; "" when the sender was."""
+    authenticated: Mapped[bool]
+    """Whether the sender's domain vouched for the message: only then its address may be put on a white list."""
+    whitelisted: Mapped[bool]
+    """Whether it was, when the challenge was solved."""
     language: Mapped[str] = mapped_column(String(8))
     at: Mapped[datetime]
     attempts: Mapped[int] = mapped_column(Integer)
     """Wrong answers so far."""
+    sent_at: Mapped[datetime | None]
+    """When handing the notice to Postfix began."""
     solved_at: Mapped[datetime | None]
     expires_at: Mapped[datetime]
 

@@ -68,7 +68,7 @@ class Senders:
         now, changed = datetime.now(UTC), {}
         with self._database.write() as session:
             for domain, address, author in written:
-                if _is_usable(domain, address):
+                if can_earn(domain, address):
                     row = _row(session, domain, address, now)
                     if (row.author, row.at.date()) != (author, now.date()) or row in session.new:
                         row.author, row.at = exact(author), now
@@ -127,21 +127,28 @@ class Senders:
         self, domain: str, address: str, by: str, *, validations: int = 0, complaints: int = 0
     ) -> Sender:
         domain, address = domain_key(domain), address_key(address)
-        if not _is_usable(domain, address):
+        if not can_earn(domain, address):
             raise ConfigError("senders", "address", f"must be an address outside {domain}", value=address)
-        now = datetime.now(UTC)
         with self._database.write() as session:
-            row = _row(session, domain, address, now)
-            row.validations += validations
-            row.complaints += complaints
-            row.at = now
-            action = "sender validate" if validations else "sender complain"
-            audit(session, now, by, action, f"{domain} {address}")
-            session.flush()
-            return _sender(row)
+            return earn(session, domain, address, by, validations=validations, complaints=complaints)
 
 
-def _is_usable(domain: str, address: str) -> bool:
+def earn(
+    session: Session, domain: str, address: str, by: str, *, validations: int = 0, complaints: int = 0
+) -> Sender:
+    """Count for or against an address that `can_earn`, in a transaction that may do more; both in comparing form."""
+    now = datetime.now(UTC)
+    row = _row(session, domain, address, now)
+    row.validations += validations
+    row.complaints += complaints
+    row.at = now
+    audit(session, now, by, "sender validate" if validations else "sender complain", f"{domain} {address}")
+    session.flush()
+    return _sender(row)
+
+
+def can_earn(domain: str, address: str) -> bool:
+    """Whether an address can earn anything with a domain: it is one, and lies outside; both in comparing form."""
     there = domain_of(address)
     return bool(domain and there) and there != domain and len(address) <= _MAX_ADDRESS
 

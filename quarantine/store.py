@@ -8,17 +8,21 @@ from typing import Self
 
 from sqlalchemy import select
 
+from tamis.quarantine.challenges import Challenges
 from tamis.quarantine.complaints import Complaints
 from tamis.quarantine.database import Database
 from tamis.quarantine.entries import Lists, all_entries
 from tamis.quarantine.expiry import Expiry
 from tamis.quarantine.history import History
 from tamis.quarantine.mail import Quarantine
+from tamis.quarantine.mailings import Mailings
 from tamis.quarantine.marks import Marks
 from tamis.quarantine.notes import DeskNotes
 from tamis.quarantine.overrides import Overrides, all_overrides
 from tamis.quarantine.schema import RevisionRow
 from tamis.quarantine.senders import Senders
+from tamis.quarantine.sessions import Sessions
+from tamis.quarantine.trail import Trail
 from tamis.site import Snapshot
 
 
@@ -32,6 +36,7 @@ class Store:
     def __init__(self, url: str) -> None:
         self._database = Database(url)
         self.quarantine = Quarantine(self._database)
+        self.challenges = Challenges(self._database, self.quarantine)
         self.expiry = Expiry(self._database)
         self.lists = Lists(self._database)
         self.overrides = Overrides(self._database)
@@ -40,6 +45,9 @@ class Store:
         self.senders = Senders(self._database)
         self.complaints = Complaints(self._database)
         self.marks = Marks(self._database)
+        self.sessions = Sessions(self._database)
+        self.trail = Trail(self._database)
+        self.mailings = Mailings(self._database)
 
     def migrate(self) -> None:
         """Create or upgrade the tables; safe from several processes at once, quick when nothing is to do."""

@@ -40,7 +40,14 @@ class RouteError(TamisError):
 
 
 class ReinjectError(TamisError):
-    """Postfix did not take a message back; the copy stays where it is and is tried again."""
+    """Postfix did not take a message back; the copy stays where it is and is tried again.
+
+    `permanent` says that Postfix answered 5xx, so that what need not arrive at any cost is better given up.
+    """
+
+    def __init__(self, problem: str, *, permanent: bool = False) -> None:
+        super().__init__(problem)
+        self.permanent = permanent
 
 
 class ServiceError(TamisError):

@@ -205,6 +205,11 @@ class PolicyBook:
         for _, rules in tuple(self._compiled.values()):
             yield from rules
 
+    def all_terms(self) -> Iterator[Terms]:
+        """The terms of every layer on its own."""
+        for terms, _ in tuple(self._compiled.values()):
+            yield terms
+
     def show(self, recipient: str) -> dict[str, Any]:
         """The resolved policy as plain data: {key: [value, scope that sets it or "default"]}."""
         scopes = scopes_of(recipient, self._delimiter)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -214,6 +215,53 @@ class DeskSettings(Section):
     )
     proof_wait: float = Field(
         5.0, gt=0, le=60, description="seconds that a message waits for the proof before it gets 451"
+    )
+
+
+AddressKey = Annotated[str, AfterValidator(address_key)]
+
+
+def _web_url(text: str) -> str:
+    parts = urlsplit(text)
+    plain = parts.query == parts.fragment == "" and "@" not in parts.netloc
+    if parts.scheme not in ("http", "https") or not parts.hostname or not plain or not text.isprintable():
+        raise ValueError("must be http://HOST[:PORT][/PATH] or https://...")
+    return text.rstrip("/")
+
+
+class WebSettings(Section):
+    """The pages: for senders of held mail, and for recipients and their administrators."""
+
+    listen: Socket = Field(
+        "inet:127.0.0.1:8898", description="where the pages are served; HTTPS is nginx's work"
+    )
+    socket_group: str = Field("", description="group of a unix socket; nginx's user must be in it")
+    url: Annotated[str, AfterValidator(_web_url)] = Field(
+        "http://127.0.0.1:8898",
+        max_length=200,
+        description="what links in mails begin with: how the outside world reaches `listen`",
+    )
+    trusted_proxies: tuple[Network, ...] = Field(
+        ("127.0.0.0/8", "::1/128"),
+        description="whose X-Forwarded-For is believed: limits count for the client that it names",
+    )
+    requests: int = Field(
+        600, ge=10, le=1_000_000, description="requests a minute from one network (/24, /56); more get 429"
+    )
+    session_hours: float = Field(12.0, gt=0, le=24 * 90, description="hours until one must sign in again")
+    imap: str = Field(
+        "",
+        pattern=r"^(imaps?://(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?)?$",
+        description="IMAP server that also signs people in, by address and password: imaps://HOST (TLS) or imap://HOST "
+        "(STARTTLS); empty: by mailed link alone",
+    )
+    imap_ca: str = Field(
+        "", description="file with the authority that signed its certificate; empty: the system's authorities"
+    )
+    administrators: dict[AddressKey, tuple[DomainName, ...]] = Field(
+        {},
+        description="addresses that see the quarantine of whole domains, locked mailboxes excepted (Q9), or of all of "
+        'them ("platform"): { "admin@example.com" = ["example.com"] }',
     )
 
 
@@ -484,6 +532,40 @@ class MetricsSettings(Section):
     )
 
 
+class NoticeSettings(Section):
+    """Notices to the senders of held mail. Budgets count mails, a sliding window each; 0 means none."""
+
+    evidence: Literal["authenticated", "unless-failed"] = Field(
+        "authenticated",
+        description="to whom a mail may go: only to a sender whose domain vouches for the message (SPF, or DKIM of the "
+        "envelope sender's domain), or to everybody for whom SPF and DMARC did not fail. The latter also writes to "
+        "people whose address a spammer took",
+    )
+    sender: str = Field(
+        "postmaster",
+        pattern=r"^[A-Za-z0-9_+-]{1,64}(\.[A-Za-z0-9_+-]{1,64})*$",
+        description="the part before the @ in From of notices; behind it stands the recipient's domain",
+    )
+    wait: float = Field(
+        30.0,
+        ge=0,
+        le=3600,
+        description="seconds from holding to asking, so that all copies of a message are asked about together",
+    )
+    within_hours: float = Field(
+        24.0, gt=0, le=240, description="hours after which it is too late to ask about a message"
+    )
+    per_sender_day: int = Field(3, ge=0, le=10_000, description="notices to one sender in 24 hours")
+    per_sender_domain_day: int = Field(
+        50, ge=0, le=1_000_000, description="notices to the senders of one domain in 24 hours"
+    )
+    per_domain_day: int = Field(
+        500, ge=0, le=1_000_000, description="notices for the recipients of one domain in 24 hours"
+    )
+    per_hour: int = Field(200, ge=0, le=1_000_000, description="notices in an hour, all together")
+    per_day: int = Field(2000, ge=0, le=10_000_000, description="notices in 24 hours, all together")
+
+
 class HeaderSettings(Section):
     """The headers on delivered mail."""
 
@@ -506,6 +588,19 @@ class PostfixSettings(Section):
     config_directory: Path = Field(Path("/etc/postfix"), description="what postconf -c is given")
 
 
+class DovecotSettings(Section):
+    """How mailboxes are reached for cleaning Junk (O5)."""
+
+    doveadm: tuple[str, ...] = Field(
+        ("doveadm",),
+        min_length=1,
+        max_length=20,
+        description='Dovecot\'s own tool, with its first arguments: ["ssh", "mailstore", "doveadm"]',
+    )
+    junk: str = Field("Junk", min_length=1, max_length=100, description="name of the folder")
+    seconds: float = Field(300.0, gt=0, le=86400, description="how long one mailbox may take")
+
+
 class LogSettings(Section):
     """What is logged; it goes to standard error, where systemd or a supervisor collects it."""
 
@@ -525,6 +620,7 @@ class Settings(Section):
     milter: MilterSettings = Field(default_factory=MilterSettings)
     desk: DeskSettings = DeskSettings()
     store: StoreSettings = StoreSettings()
+    web: WebSettings = WebSettings()
     dns: DNSSettings = DNSSettings()
     rules: RulesSettings = RulesSettings()
     history: HistorySettings = HistorySettings()
@@ -536,8 +632,10 @@ class Settings(Section):
     state: StateSettings = StateSettings()
     breakers: BreakerSettings = BreakerSettings()
     metrics: MetricsSettings = MetricsSettings()
+    notices: NoticeSettings = NoticeSettings()
     headers: HeaderSettings = HeaderSettings()
     postfix: PostfixSettings = PostfixSettings()
+    dovecot: DovecotSettings = DovecotSettings()
     log: LogSettings = LogSettings()
 
     @property

@@ -16,6 +16,7 @@ from tamis.errors import ConfigError, ReinjectError, RouteError, ServiceError, S
 
 COMMANDS = {
     "blocked": "blocked:blocked",
+    "challenges": "challenges:challenges",
     "complaints": "complaints:complaints",
     "doctor": "doctor:doctor",
     "evaluate": "evaluate:evaluate",
@@ -24,6 +25,7 @@ COMMANDS = {
     "history": "history:history",
     "learn": "learn:learn",
     "lists": "lists:lists",
+    "mailbox": "mailbox:mailbox",
     "milter": "serve:milter",
     "model": "model:model",
     "policy": "policy:policy",
@@ -34,6 +36,7 @@ COMMANDS = {
     "senders": "senders:senders",
     "serve": "serve:serve",
     "settings": "settings:settings",
+    "web": "serve:web",
     "worker": "serve:worker",
 }
 """Subcommand -> module below tamis.cli and the click command in it."""

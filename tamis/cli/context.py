@@ -17,6 +17,7 @@ from tamis.settings import SettingsFile, read_settings
 if TYPE_CHECKING:
     from tamis.filter import Filter
     from tamis.quarantine.store import Store
+    from tamis.site import Site
 
 AT_ONCE = "In force within seconds; nothing needs a restart."
 """What a command says after a change of lists or policy."""
@@ -51,6 +52,12 @@ class Context:
         if migrate:
             store.migrate()
         return store
+
+    def site(self, store: Store) -> Site:
+        """The file with what the store says of policy and lists: what is in force. Raises ConfigError or StoreError."""
+        from tamis.site import Site  # noqa: PLC0415 # most commands don't need it
+
+        return Site.build(self.file, self.filters, store.snapshot())
 
 
 def fail(message: str, status: int) -> NoReturn:

@@ -91,9 +91,19 @@ def examine(context: Context) -> Iterator[Result]:
         return
     yield ok("settings", file.source)
     settings = file.settings
-    store = _store(context, file)
-    for checks in (_directories, store, _clock, _listeners, _dns, _postfix, _route, _content, _left_out):
+    store, notices = _store(context, file), _notices(file)
+    looks = (_directories, store, _clock, _listeners, _dns, _postfix, _route, _content, _left_out, notices)
+    for checks in looks:
         yield from checks(settings)
+
+
+def _notices(file: SettingsFile) -> Callable[[Settings], Iterator[Result]]:
+    def check(settings: Settings) -> Iterator[Result]:
+        from tamis.cli.doctor_notices import notice_checks  # noqa: PLC0415 - needs the resolver only here
+
+        yield from notice_checks(settings, file.layers)
+
+    return check
 
 
 def _content(settings: Settings) -> Iterator[Result]:

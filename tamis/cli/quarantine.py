@@ -13,6 +13,7 @@ import click
 
 from tamis.address import PLATFORM
 from tamis.cli.context import Context, by_option, fail, json_option
+from tamis.cli.export import export
 from tamis.cli.parameters import SCOPE
 from tamis.cli.terminal import print_json, printable, table
 from tamis.errors import ReinjectError
@@ -30,6 +31,9 @@ _EVERY = "all"
 @click.group()
 def quarantine() -> None:
     """Mail that is held back: look, release, delete."""
+
+
+quarantine.add_command(export)
 
 
 @quarantine.command("list")
@@ -194,7 +198,7 @@ def release(context: Context, messages: tuple[str, ...], teach: bool, by: str, a
 @json_option
 @click.pass_obj
 def delete(context: Context, messages: tuple[str, ...], teach: bool, by: str, as_json: bool) -> None:
-    """Delete held messages for good."""
+    """Delete held messages. For ten minutes `restore` gets them back, then they are gone for good."""
     with context.store() as store:
 
         def deleted(message: str) -> Done:
@@ -203,6 +207,18 @@ def delete(context: Context, messages: tuple[str, ...], teach: bool, by: str, as
         what = _taught(context, store, "spam", by, deleted) if teach else deleted
         results = _each(messages, what, "delete")
     _tell(results, "deleted", as_json=as_json)
+
+
+@quarantine.command()
+@click.argument("messages", metavar="ID...", nargs=-1, required=True)
+@by_option
+@json_option
+@click.pass_obj
+def restore(context: Context, messages: tuple[str, ...], by: str, as_json: bool) -> None:
+    """Undo a deletion, within ten minutes of it."""
+    with context.store() as store:
+        results = _each(messages, lambda message: store.quarantine.restore(message, by), "restore")
+    _tell(results, "restored", as_json=as_json)
 
 
 @dataclass(frozen=True, slots=True)

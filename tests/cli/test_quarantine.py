@@ -102,7 +102,8 @@ def test_delete_each_and_tell_of_each(run: Run, store: Store) -> None:
     assert ended.status == 66
     assert ended.out.splitlines() == [f"{number} deleted" for number in numbers]
     assert run("quarantine", "delete", numbers[0]).out == f"{numbers[0]} deleted before\n"
-    assert run("quarantine", "show", numbers[0], "--raw").status == 66
+    assert run("quarantine", "restore", numbers[0]).out == f"{numbers[0]} restored\n"
+    assert run("quarantine", "delete", numbers[0]).status == 0
     assert run("quarantine", "release", numbers[0], "--json").data[0]["result"] == "gone"
 
 

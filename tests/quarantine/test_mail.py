@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from tamis.envelope import Recipient
 from tamis.errors import ReinjectError, StoreError
 from tamis.quarantine.database import Database
-from tamis.quarantine.mail import STALE_RELEASE, TOMBSTONE
+from tamis.quarantine.mail import BIN, STALE_RELEASE, TOMBSTONE
 from tamis.quarantine.records import Done, Record, State, new_id
 from tamis.quarantine.schema import AuditRow, Base, Body, LooseBody, MessageRow
 from tamis.quarantine.store import Store
@@ -80,10 +80,10 @@ def test_one_body_serves_all_recipients_and_goes_with_the_last(store: Store, url
     numbers = [store.quarantine.hold(held(recipient=f"u{n}@example.com"), CONTENT) for n in range(5)]
     assert rows(url, Body) == 1
     for number in numbers[:4]:
-        assert store.quarantine.delete(number, "root") is Done.DONE
+        assert store.quarantine.delete(number, "root", now=NOW) is Done.DONE  # out of the bin by now
     clean_up(store)
     assert store.quarantine.content(numbers[4]) == CONTENT
-    store.quarantine.delete(numbers[4], "root")
+    store.quarantine.delete(numbers[4], "root", now=NOW)
     clean_up(store)
     assert (rows(url, Body), rows(url, LooseBody)) == (0, 0)
 
@@ -191,8 +191,28 @@ def test_release_delivers_once_and_leaves_a_tombstone(store: Store, url: str) ->
     assert record is not None
     assert record.summary.state is State.RELEASED
     assert record.summary.released_at is not None
-    assert store.quarantine.content(number) is None
     assert rows(url, AuditRow) == 1
+    clean_up(store, record.summary.released_at + BIN)
+    assert store.quarantine.content(number) is None
+    assert state(store, number) is State.RELEASED
+
+
+def test_a_deletion_can_be_undone_for_a_while(store: Store, url: str) -> None:
+    number = store.quarantine.hold(held(retention_days=1), CONTENT, now=NOW)
+    assert store.quarantine.restore(number, "marie", now=NOW) is Done.ALREADY
+    for moment in (NOW, NOW + timedelta(hours=1)):
+        store.quarantine.delete(number, "marie", now=moment)
+        clean_up(store, moment + BIN - timedelta(seconds=1))
+        assert store.quarantine.restore(number, "marie", now=moment + BIN - timedelta(seconds=1)) is Done.DONE
+        assert state(store, number) is State.HELD
+        assert store.quarantine.content(number) == CONTENT
+    store.quarantine.delete(number, "marie", now=NOW)
+    assert store.quarantine.restore(number, "marie", now=NOW + BIN) is Done.GONE
+    clean_up(store, NOW + BIN)
+    assert store.quarantine.restore(number, "marie", now=NOW) is Done.GONE
+    assert store.quarantine.content(number) is None
+    assert rows(url, Body) == 0
+    assert store.quarantine.restore("unknown", "marie") is Done.UNKNOWN
 
 
 def test_a_failed_delivery_is_held_again(store: Store, url: str) -> None:

@@ -34,7 +34,11 @@ from tests.real.databases import PrivatePostgres
 def test_the_migrations_make_what_the_models_say(store: Store, url: str) -> None:
     database = Database(url)
     with database.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+        # an index for searching, of another kind in each database, is the migrations' affair alone
+        context = MigrationContext.configure(
+            connection, opts={"include_object": lambda _one, name, *_: name != "ix_messages_search"}
+        )
+        assert compare_metadata(context, Base.metadata) == []
     database.close()
 
 
@@ -225,7 +229,7 @@ def test_holding_and_clean_up_race_for_one_body(store: Store, url: str) -> None:
         for n in range(40):
             number = store.quarantine.hold(held(f"{thread}-{n}"), CONTENT)
             assert store.quarantine.content(number) == CONTENT
-            assert store.quarantine.delete(number, "root") is Done.DONE
+            assert store.quarantine.delete(number, "root", now=NOW) is Done.DONE  # out of the bin by now
 
     def sweep(_: int) -> None:
         while not stop:

@@ -22,14 +22,14 @@ from tests.real.support import (
     wait_until,
 )
 
-Role = Literal["supervisor", "workers", "desk", "background"]
+Role = Literal["supervisor", "workers", "desk", "background", "web"]
 
 
 class TamisDaemon:
     """`tamis serve` on a configuration, a file or a nested dict written as TOML into `directory`.
 
     A dict needs no directories and no sockets: `state_directory`, `run_directory`,
-    `milter.socket`, `desk.socket`, `desk.reinject` and `dns.servers` (dead ones) are filled in where it
+    `milter.socket`, `desk.socket`, `desk.reinject`, `web` and `dns.servers` (dead ones) are filled in where it
     does not set them.
     """
 
@@ -263,6 +263,12 @@ def _with_defaults(given: Mapping[str, Any], directory: Path) -> dict[str, Any]:
         "socket": f"inet:{LOOPBACK}:{free_port()}",
         "reinject": f"{LOOPBACK}:{free_port()}",
         **settings.get("desk", {}),
+    }
+    port = free_port()
+    settings["web"] = {
+        "listen": f"inet:{LOOPBACK}:{port}",
+        "url": f"http://{LOOPBACK}:{port}",
+        **settings.get("web", {}),
     }
     # Nothing listens there, and says so at once: no test asks the machine's own resolver.
     settings["dns"] = {"servers": [f"{LOOPBACK}:9"], **settings.get("dns", {})}

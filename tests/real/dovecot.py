@@ -6,6 +6,7 @@ import imaplib
 import re
 import shutil
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -37,12 +38,17 @@ class PrivateDovecot:
     """A Dovecot in which every address has a mailbox; `tamis.sieve` files junk into Junk.
 
     With `learning`, moves into and out of Junk are reported into `spool`. With `tls`, IMAP is on `imaps_port`, too,
-    with `certificate`, and on `imap_port` after STARTTLS.
+    with `certificate`, and on `imap_port` after STARTTLS. `lines` of configuration are read before those of
+    deploy/dovecot. The users that doveadm can list are `users`.
     """
 
-    def __init__(self, *, learning: bool = False, tls: bool = False) -> None:
+    def __init__(
+        self, *, learning: bool = False, tls: bool = False, lines: str = "", users: Sequence[str] = ()
+    ) -> None:
         self._learning = learning
         self._tls = tls
+        self._lines = lines
+        self._users = users
         self.imaps_port = free_port() if tls else 0
         self.lmtp_port = free_port()
         self.imap_port = free_port()
@@ -65,6 +71,11 @@ class PrivateDovecot:
     ) -> None:
         self.stop()
         shutil.rmtree(self.directory, ignore_errors=True)
+
+    @property
+    def doveadm(self) -> list[str]:
+        """Its administrator's tool."""
+        return [str(find_program("doveadm")), "-c", str(self._configuration)]
 
     @property
     def transport(self) -> str:
@@ -164,7 +175,11 @@ class PrivateDovecot:
             own_lines += self._certified()
         if self._learning:
             deployed += self._learning_configuration(sieve)
-        self._configuration.write_text(own_lines + deployed, encoding="utf-8")
+        if self._users:
+            known = "".join(f"{user}:{{PLAIN}}{PASSWORD}::::::\n" for user in self._users)
+            (self.directory / "users").write_text(known, encoding="utf-8")
+            own_lines += _LISTED.format(directory=self.directory)
+        self._configuration.write_text(own_lines + self._lines + deployed, encoding="utf-8")
         # As deploy/dovecot tells the administrator to: Dovecot itself may not write beside the script.
         for one in sorted(sieve.glob("*.sieve")):
             run([find_program("sievec"), "-c", self._configuration, one])
@@ -205,6 +220,13 @@ class PrivateDovecot:
         return lines.replace(_DEPLOYED_SIEVE, f"{sieve}/").replace(_DEPLOYED_PROGRAMS, str(programs))
 
 
+_LISTED = """\
+userdb {{
+  driver = passwd-file
+  args = {directory}/users
+  default_fields = uid=nobody gid=nogroup home={directory}/mail/%d/%n
+}}
+"""
 _CONFIGURATION = """\
 base_dir = {directory}/run
 state_dir = {directory}/state

@@ -18,8 +18,10 @@ from tamis.milter.application import Application
 from tamis.milter.desk import Desk
 from tamis.milter.notes import Notes
 from tamis.milter.reinject import Reinjector
+from tamis.milter.reply import Replies
 from tamis.milter.session import Session
 from tamis.milter.worker import Worker
+from tamis.quarantine.challenges import Challenges
 from tamis.quarantine.mail import Quarantine
 from tamis.quarantine.notes import DeskNotes
 
@@ -50,6 +52,21 @@ DESK_STAGES: dict[str, tuple[type[Any], str, str]] = {
     "marked": (DeskNotes, "done", AFTER),
     "note-dropped": (Notes, "drop", AFTER),
 }
+BACKGROUND_STAGES: dict[str, tuple[type[Any], str, str]] = {
+    "before-deciding": (Challenges, "decide", BEFORE),
+    "decided": (Challenges, "decide", AFTER),
+    "claimed": (Challenges, "claim", AFTER),
+    "mailed": (Challenges, "sent", BEFORE),
+    "noted": (Challenges, "sent", AFTER),
+    "solved-before-closing": (Challenges, "close", BEFORE),
+    "solved-closed": (Challenges, "close", AFTER),
+}
+REPLY_STAGES: dict[str, tuple[type[Any], str, str]] = {
+    "before-replied": (Replies, "hold", BEFORE),
+    "replied": (Replies, "hold", AFTER),
+    "before-held-asked": (Challenges, "hold_asked", BEFORE),
+    "held-asked": (Challenges, "hold_asked", AFTER),
+}
 
 
 def trap(stage: str, when: str, method: Callable[..., Any], folder: Path) -> Callable[..., Any]:
@@ -77,7 +94,8 @@ def trap(stage: str, when: str, method: Callable[..., Any], folder: Path) -> Cal
 
 def set_traps(folder: Path) -> None:
     """Put a trap at every stage; none springs while `folder` has no file for it."""
-    for stage, (owner, name, when) in {**WORKER_STAGES, **DESK_STAGES}.items():
+    stages = {**WORKER_STAGES, **DESK_STAGES, **BACKGROUND_STAGES, **REPLY_STAGES}
+    for stage, (owner, name, when) in stages.items():
         setattr(owner, name, trap(stage, when, getattr(owner, name), folder))
 
 

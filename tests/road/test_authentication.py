@@ -54,6 +54,7 @@ def served() -> Iterator[Installation]:
             "dns": {"servers": [nameserver.address]},
             "platform": {"domains": ["example.com", "example.org"], "dnsbl": [], "rhsbl": [], "uribl": []},
             "headers": {"authserv_id": "mx.example.com"},
+            "milter": {"max_examined": 64 * 1024},
         }
         with Installation(policy=POLICY, settings=settings) as running:
             yield running
@@ -192,6 +193,13 @@ def test_forged_results_go_on_every_road(served: Installation) -> None:
         assert "dkim=none" in ours
         assert "bank.example" not in ours
         assert theirs == "relay.example.net; spf=pass smtp.mailfrom=example.net"
+
+
+def test_a_message_too_long_to_be_examined_fails_nothing(served: Installation) -> None:
+    deliver(served, signed(awkward(61) + b"more and more\r\n" * 10_000), client=ELSEWHERE, to=QUARANTINE)
+    found = results(served, 61, QUARANTINE)
+    assert 'dkim=neutral reason="only 66' in found
+    assert "dmarc=temperror header.from=example.net" in found
 
 
 def test_scan_shows_the_same(served: Installation) -> None:

@@ -4,6 +4,7 @@ from typing import TypeVar
 CONTINUE: int
 TEMPFAIL: int
 NOREPLY: int
+REJECT: int
 P_HDR_LEADSPC: int
 P_NR_RCPT: int
 

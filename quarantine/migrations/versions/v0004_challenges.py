@@ -10,6 +10,8 @@ down_revision = "0003"
 branch_labels = None
 depends_on = None
 
+_UNFINISHED = sa.text("state IN ('pending', 'sending', 'solved')")
+_MAILED = sa.text("transport = 'mail'")
 _UNASKED = sa.text("challenge IS NULL AND state = 'held'")
 
 
@@ -31,16 +33,30 @@ def upgrade() -> None:
         sa.Column("transport", sa.String(length=8), nullable=False),
         sa.Column("state", sa.String(length=12), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("authenticated", sa.Boolean(), nullable=False),
+        sa.Column("whitelisted", sa.Boolean(), nullable=False),
         sa.Column("language", sa.String(length=8), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("solved_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_challenges"),
-        sa.UniqueConstraint("transaction", "domain", name="uq_challenges_transaction_domain"),
+        sa.UniqueConstraint(
+            "transaction", "domain", "reason", name="uq_challenges_transaction_domain_reason"
+        ),
     )
-    for columns in (["sender", "at"], ["sender_domain", "at"], ["at"], ["expires_at"]):
+    for columns in (["sender", "at"], ["at"], ["expires_at"]):
         op.create_index(f"ix_challenges_{'_'.join(columns)}", "challenges", columns)
+    for name, columns, where in (
+        ("mailed", ["at"], _MAILED),
+        ("mailed_sender_domain", ["sender_domain", "at"], _MAILED),
+        ("mailed_domain", ["domain", "at"], _MAILED),
+        ("unfinished", ["id"], _UNFINISHED),
+    ):
+        op.create_index(
+            f"ix_challenges_{name}", "challenges", columns, sqlite_where=where, postgresql_where=where
+        )
     op.create_table(
         "web_sessions",
         sa.Column("id", sa.String(length=64), nullable=False),

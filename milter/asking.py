@@ -1,0 +1,152 @@
+"""Asking senders: decides about held copies, mails the notices, and does what right answers leave to do."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from tamis.address import domain_of
+from tamis.errors import ReinjectError, TamisError
+from tamis.mail import Mail
+from tamis.milter.links import challenge_link
+from tamis.milter.reinject import Reinjector
+from tamis.milter.senders import publish
+from tamis.models.reports import Spool
+from tamis.policy import Terms
+from tamis.quarantine.challenge_records import Agrees, Challenge, Decision, Page, PageState, Undecided
+from tamis.quarantine.content import redelivery
+from tamis.quarantine.notices import Notice, compose, language_of
+from tamis.quarantine.records import Deliver, Record
+from tamis.quarantine.store import Store
+from tamis.quarantine.suppression import Case, is_authenticated, why_not
+from tamis.services import SharedState
+from tamis.settings import Settings
+from tamis.site import Site
+from tamis.tokens import Tokens
+
+log = logging.getLogger(__name__)
+
+_BATCH = 100
+
+
+def delivery(settings: Settings) -> Deliver:
+    """How a message goes to its recipient because its sender answered: as at every release, and S27 learns from it."""
+    back = redelivery(Reinjector(settings.desk.reinject).send, settings)
+    spool = Spool(settings.spool_directory)
+
+    def deliver(record: Record, content: bytes) -> None:
+        back(record, content)
+        try:
+            spool.put("ham", "challenge", record.envelope.sender, content)
+        except (TamisError, OSError) as error:  # the mail has arrived; that is what counts
+            log.warning("%s: nothing is learned from the sender's answer: %s", record.summary.id, error)
+
+    return deliver
+
+
+def terms_of(site: Site) -> Agrees:
+    """What the policy of a recipient's address says."""
+
+    def terms(recipient: str) -> Terms:
+        return site.book.policy(recipient).terms
+
+    return terms
+
+
+class Asking:
+    """The background process's part. Each method does what there is to do and raises TamisError where it can't."""
+
+    def __init__(self, site: Callable[[], Site], store: Store, tokens: Tokens) -> None:
+        self._site = site
+        self._store = store
+        self._tokens = tokens
+        self.counts: Counter[tuple[str, str]] = Counter()
+        """(asked, suppressed, mailed, refused or solved; the reason of a suppression) -> challenges since the start."""
+
+    def decide(self) -> None:
+        """Whether senders of held copies may be asked, for all that were held long enough."""
+        site = self._site()
+        notices = site.settings.notices
+        while True:
+            now = datetime.now(UTC)
+            found = self._store.challenges.undecided(
+                held_before=now - timedelta(seconds=notices.wait), limit=_BATCH
+            )
+            decisions = [decision(site, copy, now) for copy in found]
+            made = self._store.challenges.decide(decisions, notices, now=now) if decisions else {}
+            for reason, number in made.items():
+                self.counts["suppressed" if reason else "asked", reason] += number
+            if len(found) < _BATCH:
+                return
+
+    def mail(self) -> None:
+        """The notices that are due. What Postfix can't take now is tried again until it is too late."""
+        self._store.challenges.lose_interrupted()
+        for challenge in self._store.challenges.pending():
+            site = self._site()
+            page = self._store.challenges.open(challenge.id, terms_of(site))
+            late = challenge.at < datetime.now(UTC) - timedelta(hours=site.settings.notices.within_hours)
+            if late or page is None or page.state is not PageState.OPEN:
+                self._store.challenges.give_up(challenge.id)
+            elif self._store.challenges.claim(challenge.id):
+                self._send(site.settings, challenge, page)
+
+    def _send(self, settings: Settings, challenge: Challenge, page: Page) -> None:
+        sender = f"{page.sender.rpartition('@')[0]}@{domain_of(page.sender)}"  # its domain in A-labels
+        notice = Notice(
+            challenge=challenge.id,
+            sender=sender,
+            recipients=page.recipients,
+            subject=page.subject,
+            message_id=f"<{page.message_id}>",
+            sent_at=page.sent_at,
+            held_until=page.held_until,
+            whitelists=page.whitelists,
+            link=challenge_link(settings, self._tokens, challenge.id, challenge.expires_at),
+            language=page.language,
+            time_zone=page.time_zone,
+            from_local=settings.notices.sender,
+        )
+        content = compose(notice, now=datetime.now(UTC))
+        try:
+            Reinjector(settings.desk.reinject).send("", (), [(sender, ())], content)
+        except ReinjectError as error:
+            if not error.permanent:
+                self._store.challenges.unsent(challenge.id)
+                raise
+            self.counts["refused", ""] += 1
+            log.warning("challenge %s: <%s> can't be asked: %s", challenge.id, page.sender, error)
+            return  # it stays "sending" and is lost: nobody has the link
+        self._store.challenges.sent(challenge.id)
+        self.counts["mailed", ""] += 1
+        log.info("challenge %s: asked <%s>", challenge.id, page.sender)
+
+    def finish(self, run: asyncio.Runner, state: SharedState) -> None:
+        """What right answers left to do: copies that could not go at once, and what the senders earned."""
+        for challenge in self._store.challenges.solved():
+            site = self._site()
+            if not self._store.challenges.finish(challenge, terms_of(site), delivery(site.settings)):
+                continue
+            if challenge.whitelisted:
+                earned = self._store.senders.find(domain=challenge.domain, address=challenge.sender)
+                run.run(publish(state, earned))
+            self._store.challenges.close(challenge)
+            self.counts["solved", ""] += 1
+            log.info("challenge %s: solved by <%s>", challenge.id, challenge.sender)
+
+
+def decision(site: Site, copy: Undecided, now: datetime) -> Decision:
+    """What becomes of an undecided copy under the policy and the settings of a site."""
+    terms = site.book.policy(copy.recipient).terms
+    headers = Mail(copy.head, complete=False).headers
+    age = (now - copy.held_at).total_seconds() / 3600
+    case = Case(copy.sender, copy.recipient, copy.findings, headers, terms, age)
+    return Decision(
+        copy,
+        why_not(case, site.settings.notices),
+        language_of(headers, copy.sender, terms.language),
+        is_authenticated(copy.findings, copy.sender),
+    )

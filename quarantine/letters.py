@@ -1,0 +1,61 @@
+"""Mails that Tamis writes itself: plain, in text and HTML, with nothing in them that loads or follows. Pure."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from datetime import datetime
+from email.charset import QP, Charset
+from email.header import Header
+from email.message import EmailMessage
+from email.policy import SMTP
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date, format_time
+from markupsafe import Markup
+
+Fields = Sequence[tuple[str, str]]
+
+_UTF8 = Charset("utf-8")
+_UTF8.header_encoding = QP
+_QP = "quoted-printable"
+_POLICY = SMTP.clone(max_line_length=76, cte_type="7bit")
+
+
+def letter(fields: Fields, text: str, html: Markup) -> bytes:
+    """A mail with these header fields, as text and as HTML: CRLF lines, ASCII only, whatever the values hold."""
+    header = "".join(f"{name}: {_encoded(name, value)}\r\n" for name, value in fields)
+    content = EmailMessage(policy=_POLICY)
+    content.set_content(text, cte=_QP)
+    content.add_alternative(str(html), subtype="html", cte=_QP)
+    return header.encode("ascii") + content.as_bytes()
+
+
+def plain(text: str, limit: int) -> str:
+    """Text that can do nothing where it is shown: one line, no control, format or private characters, bounded."""
+    clean = "".join(c if unicodedata.category(c)[0] not in "CZ" else " " for c in text[: 4 * limit])
+    clean = " ".join(clean.split())
+    return clean if len(clean) <= limit else clean[: limit - 1] + "…"
+
+
+def day(moment: datetime, language: str, time_zone: str) -> str:
+    """The day of a moment, without the year, as people write it there."""
+    date = moment.astimezone(ZoneInfo(time_zone)).date()
+    if language != "fr":
+        return str(format_date(date, "MMMM d", locale=language))
+    return str(format_date(date, "'1er' MMMM" if date.day == 1 else "d MMMM", locale="fr"))
+
+
+def time_of_day(moment: datetime, language: str, time_zone: str) -> str:
+    """The time of a moment, without seconds."""
+    return str(format_time(moment.astimezone(ZoneInfo(time_zone)), "HH:mm", locale=language))
+
+
+def _encoded(name: str, value: str) -> str:
+    """A field's value as it stands in the mail: ASCII as it is, else encoded words (RFC 2047).
+
+    So is what looks like encoded words: email.message would read them as such and write out the line breaks in them.
+    """
+    if value.isascii() and value.isprintable() and "=?" not in value:
+        return value
+    return Header(value, _UTF8, header_name=name, maxlinelen=76).encode(linesep="\r\n")
