@@ -14,6 +14,7 @@ import os
 import select
 import signal
 import socket
+import sys
 import tempfile
 import threading
 import time
@@ -56,6 +57,9 @@ log = logging.getLogger(__name__)
 DRAIN, RELOAD = signal.SIGUSR1, signal.SIGUSR2
 _TICK = 1.0  # seconds between two looks at the snapshot's stat and two writes of the counts
 _SETTLE = 0.2  # seconds from accept to the negotiation, from which on a connection is counted
+_SWITCH_SECONDS = 0.0005
+"""How long a thread may go on while others want the interpreter (sys.setswitchinterval): a message asks for it many
+times, and would wait 5 ms each time, Python's default, while a large one is taken apart beside it."""
 _GC_ALLOCATIONS = (
     10_000  # between two looks for cycles: a message makes thousands of objects and hardly any cycle
 )
@@ -219,6 +223,7 @@ def run_worker(
     for number in (DRAIN, RELOAD):
         signal.signal(number, lambda *_: None)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {DRAIN, RELOAD})
+    sys.setswitchinterval(_SWITCH_SECONDS)
     gc.set_threshold(_GC_ALLOCATIONS)
     Session.worker = worker
     with tempfile.TemporaryDirectory(prefix="tamis-") as folder:
