@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import queue
 import signal
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tamis.errors import ConfigError, StoreError, TamisError
@@ -20,7 +21,7 @@ from tamis.milter.paths import Paths
 from tamis.milter.route import Proof
 from tamis.milter.sites import SiteSource
 from tamis.milter.worker import Worker, run_worker
-from tamis.site import Site
+from tamis.site import Override, Site
 from tamis.tokens import Tokens
 
 log = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ class Parent:
 
     pid: int
     ready: Callable[[], None]
-    """Tells it that the child serves."""
+    """Tells it that the child serves, and later, each time, that it has taken up a reload."""
 
     def is_gone(self) -> bool:
         """Whether it died: then somebody else adopted us."""
@@ -42,7 +43,7 @@ class Parent:
 Sockets = Mapping[str, socket.socket]
 Role = Callable[[Site, SiteSource, Sockets, Parent], None]
 
-SOCKET_OF = {"workers": "milter", "desk": "desk"}
+SOCKET_OF = {"workers": "milter", "desk": "desk", "web": "web"}
 """The listening socket that a role needs; the others are closed in it."""
 
 
@@ -105,7 +106,24 @@ def background(site: Site, source: SiteSource, sockets: Sockets, parent: Parent)
         Background(lambda: current.site, store, stopping).run()
 
 
-ROLES: Mapping[str, Role] = {"workers": workers, "desk": desk, "background": background}
+def web(site: Site, source: SiteSource, sockets: Sockets, parent: Parent) -> None:
+    """The pages."""
+    from tamis.quarantine.overrides import checker  # noqa: PLC0415 - see prepare
+    from tamis.quarantine.store import Store  # noqa: PLC0415
+    from tamis.web.serving import serve  # noqa: PLC0415
+
+    # while it serves uvicorn has its own handlers, and then says the signal again to this one
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    current = _Current(site, source, parent)
+
+    def check(overrides: Sequence[Override]) -> None:
+        checker(source.file, current.site.filters)(overrides)
+
+    with Store(site.settings.store_url) as store:
+        serve(lambda: current.site, check, store, sockets["web"], parent.ready)
+
+
+ROLES: Mapping[str, Role] = {"workers": workers, "desk": desk, "background": background, "web": web}
 
 
 class _Current:
@@ -118,19 +136,24 @@ class _Current:
         self.site = site
         self._parent = parent
         self._source = source
-        self._forced = False
+        self._asked = queue.SimpleQueue[None]()  # of all queues the one that a signal handler may use
         signal.signal(signal.SIGUSR2, self._reload)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR2})
         threading.Thread(target=self._watch, daemon=True).start()
 
     def _watch(self) -> None:
         """Once a second: is the supervisor there, and is there a new snapshot or a reload to take up?"""
-        pause = threading.Event()
         while not self._parent.is_gone():
-            pause.wait(1.0)
-            forced, self._forced = self._forced, False
+            try:
+                self._asked.get(timeout=1.0)
+            except queue.Empty:
+                forced = False
+            else:
+                forced = True
             self.site = self._source.fresh(self.site, force=forced) or self.site
+            if forced:
+                self._parent.ready()
         os.kill(os.getpid(), signal.SIGTERM)
 
     def _reload(self, *_: object) -> None:
-        self._forced = True
+        self._asked.put(None)

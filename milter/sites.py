@@ -38,6 +38,11 @@ class SiteSource:
         self._file = file
         return Site.build(file, self._filters, snapshot)
 
+    @property
+    def file(self) -> SettingsFile:
+        """The settings file as it was read last."""
+        return self._file or read_settings(self._config)
+
     def fresh(self, current: Site, *, force: bool = False) -> Site | None:
         """A new Site when the snapshot changed or `force` is set; None when there is none or it is wrong.
 

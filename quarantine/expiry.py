@@ -74,9 +74,9 @@ class Expiry:
                 self._drop_notes,
                 self._drop_entries,
                 self._drop_audit,
+                self._drop_challenges,
                 self._drop_sessions,
                 self._drop_spent,
-                self._drop_challenges,
             )
             others = emptied + sum(step(now, batch) for step in steps)
             expired += held

@@ -81,10 +81,13 @@ class Overrides:
             audit(session, now, by, "policy unset", f"{scope} {key}")
         return True
 
-    def list(self) -> tuple[StoredOverride, ...]:
-        """All overrides, by scope and key."""
+    def list(self, scope: str | None = None) -> tuple[StoredOverride, ...]:
+        """The overrides of a scope, or all, by scope and key."""
+        query = select(OverrideRow).order_by(OverrideRow.scope, OverrideRow.key)
+        if scope is not None:
+            query = query.where(OverrideRow.scope == parse_scope(scope))
         with self._database.read() as session:
-            rows = session.scalars(select(OverrideRow).order_by(OverrideRow.scope, OverrideRow.key))
+            rows = session.scalars(query)
             return tuple(StoredOverride(Override(r.scope, r.key, r.value), r.author, r.at) for r in rows)
 
 

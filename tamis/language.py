@@ -5,14 +5,18 @@ from __future__ import annotations
 import io
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 from babel import negotiate_locale
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import Translations
 
-LANGUAGES = ("en", "fr")
-"""Those that pages and mails speak; the first is the one of the code."""
+NAMES = MappingProxyType({"en": "English", "fr": "Français"})
+"""The languages that pages and mails speak, with their own names."""
+
+LANGUAGES = tuple(NAMES)
+"""The first is the one of the code."""
 
 CATALOGUES = Path(__file__).parent / "locale"
 

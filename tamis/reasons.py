@@ -21,6 +21,8 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "rate_limit": marked("too much mail came from there in a short time"),
         "greylisting": marked("the sender was not known yet"),
         "spf": marked("the server it came from may not send for the sender's domain (SPF)"),
+        "dkim": marked("it was signed, and changed on its way or forged (DKIM)"),
+        "dmarc": marked("the owner of the sender's domain says that it is forged (DMARC)"),
         "ip_blacklist": marked("the server it came from stands on the black list here"),
         "marked_spam": marked("the same message was reported here as unwanted before"),
         "sender_blacklist": marked("the sender stands on the black list here"),

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -217,6 +218,53 @@ class DeskSettings(Section):
     )
 
 
+AddressKey = Annotated[str, AfterValidator(address_key)]
+
+
+def _web_url(text: str) -> str:
+    parts = urlsplit(text)
+    plain = parts.query == parts.fragment == "" and "@" not in parts.netloc
+    if parts.scheme not in ("http", "https") or not parts.hostname or not plain or not text.isprintable():
+        raise ValueError("must be http://HOST[:PORT][/PATH] or https://...")
+    return text.rstrip("/")
+
+
+class WebSettings(Section):
+    """The pages: for senders of held mail, and for recipients and their administrators."""
+
+    listen: Socket = Field(
+        "inet:127.0.0.1:8898", description="where the pages are served; HTTPS is nginx's work"
+    )
+    socket_group: str = Field("", description="group of a unix socket; nginx's user must be in it")
+    url: Annotated[str, AfterValidator(_web_url)] = Field(
+        "http://127.0.0.1:8898",
+        max_length=200,
+        description="what links in mails begin with: how the outside world reaches `listen`",
+    )
+    trusted_proxies: tuple[Network, ...] = Field(
+        ("127.0.0.0/8", "::1/128"),
+        description="whose X-Forwarded-For is believed: limits count for the client that it names",
+    )
+    requests: int = Field(
+        600, ge=10, le=1_000_000, description="requests a minute from one network (/24, /56); more get 429"
+    )
+    session_hours: float = Field(12.0, gt=0, le=24 * 90, description="hours until one must sign in again")
+    imap: str = Field(
+        "",
+        pattern=r"^(imaps?://(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?)?$",
+        description="IMAP server that also signs people in, by address and password: imaps://HOST (TLS) or imap://HOST "
+        "(STARTTLS); empty: by mailed link alone",
+    )
+    imap_ca: str = Field(
+        "", description="file with the authority that signed its certificate; empty: the system's authorities"
+    )
+    administrators: dict[AddressKey, tuple[DomainName, ...]] = Field(
+        {},
+        description="addresses that see the quarantine of whole domains, locked mailboxes excepted (Q9), or of all of "
+        'them ("platform"): { "admin@example.com" = ["example.com"] }',
+    )
+
+
 class StoreSettings(Section):
     """The durable store: quarantine, policy, lists."""
 
@@ -338,7 +386,7 @@ class AntivirusEngine(Section):
 
 
 class AntivirusSettings(Section):
-    """The virus scanners of S1 and S25, in the order in which they are asked; a change wants a restart."""
+    """The virus scanners of S1 and S25, in the order in which they are asked."""
 
     engines: tuple[AntivirusEngine, ...] = Field(
         (), description='e.g. [{ name = "clamav", socket = "unix:/run/clamav/clamd.ctl" }]'
@@ -353,7 +401,7 @@ class AntivirusSettings(Section):
 
 
 class ImageSettings(Section):
-    """How images and PDF documents are read (S22); a change wants a restart."""
+    """How images and PDF documents are read (S22)."""
 
     ocr: bool = Field(
         True, description="read text in images and scanned documents with tesseract, if it is installed"
@@ -424,7 +472,7 @@ class AbuseMailboxSettings(Section):
 
 
 class SpamAssassinSettings(Section):
-    """The spamd of S28; a change wants a restart."""
+    """The spamd of S28."""
 
     socket: Socket | Literal[""] = Field("", description="where spamd listens; empty: there is none")
     seconds: float = Field(15.0, gt=0, le=55, description="how long it may take")
@@ -481,17 +529,6 @@ class MetricsSettings(Section):
         "",
         pattern=r"^((\[[0-9A-Fa-f:]+\]|[0-9.]+):[0-9]{1,5})?$",
         description="IP:PORT where the background process serves metrics; empty: nowhere, and nothing is counted",
-    )
-
-
-class WebSettings(Section):
-    """The pages of senders, recipients and administrators."""
-
-    listen: Socket = Field("inet:127.0.0.1:8898", description="where the pages are served")
-    url: str = Field(
-        "http://127.0.0.1:8898",
-        pattern=r"^https?://[!-~]{1,200}[^/]$",
-        description="what links in mails begin with, without a slash at the end: https://mail.example.com",
     )
 
 
@@ -583,6 +620,7 @@ class Settings(Section):
     milter: MilterSettings = Field(default_factory=MilterSettings)
     desk: DeskSettings = DeskSettings()
     store: StoreSettings = StoreSettings()
+    web: WebSettings = WebSettings()
     dns: DNSSettings = DNSSettings()
     rules: RulesSettings = RulesSettings()
     history: HistorySettings = HistorySettings()
@@ -595,7 +633,6 @@ class Settings(Section):
     breakers: BreakerSettings = BreakerSettings()
     metrics: MetricsSettings = MetricsSettings()
     notices: NoticeSettings = NoticeSettings()
-    web: WebSettings = WebSettings()
     headers: HeaderSettings = HeaderSettings()
     postfix: PostfixSettings = PostfixSettings()
     dovecot: DovecotSettings = DovecotSettings()

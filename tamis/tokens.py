@@ -19,8 +19,9 @@ class Purpose(StrEnum):
     """What a token is good for; a token of one purpose is refused for every other."""
 
     CHALLENGE = "challenge"  # words: the challenge's id
-    SIGN_IN = "sign-in"  # words: the address that signs in
+    SIGN_IN = "sign-in"  # words: the address that signs in, and something random, since it works once
     ACTION = "action"  # words: mailbox, message id, what is to be confirmed
+    UNDO = "undo"  # words: who did what to which message, and what else was changed with it
 
 
 class Tokens:

@@ -36,6 +36,7 @@ COMMANDS = {
     "senders": "senders:senders",
     "serve": "serve:serve",
     "settings": "settings:settings",
+    "web": "serve:web",
     "worker": "serve:worker",
 }
 """Subcommand -> module below tamis.cli and the click command in it."""

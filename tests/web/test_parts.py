@@ -1,0 +1,185 @@
+"""The pure parts of the pages: words, dates, previews, people; and IMAP's word for it."""
+
+from __future__ import annotations
+
+import re
+import string
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tamis.errors import StoreError
+from tamis.filter import Effect
+from tamis.reasons import REASONS
+from tamis.settings import SettingsFile, WebSettings
+from tamis.site import Site, Snapshot
+from tamis.verdict import SCORE
+from tamis.web.people import Person, is_served
+from tamis.web.preview import MAX_ATTACHMENTS, formatted, preview
+from tamis.web.reader import Reader
+from tamis.web.signing_in import imap_accepts
+from tamis.web.texts import named, plain, plain_lines
+from tests.builders import FILTERS
+from tests.real.dovecot import PASSWORD, PrivateDovecot
+from tests.real.support import free_port
+from tests.web.samples import content
+
+NOW = datetime(2026, 11, 22, 13, 2, tzinfo=UTC)
+
+
+@given(st.text())
+def test_a_line_is_a_line_and_can_do_nothing(text: str) -> None:
+    shown = plain(text, 50)
+    assert len(shown) <= 50
+    assert not re.search(
+        r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", shown
+    )
+    assert plain(shown, 50) == shown.strip()
+    assert "\r" not in plain_lines(text, 100)
+
+
+def test_words_stay_what_they_are() -> None:
+    assert (
+        plain("Votre devis n\u00b0 1, d\u00e9j\u00e0  pay\u00e9")
+        == "Votre devis n\u00b0 1, d\u00e9j\u00e0 pay\u00e9"
+    )
+    assert (
+        plain("\u0928\u092e\u0938\u094d\u0924\u0947 \u05e9\u05dc\u05d5\u05dd")
+        == "\u0928\u092e\u0938\u094d\u0924\u0947 \u05e9\u05dc\u05d5\u05dd"
+    )
+    assert plain("e" + "\u0301" * 50) == "e\u0301\u0301"
+    assert plain_lines("a\r\nb\rc\n\td\x00", 100) == "a\nb\nc\n\td\ufffd"
+
+
+@pytest.mark.parametrize(
+    ("header", "sender", "shown"),
+    [
+        ("Garage Martin <c@g.example>", "x@y.example", ("Garage Martin", "c@g.example")),
+        ("c@g.example", "x@y.example", ("", "c@g.example")),
+        ("", "x@y.example", ("", "x@y.example")),
+        ("nonsense", "x@y.example", ("nonsense", "x@y.example")),
+        ('"marie@example.com" <evil@x.example>', "", ("marie@example.com", "evil@x.example")),
+        ("", "", ("", "")),
+    ],
+)
+def test_who_is_shown_as_sender(header: str, sender: str, shown: tuple[str, str]) -> None:
+    assert named(header, sender) == shown
+
+
+def test_dates_and_sizes_as_each_language_writes_them() -> None:
+    english, french = Reader("en", "Europe/Paris", NOW), Reader("fr", "Europe/Paris", NOW)
+    assert english.moment(NOW) == "22 November, 14:02"
+    assert french.moment(NOW) == "22 novembre \u00e0 14:02"
+    assert french.day(datetime(2027, 1, 1, tzinfo=UTC)) == "1 janvier 2027"
+    assert (english.ago(NOW - timedelta(hours=2)), french.ago(NOW - timedelta(days=1))) == (
+        "2 hr ago",
+        "il y a 1\u00a0j",
+    )
+    assert english.ago(NOW + timedelta(hours=1)) == "just now"  # a clock that is ahead
+    assert english.ago(NOW - timedelta(days=30)) == "23 October"
+    assert [english.size(n) for n in (0, 999, 1536, 61 * 1024, 5 * 1024 * 1024)] == [
+        "0 octets",
+        "999 octets",
+        "1.5 KB",
+        "61 KB",
+        "5 MB",
+    ]
+    assert french.size(1536) == "1,5 Ko"
+    assert Reader("en", "No/Where", NOW).moment(NOW) == "22 November, 13:02"
+
+
+def test_text_as_it_was_written_comes_before_what_html_says() -> None:
+    both = preview(content("plain words\n", html="<p>other words</p>"))
+    assert (both.text, both.html) == ("plain words", True)
+    raw = b"Content-Type: text/html\r\n\r\n<p>only <b>HTML</b></p><script>x()</script>"
+    assert (preview(raw).text, preview(raw).html) == ("only HTML", True)
+    assert preview(b"").text == ""
+    assert preview(b"\xff\x00\r\n\r\n\x00").attachments == ()
+
+
+def test_attachments_are_listed_and_bounded() -> None:
+    many = preview(
+        content(files={f"{n}\u202egpj.exe\n{'x' * 300}": b"x" for n in range(MAX_ATTACHMENTS + 3)})
+    )
+    assert len(many.attachments) == MAX_ATTACHMENTS
+    assert many.more_attachments == 3
+    assert all(len(a.name) <= 120 and "\u202e" not in a.name and "\n" not in a.name for a in many.attachments)
+
+
+@given(st.text(alphabet=string.printable + "\u00e9\u202e\x00", max_size=300))
+def test_cleaned_html_holds_nothing_that_acts(source: str) -> None:
+    raw = b"Content-Type: text/html; charset=utf-8\r\n\r\n" + source.encode()
+    shown = formatted(raw)
+    assert not re.search(
+        r"<(?!/?[a-z0-9]+[ >])|<(script|style|iframe|img|form|svg|link|meta)|\son\w+=|\shref=|\ssrc=|url\(",
+        shown,
+    )
+
+
+def test_styles_are_kept_as_far_as_they_only_colour() -> None:
+    raw = (
+        b"Content-Type: text/html\r\n\r\n<p style='color: red; position: fixed; background: url(http://e.example/x);"
+        b" background-image: url(x); font-weight: bold'>Hi <a href='http://e.example'>there</a></p>"
+    )
+    assert formatted(raw) == '<p style="color:red;font-weight:bold">Hi <a>there</a></p>'
+
+
+def site(**web: object) -> Site:
+    file = SettingsFile(None, '[platform]\ndomains = ["example.com"]\n')
+    settings = file.settings.model_copy(update={"web": WebSettings.model_validate(web)})
+    file.settings = settings
+    file.layers = {"platform": {}, "closed@example.com": {"locked": True}}
+    return Site.build(file, FILTERS, Snapshot())
+
+
+def test_who_may_open_what() -> None:
+    admins = {"Admin@Example.com": ["example.com"], "root@example.com": ["platform"]}
+    here = site(administrators=admins)
+    marie, admin, root = (
+        Person.of(a, here) for a in ("marie+x@example.com", "ADMIN@example.com", "root@example.com")
+    )
+    assert (marie.address, marie.is_administrator, admin.is_administrator) == (
+        "marie@example.com",
+        False,
+        True,
+    )
+    assert marie.may_open("marie@example.com", here)
+    assert not marie.may_open("paul@example.com", here)
+    assert admin.may_open("marie@example.com", here)
+    assert not admin.may_open("closed@example.com", here)
+    assert not admin.may_open("x@example.org", here)
+    assert root.may_open("x@example.org", here)
+    assert Person.of("closed@example.com", here).may_open("closed@example.com", here)
+
+
+def test_whose_mailboxes_are_here() -> None:
+    here = site()
+    assert is_served("marie@example.com", here)
+    for address in ("marie@example.org", "marie", "", "@example.org", "marie@localhost"):
+        assert not is_served(address, here)
+
+
+def test_every_filter_that_can_decide_has_a_reason_in_plain_words() -> None:
+    deciding = {one.name for one in FILTERS if one.effect not in (Effect.ACCEPT, Effect.TAG)}
+    assert deciding | {SCORE} == set(REASONS)
+    for sentence in REASONS.values():
+        assert not sentence.endswith(".")
+        assert sentence[0].islower() or sentence.startswith("SpamAssassin")
+
+
+@pytest.mark.real
+def test_the_imap_server_says_who_may_sign_in() -> None:
+    with PrivateDovecot(tls=True) as dovecot:
+        url = f"imaps://127.0.0.1:{dovecot.imaps_port}"
+        trusted = WebSettings(imap=url, imap_ca=str(dovecot.certificate))
+        starttls = WebSettings(imap=f"imap://127.0.0.1:{dovecot.imap_port}", imap_ca=str(dovecot.certificate))
+        assert imap_accepts(trusted, "marie@example.com", PASSWORD)
+        assert imap_accepts(starttls, "marie@example.com", PASSWORD)
+        with pytest.raises(StoreError, match="certificate"):  # a stranger's server is told no password
+            imap_accepts(WebSettings(imap=url), "marie@example.com", PASSWORD)
+        for wrong in ("", PASSWORD + "\0", "y" * 10_000, "wrong", "x\r\nA1 LOGOUT"):
+            assert not imap_accepts(trusted, "marie@example.com", wrong)
+    with pytest.raises(StoreError):
+        imap_accepts(WebSettings(imap=f"imaps://127.0.0.1:{free_port()}"), "marie@example.com", PASSWORD)

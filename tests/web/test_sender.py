@@ -1,0 +1,200 @@
+"""The sender's page without scripts: what it says, what is counted, what happens once."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from typing import Any
+
+import altcha
+
+from tamis.milter.asking import delivery, terms_of
+from tamis.quarantine.captcha import MOST_WRONG as MOST_OF_NETWORK
+from tamis.quarantine.challenge_records import MOST_WRONG
+from tamis.quarantine.records import State
+from tamis.tokens import Purpose
+from tests.web.pages import CODE, MARIE, Pages, Visitor
+from tests.web.samples import content, message
+
+
+def ask(pages: Pages, number: int = 1, **how: Any) -> tuple[str, str]:
+    """A held message whose sender is asked: its id, and the path of the page."""
+    held, challenge = pages.store.challenges.hold_asked(
+        message(number, **how), content(f"No. {number}"), language="en", authenticated=True
+    )
+    assert challenge
+    return held, f"/c/{pages.token(Purpose.CHALLENGE, challenge)}"
+
+
+def state(pages: Pages, held: str) -> State:
+    record = pages.store.quarantine.get(held)
+    assert record is not None
+    return record.summary.state
+
+
+def type_code(visitor: Visitor, path: str, typed: str = CODE) -> Any:
+    """Ask for a code, as the button does without a script, and answer it."""
+    asked = visitor.post(path)
+    return visitor.post(path, code=asked.field("code"), typed=typed)
+
+
+def test_the_page_says_who_what_why_and_until_when(pages: Pages) -> None:
+    held, path = ask(pages)
+    stranger = pages.visitor()
+    page = stranger.get(path)
+    assert page.status == 200
+    for said in (
+        "Your message to marie@example.com is waiting",
+        "Votre devis",
+        "the server it came from has no name (PTR)",
+        "example.com will not ask you again",
+        "it is deleted on",
+        "Not you? Close this page",
+    ):
+        assert said in page.text, said
+    assert "No. 1" not in page.text  # nothing of the content
+    assert "set-cookie" not in page.headers  # nobody is followed
+    french = pages.visitor(**{"Accept-Language": "fr-FR"}).get(path).text
+    assert "Votre message à marie@example.com attend" in french
+    for _ in range(50):
+        stranger.get(path)
+        stranger.get(path, method="HEAD")
+        stranger.get(f"{path}/work")
+        stranger.get(f"{path}/image?code=x")
+    assert state(pages, held) is State.HELD
+
+
+def test_a_code_delivers_once(pages: Pages) -> None:
+    held, path = ask(pages)
+    stranger = pages.visitor()
+    asked = stranger.post(path)
+    code = asked.field("code")
+    image, sound = stranger.get(f"{path}/image?code={code}"), stranger.get(f"{path}/audio?code={code}")
+    assert (image.headers["content-type"], image.body[:4]) == ("image/png", b"\x89PNG")
+    assert (sound.headers["content-type"], sound.body[:4]) == ("audio/wav", b"RIFF")
+    assert stranger.get(f"{path}/image?code={'A' * 22}").status == 404
+    receipt = stranger.post(path, code=code, typed=" 123 456 ")
+    assert receipt.status == 200
+    assert "Delivered to marie@example.com" in receipt.text
+    assert "example.com will not ask you again" in receipt.text
+    assert state(pages, held) is State.RELEASED
+    assert [mail.recipients for mail in pages.postbox.got] == [[MARIE]]
+    assert "Your message was delivered" in stranger.get(path).text
+    assert "Your message was delivered" in stranger.post(path, code=code, typed=CODE).text
+    assert len(pages.postbox.got) == 1
+    (earned,) = pages.store.senders.find()
+    assert (earned.address, earned.validations) == ("contact@garage.example.net", 1)
+
+
+def test_wrong_answers_are_counted_and_end(pages: Pages) -> None:
+    held, path = ask(pages)
+    stranger = pages.visitor()
+    for left in range(MOST_WRONG - 1, 0, -1):
+        answer = type_code(stranger, path, "000000")
+        assert answer.status == 422
+        assert f"{left} attempt" in answer.text
+        assert answer.field("code")  # another one at once
+    last = type_code(stranger, path, "000000")
+    assert last.status == 303
+    page = stranger.get(path)
+    assert "too many wrong answers" in page.text
+    assert "too many wrong answers" in stranger.post(path).text
+    assert state(pages, held) is State.HELD
+
+
+def test_a_code_is_good_for_one_answer_about_one_message(pages: Pages) -> None:
+    held, path = ask(pages)
+    _, other = ask(pages, 2)
+    stranger = pages.visitor()
+    code = stranger.post(path).field("code")
+    assert stranger.post(other, code=code, typed=CODE).status == 422  # another's: stale, not counted
+    assert stranger.post(path, code=code, typed="000000").status == 422
+    again = stranger.post(path, code=code, typed=CODE)
+    assert (again.status, "too old" in again.text) == (422, True)
+    assert state(pages, held) is State.HELD
+    assert "Delivered" in stranger.post(path, code=again.field("code"), typed=CODE).text
+
+
+def test_wrong_answers_lock_one_network_out(pages: Pages) -> None:
+    paths = [ask(pages, n)[1] for n in range(8)]
+    robot = pages.visitor(**{"X-Forwarded-For": "203.0.113.7"})
+    statuses = []
+    for n in range(100):  # a thousand of them: tests/quarantine/test_captcha.py
+        path = paths[n % len(paths)]
+        if n < 2 * MOST_OF_NETWORK:
+            asked = robot.post(path)
+            answer = type_code(robot, path, "000000") if asked.status == 200 else asked
+        else:
+            answer = robot.post(path, code="A" * 22, typed="000000")
+        statuses.append(answer.status)
+    assert set(statuses[MOST_OF_NETWORK:]) <= {429, 200, 303}
+    assert statuses[-1] == 429
+    _, fresh = ask(pages, 100)
+    neighbour = pages.visitor(**{"X-Forwarded-For": "203.0.113.200"})
+    assert neighbour.post(fresh).status == 429
+    other = pages.visitor(**{"X-Forwarded-For": "198.51.100.7"})
+    assert "Delivered to" in type_code(other, fresh).text
+
+
+def _solved(challenge: dict[str, Any]) -> str:
+    asked = altcha.Challenge.from_dict(challenge)
+    solution = altcha.solve_challenge(asked)
+    assert solution is not None
+    payload = {"challenge": challenge, "solution": solution.to_dict()}
+    return base64.b64encode(json.dumps(payload).encode()).decode()
+
+
+def test_the_real_proof_of_work(pages: Pages) -> None:
+    held, path = ask(pages)
+    _, other = ask(pages, 2)
+    stranger = pages.visitor()
+    payload = _solved(json.loads(stranger.post(f"{path}/work").body))
+    assert stranger.post(other, altcha=payload).status == 422  # of another message
+    assert stranger.post(path, altcha=payload[:-8]).status == 422
+    assert state(pages, held) is State.HELD
+    assert "Delivered to" in stranger.post(path, altcha=payload).text
+    assert state(pages, held) is State.RELEASED
+
+
+def test_postfix_down_is_no_loss(pages: Pages) -> None:
+    held, path = ask(pages)
+    address = pages.settings.desk.reinject
+    pages.settings.desk.__dict__["reinject"] = "127.0.0.1:9"
+    answer = type_code(pages.visitor(), path)
+    assert (answer.status, "Thank you. It is on its way." in answer.text) == (200, True)
+    assert state(pages, held) is State.HELD
+    pages.settings.desk.__dict__["reinject"] = address
+    (solved,) = pages.store.challenges.solved()  # what the background process takes up
+    assert pages.store.challenges.finish(solved, terms_of(pages.site()), delivery(pages.settings))
+    assert state(pages, held) is State.RELEASED
+
+
+def test_a_lost_state_asks_nothing_and_delivers_nothing(pages: Pages) -> None:
+    held, path = ask(pages)
+    asked = pages.visitor().post(path)
+    code = asked.field("code")
+    asyncio.run_coroutine_threadsafe(pages.house.state.close(), pages.loop).result(10)
+    state_file = pages.settings.state_file
+    state_file.unlink()
+    state_file.mkdir()
+    answer = pages.visitor().post(path, code=code, typed=CODE)
+    assert (answer.status, state(pages, held)) == (503, State.HELD)
+    assert pages.visitor().get(path).status == 200  # looking goes on
+
+
+def test_the_policy_that_asks_nobody_closes_the_page(pages: Pages) -> None:
+    _, path = ask(pages)
+    good = pages.visitor().get(path)
+    assert good.status == 200
+    pages.store.overrides.set("example.com", "challenge", "off", by="test", check=pages.check)
+    assert pages.visitor().get(path).status == 404
+    assert pages.visitor().post(path).status == 404
+
+
+def test_a_released_message_needs_no_answer(pages: Pages) -> None:
+    held, path = ask(pages)
+    marie = pages.visitor(MARIE)
+    marie.submit("/mail", f"/mail/{held}", verb="deliver")
+    assert "Your message was delivered" in pages.visitor().get(path).text
+    assert len(pages.postbox.got) == 1

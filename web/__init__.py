@@ -1,0 +1,1 @@
+"""The pages: for the senders of held mail, for its recipients and for their administrators."""

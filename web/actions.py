@@ -1,0 +1,168 @@
+"""What a person can do with held mail, and how it is undone: one place for list, page and the links of the digest."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parseaddr
+from enum import StrEnum
+
+from tamis.address import domain_of
+from tamis.errors import ConfigError, TamisError
+from tamis.language import marked
+from tamis.lists import Colour, Subject, normalise_pattern
+from tamis.milter.reinject import Reinjector
+from tamis.models.reports import Label, Spool
+from tamis.quarantine.content import redelivery
+from tamis.quarantine.entries import NewEntry
+from tamis.quarantine.mail import BIN
+from tamis.quarantine.records import Deliver, Done, Summary
+from tamis.quarantine.store import Store
+from tamis.settings import Settings
+from tamis.site import Site
+from tamis.tokens import Purpose, Tokens
+
+
+class Verb(StrEnum):
+    """What can be done with one held message."""
+
+    DELIVER = "deliver"
+    ALLOW = "allow"  # deliver, and always deliver mail of this sender
+    DELETE = "delete"
+    SPAM = "spam"  # delete, and learn that such mail is unwanted
+    BLOCK = "block"  # as SPAM, and always hold mail of this sender
+
+
+_LEARNT: dict[Verb, Label] = {
+    Verb.DELIVER: "ham",
+    Verb.ALLOW: "ham",
+    Verb.SPAM: "spam",
+    Verb.BLOCK: "spam",
+}
+"""What the statistical filter is told. To delete says nothing about what it was."""
+_COLOUR = {Verb.ALLOW: Colour.WHITE, Verb.BLOCK: Colour.BLACK}
+_DELIVERING = (Verb.DELIVER, Verb.ALLOW)
+
+DONE = {
+    Verb.DELIVER: marked("Delivered. It is in your inbox in a moment."),
+    Verb.ALLOW: marked("Delivered, and mail from %(sender)s will always reach you."),
+    Verb.DELETE: marked("Deleted."),
+    Verb.SPAM: marked("Deleted, and remembered as unwanted."),
+    Verb.BLOCK: marked("Deleted, and mail from %(sender)s will always be held."),
+}
+UNDO = {
+    Verb.DELIVER: marked("Forget that I wanted it"),
+    Verb.ALLOW: marked("Don't always allow"),
+    Verb.DELETE: marked("Undo"),
+    Verb.SPAM: marked("Undo"),
+    Verb.BLOCK: marked("Undo"),
+}
+UNDONE = {
+    Verb.DELIVER: marked("Forgotten. The message stays in your inbox."),
+    Verb.ALLOW: marked("Mail from this sender is filtered as before. The message stays in your inbox."),
+    Verb.DELETE: marked("The message is back."),
+    Verb.SPAM: marked("The message is back."),
+    Verb.BLOCK: marked("The message is back, and its sender is not blocked any more."),
+}
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What was done, as it stands in a token of Purpose.UNDO: who holds that can undo it for BIN."""
+
+    verb: Verb
+    message: str
+    entry: int = 0
+    """The list entry that was added; 0 for none."""
+    taught: bool = False
+
+    def token(self, tokens: Tokens, by: str, now: datetime | None = None) -> str:
+        """The right to undo it."""
+        words = (by, self.verb, self.message, str(self.entry), "1" if self.taught else "")
+        return tokens.make(Purpose.UNDO, *words, expires=(now or datetime.now(UTC)) + BIN)
+
+    @classmethod
+    def read(cls, words: tuple[str, ...]) -> tuple[Deed, str]:
+        """What `token` was made of, and who did it."""
+        by, verb, message, entry, taught = words
+        return cls(Verb(verb), message, int(entry), bool(taught)), by
+
+
+class Actions:
+    """The doing. `by` is the address of the person, for the audit trail and as reporter."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self._store = store
+        self._spool = Spool(settings.spool_directory)
+        self._deliver: Deliver = redelivery(Reinjector(settings.desk.reinject).send, settings)
+
+    def do(self, verb: Verb, message: Summary, sender: str, by: str) -> tuple[Done, Deed]:
+        """Do it. `sender` is `listed_sender` of the message. Raises ReinjectError when Postfix takes nothing now: then
+        the message is held as before, with the list entry that was asked for."""
+        content = self._store.quarantine.content(message.id)
+        entry = self._list(_COLOUR[verb], sender, message.mailbox, by) if verb in _COLOUR and sender else 0
+        if verb in _DELIVERING:
+            done = self._store.quarantine.release(message.id, by, self._deliver)
+        else:
+            done = self._store.quarantine.delete(message.id, by)
+        taught = done is Done.DONE and verb in _LEARNT and self._teach(_LEARNT[verb], by, content)
+        return done, Deed(verb, message.id, entry, taught)
+
+    def undo(self, deed: Deed, by: str) -> bool:
+        """Undo it, as far as it can be: a message that was delivered stays so. Whether all of it was undone."""
+        content = self._store.quarantine.content(deed.message)
+        undone = True
+        if deed.entry:
+            self._store.lists.remove([deed.entry], by=by)
+        if deed.verb not in _DELIVERING:
+            undone = self._store.quarantine.restore(deed.message, by) in (Done.DONE, Done.ALREADY)
+        if deed.taught:
+            undone = self._teach("forget", by, content) and undone
+        return undone
+
+    def _list(self, colour: Colour, sender: str, mailbox: str, by: str) -> int:
+        """The id of an entry that was not there before, else 0: somebody else's is not ours to undo."""
+        entry = NewEntry(
+            colour=colour, subject=Subject.SENDER, pattern=sender, scope=mailbox, origin="web", author=by
+        )
+        try:
+            if not self._store.lists.add([entry]).new:
+                return 0
+        except ConfigError:  # no address that a list can hold: the rest is done all the same
+            return 0
+        found = self._store.lists.find(scope=mailbox, colour=colour, subject=Subject.SENDER)
+        return max((one.id for one in found if one.pattern == _pattern(sender)), default=0)
+
+    def _teach(self, label: Label, by: str, content: bytes | None) -> bool:
+        if content is None:
+            return False
+        try:
+            self._spool.put(label, "web", by, content)
+        except (TamisError, OSError) as error:  # what was asked for is done; learning is extra
+            log.warning("not learned: %s", error)
+            return False
+        return True
+
+
+def listed_sender(message: Summary, site: Site) -> str:
+    """The address that "always allow" and "always block" mean: the one that is shown, unless there is none or it
+    pretends to be one of ours; then the envelope sender. "" when neither can be listed."""
+    shown = parseaddr(message.header_from)[1]
+    own = site.settings.platform.domains
+    for address in (shown, message.sender):
+        domain = domain_of(address)
+        if domain and domain not in own and domain != message.domain and _pattern(address):
+            return _pattern(address)
+    return ""
+
+
+def _pattern(address: str) -> str:
+    if any(c in address for c in "*?"):
+        return ""
+    try:
+        return normalise_pattern(Subject.SENDER, address)
+    except ConfigError:
+        return ""

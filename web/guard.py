@@ -1,0 +1,145 @@
+"""What stands in front of all pages: headers that go on every answer, bounds on every request."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from types import MappingProxyType
+from urllib.parse import parse_qsl
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tamis.errors import ServiceError
+from tamis.quarantine.captcha import network_of
+from tamis.services import SharedState
+from tamis.web.limits import Limit
+
+log = logging.getLogger(__name__)
+
+MAX_BODY = 64 * 1024
+"""Octets of a form; the longest is a list of settings."""
+MAX_FIELDS = 50
+BODY_SECONDS = 10.0
+"""How long a form may take to arrive."""
+MAX_PATH = 1000
+
+CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; connect-src 'self'; "
+    "worker-src 'self'; frame-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+FRAME_CSP = (
+    "sandbox; default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; "
+    + ("frame-ancestors 'self'")
+)
+"""Of the one page that shows what a stranger wrote: an origin of its own, no script, no request."""
+
+_HEADERS: Mapping[str, str] = MappingProxyType(
+    {
+        "content-security-policy": CSP,
+        "x-content-type-options": "nosniff",
+        "referrer-policy": "no-referrer",
+        "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+        "cross-origin-opener-policy": "same-origin",
+        "cross-origin-resource-policy": "same-origin",
+        "x-robots-tag": "noindex, nofollow",
+        "cache-control": "no-store",
+    }
+)
+_HSTS = "max-age=31536000"
+
+
+class SafeHeaders:
+    """Puts the headers on every answer, also on those of errors; a page may set a stricter one itself."""
+
+    def __init__(self, app: ASGIApp, *, https: bool) -> None:
+        self._app = app
+        self._headers = dict(_HEADERS) | ({"strict-transport-security": _HSTS} if https else {})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer."""
+        if scope["type"] != "http":
+            return
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in self._headers.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self._app(scope, receive, sending)
+
+
+class Bounds:
+    """Refuses too many requests and too long ones; reads a form's octets before its page is asked.
+
+    It leaves `network` (what limits count for) and `form` in the scope's state.
+    """
+
+    def __init__(self, app: ASGIApp, state: SharedState, requests: int) -> None:
+        self._app = app
+        self._state = state
+        self._limit = Limit("requests", requests, 60)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer."""
+        client = scope.get("client")
+        network = network_of(client[0] if client else "")
+        scope.setdefault("state", {}).update(network=network, form={})
+        refusal = await self._refusal(scope, network)
+        if refusal is None and scope["method"] == "POST":
+            refusal = await self._read_form(scope, receive)
+        await (refusal or self._app)(scope, receive, send)
+
+    async def _refusal(self, scope: Scope, network: str) -> ASGIApp | None:
+        if len(scope["path"]) > MAX_PATH or len(scope["query_string"]) > MAX_PATH:
+            return PlainTextResponse("URI too long", 414)
+        try:
+            if not await self._limit.count(self._state, network):
+                return PlainTextResponse("Too many requests", 429, {"retry-after": "60"})
+        except ServiceError as error:  # pages that must count say so themselves; looking goes on
+            log.warning("requests are not counted: %s", error)
+        return None
+
+    async def _read_form(self, scope: Scope, receive: Receive) -> ASGIApp | None:
+        kind = Headers(scope=scope).get("content-type", "").partition(";")[0].strip().lower()
+        if kind not in ("application/x-www-form-urlencoded", ""):
+            return PlainTextResponse("Unsupported media type", 415)
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                body = await _body(receive)
+        except TimeoutError:
+            return PlainTextResponse("Request timeout", 408, {"connection": "close"})
+        if body is None:
+            return PlainTextResponse("Content too large", 413, {"connection": "close"})
+        try:
+            pairs = parse_qsl(
+                body.decode("ascii"), keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="replace"
+            )
+        except ValueError:
+            return PlainTextResponse("Bad request", 400)
+        form: dict[str, list[str]] = {}
+        for name, value in pairs:
+            form.setdefault(name, []).append(value)
+        scope["state"]["form"] = form
+        return None
+
+
+async def _body(receive: Receive) -> bytes | None:
+    """A request's body, None when it is too long. A client that left gives what came."""
+    parts: list[bytes] = []
+    length, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] != "http.request":
+            break
+        part = message.get("body", b"")
+        length += len(part)
+        if length > MAX_BODY:
+            return None
+        parts.append(part)
+        more = message.get("more_body", False)
+    return b"".join(parts)

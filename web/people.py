@@ -1,0 +1,47 @@
+"""Who is signed in, and whose quarantine that person may open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tamis.address import PLATFORM, domain_of
+from tamis.quarantine.scope import mailbox_of
+from tamis.site import Site
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who proved to own the mailbox `address` (its key). `domains` are those whose mailboxes are delegated
+    to that person; PLATFORM in it means all of them."""
+
+    address: str
+    domains: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, address: str, site: Site) -> Person:
+        """The person behind an address, as the settings have it now."""
+        platform, web = site.settings.platform, site.settings.web
+        mailbox = mailbox_of(address, platform.recipient_delimiter)
+        return cls(mailbox, frozenset(web.administrators.get(mailbox, ())))
+
+    @property
+    def is_administrator(self) -> bool:
+        """Whether any domain is delegated to this person."""
+        return bool(self.domains)
+
+    def administers(self, domain: str) -> bool:
+        """Whether a domain is delegated to this person."""
+        return domain in self.domains or PLATFORM in self.domains
+
+    def may_open(self, mailbox: str, site: Site) -> bool:
+        """The own mailbox always; others' as an administrator of their domain, unless they are locked (Q9)."""
+        if mailbox == self.address:
+            return True
+        return self.administers(domain_of(mailbox)) and not site.book.policy(mailbox).terms.locked
+
+
+def is_served(address: str, site: Site) -> bool:
+    """Whether an address may belong to a mailbox of this platform: one of `platform.domains`, when those are named."""
+    domains = site.settings.platform.domains
+    domain = domain_of(address)
+    return bool(domain) and "." in domain and (not domains or domain in domains)

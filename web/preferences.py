@@ -1,0 +1,148 @@
+"""What recipients set for themselves: their lists of senders, and what policy lets them choose."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+from zoneinfo import available_timezones
+
+from starlette.responses import Response
+
+from tamis.errors import ConfigError
+from tamis.language import NAMES, marked
+from tamis.lists import Colour, Subject
+from tamis.policy import Terms
+from tamis.quarantine.entries import NewEntry
+from tamis.web.visit import RefusedError, Visit
+
+_MOST_ENTRIES = 1000
+DIGESTS = 3
+"""Times of day that the form offers."""
+
+OUTCOMES = {
+    "quarantine": marked("hold it here"),
+    "junk": marked("put it into the folder Junk"),
+    "tag": marked("deliver it, with a mark in the subject"),
+    "inbox": marked("deliver it like all other mail"),
+}
+LEVELS = {
+    5.0: marked("strict: more is held, also by mistake"),
+    7.5: marked("balanced"),
+    10.0: marked("cautious: less is held, more gets through"),
+}
+
+
+def show_lists(visit: Visit, *, wrong: str = "", typed: str = "", status: int = 200) -> Response:
+    """Who is always allowed, who is always blocked."""
+    mailbox = visit.signed_in.address
+    entries = visit.store.lists.find(scope=mailbox, subject=Subject.SENDER, limit=_MOST_ENTRIES)
+    return visit.render(
+        "lists.html",
+        status=status,
+        allowed=[one for one in entries if one.colour is Colour.WHITE],
+        blocked=[one for one in entries if one.colour is Colour.BLACK],
+        wrong=wrong,
+        typed=typed,
+        said=visit.query("said"),
+        about=visit.query("about"),
+    )
+
+
+def change_list(visit: Visit) -> Response:
+    """Add or remove an entry of the own mailbox."""
+    mailbox = visit.signed_in.address
+    if visit.field("remove"):
+        own = {one.id: one for one in visit.store.lists.find(scope=mailbox, subject=Subject.SENDER)}
+        number = int(visit.field("remove")) if visit.field("remove").isdecimal() else 0
+        if number not in own:
+            raise RefusedError(marked("This entry is no longer there."))
+        visit.store.lists.remove([number], by=mailbox)
+        colour, pattern = own[number].colour, own[number].pattern
+        return visit.redirect("/lists", said=f"removed-{colour}", about=pattern)
+    typed = visit.field("sender").strip()
+    try:
+        colour = Colour(visit.field("colour"))
+        if len(visit.store.lists.find(scope=mailbox, limit=_MOST_ENTRIES)) >= _MOST_ENTRIES:
+            raise RefusedError(marked("Your lists are full. Remove an entry first."), 409)
+        entry = NewEntry(
+            colour=colour,
+            subject=Subject.SENDER,
+            pattern=typed,
+            scope=mailbox,
+            origin="web",
+            author=mailbox,
+        )
+        visit.store.lists.add([entry])
+    except (ConfigError, ValueError):
+        wrong = marked(
+            "This is no address and no domain. Examples: marie@example.com, example.com, *.example.com"
+        )
+        return show_lists(visit, wrong=wrong, typed=typed[:320], status=422)
+    return visit.redirect("/lists", said=f"added-{colour}", about=typed[:320])
+
+
+def show_settings(visit: Visit, *, wrong: Mapping[str, str] | None = None, status: int = 200) -> Response:
+    """What may be chosen, as it is in force."""
+    mailbox = visit.signed_in.address
+    terms = _terms(visit)
+    return visit.render(
+        "settings.html",
+        status=status,
+        terms=terms,
+        own=frozenset(terms.self_service),
+        wrong=wrong or {},
+        saved=visit.query("saved") == "yes" and not wrong,
+        zones=_zones(),
+        mailbox=mailbox,
+        outcomes=OUTCOMES,
+        levels=LEVELS,
+        languages=NAMES,
+        times=[*terms.digest, *[""] * DIGESTS][: max(DIGESTS, len(terms.digest))],
+    )
+
+
+@cache
+def _zones() -> list[str]:
+    return sorted(zone for zone in available_timezones() if "/" in zone or zone == "UTC")
+
+
+def _terms(visit: Visit) -> Terms:
+    """The terms with what was stored this second, which the site in force takes up in the next."""
+    mailbox = visit.signed_in.address
+    terms = visit.site.book.policy(mailbox).terms
+    stored = {
+        one.override.key: one.override.value
+        for one in visit.store.overrides.list(mailbox)
+        if one.override.key in Terms.model_fields
+    }
+    return Terms.model_validate({**terms.model_dump(), **stored})
+
+
+_READ: Mapping[str, Callable[[Visit], Any]] = {
+    "outcome": lambda visit: visit.field("outcome"),
+    "required": lambda visit: float(visit.field("required")),
+    "digest": lambda visit: sorted({time for time in visit.fields("digest") if time}),
+    "language": lambda visit: visit.field("language"),
+    "time_zone": lambda visit: visit.field("time_zone"),
+}
+"""What the form says of each setting, as JSON; raises ValueError."""
+
+
+def change_settings(visit: Visit) -> Response:
+    """Store what changed, on top of the mailbox's policy. What policy does not leave to recipients is not looked at."""
+    mailbox = visit.signed_in.address
+    terms = _terms(visit)
+    current = json.loads(terms.model_dump_json())
+    wrong: dict[str, str] = {}
+    for key in terms.self_service:
+        try:
+            value = _READ[key](visit)
+            if value != current[key]:
+                visit.store.overrides.set(mailbox, key, value, by=mailbox, check=visit.house.check)
+        except (ConfigError, ValueError):
+            wrong[key] = marked("This value can't be used.")
+    if wrong:
+        return show_settings(visit, wrong=wrong, status=422)
+    return visit.redirect("/settings", saved="yes")

@@ -1,0 +1,175 @@
+"""A held message as it can be looked at without danger. Pure: nothing is loaded, nothing is run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import nh3
+
+from tamis.mail import Mail
+from tamis.web.texts import plain, plain_lines
+
+MAX_TEXT = 200_000
+"""Characters of text that are shown."""
+MAX_HTML = 500_000
+"""Characters of HTML that are cleaned."""
+MAX_TAGS = 5_000
+"""Tags that are cleaned: the parser's time grows with the square of their depth (0.2 s for this many)."""
+MAX_ATTACHMENTS = 50
+_NAME = 120
+
+_TAGS = {
+    *(
+        "a",
+        "abbr",
+        "b",
+        "blockquote",
+        "br",
+        "caption",
+        "center",
+        "code",
+        "col",
+        "colgroup",
+        "dd",
+        "del",
+        "div",
+        "dl",
+    ),
+    *(
+        "dt",
+        "em",
+        "font",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "hr",
+        "i",
+        "ins",
+        "li",
+        "ol",
+        "p",
+        "pre",
+        "q",
+        "s",
+    ),
+    *(
+        "small",
+        "span",
+        "strike",
+        "strong",
+        "sub",
+        "sup",
+        "table",
+        "tbody",
+        "td",
+        "tfoot",
+        "th",
+        "thead",
+        "tr",
+        "tt",
+    ),
+    *("u", "ul"),
+}
+_SILENT = {
+    *(
+        "script",
+        "style",
+        "title",
+        "head",
+        "template",
+        "noscript",
+        "iframe",
+        "object",
+        "embed",
+        "svg",
+        "math",
+        "form",
+    ),
+    *("audio", "video", "select", "textarea", "button"),
+}
+"""Whose content goes with them."""
+_ATTRIBUTES = {
+    "*": {"style", "dir", "lang"},
+    "td": {"align", "valign", "bgcolor", "colspan", "rowspan", "width"},
+    "th": {"align", "valign", "bgcolor", "colspan", "rowspan", "width"},
+    "table": {"align", "bgcolor", "border", "cellpadding", "cellspacing", "width"},
+    "font": {"color", "size"},
+    "div": {"align"},
+    "p": {"align"},
+}
+_STYLES = {
+    *(
+        "background-color",
+        "border",
+        "border-collapse",
+        "border-color",
+        "border-style",
+        "border-width",
+        "color",
+    ),
+    *("font-size", "font-style", "font-weight", "line-height", "padding", "text-align", "text-decoration"),
+    *("vertical-align", "width", "max-width"),
+}
+"""No property that can hold an address, take things out of their place, or move."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """What is attached: names are shown, never followed."""
+
+    name: str
+    kind: str
+    octets: int
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What is shown: `text` as it was written, else what can be read of the HTML; `html` says whether there is
+    formatting to look at."""
+
+    text: str
+    cut: bool
+    html: bool
+    to: str
+    reply_to: str
+    attachments: tuple[Attachment, ...]
+    more_attachments: int
+
+
+def preview(content: bytes) -> Preview:
+    """Look at a message. Never raises, whatever it is."""
+    mail = Mail(content)
+    attached = mail.attachments
+    # text that was written as text, where there is some: what the HTML says besides can be asked for
+    written = (p.text for p in mail.parts if p.content_type == "text/plain" and not p.is_attachment)
+    text = "\n".join(written).strip() or mail.text
+    return Preview(
+        plain_lines(text, MAX_TEXT).strip("\n"),
+        len(text) > MAX_TEXT,
+        bool(mail.html),
+        plain(mail.headers.first("to") or ""),
+        plain(mail.headers.first("reply-to") or ""),
+        tuple(
+            Attachment(plain(part.filename or "", _NAME), plain(part.content_type, _NAME), part.size)
+            for part in attached[:MAX_ATTACHMENTS]
+        ),
+        max(0, len(attached) - MAX_ATTACHMENTS),
+    )
+
+
+def formatted(content: bytes) -> str:
+    """The HTML of a message without anything that runs, loads, links or moves: for a sandboxed frame."""
+    source = "<hr>".join(html.source for html in Mail(content).html)[:MAX_HTML]
+    *tags, _beyond = source.split("<", MAX_TAGS)
+    return nh3.clean(
+        "<".join(tags) if len(tags) == MAX_TAGS else source,
+        tags=_TAGS,
+        clean_content_tags=_SILENT,
+        attributes=_ATTRIBUTES,
+        filter_style_properties=_STYLES,
+        url_schemes=set(),
+        link_rel=None,
+    )

@@ -1,0 +1,133 @@
+"""The sender's page: what is held, why, and the one thing to do. Opening it changes nothing: programs open links too.
+
+Proof of work runs by itself where there is JavaScript; without it the same button leads to a code to be typed, as image
+and as sound.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from starlette.responses import JSONResponse, Response
+
+from tamis.language import marked
+from tamis.milter.asking import delivery, terms_of
+from tamis.quarantine.captcha import DIGITS, Answer, CaptchaLimitError
+from tamis.quarantine.challenge_records import Page, PageState, SolveResult
+from tamis.reasons import plain_reason
+from tamis.tokens import Purpose
+from tamis.web.limits import TooManyError
+from tamis.web.visit import NOT_VALID, RefusedError, Visit
+
+log = logging.getLogger(__name__)
+
+_STALE = marked("That code was too old. Here is a new one.")
+_WRONG = marked("That was not the code. Here is a new one.")
+
+
+def _opened(visit: Visit) -> tuple[str, Page]:
+    """The challenge of the address. Whatever is wrong with the link, the answer is the same."""
+    (challenge,) = visit.token(Purpose.CHALLENGE)
+    found = visit.store.challenges.open(challenge, terms_of(visit.site))
+    if found is None or found.state is PageState.GONE:
+        raise RefusedError(NOT_VALID)
+    mailbox = found.recipients[0] if found.recipients else ""
+    visit.__dict__["reader"] = visit.reader_of(mailbox, found.language)
+    visit.__dict__["brand"] = found.domain
+    return challenge, found
+
+
+def _shown(visit: Visit, found: Page, **values: Any) -> Response:
+    """The page, with the form for a code where `code` is one."""
+    status = int(values.pop("status", 200))
+    known: dict[str, Any] = {
+        "code": "",
+        "wrong": "",
+        "receipt": None,
+        "digits": DIGITS,
+        "left": found.attempts_left,
+    }
+    return visit.render(
+        "sender.html", status=status, page=found, why=plain_reason(found.decided_by), **known | values
+    )
+
+
+def show(visit: Visit) -> Response:
+    """Who holds what, for whom, why, until when, and what will happen."""
+    _, found = _opened(visit)
+    return _shown(visit, found)
+
+
+def answer(visit: Visit) -> Response:
+    """Take an answer: a proof of work, a code, or neither, which asks for a code."""
+    challenge, found = _opened(visit)
+    if found.state is not PageState.OPEN:
+        return _shown(visit, found)
+    captcha = visit.house.captcha
+    work, code = visit.field("altcha"), visit.field("code")
+    if work:
+        given = visit.wait(captcha.check_work, challenge, visit.network, work)
+    elif code:
+        given = visit.wait(captcha.check_code, challenge, visit.network, code, visit.field("typed"))
+    else:
+        return _with_code(visit, challenge, found)
+    if given is Answer.LOCKED:
+        raise TooManyError("wrong answers")
+    if given is Answer.RIGHT:
+        return _solved(visit, challenge, found)
+    if given is Answer.STALE:
+        return _with_code(visit, challenge, found, wrong=_STALE)
+    left = visit.store.challenges.fail(challenge)
+    if not left:
+        return visit.redirect(visit.request.url.path)
+    return _with_code(visit, challenge, found, wrong=_WRONG, left=left)
+
+
+def _with_code(
+    visit: Visit, challenge: str, found: Page, wrong: str = "", left: int | None = None
+) -> Response:
+    try:
+        code = visit.wait(visit.house.captcha.code, challenge, visit.network)
+    except CaptchaLimitError as error:
+        raise TooManyError(str(error)) from None
+    left = found.attempts_left if left is None else left
+    return _shown(visit, found, code=code, wrong=wrong, left=left, status=422 if wrong else 200)
+
+
+def _solved(visit: Visit, challenge: str, found: Page) -> Response:
+    receipt = visit.store.challenges.solve(challenge, terms_of(visit.site), delivery(visit.site.settings))
+    log.info("challenge %s: %s", challenge, receipt.result)
+    if receipt.result is SolveResult.GONE:
+        raise RefusedError(NOT_VALID)
+    return _shown(visit, found, receipt=receipt)
+
+
+def work(visit: Visit) -> Response:
+    """A proof of work, for the script."""
+    challenge, found = _opened(visit)
+    if found.state is not PageState.OPEN:
+        raise RefusedError(NOT_VALID)
+    try:
+        return JSONResponse(visit.wait(visit.house.captcha.work, challenge, visit.network))
+    except CaptchaLimitError as error:
+        raise TooManyError(str(error)) from None
+
+
+def image(visit: Visit) -> Response:
+    """The code as an image."""
+    (challenge,) = visit.token(Purpose.CHALLENGE)
+    return _media(visit.wait(visit.house.captcha.image, visit.query("code"), challenge), "image/png")
+
+
+def audio(visit: Visit) -> Response:
+    """The code as sound."""
+    (challenge,) = visit.token(Purpose.CHALLENGE)
+    spoken = visit.wait(visit.house.captcha.audio, visit.query("code"), challenge, visit.reader.language)
+    return _media(spoken, "audio/wav")
+
+
+def _media(octets: bytes | None, kind: str) -> Response:
+    if octets is None:
+        raise RefusedError(NOT_VALID)
+    return Response(octets, media_type=kind)

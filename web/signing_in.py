@@ -1,0 +1,209 @@
+"""Signing in: by a link that is mailed to the mailbox, or, where it is set up, with the mailbox's IMAP password."""
+
+from __future__ import annotations
+
+import imaplib
+import logging
+import secrets
+import ssl
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime, make_msgid
+from urllib.parse import urlsplit
+
+from markupsafe import Markup
+from starlette.background import BackgroundTask
+from starlette.responses import Response
+
+from tamis.address import address_key, domain_of
+from tamis.errors import ReinjectError, StoreError, TamisError
+from tamis.language import marked
+from tamis.lists import MAX_PATTERN
+from tamis.milter.reinject import Reinjector
+from tamis.quarantine.letters import letter
+from tamis.quarantine.scope import mailbox_of
+from tamis.settings import WebSettings
+from tamis.tokens import Purpose
+from tamis.web.limits import (
+    MAILS_FOR_NETWORK,
+    MAILS_IN_ALL,
+    MAILS_TO_ADDRESS,
+    PASSWORDS_FROM_NETWORK,
+    PASSWORDS_OF_ADDRESS,
+    TooManyError,
+)
+from tamis.web.people import is_served
+from tamis.web.visit import NOT_VALID, SESSION, RefusedError, Visit
+
+LINK_MINUTES = 15
+"""How long a mailed link works."""
+_IMAP_SECONDS = 10.0
+_WRONG = marked("Address or password is not right.")
+
+log = logging.getLogger(__name__)
+
+
+def show_front(visit: Visit) -> Response:
+    """The way in: to the own quarantine, or to the form."""
+    return visit.redirect("/mail" if visit.person else "/sign-in")
+
+
+def show_form(visit: Visit) -> Response:
+    """The form."""
+    if visit.person:
+        return visit.redirect("/mail")
+    return _form(visit)
+
+
+def _form(visit: Visit, *, wrong: str = "", status: int = 200) -> Response:
+    address = "" if not wrong else visit.field("address")[:MAX_PATTERN]
+    imap = visit.site.settings.web.imap
+    return visit.render("sign_in.html", status=status, wrong=wrong, address=address, imap=bool(imap))
+
+
+def ask(visit: Visit) -> Response:
+    """Send a link, or look at the password. For a link the answer is the same whether the mailbox exists."""
+    address = address_key(visit.field("address").strip()[:MAX_PATTERN])
+    if not is_served(address, visit.site) or not address.isprintable() or " " in address:
+        wrong = marked("Please give your whole address here, such as marie@example.com.")
+        return _form(visit, wrong=wrong, status=422)
+    mailbox = mailbox_of(address, visit.site.settings.platform.recipient_delimiter)
+    if visit.field("how") == "password" and visit.site.settings.web.imap:
+        return _by_password(visit, mailbox)
+    visit.spend(MAILS_FOR_NETWORK, visit.network)
+    response = visit.render("sign_in_sent.html", address=mailbox, minutes=LINK_MINUTES)
+    # after the answer, so that it takes as long for a mailbox that is not there
+    response.background = BackgroundTask(_send_link, visit, mailbox)
+    return response
+
+
+def _send_link(visit: Visit, mailbox: str) -> None:
+    state = visit.house.state
+    try:
+        if not (
+            visit.wait(MAILS_TO_ADDRESS.count, state, mailbox)
+            and visit.wait(MAILS_IN_ALL.count, state, "all")
+        ):
+            log.warning("no sign-in mail for <%s>: too many", mailbox)
+            return
+        # where no domains are named, only mailboxes that something was held for are known to be here
+        if not visit.site.settings.platform.domains and not visit.store.quarantine.list(
+            mailbox, state=None, limit=1
+        ):
+            log.info("no sign-in mail for <%s>: nothing was ever held for it", mailbox)
+            return
+        Reinjector(visit.site.settings.desk.reinject).send("", (), [(mailbox, ())], _mail(visit, mailbox))
+    except ReinjectError as error:  # no such mailbox, perhaps: nobody is told
+        log.info("no sign-in mail for <%s>: %s", mailbox, error)
+    except TamisError as error:
+        log.warning("no sign-in mail for <%s>: %s", mailbox, error)
+
+
+def _mail(visit: Visit, mailbox: str) -> bytes:
+    """The mail with the link, in the language in which it was asked for."""
+    settings, now = visit.site.settings, datetime.now(UTC)
+    _ = visit.reader.gettext
+    token = visit.house.tokens.make(
+        Purpose.SIGN_IN, mailbox, secrets.token_urlsafe(12), expires=now + timedelta(minutes=LINK_MINUTES)
+    )
+    link, domain = f"{settings.web.url}/sign-in/{token}", domain_of(mailbox)
+    subject = _("Your link to the mail that is held for you")
+    asked = _(
+        "Here is the link that you asked for. It opens the mail that is held for %(mailbox)s, works once, and for "
+        "%(minutes)s minutes:"
+    ) % {"mailbox": mailbox, "minutes": LINK_MINUTES}
+    otherwise = _("You did not ask for it? Then ignore this mail: nobody gets in without it.")
+    fields = [
+        ("From", f'"{domain}" <{settings.notices.sender}@{domain}>'),
+        ("To", f"<{mailbox}>"),
+        ("Subject", subject),
+        ("Date", format_datetime(now)),
+        ("Message-ID", make_msgid(domain=domain)),
+        ("Auto-Submitted", "auto-generated"),  # RFC 3834 5
+        ("X-Auto-Response-Suppress", "All"),
+        ("Content-Language", visit.reader.language),
+    ]
+    html = Markup(
+        '<!doctype html>\n<html lang="{language}"><meta charset="utf-8"><title>{subject}</title>'
+        '<p>{asked}</p>\n<p><a href="{link}">{link}</a></p>\n<p>{otherwise}</p></html>\n'
+    ).format(language=visit.reader.language, subject=subject, asked=asked, link=link, otherwise=otherwise)
+    return letter(fields, f"{asked}\n\n{link}\n\n{otherwise}\n", html)
+
+
+def show_link(visit: Visit) -> Response:
+    """The page of a mailed link: a button, since programs that look at mail open links too."""
+    mailbox, _ = visit.token(Purpose.SIGN_IN)
+    return visit.render("sign_in_link.html", address=mailbox)
+
+
+def use_link(visit: Visit) -> Response:
+    """Sign in with a mailed link, which works once."""
+    words = visit.token(Purpose.SIGN_IN)
+    until = datetime.now(UTC) + timedelta(minutes=LINK_MINUTES)
+    if not visit.store.sessions.spend("\0".join(words), until):
+        raise RefusedError(NOT_VALID)
+    return _let_in(visit, words[0], "link")
+
+
+def _by_password(visit: Visit, mailbox: str) -> Response:
+    state = visit.house.state
+    if visit.wait(PASSWORDS_OF_ADDRESS.reached, state, mailbox) or visit.wait(
+        PASSWORDS_FROM_NETWORK.reached, state, visit.network
+    ):
+        raise TooManyError("too many wrong passwords")
+    if not imap_accepts(visit.site.settings.web, mailbox, visit.field("password")):
+        visit.wait(PASSWORDS_OF_ADDRESS.count, state, mailbox)
+        visit.wait(PASSWORDS_FROM_NETWORK.count, state, visit.network)
+        log.info("a wrong password for <%s> from %s", mailbox, visit.network)
+        return _form(visit, wrong=_WRONG, status=403)
+    return _let_in(visit, mailbox, "imap")
+
+
+def imap_accepts(settings: WebSettings, mailbox: str, password: str) -> bool:
+    """Whether the IMAP server lets a mailbox in with this password, over TLS (RFC 9051 11.1). Raises StoreError when it
+    can't be asked."""
+    if not password or "\0" in password or len(password) > 500:
+        return False
+    url = urlsplit(settings.imap)
+    context = ssl.create_default_context(cafile=settings.imap_ca or None)
+    host, implicit = url.hostname or "", url.scheme == "imaps"
+    try:
+        if implicit:
+            server: imaplib.IMAP4 = imaplib.IMAP4_SSL(
+                host, url.port or 993, ssl_context=context, timeout=_IMAP_SECONDS
+            )
+        else:
+            server = imaplib.IMAP4(host, url.port or 143, timeout=_IMAP_SECONDS)
+        with server:
+            if not implicit:
+                server.starttls(context)
+            return _authenticated(server, mailbox, password)
+    except (OSError, imaplib.IMAP4.error) as error:
+        raise StoreError(f"{settings.imap} can't be asked: {error}") from error
+
+
+def _authenticated(server: imaplib.IMAP4, mailbox: str, password: str) -> bool:
+    # SASL PLAIN (RFC 4616) goes as base64: nothing in a password can become a command
+    words = f"\0{mailbox}\0{password}".encode("utf-8", "replace")
+    try:
+        server.authenticate("PLAIN", lambda _: words)
+    except imaplib.IMAP4.abort:
+        raise
+    except imaplib.IMAP4.error:
+        return False
+    return True
+
+
+def _let_in(visit: Visit, mailbox: str, how: str) -> Response:
+    lasting = timedelta(hours=visit.site.settings.web.session_hours)
+    secret = visit.store.sessions.begin(mailbox, lasting, how=how)
+    response = visit.redirect("/mail")
+    visit.set_cookie(response, SESSION, secret, int(lasting.total_seconds()))
+    return response
+
+
+def leave(visit: Visit) -> Response:
+    """Sign out."""
+    visit.store.sessions.end(visit.request.cookies.get(SESSION, ""))
+    response = visit.redirect("/sign-in")
+    visit.set_cookie(response, SESSION, "", 0)
+    return response

@@ -1,0 +1,43 @@
+// Keys for the list and the page of a message: what they do is what the buttons and links with data-key do.
+"use strict";
+
+const rows = [...document.querySelectorAll("ol [data-row]")];
+const place = "tamis-row:" + location.pathname;
+
+function current() {
+  return document.activeElement.closest("[data-row]") || (rows.length ? null : document.querySelector("[data-row]"));
+}
+
+function go(step) {
+  const at = rows.indexOf(current());
+  const next = rows[Math.min(rows.length - 1, Math.max(0, at < 0 ? 0 : at + step))];
+  next.querySelector("[data-open]").focus();
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.altKey || event.metaKey || event.target.matches("input:not([type=radio]), select, textarea")) return;
+  if (rows.length && (event.key === "j" || event.key === "k")) {
+    go(event.key === "j" ? 1 : -1);
+    event.preventDefault();
+    return;
+  }
+  const wanted = `[data-key="${CSS.escape(event.key)}"]`;
+  const found = (current() && current().querySelector(wanted)) || document.querySelector(`:not(ol) > ${wanted}:not(ol [data-row] *)`);
+  if (!found || found.closest("ol [data-row]") !== (current() && current().closest("ol [data-row]")) && found.closest("ol [data-row]")) return;
+  event.preventDefault();
+  if (found.matches("input")) {
+    found.focus();
+  } else {
+    sessionStorage.setItem(place, String(rows.indexOf(current())));
+    found.click();
+  }
+});
+
+// after something was done to a row, go on where one was
+const was = Number(sessionStorage.getItem(place) ?? -1);
+sessionStorage.removeItem(place);
+if (was >= 0 && rows.length) {
+  rows[Math.min(was, rows.length - 1)].querySelector("[data-open]").focus();
+}
+
+for (const help of document.querySelectorAll("[data-keys]")) help.hidden = false;

@@ -1,0 +1,272 @@
+"""A visit: one request and all that a page needs to answer it."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+import secrets
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeVar
+from urllib.parse import urlencode, urlsplit
+
+import anyio.from_thread
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from tamis.address import domain_of
+from tamis.errors import ReinjectError, ServiceError, StoreError, TamisError, TokenError
+from tamis.language import LANGUAGES, NAMES, accepted, marked
+from tamis.quarantine.captcha import Captcha
+from tamis.quarantine.overrides import Check
+from tamis.quarantine.store import Store
+from tamis.services import SharedState
+from tamis.site import Site
+from tamis.tokens import Purpose, Tokens
+from tamis.web.limits import WRONG_TOKENS, Limit, TooManyError
+from tamis.web.people import Person
+from tamis.web.reader import Reader
+from tamis.web.rendering import Templates
+
+log = logging.getLogger(__name__)
+
+SESSION, VISITOR, LANGUAGE = "tamis_session", "tamis_visitor", "tamis_language"
+"""The cookies: who is signed in; who was given a form without being signed in; the language that was chosen."""
+_LANGUAGE_SECONDS = 365 * 86400
+
+NOT_VALID = marked("This link is not valid, or no longer.")
+"""What is said of every token that is refused, and of everything that is not there, or not for this reader."""
+
+T = TypeVar("T")
+
+
+class RefusedError(TamisError):
+    """What a page does not do: the reader gets `sentence`, translated, with an HTTP status."""
+
+    def __init__(self, sentence: str, status: int = 404) -> None:
+        super().__init__(sentence)
+        self.sentence, self.status = sentence, status
+
+
+class SignInError(TamisError):
+    """The page is for people who are signed in."""
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What all visits of a process share."""
+
+    site: Callable[[], Site]
+    check: Check
+    """Whether policy with other overrides is still good (`Overrides.set`)."""
+    store: Store
+    state: SharedState
+    captcha: Captcha
+    tokens: Tokens
+    key: bytes
+    templates: Templates
+
+
+class Visit:
+    """One request. Its methods block: pages run in threads."""
+
+    def __init__(self, request: Request, house: House) -> None:
+        self.request = request
+        self.house = house
+        self.site = house.site()
+        self.store = house.store
+        self._new_visitor = ""
+
+    # --- what was asked ------------------------------------------------------------------------
+
+    def query(self, name: str) -> str:
+        """A parameter of the address."""
+        return self.request.query_params.get(name, "")[:500]
+
+    def field(self, name: str) -> str:
+        """A field of the form."""
+        return next(iter(self.fields(name)), "")
+
+    def fields(self, name: str) -> Sequence[str]:
+        """All fields of that name."""
+        form: Mapping[str, list[str]] = self.request.state.form
+        return form.get(name, [])
+
+    @property
+    def network(self) -> str:
+        """The client's network, which limits count for."""
+        return str(self.request.state.network)
+
+    @cached_property
+    def person(self) -> Person | None:
+        """Who is signed in."""
+        secret = self.request.cookies.get(SESSION, "")
+        address = self.store.sessions.find(secret) if secret else None
+        return Person.of(address, self.site) if address else None
+
+    @property
+    def signed_in(self) -> Person:
+        """Who is signed in. Raises SignInError when nobody is."""
+        if self.person is None:
+            raise SignInError
+        return self.person
+
+    @cached_property
+    def reader(self) -> Reader:
+        """The reader by choice, browser, and, failing these, policy."""
+        return self.reader_of(self.person.address if self.person else "")
+
+    def reader_of(self, mailbox: str, language: str = "") -> Reader:
+        """As `reader`, in the time zone of a mailbox; `language` is wanted when the reader's own is not known."""
+        terms = self.site.book.policy(mailbox).terms
+        chosen = self.query("lang") or self.request.cookies.get(LANGUAGE, "")
+        if chosen not in LANGUAGES:
+            header = self.request.headers.get("accept-language", "")
+            chosen = accepted(header, language or terms.language)
+        return Reader(chosen, terms.time_zone)
+
+    def token(self, purpose: Purpose) -> tuple[str, ...]:
+        """The words of the token in the address. Raises RefusedError, alike whatever is wrong with it."""
+        try:
+            return self.house.tokens.read(purpose, self.request.path_params["token"])
+        except TokenError:
+            if not self.wait(WRONG_TOKENS.count, self.house.state, self.network):
+                raise TooManyError("too many links that are not valid") from None
+            raise RefusedError(NOT_VALID) from None
+
+    def wait(self, call: Callable[..., Coroutine[Any, Any, T]], *arguments: Any) -> T:
+        """The result of a coroutine, which runs on the process's loop while this thread waits."""
+        return anyio.from_thread.run(call, *arguments)
+
+    def spend(self, limit: Limit, who: str) -> None:
+        """Count; raises TooManyError beyond the limit."""
+        if not self.wait(limit.count, self.house.state, who):
+            raise TooManyError(limit.name)
+
+    # --- what is answered ----------------------------------------------------------------------
+
+    def path(self, path: str, **query: str) -> str:
+        """A path of ours as a browser must ask for it; empty parameters are left out."""
+        asked = urlencode({name: value for name, value in query.items() if value})
+        return f"{self.root}{path}{'?' if asked else ''}{asked}"
+
+    @property
+    def root(self) -> str:
+        """What every path begins with, when the pages don't stand at the top of their host."""
+        return urlsplit(self.site.settings.web.url).path.rstrip("/")
+
+    def render(self, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+        """A page from a template."""
+        shown = self.house.templates.render(template, self, values)
+        response = HTMLResponse(shown, status, {"content-language": self.reader.language})
+        self._leave_cookies(response)
+        return response
+
+    def redirect(self, path: str, **query: str) -> RedirectResponse:
+        """To another page, to be asked for by GET."""
+        response = RedirectResponse(self.path(path, **query), 303)
+        self._leave_cookies(response)
+        return response
+
+    def set_cookie(self, response: Response, name: str, value: str, seconds: int) -> None:
+        """A cookie that scripts can't read and that goes nowhere else."""
+        secure = self.site.settings.web.url.startswith("https:")
+        response.set_cookie(
+            name, value, seconds, path=self.root or "/", secure=secure, httponly=True, samesite="lax"
+        )
+
+    def _leave_cookies(self, response: Response) -> None:
+        if self.query("lang") in LANGUAGES:
+            self.set_cookie(response, LANGUAGE, self.query("lang"), _LANGUAGE_SECONDS)
+        if self._new_visitor:
+            self.set_cookie(response, VISITOR, self._new_visitor, 86400)
+
+    @property
+    def csrf(self) -> str:
+        """What a form must bring along to be ours: known to who has the cookie, and to nobody else."""
+        return self._proof(create=True)
+
+    def check_origin(self, *, by_token: bool) -> None:
+        """Refuse a form that another site sent. Raises RefusedError."""
+        if self.request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+            raise RefusedError(NOT_VALID, 403)  # without the header: an old browser, or no https
+        if by_token:
+            return
+        proof = self._proof(create=False)
+        if not proof or not hmac.compare_digest(
+            proof.encode(), self.field("csrf").encode("utf-8", "replace")
+        ):
+            raise RefusedError(
+                marked(
+                    "This page was open for too long, or your browser keeps no cookies. Please try again."
+                ),
+                403,
+            )
+
+    def _proof(self, *, create: bool) -> str:
+        secret = self.request.cookies.get(SESSION, "") if self.person else ""
+        secret = secret or self.request.cookies.get(VISITOR, "") or self._new_visitor
+        if not secret and create:
+            secret = self._new_visitor = secrets.token_urlsafe(16)
+        key = hmac.digest(self.house.key, b"tamis form", hashlib.sha256)
+        return hmac.new(key, secret.encode("utf-8", "replace"), hashlib.sha256).hexdigest() if secret else ""
+
+    @cached_property
+    def brand(self) -> str:
+        """Whose pages these are: the reader's domain, or the host."""
+        if self.person:
+            return domain_of(self.person.address)
+        return urlsplit(self.site.settings.web.url).hostname or ""
+
+    @property
+    def languages(self) -> list[tuple[str, str, str]]:
+        """The languages to choose from: code, own name, and the address of this page in it."""
+        kept = [(name, value) for name, value in self.request.query_params.multi_items() if name != "lang"]
+        return [(code, name, "?" + urlencode([*kept, ("lang", code)])) for code, name in NAMES.items()]
+
+
+Page = Callable[[Visit], Response]
+Endpoint = Callable[[Request], Response]
+
+
+def page(answer: Page, *, by_token: bool = False) -> Endpoint:
+    """A page as Starlette calls it, in a thread: errors of the tree become pages that tell nothing of the inside.
+
+    A form that is sent to an address with a token (`by_token`) needs no other proof of where it comes from: who
+    can make one up knows the token.
+    """
+
+    def endpoint(request: Request) -> Response:
+        house: House = request.app.state.house
+        visit = Visit(request, house)
+        try:
+            if request.method == "POST":
+                visit.check_origin(by_token=by_token)
+            return answer(visit)
+        except SignInError:
+            return visit.redirect("/sign-in")
+        except RefusedError as error:
+            return told(visit, error.sentence, error.status)
+        except TooManyError:
+            return told(visit, marked("That was too often. Please try again in an hour."), 429)
+        except ReinjectError as error:
+            log.warning("%s: %s", request.url.path, error)
+            return told(
+                visit,
+                marked("The mail server can't take the message now. It stays here; please try again later."),
+                503,
+            )
+        except (StoreError, ServiceError) as error:
+            log.error("%s: %s", request.url.path, error)
+            return told(visit, marked("This can't be done now. Please try again in a few minutes."), 503)
+
+    endpoint.__name__ = getattr(answer, "__name__", "page")
+    return endpoint
+
+
+def told(visit: Visit, sentence: str, status: int) -> Response:
+    """A page that says one thing. It must not fail where the store does: who is not known yet stays unknown."""
+    visit.__dict__.setdefault("person", None)
+    return visit.render("told.html", status=status, sentence=sentence)
