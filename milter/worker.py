@@ -43,6 +43,7 @@ from tamis.milter.paths import Paths
 from tamis.milter.reinject import Reinjector
 from tamis.milter.reply import Replies
 from tamis.milter.route import Proof, Route
+from tamis.milter.samples import Samples
 from tamis.milter.senders import SenderEvents
 from tamis.milter.session import Session
 from tamis.milter.sites import SiteSource
@@ -86,6 +87,7 @@ class Worker:
         self._counts = Counts()
         self._journal = Journal(self._paths.journal, settings.history.journal)
         self._senders = SenderEvents(self._paths.senders)
+        self._samples = Samples()
         self._parts = PartsFile(self._paths.parts, self._services.breakers)
 
     def _new_route(self) -> Route:
@@ -117,9 +119,11 @@ class Worker:
         with self._lock:
             return len(self._sessions)
 
-    def count(self, examined: Examined) -> None:
-        """Remember which list entries decided, what was learnt of senders, and the numbers for Prometheus."""
+    def count(self, examined: Examined, mail: Mail) -> None:
+        """Remember which list entries decided, what was learnt of senders, what teaches, and the numbers for
+        Prometheus."""
         self._senders.take(self.site, examined)
+        self._samples.take(self.site.settings, examined, mail)
         if self.site.settings.metrics.listen:
             with self._lock:
                 self._counts.add(examined.findings, examined.judged)
@@ -155,6 +159,7 @@ class Worker:
         """Leave the counts for the background process, once it took the last ones; a kill costs what is kept."""
         self._journal.rotate()
         self._senders.write()
+        self._samples.write(self.site.settings)
         self._write_hits()
         self._write_metrics()
         self._parts.write()
