@@ -49,8 +49,8 @@ is set.
 
 `tamis serve` reads the file again on SIGHUP. `[milter]`, `[desk]`, `[store]`, `[state]`, `[dns]`, `[antivirus]`,
 `[images]`, `[spamassassin]` and `[breakers]` say where processes listen and what they hold open: changes there want a
-restart, as do `web.listen` and `web.trusted_proxies`. How DNS lists are written, in `platform.dnsbl` and the like, stands in [DNS lists](dns-lists.md).
-`tamis settings` prints this list, with the filters that other packages brought.
+restart, as do `web.listen` and `web.trusted_proxies`. How DNS lists are written, in `platform.dnsbl` and the like,
+stands in [DNS lists](dns-lists.md). `tamis settings` prints this list, with the filters that other packages brought.
 """
 
 FILTERS_INTRO = """
