@@ -54,6 +54,7 @@ class AutomaticWhitelist(Filter[AutomaticWhitelistOptions]):
     name = "automatic_whitelist"
     spec_id = "S7"
     summary = "sender has earned it"
+    asks = ("state",)
     stage = Stage.RCPT
     effect = Effect.ACCEPT
     outgoing = True
