@@ -259,8 +259,8 @@ async def _zones(written: WrittenDNS) -> tuple[dict[str, str], frozenset[tuple[s
         zones["com"] = ""
         names.pop("com", None)
     for name, lines in names.items():
-        if not lines and any(name.endswith(f".{above}") for above in missing):
-            continue  # else the name above would be there, for the sake of this one (RFC 8020)
+        if not lines and any(f".{name}".endswith(f".{gone}") for gone in missing):
+            continue  # else the name that is gone would be there, for the sake of this one (RFC 8020)
         zone = "com" if "com" in zones and name.endswith(".com") else ROOT
         # a name with nothing that was asked for is there all the same
         zones[zone] += "\n".join(lines or [f'{name}. HINFO "nothing" "else"']) + "\n"
