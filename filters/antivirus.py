@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 from tamis.filter import Filter, Message
 from tamis.finding import Finding
 from tamis.services import Antivirus
@@ -17,10 +19,18 @@ class _AntivirusPass(Filter):
     deadline = 250.0
     """The engines' own time (`antivirus.seconds`) ends it before, and says which engine was silent."""
 
-    async def _scan(self, message: Message, engines: Antivirus) -> Finding:
-        if not engines.engines:
-            return self.skipped("no engine is set up")
-        mail = message.mail
+    @staticmethod
+    @abstractmethod
+    def _engines(message: Message) -> Antivirus:
+        """Those of this pass."""
+
+    def at_once(self, message: Message) -> Finding | None:
+        """Nothing to ask without engines."""
+        return None if self._engines(message).engines else self.skipped("no engine is set up")
+
+    async def examine(self, message: Message) -> Finding:
+        """What the engines of this pass find."""
+        engines, mail = self._engines(message), message.mail
         # clamd takes MIME apart too, but what its reader and ours disagree on is where viruses hide
         attachments = [
             ((part.filename or part.path)[:_NAME_CHARACTERS], part.payload)
@@ -53,9 +63,9 @@ class FirstAntivirus(_AntivirusPass):
     summary = "virus, first pass"
     asks = ("first_antivirus",)
 
-    async def examine(self, message: Message) -> Finding:
-        """What the engines of the first pass find."""
-        return await self._scan(message, message.services.first_antivirus)
+    @staticmethod
+    def _engines(message: Message) -> Antivirus:
+        return message.services.first_antivirus
 
 
 class SecondAntivirus(_AntivirusPass):
@@ -70,6 +80,6 @@ class SecondAntivirus(_AntivirusPass):
     summary = "virus, second pass"
     asks = ("second_antivirus",)
 
-    async def examine(self, message: Message) -> Finding:
-        """What the engines of the second pass find."""
-        return await self._scan(message, message.services.second_antivirus)
+    @staticmethod
+    def _engines(message: Message) -> Antivirus:
+        return message.services.second_antivirus

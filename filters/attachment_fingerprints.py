@@ -23,10 +23,12 @@ class AttachmentFingerprints(Filter):
     summary = "attachment with a known bad fingerprint, also in archives"
     dear = True
 
+    def at_once(self, message: Message) -> Finding | None:
+        """Nothing to look into without attachments."""
+        return None if message.mail.attachments else self.clear("no attachment")
+
     async def examine(self, message: Message) -> Finding:
         """The hashes of all files, and the entries of the base that they meet."""
-        if not message.mail.attachments:
-            return self.clear("no attachment")
         hashes: dict[str, str] = {}
         for file in await inspected(message):
             if file["sha256"]:

@@ -91,10 +91,12 @@ class AttachmentTypes(Filter[AttachmentTypesOptions]):
     dear = True
     options = AttachmentTypesOptions
 
+    def at_once(self, message: Message) -> Finding | None:
+        """Nothing to look into without attachments."""
+        return None if message.mail.attachments else self.clear("no attachment")
+
     async def examine(self, message: Message) -> Finding:
         """Which kinds of risk the attachments have, and in which file each was seen first."""
-        if not message.mail.attachments:
-            return self.clear("no attachment")
         files = await inspected(message)
         first: dict[str, str] = {}
         for file in files:

@@ -51,7 +51,7 @@ class Examination:
         self._filters = filters
         self._runner = runner
         self._seconds = seconds
-        self._begun = False
+        self._waited_for: set[str] = set()
         # what follows is touched by the loop only
         self._tasks: dict[str, asyncio.Task[Finding]] = {}
         self._timers: list[asyncio.TimerHandle] = []
@@ -60,16 +60,15 @@ class Examination:
     def begin(self, stage: Stage, message: Message) -> None:
         """Start the waiting filters whose input is known at `stage`; those started before go on."""
         known = [one for one in self._filters if one.stage <= stage and not one.inline and not one.dear]
-        if known:
-            self._begun = True
-            self._runner.call(partial(self._start, known, message))
+        _, waiting = self._looked(known, message)
+        if waiting:
+            self._waited_for.update(one.name for one in waiting)
+            self._runner.call(partial(self._start, waiting, message))
 
     def now(self, filters: Iterable[Filter[Any]], message: Message, *, seconds: float) -> dict[str, Finding]:
         """What some filters say of what is known so far. Those that were begun are waited for and not asked anew."""
         until = time.monotonic() + seconds
-        asked = list(filters)
-        findings = {one.name: examine_inline(one, message) for one in asked if one.inline}
-        waiting = [one for one in asked if not one.inline]
+        findings, waiting = self._looked(filters, message)
         return findings | self._await(self._together(waiting, message, until), waiting, until, lambda: None)
 
     def finish(
@@ -78,16 +77,32 @@ class Examination:
         """Every needed filter's finding. Dear filters run only while one who wants them is undecided before them."""
         until = time.monotonic() + self._seconds
         wanted = needed(self._filters, policies)
-        findings = {one.name: examine_inline(one, message) for one in wanted if one.inline and not one.dear}
-        left = [one for one in wanted if one.name not in findings]
+        findings, waiting = self._looked([one for one in wanted if not one.dear], message)
+        left = waiting + [one for one in wanted if one.dear]
         if not left:
             self.abandon()
         findings |= self._await(self._finished(left, message, findings, policies, until), left, until, pulse)
         return {one.name: findings[one.name] for one in wanted}
 
+    def _looked(
+        self, filters: Iterable[Filter[Any]], message: Message
+    ) -> tuple[dict[str, Finding], list[Filter[Any]]]:
+        """What can be found in this thread, and the filters that have to wait or do so already."""
+        findings: dict[str, Finding] = {}
+        waiting: list[Filter[Any]] = []
+        for one in filters:
+            found = None
+            if one.name not in self._waited_for:
+                found = examine_inline(one, message) if one.inline else examine_at_once(one, message)
+            if found is None:
+                waiting.append(one)
+            else:
+                findings[one.name] = found
+        return findings, waiting
+
     def abandon(self) -> None:
         """Cancel what is still under way: the client went away."""
-        if self._begun:
+        if self._waited_for:
             self._runner.call(self._cancel)
 
     def _await(
@@ -101,7 +116,7 @@ class Examination:
         if not filters:
             findings.close()
             return {}
-        self._begun = True
+        self._waited_for.update(one.name for one in filters)
         outcome = self._runner.submit(findings)
         ended = False
         try:
@@ -179,7 +194,12 @@ class Examination:
         for one in filters:
             if one.dear:
                 if _is_wanted(one, {**findings, **found}, policies):
-                    found |= await self._together([one], message, until)
+                    at_once = examine_at_once(one, message)
+                    found |= (
+                        await self._together([one], message, until)
+                        if at_once is None
+                        else {one.name: at_once}
+                    )
                     if message.seen and not message.mail.seen:
                         message = replace(message, mail=message.mail.with_seen(message.seen))
                         found |= await self._look_again({**findings, **found}, message, until)
@@ -220,6 +240,16 @@ def examine_inline(one: Filter[Any], message: Message) -> Finding:
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a filter raises, the message goes on
         return _failed(one, error, begun)
     return _checked(one, found, begun)
+
+
+def examine_at_once(one: Filter[Any], message: Message) -> Finding | None:
+    """The finding of one that waits, from this thread, where there is nothing to wait for."""
+    begun = time.perf_counter()
+    try:
+        found = one.at_once(message)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - as above
+        return _failed(one, error, begun)
+    return None if found is None else _checked(one, found, begun)
 
 
 async def examine_waiting(one: Filter[Any], message: Message) -> Finding:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from functools import lru_cache
 from typing import Any
 
 from tamis.envelope import IPAddress, parse_ip
 from tamis.errors import ServiceError
 from tamis.filter import Filter, Message
+from tamis.filters import domains
 from tamis.finding import Finding
 from tamis.services import DNS, Answer
 
@@ -102,14 +102,6 @@ async def confirming_names(message: Message, ip: IPAddress) -> tuple[list[str], 
 _MOST_NAMES = 10  # RFC 7208 4.6.4 has the same bound
 
 
-@lru_cache(maxsize=4096)
 def registered_domain(host: str) -> str:
     """What was registered of a name, by the public suffix list; "" for a public suffix or no host name."""
-    return (_suffixes().privatesuffix(host) or "") if is_host_name(host) else ""
-
-
-@lru_cache(maxsize=1)
-def _suffixes() -> Any:
-    from publicsuffixlist import PublicSuffixList  # noqa: PLC0415 - its list costs memory
-
-    return PublicSuffixList()
+    return domains.registered_domain(host) if is_host_name(host) else ""

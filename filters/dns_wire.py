@@ -18,13 +18,14 @@ _RESPONSE, _TRUNCATED, _RECURSE = 0x8000, 0x0200, 0x0100
 _RECORD = struct.Struct("!HHIH")
 _MINIMUM = struct.Struct("!I")
 _PREFERENCE = struct.Struct("!H")
+_KIND = struct.Struct("!HH")
 _OPT = b"\0" + struct.pack("!HHIH", 41, 1232, 0, 0)  # EDNS0 (RFC 6891): replies up to 1232 octets
 _MAX_PARSED = 400  # records of all sections: more takes too long to read and is never needed
 _MAX_CHAIN = 12
 _MAX_NAME = 254  # octets without the root's (RFC 1035 3.1)
 _LONGEST_TTL = 2**31 - 1  # RFC 2181 8
 _INTERNET = 1
-_LABEL = re.compile(r"[!-~]{1,63}", re.ASCII)
+_NAME = re.compile(r"(?:[!-\-/-~]{1,63}(?:\.[!-\-/-~]{1,63})*)?", re.ASCII)
 _PLAIN = re.compile(rb"[!-\-/-\[\]-~]*")  # neither the dot nor the backslash
 _NXDOMAIN = 3
 _RCODES = {1: "FORMERR", 2: "SERVFAIL", 4: "NOTIMP", 5: "REFUSED"}
@@ -58,13 +59,11 @@ class Reply:
 
 def question(name: str, rdtype: str) -> Question | None:
     """The question, or None for a name that can't be in the DNS (RFC 1035 3.1)."""
-    labels = name.split(".") if name else []
-    if not all(_LABEL.fullmatch(label) for label in labels):
+    if not _NAME.fullmatch(name) or len(name) > _MAX_NAME - 1:
         return None
-    octets = b"".join(bytes((len(label),)) + label.encode("ascii") for label in labels) + b"\0"
-    if len(octets) > 255:
-        return None
-    return Question(name, rdtype, octets + struct.pack("!HH", TYPES[rdtype], 1))
+    labels = name.encode("ascii").split(b".") if name else []
+    octets = b"".join([bytes((len(label),)) + label for label in labels]) + b"\0"
+    return Question(name, rdtype, octets + _KIND.pack(TYPES[rdtype], _INTERNET))
 
 
 def number_of(octets: bytes) -> int | None:

@@ -63,11 +63,13 @@ class Greylisting(Filter[GreylistingOptions]):
         state, network = message.services.state, client_network(ip)
         now = message.envelope.received_at.timestamp()
         sender = _NUMBER.sub("#", address_key(message.envelope.sender)[:_MAX_SENDER]) or "<>"
-        known = await state.get(f"grey:network:{network}")
-        ages = await asyncio.gather(
-            *(
-                _age(state, hashed("grey:", network, sender, address_key(r.address)), now)
-                for r in message.envelope.recipients[:_MAX_RECIPIENTS]
+        known, ages = await asyncio.gather(
+            state.get(f"grey:network:{network}"),
+            asyncio.gather(
+                *(
+                    _age(state, hashed("grey:", network, sender, address_key(r.address)), now)
+                    for r in message.envelope.recipients[:_MAX_RECIPIENTS]
+                )
             ),
         )
         patience, oldest = float(known or 0), max(ages, default=0)
@@ -96,8 +98,6 @@ class Greylisting(Filter[GreylistingOptions]):
 
 
 async def _age(state: SharedState, key: str, now: float) -> float:
-    """Seconds since a triplet was first seen; 0 for one that is new."""
-    if await state.put_new(key, repr(now), _RETURN_SECONDS):
-        return 0
-    first = await state.get(key)
-    return max(now - float(first), 0) if first else 0
+    """Seconds since a triplet was first seen; 0 for one that is new. Both questions go together."""
+    new, first = await asyncio.gather(state.put_new(key, repr(now), _RETURN_SECONDS), state.get(key))
+    return max(now - float(first), 0) if first and not new else 0

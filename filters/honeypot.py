@@ -39,11 +39,15 @@ class Honeypot(Filter[HoneypotOptions]):
     asks = ("state",)
     options = HoneypotOptions
 
+    def at_once(self, message: Message) -> Finding | None:
+        """Nothing to count without honeypots."""
+        if not message.platform.honeypots or message.is_own:
+            return self.clear("no honeypots, or one of our own clients")
+        return None
+
     async def examine(self, message: Message) -> Finding:
         """Whether this message goes to a honeypot, and how many of this client's did."""
         platform, ip = message.platform, message.envelope.ip
-        if not platform.honeypots or message.is_own:
-            return self.clear("no honeypots, or one of our own clients")
         traps = platform.honeypot_keys
         trapped = any(address_key(r.address) in traps for r in message.envelope.recipients)
         writes = int(trapped)

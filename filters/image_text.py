@@ -12,6 +12,7 @@ from tamis.lists import Field, ListEntry, Match, Subject, unwanted
 from tamis.mail import Mail, Seen, Url
 from tamis.mail.limits import LIMITS
 from tamis.mail.urls import host_of, text_urls
+from tamis.sentences import KNOWN_IMAGE
 from tamis.services import NOT_READ, FileFacts
 
 _MAX_IMAGES = 4
@@ -47,11 +48,15 @@ class ImageText(Filter):
     dear = True
     deadline = 30.0
 
+    def at_once(self, message: Message) -> Finding | None:
+        """Nothing to read without images and documents."""
+        if images_of(message.mail) or documents_of(message.mail):
+            return None
+        return self.clear("no image, no document")
+
     async def examine(self, message: Message) -> Finding:
         """What is known of the images; what stands in images and documents goes into `message.seen`."""
         images, documents = images_of(message.mail), documents_of(message.mail)
-        if not images and not documents:
-            return self.clear("no image, no document")
         try:
             read = await message.services.reader.read([*images, *documents], message.services.state)
         except QueueFullError as error:
@@ -87,7 +92,7 @@ class ImageText(Filter):
         known = unwanted(matches, scopes) if finding.status is Status.HIT else None
         if known is None:
             return self.opinion(finding, options, hit=False)
-        return self.opinion(finding, options, hit=True, text=f"known image {known.pattern[:16]}")
+        return self.opinion(finding, options, hit=True, text=KNOWN_IMAGE(fingerprint=known.pattern[:16]))
 
 
 def images_of(mail: Mail) -> list[bytes]:

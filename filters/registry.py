@@ -16,6 +16,7 @@ from tamis.filters.antivirus import FirstAntivirus, SecondAntivirus
 from tamis.filters.arc import ARC
 from tamis.filters.attachment_fingerprints import AttachmentFingerprints
 from tamis.filters.attachment_types import AttachmentTypes
+from tamis.filters.authenticated_automatic_whitelist import AuthenticatedAutomaticWhitelist
 from tamis.filters.authenticated_whitelist import AuthenticatedWhitelist
 from tamis.filters.automatic_whitelist import AutomaticWhitelist
 from tamis.filters.credential_form import CredentialForm
@@ -75,6 +76,7 @@ BUILT_IN: tuple[type[Filter[Any]], ...] = (
     SenderWhitelist,
     AuthenticatedWhitelist,
     AutomaticWhitelist,
+    AuthenticatedAutomaticWhitelist,
     IPBlacklist,
     MarkedSpam,
     SenderBlacklist,

@@ -31,10 +31,14 @@ class SenderComplaints(Filter):
     asks = ("state",)
     switchable = False
 
-    async def examine(self, message: Message) -> Finding:
-        """Whether an address, its domain or a domain above it is listed."""
+    def at_once(self, message: Message) -> Finding | None:
+        """Nothing to look up without lists."""
         if not message.platform.complaint_feeds or message.is_own:
             return self.clear("no lists, or one of our own clients")
+        return None
+
+    async def examine(self, message: Message) -> Finding:
+        """Whether an address, its domain or a domain above it is listed."""
         state = message.services.state
         generation = await state.get(GENERATION)
         if generation is None:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from tamis.errors import TamisError
+from tamis.filters.domains import suffixes
 from tamis.filters.registry import load_filters
 from tamis.milter import roles
 from tamis.milter.files import write_json
@@ -95,6 +96,7 @@ class Supervisor:
         if not self._prepare():
             return os.EX_OK
         self._site = self._source.read()
+        suffixes()  # read once for all workers
         gc.collect()
         gc.freeze()  # what exists now stays shared with the children
         self._places = [

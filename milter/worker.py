@@ -8,6 +8,7 @@ control thread reads the signal numbers from a pipe (signal.set_wakeup_fd).
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import select
@@ -55,6 +56,9 @@ log = logging.getLogger(__name__)
 DRAIN, RELOAD = signal.SIGUSR1, signal.SIGUSR2
 _TICK = 1.0  # seconds between two looks at the snapshot's stat and two writes of the counts
 _SETTLE = 0.2  # seconds from accept to the negotiation, from which on a connection is counted
+_GC_ALLOCATIONS = (
+    10_000  # between two looks for cycles: a message makes thousands of objects and hardly any cycle
+)
 _libmilter_fd = -1
 
 
@@ -215,6 +219,7 @@ def run_worker(
     for number in (DRAIN, RELOAD):
         signal.signal(number, lambda *_: None)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {DRAIN, RELOAD})
+    gc.set_threshold(_GC_ALLOCATIONS)
     Session.worker = worker
     with tempfile.TemporaryDirectory(prefix="tamis-") as folder:
         _open_libmilter(listening, folder)

@@ -10,6 +10,7 @@ from enum import StrEnum
 from tamis.filter import Effect, Opinion, Scopes, State
 from tamis.finding import Finding, Status
 from tamis.policy import Policy, Rule
+from tamis.sentences import TOTAL
 
 log = logging.getLogger(__name__)
 
@@ -178,4 +179,4 @@ def is_decided(
 
 
 def _score_sentence(total: float, required: float) -> str:
-    return f"the total of {total:.1f} reaches the limit of {required:.1f}"
+    return TOTAL(total=f"{total:.1f}", required=f"{required:.1f}")

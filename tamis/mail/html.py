@@ -6,10 +6,10 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
+from tamis.derived import derived
 from tamis.mail.defects import DefectKind, Report
 from tamis.mail.limits import Limits
 from tamis.mail.markup import FORMATTING, RENAMED, rewrite
@@ -71,7 +71,7 @@ class Html:
         self.links = links
         self.hidden = hidden
 
-    @cached_property
+    @derived
     def tags(self) -> Mapping[str, int]:
         """How often each element's start tag occurs in the source, names lower-cased."""
         counts: Counter[str] = Counter()

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_tz
-from functools import cached_property
 
+from tamis.derived import derived
 from tamis.mail.addresses import Address, parse_addresses
 from tamis.mail.defects import Defect, DefectKind, Report
 from tamis.mail.headers import Headers, scan
@@ -71,12 +71,12 @@ class Mail:
         mail.__dict__.pop("urls", None)
         return mail
 
-    @cached_property
+    @derived
     def subject(self) -> str | None:
         """The first Subject, decoded; ``None`` if there is none."""
         return self.headers.first("subject")
 
-    @cached_property
+    @derived
     def from_addresses(self) -> tuple[Address, ...]:
         """The mailboxes of the header From."""
         return self.addresses("from")
@@ -94,11 +94,11 @@ class Mail:
             self._addresses[name] = found
         return found
 
-    @cached_property
+    @derived
     def _addresses(self) -> dict[str, tuple[Address, ...]]:
         return {}
 
-    @cached_property
+    @derived
     def message_id(self) -> str | None:
         """The first Message-ID without its angle brackets; ``None`` if there is none."""
         value = self.headers.first("message-id")
@@ -107,7 +107,7 @@ class Mail:
         found = _MESSAGE_ID.search(value)
         return (found[1] if found else value.strip("<> \t")[:998]) or None
 
-    @cached_property
+    @derived
     def date(self) -> datetime | None:
         """The first Date, aware; ``None`` if there is none or it is impossible (RFC 5322 3.3)."""
         fields = self.headers.fields_of("date")
@@ -119,38 +119,38 @@ class Mail:
             self._report.add(DefectKind.IMPOSSIBLE_DATE, value, "date")
         return date
 
-    @cached_property
+    @derived
     def _structure(self) -> Structure:
         return Structure(
             self.raw, self.headers, self._body, self.limits, self._report, complete=self.complete
         )
 
-    @cached_property
+    @derived
     def parts(self) -> tuple[Part, ...]:
         """Every leaf, depth first; those of enclosed messages too."""
         return tuple(self._structure.parts)
 
-    @cached_property
+    @derived
     def containers(self) -> tuple[Container, ...]:
         """Every multipart and every enclosed message, depth first."""
         return tuple(self._structure.containers)
 
-    @cached_property
+    @derived
     def attachments(self) -> tuple[Part, ...]:
         """The leaves with a file name, marked as attachment, or neither text nor message."""
         return tuple(part for part in self.parts if part.is_attachment)
 
-    @cached_property
+    @derived
     def images(self) -> tuple[Part, ...]:
         """The leaves that are images by type or by their first octets."""
         return tuple(part for part in self.parts if part.is_image)
 
-    @cached_property
+    @derived
     def documents(self) -> tuple[Part, ...]:
         """The leaves that are PDF documents."""
         return tuple(part for part in self.parts if part.is_pdf)
 
-    @cached_property
+    @derived
     def _bodies(self) -> tuple[tuple[Part, Html | None], ...]:
         """The leaves that are read as text, and the parsed HTML of those that are HTML."""
         budget = Budget(self.limits.html_characters, self.limits.html_tags)
@@ -167,12 +167,12 @@ class Mail:
             bodies.append((part, html))
         return tuple(bodies)
 
-    @cached_property
+    @derived
     def html(self) -> tuple[Html, ...]:
         """The HTML parts that are read as text, parsed once."""
         return tuple(html for _, html in self._bodies if html is not None)
 
-    @cached_property
+    @derived
     def text(self) -> str:
         """The visible text of the parts that are read as text, at most ``Limits.text_characters``."""
         pieces: list[str] = []
@@ -186,7 +186,7 @@ class Mail:
             pieces.append(piece)
         return "\n".join(piece for piece in pieces if piece)
 
-    @cached_property
+    @derived
     def urls(self) -> tuple[Url, ...]:
         """The distinct URLs of visible text, of markup and of ``seen``, at most ``Limits.urls``."""
         return collect(self._found_urls(), self.limits, self._report)
@@ -198,13 +198,13 @@ class Mail:
             yield from html_urls(html, self.limits)
         yield from text_urls(self.text, self.limits)
 
-    @cached_property
+    @derived
     def scripts(self) -> Scripts:
         """The letters of subject, visible text and the names of From and Reply-To, by script."""
         names = [mailbox.display for name in ("from", "reply-to") for mailbox in self.addresses(name)]
         return count_scripts("\n".join([self.subject or "", *names, self.text]))
 
-    @cached_property
+    @derived
     def is_empty(self) -> bool:
         """Whether there is neither subject nor visible text nor attachment nor image nor link."""
         if (self.subject or "").strip() or self.attachments or self.images:
@@ -213,7 +213,7 @@ class Mail:
             return False
         return not any(html.links for html in self.html)
 
-    @cached_property
+    @derived
     def is_dsn(self) -> bool:
         """Whether this is a delivery status notification (RFC 3464, RFC 6522)."""
         if (
@@ -226,7 +226,7 @@ class Mail:
             return False
         return any(part.content_type in _STATUS and part.depth == 1 for part in self.parts)
 
-    @cached_property
+    @derived
     def defects(self) -> tuple[Defect, ...]:
         """Everything that is wrong with the message; to know it, all the rest is derived."""
         self._check_octets()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cached_property
 
+from tamis.derived import derived
 from tamis.mail.defects import DefectKind, Report
 from tamis.mail.headers import Headers, scan
 from tamis.mail.limits import Limits
@@ -102,19 +102,19 @@ class Part:
         self.cut |= self._allowance < self.size
         return self._allowance
 
-    @cached_property
+    @derived
     def charset(self) -> str | None:
         """The charset parameter, lower-cased; ``None`` if there is none."""
         return self.parameters.get("charset", "").strip().lower() or None
 
-    @cached_property
+    @derived
     def disposition(self) -> str | None:
         """'inline', 'attachment' or whatever Content-Disposition (RFC 2183) says, lower-cased."""
         value = self._disposition[0]
         token = _TOKEN.match(value)
         return token[1].lower() if token else None
 
-    @cached_property
+    @derived
     def _disposition(self) -> tuple[str, dict[str, str]]:
         fields = self.headers.fields_of("content-disposition")
         if not fields:
@@ -122,18 +122,18 @@ class Part:
         value = fields[0].unfolded
         return value, parameters(value) if ";" in value else {}
 
-    @cached_property
+    @derived
     def filename(self) -> str | None:
         """The file's name from Content-Disposition, else the name from Content-Type, decoded."""
         name = self._disposition[1].get("filename") or self.parameters.get("name")
         return decode_words(name, self._report, self.path) if name else None
 
-    @cached_property
+    @derived
     def encoding(self) -> str:
         """The Content-Transfer-Encoding (RFC 2045 6.1), lower-cased; '7bit' when there is none."""
         return transfer_encoding(self.headers, self._report, self.path)
 
-    @cached_property
+    @derived
     def payload(self) -> bytes:
         """The content without its transfer encoding, as much of it as the bounds allow."""
         if self._allowance < self.size:
@@ -147,7 +147,7 @@ class Part:
     def _decoded(self, end: int, report: Report) -> bytes:
         return decode_transfer(self._raw, self._start, end, self.encoding, report, self.path)
 
-    @cached_property
+    @derived
     def text(self) -> str:
         """A text or message part's characters, else ''; at most ``Limits.text_characters``."""
         if not self.content_type.startswith(("text/", "message/")):
@@ -171,13 +171,13 @@ class Part:
             text = text[: self._limits.text_characters]
         return text
 
-    @cached_property
+    @derived
     def head(self) -> bytes:
         """The first decoded octets, about 100, whatever the part's size: enough for a magic number."""
         end = min(self._end, self._start + _HEAD_OCTETS)
         return self._decoded(end, Report(0))
 
-    @cached_property
+    @derived
     def is_image(self) -> bool:
         """Whether the part is an image by its type or by its first octets."""
         if self.content_type.startswith("image/"):
@@ -187,14 +187,14 @@ class Part:
         head = self.head
         return head.startswith(_IMAGE_MAGIC) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
 
-    @cached_property
+    @derived
     def is_pdf(self) -> bool:
         """Whether the part is a PDF document by its first octets, its type or its name."""
         if self.content_type == "application/pdf" or (self.filename or "").lower().endswith(".pdf"):
             return is_pdf(self.payload)
         return not self.content_type.startswith(("text/", "message/")) and is_pdf(self.head)
 
-    @cached_property
+    @derived
     def is_attachment(self) -> bool:
         """Whether the part is for keeping rather than for reading: named, marked so, or no text."""
         if self.disposition == "attachment" or self.filename is not None:

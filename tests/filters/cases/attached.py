@@ -15,4 +15,5 @@ ATTACHED: dict[str, bytes] = {
     "212-attachment-fingerprints-white-nearer": letter({"note.txt": b"bad\n"}),
     "214-image-text-unavailable": letter({"b.png": _IMAGE}, kind="image/png", number=2),
     "232-image-text-queue-full": letter({"f.png": _IMAGE}, kind="image/png", number=232),
+    "237-image-text-known-while-queue-full": letter({"h.png": _IMAGE}, kind="image/png", number=237),
 }
