@@ -27,6 +27,7 @@ class AuthenticatedWhitelist(SenderWhitelist):
     name = "authenticated_whitelist"
     spec_id = "S6b"
     summary = "sender on a white list, if SPF or DKIM speaks for it"
+    asks = ("dns",)
     stage = Stage.MESSAGE
     state = State.OFF
     inline = False

@@ -40,6 +40,7 @@ class MarkedSpam(Filter[MarkedSpamOptions]):
     name = "marked_spam"
     spec_id = "S8b"
     summary = "same origin and content as spam that was marked by hand"
+    asks = ("state",)
     options = MarkedSpamOptions
 
     async def examine(self, message: Message) -> Finding:

@@ -56,6 +56,7 @@ class MessageChecksum(Filter[MessageChecksumOptions]):
     name = "message_checksum"
     spec_id = "S23"
     summary = "same message for many recipients"
+    asks = ("state",)
     state = State.SHADOW
     options = MessageChecksumOptions
 

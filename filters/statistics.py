@@ -48,6 +48,7 @@ class Statistics(Filter[StatisticsOptions]):
     name = "statistics"
     spec_id = "S27"
     summary = "statistics over the site's own mail"
+    asks = ("statistics",)
     effect = Effect.SCORE
     inline = True
     looks_again = True

@@ -7,17 +7,20 @@ control thread reads the signal numbers from a pipe (signal.set_wakeup_fd).
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 import os
 import select
 import signal
 import socket
+import sys
 import tempfile
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import Milter
@@ -44,6 +47,8 @@ from tamis.milter.samples import Samples
 from tamis.milter.senders import SenderEvents
 from tamis.milter.session import Session
 from tamis.milter.sites import SiteSource
+from tamis.services import DNS
+from tamis.settings import Settings
 from tamis.site import Site
 from tamis.tokens import Tokens
 from tamis.verdict import Decision
@@ -53,6 +58,9 @@ log = logging.getLogger(__name__)
 DRAIN, RELOAD = signal.SIGUSR1, signal.SIGUSR2
 _TICK = 1.0  # seconds between two looks at the snapshot's stat and two writes of the counts
 _SETTLE = 0.2  # seconds from accept to the negotiation, from which on a connection is counted
+_SWITCH_SECONDS = 0.0005
+"""How long a thread may go on while others want the interpreter (sys.setswitchinterval): a message asks for it many
+times, and would wait 5 ms each time, Python's default, while a large one is taken apart beside it."""
 _GC_ALLOCATIONS = (
     10_000  # between two looks for cycles: a message makes thousands of objects and hardly any cycle
 )
@@ -180,9 +188,14 @@ class Worker:
             log.warning("counts for metrics lost: %s", error)
 
     def reload(self, *, force: bool) -> None:
-        """Take up new settings, policy and lists; a mistake in them leaves the present ones in force."""
+        """Take up new settings, policy and lists; a mistake in them leaves the present ones in force.
+
+        With `force` the services follow the settings, and what was remembered of the DNS is forgotten.
+        """
         fresh = self._source.fresh(self.site, force=force)
         if fresh is not None:
+            if force:
+                self._renew_services(fresh.settings)
             moved = (fresh.settings.desk, fresh.settings.postfix) != (
                 self.site.settings.desk,
                 self.site.settings.postfix,
@@ -191,6 +204,18 @@ class Worker:
             self._journal.limit = fresh.settings.history.journal
             if moved:
                 self.route = self._new_route()
+
+    def _renew_services(self, settings: Settings) -> None:
+        """All but the shared state, which keeps its connections. Who is under way ends with the services it has."""
+        old = self._services
+        self._services = replace(open_services(settings), state=old.state)
+        self._runner.submit(_close_later(old.dns, settings.milter.message_deadline))
+
+
+async def _close_later(dns: DNS, seconds: float) -> None:
+    """When no message uses it any more."""
+    await asyncio.sleep(seconds)
+    dns.close()
 
 
 def run_worker(
@@ -203,11 +228,13 @@ def run_worker(
     for number in (DRAIN, RELOAD):
         signal.signal(number, lambda *_: None)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {DRAIN, RELOAD})
+    sys.setswitchinterval(_SWITCH_SECONDS)
     gc.set_threshold(_GC_ALLOCATIONS)
     Session.worker = worker
     with tempfile.TemporaryDirectory(prefix="tamis-") as folder:
         _open_libmilter(listening, folder)
-    threading.Thread(target=_control, args=(worker, reader, is_orphan), name="control", daemon=True).start()
+    control = (worker, reader, ready, is_orphan)
+    threading.Thread(target=_control, args=control, name="control", daemon=True).start()
     ready()
     milter.main()
     worker.write_counts()
@@ -252,7 +279,9 @@ def _register() -> None:
     )
 
 
-def _control(worker: Worker, reader: int, is_orphan: Callable[[], bool]) -> None:
+def _control(
+    worker: Worker, reader: int, taken_up: Callable[[], None], is_orphan: Callable[[], bool]
+) -> None:
     """The control thread: obeys the supervisor, and leaves when it is gone."""
     while True:
         select.select([reader], [], [], _TICK)
@@ -267,6 +296,8 @@ def _control(worker: Worker, reader: int, is_orphan: Callable[[], bool]) -> None
             worker.reload(force=RELOAD in numbers)
         except Exception:  # whatever it is, this thread must live on to obey the next drain
             log.exception("the control thread goes on")
+        if RELOAD in numbers:
+            taken_up()
 
 
 def _drain(worker: Worker) -> None:

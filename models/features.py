@@ -208,27 +208,37 @@ def looks(mail: Mail, arrival: Arrival | None, home: Home, seen_text: str) -> It
     yield Grams(octets_of(block[:_HEADER_OCTETS]))
     yield Grams(octets_of(_decoded(mail)))
     header, lines = words.header_words(fields)
-    yield Listed(header, lines)
-    yield Listed(words.origins(fields))
-    yield Paired(header, _HEADER_DISTANCES, lines)
-    yield Listed(words.shapes(fields))
     text = mail.text[: words.MAX_TEXT]
     if seen_text:
         text = f"{text}\n{seen_text[: words.MAX_TEXT]}"
     if "\r" in text:
         text = text.replace("\r\n", "\n")
+    shaped, form = words.body_shapes(text)
+    origins, shapes, forms, urls, markup, structure = words.hashed(
+        [
+            words.origins(fields),
+            words.shapes(fields),
+            form,
+            words.url_words(mail),
+            words.markup_words(mail),
+            words.structure_words(mail),
+        ]
+    )
+    yield Listed(header, lines)
+    yield Listed(origins)
+    yield Paired(header, _HEADER_DISTANCES, lines)
+    yield Listed(shapes)
     subject = words.subject_of(fields)
     written = words.spelled(f"{subject}\n{text}")
     body = words.body_words(written.lower())
     yield Listed(body)
     yield Listed(words.body_words(written))
     yield Paired(body, _BODY_DISTANCES)
-    shaped, form = words.body_shapes(text)
     yield Listed(shaped)
-    yield Listed(form)
-    yield Listed(words.url_words(mail))
-    yield Listed(words.markup_words(mail))
-    yield Listed(words.structure_words(mail))
+    yield Listed(forms)
+    yield Listed(urls)
+    yield Listed(markup)
+    yield Listed(structure)
 
 
 _BOUNDS = np.array([*(view.offset for view in VIEWS), PLATFORM_SIZE], dtype=np.uint32)

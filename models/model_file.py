@@ -164,6 +164,8 @@ class SharedModel:
         self.path = path
         self._model: Model | None = None
         self._seen: _Identity | None = None
+        self.problem = ""
+        """Why the file as it was last seen can't be used; '' when it can."""
 
     def current(self) -> Model | None:
         """The newest whole model; the last good one while the file is missing or damaged, None before any.
@@ -175,9 +177,12 @@ class SharedModel:
             if identity != self._seen:
                 self._seen = identity
                 self._model = Model(self.path)
-        except (FileNotFoundError, ModelError):
-            # Scoring goes on with what is mapped; the writer's side reports its own failures.
+                self.problem = ""
+        except FileNotFoundError:
             return self._model
+        except ModelError as error:
+            # Scoring goes on with what is mapped; the writer's side reports its own failures.
+            self.problem = str(error)
         return self._model
 
 

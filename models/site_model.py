@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from tamis.address import domain_of
 from tamis.envelope import Envelope
+from tamis.errors import ServiceError
 from tamis.mail import Mail
 from tamis.services import Reading
 from tamis.settings import Settings
@@ -45,7 +46,8 @@ class SiteModel:
         self._lock = threading.Lock()
 
     def read(self, envelope: Envelope, mail: Mail) -> Reading | None:
-        """What the model says of a message at the door; None while there is none."""
+        """What the model says of a message at the door; None while there is none. Raises ServiceError when there is
+        one that can't be used, and none before it could."""
         model = self._current()
         if model is None:
             return None
@@ -87,7 +89,10 @@ class SiteModel:
                 from tamis.models.model_file import SharedModel  # noqa: PLC0415 - see the module
 
                 self._shared = SharedModel(self._path)
-            return self._shared.current()
+            model = self._shared.current()
+            if model is None and self._shared.problem:
+                raise ServiceError(self._shared.problem)
+            return model
 
 
 class _SharedLevels:

@@ -395,7 +395,7 @@ class AntivirusEngine(Section):
 
 
 class AntivirusSettings(Section):
-    """The virus scanners of S1 and S25, in the order in which they are asked; a change wants a restart."""
+    """The virus scanners of S1 and S25, in the order in which they are asked."""
 
     engines: tuple[AntivirusEngine, ...] = Field(
         (), description='e.g. [{ name = "clamav", socket = "unix:/run/clamav/clamd.ctl" }]'
@@ -410,7 +410,7 @@ class AntivirusSettings(Section):
 
 
 class ImageSettings(Section):
-    """How images and PDF documents are read (S22); a change wants a restart."""
+    """How images and PDF documents are read (S22)."""
 
     ocr: bool = Field(
         True, description="read text in images and scanned documents with tesseract, if it is installed"
@@ -481,7 +481,7 @@ class AbuseMailboxSettings(Section):
 
 
 class SpamAssassinSettings(Section):
-    """The spamd of S28; a change wants a restart."""
+    """The spamd of S28."""
 
     socket: Socket | Literal[""] = Field("", description="where spamd listens; empty: there is none")
     seconds: float = Field(15.0, gt=0, le=55, description="how long it may take")

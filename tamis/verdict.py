@@ -162,7 +162,9 @@ def _opinions(findings: Mapping[str, Finding], policy: Policy, opine: Opine) -> 
     return opinions
 
 
-def is_decided(findings: Mapping[str, Finding], policy: Policy, before: str) -> bool:
+def is_decided(
+    findings: Mapping[str, Finding], policy: Policy, before: str, opine: Opine = opinion_of
+) -> bool:
     """Whether a filter that stands before `before` in the chain already decides for this recipient."""
     for rule in policy.rules:
         if rule.filter.name == before:
@@ -170,7 +172,7 @@ def is_decided(findings: Mapping[str, Finding], policy: Policy, before: str) -> 
         finding = findings.get(rule.filter.name)
         if finding is None or finding.status is not Status.HIT or is_open(rule, finding):
             continue
-        opinion = opinion_of(rule, finding, policy.scopes)
+        opinion = opine(rule, finding, policy.scopes)
         if not opinion.shadow and opinion.effect in _DECISIVE:
             return True
     return False
