@@ -127,7 +127,7 @@ class Breaker:
                 return True
             if self._until is None:
                 return False
-            raise LeftOutError(self.part, self._shown_until, self._in_a_row)
+            raise LeftOutError(self.part, self._shown_until, self._in_a_row, self._reason)
 
     def answered(self) -> None:
         """The part answered somebody: it is well."""

@@ -233,7 +233,7 @@ def test_when_all_lists_are_left_out_the_filter_says_so() -> None:
 
 def test_a_dns_server_that_is_left_out_is_no_failure_of_the_lists() -> None:
     dns, breakers = SomeLists(*ZONES), Breakers(LIMITS)
-    dns.error = LeftOutError("DNS server 192.0.2.1:53", time.time() + 2, 8)
+    dns.error = LeftOutError("DNS server 192.0.2.1:53", time.time() + 2, 8, "no answer")
     for _ in range(5):
         assert look(dns, breakers).status is Status.UNAVAILABLE
     assert not any(one.left_out_until for one in breakers.states())
