@@ -11,19 +11,24 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
-import psutil
-
+from benchmarks.measuring import (
+    ROOT,
+    corpus_paths,
+    cpu_seconds,
+    envelopes_of,
+    resident_megabytes,
+    shown,
+    spread,
+)
 from tamis.filters.registry import load_filters
 from tests.real import Envelope, PrivatePostfix, wait_until
 from tests.real.support import private_directory
 from tests.road.installation import Installation
-from tests.road.test_corpus import POLICY, envelope
+from tests.road.test_corpus import POLICY
 
 CHUNK = 250  # messages between two looks at the processes' CPU time
-ROOT = Path(__file__).resolve().parents[1]
 
 
 @dataclass
@@ -37,18 +42,11 @@ class Measured:
 
     def row(self) -> str:
         """A line of the table."""
-        cpu = f"{statistics.median(self.cpu):.2f}" if self.cpu else "-"
-        spread = f"{min(self.cpu):.2f}-{max(self.cpu):.2f}" if self.cpu else "-"
         rss = f"{self.rss:.0f}" if self.rss else "-"
-        return f"{self.name:<22}{cpu:>8}{spread:>14}{statistics.median(self.rates):>10.0f}{rss:>10}"
+        return f"{self.name:<22}{shown(self.cpu):>22}{statistics.median(self.rates):>10.0f}{rss:>10}"
 
 
 SetUp = tuple[Measured, PrivatePostfix, Callable[[], Sequence[int]]]
-
-
-def cpu_seconds(pids: Sequence[int]) -> float:
-    """User and system time of processes."""
-    return sum(sum(psutil.Process(pid).cpu_times()[:2]) for pid in pids)
 
 
 @contextmanager
@@ -116,7 +114,7 @@ def measure(one: SetUp, envelopes: Sequence[Envelope], sessions: int) -> None:
         if pids:
             measured.cpu.append((cpu_seconds(pids) - before) / len(chunk) * 1000)
     measured.rates.append(len(envelopes) / (time.monotonic() - begun))
-    measured.rss = max((psutil.Process(pid).memory_info().rss / 1e6 for pid in processes()), default=0.0)
+    measured.rss = resident_megabytes(processes())
     postfix.wait_idle(120)
 
 
@@ -128,11 +126,7 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=16)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    paths = sorted((ROOT / "corpus" / "spamassassin").glob("*/*.txt"))
-    if not paths:
-        sys.exit("no corpus: run scripts/fetch-corpus")
-    step = max(1, len(paths) // arguments.messages)
-    envelopes = [envelope(n, path) for n, path in enumerate(paths[::step][: arguments.messages])]
+    envelopes = envelopes_of(spread(corpus_paths(), arguments.messages))
     with ExitStack() as stack:
         all_set_ups = set_ups(stack)
         for round_number in range(arguments.rounds):
@@ -143,7 +137,7 @@ def main() -> None:
         print(json.dumps([asdict(one[0]) for one in all_set_ups], indent=2))
         return
     print(f"{len(envelopes)} messages a round, {arguments.rounds} rounds, {arguments.sessions} sessions")
-    print(f"{'':<22}{'CPU ms':>8}{'least-most':>14}{'msg/s':>10}{'RSS MB':>10}")
+    print(f"{'':<22}{'CPU ms (least-most)':>22}{'msg/s':>10}{'RSS MB':>10}")
     for measured, _, _ in all_set_ups:
         print(measured.row())
 

@@ -61,6 +61,7 @@ class FirstAntivirus(_AntivirusPass):
     name = "antivirus"
     spec_id = "S1"
     summary = "virus, first pass"
+    asks = ("first_antivirus",)
 
     @staticmethod
     def _engines(message: Message) -> Antivirus:
@@ -77,6 +78,7 @@ class SecondAntivirus(_AntivirusPass):
     name = "antivirus_second"
     spec_id = "S25"
     summary = "virus, second pass"
+    asks = ("second_antivirus",)
 
     @staticmethod
     def _engines(message: Message) -> Antivirus:

@@ -18,6 +18,7 @@ class ARC(Filter):
     name = "arc"
     spec_id = "S5c"
     summary = "sealed by forwarders"
+    asks = ("dns",)
     effect = Effect.TAG
 
     async def examine(self, message: Message) -> Finding:

@@ -27,6 +27,7 @@ class AuthenticatedWhitelist(SenderWhitelist):
     name = "authenticated_whitelist"
     spec_id = "S6b"
     summary = "sender on a white list, if SPF or DKIM speaks for it"
+    asks = ("dns",)
     stage = Stage.MESSAGE
     state = State.OFF
     inline = False
@@ -36,7 +37,7 @@ class AuthenticatedWhitelist(SenderWhitelist):
         matches = message.list_matches
         if not any(map(self.is_mine, matches)):
             return self.clear("not on the list")
-        known, unanswered = await _authenticated(message)
+        known, unanswered = await authenticated(message)
         kept = [one for one in matches if one.field in known or not self.is_mine(one)]
         if any(map(self.is_mine, kept)):
             return self.told(kept)
@@ -45,7 +46,7 @@ class AuthenticatedWhitelist(SenderWhitelist):
         return self.clear("on the list, but neither SPF nor DKIM speaks for the sender")
 
 
-async def _authenticated(message: Message) -> tuple[set[Field], str]:
+async def authenticated(message: Message) -> tuple[set[Field], str]:
     """Which of MAIL FROM and the header From are known to be true, and what got no answer where something did not."""
     if message.is_own:
         return {Field.ENVELOPE, Field.HEADER}, ""

@@ -235,6 +235,8 @@ def examine_inline(one: Filter[Any], message: Message) -> Finding:
     begun = time.perf_counter()
     try:
         found = one.examine(message)
+    except ServiceError as error:
+        return _without_service(one, error, begun)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a filter raises, the message goes on
         return _failed(one, error, begun)
     return _checked(one, found, begun)
@@ -258,12 +260,17 @@ async def examine_waiting(one: Filter[Any], message: Message) -> Finding:
             found = await one.examine(message)
         else:
             found = await in_thread(one.name, lambda: one.examine(message))
-    except (ServiceError, TimeoutError) as error:  # nothing is wrong with the filter
-        facts = {"error": str(error)[:200] or "no answer in time"}
-        return Finding(one.name, Status.UNAVAILABLE, "{error}", facts, time.perf_counter() - begun)
+    except (ServiceError, TimeoutError) as error:
+        return _without_service(one, error, begun)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - SystemExit would end the loop of all filters
         return _failed(one, error, begun)
     return _checked(one, found, begun)
+
+
+def _without_service(one: Filter[Any], error: ServiceError | TimeoutError, begun: float) -> Finding:
+    """Nothing is wrong with the filter."""
+    facts = {"error": str(error)[:200] or "no answer in time"}
+    return Finding(one.name, Status.UNAVAILABLE, "{error}", facts, time.perf_counter() - begun)
 
 
 def _failed(one: Filter[Any], error: BaseException, begun: float) -> Finding:

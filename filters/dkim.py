@@ -31,6 +31,7 @@ class DKIM(Filter[DKIMOptions]):
     name = "dkim"
     spec_id = "S5b"
     summary = "signed, but no signature holds"
+    asks = ("dns",)
     effect = Effect.SCORE
     options = DKIMOptions
 

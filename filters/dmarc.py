@@ -73,6 +73,7 @@ class DMARC(Filter[DMARCOptions]):
     name = "dmarc"
     spec_id = "S5d"
     summary = "forged in the eyes of the From domain's owner"
+    asks = ("dns",)
     options = DMARCOptions
 
     async def examine(self, message: Message) -> Finding:

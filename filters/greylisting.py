@@ -48,6 +48,7 @@ class Greylisting(Filter[GreylistingOptions]):
     name = "greylisting"
     spec_id = "S3"
     summary = "strangers are asked to come back"
+    asks = ("state",)
     stage = Stage.RCPT
     effect = Effect.DEFER
     state = State.OFF

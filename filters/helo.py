@@ -80,6 +80,7 @@ class Helo(Filter[HeloOptions]):
     name = "helo"
     spec_id = "S31"
     summary = "HELO that breaks the rules, unconfirmed client name"
+    asks = ("dns",)
     stage = Stage.MAIL
     effect = Effect.SCORE
     options = HeloOptions

@@ -36,6 +36,7 @@ class Honeypot(Filter[HoneypotOptions]):
     name = "honeypot"
     spec_id = "S14"
     summary = "written to an address that nobody knows"
+    asks = ("state",)
     options = HoneypotOptions
 
     def at_once(self, message: Message) -> Finding | None:

@@ -12,6 +12,7 @@ import zxingcpp
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from tamis.errors import ServiceError
+from tamis.services import NOT_READ
 
 _FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")
 _MAX_PIXELS = 30_000_000
@@ -102,7 +103,7 @@ def text_in(image: Image.Image, languages: tuple[str, ...], until: float) -> dic
 
     left = until - time.monotonic()
     if left <= 0:
-        return {"problem": "no time left to read it"}
+        return {"problem": f"{NOT_READ}: no time left"}
     try:
         wanted = [language for language in languages if language in _installed()]
         if not wanted:
@@ -111,7 +112,7 @@ def text_in(image: Image.Image, languages: tuple[str, ...], until: float) -> dic
     except pytesseract.TesseractNotFoundError:
         return {"problem": "tesseract is not installed"}
     except (pytesseract.TesseractError, RuntimeError) as error:  # RuntimeError is its time-out
-        return {"problem": f"not read: {str(error)[:100]}"}
+        return {"problem": f"{NOT_READ}: {str(error)[:100]}"}
     return {"text": " ".join(text.split())[:TEXT_CHARACTERS]}
 
 

@@ -12,7 +12,8 @@ from tamis.lists import Field, ListEntry, Match, Subject, unwanted
 from tamis.mail import Mail, Seen, Url
 from tamis.mail.limits import LIMITS
 from tamis.mail.urls import host_of, text_urls
-from tamis.services import FileFacts
+from tamis.sentences import KNOWN_IMAGE
+from tamis.services import NOT_READ, FileFacts
 
 _MAX_IMAGES = 4
 _LEAST_OCTETS = 100
@@ -43,6 +44,7 @@ class ImageText(Filter):
     name = "image_text"
     spec_id = "S22"
     summary = "known bad image; reads images, QR codes and PDF documents"
+    asks = ("reader", "state")
     dear = True
     deadline = 30.0
 
@@ -77,15 +79,12 @@ class ImageText(Filter):
         if entries:
             matches = [Match.of(entry, Field.CONTENT).to_fact() for entry in entries]
             return self.hit("known image", matches=matches, **facts)
+        because = "images: {images}, documents: {documents}; letters read: {letters}, QR codes: {codes}"
         if problems:
-            return self.clear(
-                "images: {images}, documents: {documents}; letters read: {letters}, QR codes: {codes}; not all: {why}",
-                why=", ".join(problems),
-                **facts,
-            )
-        return self.clear(
-            "images: {images}, documents: {documents}; letters read: {letters}, QR codes: {codes}", **facts
-        )
+            failed = any(problem.startswith(NOT_READ) for problem in problems)
+            say = self.clear if facts["letters"] or facts["codes"] or not failed else self.unavailable
+            return say(because + "; not all: {why}", why=", ".join(problems), **facts)
+        return self.clear(because, **facts)
 
     def judge(self, finding: Finding, options: FilterOptions, scopes: Scopes) -> Opinion:
         """A hit on a black fingerprint."""
@@ -93,7 +92,7 @@ class ImageText(Filter):
         known = unwanted(matches, scopes) if finding.status is Status.HIT else None
         if known is None:
             return self.opinion(finding, options, hit=False)
-        return self.opinion(finding, options, hit=True, text=f"known image {known.pattern[:16]}")
+        return self.opinion(finding, options, hit=True, text=KNOWN_IMAGE(fingerprint=known.pattern[:16]))
 
 
 def images_of(mail: Mail) -> list[bytes]:

@@ -23,6 +23,7 @@ class IPComplaints(Filter):
     name = "ip_complaints"
     spec_id = "S15"
     summary = "client condemned after complaints"
+    asks = ("state",)
     stage = Stage.CONNECT
 
     async def examine(self, message: Message) -> Finding:

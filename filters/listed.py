@@ -8,6 +8,7 @@ from typing import ClassVar
 from tamis.filter import Filter, Message, Opinion, OptionsT, Scopes
 from tamis.finding import Finding, Status
 from tamis.lists import Colour, Field, Match, Subject, nearest
+from tamis.sentences import OVERRULED
 
 
 class Listed(Filter[OptionsT]):
@@ -47,7 +48,7 @@ class Listed(Filter[OptionsT]):
         )
         text = "not on the list"  # of this recipient's: another's entry is not told
         if mine is not None:
-            text = f"{self.reasons[mine.field]} ({mine.pattern})" if hit else "overruled by a nearer entry"
+            text = f"{self.reasons[mine.field]} ({mine.pattern})" if hit else OVERRULED()
         return self.opinion(finding, options, hit=hit, text=text)
 
     def counts(self, match: Match, options: OptionsT) -> bool:

@@ -11,6 +11,7 @@ from tamis.filter import Filter, FilterOptions, Message, Opinion, Scopes
 from tamis.filters.keys import client_key
 from tamis.filters.message_checksum import checksum_of
 from tamis.finding import Finding, Status
+from tamis.sentences import MARKED_BY_HAND
 
 _MARKED = "marked:"
 
@@ -39,6 +40,7 @@ class MarkedSpam(Filter[MarkedSpamOptions]):
     name = "marked_spam"
     spec_id = "S8b"
     summary = "same origin and content as spam that was marked by hand"
+    asks = ("state",)
     options = MarkedSpamOptions
 
     async def examine(self, message: Message) -> Finding:
@@ -56,7 +58,7 @@ class MarkedSpam(Filter[MarkedSpamOptions]):
         """A hit when there are enough marks in the recipient's scopes."""
         marks = sum(number for scope, number in finding.facts.get("marks", {}).items() if scope in scopes)
         hit = finding.status is Status.HIT and marks >= options.marks
-        text = f"same origin and content as spam that was marked by hand (marks: {marks})" if hit else ""
+        text = MARKED_BY_HAND(marks=marks) if hit else ""
         return self.opinion(finding, options, hit=hit, text=text)
 
 

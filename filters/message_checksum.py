@@ -14,6 +14,7 @@ from tamis.filters.keys import hashed
 from tamis.filters.runner import in_thread
 from tamis.finding import Finding, Status
 from tamis.mail import Mail
+from tamis.sentences import SAME_FOR_MANY
 
 WINDOWS = (600, 3600, 86400)
 """Seconds; the policies' choice."""
@@ -55,6 +56,7 @@ class MessageChecksum(Filter[MessageChecksumOptions]):
     name = "message_checksum"
     spec_id = "S23"
     summary = "same message for many recipients"
+    asks = ("state",)
     state = State.SHADOW
     options = MessageChecksumOptions
 
@@ -82,7 +84,7 @@ class MessageChecksum(Filter[MessageChecksumOptions]):
         seen = finding.facts.get("counts", {}).get(str(options.window), 0)
         excepted = finding.facts.get("list", "") in {one.lower() for one in options.except_lists}
         hit = finding.status is Status.HIT and seen >= options.recipients and not excepted
-        text = f"the same message came for {seen} recipients in {options.window} seconds" if hit else ""
+        text = SAME_FOR_MANY(seen=seen, window=options.window) if hit else ""
         return self.opinion(finding, options, hit=hit, text=text)
 
 

@@ -27,6 +27,7 @@ class Newsletter(Filter):
     name = "newsletter"
     spec_id = "S31g"
     summary = "newsletter with List-Unsubscribe, signed by its sender"
+    asks = ("dns",)
     effect = Effect.TAG
 
     async def examine(self, message: Message) -> Finding:

@@ -13,6 +13,7 @@ from tamis.dnslists import DNSList
 from tamis.errors import LeftOutError, ServiceError
 from tamis.filter import Filter, FilterOptions, Message, Opinion, Scopes
 from tamis.finding import Finding, Status
+from tamis.sentences import ON_LISTS
 from tamis.services import Answer, Services
 
 _MOST_SHOWN = 5
@@ -98,7 +99,7 @@ class OnDNSLists(Filter[ListOptions]):
                 and reached >= all_of_it * options.share / 100 - 1e-9
             ):
                 zones = ", ".join(zone for zone, _ in listed[:_MOST_SHOWN])
-                text = f"{subject} is on {len(listed)} of {len(answered)} lists that answered: {zones}"
+                text = ON_LISTS(subject=subject, listed=len(listed), answered=len(answered), zones=zones)
                 return self.opinion(finding, options, hit=True, text=text)
         return replace(self.opinion(finding, options, hit=False), status=Status.CLEAR)
 

@@ -37,6 +37,7 @@ class RateLimit(Filter[RateLimitOptions]):
     name = "rate_limit"
     spec_id = "S2b"
     summary = "too much mail in an hour"
+    asks = ("state",)
     stage = Stage.MAIL
     effect = Effect.DEFER
     state = State.OFF

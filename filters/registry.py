@@ -16,6 +16,7 @@ from tamis.filters.antivirus import FirstAntivirus, SecondAntivirus
 from tamis.filters.arc import ARC
 from tamis.filters.attachment_fingerprints import AttachmentFingerprints
 from tamis.filters.attachment_types import AttachmentTypes
+from tamis.filters.authenticated_automatic_whitelist import AuthenticatedAutomaticWhitelist
 from tamis.filters.authenticated_whitelist import AuthenticatedWhitelist
 from tamis.filters.automatic_whitelist import AutomaticWhitelist
 from tamis.filters.credential_form import CredentialForm
@@ -57,6 +58,7 @@ from tamis.filters.spf import SPF
 from tamis.filters.statistics import Statistics
 from tamis.filters.temporary_blacklist import TemporaryBlacklist
 from tamis.filters.uribl import URIBL
+from tamis.services import NAMES as SERVICES
 
 GROUP = "tamis.filters"
 """The entry point group: `name = "package.module:FilterClass"`."""
@@ -74,6 +76,7 @@ BUILT_IN: tuple[type[Filter[Any]], ...] = (
     SenderWhitelist,
     AuthenticatedWhitelist,
     AutomaticWhitelist,
+    AuthenticatedAutomaticWhitelist,
     IPBlacklist,
     MarkedSpam,
     SenderBlacklist,
@@ -186,5 +189,8 @@ def _check(one: object, taken: set[str]) -> None:
         raise PluginError(f"{where}: its own defaults are refused: {error}") from error
     if one.effect not in ALLOWED_EFFECTS:
         raise PluginError(f"{where}: no such effect: {one.effect!r}")
+    unknown = [name for name in one.asks if name not in SERVICES]
+    if unknown:
+        raise PluginError(f"{where}: asks a service that does not exist: {', '.join(map(repr, unknown))}")
     if one.inline and inspect.iscoroutinefunction(one.examine):
         raise PluginError(f"{where}: examine can't be both inline and async")

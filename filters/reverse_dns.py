@@ -19,6 +19,7 @@ class ReverseDNS(Filter):
     name = "reverse_dns"
     spec_id = "S11"
     summary = "client address without a PTR record"
+    asks = ("dns",)
     stage = Stage.CONNECT
 
     async def examine(self, message: Message) -> Finding:

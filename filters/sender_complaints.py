@@ -28,6 +28,7 @@ class SenderComplaints(Filter):
     name = "sender_complaints"
     spec_id = "S10"
     summary = "sender on a list of complaints"
+    asks = ("state",)
     switchable = False
 
     def at_once(self, message: Message) -> Finding | None:

@@ -24,6 +24,7 @@ class SenderMX(Filter):
     name = "sender_mx"
     spec_id = "S16"
     summary = "sender domain that can't receive mail"
+    asks = ("dns",)
     stage = Stage.MAIL
 
     async def examine(self, message: Message) -> Finding:

@@ -27,6 +27,7 @@ class SpamAssassin(Filter[SpamAssassinOptions]):
     name = "spamassassin"
     spec_id = "S28"
     summary = "SpamAssassin's score"
+    asks = ("spamassassin",)
     effect = Effect.SCORE
     state = State.OFF
     dear = True

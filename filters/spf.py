@@ -42,6 +42,7 @@ class SPF(Filter[SPFOptions]):
     name = "spf"
     spec_id = "S5"
     summary = "client may not send for the sender's domain"
+    asks = ("dns",)
     stage = Stage.MAIL
     options = SPFOptions
 

@@ -25,6 +25,7 @@ class TemporaryBlacklist(Filter):
     name = "temporary_blacklist"
     spec_id = "S2"
     summary = "client blocked for a time"
+    asks = ("state",)
     stage = Stage.CONNECT
     effect = Effect.DEFER
     yields_to = frozenset({"ip_whitelist"})

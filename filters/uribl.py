@@ -31,6 +31,7 @@ class URIBL(OnDNSLists):
     name = "uribl"
     spec_id = "S24"
     summary = "links to what is on DNS lists"
+    asks = ("dns",)
     looks_again = True
 
     async def examine(self, message: Message) -> Finding:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 import logging
 import ssl
+import threading
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +54,6 @@ class AbuseMailbox:
     """The mailbox of the background process. `step` is called again and again and never waits for the network."""
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="abuse-mailbox")
         self._reading: Future[Fetched] | None = None
         self._due = 0.0
         self._trouble = ""
@@ -78,7 +78,21 @@ class AbuseMailbox:
                 self._due = 0.0
         elif settings.abuse_mailbox.host and time.monotonic() >= self._due:
             self._due = time.monotonic() + settings.abuse_mailbox.every
-            self._reading = self._pool.submit(fetch, settings, complaints)
+            self._reading = _begun(settings, complaints)
+
+
+def _begun(settings: Settings, complaints: Complaints) -> Future[Fetched]:
+    """A reading under way, in a thread that the process does not wait for: a stop at any moment doubles nothing."""
+    reading: Future[Fetched] = Future()
+
+    def read() -> None:
+        try:
+            reading.set_result(fetch(settings, complaints))
+        except BaseException as error:  # noqa: BLE001 - raised again where the result is asked for
+            reading.set_exception(error)
+
+    threading.Thread(target=read, name="abuse-mailbox", daemon=True).start()
+    return reading
 
 
 def fetch(settings: Settings, complaints: Complaints) -> Fetched:
@@ -197,11 +211,9 @@ class _Opened:
 @contextmanager
 def _translated(box: AbuseMailboxSettings) -> Iterator[None]:
     """What IMAP, TLS and the network raise, as ServiceError in one line."""
-    from imapclient.exceptions import IMAPClientError  # noqa: PLC0415 # see _Opened
-
     try:
         yield
-    except (IMAPClientError, OSError, ValueError, KeyError) as error:
+    except Exception as error:  # a server may answer anything, and the library raises what it stumbled over
         told = " ".join(str(error).split())[:200] or type(error).__name__
         raise ServiceError(f"abuse mailbox {box.user} on {box.host}: {told}") from error
 

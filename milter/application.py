@@ -64,6 +64,8 @@ class Application:
         Postfix looks each field up from the top, so thousands of forged ones would cost it minutes; the desk reads
         the header once.
         """
+        if len(self._fields) <= MAX_DELETIONS:
+            return examined.plan
         surplus = sum(self._own.hold(*one) or one[0].lower() == "subject" for one in self._fields)
         return all_detoured(examined.plan, examined.judged) if surplus > MAX_DELETIONS else examined.plan
 

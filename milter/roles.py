@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import queue
 import signal
 import socket
 import threading
@@ -32,7 +33,7 @@ class Parent:
 
     pid: int
     ready: Callable[[], None]
-    """Tells it that the child serves."""
+    """Tells it that the child serves, and later, each time, that it has taken up a reload."""
 
     def is_gone(self) -> bool:
         """Whether it died: then somebody else adopted us."""
@@ -135,19 +136,24 @@ class _Current:
         self.site = site
         self._parent = parent
         self._source = source
-        self._forced = False
+        self._asked = queue.SimpleQueue[None]()  # of all queues the one that a signal handler may use
         signal.signal(signal.SIGUSR2, self._reload)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR2})
         threading.Thread(target=self._watch, daemon=True).start()
 
     def _watch(self) -> None:
         """Once a second: is the supervisor there, and is there a new snapshot or a reload to take up?"""
-        pause = threading.Event()
         while not self._parent.is_gone():
-            pause.wait(1.0)
-            forced, self._forced = self._forced, False
+            try:
+                self._asked.get(timeout=1.0)
+            except queue.Empty:
+                forced = False
+            else:
+                forced = True
             self.site = self._source.fresh(self.site, force=forced) or self.site
+            if forced:
+                self._parent.ready()
         os.kill(os.getpid(), signal.SIGTERM)
 
     def _reload(self, *_: object) -> None:
-        self._forced = True
+        self._asked.put(None)

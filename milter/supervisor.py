@@ -16,6 +16,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -41,6 +42,7 @@ _ADDRESSES = "TAMIS_ADDRESSES"
 _STOPPED = -1000  # no exit status: told to stop while preparing
 _FIRST_PAUSE, _LAST_PAUSE = 0.1, 2.0  # seconds before a child that died young is started again
 _YOUNG = 2.0
+_RELOAD_SECONDS = 30.0  # after which a reload is called done although a child has not taken it up
 _GRACE = 5.0  # seconds beyond the drain before a child that does not leave is killed
 
 
@@ -54,7 +56,9 @@ class Place:
     pause: float = _FIRST_PAUSE
     not_before: float = 0.0
     ready: bool = False
+    reloading: bool = False
     pipe: int = -1
+    """On it the child writes an octet when it is ready, and another each time it has taken up a reload."""
 
 
 class Supervisor:
@@ -78,6 +82,8 @@ class Supervisor:
         self._places: list[Place] = []
         self._successor = 0
         self._told = False
+        self._reloading_until = 0.0
+        self._reload_again = False
 
     def run(self) -> int:
         """Start everything, serve until told to stop, and drain. Raises TamisError when the start fails."""
@@ -198,13 +204,14 @@ class Supervisor:
                     sock.close()
 
             def ready() -> None:
-                os.write(writer, b"1")
-                os.close(writer)
+                with suppress(BrokenPipeError):  # the supervisor is gone: the child sees that by itself
+                    os.write(writer, b"1")
 
             parent = roles.Parent(own_pid, ready)
             self._child(lambda: roles.ROLES[place.role](self._site, self._source, self._sockets, parent))
         os.close(writer)
-        place.pid, place.started, place.ready, place.pipe = pid, time.monotonic(), False, reader
+        place.pid, place.started, place.pipe = pid, time.monotonic(), reader
+        place.ready = place.reloading = False
 
     def _child(self, work: Callable[[], None]) -> NoReturn:
         """In a fresh child: the role's work, and never back into the supervisor's code."""
@@ -229,7 +236,7 @@ class Supervisor:
 
     def _next_signal(self) -> int:
         """Wait for a signal or for something to do; deaths and readiness are dealt with here."""
-        waiting = [p.pipe for p in self._places if p.pid and not p.ready]
+        waiting = [p for p in self._places if p.pid and (p.reloading or not p.ready)]
         pauses = [p.not_before - time.monotonic() for p in self._places if not p.pid]
         timeout = 0.02 if waiting else max(0.0, min(pauses, default=60.0))
         got = signal.sigtimedwait(_SIGNALS, timeout)
@@ -241,12 +248,12 @@ class Supervisor:
 
     def _see_ready(self) -> None:
         for place in self._places:
-            if place.pid and not place.ready and place.pipe >= 0:
+            if place.pid and place.pipe >= 0 and (place.reloading or not place.ready):
                 readable, _, _ = select.select([place.pipe], [], [], 0)
-                if readable:
-                    place.ready = os.read(place.pipe, 1) == b"1"
-                    os.close(place.pipe)
-                    place.pipe = -1
+                if readable and os.read(place.pipe, 1) == b"1":
+                    place.reloading = place.reloading and not place.ready
+                    place.ready = True
+        self._see_reloaded()
         if not self._told and self._places and all(p.ready for p in self._places):
             self._told = True
             log.info("ready: %s on %s", ", ".join(self._roles()), self._site.settings.milter.socket)
@@ -271,7 +278,7 @@ class Supervisor:
                 lived = time.monotonic() - place.started
                 place.pause = min(2 * place.pause, _LAST_PAUSE) if lived < _YOUNG else _FIRST_PAUSE
                 place.not_before = time.monotonic() + place.pause
-                place.pid, place.pipe = 0, -1
+                place.pid, place.pipe, place.reloading = 0, -1, False
                 log.error("%s %d died with status %d, replaced in %.1f s", place.role, pid, code, place.pause)
 
     def _forget(self, pid: int) -> None:
@@ -280,6 +287,9 @@ class Supervisor:
 
     def _reload(self) -> None:
         """Check the settings here, then let every child take them up; a mistake changes nothing anywhere."""
+        if self._reloading_until:  # a child would take two requests for one
+            self._reload_again = True
+            return
         notify("RELOADING=1")
         fresh = self._source.fresh(self._site, force=True)
         if fresh is not None:
@@ -291,9 +301,25 @@ class Supervisor:
             self._site = fresh
             for place in self._places:
                 if place.pid:
+                    place.reloading = True
                     os.kill(place.pid, signal.SIGUSR2)
-            log.info("reloaded")
+            log.info("reloading")
+        self._reloading_until = time.monotonic() + _RELOAD_SECONDS
+        self._see_reloaded()
+
+    def _see_reloaded(self) -> None:
+        """Say that a reload is done when every child has taken it up: no message meets the old settings then."""
+        late = [place for place in self._places if place.reloading]
+        if not self._reloading_until or (late and time.monotonic() < self._reloading_until):
+            return
+        for place in late:
+            log.warning("%s %d has not taken up the reload yet", place.role, place.pid)
+            place.reloading = False
+        self._reloading_until = 0.0
         notify("READY=1")
+        if self._reload_again:
+            self._reload_again = False
+            self._reload()
 
     def _replace(self) -> None:
         """Start a successor with our sockets; when it is ready it tells us to stop."""

@@ -7,6 +7,7 @@ control thread reads the signal numbers from a pipe (signal.set_wakeup_fd).
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 import os
@@ -19,6 +20,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import Milter
@@ -41,9 +43,12 @@ from tamis.milter.paths import Paths
 from tamis.milter.reinject import Reinjector
 from tamis.milter.reply import Replies
 from tamis.milter.route import Proof, Route
+from tamis.milter.samples import Samples
 from tamis.milter.senders import SenderEvents
 from tamis.milter.session import Session
 from tamis.milter.sites import SiteSource
+from tamis.services import DNS
+from tamis.settings import Settings
 from tamis.site import Site
 from tamis.tokens import Tokens
 from tamis.verdict import Decision
@@ -82,6 +87,7 @@ class Worker:
         self._counts = Counts()
         self._journal = Journal(self._paths.journal, settings.history.journal)
         self._senders = SenderEvents(self._paths.senders)
+        self._samples = Samples()
         self._parts = PartsFile(self._paths.parts, self._services.breakers)
 
     def _new_route(self) -> Route:
@@ -113,9 +119,11 @@ class Worker:
         with self._lock:
             return len(self._sessions)
 
-    def count(self, examined: Examined) -> None:
-        """Remember which list entries decided, what was learnt of senders, and the numbers for Prometheus."""
+    def count(self, examined: Examined, mail: Mail) -> None:
+        """Remember which list entries decided, what was learnt of senders, what teaches, and the numbers for
+        Prometheus."""
         self._senders.take(self.site, examined)
+        self._samples.take(self.site.settings, examined, mail)
         if self.site.settings.metrics.listen:
             with self._lock:
                 self._counts.add(examined.findings, examined.judged)
@@ -151,6 +159,7 @@ class Worker:
         """Leave the counts for the background process, once it took the last ones; a kill costs what is kept."""
         self._journal.rotate()
         self._senders.write()
+        self._samples.write(self.site.settings)
         self._write_hits()
         self._write_metrics()
         self._parts.write()
@@ -179,9 +188,14 @@ class Worker:
             log.warning("counts for metrics lost: %s", error)
 
     def reload(self, *, force: bool) -> None:
-        """Take up new settings, policy and lists; a mistake in them leaves the present ones in force."""
+        """Take up new settings, policy and lists; a mistake in them leaves the present ones in force.
+
+        With `force` the services follow the settings, and what was remembered of the DNS is forgotten.
+        """
         fresh = self._source.fresh(self.site, force=force)
         if fresh is not None:
+            if force:
+                self._renew_services(fresh.settings)
             moved = (fresh.settings.desk, fresh.settings.postfix) != (
                 self.site.settings.desk,
                 self.site.settings.postfix,
@@ -190,6 +204,18 @@ class Worker:
             self._journal.limit = fresh.settings.history.journal
             if moved:
                 self.route = self._new_route()
+
+    def _renew_services(self, settings: Settings) -> None:
+        """All but the shared state, which keeps its connections. Who is under way ends with the services it has."""
+        old = self._services
+        self._services = replace(open_services(settings), state=old.state)
+        self._runner.submit(_close_later(old.dns, settings.milter.message_deadline))
+
+
+async def _close_later(dns: DNS, seconds: float) -> None:
+    """When no message uses it any more."""
+    await asyncio.sleep(seconds)
+    dns.close()
 
 
 def run_worker(
@@ -207,7 +233,8 @@ def run_worker(
     Session.worker = worker
     with tempfile.TemporaryDirectory(prefix="tamis-") as folder:
         _open_libmilter(listening, folder)
-    threading.Thread(target=_control, args=(worker, reader, is_orphan), name="control", daemon=True).start()
+    control = (worker, reader, ready, is_orphan)
+    threading.Thread(target=_control, args=control, name="control", daemon=True).start()
     ready()
     milter.main()
     worker.write_counts()
@@ -252,7 +279,9 @@ def _register() -> None:
     )
 
 
-def _control(worker: Worker, reader: int, is_orphan: Callable[[], bool]) -> None:
+def _control(
+    worker: Worker, reader: int, taken_up: Callable[[], None], is_orphan: Callable[[], bool]
+) -> None:
     """The control thread: obeys the supervisor, and leaves when it is gone."""
     while True:
         select.select([reader], [], [], _TICK)
@@ -267,6 +296,8 @@ def _control(worker: Worker, reader: int, is_orphan: Callable[[], bool]) -> None
             worker.reload(force=RELOAD in numbers)
         except Exception:  # whatever it is, this thread must live on to obey the next drain
             log.exception("the control thread goes on")
+        if RELOAD in numbers:
+            taken_up()
 
 
 def _drain(worker: Worker) -> None:

@@ -10,7 +10,9 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tamis.address import domain_of
 from tamis.envelope import Envelope
+from tamis.errors import ServiceError
 from tamis.mail import Mail
 from tamis.services import Reading
 from tamis.settings import Settings
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 MODEL = "current.model"
 LEVELS = "levels.json"
+_MOST_DOMAINS = 20
+"""Domains of one message's recipients that are looked up; in further ones the platform's number counts."""
 
 
 def home_of(settings: Settings) -> Home:
@@ -42,7 +46,8 @@ class SiteModel:
         self._lock = threading.Lock()
 
     def read(self, envelope: Envelope, mail: Mail) -> Reading | None:
-        """What the model says of a message at the door; None while there is none."""
+        """What the model says of a message at the door; None while there is none. Raises ServiceError when there is
+        one that can't be used, and none before it could."""
         model = self._current()
         if model is None:
             return None
@@ -56,9 +61,13 @@ class SiteModel:
         levels = self._levels.current() if min(ham, spam) >= needed else None
         if levels is None:
             return Reading(log_odds, ham, spam, needed)
-        return Reading(
-            log_odds, ham, spam, needed, levels.number(log_odds), levels.calibrator.probability(log_odds)
-        )
+        corrected = {}
+        for domain in sorted({domain_of(one.address) for one in envelope.recipients})[:_MOST_DOMAINS]:
+            correction = model.correction(features, domain)
+            if correction is not None:
+                corrected[domain] = _shown(levels, log_odds + correction)
+        number, probability = _shown(levels, log_odds)
+        return Reading(log_odds, ham, spam, needed, number, probability, corrected)
 
     def reasons(self, envelope: Envelope, mail: Mail, limit: int) -> tuple[tuple[str, str, float], ...]:
         """What weighed most."""
@@ -80,7 +89,10 @@ class SiteModel:
                 from tamis.models.model_file import SharedModel  # noqa: PLC0415 - see the module
 
                 self._shared = SharedModel(self._path)
-            return self._shared.current()
+            model = self._shared.current()
+            if model is None and self._shared.problem:
+                raise ServiceError(self._shared.problem)
+            return model
 
 
 class _SharedLevels:
@@ -103,6 +115,11 @@ class _SharedLevels:
         except (FileNotFoundError, ModelError):
             return self._levels
         return self._levels
+
+
+def _shown(levels: Levels, log_odds: float) -> tuple[float, float]:
+    """Number and probability."""
+    return levels.number(log_odds), levels.calibrator.probability(log_odds)
 
 
 def _arrival(envelope: Envelope) -> Arrival | None:

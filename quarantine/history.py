@@ -59,12 +59,13 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """One recipient of a stored message, as replay reads it: findings by their ids."""
+    """One recipient of a stored message, as replay reads it: findings by their ids; `author` is the envelope sender of
+    what an authenticated user sent, None for all other mail."""
 
     message: int
     recipient: str
     findings: bytes
-    own: bool
+    author: str | None
     told: Told
 
 
@@ -155,7 +156,13 @@ class History:
         """Every recipient of every message, the oldest first, as replay reads them."""
         columns = [getattr(ToldRow, name) for name in _TOLD]
         query = (
-            select(ToldRow.message, ToldRow.recipient, StoryRow.findings, StoryRow.login, *columns)
+            select(
+                ToldRow.message,
+                ToldRow.recipient,
+                StoryRow.findings,
+                case((StoryRow.login != "", StoryRow.sender)),
+                *columns,
+            )
             .join(StoryRow, StoryRow.id == ToldRow.message)
             .where(*_conditions(wanted))
             .order_by(ToldRow.message, ToldRow.place)
@@ -163,7 +170,7 @@ class History:
         with self._database.read() as session:
             connection = session.connection()  # rows as they are: nothing here wants the ORM's care
             for row in connection.execute(query.execution_options(yield_per=2000)):
-                yield Packed(row[0], row[1], row[2], row[3] != "", Told(*row[4:]))
+                yield Packed(row[0], row[1], row[2], row[3], Told(*row[4:]))
 
     def contents(self, ids: Iterable[int]) -> dict[int, bytes]:
         """Findings' contents by their ids."""

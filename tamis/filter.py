@@ -146,6 +146,8 @@ class Filter(ABC, Generic[OptionsT]):
     """Seconds after which the filter's answer is `unavailable`."""
     outgoing: ClassVar[bool] = False
     """Also looks at what authenticated users send, under the sender's policy; other filters do not (O8)."""
+    asks: ClassVar[tuple[str, ...]] = ()
+    """The services that `examine` turns to, by their names in tamis.services.Services; the answer may fail to come."""
     looks_again: ClassVar[bool] = False
     """Also judges by what S22 reads in images and documents (`mail.seen`): examined a second time when there is any,
     and the second finding counts."""

@@ -6,8 +6,9 @@ Each call may fail with an error of the tree in tamis.errors; a filter lets it t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tamis.breaker import Breakers
@@ -41,6 +42,9 @@ class DNS(Protocol):
 
     async def queries(self, questions: Sequence[tuple[str, str]]) -> list[Answer | ServiceError]:
         """The answers to many questions asked at once, in order; those that got none as the error."""
+
+    def close(self) -> None:
+        """Let the sockets go; the next question would open them anew. On the event loop."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -115,13 +119,18 @@ class Reading:
     needed: int
     number: float | None = None
     probability: float | None = None
+    corrected: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """Recipient's domain -> number and probability there, for domains whose readers taught something of their own."""
 
 
 class Statistics(Protocol):
     """The site's statistical model, as it stands."""
 
     def read(self, envelope: Envelope, mail: Mail) -> Reading | None:
-        """What it says of a message at the door; None while there is no model. CPU only, about 1 ms."""
+        """What it says of a message at the door; None while there is no model. CPU only, about 1 ms.
+
+        Raises ServiceError when there is a model that can't be used.
+        """
 
     def reasons(self, envelope: Envelope, mail: Mail, limit: int) -> tuple[tuple[str, str, float], ...]:
         """What weighed most: where, what, its share in the log-odds. Dear: for people who ask."""
@@ -155,6 +164,10 @@ class Antivirus(Protocol):
 
         Raises ServiceError when an engine gave no answer and none of the others found anything.
         """
+
+
+NOT_READ = "not read"
+"""How a problem begins that is not the image's own: OCR failed, or had no time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +248,9 @@ class _NoDNS:
     async def queries(self, questions: Sequence[tuple[str, str]]) -> list[Answer | ServiceError]:
         return [ServiceError("no DNS here") for _ in questions]
 
+    def close(self) -> None:
+        pass
+
 
 class _NoState:
     async def get(self, key: str) -> str | None:
@@ -280,3 +296,17 @@ class Services:
     spamassassin: SpamAssassin = field(default_factory=_NoSpamAssassin)
     breakers: Breakers = field(default_factory=Breakers)
     """What leaves out a part that keeps failing; a filter with a service of its own takes its breaker here."""
+
+
+NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        "dns": "DNS servers",
+        "state": "shared state",
+        "statistics": "statistical model",
+        "first_antivirus": "virus scanner",
+        "second_antivirus": "virus scanner",
+        "reader": "file reader",
+        "spamassassin": "spamd",
+    }
+)
+"""What people call the services."""

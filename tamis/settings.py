@@ -373,6 +373,15 @@ class LearningSettings(Section):
         description="messages marked as spam, and none as ham, that must have shown an image or file before it is on "
         "the base (S22, S26) by itself; 0: never",
     )
+    honeypot: bool = Field(
+        True,
+        description="mail to `platform.honeypots` is learned as spam, where the model does not firmly disagree",
+    )
+    outgoing: bool = Field(
+        False,
+        description="mail that authenticated users send is learned as ham, a fifth of `per_reporter` a day of each, "
+        "where the model does not firmly disagree",
+    )
 
 
 class AntivirusEngine(Section):
@@ -386,7 +395,7 @@ class AntivirusEngine(Section):
 
 
 class AntivirusSettings(Section):
-    """The virus scanners of S1 and S25, in the order in which they are asked; a change wants a restart."""
+    """The virus scanners of S1 and S25, in the order in which they are asked."""
 
     engines: tuple[AntivirusEngine, ...] = Field(
         (), description='e.g. [{ name = "clamav", socket = "unix:/run/clamav/clamd.ctl" }]'
@@ -401,7 +410,7 @@ class AntivirusSettings(Section):
 
 
 class ImageSettings(Section):
-    """How images and PDF documents are read (S22); a change wants a restart."""
+    """How images and PDF documents are read (S22)."""
 
     ocr: bool = Field(
         True, description="read text in images and scanned documents with tesseract, if it is installed"
@@ -472,7 +481,7 @@ class AbuseMailboxSettings(Section):
 
 
 class SpamAssassinSettings(Section):
-    """The spamd of S28; a change wants a restart."""
+    """The spamd of S28."""
 
     socket: Socket | Literal[""] = Field("", description="where spamd listens; empty: there is none")
     seconds: float = Field(15.0, gt=0, le=55, description="how long it may take")

@@ -53,13 +53,7 @@ class Site:
         """Compile a site. Raises ConfigError on anything wrong in the file or in the overrides."""
         platform = file.settings.platform
         PolicyBook(filters, file.layers, source=file.source)  # the file must be good by itself
-        book = PolicyBook(
-            filters,
-            with_overrides(file.layers, snapshot.overrides),
-            source=f"{file.source} with the store's overrides" if snapshot.overrides else file.source,
-            outside=outside_recipients(platform),
-            delimiter=platform.recipient_delimiter,
-        )
+        book = policy_book(file, filters, snapshot.overrides)
         rules = compile_book(file.rules, frozenset(one.name for one in filters))
         return cls(
             file.settings,
@@ -70,6 +64,19 @@ class Site:
             any(defers_early(rule, platform) for rule in book.all_rules()),
             rules,
         )
+
+
+def policy_book(
+    file: SettingsFile, filters: Sequence[Filter[Any]], overrides: Sequence[Override]
+) -> PolicyBook:
+    """Policy alone, which is all that stored findings are judged by. Raises ConfigError."""
+    return PolicyBook(
+        filters,
+        with_overrides(file.layers, overrides),
+        source=f"{file.source} with the store's overrides" if overrides else file.source,
+        outside=outside_recipients(file.settings.platform),
+        delimiter=file.settings.platform.recipient_delimiter,
+    )
 
 
 def defers_early(rule: Rule, platform: Platform) -> bool:

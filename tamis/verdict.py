@@ -10,6 +10,7 @@ from enum import StrEnum
 from tamis.filter import Effect, Opinion, Scopes, State
 from tamis.finding import Finding, Status
 from tamis.policy import Policy, Rule
+from tamis.sentences import TOTAL
 
 log = logging.getLogger(__name__)
 
@@ -161,7 +162,9 @@ def _opinions(findings: Mapping[str, Finding], policy: Policy, opine: Opine) -> 
     return opinions
 
 
-def is_decided(findings: Mapping[str, Finding], policy: Policy, before: str) -> bool:
+def is_decided(
+    findings: Mapping[str, Finding], policy: Policy, before: str, opine: Opine = opinion_of
+) -> bool:
     """Whether a filter that stands before `before` in the chain already decides for this recipient."""
     for rule in policy.rules:
         if rule.filter.name == before:
@@ -169,11 +172,11 @@ def is_decided(findings: Mapping[str, Finding], policy: Policy, before: str) -> 
         finding = findings.get(rule.filter.name)
         if finding is None or finding.status is not Status.HIT or is_open(rule, finding):
             continue
-        opinion = opinion_of(rule, finding, policy.scopes)
+        opinion = opine(rule, finding, policy.scopes)
         if not opinion.shadow and opinion.effect in _DECISIVE:
             return True
     return False
 
 
 def _score_sentence(total: float, required: float) -> str:
-    return f"the total of {total:.1f} reaches the limit of {required:.1f}"
+    return TOTAL(total=f"{total:.1f}", required=f"{required:.1f}")

@@ -15,7 +15,9 @@ from tamis.language import marked
 from tamis.quarantine.records import Done, Record, State, Summary
 from tamis.quarantine.scope import mailbox_of
 from tamis.reasons import plain_reason
+from tamis.sentences import retold
 from tamis.tokens import Purpose
+from tamis.verdict import SCORE
 from tamis.web.actions import DONE, UNDO, UNDONE, Actions, Deed, Verb, listed_sender
 from tamis.web.guard import FRAME_CSP
 from tamis.web.preview import formatted, preview
@@ -253,8 +255,14 @@ STATUS = {
 
 
 def evidence(record: Record, visit: Visit) -> str:
-    """What the deciding filter saw, in the reader's language where its sentence is known there."""
-    return next((step.text for step in trace(record, visit) if step.decided), str(record.summary.because))
+    """What the deciding filter saw, in the reader's language where its sentence is known there; what weighed most where
+    the total decided."""
+    steps = trace(record, visit)
+    if record.summary.decided_by == SCORE:
+        heaviest = sorted((step for step in steps if step.points > 0), key=lambda step: -step.points)
+        return "; ".join(f"{step.text} ({visit.reader.number(step.points)})" for step in heaviest[:3])
+    because = retold(record.summary.because, visit.reader.gettext)
+    return next((step.text for step in steps if step.decided), because)
 
 
 def trace(record: Record, visit: Visit) -> list[Step]:
@@ -287,4 +295,4 @@ def _sentence(opinion: Mapping[str, Any], finding: Mapping[str, Any] | None, vis
                 return seen.text(visit.reader.gettext)
         except (KeyError, ValueError, TypeError, IndexError, AttributeError):  # of another version of Tamis
             pass
-    return visit.reader.gettext(said) if said else ""
+    return retold(said, visit.reader.gettext)

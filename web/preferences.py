@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -93,13 +94,18 @@ def show_settings(visit: Visit, *, wrong: Mapping[str, str] | None = None, statu
         own=frozenset(terms.self_service),
         wrong=wrong or {},
         saved=visit.query("saved") == "yes" and not wrong,
-        zones=sorted(zone for zone in available_timezones() if "/" in zone or zone == "UTC"),
+        zones=_zones(),
         mailbox=mailbox,
         outcomes=OUTCOMES,
         levels=LEVELS,
         languages=NAMES,
         times=[*terms.digest, *[""] * DIGESTS][: max(DIGESTS, len(terms.digest))],
     )
+
+
+@cache
+def _zones() -> list[str]:
+    return sorted(zone for zone in available_timezones() if "/" in zone or zone == "UTC")
 
 
 def _terms(visit: Visit) -> Terms:

@@ -14,6 +14,7 @@ from tamis.errors import ConfigError, nearest_name
 from tamis.filter import Filter
 from tamis.filters.registry import load_filters
 from tamis.policy import PolicyBook
+from tamis.services import NAMES as SERVICES
 
 
 @click.command()
@@ -58,6 +59,7 @@ def describe(one: Filter[Any], shown: dict[str, Any]) -> dict[str, Any]:
         "state": values["state"][0],
         "switchable": one.switchable,
         "dear": one.dear,
+        "asks": list(one.asks),
         "summary": one.summary,
         "manual": inspect.getdoc(one) or "",
         "options": {
@@ -69,7 +71,10 @@ def describe(one: Filter[Any], shown: dict[str, Any]) -> dict[str, Any]:
 
 def manual(row: dict[str, Any]) -> list[str]:
     """A filter's manual page as lines of text."""
-    lines = [f"{row['id']} {row['name']}: {row['summary']}", "", *row["manual"].splitlines(), "", "Options:"]
+    lines = [f"{row['id']} {row['name']}: {row['summary']}", "", *row["manual"].splitlines(), ""]
+    if row["asks"]:
+        lines += [f"Asks: {', '.join(SERVICES[name] for name in row['asks'])}.", ""]
+    lines.append("Options:")
     for key, option in row["options"].items():
         lines.append(f"  {key} = {json.dumps(option['value'])} ({option['set_by']})")
         lines.append(f"      {option['help']}")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
+from textwrap import wrap
+from typing import Any
 
 import click
 
@@ -12,7 +15,15 @@ from tamis.address import PLATFORM
 from tamis.cli.context import Context, fail, json_option
 from tamis.cli.parameters import PAST, SCOPE
 from tamis.cli.terminal import print_json, printable, table
+from tamis.errors import nearest_name
+from tamis.finding import Status
+from tamis.flip import flips
+from tamis.history import Story, Told
+from tamis.plan import outcome_of
+from tamis.policy import PolicyBook
 from tamis.quarantine.history import Kept, Wanted
+from tamis.site import policy_book
+from tamis.verdict import SCORE, judge
 
 
 @click.group()
@@ -40,11 +51,19 @@ def list_(
     as_json: bool,
 ) -> None:
     """List messages, the newest first."""
+    known = [*(one.name for one in context.filters), SCORE]
+    if decided_by and decided_by not in known:
+        near = nearest_name(decided_by, known)
+        hint = f"; did you mean {near!r}?" if near else ""
+        raise click.BadParameter(f"there is no filter {decided_by!r}{hint}", param_hint="--decided-by")
     wanted = Wanted(narrow(scope), sender, since, verdict or "", decided_by)
     with context.store() as store:
         kept = store.history.find(wanted, limit)
     if as_json:
         print_json([one.to_dict(findings=False) for one in kept])
+        return
+    if not kept:
+        click.echo("No message that fits. What passes through is here about two seconds later.")
         return
     rows = [
         [
@@ -53,29 +72,36 @@ def list_(
             one.story.sender or "<>",
             who,
             told.outcome,
-            told.decided_by,
+            told.decided_by or "-",
             f"{told.score:.1f}",
         ]
         for one in kept
         for who, told in one.story.recipients
     ]
-    click.echo(table(["ID", "AT (UTC)", "FROM", "TO", "WENT TO", "BY", "SCORE"], rows, [0, 0, 2, 2, 0, 1, 0]))
+    click.echo(table(["ID", "AT (UTC)", "FROM", "TO", "WENT TO", "BY", "SCORE"], rows, [0, 0, 2, 2, 0, 0, 0]))
 
 
 @history.command()
 @click.argument("message", metavar="ID|QUEUE-ID")
+@click.option("--all", "whole", is_flag=True, help="A line for every filter, those too that saw nothing.")
 @json_option
 @click.pass_obj
-def show(context: Context, message: str, as_json: bool) -> None:
-    """Tell one message's story: MESSAGE is a number of `history list` or Postfix's queue id."""
+def show(context: Context, message: str, whole: bool, as_json: bool) -> None:
+    """Tell one message's story: MESSAGE is a number of `history list` or Postfix's queue id.
+
+    Each recipient's verdict comes with what would have changed it: single changes of the policy that is in force now,
+    each of them tried on what was found.
+    """
     with context.store() as store:
         kept = store.history.show(message)
+        overrides = [one.override for one in store.overrides.list()]
     if not kept:
         fail(f"{message} is not in the history; `tamis history list` shows what is", os.EX_NOINPUT)
+    book = policy_book(context.file, context.filters, overrides)
     if as_json:
-        print_json([one.to_dict(findings=True) for one in kept])
+        print_json([_plain(one, book) for one in kept])
     else:
-        click.echo("\n\n".join("\n".join(_story(one)) for one in kept))
+        click.echo("\n\n".join("\n".join(_story(one, book, whole=whole)) for one in kept))
 
 
 def narrow(scope: str | None) -> str:
@@ -83,7 +109,37 @@ def narrow(scope: str | None) -> str:
     return "" if scope in (None, PLATFORM) else scope or ""
 
 
-def _story(one: Kept) -> Iterator[str]:
+@dataclass(frozen=True)
+class _Now:
+    """A recipient's verdict on the same findings under the policy in force: where the message would go, and what single
+    changes would turn the verdict round."""
+
+    told: Told
+    changes: list[str]
+
+    @classmethod
+    def of(cls, story: Story, recipient: str, book: PolicyBook) -> _Now:
+        """Judge again."""
+        findings = {one.filter: one for one in story.findings}
+        policy = book.policy(story.sender if story.login else recipient)
+        verdict = judge(findings, policy)
+        outcome = outcome_of(verdict, book.policy(recipient))
+        return cls(Told.of(verdict, outcome), flips(verdict, findings, policy))
+
+
+def _plain(one: Kept, book: PolicyBook) -> dict[str, Any]:
+    plain = one.to_dict(findings=True)
+    for told in plain["recipients"]:
+        now = _Now.of(one.story, told["recipient"], book)
+        told["now"] = {
+            "decision": now.told.decision,
+            "outcome": now.told.outcome,
+            "otherwise_with": now.changes,
+        }
+    return plain
+
+
+def _story(one: Kept, book: PolicyBook, *, whole: bool) -> Iterator[str]:
     story = one.story
     fields = {
         "id": str(one.id),
@@ -97,12 +153,23 @@ def _story(one: Kept) -> Iterator[str]:
     }
     yield from (f"{name + ':':<12}{printable(value)}" for name, value in fields.items() if value)
     for who, told in story.recipients:
-        by = f" ({told.decided_by}: {told.because})" if told.decided_by else ""
         yield printable(
-            f"  {who}: {told.decision} -> {told.outcome}{by}, score {told.score:.1f} of {told.required:.1f}"
+            f"  {who}: {told.decision} -> {told.outcome}, score {told.score:.1f} of {told.required:.1f}"
         )
+        if told.decided_by:
+            yield printable(f"    decided by {told.decided_by}: {told.because}")
         if told.spoke:
-            yield printable(f"    {told.spoke.replace(',', ', ')}")
-    for finding in story.findings:
-        took = f"{finding.seconds * 1000:8.2f} ms"
-        yield printable(f"    {finding.filter:<20} {finding.status:<11} {took}  {finding.text()}")
+            yield printable(f"    had a say: {told.spoke.replace(',', ', ')}")
+        now = _Now.of(story, who, book)
+        if (now.told.decision, now.told.outcome) != (told.decision, told.outcome):
+            yield f"    under the policy in force now: {now.told.decision} -> {now.told.outcome}"
+        if now.changes:
+            yield printable(f"    otherwise with: {' or '.join(now.changes)}")
+    yield "what the filters saw:"
+    shown = [f for f in story.findings if whole or f.status is not Status.CLEAR]
+    width = max((len(f.filter) for f in shown), default=0)
+    for finding in shown:
+        took = f"{finding.seconds * 1000:8.1f} ms"
+        yield printable(f"    {finding.filter:<{width}}  {finding.status:<11} {took}  {finding.text()}")
+    if clear := [f.filter for f in story.findings if f not in shown]:
+        yield from wrap(f"clear: {', '.join(clear)}", 100, initial_indent=" " * 4, subsequent_indent=" " * 11)

@@ -10,7 +10,7 @@ import click
 
 from tamis.address import PLATFORM
 from tamis.cli.context import AT_ONCE, Context, by_option, fail, json_option
-from tamis.cli.parameters import SCOPE
+from tamis.cli.parameters import SCOPE, refused_override
 from tamis.cli.terminal import print_json, table
 from tamis.errors import ConfigError, StoreError
 from tamis.quarantine.overrides import checker, parse_value
@@ -63,7 +63,10 @@ def set_(context: Context, scope: str, key: str, value: str, by: str, as_json: b
         raise click.BadParameter(f"{value!r}: {error.problem}", param_hint="VALUE") from error
     check = checker(context.file, context.filters)
     with context.store() as store:
-        override = store.overrides.set(scope, key, parsed, by=by, check=check)
+        try:
+            override = store.overrides.set(scope, key, parsed, by=by, check=check)
+        except ConfigError as error:
+            raise refused_override(Override(scope, key, parsed), error, context.filters) from error
     if as_json:
         print_json(_plain(override))
     else:

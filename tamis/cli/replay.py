@@ -6,7 +6,7 @@ import gc
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -16,23 +16,24 @@ import click
 from tamis.address import PLATFORM
 from tamis.cli.context import Context, json_option
 from tamis.cli.history import narrow
-from tamis.cli.parameters import PAST, SCOPE
+from tamis.cli.parameters import PAST, SCOPE, refused_override
 from tamis.cli.terminal import print_json, printable, table
 from tamis.errors import ConfigError
 from tamis.history import Told
+from tamis.policy import PolicyBook
 from tamis.quarantine.history import History, Packed, Wanted
 from tamis.quarantine.overrides import parse_value
 from tamis.quarantine.scope import parse_scope
 from tamis.replay import Replay
-from tamis.site import Override, Site, Snapshot
+from tamis.site import Override, policy_book
 
 _BATCH = 2000
 
 
 @dataclass
 class Result:
-    """What a replay found: `read` copies (a message for a recipient each), of which `same` have the very verdict that
-    was recorded; `moves` counts (where it went, where it would have gone)."""
+    """What a replay found: `read` copies (a message for a recipient each), of which `same` have the verdict that was
+    recorded, with the same score for the same reason; `moves` counts (where it went, where it would have gone)."""
 
     read: int = 0
     same: int = 0
@@ -99,16 +100,30 @@ def replay(
     """
     wanted = Wanted(narrow(scope), since=since)
     with context.store() as store:
-        given = store.snapshot()
-        replaced = {(one.scope, one.key) for one in overrides}
-        kept = [one for one in given.overrides if (one.scope, one.key) not in replaced]
-        snapshot = Snapshot(given.revision, (*kept, *overrides), given.entries)
-        site = Site.build(context.file, context.filters, snapshot)
-        result = run(store.history, Replay(site.book), wanted, limit)
+        book = _book(context, [one.override for one in store.overrides.list()], overrides)
+        result = run(store.history, Replay(book), wanted, limit)
     if as_json:
         print_json(_plain(result))
+    elif not result.read:
+        about = f" for {scope}" if wanted.scope else ""
+        click.echo(
+            f"Nothing is recorded{about} since {since:%Y-%m-%d %H:%M} UTC; `tamis history list` shows what is."
+        )
     else:
         click.echo("\n".join(_told(result)))
+
+
+def _book(context: Context, stored: Sequence[Override], overrides: Sequence[Override]) -> PolicyBook:
+    """The policy in force with these settings on top. Raises ConfigError, naming the one that can't be used."""
+    book, on_top = policy_book(context.file, context.filters, stored), list(stored)
+    for one in overrides:
+        on_top = [other for other in on_top if (other.scope, other.key) != (one.scope, one.key)]
+        on_top.append(one)
+        try:
+            book = policy_book(context.file, context.filters, on_top)
+        except ConfigError as error:
+            raise refused_override(one, error, context.filters) from error
+    return book
 
 
 def run(history: History, judge: Replay, wanted: Wanted, limit: int) -> Result:
@@ -134,13 +149,15 @@ def _judge(history: History, judge: Replay, batch: Sequence[Packed], result: Res
         judge.learn(history.contents(missing))
     for one in batch:
         try:
-            told, unknown = judge.tell(one.recipient, one.findings, own=one.own)
+            told, unknown = judge.tell(one.recipient, one.findings, author=one.author)
         except KeyError:  # the clean-up took it while we were reading
             continue
         result.read += 1
         result.moves[one.told.outcome, told.outcome] += 1
         result.unknown.update(unknown)
-        if told == one.told:
+        if (
+            replace(told, required=one.told.required) == one.told
+        ):  # a limit that is not reached decides nothing
             result.same += 1
         elif told.outcome != one.told.outcome:
             result.changes += 1
@@ -172,15 +189,20 @@ def _plain(result: Result) -> dict[str, Any]:
 
 def _told(result: Result) -> Iterator[str]:
     otherwise = result.read - result.same - result.changes
-    yield (
-        f"{result.read} copies: {result.same} with the verdict that was recorded, {result.changes} would have gone"
-        f" elsewhere, {otherwise} to the same place with another score or reason"
-    )
-    for (was, now), count in sorted(result.moves.items()):
-        if was != now:
-            yield f"  {was} -> {now}: {count}"
+    if result.same == result.read:
+        yield f"{result.read} copies, and all would have gone where they went, for the same reasons."
+    else:
+        yield f"{result.read} copies:"
+        yield f"  {result.same} as recorded"
+        if otherwise:
+            yield f"  {otherwise} to the same place, with another score or for another reason"
+        for (was, now), count in sorted(result.moves.items()):
+            if was != now:
+                yield f"  {count} from {was} to {now}"
     for name, count in sorted(result.unknown.items()):
-        yield printable(f"  what {name} sees is not known of {count} copies: it did not look then")
+        yield printable(
+            f"  {count} perhaps otherwise: {name} did not look then, so what it would have seen is not known"
+        )
     if result.changed:
         rows = [
             [
@@ -192,4 +214,8 @@ def _told(result: Result) -> Iterator[str]:
             ]
             for one, told in result.changed
         ]
-        yield table(["ID", "TO", "WENT", "SCORE", "BECAUSE OF"], rows, [0, 2, 0, 0, 1])
+        yield ""
+        yield table(["ID", "TO", "WENT -> WOULD GO", "SCORE", "BECAUSE OF"], rows, [0, 2, 0, 0, 1])
+        if result.changes > len(rows):
+            yield f"and {result.changes - len(rows)} more: --limit shows them"
+        yield "`tamis history show ID` tells a message's story."

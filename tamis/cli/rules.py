@@ -17,6 +17,7 @@ from tamis.errors import ServiceError
 from tamis.mail import Mail, Seen
 from tamis.mail.seen import NOTHING_SEEN
 from tamis.rules import RuleBook
+from tamis.rules.expression import written
 from tamis.rules.file import compile_book, failed_examples, read_sources
 from tamis.settings import Settings
 
@@ -62,6 +63,8 @@ def check(context: Context, files: tuple[Path, ...], as_json: bool) -> None:
 def test(context: Context, files: tuple[Path, ...], as_json: bool, sources: tuple[str, ...]) -> None:
     """Show which rules messages meet, and what matched where. Images and PDF documents are read as the daemon does."""
     book = _book(context, files)
+    if not book.rules:
+        fail("there are no rules: name a file with --rules, or in rules.files of the settings", os.EX_CONFIG)
     settings = context.file.settings
     limit = settings.milter.max_examined
     for name, octets in (found for source in sources for found in read_messages(source)):
@@ -118,7 +121,7 @@ def _text(told: dict[str, Any]) -> str:
     lines = [f"{told['message']}: {'' if told['rules'] else 'no rule'}"]
     for one in told["rules"]:
         what = f"score {one['points']:+g}" if one["action"] == "score" else one["action"]
-        open_ = f", if {one['depends_on']}" if one["met"] is None else ""
+        open_ = f", if {written(one['depends_on'])}" if one["met"] is None else ""
         lines.append(f"  {one['rule']:<24} {what}{open_}")
         lines += [
             f"    {spot['place']}: {spot['text']!r} by {spot['pattern']}"

@@ -142,3 +142,15 @@ def holds(one: Expression, hits: Collection[str]) -> bool:
 def size(one: Expression) -> int:
     """How many terms it has."""
     return 1 if isinstance(one, bool | str) else 1 + sum(size(p) for p in one[1:] if not isinstance(p, int))
+
+
+def written(one: Expression, *, inner: bool = False) -> str:
+    """The expression as people write it; `inner`: within another, so in parentheses where it joins."""
+    if isinstance(one, bool | str):
+        return str(one).lower() if isinstance(one, bool) else one
+    if one[0] == "not":
+        return f"not {written(one[1], inner=True)}"
+    if one[0] == "least":
+        return f"{one[1]} of ({', '.join(written(part) for part in one[2:])})"
+    joined = f" {one[0]} ".join(written(part, inner=True) for part in one[1:])
+    return f"({joined})" if inner else joined

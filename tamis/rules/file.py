@@ -22,6 +22,7 @@ MAX_FILE = 1024 * 1024
 MAX_RULES = 2000
 MAX_EXPANDED = 2000
 _NAME = r"^[a-z][a-z0-9_]{1,39}$"
+_NAME_RULE = "must be 2 to 40 lower case letters, digits and _, a letter first"
 _HEADING = re.compile(r"(?m)^[ \t]*\[\[[ \t]*rule[ \t]*\]\]")
 
 Pattern = Annotated[str, Field(min_length=1, max_length=1000)]
@@ -136,7 +137,7 @@ class _File:
             given = table.get(key)
             near = given if isinstance(given, str) else ""
             actions = ("none", "score", "spam", "accept") if key == "action" else ()
-            told = f"{key}: {first['msg']}"
+            told = f"{key}: {_NAME_RULE if key == 'name' and key in table else first['msg']}"
             self._refuse(self._place(key, near), told, near=near, valid=actions)
         if read.name in self._filters or read.name in self._known:
             self._refuse(self._place("name", read.name), f"the name {read.name!r} is taken")

@@ -12,7 +12,9 @@ import click
 from tamis.cli import tamis
 from tamis.cli.settings import all_settings, filter_settings, markdown_table, markdown_tables
 from tamis.milter.exporter import FAMILIES
+from tamis.services import NAMES as SERVICES
 from tests.builders import FILTERS
+from tests.filters.golden import cases
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -47,10 +49,10 @@ key: the mailbox's own wins over its domain's, which wins over the platform's. `
 same three scopes and without a restart; `tamis policy show ADDRESS` says what is in force for a recipient and where it
 is set.
 
-`tamis serve` reads the file again on SIGHUP. `[milter]`, `[desk]`, `[store]`, `[state]`, `[dns]`, `[antivirus]`,
-`[images]`, `[spamassassin]` and `[breakers]` say where processes listen and what they hold open: changes there want a
-restart. How DNS lists are written, in `platform.dnsbl` and the like, stands in [DNS lists](dns-lists.md).
-`tamis settings` prints this list, with the filters that other packages brought.
+`tamis serve` reads the file again on SIGHUP. `[milter]`, `[desk]`, `[store]` and `[state]` say where processes listen
+and what they hold open: changes there want a restart, as do `web.listen` and `web.trusted_proxies`. How DNS lists are
+written, in `platform.dnsbl` and the like, stands in [DNS lists](dns-lists.md). `tamis settings` prints this list, with
+the filters that other packages brought.
 """
 
 FILTERS_INTRO = """
@@ -107,6 +109,24 @@ Errors are one line on standard error, and leave nothing half done.
 """
 
 
+CASES = """
+# Golden cases
+
+A golden case is a folder of `tests/filters/cases`: a message, its envelope with policy and lists, what the DNS and the
+other services say, and what must come of it: each filter's finding, what it does to whom, and the verdicts. Whatever a
+case does not name must not happen. Each has one sentence that says what it is for.
+
+    tests/filters/test_cases.py    every case through the chain, with services that say what the case tells
+    tests/road/test_golden.py      every case through Postfix and the daemon, with real services: NSD, Redis, clamd,
+                                   spamd, tesseract, a model on disk; and those that a case has fail really gone
+
+Here are the numbers of the cases in which a filter hits somebody, in which it looked and does nothing to somebody, and
+in which it could not look because the service that it asks was gone. A filter that asks no service needs none of the
+last kind: the tests watch which services each filter turns to.
+
+To hand in a message that is judged wrongly, add a folder with the next free number of its hundred.
+"""
+
 METRICS = """
 # Metrics
 
@@ -139,6 +159,11 @@ def commands_page() -> str:
     return _page(COMMANDS, _command(tamis, context, 2))
 
 
+def cases_page() -> str:
+    """docs/golden-cases.md."""
+    return _page(CASES, _cases())
+
+
 def metrics_page() -> str:
     """docs/metrics.md."""
     return _page(METRICS, _metrics())
@@ -169,9 +194,24 @@ def _filters() -> Iterator[str]:
         yield f"## {one.spec_id} {one.name}\n"
         yield f"{inspect.getdoc(one)}\n"
         known = f"Its input is known from the stage {one.stage.name} on."
-        yield f"{known}{'' if one.switchable else ' It can not be switched off.'}\n"
+        asks = f" It asks: {', '.join(SERVICES[name] for name in one.asks)}." if one.asks else ""
+        yield f"{known}{asks}{'' if one.switchable else ' It can not be switched off.'}\n"
         yield from markdown_table(filter_settings(one))
         yield ""
+
+
+def _cases() -> Iterator[str]:
+    numbers: dict[tuple[str, str], list[str]] = {}
+    for case in cases():
+        for name, kind in case.kinds():
+            numbers.setdefault((name, kind), []).append(case.number)
+    yield f"{len(cases())} cases:\n"
+    yield "| id | filter | hit | clear | unavailable | service |"
+    yield "|---|---|---|---|---|---|"
+    for one in FILTERS:
+        kinds = [", ".join(numbers.get((one.name, kind), ())) for kind in ("hit", "clear", "unavailable")]
+        services = ", ".join(SERVICES[name] for name in one.asks)
+        yield f"| {one.spec_id} | `{one.name}` | {' | '.join(kinds)} | {services} |"
 
 
 def _command(command: click.Command, context: click.Context, level: int) -> Iterator[str]:
@@ -201,6 +241,7 @@ PAGES: Mapping[str, Callable[[], str]] = MappingProxyType(
         "settings.md": settings_page,
         "filters.md": filters_page,
         "commands.md": commands_page,
+        "golden-cases.md": cases_page,
         "metrics.md": metrics_page,
     }
 )

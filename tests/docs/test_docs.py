@@ -33,6 +33,22 @@ def test_a_page_made_from_the_code_is_fresh(name: str) -> None:
     assert (DOCS / name).read_text() == PAGES[name](), "run: python -m tests.docs.generate"
 
 
+def test_every_filter_is_in_the_table_of_cases_with_every_kind() -> None:
+    page = (DOCS / "golden-cases.md").read_text()
+    rows = {
+        row[1].strip("`"): row
+        for row in (
+            [c.strip() for c in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("| S")
+        )
+    }
+    assert list(rows) == [one.name for one in FILTERS]
+    for one in FILTERS:
+        _, _, hit, clear, unavailable, service = rows[one.name]
+        assert hit, one.name
+        assert clear, one.name
+        assert bool(unavailable) is bool(service) is bool(one.asks), one.name
+
+
 def _commands(command: click.Command, context: click.Context) -> Iterator[tuple[str, click.Command]]:
     yield context.command_path, command
     if isinstance(command, click.Group):
@@ -131,6 +147,7 @@ def test_the_page_names_every_attribute_and_status() -> None:
         "dear",
         "inline",
         "deadline",
+        "asks",
     )
     assert [name for name in wanted if f"| `{name}` |" not in page] == []
     assert [

@@ -64,6 +64,9 @@ class WrittenDNS:
                 found.append(error)
         return found
 
+    def close(self) -> None:
+        """Nothing is open."""
+
     def _quiet(self, name: str, rdtype: str) -> Sequence[str] | str:
         if name.endswith(self._zones):
             return "none"

@@ -192,6 +192,9 @@ class SomeLists:
             for name, rdtype in questions
         ]
 
+    def close(self) -> None:
+        """Nothing is open."""
+
 
 ZONES = ("a.example.org", "b.example.org", "c.example.org")
 

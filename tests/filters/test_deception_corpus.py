@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from tamis.filter import Effect
-from tamis.finding import Finding
+from tamis.filters.chain import examine_at_once, examine_inline, examine_waiting
 from tests.builders import FILTERS, message
 from tests.mail.test_corpus import messages
 
@@ -40,9 +40,9 @@ async def _count() -> None:
         told = message(raw)
         for one in filters:
             options = one.options.model_validate({"effect": one.effect})
-            finding = one.examine(told)
-            if not isinstance(finding, Finding):
-                finding = await finding
+            finding = examine_inline(one, told) if one.inline else examine_at_once(one, told)
+            if finding is None:
+                finding = await examine_waiting(one, told)
             opinion = one.judge(finding, options, ("marie@example.com", "example.com", "platform"))
             hits[one.name] += opinion.effect in {Effect.SCORE, Effect.SPAM}
     assert number > 4000

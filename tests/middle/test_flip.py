@@ -7,7 +7,7 @@ import pytest
 from tamis.flip import flips
 from tamis.verdict import Decision, judge
 from tests.builders import MARIE, book, finding
-from tests.filters.test_cases import Case, cases
+from tests.filters.golden import Case, cases
 
 
 def told(policy: str, *names: str) -> list[str]:

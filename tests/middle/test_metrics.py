@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tamis.metrics import Counts
-from tests.filters.test_cases import cases
+from tests.filters.golden import cases
 
 
 def test_parts_add_up() -> None:

@@ -17,7 +17,7 @@ from tamis.policy import PolicyBook
 from tamis.replay import Replay
 from tamis.verdict import judge
 from tests.builders import FILTERS, MARIE, PAUL, PROPERTY, book, finding
-from tests.filters.test_cases import Case, cases
+from tests.filters.golden import Case, cases
 
 
 def replay_of(policies: PolicyBook, findings: Mapping[str, Finding]) -> tuple[Replay, bytes]:
@@ -50,6 +50,7 @@ POLICIES = (
     "required = 1.0\n[filters.malformed]\nmost = 20.0\n[filters.cyrillic]\nstate = 'on'",
     '[domains."example.com"]\noutcome = "tag"\n[domains."example.com".filters.empty]\nstate = "shadow"',
     '[mailboxes."marie@example.com".filters.ip_whitelist]\nstate = "off"\n[filters.missing_sender]\neffect = "score"',
+    '[mailboxes."author@example.com"]\nrequired = 2\n[mailboxes."author@example.com".filters.malformed]\nstate = "off"',
 )
 
 
@@ -71,8 +72,13 @@ def test_a_replay_with_memory_is_the_judge_without(policy: str) -> None:
         for who in (MARIE, PAUL, "carol@example.org"):
             resolved = policies.policy(who)
             verdict = judge(findings, resolved)
-            told, _ = replay.tell(who, pack, own=bool(case.told.get("login")))
+            told, _ = replay.tell(who, pack)
             assert told == Told.of(verdict, outcome_of(verdict, resolved))
+            author = policies.policy("author@example.com")
+            verdict = judge(findings, author)
+            told, unknown = replay.tell(who, pack, author="author@example.com")
+            assert told == Told.of(verdict, outcome_of(verdict, resolved))
+            assert unknown == ()
 
 
 def test_what_nobody_looked_at_is_said() -> None:
@@ -88,7 +94,7 @@ def test_what_nobody_looked_at_is_said() -> None:
     _, unknown = replay.tell(MARIE, pack)
     assert "malformed" in unknown
     assert "empty" not in unknown
-    assert replay.tell(MARIE, pack, own=True)[1] == ()
+    assert replay.tell(MARIE, pack, author=MARIE)[1] == ()
     with pytest.raises(KeyError):
         replay.tell(MARIE, array("I", [99]).tobytes())
 

@@ -10,7 +10,7 @@ import pytest
 
 from tamis.history import to_line
 from tamis.milter.journal import MAX_LINE, Journal, finished, read_stories
-from tests.filters.test_cases import cases
+from tests.filters.golden import cases
 
 LIMIT = 1024 * 1024
 

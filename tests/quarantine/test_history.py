@@ -68,7 +68,7 @@ def test_what_is_asked_for(store: Store, wanted: Wanted, recipients: int) -> Non
     assert store.history.count(wanted) == recipients
     packed = list(store.history.packed(wanted))
     assert len(packed) == recipients
-    assert {one.own for one in packed} <= {False}
+    assert {one.author for one in packed} <= {None}
 
 
 def test_old_stories_go_with_the_findings_that_only_they_had(store: Store) -> None:

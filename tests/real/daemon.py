@@ -9,13 +9,13 @@ import socket
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from tests.real.support import (
     LOOPBACK,
     REPOSITORY,
     HarnessError,
+    Running,
     Server,
     free_port,
     tail,
@@ -25,7 +25,7 @@ from tests.real.support import (
 Role = Literal["supervisor", "workers", "desk", "background", "web"]
 
 
-class TamisDaemon:
+class TamisDaemon(Running):
     """`tamis serve` on a configuration, a file or a nested dict written as TOML into `directory`.
 
     A dict needs no directories and no sockets: `state_directory`, `run_directory`,
@@ -58,19 +58,6 @@ class TamisDaemon:
             self.config = directory / "tamis.toml"
             self.settings = _with_defaults(config, directory)
             self.write_settings()
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     # --- what Postfix must know -------------------------------------------------------------
 

@@ -2,57 +2,50 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
+from tests.real.clock import Clock
 from tests.real.support import (
     LOOPBACK,
     HarnessError,
-    Server,
+    PrivateServer,
     find_program,
     free_port,
     own,
-    private_directory,
     read_line,
     run,
-    tail,
 )
 
 
-class PrivatePostgres:
+class PrivatePostgres(PrivateServer):
     """A PostgreSQL cluster of its own, which can be stopped and started again (an outage)."""
 
     def __init__(self) -> None:
+        super().__init__("PostgreSQL", "postgres")
         self.port = free_port()
-        self.directory = private_directory("postgres")
         self._data = self.directory / "data"
-        self._server = Server("PostgreSQL", self.directory / "postgres.log")
+
+    def prepare(self) -> None:
+        """Make the cluster."""
+        own(self.directory, "postgres")
+        run(
+            [
+                *(_postgres("initdb"), "--pgdata", self._data, "--encoding", "UTF8", "--no-locale"),
+                *("--auth", "trust", "--no-sync", "--username", "tamis"),
+            ],
+            user="postgres",
+        )
 
     def __enter__(self) -> Self:
+        super().__enter__()
         try:
-            own(self.directory, "postgres")
-            run(
-                [
-                    *(_postgres("initdb"), "--pgdata", self._data, "--encoding", "UTF8", "--no-locale"),
-                    *("--auth", "trust", "--no-sync", "--username", "tamis"),
-                ],
-                user="postgres",
-            )
-            self.start()
             self.create_database("tamis")
         except BaseException:
             self.__exit__(None, None, None)
             raise
         return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-        shutil.rmtree(self.directory, ignore_errors=True)
 
     @property
     def url(self) -> str:
@@ -94,10 +87,6 @@ class PrivatePostgres:
         """Stop the server at once, dropping its connections (an outage, as its clients see it)."""
         self._server.stop(signal.SIGINT)
 
-    def log(self) -> str:
-        """The end of the server's log."""
-        return tail(self._server.text())
-
     def _takes_connections(self) -> bool:
         try:
             self.sql("SELECT 1", database="postgres")
@@ -106,27 +95,13 @@ class PrivatePostgres:
         return True
 
 
-class PrivateRedis:
-    """A Redis server without persistence."""
+class PrivateRedis(PrivateServer):
+    """A Redis server without persistence: what it held is gone when it stops. It may run by a test's `clock`."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
+        super().__init__("Redis", "redis")
         self.port = free_port()
-        self.directory = private_directory("redis")
-        self._server = Server("Redis", self.directory / "redis.log")
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-        shutil.rmtree(self.directory, ignore_errors=True)
+        self._environment = clock.environment if clock else {}
 
     @property
     def url(self) -> str:
@@ -144,17 +119,15 @@ class PrivateRedis:
             [
                 *(find_program("redis-server"), "--port", str(self.port), "--bind", LOOPBACK),
                 *("--save", "", "--appendonly", "no", "--dir", self.directory),
-            ]
+            ],
+            environment=self._environment,
         )
         self._server.await_ready(self._answers, timeout=30, log=self.log)
 
-    def stop(self) -> None:
-        """Stop the server; what it held is gone."""
-        self._server.stop()
-
-    def log(self) -> str:
-        """The end of the server's log."""
-        return tail(self._server.text())
+    def clear(self) -> None:
+        """Forget everything."""
+        if not read_line(self.port, b"FLUSHALL\r\n").startswith(b"+OK"):
+            raise HarnessError(f"Redis was not cleared\n{self.log()}")
 
     def _answers(self) -> bool:
         return read_line(self.port, b"PING\r\n").startswith(b"+PONG")

@@ -8,17 +8,14 @@ import shutil
 import socket
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from tests.real.support import (
     LOOPBACK,
     REPOSITORY,
-    Server,
+    PrivateServer,
     find_program,
     free_port,
     own,
-    private_directory,
     read_line,
     read_text,
     run,
@@ -34,7 +31,7 @@ _DEPLOYED_PROGRAMS = "/usr/local/lib/tamis"
 _DEPLOYED_SPOOL = "/var/spool/tamis"
 
 
-class PrivateDovecot:
+class PrivateDovecot(PrivateServer):
     """A Dovecot in which every address has a mailbox; `tamis.sieve` files junk into Junk.
 
     With `learning`, moves into and out of Junk are reported into `spool`. With `tls`, IMAP is on `imaps_port`, too,
@@ -45,6 +42,7 @@ class PrivateDovecot:
     def __init__(
         self, *, learning: bool = False, tls: bool = False, lines: str = "", users: Sequence[str] = ()
     ) -> None:
+        super().__init__("Dovecot", "dovecot")
         self._learning = learning
         self._tls = tls
         self._lines = lines
@@ -52,25 +50,8 @@ class PrivateDovecot:
         self.imaps_port = free_port() if tls else 0
         self.lmtp_port = free_port()
         self.imap_port = free_port()
-        self.directory = private_directory("dovecot")
         self.spool = self.directory / "spool"
         self.certificate = self.directory / "certificate.pem"
-        self._server = Server("Dovecot", self.directory / "output.log")
-
-    def __enter__(self) -> Self:
-        try:
-            self._write_configuration()
-            self.start()
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-        shutil.rmtree(self.directory, ignore_errors=True)
 
     @property
     def doveadm(self) -> list[str]:
@@ -86,10 +67,6 @@ class PrivateDovecot:
         """Start (again) and wait for the banners of LMTP and IMAP."""
         self._server.start([find_program("dovecot"), "-F", "-c", self._configuration])
         self._server.await_ready(self._greets, timeout=30, log=self.log)
-
-    def stop(self) -> None:
-        """Stop every process of this Dovecot."""
-        self._server.stop()
 
     def mailbox(self, user: str, folder: str = "INBOX") -> list[bytes]:
         """The messages in a folder, oldest first, read over IMAP as a mail program does."""
@@ -150,7 +127,8 @@ class PrivateDovecot:
         assert isinstance(first, tuple)
         return bytes(first[1])
 
-    def _write_configuration(self) -> None:
+    def prepare(self) -> None:
+        """Write the configuration."""
         mail = self.directory / "mail"
         mail.mkdir()
         own(mail, "nobody")

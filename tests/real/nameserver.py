@@ -1,47 +1,37 @@
-"""A private DNS server (NSD) with the zones of a test."""
+"""A private DNS server (NSD) with the zones of a test, and a line to it that loses packets."""
 
 from __future__ import annotations
 
-import shutil
+import os
+import signal
 import socket
 import struct
+import threading
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from tests.real.support import LOOPBACK, Server, find_program, free_port, private_directory, tail
+import dns.exception
+import dns.message
+import dns.query
+import dns.rdatatype
 
-_HEAD = "$TTL 300\n@ IN SOA ns.example.net. root.example.net. 1 3600 600 86400 60\n@ IN NS ns.example.net.\n"
+from tests.real.support import LOOPBACK, PrivateServer, Running, find_program, free_port, wait_until
+
+_HEAD = "$TTL 300\n@ IN SOA ns.example.net. root.example.net. {serial} 3600 600 86400 60\n@ IN NS ns.example.net.\n"
 _QUERY = struct.pack("!6H", 1, 0, 1, 0, 0, 0) + b"\0" + struct.pack("!HH", 2, 1)  # NS of the root
 
 
-class PrivateDNS:
+class PrivateDNS(PrivateServer):
     """Serves `zones`: a zone's name and its records, a line each, names relative to it.
 
     It is authoritative and answers for nothing else (REFUSED), so a test sees at once what it forgot.
     """
 
     def __init__(self, zones: Mapping[str, str]) -> None:
+        super().__init__("NSD", "dns")
         self.port = free_port()
-        self.directory = private_directory("dns")
         self._zones = dict(zones)
-        self._server = Server("NSD", self.directory / "nsd.log")
-
-    def __enter__(self) -> Self:
-        try:
-            self._write()
-            self.start()
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-        shutil.rmtree(self.directory, ignore_errors=True)
+        self._serial = 0
 
     @property
     def address(self) -> str:
@@ -58,15 +48,8 @@ class PrivateDNS:
         self._server.start([find_program("nsd"), "-d", "-c", self.directory / "nsd.conf"])
         self._server.await_ready(self._answers, timeout=30, log=self.log)
 
-    def stop(self) -> None:
-        """Stop the server: questions go unanswered."""
-        self._server.stop()
-
-    def log(self) -> str:
-        """The end of the server's log."""
-        return tail(self._server.text())
-
-    def _write(self) -> None:
+    def prepare(self) -> None:
+        """Write the configuration and the zones."""
         config = [
             *("server:", f"  ip-address: {LOOPBACK}@{self.port}", '  username: ""', '  chroot: ""'),
             *(f'  zonesdir: "{self.directory}"', f'  pidfile: "{self.directory}/nsd.pid"'),
@@ -74,11 +57,43 @@ class PrivateDNS:
             *(f'  xfrdir: "{self.directory}"', "  server-count: 1", "  rrl-ratelimit: 0", '  database: ""'),
             *("remote-control:", "  control-enable: no"),
         ]
-        for name, records in self._zones.items():
-            file = Path(self.directory, f"{name}.zone")
-            file.write_text(_HEAD + records.strip() + "\n", encoding="utf-8")
-            config += ["zone:", f'  name: "{name}"', f'  zonefile: "{file.name}"']
+        for name in self._zones:
+            config += ["zone:", f'  name: "{name}"', f'  zonefile: "{self._file(name).name}"']
         (self.directory / "nsd.conf").write_text("\n".join(config) + "\n", encoding="utf-8")
+        self._write_zones()
+
+    def serve(self, zones: Mapping[str, str]) -> None:
+        """Serve other zones, and wait until that is so. Quick where only the records are others."""
+        same = zones.keys() == self._zones.keys()
+        self._zones = dict(zones)
+        if not same:
+            self.stop()
+            self.prepare()
+            self.start()
+            return
+        self._write_zones()
+        os.kill(self._server.pid, signal.SIGHUP)
+        wait_until(self._is_current, timeout=20, what="NSD to load its zones", detail=self.log)
+
+    def _file(self, zone: str) -> Path:
+        return self.directory / f"{zone.strip('.') or 'root'}.zone"
+
+    def _write_zones(self) -> None:
+        self._serial += 1
+        for name, records in self._zones.items():
+            head = _HEAD.format(serial=self._serial)
+            self._file(name).write_text(head + records.strip() + "\n", encoding="utf-8")
+
+    def _is_current(self) -> bool:
+        return all(self._serial_of(name) == self._serial for name in self._zones)
+
+    def _serial_of(self, zone: str) -> int:
+        asked = dns.message.make_query(zone, "SOA")
+        try:
+            answer = dns.query.udp(asked, LOOPBACK, port=self.port, timeout=0.5)
+        except (OSError, dns.exception.Timeout):
+            return 0
+        return max((record.serial for found in answer.answer for record in found), default=0)
 
     def _answers(self) -> bool:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
@@ -89,3 +104,48 @@ class PrivateDNS:
                 return len(asking.recv(512)) > 0
             except OSError:
                 return False
+
+
+class LossyLine(Running):
+    """A UDP port that leads to a DNS server and loses questions: those of `lost`, (name, type) pairs."""
+
+    def __init__(self, port: int) -> None:
+        self.lost: frozenset[tuple[str, str]] = frozenset()
+        self._to = (LOOPBACK, port)
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind((LOOPBACK, 0))
+        self._thread = threading.Thread(target=self._carry, daemon=True)
+
+    @property
+    def address(self) -> str:
+        """The value for dns.servers."""
+        return f"{LOOPBACK}:{self._socket.getsockname()[1]}"
+
+    def start(self) -> None:
+        """Carry questions and answers."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Carry nothing more."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+            asking.sendto(b"", self._socket.getsockname())
+        self._thread.join()
+        self._socket.close()
+
+    def _carry(self) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as onward:
+            onward.connect(self._to)
+            onward.settimeout(0.5)
+            while True:
+                octets, client = self._socket.recvfrom(4096)
+                if not octets:
+                    return
+                (asked,) = dns.message.from_wire(octets).question
+                name, rdtype = asked.name.to_text(omit_final_dot=True).lower(), asked.rdtype
+                if (name, dns.rdatatype.to_text(rdtype)) in self.lost:
+                    continue
+                try:
+                    onward.send(octets)
+                    self._socket.sendto(onward.recv(4096), client)
+                except OSError:  # nobody answers there: the question is lost
+                    continue

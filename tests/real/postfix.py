@@ -9,17 +9,15 @@ import shutil
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from tests.real import postfix_config
 from tests.real.smtp import Client, Envelope, Sent, send, send_many
 from tests.real.support import (
-    Server,
+    PrivateServer,
     find_program,
     free_port,
     own,
-    private_directory,
     read_line,
     read_text,
     run,
@@ -34,7 +32,7 @@ LOCAL_PARTS = ("inbox", "tag", "junk", "quarantine", "alice", "bob", "carol", "d
 _DELIVERY_HEADERS = re.compile(rb"\A(?:(?:Return-Path|X-Original-To|Delivered-To): [^\n]*\n)+")
 
 
-class PrivatePostfix:
+class PrivatePostfix(PrivateServer):
     """A Postfix of its own: configuration, queue, data, log and mailboxes in one directory.
 
     Mail for `mailboxes` ends in Maildirs (or goes to `mailbox_transport`, such as
@@ -56,10 +54,10 @@ class PrivatePostfix:
         main: Mapping[str, str] | None = None,
         master: str = "",
     ) -> None:
+        super().__init__("Postfix", "postfix")
         self.port = free_port()
         self.reinjection_port = reinjection_port or free_port()
         self.desk_port = desk_port or free_port()
-        self.directory = private_directory("postfix")
         self.config_directory = self.directory / "config"
         self._milter = milter
         self._domains = tuple(domains)
@@ -70,22 +68,6 @@ class PrivatePostfix:
         self._mailbox_transport = mailbox_transport
         self._settings = dict(main or {})
         self._master_extra = master
-        self._server = Server("Postfix", self.directory / "master.log")
-
-    def __enter__(self) -> Self:
-        try:
-            self._write_configuration()
-            self.start()
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-        shutil.rmtree(self.directory, ignore_errors=True)
 
     # --- the server -------------------------------------------------------------------------
 
@@ -97,10 +79,6 @@ class PrivatePostfix:
         # -d: stay in the foreground, in the process group that stop() ends.
         self._server.start([master, "-c", self.config_directory, "-d"])
         self._server.await_ready(self._greets, timeout=30, log=self.failure_report)
-
-    def stop(self) -> None:
-        """Stop every process of this Postfix; its queue stays for another start()."""
-        self._server.stop()
 
     def reload(self) -> None:
         """Make the running server read its configuration again, and wait until it did."""
@@ -244,7 +222,8 @@ class PrivatePostfix:
     def _greets(self) -> bool:
         return all(read_line(port).startswith(b"220 ") for port in (self.port, self.reinjection_port))
 
-    def _write_configuration(self) -> None:
+    def prepare(self) -> None:
+        """Write the configuration, and make the queue."""
         for name in ("config", "queue", "data", "log", "mail"):
             (self.directory / name).mkdir()
         (self._queue / "pid").mkdir()

@@ -13,10 +13,8 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from io import BufferedIOBase
-from types import TracebackType
-from typing import Self
 
-from tests.real.support import LOOPBACK
+from tests.real.support import LOOPBACK, Running
 
 DETOUR = ".t1.s1.tag.tamis.invalid"
 
@@ -30,7 +28,7 @@ class _Listener(socketserver.ThreadingTCPServer):
     request_queue_size = 128
 
 
-class _Service:
+class _Service(Running):
     """A threaded loopback server as a context manager; a stopped one may start again."""
 
     def __init__(self, serve: Callable[[BufferedIOBase, BufferedIOBase], None]) -> None:
@@ -44,15 +42,6 @@ class _Service:
         self._handler = Handler
         self._listener: _Listener | None = None
         self.port = 0
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def start(self) -> None:
         """Listen, on the same port as before."""

@@ -5,14 +5,18 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LOOPBACK = "127.0.0.1"
@@ -26,12 +30,19 @@ class HarnessError(Exception):
 
 
 def free_port() -> int:
-    """A TCP port of the loopback address that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port = probe.getsockname()[1]
-    assert isinstance(port, int)
-    return port
+    """A port of the loopback address on which nothing listens now, by TCP or UDP.
+
+    From below those that the kernel gives to clients, one of which might take it before the server does.
+    """
+    while True:
+        port = random.randrange(10_000, 32_000)
+        with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            try:
+                tcp.bind((LOOPBACK, port))
+                udp.bind((LOOPBACK, port))
+            except OSError:
+                continue
+        return port
 
 
 def wait_until(
@@ -187,6 +198,67 @@ class Server:
     def text(self) -> str:
         """What the server wrote on its standard output and error."""
         return read_text(self.output)
+
+
+class Running(ABC):
+    """What runs within a `with` block: started on the way in, stopped on the way out and when the start fails."""
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @abstractmethod
+    def start(self) -> None:
+        """Start (again), and wait until it can be used."""
+
+    @abstractmethod
+    def stop(self) -> object:
+        """Stop it, for good or until another start()."""
+
+
+class PrivateServer(Running):
+    """A server of a test's own, with a directory that goes when it does.
+
+    `prepare` is called once, before the first start: what it writes outlives a stop.
+    """
+
+    def __init__(self, name: str, label: str) -> None:
+        self.directory = private_directory(label)
+        self._server = Server(name, self.directory / "output.log")
+
+    def __enter__(self) -> Self:
+        try:
+            self.prepare()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return super().__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        super().__exit__(kind, error, trace)
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def prepare(self) -> None:
+        """Write what the server needs."""
+
+    def stop(self) -> None:
+        """Stop it: who asks it gets no answer."""
+        self._server.stop()
+
+    def log(self) -> str:
+        """The end of what it wrote."""
+        return tail(self._server.text())
 
 
 def read_text(path: Path) -> str:

@@ -6,10 +6,13 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests.real import PrivatePostfix, TamisDaemon
+from tamis.quarantine.snapshot import read_snapshot
+from tamis.quarantine.store import Store
+from tests.real import PrivatePostfix, TamisDaemon, wait_until
 from tests.real.support import REPOSITORY, private_directory
 
 POLICY: Mapping[str, Any] = {
@@ -118,6 +121,25 @@ class Installation:
             f"tamis {' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}"
         )
         return json.loads(done.stdout) if "--json" in arguments else done.stdout + done.stderr
+
+    @property
+    def state_directory(self) -> Path:
+        """Where the daemon keeps what outlives it."""
+        return Path(self.daemon.settings["state_directory"])
+
+    def store(self) -> Store:
+        """The durable store, from this process."""
+        return Store(f"sqlite:///{self.state_directory}/tamis.sqlite")
+
+    def in_force(self) -> None:
+        """Wait until all processes go by what the store says now of policy and lists."""
+        path = self.state_directory / "snapshot.json"
+        with self.store() as store:
+            wanted = store.revision()
+        wait_until(
+            lambda: read_snapshot(path).revision == wanted, timeout=30, what="the snapshot of the store"
+        )
+        self.daemon.hup()
 
     def held(self) -> list[dict[str, Any]]:
         """What is in quarantine."""

@@ -12,7 +12,6 @@ import pytest
 
 from tamis.editing import fields_of, split_header
 from tamis.mail import Mail
-from tamis.quarantine.store import Store
 from tamis.trace import OwnFields
 from tests.real import Client, Envelope, PrivatePostfix, crlf, undelivered
 from tests.road.installation import Installation
@@ -98,7 +97,7 @@ def test_every_message_is_accounted_for(corpus_ham: list[Path], corpus_spam: lis
             for message in installation.postfix.maildir(who):
                 is_spam = re.search(rb"^X-Spam-Status: Yes", message, re.MULTILINE)
                 found(who.partition("@")[0] if is_spam else "ham", undelivered(message))
-        with Store(f"sqlite:///{installation.daemon.settings['state_directory']}/tamis.sqlite") as store:
+        with installation.store() as store:
             for held in store.quarantine.list(limit=len(envelopes)):
                 found("quarantine", store.quarantine.content(held.id) or b"")
     assert sorted(copies) == list(range(len(envelopes)))

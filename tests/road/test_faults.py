@@ -208,7 +208,9 @@ def test_the_socket_is_gone() -> None:
 def test_a_supervisor_that_is_killed_leaves_nothing_behind() -> None:
     """Its children see that it is gone and leave; the next one takes over."""
     with Installation() as installation:
-        pids = [pid for role in ("workers", "desk", "background") for pid in installation.daemon.pids(role)]
+        pids = [
+            pid for role in ("workers", "desk", "background", "web") for pid in installation.daemon.pids(role)
+        ]
         installation.daemon.kill("supervisor")
         wait_until(
             lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids),

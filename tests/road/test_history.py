@@ -28,7 +28,8 @@ def stories(installation: Installation) -> list[dict[str, Any]]:
 
 
 def wait_for(installation: Installation, count: int) -> None:
-    wait_until(lambda: len(stories(installation)) >= count, timeout=20, what=f"{count} stories")
+    with installation.store() as store:
+        wait_until(lambda: len(store.history.find(limit=count)) >= count, timeout=60, what=f"{count} stories")
 
 
 def messages() -> list[bytes]:
@@ -70,10 +71,12 @@ def test_the_story_of_every_message_and_an_exact_replay() -> None:
         in_force = installation.tamis("replay", "--since", "1d", "--json")
         assert (in_force["copies"], in_force["same"], in_force["moved"]) == (copies, copies, 0)
         assert in_force["unknown"] == {}
+        assert "all would have gone where they went" in installation.tamis("replay")
 
         settings = [argument for one in CHANGED for argument in ("--set", one)]
         changed = installation.tamis("replay", *settings, "--limit", "1000", "--json")
         assert changed["moved"] > 0
+        assert f"{changed['same']} as recorded" in installation.tamis("replay", *settings)
         would_be = {(c["message"], c["recipient"]): c["would_be"]["outcome"] for c in changed["changed"]}
         for one in CHANGED:
             scope, _, rest = one.rpartition(":")
@@ -104,9 +107,17 @@ def _one_story(installation: Installation, story: dict[str, Any]) -> None:
     assert by_queue_id["id"] == story["id"]
     (cyrillic,) = [f for f in by_queue_id["findings"] if f["filter"] == "cyrillic"]
     assert cyrillic["status"] == "hit"
+    now = by_queue_id["recipients"][0]["now"]
+    assert (now["decision"], now["outcome"]) == ("spam", "inbox")
+    assert 'filters.cyrillic.state = "off"' in now["otherwise_with"]
     shown = installation.tamis("history", "show", str(story["id"]))
-    assert "spam -> inbox (cyrillic:" in shown
+    assert "inbox@example.com: spam -> inbox, score " in shown
+    assert "    decided by cyrillic: " in shown
+    assert 'otherwise with: filters.cyrillic.state = "off"' in shown
     assert "<2@example.net>" in shown
+    assert "    clear: " in shown
+    assert "has content" not in shown
+    assert "has content" in installation.tamis("history", "show", str(story["id"]), "--all")
 
 
 def _scan(installation: Installation, raw: bytes, story: dict[str, Any]) -> dict[str, str]:

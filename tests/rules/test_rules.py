@@ -15,7 +15,7 @@ from tamis.filter import Effect, Opinion
 from tamis.finding import Status
 from tamis.mail import Mail, Seen
 from tamis.rules import Expression, RuleBook, RuleSource, holds
-from tamis.rules.expression import MAX_DEPTH, ExpressionError, parse, reduce
+from tamis.rules.expression import MAX_DEPTH, ExpressionError, parse, reduce, written
 from tamis.rules.file import compile_book, failed_examples, read_sources
 from tests.attachments import letter
 from tests.builders import FILTERS, PROPERTY, message, site
@@ -132,17 +132,6 @@ EXPRESSIONS = st.recursive(
     ),
     max_leaves=12,
 )
-
-
-def written(one: Expression) -> str:
-    if isinstance(one, str):
-        return one
-    assert not isinstance(one, bool)
-    if one[0] == "not":
-        return f"not ({written(one[1])})"
-    if one[0] == "least":
-        return f"{one[1]} of ({', '.join(map(written, one[2:]))})"
-    return "(" + f") {one[0]} (".join(map(written, one[1:])) + ")"
 
 
 def plainly(one: Expression, hits: frozenset[str]) -> bool:

@@ -234,7 +234,17 @@ def test_the_proof_of_work_runs_by_itself(browser: Browser, pages: Pages, size: 
     assert [mail.recipients for mail in pages.postbox.got] == [[MARIE]]
 
 
-def test_the_button_waits_for_the_work_and_the_code_is_there(browser: Browser, pages: Pages) -> None:
+def test_who_presses_too_early_need_not_press_again(browser: Browser, pages: Pages) -> None:
+    _, path = ask(pages)
+    with opened(browser, pages) as tab:
+        tab.goto(pages.url + path)
+        button = tab.get_by_role("button", name="I sent it")
+        expect(button).to_have_attribute("aria-disabled", "true")
+        button.click(force=True)
+        expect(tab.get_by_role("heading", level=1)).to_have_text("Delivered to marie@example.com")
+
+
+def test_something_is_in_the_way_of_the_work(browser: Browser, pages: Pages) -> None:
     held, path = ask(pages)
     with opened(browser, pages) as tab:
         tab.route("**/work", lambda route: route.fulfill(status=422))  # something is in the way
@@ -334,7 +344,8 @@ def hostile(number: int, text: str) -> tuple[str, bytes]:
 def test_mail_that_means_harm(browser: Browser, pages: Pages, size: str) -> None:
     """Subject, names, addresses, reasons, HTML, files: no script runs, no request leaves, the page stays whole."""
     numbers = []
-    for n, text in enumerate(BREAKING):
+    texts = BREAKING if size == "phone" else BREAKING[:3]  # where there is less room, more can break
+    for n, text in enumerate(texts):
         subject, raw = hostile(n, text)
         held = message(
             n, subject=subject, header_from=f"{text} <x{n}@example.net>", sender=f"{text}@example.net"
@@ -345,7 +356,7 @@ def test_mail_that_means_harm(browser: Browser, pages: Pages, size: str) -> None
         numbers.append(pages.hold(held, raw))
     with opened(browser, pages, signed_in=MARIE, size=SIZES[size]) as tab:
         tab.goto(f"{pages.url}/mail")
-        expect(tab.locator("[data-row]")).to_have_count(len(BREAKING))
+        expect(tab.locator("[data-row]")).to_have_count(len(texts))
         whole(tab)
         for number in numbers:
             tab.goto(f"{pages.url}/mail/{number}")
@@ -364,17 +375,17 @@ def test_mail_that_means_harm(browser: Browser, pages: Pages, size: str) -> None
 def whole(tab: Page) -> None:
     """The page is ours from top to end."""
     no_overflow(tab)
-    tab.evaluate("() => scrollTo(0, 0)")
     assert tab.title() != "owned"
     assert (
         tab.locator("script:not([src]), main img[src^='http'], main svg, main form[action^='http']").count()
         == 0
     )
     assert tab.locator("header.top").count() == 1
-    box = tab.locator("header.top").bounding_box()
-    assert box is not None
-    assert box["y"] == 0
-    assert box["height"] < 200
+    top, height = tab.locator("header.top").evaluate(
+        "h => [h.getBoundingClientRect().top + scrollY, h.offsetHeight]"
+    )
+    assert top == 0
+    assert height < 200
 
 
 def test_the_sender_sees_the_own_hostile_subject_harmless(browser: Browser, pages: Pages) -> None:

@@ -6,10 +6,13 @@ const form = document.querySelector("[data-work]");
 const button = form.querySelector("[data-ready]");
 const status = form.querySelector("[data-status]");
 
+let pressed = false;
+
 function ready(payload, word) {
   form.elements.altcha.value = payload;
   button.removeAttribute("aria-disabled");
   status.textContent = status.dataset[word];
+  if (pressed) form.requestSubmit(button);
 }
 
 function solve(asked) {
@@ -41,7 +44,9 @@ if (window.isSecureContext && window.Worker) {
   button.setAttribute("aria-disabled", "true");
   status.textContent = status.dataset.busy;
   form.addEventListener("submit", (event) => {
-    if (button.getAttribute("aria-disabled") === "true") event.preventDefault();
+    if (button.getAttribute("aria-disabled") !== "true") return;
+    event.preventDefault();
+    pressed = true; // it goes by itself as soon as the work is done
   });
   document.querySelector("[data-other]").hidden = false;
   work().then((payload) => ready(payload, "done"), () => ready("", "failed"));
