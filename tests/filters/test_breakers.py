@@ -92,6 +92,12 @@ def test_a_silent_scanner_is_left_out_and_comes_back(
                 with pytest.raises(ServiceError, match="left out until"):
                     await ask(b"hello")  # type: ignore[misc]
             assert scanner.connections == before
+            await asyncio.sleep(LIMITS.pause)
+            begun = time.monotonic()
+            with pytest.raises(ServiceError, match="left out until"):
+                await ask(b"hello")  # type: ignore[misc]
+            assert scanner.connections == before + 1  # the trial, for which the message did not wait long
+            assert time.monotonic() - begun < 1.5
             scanner.dead = False
             async with asyncio.timeout(10):
                 while breakers.states()[0].left_out_until:
