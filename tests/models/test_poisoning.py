@@ -18,7 +18,7 @@ from tamis.models.reports import Label, Spool
 from tamis.models.teaching import Teacher
 from tamis.settings import LearningSettings, Settings
 
-TAUGHT, MEASURED = 1500, 1500
+TAUGHT, MEASURED = 1000, 1000
 REPORTERS = 10
 FLIPPED = 0.3
 DAY = 86400
