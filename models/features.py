@@ -27,7 +27,7 @@ from tamis.models.hashing import (
     Octets,
     Positions,
     buckets,
-    gram_buckets,
+    distinct,
     gram_hashes,
     octets_of,
     pairs,
@@ -35,7 +35,7 @@ from tamis.models.hashing import (
 from tamis.models.headers import ANYWHERE, Arrival, Home, SeenField, seen_fields
 from tamis.models.words import Words
 
-FEATURE_VERSION: Final = 1
+FEATURE_VERSION: Final = 2
 """Changes whenever any message may get other features; a model is good for one version only."""
 
 
@@ -109,8 +109,11 @@ def _laid_out() -> tuple[tuple[View, ...], tuple[Expert, ...]]:
 
 
 VIEWS, EXPERTS = _laid_out()
-TABLE_SIZE: Final = VIEWS[-1].offset + (1 << VIEWS[-1].bits)
-"""Weights of a model, over all views."""
+PLATFORM_SIZE: Final = VIEWS[-1].offset + (1 << VIEWS[-1].bits)
+"""Weights over all views; behind them stand those of the domains' corrections."""
+CORRECTION_BITS: Final = 19
+TABLE_SIZE: Final = PLATFORM_SIZE + (1 << CORRECTION_BITS)
+"""Weights of a model."""
 
 _RAW_OCTETS = 3500
 _RAW_HEADER_OCTETS = 2500
@@ -148,10 +151,6 @@ class Grams:
     octets: Octets
 
     def buckets(self, bits: int) -> Buckets:
-        """The distinct buckets, ascending."""
-        return gram_buckets(self.octets, bits)
-
-    def places(self, bits: int) -> npt.NDArray[np.uint32]:
         """The bucket of the 4-gram at each octet."""
         return gram_hashes(self.octets) >> np.uint32(32 - bits)
 
@@ -164,7 +163,7 @@ class Listed:
     lines: Positions | None = None
 
     def buckets(self, bits: int) -> Buckets:
-        """The distinct buckets, ascending."""
+        """The bucket of each word."""
         return buckets(self.words.hashes, bits)
 
     def named(self) -> Iterator[tuple[Hashes, tuple[Positions, ...]]]:
@@ -181,7 +180,7 @@ class Paired:
     lines: Positions | None = None
 
     def buckets(self, bits: int) -> Buckets:
-        """The distinct buckets, ascending."""
+        """The bucket of each pair."""
         found = [hashes for hashes, _ in self.named()]
         return buckets(np.concatenate(found), bits) if found else np.zeros(0, dtype=np.uint32)
 
@@ -242,6 +241,9 @@ def looks(mail: Mail, arrival: Arrival | None, home: Home, seen_text: str) -> It
     yield Listed(structure)
 
 
+_BOUNDS = np.array([*(view.offset for view in VIEWS), PLATFORM_SIZE], dtype=np.uint32)
+
+
 def extract(
     mail: Mail, *, arrival: Arrival | None = None, home: Home = ANYWHERE, seen_text: str = ""
 ) -> Features:
@@ -254,7 +256,8 @@ def extract(
         look.buckets(view.bits) + np.uint32(view.offset)
         for view, look in zip(VIEWS, looks(mail, arrival, home, seen_text), strict=True)
     ]
-    return Features(np.concatenate(found), np.array([len(view) for view in found], dtype=np.intp))
+    indices = distinct(np.concatenate(found))
+    return Features(indices, np.diff(np.searchsorted(indices, _BOUNDS)))
 
 
 def _header_block(fields: Iterable[SeenField]) -> bytes:

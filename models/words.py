@@ -157,7 +157,8 @@ def shapes_of(texts: Sequence[str]) -> list[str]:
 _IP = re.compile(r"(?<![\d.])(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?![\d.])")
 _NOT_HOST = re.compile(r"[^a-z0-9._-]+")
 _TOP_LEVEL = re.compile(r"[a-z]{2,18}")
-_LOCAL_END = re.compile(r"[^\s<>\"',;:()\[\]]{1,64}$")
+_NOT_LOCAL = re.compile(r"[\s<>\"',;:()\[\]]")
+_MAX_LOCAL = 64
 _DOMAIN = re.compile(r"(?:[a-z0-9_-]{1,63}\.){1,8}[a-z]{2,18}")
 _SHAPED_NAMES = """
     from sender reply-to return-path subject date message-id content-type mime-version x-mailer user-agent
@@ -171,10 +172,11 @@ def addresses_in(text: str, limit: int) -> Iterator[tuple[str, str]]:
     """Local part and domain of the first addresses in lower-case text."""
     at = text.find("@")
     while at >= 0 and limit:
-        local = _LOCAL_END.search(text, max(0, at - 64), at)
         domain = _DOMAIN.match(text, at + 1)
-        if local and domain:
-            yield local[0], domain[0]
+        if domain:
+            local = _NOT_LOCAL.split(text[max(0, at - _MAX_LOCAL) : at].removesuffix("\n"))[-1]
+            if local:
+                yield local, domain[0]
         limit -= 1
         at = text.find("@", at + 1)
 

@@ -12,9 +12,10 @@ from markupsafe import Markup
 
 from tamis.address import domain_of
 from tamis.language import marked, translations
-from tamis.quarantine.letters import day, letter, plain, time_of_day
+from tamis.quarantine.letters import day, letter, time_of_day
 from tamis.quarantine.records import Summary
 from tamis.reasons import plain_reason
+from tamis.texts import plain
 
 MOST_LISTED = 100
 """Messages that one digest lists; the rest is counted and linked to."""
