@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from tamis.finding import Finding
 from tamis.history import Story
@@ -115,36 +114,21 @@ def replay(config: Path, changes: Sequence[str]) -> tuple[int, float, float]:
     return json.loads(done.stdout)["copies"], seconds, cpu
 
 
-def measure(seeds: Sequence[Story], count: int, rounds: int) -> list[Timed]:
-    """The medians of `rounds`, alternating, on each database and under each policy."""
-    taken: dict[tuple[str, str], list[tuple[int, float, float]]] = {}
+def measure(seeds: Sequence[Story], count: int, rounds: int) -> Iterator[Timed]:
+    """The medians of `rounds` on each database, the policy in force and the changed one in turn."""
     with tempfile.TemporaryDirectory(prefix="tamis-replay-") as folder, stores(Path(folder)) as urls:
-        directory = Path(folder)
-        configs = {}
         for name, url in urls.items():
             print(f"filling {name} with {count} messages", file=sys.stderr)
             fill(url, seeds, count)
-            configs[name] = directory / f"{name}.toml"
-            settings: dict[str, Any] = {
-                "state_directory": str(directory),
-                "store": {"url": url},
-                "policy": POLICY,
-            }
-            configs[name].write_text(to_toml(settings))
-        for _ in range(rounds):
-            for name, config in configs.items():
-                for policy, changes in (("in force", ()), ("changed", CHANGES)):
-                    taken.setdefault((name, policy), []).append(replay(config, changes))
-    return [
-        Timed(
-            name,
-            policy,
-            one[0][0],
-            statistics.median(r[1] for r in one),
-            statistics.median(r[2] for r in one),
-        )
-        for (name, policy), one in taken.items()
-    ]
+            config = Path(folder, f"{name}.toml")
+            config.write_text(to_toml({"state_directory": folder, "store": {"url": url}, "policy": POLICY}))
+            taken: dict[str, list[tuple[int, float, float]]] = {"in force": [], "changed": []}
+            for _ in range(rounds):
+                taken["in force"].append(replay(config, ()))
+                taken["changed"].append(replay(config, CHANGES))
+            for policy, one in taken.items():
+                seconds, cpu = (statistics.median(r[place] for r in one) for place in (1, 2))
+                yield Timed(name, policy, one[0][0], seconds, cpu)
 
 
 def exactness(messages: int, *, everything: bool) -> Compared:
@@ -173,19 +157,22 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     compared = exactness(arguments.messages, everything=arguments.everything)
-    timed = measure(compared.stories, arguments.stored, arguments.rounds) if arguments.stored else []
+    if not arguments.json:
+        print("\n".join(compared.lines()), flush=True)
+    timed = []
+    for one in measure(compared.stories, arguments.stored, arguments.rounds) if arguments.stored else ():
+        timed.append(one)
+        if not arguments.json:
+            print(
+                f"{one.store:<11} {one.policy:<9} {arguments.stored} messages, {one.copies} copies:"
+                f" {one.seconds:5.1f} s, {one.cpu:5.1f} s of CPU in the command",
+                flush=True,
+            )
     if arguments.json:
         counts = {one.name: getattr(compared, one.name) for one in dataclasses.fields(compared)}
         counts["differing"] = len(compared.differing)
         del counts["stories"]
         print(json.dumps({"exactness": counts, "speed": [asdict(one) for one in timed]}, indent=2))
-    else:
-        print("\n".join(compared.lines()))
-        for one in timed:
-            print(
-                f"{one.store:<11} {one.policy:<9} {arguments.stored} messages, {one.copies} copies:"
-                f" {one.seconds:5.1f} s, {one.cpu:5.1f} s of CPU in the command"
-            )
     for number, who, said, recorded in compared.differing[:10]:
         print(f"message {number} for {who}: replay says {said}, it became {recorded}", file=sys.stderr)
     sys.exit(bool(compared.differing) or compared.same_in_force != compared.copies)

@@ -25,6 +25,7 @@ class AuthenticatedAutomaticWhitelist(AutomaticWhitelist):
     name = "authenticated_automatic_whitelist"
     spec_id = "S7b"
     summary = "sender has earned it, if SPF or DKIM speaks for it"
+    asks = ("dns", "state")
     stage = Stage.MESSAGE
     state = State.OFF
     outgoing = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator, Sequence
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -54,7 +55,7 @@ class AutomaticWhitelist(Filter[AutomaticWhitelistOptions]):
     name = "automatic_whitelist"
     spec_id = "S7"
     summary = "sender has earned it"
-    asks = ("state",)
+    asks: ClassVar[tuple[str, ...]] = ("state",)
     stage = Stage.RCPT
     effect = Effect.ACCEPT
     outgoing = True

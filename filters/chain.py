@@ -7,10 +7,10 @@ import inspect
 import json
 import logging
 import time
-from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
-from typing import Any
+from functools import cache, partial
+from typing import Any, cast
 
 from tamis.errors import ServiceError
 from tamis.filter import Filter, Message, Stage
@@ -256,8 +256,8 @@ async def examine_waiting(one: Filter[Any], message: Message) -> Finding:
     """One filter's finding from the loop, however long it takes."""
     begun = time.perf_counter()
     try:
-        if inspect.iscoroutinefunction(one.examine):
-            found = await one.examine(message)
+        if _is_coroutine(type(one)):
+            found = await cast(Awaitable[Finding], one.examine(message))
         else:
             found = await in_thread(one.name, lambda: one.examine(message))
     except (ServiceError, TimeoutError) as error:
@@ -271,6 +271,12 @@ def _without_service(one: Filter[Any], error: ServiceError | TimeoutError, begun
     """Nothing is wrong with the filter."""
     facts = {"error": str(error)[:200] or "no answer in time"}
     return Finding(one.name, Status.UNAVAILABLE, "{error}", facts, time.perf_counter() - begun)
+
+
+@cache
+def _is_coroutine(kind: type[Filter[Any]]) -> bool:
+    """Whether a filter's `examine` is an `async def`."""
+    return inspect.iscoroutinefunction(kind.examine)
 
 
 def _failed(one: Filter[Any], error: BaseException, begun: float) -> Finding:

@@ -10,6 +10,7 @@ import re
 import struct
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 from tamis.breaker import Breakers
 from tamis.errors import LeftOutError, ServiceError
@@ -50,11 +51,11 @@ class Engines:
             breaker = self._breakers.part(f"clamd {engine.name}", checked=True)
             try:
                 self._check_sizes(items)
+                await breaker.try_again(partial(self._check, engine))
                 with breaker.call() as call:
                     async with asyncio.timeout(share):
                         if call.is_trial:  # files that take minutes must not make a good scanner look dead
-                            async with asyncio.timeout(_TRIAL_SECONDS):
-                                await self._ask(engine, _HARMLESS)
+                            await self._check(engine)
                             call.passed()
                         for where, octets in items:
                             signature = await self._ask(engine, octets)
@@ -69,6 +70,10 @@ class Engines:
         if trouble:
             raise ServiceError("; ".join(trouble)[:300])
         return None
+
+    async def _check(self, engine: AntivirusEngine) -> None:
+        async with asyncio.timeout(_TRIAL_SECONDS):
+            await self._ask(engine, _HARMLESS)
 
     def _check_sizes(self, items: Sequence[tuple[str, bytes]]) -> None:
         largest = max(len(octets) for _, octets in items)

@@ -47,7 +47,7 @@ class Resolver:
         """The answer for a name and a type. A name that can't be in the DNS does not exist."""
         (found,) = await self.queries(((name, rdtype),))
         if isinstance(found, LeftOutError):
-            raise LeftOutError(found.part, found.until, found.failures)
+            raise LeftOutError(found.part, found.until, found.failures, found.reason)
         if isinstance(found, ServiceError):
             raise ServiceError(str(found))
         return found
@@ -113,7 +113,7 @@ class Resolver:
         states = [one.breaker.state() for one in self._servers]
         first = min(states, key=lambda one: one.left_out_until)
         part = first.part if len(states) == 1 else f"every DNS server ({len(states)})"
-        return LeftOutError(part, first.left_out_until, first.failures_in_a_row)
+        return LeftOutError(part, first.left_out_until, first.failures_in_a_row, first.reason)
 
 
 class _Gathered:

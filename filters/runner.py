@@ -10,8 +10,6 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
-import uvloop
-
 from tamis.errors import ServiceError
 
 log = logging.getLogger(__name__)
@@ -61,7 +59,7 @@ class Runner:
         if self._loop is None:
             with self._lock:
                 if self._loop is None:
-                    loop = uvloop.new_event_loop()
+                    loop = asyncio.new_event_loop()
                     threading.Thread(target=loop.run_forever, name="filters", daemon=True).start()
                     self._loop = loop
         return self._loop

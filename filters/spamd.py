@@ -39,6 +39,7 @@ class Spamd:
         if len(message) > settings.max_size:
             raise ServiceError(f"{len(message)} octets are more than spamd is asked about")
         try:
+            await self._breaker.try_again(self._ping)
             with self._breaker.call() as call:
                 async with asyncio.timeout(settings.seconds):
                     if call.is_trial:  # mail that takes minutes must not make a good spamd look dead

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
 from tamis.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes
 from tamis.finding import Finding, Status
 from tamis.models.scale import LEVELS
+from tamis.trace import total_for
 
 
 def _is_level(value: float) -> float:
@@ -40,6 +41,7 @@ class Statistics(Filter[StatisticsOptions]):
     1,000 has it, and three points more are a tenth of that. Until enough ham and enough spam have been learned
     (`learning.minimum` of each) the filter is in shadow: it says what it has learned and decides nothing.
     Text and links that `image_text` reads in images and PDF documents count like those of the body.
+    In a domain whose readers taught something of their own the number is the domain's.
     `tamis learn` teaches it, `tamis model status` shows what each level does on the site's own mail.
     """
 
@@ -57,7 +59,11 @@ class Statistics(Filter[StatisticsOptions]):
         reading = message.services.statistics.read(message.envelope, message.mail)
         if reading is None:
             return self.skipped("nothing learned yet")
-        facts = {"ham": reading.ham, "spam": reading.spam, "log_odds": round(reading.log_odds, 4)}
+        facts: dict[str, Any] = {
+            "ham": reading.ham,
+            "spam": reading.spam,
+            "log_odds": round(reading.log_odds, 4),
+        }
         if reading.number is None or reading.probability is None:
             if min(reading.ham, reading.spam) >= reading.needed:
                 return self.skipped("learned, but not measured yet", **facts)
@@ -65,12 +71,18 @@ class Statistics(Filter[StatisticsOptions]):
                 "{ham} ham and {spam} spam of {needed} each learned", needed=reading.needed, **facts
             )
         facts |= {"number": reading.number, "probability": round(reading.probability, 6)}
+        if reading.corrected:
+            facts["corrected"] = {d: [n, round(p, 6)] for d, (n, p) in reading.corrected.items()}
         because = "number {number}, probability of spam {probability:.4f}"
-        return (self.hit if reading.number >= LEVELS[0] else self.clear)(because, **facts)
+        highest = max([reading.number, *(number for number, _ in reading.corrected.values())])
+        return (self.hit if highest >= LEVELS[0] else self.clear)(because, **facts)
 
     def judge(self, finding: Finding, options: StatisticsOptions, scopes: Scopes) -> Opinion:
         """A hit from the recipient's level on; below it nothing is added, or the level would promise too much."""
-        number = finding.facts.get("number", 0.0)
+        number, probability = total_for(finding.facts, scopes[0]) or (0.0, 0.0)
         hit = finding.status is Status.HIT and number >= options.level
         points = round(options.score * number / options.level, 2) if hit else 0.0
-        return self.opinion(finding, options, hit=hit, points=points)
+        text = (
+            f"number {number}, probability of spam {probability:.4f}" if "corrected" in finding.facts else ""
+        )
+        return self.opinion(finding, options, hit=hit, points=points, text=text)

@@ -16,7 +16,6 @@ from tamis.milter.links import challenge_link
 from tamis.milter.putting_off import PutOff
 from tamis.milter.reinject import Reinjector
 from tamis.milter.senders import publish
-from tamis.models.reports import Spool
 from tamis.policy import Terms
 from tamis.quarantine.challenge_records import Agrees, Challenge, Decision, Page, PageState, Undecided
 from tamis.quarantine.content import redelivery
@@ -40,13 +39,14 @@ _AGAIN, _AGAIN_AT_MOST = 2.0, 3600.0
 
 def delivery(settings: Settings) -> Deliver:
     """How a message goes to its recipient because its sender answered: as at every release, and S27 learns from it."""
+    from tamis.models.reports import report_solved_challenge  # noqa: PLC0415 - loads numpy
+
     back = redelivery(Reinjector(settings.desk.reinject).send, settings)
-    spool = Spool(settings.spool_directory)
 
     def deliver(record: Record, content: bytes) -> None:
         back(record, content)
         try:
-            spool.put("ham", "challenge", record.envelope.sender, content)
+            report_solved_challenge(settings, record.envelope.sender, content)
         except (TamisError, OSError) as error:  # the mail has arrived; that is what counts
             log.warning("%s: nothing is learned from the sender's answer: %s", record.summary.id, error)
 

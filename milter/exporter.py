@@ -21,6 +21,7 @@ from tamis.metrics import BUCKETS, Counts
 from tamis.milter.files import read_json
 from tamis.milter.parts import read_parts
 from tamis.milter.paths import Paths
+from tamis.models.ledger import Ledger
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +65,17 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
         ),
         "tamis_challenges": Family(
             "counter", ("what", "reason"), "What came of asking senders of held mail, and why not."
+        ),
+        "tamis_reports": Family(
+            "counter",
+            ("source", "result"),
+            "Reports to the statistical filter: learned, or dropped over bounds.",
+        ),
+        "tamis_report_contradictions": Family(
+            "gauge", ("source",), "Share of a source's last 100 reports that contradict a sure model."
+        ),
+        "tamis_report_alarm": Family(
+            "gauge", ("source",), "1 while a source contradicts the model too often."
         ),
         "tamis_journal_octets": Family(
             "gauge", (), "Stories of messages that wait for the store, in octets."
@@ -134,6 +146,7 @@ class Exporter(Collector):
             yield _plain("tamis_part_failures", _labelled(parts.failures))
             yield _plain("tamis_part_openings", _labelled(parts.openings))
         yield _plain("tamis_challenges", self.challenges.items())
+        yield from self._learning()
         yield _plain("tamis_journal_octets", _single(_octets(self._paths.journal)))
         yield _plain("tamis_detour_notes", _single(_files(self._paths.notes)))
         try:
@@ -141,6 +154,23 @@ class Exporter(Collector):
         except OSError:  # no proof was needed yet
             return
         yield _plain("tamis_route_proof_age_seconds", _single(max(0.0, time.time() - proven)))
+
+    def _learning(self) -> Iterator[Metric]:
+        """What became of reports to the statistical filter."""
+        ledger = Ledger.load(self._paths.ledger)
+        results = (("learned", ledger.learned), ("dropped", ledger.dropped))
+        yield _plain(
+            "tamis_reports",
+            [((source, name), count) for name, counts in results for source, count in counts.items()],
+        )
+        seen = ledger.contradictions
+        yield _plain(
+            "tamis_report_contradictions",
+            _labelled({s: sum(last) / max(1, len(last)) for s, last in seen.items()}),
+        )
+        yield _plain(
+            "tamis_report_alarm", _labelled({source: float(ledger.alarm(source)) for source in seen})
+        )
 
 
 class _Parts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tamis.models.ledger import LEDGER
 from tamis.settings import Settings
 
 
@@ -31,3 +32,5 @@ class Paths:
         """How each process stands with the external parts it asks: <pid>.json."""
         self.metrics: Path = settings.run_directory / "metrics"
         """Counts of the workers on their way to the exporter."""
+        self.ledger: Path = settings.model_directory / LEDGER
+        """Who taught the statistical filter how much, and which sources contradict it."""

@@ -214,7 +214,7 @@ class Session(Milter.Base):
     def _remember(self, examined: Examined, mail: Mail) -> None:
         try:
             self.worker.record(examined, mail)
-            self.worker.count(examined)
+            self.worker.count(examined, mail)
             self._log(examined)
         except Exception:  # the outcome stands; only its story and count are lost
             log.exception("%s: not recorded or counted", examined.envelope.queue_id)

@@ -14,6 +14,7 @@ import os
 import select
 import signal
 import socket
+import sys
 import tempfile
 import threading
 import time
@@ -42,6 +43,7 @@ from tamis.milter.paths import Paths
 from tamis.milter.reinject import Reinjector
 from tamis.milter.reply import Replies
 from tamis.milter.route import Proof, Route
+from tamis.milter.samples import Samples
 from tamis.milter.senders import SenderEvents
 from tamis.milter.session import Session
 from tamis.milter.sites import SiteSource
@@ -56,6 +58,9 @@ log = logging.getLogger(__name__)
 DRAIN, RELOAD = signal.SIGUSR1, signal.SIGUSR2
 _TICK = 1.0  # seconds between two looks at the snapshot's stat and two writes of the counts
 _SETTLE = 0.2  # seconds from accept to the negotiation, from which on a connection is counted
+_SWITCH_SECONDS = 0.0005
+"""How long a thread may go on while others want the interpreter (sys.setswitchinterval): a message asks for it many
+times, and would wait 5 ms each time, Python's default, while a large one is taken apart beside it."""
 _GC_ALLOCATIONS = (
     10_000  # between two looks for cycles: a message makes thousands of objects and hardly any cycle
 )
@@ -82,6 +87,7 @@ class Worker:
         self._counts = Counts()
         self._journal = Journal(self._paths.journal, settings.history.journal)
         self._senders = SenderEvents(self._paths.senders)
+        self._samples = Samples()
         self._parts = PartsFile(self._paths.parts, self._services.breakers)
 
     def _new_route(self) -> Route:
@@ -113,9 +119,11 @@ class Worker:
         with self._lock:
             return len(self._sessions)
 
-    def count(self, examined: Examined) -> None:
-        """Remember which list entries decided, what was learnt of senders, and the numbers for Prometheus."""
+    def count(self, examined: Examined, mail: Mail) -> None:
+        """Remember which list entries decided, what was learnt of senders, what teaches, and the numbers for
+        Prometheus."""
         self._senders.take(self.site, examined)
+        self._samples.take(self.site.settings, examined, mail)
         if self.site.settings.metrics.listen:
             with self._lock:
                 self._counts.add(examined.findings, examined.judged)
@@ -151,6 +159,7 @@ class Worker:
         """Leave the counts for the background process, once it took the last ones; a kill costs what is kept."""
         self._journal.rotate()
         self._senders.write()
+        self._samples.write(self.site.settings)
         self._write_hits()
         self._write_metrics()
         self._parts.write()
@@ -219,6 +228,7 @@ def run_worker(
     for number in (DRAIN, RELOAD):
         signal.signal(number, lambda *_: None)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {DRAIN, RELOAD})
+    sys.setswitchinterval(_SWITCH_SECONDS)
     gc.set_threshold(_GC_ALLOCATIONS)
     Session.worker = worker
     with tempfile.TemporaryDirectory(prefix="tamis-") as folder:

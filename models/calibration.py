@@ -16,7 +16,8 @@ from typing import Literal, Self
 
 import numpy as np
 
-from tamis.models.model_file import ModelError, replace_file
+from tamis.models.durable import replace_file
+from tamis.models.model_file import ModelError
 
 Kind = Literal["logistic", "isotonic"]
 

@@ -88,7 +88,7 @@ def _readable(look: Listed | Paired, index: int) -> str:
 
 def _grams(look: Grams, view: View, weights: Weights) -> dict[str, float]:
     """4-grams are told by the words they begin in."""
-    places = look.places(view.bits)
+    places = look.buckets(view.bits)
     if not len(places):
         return {}
     _, first = np.unique(places, return_index=True)

@@ -27,7 +27,7 @@ from tamis.models.hashing import (
     Octets,
     Positions,
     buckets,
-    gram_buckets,
+    distinct,
     gram_hashes,
     octets_of,
     pairs,
@@ -35,7 +35,7 @@ from tamis.models.hashing import (
 from tamis.models.headers import ANYWHERE, Arrival, Home, SeenField, seen_fields
 from tamis.models.words import Words
 
-FEATURE_VERSION: Final = 1
+FEATURE_VERSION: Final = 2
 """Changes whenever any message may get other features; a model is good for one version only."""
 
 
@@ -109,8 +109,11 @@ def _laid_out() -> tuple[tuple[View, ...], tuple[Expert, ...]]:
 
 
 VIEWS, EXPERTS = _laid_out()
-TABLE_SIZE: Final = VIEWS[-1].offset + (1 << VIEWS[-1].bits)
-"""Weights of a model, over all views."""
+PLATFORM_SIZE: Final = VIEWS[-1].offset + (1 << VIEWS[-1].bits)
+"""Weights over all views; behind them stand those of the domains' corrections."""
+CORRECTION_BITS: Final = 19
+TABLE_SIZE: Final = PLATFORM_SIZE + (1 << CORRECTION_BITS)
+"""Weights of a model."""
 
 _RAW_OCTETS = 3500
 _RAW_HEADER_OCTETS = 2500
@@ -148,10 +151,6 @@ class Grams:
     octets: Octets
 
     def buckets(self, bits: int) -> Buckets:
-        """The distinct buckets, ascending."""
-        return gram_buckets(self.octets, bits)
-
-    def places(self, bits: int) -> npt.NDArray[np.uint32]:
         """The bucket of the 4-gram at each octet."""
         return gram_hashes(self.octets) >> np.uint32(32 - bits)
 
@@ -164,7 +163,7 @@ class Listed:
     lines: Positions | None = None
 
     def buckets(self, bits: int) -> Buckets:
-        """The distinct buckets, ascending."""
+        """The bucket of each word."""
         return buckets(self.words.hashes, bits)
 
     def named(self) -> Iterator[tuple[Hashes, tuple[Positions, ...]]]:
@@ -181,7 +180,7 @@ class Paired:
     lines: Positions | None = None
 
     def buckets(self, bits: int) -> Buckets:
-        """The distinct buckets, ascending."""
+        """The bucket of each pair."""
         found = [hashes for hashes, _ in self.named()]
         return buckets(np.concatenate(found), bits) if found else np.zeros(0, dtype=np.uint32)
 
@@ -209,27 +208,40 @@ def looks(mail: Mail, arrival: Arrival | None, home: Home, seen_text: str) -> It
     yield Grams(octets_of(block[:_HEADER_OCTETS]))
     yield Grams(octets_of(_decoded(mail)))
     header, lines = words.header_words(fields)
-    yield Listed(header, lines)
-    yield Listed(words.origins(fields))
-    yield Paired(header, _HEADER_DISTANCES, lines)
-    yield Listed(words.shapes(fields))
     text = mail.text[: words.MAX_TEXT]
     if seen_text:
         text = f"{text}\n{seen_text[: words.MAX_TEXT]}"
     if "\r" in text:
         text = text.replace("\r\n", "\n")
+    shaped, form = words.body_shapes(text)
+    origins, shapes, forms, urls, markup, structure = words.hashed(
+        [
+            words.origins(fields),
+            words.shapes(fields),
+            form,
+            words.url_words(mail),
+            words.markup_words(mail),
+            words.structure_words(mail),
+        ]
+    )
+    yield Listed(header, lines)
+    yield Listed(origins)
+    yield Paired(header, _HEADER_DISTANCES, lines)
+    yield Listed(shapes)
     subject = words.subject_of(fields)
     written = words.spelled(f"{subject}\n{text}")
     body = words.body_words(written.lower())
     yield Listed(body)
     yield Listed(words.body_words(written))
     yield Paired(body, _BODY_DISTANCES)
-    shaped, form = words.body_shapes(text)
     yield Listed(shaped)
-    yield Listed(form)
-    yield Listed(words.url_words(mail))
-    yield Listed(words.markup_words(mail))
-    yield Listed(words.structure_words(mail))
+    yield Listed(forms)
+    yield Listed(urls)
+    yield Listed(markup)
+    yield Listed(structure)
+
+
+_BOUNDS = np.array([*(view.offset for view in VIEWS), PLATFORM_SIZE], dtype=np.uint32)
 
 
 def extract(
@@ -244,7 +256,8 @@ def extract(
         look.buckets(view.bits) + np.uint32(view.offset)
         for view, look in zip(VIEWS, looks(mail, arrival, home, seen_text), strict=True)
     ]
-    return Features(np.concatenate(found), np.array([len(view) for view in found], dtype=np.intp))
+    indices = distinct(np.concatenate(found))
+    return Features(indices, np.diff(np.searchsorted(indices, _BOUNDS)))
 
 
 def _header_block(fields: Iterable[SeenField]) -> bytes:

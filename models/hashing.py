@@ -89,8 +89,8 @@ def pairs(hashes: Hashes, distance: int) -> Hashes:
 
 
 def buckets(hashes: Hashes, bits: int) -> Buckets:
-    """The distinct buckets of 2^bits that `hashes` fall into, ascending."""
-    return _distinct((hashes >> np.uint64(64 - bits)).astype(np.uint32))
+    """The bucket of 2^bits that each hash falls into."""
+    return (hashes >> np.uint64(64 - bits)).astype(np.uint32)
 
 
 def gram_hashes(octets: Octets) -> npt.NDArray[np.uint32]:
@@ -109,12 +109,8 @@ def gram_hashes(octets: Octets) -> npt.NDArray[np.uint32]:
     return grams
 
 
-def gram_buckets(octets: Octets, bits: int) -> Buckets:
-    """The distinct buckets of 2^bits that the 4-grams of `octets` fall into, ascending."""
-    return _distinct(gram_hashes(octets) >> np.uint32(32 - bits))
-
-
-def _distinct(values: Buckets) -> Buckets:
+def distinct(values: Buckets) -> Buckets:
+    """The distinct values, ascending. `values` is sorted in place."""
     if len(values) < 2:
         return values
     values.sort()

@@ -49,6 +49,8 @@ _FROM_CLAUSE = re.compile(
     r"^\s*from\s+(.{0,300}?)(?:\s+by\s+(\S+)\s*(.{0,120})|$)", re.IGNORECASE | re.DOTALL
 )
 _LOCAL = re.compile(r"\b127\.\d+\.\d+\.\d+|\[::1\]|\blocalhost\b|\buserid\b|fetchmail", re.IGNORECASE)
+_LOCAL_HINTS = ("127.", "[::1]", "localhost", "userid", "fetchmail")
+"""What must be there for _LOCAL to be worth its time."""
 _PROTOCOL = re.compile(r"\bwith\s+(\S+)", re.IGNORECASE)
 _PROGRAM = re.compile(r"\(([^()]{1,40})\)")
 _SIGNATURE_KEPT = re.compile(r"\b([adcshq])\s*=\s*([^;\s]{1,80})")
@@ -126,7 +128,7 @@ def seen_fields(mail: Mail, arrival: Arrival | None, home: Home) -> list[SeenFie
         else:
             value = field.value[:MAX_VALUE]
             if name in ("to", "cc", "resent-to", "apparently-to", "x-apparently-to"):
-                value = _recipients(value)
+                value = _recipients(value, home)
         fields.append(SeenField(name, field.raw_name[:80].decode("latin-1"), value))
     return fields
 
@@ -151,13 +153,14 @@ def _received(value: str, home: Home) -> str | None:
     if found is None:
         return None
     source, host, rest = found[1], found[2] or "", found[3] or ""
-    if _LOCAL.search(source):
+    plain = source.lower()
+    if any(hint in plain for hint in _LOCAL_HINTS) and _LOCAL.search(source):
         return None
     if home.hosts and home.has(source.partition(" ")[0]) and home.has(host):
         return None
     protocol = _PROTOCOL.search(rest)
     program = _PROGRAM.search(rest)
-    by = "" if home.has(host) else f" by {host}"
+    by = f" by {host}" if host and not home.has(host) else ""
     return (
         f"from {source}{by}"
         f"{' (' + _CLOCK.sub('9', program[1]) + ')' if program else ''}"
@@ -172,7 +175,11 @@ def _date(value: str) -> str:
     return _CALENDAR.sub("Day", _CLOCK.sub("9", clock)) + zone
 
 
-def _recipients(value: str) -> str:
-    """How many recipients there are and in what form: display names, brackets, quotes."""
+def _recipients(value: str, home: Home) -> str:
+    """How many recipients there are, in what form, and which are elsewhere: mailing lists, partners.
+
+    The site's own are left out: a model must not learn whose mailbox it is.
+    """
+    shown = _ADDRESS.sub(lambda found: "@" if home.has(found[1]) else found[0], value[:120])
     count = value.count("@")
-    return f"{min(count, 9)} {_ADDRESS.sub('@', value[:120])}" if count else value[:120]
+    return f"{min(count, 9)} {shown}" if count else shown

@@ -3,8 +3,9 @@
 A record is
 
     u32  length of the body     u32  CRC-32 of the body
-    body: u64 sequence, u8 kind (0 ham, 1 spam, 2 withdrawn), f32 weight, u16 length of the report's id, the id,
-          then for a label u16[] counts by view and the zstd-packed differences of the feature indices
+    body: u64 sequence, u8 kind (0 ham, 1 spam, 2 withdrawn), f32 weight, u32 salt of the domain, u16 length of the
+          report's id, the id, then for a label u16[] counts by view and the zstd-packed differences of the
+          feature indices
 
 little-endian. A record is durable when `append` has returned. One that a crash cut short is the last one:
 it is cut off when the journal is opened, and since its report was never acknowledged it comes again.
@@ -13,24 +14,27 @@ it is cut off when the journal is opened, and since its report was never acknowl
 from __future__ import annotations
 
 import fcntl
+import io
 import os
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import numpy as np
 import zstandard
 
+from tamis.models.durable import replace_file
 from tamis.models.features import FEATURE_VERSION, VIEWS, Features
-from tamis.models.model_file import ModelBusyError, ModelError, replace_file
+from tamis.models.learner import Lesson
+from tamis.models.model_file import ModelBusyError, ModelError
 
 _HEAD: Final = struct.Struct("<8sI")
 _MAGIC: Final = b"TAMISJNL"
 _FRAME = struct.Struct("<II")
-_BODY = struct.Struct("<QBfH")
+_BODY = struct.Struct("<QBfIH")
 _HAM, _SPAM, _WITHDRAWN = 0, 1, 2
 _MAX_BODY = 1 << 22
 _MAX_FEATURES = 1 << 20
@@ -39,13 +43,15 @@ _COUNTS_OCTETS = 2 * len(VIEWS)
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One entry: `report` taught `features` as spam or ham with `weight`; or, without features, was withdrawn."""
+    """One entry: `report` taught `features` as spam or ham with `weight`, for the domain that `salt` stands for; or,
+    without features, was withdrawn."""
 
     sequence: int
     report: str
     spam: bool = False
     weight: float = 1.0
     features: Features | None = None
+    salt: int = 0
 
 
 def pack(record: Record) -> bytes:
@@ -59,12 +65,12 @@ def pack(record: Record) -> bytes:
         # Octets of the same significance side by side: the high ones are nearly all zero.
         planes = steps.view(np.uint8).reshape(-1, 4).T.tobytes()
         tail = counts + zstandard.ZstdCompressor(level=3).compress(planes)
-    body = _BODY.pack(record.sequence, kind, record.weight, len(report)) + report + tail
+    body = _BODY.pack(record.sequence, kind, record.weight, record.salt, len(report)) + report + tail
     return _FRAME.pack(len(body), zlib.crc32(body)) + body
 
 
 def _unpack(body: bytes) -> Record:
-    sequence, kind, weight, length = _BODY.unpack_from(body)
+    sequence, kind, weight, salt, length = _BODY.unpack_from(body)
     report = body[_BODY.size : _BODY.size + length].decode()
     if kind == _WITHDRAWN:
         return Record(sequence, report)
@@ -73,7 +79,30 @@ def _unpack(body: bytes) -> Record:
     planes = zstandard.ZstdDecompressor().decompress(tail[_COUNTS_OCTETS:], max_output_size=4 * _MAX_FEATURES)
     steps = np.frombuffer(planes, dtype=np.uint8).reshape(4, -1).T.copy().view("<u4").ravel()
     indices = np.cumsum(steps, dtype=np.uint32)
-    return Record(sequence, report, kind == _SPAM, weight, Features(indices, counts))
+    return Record(sequence, report, kind == _SPAM, weight, Features(indices, counts), salt)
+
+
+def pack_lessons(lessons: Iterable[Lesson]) -> bytes:
+    """What waits for rehearsal, as it stands in a model's file."""
+    return b"".join(pack(Record(0, "", one.spam, one.weight, one.features, one.salt)) for one in lessons)
+
+
+def unpack_lessons(octets: bytes) -> Iterator[Lesson]:
+    """The lessons that `pack_lessons` wrote."""
+    for body in _framed(io.BytesIO(octets)):
+        one = _unpack(body)
+        if one.features is not None:
+            yield Lesson(one.features, one.spam, one.weight, one.salt)
+
+
+def _framed(file: IO[bytes]) -> Iterator[bytes]:
+    """The whole records from here on; stops before one that is cut or damaged."""
+    while len(frame := file.read(_FRAME.size)) == _FRAME.size:
+        length, crc = _FRAME.unpack(frame)
+        body = file.read(length) if length <= _MAX_BODY else b""
+        if len(body) < length or not body or zlib.crc32(body) != crc:
+            return
+        yield body
 
 
 class Journal:
@@ -101,14 +130,9 @@ class Journal:
             self._file.truncate(self._whole())
 
     def _bodies(self) -> Iterator[bytes]:
-        """The whole records from the start; stops before one that is cut or damaged."""
+        """The whole records from the start."""
         self._file.seek(_HEAD.size)
-        while len(frame := self._file.read(_FRAME.size)) == _FRAME.size:
-            length, crc = _FRAME.unpack(frame)
-            body = self._file.read(length) if length <= _MAX_BODY else b""
-            if len(body) < length or not body or zlib.crc32(body) != crc:
-                return
-            yield body
+        yield from _framed(self._file)
 
     def _whole(self) -> int:
         return _HEAD.size + sum(_FRAME.size + len(body) for body in self._bodies())

@@ -21,7 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tamis.models.calibration import Calibrator
-from tamis.models.model_file import ModelError, replace_file
+from tamis.models.durable import replace_file
+from tamis.models.model_file import ModelError
 from tamis.models.scale import HIGHEST, LEVELS, number_of, promise
 
 _TAIL = 0.05

@@ -4,10 +4,12 @@
     u32        format
     u32        length of the JSON that follows the fixed part
     u32        CRC-32 of that JSON
-    JSON       feature version, table size, counts of what was learned, CRC-32 of each table
+    JSON       feature version, table size, counts of what was learned, salts of the domains that have a
+               correction, length of what waits for rehearsal, CRC-32 of it and of each table
     zeros      up to a page
     f32[]      weights, up to a page
-    f32[]      accumulators (read by the writer only)
+    f32[]      accumulators, up to a page (read by the writer only)
+    octets     what waits for rehearsal (in the writer's base only)
 
 All numbers are little-endian. A new model is written to a temporary file, synced and renamed over the old
 one, so a reader sees the old model or the new one; a process that has the old one mapped keeps it until it
@@ -16,12 +18,12 @@ looks again. Readers of weights never touch the accumulators' pages.
 
 from __future__ import annotations
 
+import itertools
 import json
 import mmap
 import os
 import struct
 import zlib
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -29,11 +31,13 @@ from typing import Final
 import numpy as np
 
 from tamis.errors import TamisError
+from tamis.models.correction import salt_of
+from tamis.models.durable import replace_file
 from tamis.models.features import FEATURE_VERSION, TABLE_SIZE, Features
-from tamis.models.learner import Learner, Score, Weights, score
+from tamis.models.learner import Learner, Score, Weights, corrected, score
 
 MAGIC: Final = b"TAMISMDL"
-FORMAT: Final = 1
+FORMAT: Final = 2
 _FIXED = struct.Struct("<8sIII")
 _PAGE = 4096
 _TABLE_OCTETS = TABLE_SIZE * 4
@@ -65,50 +69,32 @@ def _pages(octets: int) -> int:
     return -(-octets // _PAGE) * _PAGE
 
 
-def write_model(path: Path, learner: Learner, learned: Learned) -> None:
-    """Put a model in the place of the one at `path`, durably. Raises OSError when the disk says no."""
+def write_model(path: Path, learner: Learner, learned: Learned, lessons: bytes = b"") -> None:
+    """Put a model in the place of the one at `path`, durably; `lessons` are what waits for rehearsal.
+
+    Raises OSError when the disk says no.
+    """
     tables = [np.ascontiguousarray(table, dtype="<f4") for table in (learner.weights, learner.accumulators)]
     text = json.dumps(
         {
             "features": FEATURE_VERSION,
             "size": TABLE_SIZE,
             "learned": asdict(learned),
+            "domains": sorted(learner.domains),
             "crc": [zlib.crc32(table.data) for table in tables],
+            "lessons": [len(lessons), zlib.crc32(lessons)],
         }
     ).encode()
     head = _FIXED.pack(MAGIC, FORMAT, len(text), zlib.crc32(text)) + text
     parts = (head, *(table.tobytes() for table in tables))
-    replace_file(path, (part + bytes(_pages(len(part)) - len(part)) for part in parts))
-
-
-def replace_file(path: Path, parts: Iterable[bytes]) -> None:
-    """Write `parts` to a temporary file, sync it, rename it to `path`, sync the folder."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("wb") as file:
-            for part in parts:
-                file.write(part)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames within a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    padded = (part + bytes(_pages(len(part)) - len(part)) for part in parts)
+    replace_file(path, itertools.chain(padded, (lessons,)))
 
 
 class Model:
     """A model mapped read-only; all processes that map the same file share its memory.
 
-    `weights` is read-only and has TABLE_SIZE entries.
+    `weights` is read-only and has TABLE_SIZE entries; `domains` are the salts of those that have a correction.
     """
 
     def __init__(self, path: Path) -> None:
@@ -134,9 +120,11 @@ class Model:
         if about["features"] != FEATURE_VERSION or about["size"] != TABLE_SIZE:
             raise ModelError(path, f"its features are of version {about['features']}, not {FEATURE_VERSION}")
         self.learned = Learned(**about["learned"])
+        self.domains = frozenset(about["domains"])
         self._crc = about["crc"]
+        self._lessons = about["lessons"]
         self._start = _pages(_FIXED.size + length)
-        if status.st_size != self._start + 2 * _pages(_TABLE_OCTETS):
+        if status.st_size != self._start + 2 * _pages(_TABLE_OCTETS) + self._lessons[0]:
             raise ModelError(path, "the file is not whole")
         self.weights: Weights = self._table(0)
 
@@ -148,12 +136,25 @@ class Model:
         return table
 
     def score(self, features: Features) -> Score:
-        """The message's score in log-odds."""
+        """The message's score in log-odds, for a recipient of no domain in particular."""
         return score(self.weights, features)
 
-    def learner(self) -> Learner:
-        """A learner that goes on from here, with its own copy. Raises ModelError on a damaged table."""
-        return Learner(self.weights, self._table(1))
+    def correction(self, features: Features, domain: str) -> float | None:
+        """What a recipient's domain adds to it; None when it has no correction."""
+        salt = salt_of(domain)
+        return corrected(self.weights, features, salt) if salt in self.domains else None
+
+    def accumulators(self) -> Weights:
+        """The other table. Raises ModelError when it is damaged."""
+        return self._table(1)
+
+    def lessons(self) -> bytes:
+        """What waits for rehearsal. Raises ModelError when it is damaged."""
+        length, crc = self._lessons
+        octets = self._map[len(self._map) - length :] if length else b""
+        if zlib.crc32(octets) != crc:
+            raise ModelError(self.path, "what waits for rehearsal is damaged")
+        return octets
 
 
 class SharedModel:

@@ -29,19 +29,30 @@ from typing import Final, Literal, get_args
 from tamis.errors import TamisError
 from tamis.mail import Mail
 from tamis.models.corpora import MAX_OCTETS
-from tamis.models.model_file import sync_folder
+from tamis.models.durable import sync_folder
+from tamis.settings import Settings
 
 Label = Literal["spam", "ham", "forget"]
 
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where reports come from: `say` is the weight of one, `attended` whether a person looked at the message."""
+
+    say: float
+    attended: bool = True
+
+
 SOURCES: Final = {
-    "learn": 1.0,
-    "quarantine": 1.0,
-    "web": 1.0,
-    "dovecot": 1.0,
-    "honeypot": 0.7,
-    "challenge": 0.5,
+    "learn": Source(1.0),
+    "quarantine": Source(1.0),
+    "web": Source(1.0),
+    "dovecot": Source(1.0),
+    "honeypot": Source(0.7, attended=False),
+    "challenge": Source(0.5, attended=False),
+    "outgoing": Source(0.3, attended=False),
 }
-"""Who reports -> the say of such a report (the learner's `weight`)."""
+"""All sources by the name that stands in a report."""
 
 MAX_WAITING = 20_000
 """Reports that wait at once; more are refused."""
@@ -138,6 +149,15 @@ class Spool:
         if path.is_dir() and not path.is_symlink():
             return  # nobody's report; left for the administrator to see
         path.unlink(missing_ok=True)
+
+
+def report_solved_challenge(settings: Settings, sender: str, raw: bytes) -> Path:
+    """A sender proved to be a person: the message that was held is ham. For whoever serves the challenge.
+
+    What one sender teaches in a day is bounded by it. Raises ReportError when too many reports wait, OSError when the
+    disk says no.
+    """
+    return Spool(settings.spool_directory).put("ham", "challenge", sender, raw)
 
 
 def read_report(path: Path) -> Report:

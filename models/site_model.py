@@ -10,6 +10,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tamis.address import domain_of
 from tamis.envelope import Envelope
 from tamis.errors import ServiceError
 from tamis.mail import Mail
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 MODEL = "current.model"
 LEVELS = "levels.json"
+_MOST_DOMAINS = 20
+"""Domains of one message's recipients that are looked up; in further ones the platform's number counts."""
 
 
 def home_of(settings: Settings) -> Home:
@@ -58,9 +61,13 @@ class SiteModel:
         levels = self._levels.current() if min(ham, spam) >= needed else None
         if levels is None:
             return Reading(log_odds, ham, spam, needed)
-        return Reading(
-            log_odds, ham, spam, needed, levels.number(log_odds), levels.calibrator.probability(log_odds)
-        )
+        corrected = {}
+        for domain in sorted({domain_of(one.address) for one in envelope.recipients})[:_MOST_DOMAINS]:
+            correction = model.correction(features, domain)
+            if correction is not None:
+                corrected[domain] = _shown(levels, log_odds + correction)
+        number, probability = _shown(levels, log_odds)
+        return Reading(log_odds, ham, spam, needed, number, probability, corrected)
 
     def reasons(self, envelope: Envelope, mail: Mail, limit: int) -> tuple[tuple[str, str, float], ...]:
         """What weighed most."""
@@ -108,6 +115,11 @@ class _SharedLevels:
         except (FileNotFoundError, ModelError):
             return self._levels
         return self._levels
+
+
+def _shown(levels: Levels, log_odds: float) -> tuple[float, float]:
+    """Number and probability."""
+    return levels.number(log_odds), levels.calibrator.probability(log_odds)
 
 
 def _arrival(envelope: Envelope) -> Arrival | None:

@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tamis.models.features import Features
+from tamis.models.learner import Lesson
 from tamis.models.levels import Held, Levels, fit_levels
 from tamis.models.model_file import ModelError
 from tamis.models.site_model import LEVELS
@@ -55,11 +56,16 @@ class Teacher:
         recent = self._writer.label(message)
         return recent is spam if recent is not None else self._ids.get(message) is spam
 
-    def teach(self, message: str, features: Features, *, spam: bool, weight: float) -> bool:
-        """Learn a message, durably; False when it was learned with this label before."""
+    def teach(
+        self, message: str, features: Features, *, spam: bool, weight: float = 1.0, domain: str = ""
+    ) -> bool:
+        """Learn a message, durably; False when it was learned with this label before.
+
+        `weight` and `domain` as for `ModelWriter.learn`.
+        """
         if self.known(message, spam=spam):
             return False
-        self._writer.learn(message, features, spam=spam, weight=weight)
+        self._writer.learn(message, features, spam=spam, weight=weight, domain=domain)
         self._ids.put(message, spam)
         self.changed = True
         return True
@@ -73,9 +79,9 @@ class Teacher:
         self.changed = True
         return True
 
-    def score(self, features: Features) -> float:
-        """The log-odds as the model stands."""
-        return self._writer.score(features).log_odds
+    def score(self, features: Features, domain: str = "") -> float:
+        """The log-odds as the model stands, for a recipient in `domain`."""
+        return self._writer.score(features, domain).log_odds
 
     @property
     def learned(self) -> tuple[int, int]:
@@ -132,16 +138,14 @@ class Teacher:
         scores = np.zeros(len(folds))
         for fold in range(FOLDS):
             learner = self._writer.base()
-            held: list[tuple[int, Features]] = []
-            for place, record in enumerate(self._writer.records()):
-                if record.features is None:
-                    continue
+            held: list[tuple[int, Lesson]] = []
+            for place, lesson in enumerate(self._writer.lessons()):
                 if folds[place] == fold:
-                    held.append((place, record.features))
+                    held.append((place, lesson))
                 else:
-                    learner.learn(record.features, spam=record.spam, weight=record.weight)
-            for place, features in held:
-                scores[place] = learner.score(features).log_odds
+                    learner.take_in(lesson)
+            for place, lesson in held:
+                scores[place] = learner.score(lesson.features, lesson.salt).log_odds
         return scores
 
     def close(self) -> None:

@@ -1,7 +1,8 @@
 """The words of a message: header words, origins, shapes, body words, URLs, markup and MIME structure.
 
-Every function returns one `Words`: octets with the places of the words in them, so that hashing is one
-vectorised pass and an explanation can go back from a hash to the word.
+Words of a text are a `Words`: octets with the places of the words in them, so that hashing is one vectorised pass and
+an explanation can go back from a hash to the word. What is put together word by word is a list, and `hashed` makes
+`Words` of all lists of a message at once.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from tamis.mail import Mail
 from tamis.models.hashing import (
+    MAX_OCTETS,
     Hashes,
     Octets,
     Positions,
@@ -91,15 +94,26 @@ def spelled(text: str) -> str:
 
 
 def _of_text(text: str, inside: npt.NDArray[np.bool_]) -> Words:
-    octets = octets_of(text.encode("utf-8", "replace"))
+    return _of_octets(octets_of(text.encode("utf-8", "replace")), inside)
+
+
+def _of_octets(octets: Octets, inside: npt.NDArray[np.bool_]) -> Words:
     starts, ends = spans(octets, inside)
     return Words(octets, starts, ends, word_hashes(octets, starts, ends))
 
 
-def _of_list(words: Sequence[str]) -> Words:
-    octets = octets_of("\0".join(words[:MAX_LISTED]).encode("utf-8", "replace"))
-    starts, ends = spans(octets, _LISTED)
-    return Words(octets, starts, ends, word_hashes(octets, starts, ends))
+def hashed(lists: Sequence[Sequence[str]]) -> list[Words]:
+    """Lists of words, the first MAX_LISTED of each, hashed in one pass: each costs more than a hundred words."""
+    texts = ["\0".join(words[:MAX_LISTED]).encode("utf-8", "replace") for words in lists]
+    joined = b"\0".join(texts)
+    if len(joined) > MAX_OCTETS:
+        return [_of_octets(octets_of(text), _LISTED) for text in texts]
+    whole = _of_octets(octets_of(joined), _LISTED)
+    bounds = [0, *np.searchsorted(whole.starts, np.cumsum([len(text) + 1 for text in texts])).tolist()]
+    return [
+        Words(whole.octets, whole.starts[first:last], whole.ends[first:last], whole.hashes[first:last])
+        for first, last in pairwise(bounds)
+    ]
 
 
 def header_words(fields: Sequence[SeenField]) -> tuple[Words, Positions]:
@@ -143,7 +157,8 @@ def shapes_of(texts: Sequence[str]) -> list[str]:
 _IP = re.compile(r"(?<![\d.])(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?![\d.])")
 _NOT_HOST = re.compile(r"[^a-z0-9._-]+")
 _TOP_LEVEL = re.compile(r"[a-z]{2,18}")
-_LOCAL_END = re.compile(r"[^\s<>\"',;:()\[\]]{1,64}$")
+_NOT_LOCAL = re.compile(r"[\s<>\"',;:()\[\]]")
+_MAX_LOCAL = 64
 _DOMAIN = re.compile(r"(?:[a-z0-9_-]{1,63}\.){1,8}[a-z]{2,18}")
 _SHAPED_NAMES = """
     from sender reply-to return-path subject date message-id content-type mime-version x-mailer user-agent
@@ -157,15 +172,16 @@ def addresses_in(text: str, limit: int) -> Iterator[tuple[str, str]]:
     """Local part and domain of the first addresses in lower-case text."""
     at = text.find("@")
     while at >= 0 and limit:
-        local = _LOCAL_END.search(text, max(0, at - 64), at)
         domain = _DOMAIN.match(text, at + 1)
-        if local and domain:
-            yield local[0], domain[0]
+        if domain:
+            local = _NOT_LOCAL.split(text[max(0, at - _MAX_LOCAL) : at].removesuffix("\n"))[-1]
+            if local:
+                yield local, domain[0]
         limit -= 1
         at = text.find("@", at + 1)
 
 
-def origins(fields: Sequence[SeenField]) -> Words:
+def origins(fields: Sequence[SeenField]) -> list[str]:
     """Where the message says it comes from: address domains, host names and networks, by field."""
     words: list[str] = []
     owners: list[str] = []
@@ -190,7 +206,7 @@ def origins(fields: Sequence[SeenField]) -> Words:
                     words.append(f"{name}:{host}")
                     words += (f"{name}:{tail}" for tail in _tails(host))
     words += (f"{name}:{form}@" for name, form in zip(owners, shapes_of(locals_), strict=False))
-    return _of_list(words)
+    return words
 
 
 def _tails(domain: str) -> list[str]:
@@ -198,7 +214,7 @@ def _tails(domain: str) -> list[str]:
     return [".".join(labels[-n:]) for n in range(min(3, len(labels) - 1), 0, -1)]
 
 
-def shapes(fields: Sequence[SeenField]) -> Words:
+def shapes(fields: Sequence[SeenField]) -> list[str]:
     """The form of the header: shapes of values, the names' spelling and their order."""
     words: list[str] = []
     before = "^"
@@ -211,7 +227,7 @@ def shapes(fields: Sequence[SeenField]) -> Words:
         words.append(f"{field.name}={form}")
         words.append(f"{field.name}={form[:8]}")
         words.append(f"{field.name}#{min(len(field.value) // 10, 20)}")
-    return _of_list(words)
+    return words
 
 
 def body_words(text: str) -> Words:
@@ -224,12 +240,11 @@ _NOT_SPACE = np.ones(256, dtype=np.bool_)
 _NOT_SPACE[[9, 10, 13, 32]] = False
 
 
-def body_shapes(text: str) -> tuple[Words, Words]:
+def body_shapes(text: str) -> tuple[Words, list[str]]:
     """The form of the visible text: the shape of each word; capitals, quotes and lengths of the whole."""
     head = text[:_MEASURED]
     form = _collapsed(head)
-    starts, ends = spans(form, _NOT_SPACE)
-    shaped = Words(form, starts, ends, word_hashes(form, starts, ends))
+    shaped = _of_octets(form, _NOT_SPACE)
     words: list[str] = []
     for local, domain in addresses_in(head.lower(), 8):
         words += (f"mail:@{domain}", f"mail:{local}@")
@@ -249,13 +264,13 @@ def body_shapes(text: str) -> tuple[Words, Words]:
         f"foreign:{foreign.bit_length()}",
         f"length:{len(text).bit_length()}",
     )
-    return shaped, _of_list(words)
+    return shaped, words
 
 
 _PATH_WORD = re.compile(r"[a-z0-9]{1,30}")
 
 
-def url_words(mail: Mail) -> Words:
+def url_words(mail: Mail) -> list[str]:
     """Hosts, their domains, shapes and the words of paths."""
     words: list[str] = []
     forms: list[str] = []
@@ -269,14 +284,14 @@ def url_words(mail: Mail) -> Words:
         words += (f"path:{word}" for word in _PATH_WORD.findall(path.lower())[:12])
     for number, form in enumerate(shapes_of(forms)):
         words.append(f"pathshape:{form[:20]}" if number % 2 else f"hostshape:{form}")
-    return _of_list(words)
+    return words
 
 
 _TAG = re.compile(r"<\s*(/?[a-z!][a-z0-9]{0,15})([^<>]{0,300})", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r"([a-z-]{1,20})\s*=\s*[\"']?([^\s\"'>]{0,24})", re.IGNORECASE)
 
 
-def markup_words(mail: Mail) -> Words:
+def markup_words(mail: Mail) -> list[str]:
     """HTML tags and their attributes, as written."""
     words: list[str] = []
     for html in mail.html[:4]:
@@ -288,10 +303,10 @@ def markup_words(mail: Mail) -> Words:
                 for name, value in _ATTRIBUTE.findall(attributes)[:6]:
                     words.append(f"<{tag.lower()} {name}")
                     words.append(f"{name.lower()}={value.lower()}")
-    return _of_list(words)
+    return words
 
 
-def structure_words(mail: Mail) -> Words:
+def structure_words(mail: Mail) -> list[str]:
     """MIME structure: types in their order, charsets, encodings, boundaries, attachment names and sizes."""
     words: list[str] = []
     forms: list[str] = []
@@ -314,7 +329,7 @@ def structure_words(mail: Mail) -> Words:
     words.append(f"parts:{min(len(mail.parts), MAX_PARTS)}")
     words.append(f"html:{len(mail.html)}")
     words.append(f"urls:{len(mail.urls).bit_length()}")
-    return _of_list(words)
+    return words
 
 
 def subject_of(fields: Sequence[SeenField]) -> str:

@@ -2,7 +2,8 @@
 
 In its folder:
 
-    base.model     the model at the time up to which reports can't be taken back any more
+    base.model     the model at the time up to which reports can't be taken back any more, and what waited for
+                   rehearsal then
     journal        every report since then, with the message's features
     current.model  base and journal together: what workers map
 
@@ -20,13 +21,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tamis.models.correction import salt_of
 from tamis.models.features import Features
-from tamis.models.journal import Journal, Record
-from tamis.models.learner import Learner, Score
+from tamis.models.journal import Journal, Record, pack_lessons, unpack_lessons
+from tamis.models.learner import Learner, Lesson, Score
 from tamis.models.model_file import Learned, Model, write_model
 
 REACH = 4000
-"""Reports that can be taken back at any time; a record takes about 8 KiB, learning it again 0.3 ms."""
+"""Reports that can be taken back at any time; a record takes about 8 KiB, learning it again about 1 ms."""
 
 
 class ModelWriter:
@@ -58,11 +60,13 @@ class ModelWriter:
         self._refresh()
         return self._learned
 
-    def learn(self, report: str, features: Features, *, spam: bool, weight: float = 1.0) -> bool:
+    def learn(
+        self, report: str, features: Features, *, spam: bool, weight: float = 1.0, domain: str = ""
+    ) -> bool:
         """Take a report in, durably; False when it was taken in before with the same label.
 
         `report` names the message (its transaction, say) in at most 1,000 octets; a report with another label
-        than before replaces it. `weight` (0 to 1) is the say of the source.
+        than before replaces it. `weight` (0 to 1) is the say of the source, `domain` that of the reader.
         """
         if not 0 < len(report.encode()) <= 1000:
             raise ValueError("a report's id has 1 to 1,000 octets")
@@ -73,7 +77,7 @@ class ModelWriter:
             self.unlearn(report)
         self._refresh()
         self._sequence += 1
-        record = Record(self._sequence, report, spam, weight, features)
+        record = Record(self._sequence, report, spam, weight, features, salt_of(domain))
         self._journal.append(record)
         self._apply(record)
         if len(self._reports) >= self._fold_at:
@@ -105,9 +109,9 @@ class ModelWriter:
         """The reports within reach and whether they called their message spam, in order."""
         return [(report, spam) for report, (_, spam) in self._reports.items()]
 
-    def records(self) -> Iterator[Record]:
-        """The reports within reach, in order, with their features. Not to be mixed with `learn`."""
-        return self._valid(self._learned_by_base().sequence)
+    def lessons(self) -> Iterator[Lesson]:
+        """What the reports within reach teach, in order. Not to be mixed with `learn`."""
+        return filter(None, map(_lesson, self._valid(self._learned_by_base().sequence)))
 
     def base(self) -> Learner:
         """A copy of the state before the reports within reach."""
@@ -139,15 +143,15 @@ class ModelWriter:
         self._replay()
         return True
 
-    def score(self, features: Features) -> Score:
-        """The score as the model stands, published or not."""
+    def score(self, features: Features, domain: str = "") -> Score:
+        """The score as the model stands, published or not, for a recipient in `domain`."""
         self._refresh()
-        return self._learner.score(features)
+        return self._learner.score(features, salt_of(domain))
 
     def learner(self) -> Learner:
         """A copy of the state, for measuring."""
         self._refresh()
-        return Learner(self._learner.weights, self._learner.accumulators)
+        return self._learner.copy()
 
     def publish(self) -> Path:
         """Put the present state in the place of what workers read."""
@@ -172,9 +176,10 @@ class ModelWriter:
             self._replay()
 
     def _apply(self, record: Record) -> None:
-        if record.features is None:
+        lesson = _lesson(record)
+        if lesson is None:
             return
-        self._learner.learn(record.features, spam=record.spam, weight=record.weight)
+        self._learner.take_in(lesson)
         old = self._learned
         self._learned = Learned(old.ham + (not record.spam), old.spam + record.spam, record.sequence)
         self._reports[record.report] = (record.sequence, record.spam)
@@ -206,7 +211,13 @@ class ModelWriter:
         if not path.exists():
             return Learner(), Learned()
         model = Model(path)
-        return model.learner(), model.learned
+        learner = Learner(
+            model.weights,
+            model.accumulators(),
+            rehearsed=unpack_lessons(model.lessons()),
+            domains=model.domains,
+        )
+        return learner, model.learned
 
     def _learned_by_base(self) -> Learned:
         path = self.folder / "base.model"
@@ -234,6 +245,13 @@ class ModelWriter:
         for record in self._valid(self._learned.sequence):
             if record.sequence < first:
                 self._apply(record)
-        write_model(self.folder / "base.model", self._learner, self._learned)
+        waiting = pack_lessons(self._learner.rehearsed)
+        write_model(self.folder / "base.model", self._learner, self._learned, waiting)
         self._journal.rewrite(self._valid(self._learned.sequence))
         self._replay()
+
+
+def _lesson(record: Record) -> Lesson | None:
+    if record.features is None:
+        return None
+    return Lesson(record.features, record.spam, record.weight, record.salt)

@@ -71,7 +71,6 @@ class Challenges:
         """The oldest held copies about which nothing was decided yet."""
         waiting = (
             select(MessageRow.id)
-            .with_hint(MessageRow, "INDEXED BY ix_messages_unasked", "sqlite")
             .where(text(UNASKED), MessageRow.held_at <= held_before)
             .order_by(MessageRow.id)
             .limit(limit)
@@ -265,7 +264,6 @@ class Challenges:
     def _unfinished(self, state: ChallengeState, limit: int) -> tuple[Challenge, ...]:
         query = (
             select(ChallengeRow)
-            .with_hint(ChallengeRow, "INDEXED BY ix_challenges_unfinished", "sqlite")
             .where(text(UNFINISHED), ChallengeRow.state == state)
             .order_by(ChallengeRow.id)
             .limit(limit)
@@ -492,8 +490,6 @@ def _page(row: ChallengeRow, copies: Sequence[MessageRow], terms: Agrees, now: d
 def _spent(session: Session, copy: Undecided, now: datetime) -> Spent:
     def mailed(since: timedelta, *more: ColumnElement[bool]) -> int:
         query = select(func.count(ChallengeRow.id)).where(text(MAILED), ChallengeRow.at > now - since, *more)
-        if not more:
-            query = query.with_hint(ChallengeRow, "INDEXED BY ix_challenges_mailed", "sqlite")
         return session.scalar(query) or 0
 
     return Spent(

@@ -11,9 +11,10 @@ from markupsafe import Markup
 
 from tamis.address import domain_of
 from tamis.language import marked, translations
-from tamis.quarantine.letters import day, letter, plain, time_of_day
+from tamis.quarantine.letters import day, letter, time_of_day
 from tamis.quarantine.records import Summary
 from tamis.reasons import plain_reason
+from tamis.texts import plain
 from tamis.time_zone import zone_of
 
 MOST_LISTED = 100

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
 from email.charset import QP, Charset
@@ -30,13 +29,6 @@ def letter(fields: Fields, text: str, html: Markup) -> bytes:
     content.set_content(text, cte=_QP)
     content.add_alternative(str(html), subtype="html", cte=_QP)
     return header.encode("ascii") + content.as_bytes()
-
-
-def plain(text: str, limit: int) -> str:
-    """Text that can do nothing where it is shown: one line, no control, format or private characters, bounded."""
-    clean = "".join(c if unicodedata.category(c)[0] not in "CZ" else " " for c in text[: 4 * limit])
-    clean = " ".join(clean.split())
-    return clean if len(clean) <= limit else clean[: limit - 1] + "…"
 
 
 def day(moment: datetime, language: str, time_zone: str) -> str:

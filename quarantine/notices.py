@@ -16,8 +16,9 @@ from markupsafe import Markup, escape
 from tamis.address import domain_of
 from tamis.language import LANGUAGES, accepted, translations
 from tamis.mail.headers import Headers
-from tamis.quarantine.letters import day, letter, plain
+from tamis.quarantine.letters import day, letter
 from tamis.quarantine.suppression import NOTICE_ID
+from tamis.texts import plain
 
 MOST_SUBJECT = 150
 """Characters of the original's subject that are repeated."""

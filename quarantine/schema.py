@@ -69,7 +69,11 @@ class Base(DeclarativeBase):
 
 
 def _partly(name: str, where: str, *columns: str) -> Index:
-    """An index of the rows that meet a condition; a query is served by it if it says the same, in these words."""
+    """An index of the rows that meet a condition; a query is served by it if it says the same, in these words.
+
+    It begins with a column that the condition fixes: without statistics, SQLite prefers an index that it can enter by
+    an equality to one that is merely small.
+    """
     return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
 
@@ -112,7 +116,7 @@ class MessageRow(Base):
         Index(None, "state", "expires_at"),
         Index(None, "body"),
         Index(None, "challenge"),
-        _partly("ix_messages_unasked", UNASKED, "id"),
+        _partly("ix_messages_unasked", UNASKED, "state", "id"),
         _partly("ix_messages_bin_until", "bin_until IS NOT NULL", "bin_until"),
     )
 
@@ -355,14 +359,14 @@ class ChallengeRow(Base):
     __tablename__ = "challenges"
     __table_args__ = (
         UniqueConstraint("transaction", "domain", "reason"),
-        Index(None, "sender", "at"),
         Index(None, "at"),
         Index(None, "expires_at"),
         # what was mailed is counted for each question, and is little beside what was not
-        _partly("ix_challenges_mailed", MAILED, "at"),
+        _partly("ix_challenges_mailed", MAILED, "transport", "at"),
+        _partly("ix_challenges_mailed_sender", MAILED, "sender", "at"),
         _partly("ix_challenges_mailed_sender_domain", MAILED, "sender_domain", "at"),
         _partly("ix_challenges_mailed_domain", MAILED, "domain", "at"),
-        _partly("ix_challenges_unfinished", UNFINISHED, "id"),
+        _partly("ix_challenges_unfinished", UNFINISHED, "state", "id"),
     )
 
     id: Mapped[str] = mapped_column(_MessageId, primary_key=True)

@@ -12,10 +12,11 @@ can switch a scanner off by mail.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -29,6 +30,9 @@ Clock = Callable[[], float]
 
 FAILURES = (ServiceError, OSError, EOFError)
 """What counts as a failure of the part when a call raises it; time-outs are OSErrors."""
+
+PATIENCE = 0.2
+"""Seconds that a message waits for the trial of a part that is left out."""
 
 _REASON = 200  # characters
 
@@ -93,6 +97,7 @@ class Breaker:
         self._pause = limits.pause
         self._failures = self._openings = 0
         self._reason = ""
+        self._trials: set[asyncio.Future[None]] = set()
 
     @property
     def is_doubtful(self) -> bool:
@@ -117,6 +122,30 @@ class Breaker:
         """One call, as a context: what it raises of FAILURES counts, what it does not raise means an answer."""
         return Call(self)
 
+    async def try_again(self, check: Callable[[], Awaitable[object]]) -> None:
+        """Before a call to a checked part that is left out: make its trial by `check` if that is due.
+
+        A part that is well answers before PATIENCE is over, and the call goes on as any other; where it is not, the
+        check goes on by itself and no message waits for it.
+        """
+        if self._until is None or not self.is_trial_due or not self.admit():
+            return
+        trial = asyncio.ensure_future(self._tried(check))
+        self._trials.add(trial)
+        trial.add_done_callback(self._trials.discard)
+        await asyncio.wait({trial}, timeout=PATIENCE)
+
+    async def _tried(self, check: Callable[[], Awaitable[object]]) -> None:
+        try:
+            await check()
+        except FAILURES as error:
+            self.failed(error, trial=True)
+        except BaseException:
+            self.let_go(trial=True)
+            raise
+        else:
+            self.answered()
+
     def admit(self) -> bool:
         """Let a call begin; whether it is the part's trial. Raises LeftOutError."""
         if self._until is None and self._in_a_row < self._limits.failures:
@@ -127,7 +156,7 @@ class Breaker:
                 return True
             if self._until is None:
                 return False
-            raise LeftOutError(self.part, self._shown_until, self._in_a_row)
+            raise LeftOutError(self.part, self._shown_until, self._in_a_row, self._reason)
 
     def answered(self) -> None:
         """The part answered somebody: it is well."""

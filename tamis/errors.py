@@ -55,12 +55,13 @@ class ServiceError(TamisError):
 
 
 class LeftOutError(ServiceError):
-    """A part that kept failing and is not asked until a time (Unix seconds); nothing new is known of it."""
+    """A part that kept failing, last for a `reason`, and is not asked until a time (Unix seconds); nothing new is
+    known of it."""
 
-    def __init__(self, part: str, until: float, failures: int) -> None:
-        self.part, self.until, self.failures = part, until, failures
+    def __init__(self, part: str, until: float, failures: int, reason: str) -> None:
+        self.part, self.until, self.failures, self.reason = part, until, failures, reason
         clock = time.strftime("%H:%M:%S", time.localtime(until))
-        super().__init__(f"{part} left out until {clock} after {times(failures)}")
+        super().__init__(f"{part} left out until {clock} after {times(failures)}: {reason}")
 
 
 class SignatureError(TamisError):

@@ -119,6 +119,8 @@ class Reading:
     needed: int
     number: float | None = None
     probability: float | None = None
+    corrected: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """Recipient's domain -> number and probability there, for domains whose readers taught something of their own."""
 
 
 class Statistics(Protocol):

@@ -373,6 +373,15 @@ class LearningSettings(Section):
         description="messages marked as spam, and none as ham, that must have shown an image or file before it is on "
         "the base (S22, S26) by itself; 0: never",
     )
+    honeypot: bool = Field(
+        True,
+        description="mail to `platform.honeypots` is learned as spam, where the model does not firmly disagree",
+    )
+    outgoing: bool = Field(
+        False,
+        description="mail that authenticated users send is learned as ham, a fifth of `per_reporter` a day of each, "
+        "where the model does not firmly disagree",
+    )
 
 
 class AntivirusEngine(Section):

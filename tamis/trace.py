@@ -6,8 +6,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from tamis import authentication
+from tamis.address import domain_of
 from tamis.envelope import Envelope
 from tamis.filter import Effect
 from tamis.finding import Finding, Status
@@ -119,10 +121,21 @@ def _bayes(verdict: Verdict, findings: Mapping[str, Finding]) -> str:
     finding = findings.get(STATISTICS)
     if finding is None or not any(o.filter == STATISTICS for o in verdict.opinions):
         return ""
-    number, probability = finding.facts.get("number"), finding.facts.get("probability")
-    if number is None or probability is None:
+    total = total_for(finding.facts, verdict.recipient)
+    if total is None:
         return finding.text() if finding.facts.get("ham") else ""
-    return f"{number:.1f}, probability={probability:.4f}"
+    return f"{total[0]:.1f}, probability={total[1]:.4f}"
+
+
+def total_for(facts: Mapping[str, Any], recipient: str) -> tuple[float, float] | None:
+    """The number and the probability that a finding of the statistical filter has for a recipient: those of his
+    domain where it has its own. None while nothing was measured."""
+    if facts.get("number") is None or facts.get("probability") is None:
+        return None
+    number, probability = facts.get("corrected", {}).get(
+        domain_of(recipient), (facts["number"], facts["probability"])
+    )
+    return float(number), float(probability)
 
 
 def failure_headers(prefix: str) -> Headers:

@@ -74,9 +74,7 @@ def create_app(house: House) -> ASGIApp:
         exception_handlers={HTTPException: _http_error, Exception: _failure},
     )
     app.state.house = house
-    web = house.site().settings.web
-    bounded = Bounds(app, house.state, web.requests)
-    return SafeHeaders(bounded, https=web.url.startswith("https:"))
+    return SafeHeaders(Bounds(app, house.site, house.state), house.site)
 
 
 _SENTENCES = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from urllib.parse import parse_qsl
 
@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tamis.errors import ServiceError
 from tamis.quarantine.captcha import network_of
 from tamis.services import SharedState
+from tamis.site import Site
 from tamis.web.limits import Limit
 
 log = logging.getLogger(__name__)
@@ -54,9 +55,9 @@ _HSTS = "max-age=31536000"
 class SafeHeaders:
     """Puts the headers on every answer, also on those of errors; a page may set a stricter one itself."""
 
-    def __init__(self, app: ASGIApp, *, https: bool) -> None:
+    def __init__(self, app: ASGIApp, site: Callable[[], Site]) -> None:
         self._app = app
-        self._headers = dict(_HEADERS) | ({"strict-transport-security": _HSTS} if https else {})
+        self._site = site
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer."""
@@ -66,8 +67,10 @@ class SafeHeaders:
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in self._headers.items():
+                for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
+                if self._site().settings.web.url.startswith("https:"):
+                    headers["strict-transport-security"] = _HSTS
             await send(message)
 
         await self._app(scope, receive, sending)
@@ -94,10 +97,10 @@ class Bounds:
     It leaves `network` (what limits count for) and `form` in the scope's state.
     """
 
-    def __init__(self, app: ASGIApp, state: SharedState, requests: int) -> None:
+    def __init__(self, app: ASGIApp, site: Callable[[], Site], state: SharedState) -> None:
         self._app = app
+        self._site = site
         self._state = state
-        self._limit = Limit("requests", requests, 60)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer."""
@@ -112,8 +115,9 @@ class Bounds:
     async def _refusal(self, scope: Scope, network: str) -> ASGIApp | None:
         if len(scope["path"]) > MAX_PATH or len(scope["query_string"]) > MAX_PATH:
             return PlainTextResponse("URI too long", 414)
+        limit = Limit("requests", self._site().settings.web.requests, 60)
         try:
-            if not await self._limit.count(self._state, network):
+            if not await limit.count(self._state, network):
                 return PlainTextResponse("Too many requests", 429, {"retry-after": "60"})
         except ServiceError as error:  # pages that must count say so themselves; looking goes on
             log.warning("requests are not counted: %s", error)

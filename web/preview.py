@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import nh3
 
 from tamis.mail import Mail
-from tamis.web.texts import plain, plain_lines
+from tamis.texts import plain, plain_lines
 
 MAX_TEXT = 200_000
 """Characters of text that are shown."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tamis.language import translations
-from tamis.web.texts import named, plain
+from tamis.texts import named, plain
 
 if TYPE_CHECKING:
     from tamis.web.visit import Visit

@@ -202,8 +202,10 @@ def _let_in(visit: Visit, mailbox: str, how: str) -> Response:
 
 
 def leave(visit: Visit) -> Response:
-    """Sign out."""
+    """Sign out, here or everywhere."""
     visit.store.sessions.end(visit.request.cookies.get(SESSION, ""))
+    if visit.field("everywhere") and visit.person is not None:
+        visit.store.sessions.end_all(visit.person.address)
     response = visit.redirect("/sign-in")
     visit.set_cookie(response, SESSION, "", 0)
     return response

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import os
 import shutil
 import sys
@@ -48,10 +49,24 @@ _LABELS = {"ham": False, "spam": True}
     show_default=True,
     help="Who says so. Other sources than learn have less weight and daily bounds.",
 )
+@click.option(
+    "--domain",
+    default="",
+    metavar="DOMAIN",
+    help="One of platform.domains whose readers say so: it teaches that domain's correction, too.",
+)
 @click.option("--undo", is_flag=True, help="Take these messages back, as if they had never been learned.")
 @json_option
 @click.pass_obj
-def learn(context: Context, what: tuple[str, ...], jobs: int, source: str, undo: bool, as_json: bool) -> None:
+def learn(
+    context: Context,
+    what: tuple[str, ...],
+    jobs: int,
+    source: str,
+    domain: str,
+    undo: bool,
+    as_json: bool,
+) -> None:
     """Teach the statistical filter: "learn ham ~/Maildir/.Sent spam ~/Maildir/.Junk".
 
     The words ham and spam say what the files, folders, Maildirs and mboxes after them are. A message counts once,
@@ -61,14 +76,15 @@ def learn(context: Context, what: tuple[str, ...], jobs: int, source: str, undo:
     Exit status: 0 all taken, 65 some could not be read, 66 no such file, 75 the spool is full.
     """
     settings = context.file.settings
+    domain = _known_domain(settings, domain) if domain else ""
     with _places(what) as places:
         if undo or source != "learn":
-            counts, problems = _spooled(settings, places, source, undo=undo)
+            counts, problems = _spooled(settings, places, source, domain, undo=undo)
         else:
             try:
-                counts, problems = _direct(settings, places, jobs)
+                counts, problems = _direct(settings, places, domain, jobs)
             except ModelBusyError:
-                counts, problems = _spooled(settings, places, source, undo=undo)
+                counts, problems = _spooled(settings, places, source, domain, undo=undo)
     for problem in problems[:_SHOWN_PROBLEMS]:
         click.echo(f"tamis: left out: {printable(problem)}", err=True)
     about = dict(counts) | {"unreadable": len(problems)}
@@ -78,6 +94,16 @@ def learn(context: Context, what: tuple[str, ...], jobs: int, source: str, undo:
         click.echo(", ".join(f"{count} {name}" for name, count in about.items() if count) or "nothing there")
     if problems:
         raise click.exceptions.Exit(os.EX_DATAERR)
+
+
+def _known_domain(settings: Settings, domain: str) -> str:
+    """The domain as the platform has it; the command ends with its nearest one when it is none."""
+    domains = list(settings.platform.domains)
+    if domain.lower() in domains:
+        return domain.lower()
+    near = difflib.get_close_matches(domain.lower(), domains, 1)
+    hint = f" (did you mean {near[0]}?)" if near else ""
+    raise click.BadParameter(f"{domain} is not among platform.domains{hint}", param_hint="--domain")
 
 
 @contextlib.contextmanager
@@ -115,7 +141,9 @@ def _opened(settings: Settings) -> Teacher:
             time.sleep(0.2)
 
 
-def _direct(settings: Settings, places: list[Place], jobs: int) -> tuple[dict[str, int], list[str]]:
+def _direct(
+    settings: Settings, places: list[Place], domain: str, jobs: int
+) -> tuple[dict[str, int], list[str]]:
     counts: Counter[str] = Counter()
     problems: list[str] = []
     tell = progress(len(places))
@@ -126,7 +154,11 @@ def _direct(settings: Settings, places: list[Place], jobs: int) -> tuple[dict[st
                 if one.problem:
                     problems.append(one.problem)
                 elif one.features is not None and teacher.teach(
-                    one.message, one.features, spam=one.place.spam, weight=SOURCES["learn"]
+                    one.message,
+                    one.features,
+                    spam=one.place.spam,
+                    weight=SOURCES["learn"].say,
+                    domain=domain,
                 ):
                     counts["spam learned" if one.place.spam else "ham learned"] += 1
                     if sum(counts.values()) % _PUBLISHED_EVERY == 0:
@@ -143,7 +175,7 @@ def _direct(settings: Settings, places: list[Place], jobs: int) -> tuple[dict[st
 
 
 def _spooled(
-    settings: Settings, places: list[Place], source: str, *, undo: bool
+    settings: Settings, places: list[Place], source: str, domain: str, *, undo: bool
 ) -> tuple[dict[str, int], list[str]]:
     """Leave the messages to whoever writes the model; that is this process when nobody else does."""
     spool = Spool(settings.spool_directory)
@@ -157,7 +189,7 @@ def _spooled(
             continue
         label: Any = "forget" if undo else "spam" if place.spam else "ham"
         try:
-            spool.put(label, source, "-", raw)
+            spool.put(label, source, f"@{domain}" if domain else "-", raw)
         except ReportError as error:
             fail(str(error), os.EX_TEMPFAIL)
         counts["reported"] += 1

@@ -10,9 +10,9 @@ import click
 
 from tamis.cli.context import Context, json_option
 from tamis.cli.terminal import print_json, table
+from tamis.models.ledger import LEDGER, Ledger
 from tamis.models.levels import Levels, Measured
 from tamis.models.model_file import Model, ModelError
-from tamis.models.queue import LEDGER, Ledger
 from tamis.models.reports import Spool
 from tamis.models.scale import promise
 from tamis.models.site_model import LEVELS, MODEL
@@ -41,11 +41,12 @@ def status(context: Context, as_json: bool) -> None:
 
 def _status(settings: Settings) -> dict[str, Any]:
     folder = settings.model_directory
-    ham = spam = 0
+    ham = spam = corrections = 0
     file: dict[str, Any] | None = None
     try:
         model = Model(folder / MODEL)
         ham, spam = model.learned.ham, model.learned.spam
+        corrections = len(model.domains)
         state = (folder / MODEL).stat()
         file = {"path": str(folder / MODEL), "octets": state.st_size, "age": time.time() - state.st_mtime}
     except FileNotFoundError:
@@ -59,6 +60,7 @@ def _status(settings: Settings) -> dict[str, Any]:
         "needed": needed,
         "deciding": min(ham, spam) >= needed and levels is not None,
         "file": file,
+        "corrections": corrections,
         "levels": [_level(one) for one in levels.measured] if levels else [],
         "waiting": Spool(settings.spool_directory).waiting(),
         "sources": [
@@ -66,10 +68,11 @@ def _status(settings: Settings) -> dict[str, Any]:
                 "source": source,
                 "reports": len(seen),
                 "contradictions": sum(seen),
+                "learned": ledger.learned.get(source, 0),
                 "dropped": ledger.dropped.get(source, 0),
                 "alarm": ledger.alarm(source),
             }
-            for source in sorted({*ledger.dropped, *ledger.contradictions})
+            for source in sorted({*ledger.learned, *ledger.dropped, *ledger.contradictions})
             for seen in [ledger.contradictions.get(source, [])]
         ],
     }
@@ -109,6 +112,8 @@ def _lines(about: dict[str, Any]) -> list[str]:
     if about["file"]:
         octets, age = about["file"]["octets"], about["file"]["age"]
         lines.append(f"file:   {octets / 1024**2:.1f} MiB, {age / 3600:.1f} h old")
+    if about["corrections"]:
+        lines.append(f"domains with a correction of their own: {about['corrections']}")
     if about["waiting"]:
         lines.append(f"queue:  {about['waiting']} reports wait")
     if about["levels"]:
@@ -130,8 +135,8 @@ def _lines(about: dict[str, Any]) -> list[str]:
     for one in about["sources"]:
         alarm = "  ALARM: it contradicts the model too often" if one["alarm"] else ""
         lines.append(
-            f"source {one['source']}: {one['contradictions']} of the last {one['reports']} contradict the model,"
-            f" {one['dropped']} dropped over the bounds{alarm}"
+            f"source {one['source']}: {one['learned']} learned, {one['dropped']} dropped, {one['contradictions']} of"
+            f" the last {one['reports']} contradict the model{alarm}"
         )
     return lines
 

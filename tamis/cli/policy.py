@@ -45,7 +45,7 @@ def show(context: Context, scope: str, as_json: bool) -> None:
         ["" if s == DEFAULT else "*", k, _toml(v), "" if s == DEFAULT else f"{o} ({s})"]
         for k, v, o, s in rows
     ]
-    click.echo(table(["", "KEY", "VALUE", "SET BY"], lines, [0, 0, 2, 2]))
+    click.echo(table(["", "KEY", "VALUE", "SET BY"], lines, [0, 0, 1, 0]))
 
 
 @policy.command("set", context_settings={"ignore_unknown_options": True})  # a VALUE may begin with a minus

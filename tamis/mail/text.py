@@ -171,9 +171,27 @@ def decode(octets: bytes, charset: str | None, report: Report, where: str) -> st
     try:
         text = octets.decode(name)
     except UnicodeError:
-        text = octets.decode(name, "replace")
+        text = _replaced(octets, name)
         report.add(DefectKind.MISLABELLED_CHARSET, charset, where)
     return text.removeprefix("\ufeff")
+
+
+_PIECE = 65_536
+_BIG_ENDIAN = {"utf-16": b"\xfe\xff", "utf-32": b"\0\0\xfe\xff"}
+
+
+def _replaced(octets: bytes, name: str) -> str:
+    """With U+FFFD for what is no character; Unicode piece by piece: millions of errors in one call stop all threads."""
+    if not name.startswith("utf-"):  # the others' decoders can't go on where they left off after all errors
+        return octets.decode(name, "replace")
+    if name in _BIG_ENDIAN:  # incremental decoders insist on a byte order mark
+        mark = _BIG_ENDIAN[name]
+        is_big = octets.startswith(mark)
+        octets = octets.removeprefix(mark) if is_big else octets.removeprefix(mark[::-1])
+        name += "-be" if is_big else "-le"
+    decoder = codecs.getincrementaldecoder(name)("replace")
+    pieces = [decoder.decode(octets[at : at + _PIECE]) for at in range(0, len(octets), _PIECE)]
+    return "".join((*pieces, decoder.decode(b"", final=True)))
 
 
 @lru_cache(maxsize=128)

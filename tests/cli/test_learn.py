@@ -92,3 +92,25 @@ def test_several_processes_learn_the_same(run: Run, mail: Path, monkeypatch: pyt
     arguments = ("learn", "ham", f"{mail}/ham", "spam", f"{mail}/spam", "--json")
     assert run(*arguments, "--jobs", "2").data == {"ham learned": 120, "spam learned": 120, "unreadable": 0}
     assert run(*arguments, "--jobs", "2").data == {"known before": 240, "unreadable": 0}
+
+
+def test_a_source_that_contradicts_the_model_raises_an_alarm(run: Run, mail: Path) -> None:
+    """Readers who say spam of what the model is sure is ham: the status says so, and whose domain teaches is told."""
+    settings = mail / "tamis.toml"
+    settings.write_text(settings.read_text() + '[platform]\ndomains = ["example.com"]\n')
+    for number in range(240, 600):
+        (mail / ("ham" if number % 2 else "spam") / f"{number}").write_bytes(
+            raw_mail(number, spam=number % 2 == 0)
+        )
+    run("learn", "ham", f"{mail}/ham", "spam", f"{mail}/spam")
+    wrong = mail / "wrong"
+    wrong.mkdir()
+    for number in range(1001, 1061, 2):
+        (wrong / f"{number}").write_bytes(raw_mail(number, spam=False))
+    run("learn", "--source", "web", "--domain", "example.com", "spam", str(wrong))
+    (source,) = run("model", "status", "--json").data["sources"]
+    assert (source["source"], source["learned"], source["alarm"]) == ("web", 30, True)
+    shown = run("model", "status").out
+    assert "ALARM: it contradicts the model too often" in shown
+    assert "domains with a correction of their own: 1" in shown
+    assert run("learn", "--domain", "exmple.com", "spam", str(wrong)).status == 64

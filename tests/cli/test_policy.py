@@ -33,7 +33,7 @@ def test_set_show_unset(run: Run, config: Path) -> None:
         assert shown[key] == {"key": key, "value": value, "scope": scope, "source": source}
     lines = run("policy", "show", "marie@example.com").out.splitlines()
     assert next(line.split() for line in lines if line.startswith("*")) == [
-        "*", "outcome", '"junk"', "marie@example.com", "(stor…",
+        "*", "outcome", '"junk"', "marie@example.com", "(store)",
     ]  # fmt: skip
     assert run("policy", "show", "--json").data[1]["value"] == "quarantine"
     assert run("policy", "unset", "marie@example.com", "outcome").status == 0

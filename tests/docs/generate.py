@@ -50,8 +50,9 @@ same three scopes and without a restart; `tamis policy show ADDRESS` says what i
 is set.
 
 `tamis serve` reads the file again on SIGHUP. `[milter]`, `[desk]`, `[store]` and `[state]` say where processes listen
-and what they hold open: changes there want a restart. How DNS lists are written, in `platform.dnsbl` and the like,
-stands in [DNS lists](dns-lists.md). `tamis settings` prints this list, with the filters that other packages brought.
+and what they hold open: changes there want a restart, as do `web.listen` and `web.trusted_proxies`. How DNS lists are
+written, in `platform.dnsbl` and the like, stands in [DNS lists](dns-lists.md). `tamis settings` prints this list, with
+the filters that other packages brought.
 """
 
 FILTERS_INTRO = """

@@ -92,6 +92,12 @@ def test_a_silent_scanner_is_left_out_and_comes_back(
                 with pytest.raises(ServiceError, match="left out until"):
                     await ask(b"hello")  # type: ignore[misc]
             assert scanner.connections == before
+            await asyncio.sleep(LIMITS.pause)
+            begun = time.monotonic()
+            with pytest.raises(ServiceError, match="left out until"):
+                await ask(b"hello")  # type: ignore[misc]
+            assert scanner.connections == before + 1  # the trial, for which the message did not wait long
+            assert time.monotonic() - begun < 1.5
             scanner.dead = False
             async with asyncio.timeout(10):
                 while breakers.states()[0].left_out_until:
@@ -233,7 +239,7 @@ def test_when_all_lists_are_left_out_the_filter_says_so() -> None:
 
 def test_a_dns_server_that_is_left_out_is_no_failure_of_the_lists() -> None:
     dns, breakers = SomeLists(*ZONES), Breakers(LIMITS)
-    dns.error = LeftOutError("DNS server 192.0.2.1:53", time.time() + 2, 8)
+    dns.error = LeftOutError("DNS server 192.0.2.1:53", time.time() + 2, 8, "no answer")
     for _ in range(5):
         assert look(dns, breakers).status is Status.UNAVAILABLE
     assert not any(one.left_out_until for one in breakers.states())

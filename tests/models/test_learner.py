@@ -7,8 +7,9 @@ import pytest
 from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 
 from tamis.mail import Mail
+from tamis.models.correction import MOST_DOMAINS, salt_of
 from tamis.models.features import EXPERTS, TABLE_SIZE, VIEWS, Features, extract
-from tamis.models.learner import CONTRADICTION, MARGIN, RATE, Learner, say
+from tamis.models.learner import CONTRADICTION, MARGIN, RATE, REHEARSED, Learner, say
 from tests.models.mails import raw_mail
 
 
@@ -34,7 +35,7 @@ def test_say_shrinks_with_contradiction() -> None:
 
 def test_one_step_is_adagrad_written_out() -> None:
     """Two messages through a learner of plain Python loops."""
-    learner = Learner()
+    learner = Learner(rehearsals=0)
     weights: dict[int, float] = {}
     squares: dict[int, float] = {}
     for number, spam in ((1, True), (2, False), (1, True)):
@@ -133,3 +134,54 @@ def test_order_of_accuracy_is_that_of_batch_logistic_regression() -> None:
 def test_a_table_of_another_size_is_refused() -> None:
     with pytest.raises(ValueError, match=str(TABLE_SIZE)):
         Learner(np.zeros(8, dtype=np.float32))
+
+
+def test_what_taught_something_is_rehearsed() -> None:
+    """A surprise has the recent ones gone through again: that makes them surer than one pass does."""
+    first, plain = Learner(), Learner(rehearsals=0)
+    lessons = [(number, number % 2 == 0) for number in range(30)]
+    for learner in (first, plain):
+        for number, spam in lessons:
+            learner.learn(features_of(number, spam=spam), spam=spam)
+    sides = [(features_of(number, spam=spam), 1 if spam else -1) for number, spam in lessons]
+    surer = [first.score(f).log_odds * side - plain.score(f).log_odds * side for f, side in sides]
+    assert sum(surer) / len(surer) > 0.5
+    assert 0 < len(first.rehearsed) <= REHEARSED
+
+
+def test_what_the_model_contradicts_is_not_rehearsed() -> None:
+    learner = Learner()
+    for number in range(40):
+        learner.learn(features_of(number, spam=number % 2 == 0), spam=number % 2 == 0)
+    waiting = len(learner.rehearsed)
+    wrong = features_of(51, spam=False)
+    assert learner.score(wrong).log_odds < -CONTRADICTION
+    assert learner.learn(wrong, spam=True)
+    assert len(learner.rehearsed) <= waiting
+    assert not any(one.features is wrong for one in learner.rehearsed)
+
+
+def test_a_domain_has_a_taste_of_its_own() -> None:
+    """One domain calls a newsletter spam that two others want: each gets its way, and strangers keep theirs."""
+    learner = Learner()
+    for number in range(60):
+        learner.learn(features_of(number, spam=number % 2 == 0), spam=number % 2 == 0)
+    for number in range(100, 140):
+        news = features_of(number, spam=False)
+        learner.learn(news, spam=True, domain="a.example")
+        learner.learn(news, spam=False, domain="b.example")
+    asked = [features_of(number, spam=False) for number in range(200, 210)]
+    there = [learner.score(one, salt_of("a.example")).log_odds for one in asked]
+    here = [learner.score(one, salt_of("B.example")).log_odds for one in asked]
+    assert sum(there) > 0 > sum(here)
+    stranger = learner.score(asked[0], salt_of("c.example"))
+    assert stranger == learner.score(asked[0])
+    assert stranger.correction == 0
+
+
+def test_so_many_domains_have_a_correction() -> None:
+    learner = Learner(domains=range(1, MOST_DOMAINS))
+    for domain in ("a.example", "b.example", "a.example"):
+        learner.learn(features_of(1, spam=True), spam=True, domain=domain)
+    assert len(learner.domains) == MOST_DOMAINS
+    assert salt_of("b.example") not in learner.domains

@@ -11,14 +11,22 @@ from pathlib import Path
 
 import pytest
 
-from tamis.envelope import Envelope
+from tamis.envelope import Envelope, Recipient
 from tamis.mail import Mail
 from tamis.models.features import extract
-from tamis.models.queue import WATCHED, Ledger, Queue
-from tamis.models.reports import Report, ReportError, Spool, message_id, read_report
+from tamis.models.ledger import LEDGER, WATCHED, Ledger
+from tamis.models.queue import Queue
+from tamis.models.reports import (
+    Report,
+    ReportError,
+    Spool,
+    message_id,
+    read_report,
+    report_solved_challenge,
+)
 from tamis.models.site_model import SiteModel, home_of
 from tamis.models.teaching import Teacher
-from tamis.settings import LearningSettings, Settings
+from tamis.settings import LearningSettings, Platform, Settings
 from tests.models.mails import raw_mail
 
 KILLS = 200
@@ -119,6 +127,64 @@ def test_one_reporter_domain_or_source_teaches_so_much_a_day(tmp_path: Path) -> 
     one = Report("spam", "dovecot", "a@example.com", b"", tmp_path)
     bounds = LearningSettings(per_reporter=1)
     assert [ledger.admits(one, bounds, day) for day in (1, 1, 2)] == [True, False, True]
+
+
+def test_what_nobody_looked_at_teaches_less(tmp_path: Path) -> None:
+    """A honeypot's client, a sender who solved challenges, a user: a fifth of what a reader may teach."""
+    settings = settings_in(tmp_path, per_reporter=10)
+    report(settings, range(8), source="honeypot", reporter="192.0.2.0/24")
+    report(settings, range(8, 12), source="honeypot", reporter="198.51.100.0/24")
+    assert sum(take_in(settings)) == 4
+    assert report_solved_challenge(settings, "bob@example.net", raw_mail(21, spam=False)).exists()
+    assert take_in(settings) == (3, 2)
+    ledger = Ledger.load(settings.model_directory / LEDGER)
+    assert ledger.learned == {"honeypot": 4, "challenge": 1}
+    assert ledger.dropped == {"honeypot": 8}
+
+
+def test_what_nobody_looked_at_does_not_teach_against_a_sure_model(tmp_path: Path) -> None:
+    """Whoever sends other people's newsletters to honeypots, or spam from a stolen account, teaches nothing."""
+    settings = settings_in(tmp_path, per_reporter=500)
+    report(settings, range(400))
+    take_in(settings)
+    with teacher_of(settings) as teacher:
+        assert teacher.measure() is not None
+    spool = Spool(settings.spool_directory)
+    for number in range(1001, 1061, 2):
+        spool.put("spam", "honeypot", f"192.0.2.{number % 8}", raw_mail(number, spam=False))
+    spool.put("spam", "honeypot", "203.0.113.0/24", raw_mail(1100, spam=True))
+    spool.put("spam", "dovecot", "marie@example.com", raw_mail(1201, spam=False))
+    assert take_in(settings) == (200, 202)
+    ledger = Ledger.load(settings.model_directory / LEDGER)
+    assert ledger.dropped == {"honeypot": 30}
+    assert ledger.alarm("honeypot")
+    assert not ledger.alarm("dovecot")
+
+
+def test_readers_teach_their_domain_s_correction(tmp_path: Path) -> None:
+    settings = Settings(
+        state_directory=tmp_path,
+        platform=Platform(domains=("example.com", "example.org")),
+        learning=LearningSettings(minimum=50, per_reporter=1000),
+    )
+    report(settings, range(400))
+    take_in(settings)
+    spool = Spool(settings.spool_directory)
+    for number in range(1001, 1081, 2):
+        spool.put("spam", "dovecot", "marie@example.com", raw_mail(number, spam=False))
+        spool.put("spam", "dovecot", "x@elsewhere.example", raw_mail(number + 200, spam=True))
+    take_in(settings)
+    with teacher_of(settings) as teacher:
+        assert teacher.measure() is not None
+        asked = extract(Mail(raw_mail(3001, spam=False)))
+        mine, theirs, none = (teacher.score(asked, d) for d in ("example.com", "example.org", ""))
+        assert mine > theirs == none
+        assert teacher.score(asked, "elsewhere.example") == none, "no domain of the platform"
+    to = tuple(Recipient(f"marie@{domain}") for domain in ("example.com", "example.org"))
+    reading = SiteModel(settings).read(Envelope(recipients=to), Mail(raw_mail(3001, spam=False)))
+    assert reading is not None
+    assert list(reading.corrected) == ["example.com"]
+    assert reading.corrected["example.com"][1] > (reading.probability or 0)
 
 
 def test_a_source_that_contradicts_a_sure_model_raises_an_alarm() -> None:

@@ -48,6 +48,12 @@ def same(first: Learner, second: Learner) -> bool:
     return bool(
         np.array_equal(first.weights, second.weights)
         and np.array_equal(first.accumulators, second.accumulators)
+        and first.domains == second.domains
+        and [one.spam for one in first.rehearsed] == [one.spam for one in second.rehearsed]
+        and all(
+            np.array_equal(one.features.indices, other.features.indices)
+            for one, other in zip(first.rehearsed, second.rehearsed, strict=True)
+        )
     )
 
 

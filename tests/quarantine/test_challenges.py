@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from tamis.errors import ReinjectError
 from tamis.policy import Terms
@@ -483,6 +484,33 @@ def test_they_are_forgotten_with_the_last_trace_of_their_copies(store: Store) ->
     store.expiry.run(now=NOW + timedelta(days=30, minutes=2) + TOMBSTONE)
     assert store.challenges.get(challenge) is None
     assert store.quarantine.list(state=None) == ()
+
+
+def test_what_is_asked_every_second_is_served_by_small_indexes(store: Store) -> None:
+    """On SQLite without statistics, as a new installation is, and on an SQLite of any size."""
+    database = store.challenges._database
+    if not database.is_sqlite:
+        return
+    told: list[str] = []
+
+    def explain(connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if statement.startswith("SELECT"):
+            plan = connection.connection.cursor().execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            told.extend(row[3] for row in plan)
+
+    hold(store, MARIE)
+    event.listen(database.engine, "before_cursor_execute", explain)
+    found = store.challenges.undecided(held_before=LATER)
+    assert any("ix_messages_unasked" in line for line in told), told
+    for look in (store.challenges.pending, store.challenges.solved, store.challenges.lose_interrupted):
+        told.clear()
+        look()
+        assert ["ix_challenges_unfinished" in line for line in told] == [True], told
+    told.clear()
+    store.challenges.decide([Decision(found[0], None, "fr", authenticated=True)], ROOM, now=LATER)
+    counting = "\n".join(told)
+    for index in ("mailed", "mailed_sender", "mailed_sender_domain", "mailed_domain"):
+        assert f"ix_challenges_{index} " in counting, counting
 
 
 def test_a_damaged_record_stops_nobody(store: Store) -> None:

@@ -15,9 +15,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tamis.mail import Mail
-from tamis.quarantine.letters import plain
 from tamis.quarantine.notices import MOST_SUBJECT, Notice, compose, language_of, message_id
 from tamis.quarantine.suppression import NOTICE_ID
+from tamis.texts import plain
 
 NOW = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
 LINK = "https://mail.example.com/c/eyJhIjoxfQ.abc-DEF_123"

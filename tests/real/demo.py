@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from email.message import Message
 from pathlib import Path
 from types import FrameType
@@ -20,6 +21,8 @@ import click
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
+from tamis.milter.key import signing_key
+from tamis.tokens import Purpose, Tokens
 from tests.attachments import letter
 from tests.documents import pdf, qr_code
 from tests.real.daemon import TamisDaemon
@@ -149,7 +152,7 @@ def _demonstrate(directory: Path, *, once: bool) -> None:
             _show(sample, postfix)
         _show_quarantine(daemon)
         click.echo(f"\nMailboxes: {postfix.directory}/mail   settings: {daemon.config}")
-        click.echo(f"Pages: {daemon.settings['web']['url']}  (sign-in mails arrive in the mailboxes)")
+        click.echo(f"The pages, as quarantine@example.org: {_way_in(daemon, 'quarantine@example.org')}")
         if once:
             return
         click.echo(f"Try: .venv/bin/tamis --config {daemon.config} quarantine list")
@@ -245,6 +248,13 @@ def _show_quarantine(daemon: TamisDaemon) -> None:
     for message in held:
         click.echo(f"    {message['id']}  for {message['recipient']}, from {message['sender']}")
         click.echo(f"    {'':<26}  {message['decided_by']}: {message['because']}")
+
+
+def _way_in(daemon: TamisDaemon, mailbox: str) -> str:
+    """A link that signs in, as it would be mailed, but good for a day."""
+    key = signing_key(Path(daemon.settings["state_directory"]) / "signing.key")
+    token = Tokens(key).make(Purpose.SIGN_IN, mailbox, "demo", expires=datetime.now(UTC) + timedelta(days=1))
+    return f"{daemon.settings['web']['url']}/sign-in/{token}"
 
 
 def _leave(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -118,6 +118,7 @@ class GoldenRoad:
                 "state": {"url": self._redis.url},
                 "history": {"days": 3650},
                 "desk": {"proof_seconds": 300},
+                "breakers": {"failures": 1000},  # what fails in one case is there in the next
             },
             daemon={"environment": {**self._clock.environment, "TESSDATA_PREFIX": str(self._tessdata)}},
             mailboxes=recipients,
@@ -241,13 +242,16 @@ async def _zones(written: WrittenDNS) -> tuple[dict[str, str], frozenset[tuple[s
     """
     names: dict[str, list[str]] = {}
     lost: set[tuple[str, str]] = set()
+    missing: set[str] = set()
     for name, rdtype in sorted(set(written.asked)):
         try:
             answer = await written.query(name, rdtype)
         except ServiceError:
             lost.add((name.lower(), rdtype))
             continue
-        if answer.exists:
+        if not answer.exists:
+            missing.add(name.lower())
+        else:
             lines = names.setdefault(name.lower(), [])
             lines += [f"{name}. {rdtype} {_presented(rdtype, data)}" for data in answer.records]
     zones = {ROOT: ""}
@@ -255,6 +259,8 @@ async def _zones(written: WrittenDNS) -> tuple[dict[str, str], frozenset[tuple[s
         zones["com"] = ""
         names.pop("com", None)
     for name, lines in names.items():
+        if not lines and any(f".{name}".endswith(f".{gone}") for gone in missing):
+            continue  # else the name that is gone would be there, for the sake of this one (RFC 8020)
         zone = "com" if "com" in zones and name.endswith(".com") else ROOT
         # a name with nothing that was asked for is there all the same
         zones[zone] += "\n".join(lines or [f'{name}. HINFO "nothing" "else"']) + "\n"

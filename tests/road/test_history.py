@@ -54,14 +54,14 @@ CHANGED = ("required=1.5", "example.com:filters.cyrillic.state=shadow", "tag@exa
 def test_the_story_of_every_message_and_an_exact_replay() -> None:
     with Installation() as installation:
         sent = messages()
-        for number, raw in enumerate(sent * 3):
+        for number, raw in enumerate(sent * 2):
             client = Client(f"192.0.2.{number}", login="marie@example.com" if number == 7 else "")
             to = [INBOX, TAG, JUNK, QUARANTINE][: 1 + number % 4]
             assert installation.postfix.send(raw, to=to, client=client).accepted
-        wait_for(installation, len(sent) * 3)
+        wait_for(installation, len(sent) * 2)
         installation.postfix.wait_idle()
         kept = stories(installation)
-        assert len(kept) == len(sent) * 3
+        assert len(kept) == len(sent) * 2
         assert [len(one["recipients"]) for one in kept] == [1 + n % 4 for n in range(len(kept))]
         assert kept[1]["recipients"][0]["decided_by"] == "cyrillic"
         _filters_of_the_list(installation, kept)
@@ -81,7 +81,7 @@ def test_the_story_of_every_message_and_an_exact_replay() -> None:
         for one in CHANGED:
             scope, _, rest = one.rpartition(":")
             installation.tamis("policy", "set", scope or "platform", *rest.split("="))
-        for raw, story in zip(sent * 3, kept, strict=True):
+        for raw, story in zip(sent * 2, kept, strict=True):
             scanned = _scan(installation, raw, story)
             for who in story["recipients"]:
                 expected = would_be.get((story["id"], who["recipient"]), who["outcome"])
@@ -127,14 +127,8 @@ def _scan(installation: Installation, raw: bytes, story: dict[str, Any]) -> dict
     to = [argument for r in story["recipients"] for argument in ("--rcpt", r["recipient"])]
     envelope = ["--ip", story["client_ip"], "--helo", story["helo"], "--from", story["sender"]]
     login = ["--login", story["login"]] if story["login"] else []
-    statuses = {"ham": 0, "spam": 1}
-    for status in statuses.values():
-        try:
-            told = installation.tamis("scan", *envelope, *login, *to, "--json", str(path), status=status)
-        except AssertionError:
-            continue
-        return {one["recipient"]: one["outcome"] for one in told["recipients"]}
-    raise AssertionError("neither ham nor spam")
+    told = installation.tamis("scan", *envelope, *login, *to, "--json", str(path), status=(0, 1))
+    return {one["recipient"]: one["outcome"] for one in told["recipients"]}
 
 
 def test_a_killed_worker_loses_no_story_of_an_accepted_message() -> None:

@@ -86,6 +86,14 @@ def visit(tab: Page, pages: Pages, number: str, place: int) -> Iterator[str]:
     yield "sender-receipt"
     tab.goto(f"{pages.url}/sign-in")
     yield "sign-in"
+    tab.locator("#address").fill(MARIE)
+    tab.locator("button.primary").click()
+    tab.locator("h1").wait_for()
+    yield "sign-in-sent"
+    tab.goto(f"{pages.url}/sign-in/{pages.token(Purpose.SIGN_IN, MARIE, 'x')}")
+    yield "sign-in-link"
+    tab.goto(f"{pages.url}/c/x")
+    yield "refused"
     tab.goto(f"{pages.url}/a/{pages.token(Purpose.ACTION, MARIE, number, 'deliver')}")
     yield "confirm"
     tab.context.add_cookies([{"name": SESSION, "value": pages.session(MARIE), "url": pages.url}])
@@ -115,7 +123,7 @@ def pictures(browser: Browser, folder: Path) -> Iterator[Path]:
             context = context_of(browser, size=SIZES[size], language=language, dark=dark)
             tab = context.new_page()
             for name in visit(tab, pages, number, place):
-                if dark and name not in ("list", "sender"):
+                if dark and name not in ("list", "message", "sender"):
                     continue
                 path = folder / f"{name}-{language}-{size}{'-dark' if dark else ''}.png"
                 _save(tab.screenshot(full_page=True, animations="disabled", caret="hide"), path)

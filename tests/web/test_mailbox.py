@@ -373,8 +373,11 @@ def test_signing_in_by_link(pages: Pages) -> None:
     ]
     proof = other.get("/sign-in").field("csrf")
     assert {other.post(v, csrf=proof).status for v in variants} <= {404, 429}  # base64 has spare bits
+    elsewhere = pages.visitor(MARIE)
     guest.submit("/mail", "/sign-out")
-    assert guest.get("/mail").location == "/sign-in"
+    assert (guest.get("/mail").location, elsewhere.get("/mail").status) == ("/sign-in", 200)
+    pages.visitor(MARIE).submit("/settings", "/sign-out", everywhere="yes")
+    assert elsewhere.get("/mail").location == "/sign-in"
 
 
 @pytest.mark.parametrize(

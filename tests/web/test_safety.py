@@ -251,12 +251,14 @@ def test_only_proxies_are_believed(tmp_path: Path) -> None:
 def test_opening_links_changes_nothing(pages: Pages) -> None:
     """Programs that look at mail open every link, some of them often."""
     number = pages.hold(message(), content(html="<p>x</p>"))
+    _, challenge = pages.store.challenges.hold_asked(message(2), content(), language="en", authenticated=True)
     links = [
         *(
             f"/a/{pages.token(Purpose.ACTION, MARIE, number, v)}"
             for v in ("deliver", "allow", "delete", "spam")
         ),
         f"/sign-in/{pages.token(Purpose.SIGN_IN, MARIE, 'x')}",
+        f"/c/{pages.token(Purpose.CHALLENGE, challenge)}",
     ]
     before = tables(pages)
     scanner = pages.visitor(**{"User-Agent": "scanner"})

@@ -14,16 +14,23 @@ function go(step) {
   next.querySelector("[data-open]").focus();
 }
 
+// What a key stands for: in the row where one is, else on the page, never in another row.
+function meant(key) {
+  const select = `[data-key="${CSS.escape(key)}"]`;
+  const elsewhere = [...document.querySelectorAll(select)].find((one) => !one.closest("ol [data-row]"));
+  return current()?.querySelector(select) || elsewhere;
+}
+
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.altKey || event.metaKey || event.target.matches("input:not([type=radio]), select, textarea")) return;
+  if (event.ctrlKey || event.altKey || event.metaKey) return;
+  if (event.target.matches("input:not([type=radio]), select, textarea")) return;
   if (rows.length && (event.key === "j" || event.key === "k")) {
-    go(event.key === "j" ? 1 : -1);
     event.preventDefault();
+    go(event.key === "j" ? 1 : -1);
     return;
   }
-  const wanted = `[data-key="${CSS.escape(event.key)}"]`;
-  const found = (current() && current().querySelector(wanted)) || document.querySelector(`:not(ol) > ${wanted}:not(ol [data-row] *)`);
-  if (!found || found.closest("ol [data-row]") !== (current() && current().closest("ol [data-row]")) && found.closest("ol [data-row]")) return;
+  const found = meant(event.key);
+  if (!found) return;
   event.preventDefault();
   if (found.matches("input")) {
     found.focus();
@@ -33,11 +40,9 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-// after something was done to a row, go on where one was
+// After something was done to a row, go on where one was.
 const was = Number(sessionStorage.getItem(place) ?? -1);
 sessionStorage.removeItem(place);
-if (was >= 0 && rows.length) {
-  rows[Math.min(was, rows.length - 1)].querySelector("[data-open]").focus();
-}
+if (was >= 0 && rows.length) rows[Math.min(was, rows.length - 1)].querySelector("[data-open]").focus();
 
 for (const help of document.querySelectorAll("[data-keys]")) help.hidden = false;

@@ -21,7 +21,7 @@ def upgrade() -> None:
     op.add_column("messages", sa.Column("challenge", ids, nullable=True))
     op.create_index("ix_messages_challenge", "messages", ["challenge"])
     op.create_index(
-        "ix_messages_unasked", "messages", ["id"], sqlite_where=_UNASKED, postgresql_where=_UNASKED
+        "ix_messages_unasked", "messages", ["state", "id"], sqlite_where=_UNASKED, postgresql_where=_UNASKED
     )
     op.create_table(
         "challenges",
@@ -46,13 +46,14 @@ def upgrade() -> None:
             "transaction", "domain", "reason", name="uq_challenges_transaction_domain_reason"
         ),
     )
-    for columns in (["sender", "at"], ["at"], ["expires_at"]):
+    for columns in (["at"], ["expires_at"]):
         op.create_index(f"ix_challenges_{'_'.join(columns)}", "challenges", columns)
     for name, columns, where in (
-        ("mailed", ["at"], _MAILED),
+        ("mailed", ["transport", "at"], _MAILED),
+        ("mailed_sender", ["sender", "at"], _MAILED),
         ("mailed_sender_domain", ["sender_domain", "at"], _MAILED),
         ("mailed_domain", ["domain", "at"], _MAILED),
-        ("unfinished", ["id"], _UNFINISHED),
+        ("unfinished", ["state", "id"], _UNFINISHED),
     ):
         op.create_index(
             f"ix_challenges_{name}", "challenges", columns, sqlite_where=where, postgresql_where=where

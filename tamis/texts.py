@@ -12,8 +12,10 @@ _LINES = re.compile(r"\r\n?|\u2028|\u2029|\x85")
 
 
 def plain(text: str, limit: int = 300) -> str:
-    """One line: whatever has no place in it is a blank, and what turns the direction of writing is taken out."""
-    return " ".join(_tamed(text[: 4 * limit], " ").split())[:limit]
+    """One line that can do nothing where it is shown, at most `limit` characters: whatever has no place in it is a
+    blank, and what turns the direction of writing is taken out."""
+    shown = " ".join(_tamed(text[: 4 * limit], " ").split())
+    return shown if len(shown) <= limit else shown[: limit - 1] + "…"
 
 
 def named(header_from: str, sender: str) -> tuple[str, str]:
@@ -38,7 +40,7 @@ def _tamed(text: str, control: str, keep: str = "") -> str:
         marks = marks + 1 if kind in ("Mn", "Me") else 0
         if letter in keep:
             kept.append(letter)
-        elif kind in ("Cc", "Zl", "Zp"):
+        elif kind in ("Cc", "Cn", "Co", "Zl", "Zp"):
             kept.append(control)
         elif kind == "Cs":
             kept.append(_REPLACED)

@@ -1,0 +1,70 @@
+"""What one reporter who lies can do, through the spool and the writer to the model that workers map."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tamis.models.corpora import Place, found, shuffled
+from tamis.models.features import extract
+from tamis.models.ledger import LEDGER, Ledger
+from tamis.models.measures import Ranking
+from tamis.models.model_file import Model
+from tamis.models.queue import Queue
+from tamis.models.reports import Label, Spool
+from tamis.models.teaching import Teacher
+from tamis.settings import LearningSettings, Settings
+
+TAUGHT, MEASURED = 1000, 1000
+REPORTERS = 10
+FLIPPED = 0.3
+DAY = 86400
+
+
+@pytest.fixture(scope="module")
+def places(corpus: Path) -> list[Place]:
+    ham = found([corpus / name for name in ("easy-ham-1", "easy-ham-2", "hard-ham-1")], spam=False)
+    spam = found([corpus / name for name in ("spam-1", "spam-2")], spam=True)
+    return shuffled([place for place in ham + spam if place.path.suffix == ".txt"], 1)
+
+
+def learned(folder: Path, places: list[Place], liar: int | None) -> Settings:
+    """A model taught by ten reporters in turn, within their daily bounds, one of whom flips labels."""
+    settings = Settings(state_directory=folder, learning=LearningSettings(minimum=200))
+    drawn = random.Random(7)
+    now = [0.0]
+    spool = Spool(settings.spool_directory)
+    a_day = REPORTERS * settings.learning.per_reporter
+    with Teacher(settings.model_directory, minimum=200) as teacher:
+        queue = Queue(settings, teacher, clock=lambda: now[0])
+        for start in range(0, len(places), a_day):
+            for number, place in enumerate(places[start : start + a_day]):
+                reporter = number % REPORTERS
+                lies = drawn.random() < FLIPPED and reporter == liar
+                label: Label = "spam" if place.spam is not lies else "ham"
+                spool.put(label, "dovecot", f"reader{reporter}@example.org", place.read().raw)
+            while queue.take_in():
+                pass
+            now[0] += DAY
+    return settings
+
+
+def roca(settings: Settings, places: list[Place]) -> float:
+    model = Model(settings.model_directory / "current.model")
+    scores = [model.score(extract(place.read())).log_odds for place in places]
+    found = Ranking(np.array(scores), np.array([place.spam for place in places])).measures()
+    assert found is not None
+    return found.roca
+
+
+@pytest.mark.corpus
+def test_a_reporter_who_flips_labels_at_most_doubles_the_errors(tmp_path: Path, places: list[Place]) -> None:
+    taught, measured = places[:TAUGHT], places[TAUGHT : TAUGHT + MEASURED]
+    honest = learned(tmp_path / "honest", taught, None)
+    poisoned = learned(tmp_path / "poisoned", taught, 3)
+    assert roca(poisoned, measured) < 2 * roca(honest, measured)
+    ledger = Ledger.load(poisoned.model_directory / LEDGER)
+    assert ledger.learned == {"dovecot": TAUGHT}
