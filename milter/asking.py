@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 _BATCH = 100
 _SOLVED = 1000
 """Answered challenges that are looked at in one turn: more than there are copies that can't go."""
-_AGAIN, _AGAIN_AT_MOST = 2.0, 3600.0
+_AGAIN, _AGAIN_AT_MOST = 2.0, 600.0
 """Seconds before something that Postfix did not take is tried again."""
 
 
