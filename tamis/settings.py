@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import socket
 import tomllib
 from collections.abc import Mapping
@@ -224,8 +225,10 @@ AddressKey = Annotated[str, AfterValidator(address_key)]
 def _web_url(text: str) -> str:
     parts = urlsplit(text)
     plain = parts.query == parts.fragment == "" and "@" not in parts.netloc
-    if parts.scheme not in ("http", "https") or not parts.hostname or not plain or not text.isprintable():
-        raise ValueError("must be http://HOST[:PORT][/PATH] or https://...")
+    # it goes into SMTP replies too, which are ASCII: RFC 3986 2, and its host in A-labels
+    plain = plain and re.fullmatch(r"[A-Za-z0-9._~:/\[\]%!$&'()*+,;=@-]+", text) is not None
+    if parts.scheme not in ("http", "https") or not parts.hostname or not plain:
+        raise ValueError("must be http://HOST[:PORT][/PATH] or https://..., in ASCII")
     return text.rstrip("/")
 
 

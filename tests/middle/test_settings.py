@@ -78,6 +78,8 @@ def test_an_unreadable_file_is_refused(tmp_path: Path, content: bytes | None) ->
         ('[desk]\nreinject = "localhost:10025"', "desk.reinject", "match pattern", ""),
         ('[web]\nurl = "mail.example.com"', "web.url", "must be http://HOST", ""),
         ('[web]\nurl = "https://a.example/?x"', "web.url", "must be http://HOST", ""),
+        ('[web]\nurl = "https://é.example"', "web.url", "in ASCII", ""),
+        ('[web]\nurl = "https://a.example/x y"', "web.url", "in ASCII", ""),
         ('[web]\nimap = "pop3://a.example"', "web.imap", "match pattern", ""),
         ('[web]\nlisten = "8898"', "web.listen", "must be unix:/PATH", ""),
         (
