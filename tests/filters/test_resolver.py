@@ -354,7 +354,7 @@ def test_twenty_dead_servers_keep_the_deadline() -> None:
 
 
 def test_a_closed_port_is_told_at_once() -> None:
-    """Also on the loop that the workers have: not every kind of loop passes an ICMP error on to a reader."""
+    """However many questions were sent on a socket, and on the loop that the workers have, too."""
 
     async def run() -> None:
         begun = time.monotonic()
