@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ from tamis.address import domain_of
 from tamis.errors import ReinjectError, TamisError
 from tamis.mail import Mail
 from tamis.milter.links import challenge_link
+from tamis.milter.putting_off import PutOff
 from tamis.milter.reinject import Reinjector
 from tamis.milter.senders import publish
 from tamis.policy import Terms
@@ -29,6 +31,10 @@ from tamis.tokens import Tokens
 log = logging.getLogger(__name__)
 
 _BATCH = 100
+_SOLVED = 1000
+"""Answered challenges that are looked at in one turn: more than there are copies that can't go."""
+_AGAIN, _AGAIN_AT_MOST = 2.0, 600.0
+"""Seconds before something that Postfix did not take is tried again."""
 
 
 def delivery(settings: Settings) -> Deliver:
@@ -63,11 +69,13 @@ class Asking:
         self._site = site
         self._store = store
         self._tokens = tokens
+        self._put_off = PutOff(_AGAIN, _AGAIN_AT_MOST)
         self.counts: Counter[tuple[str, str]] = Counter()
         """(asked, suppressed, mailed, refused or solved; the reason of a suppression) -> challenges since the start."""
 
-    def decide(self) -> None:
-        """Whether senders of held copies may be asked, for all that were held long enough."""
+    def decide(self, until: float) -> None:
+        """Whether senders of held copies may be asked, for all that were held long enough, oldest first, until the
+        monotonic clock says `until`."""
         site = self._site()
         notices = site.settings.notices
         while True:
@@ -79,13 +87,15 @@ class Asking:
             made = self._store.challenges.decide(decisions, notices, now=now) if decisions else {}
             for reason, number in made.items():
                 self.counts["suppressed" if reason else "asked", reason] += number
-            if len(found) < _BATCH:
+            if len(found) < _BATCH or time.monotonic() > until:
                 return
 
     def mail(self) -> None:
         """The notices that are due. What Postfix can't take now is tried again until it is too late."""
         self._store.challenges.lose_interrupted()
         for challenge in self._store.challenges.pending():
+            if self._put_off.waits(challenge.id):
+                continue
             site = self._site()
             page = self._store.challenges.open(challenge.id, terms_of(site))
             late = challenge.at < datetime.now(UTC) - timedelta(hours=site.settings.notices.within_hours)
@@ -115,6 +125,9 @@ class Asking:
             Reinjector(settings.desk.reinject).send("", (), [(sender, ())], content)
         except ReinjectError as error:
             if not error.permanent:
+                self._put_off.failed(
+                    challenge.id
+                )  # perhaps it is only this one: the next turn begins behind it
                 self._store.challenges.unsent(challenge.id)
                 raise
             self.counts["refused", ""] += 1
@@ -126,9 +139,14 @@ class Asking:
 
     def finish(self, run: asyncio.Runner, state: SharedState) -> None:
         """What right answers left to do: copies that could not go at once, and what the senders earned."""
-        for challenge in self._store.challenges.solved():
+        for challenge in self._store.challenges.solved(_SOLVED):
+            if self._put_off.waits(challenge.id):
+                continue
             site = self._site()
             if not self._store.challenges.finish(challenge, terms_of(site), delivery(site.settings)):
+                self._put_off.failed(
+                    challenge.id
+                )  # a copy that nobody takes is there until its retention ends
                 continue
             if challenge.whitelisted:
                 earned = self._store.senders.find(domain=challenge.domain, address=challenge.sender)

@@ -103,11 +103,12 @@ class Background:
                     if name in failing:
                         failing.discard(name)
                         log.info("%s works again", name)
-                except (TamisError, OSError) as error:
+                except Exception as error:  # a mistake of ours in one task must not end the others
                     due[0] = time.monotonic() + _TICK
                     if name not in failing:  # said once, not every second of an outage
                         failing.add(name)
-                        log.error("%s failed and is tried again: %s", name, error)
+                        foreseen = isinstance(error, TamisError | OSError)
+                        log.error("%s failed and is tried again: %s", name, error, exc_info=not foreseen)
             self._parts.write()
             self._stopping.wait(_TICK)
 
@@ -197,7 +198,7 @@ class Background:
 
     def _decide(self) -> float:
         """Which senders of held mail may be asked."""
-        self._asking.decide()
+        self._asking.decide(time.monotonic() + _TURN)
         return _TICK
 
     def _ask(self) -> float:

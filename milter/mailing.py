@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from tamis.errors import ReinjectError
+from tamis.errors import ReinjectError, TamisError
+from tamis.milter.putting_off import PutOff
 from tamis.quarantine import digests, quota
 from tamis.quarantine.content import Send
 from tamis.quarantine.mailings import Kind, Untold
@@ -32,7 +33,7 @@ class Digesting:
         self._store = store
         self._tokens = tokens
         self._send = send
-        self._not_before: dict[str, float] = {}
+        self._put_off = PutOff(_AGAIN, _AGAIN)
 
     def step(self, until: float, now: datetime | None = None) -> bool:
         """Send what is due, until the monotonic clock says `until`; whether everything was sent."""
@@ -40,15 +41,20 @@ class Digesting:
         book = self._site().book
         if not any(terms.digest for terms in book.all_terms()):
             return True
-        clock = time.monotonic()
-        self._not_before = {who: when for who, when in self._not_before.items() if when > clock}
         for untold in self._store.mailings.untold():
             if time.monotonic() > until:
                 return False
+            if self._put_off.waits(untold.mailbox):
+                continue
             terms = book.policy(untold.mailbox).terms
-            waits = untold.mailbox in self._not_before
-            if not waits and digests.due(terms.digest, terms.time_zone, untold.since, now):
-                self._tell(untold, now)
+            try:
+                if digests.due(terms.digest, terms.time_zone, untold.since, now):
+                    self._tell(untold, now)
+            except TamisError:  # the store's, which nobody's digest goes without
+                raise
+            except Exception:  # one mailbox that nobody foresaw must not cost all others theirs
+                log.exception("the digest for %s failed", untold.mailbox)
+                self._put_off.failed(untold.mailbox)
         return True
 
     def _tell(self, untold: Untold, now: datetime) -> None:
@@ -76,7 +82,7 @@ class Digesting:
             self._send()("", (), [(untold.mailbox, ())], digests.compose(digest, now=now))
         except ReinjectError as error:
             log.warning("the digest for %s waits: %s", untold.mailbox, error)
-            self._not_before[untold.mailbox] = time.monotonic() + _AGAIN
+            self._put_off.failed(untold.mailbox)
             return
         self._store.mailings.told(untold.mailbox, untold.newest, now=now)
 

@@ -6,16 +6,17 @@ A row stands for all copies of one transaction in one domain that share one answ
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, LargeBinary, delete, func, select, text, update
+from sqlalchemy import ColumnElement, LargeBinary, Text, cast, delete, func, select, text, update
 from sqlalchemy.orm import Session
 
 from tamis.address import address_key, domain_of
-from tamis.errors import TamisError
+from tamis.errors import StoreError, TamisError
 from tamis.finding import Finding
 from tamis.quarantine.challenge_records import (
     MOST_WRONG,
@@ -80,7 +81,7 @@ class Challenges:
             if not ids:
                 return ()
             query = (
-                select(MessageRow, DetailsRow, head)
+                select(MessageRow, cast(DetailsRow.findings, Text), head)
                 .join(DetailsRow, DetailsRow.id == MessageRow.id)
                 .join(Body, Body.digest == MessageRow.body)
                 .where(MessageRow.id.in_(ids))
@@ -500,14 +501,12 @@ def _spent(session: Session, copy: Undecided, now: datetime) -> Spent:
     )
 
 
-def _undecided(row: MessageRow, details: DetailsRow, content: bytes) -> Undecided:
-    found: dict[str, Finding] = {}
-    for data in details.findings:
-        try:
-            finding = Finding.from_dict(data)
-        except (KeyError, TypeError, ValueError):  # of a version that wrote it otherwise
-            continue
-        found[finding.filter] = finding
+def _undecided(row: MessageRow, details: str, content: bytes) -> Undecided:
+    """A copy; without findings, so that nobody is asked, when it is damaged: the others' senders are waiting."""
+    try:
+        found, head = _findings(json.loads(details)), unpack_head(content, HEAD)
+    except (StoreError, ValueError, TypeError):
+        found, head = {}, b""
     return Undecided(
         row.id,
         row.transaction,
@@ -517,8 +516,19 @@ def _undecided(row: MessageRow, details: DetailsRow, content: bytes) -> Undecide
         row.held_at,
         row.expires_at,
         found,
-        unpack_head(content, HEAD),
+        head,
     )
+
+
+def _findings(details: Iterable[Any]) -> dict[str, Finding]:
+    found: dict[str, Finding] = {}
+    for data in details:
+        try:
+            finding = Finding.from_dict(data)
+        except (KeyError, TypeError, ValueError):  # of a version that wrote it otherwise
+            continue
+        found[finding.filter] = finding
+    return found
 
 
 def _challenge(row: ChallengeRow) -> Challenge:

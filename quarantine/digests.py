@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from email.utils import format_datetime
-from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
@@ -16,6 +15,7 @@ from tamis.quarantine.letters import day, letter, time_of_day
 from tamis.quarantine.records import Summary
 from tamis.reasons import plain_reason
 from tamis.texts import plain
+from tamis.time_zone import zone_of
 
 MOST_LISTED = 100
 """Messages that one digest lists; the rest is counted and linked to."""
@@ -39,7 +39,7 @@ def due(times: Sequence[str], time_zone: str, since: datetime, now: datetime) ->
 
     A time that a change to summer time skips counts as if the clock had not changed (PEP 495, fold 0).
     """
-    zone = ZoneInfo(time_zone)
+    zone = zone_of(time_zone)
     today = now.astimezone(zone).date()
     moments = (
         datetime.combine(date, time.fromisoformat(at), zone)

@@ -8,10 +8,11 @@ from email.charset import QP, Charset
 from email.header import Header
 from email.message import EmailMessage
 from email.policy import SMTP
-from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_time
 from markupsafe import Markup
+
+from tamis.time_zone import zone_of
 
 Fields = Sequence[tuple[str, str]]
 
@@ -32,7 +33,7 @@ def letter(fields: Fields, text: str, html: Markup) -> bytes:
 
 def day(moment: datetime, language: str, time_zone: str) -> str:
     """The day of a moment, without the year, as people write it there."""
-    date = moment.astimezone(ZoneInfo(time_zone)).date()
+    date = moment.astimezone(zone_of(time_zone)).date()
     if language != "fr":
         return str(format_date(date, "MMMM d", locale=language))
     return str(format_date(date, "'1er' MMMM" if date.day == 1 else "d MMMM", locale="fr"))
@@ -40,7 +41,7 @@ def day(moment: datetime, language: str, time_zone: str) -> str:
 
 def time_of_day(moment: datetime, language: str, time_zone: str) -> str:
     """The time of a moment, without seconds."""
-    return str(format_time(moment.astimezone(ZoneInfo(time_zone)), "HH:mm", locale=language))
+    return str(format_time(moment.astimezone(zone_of(time_zone)), "HH:mm", locale=language))
 
 
 def _encoded(name: str, value: str) -> str:
@@ -50,4 +51,5 @@ def _encoded(name: str, value: str) -> str:
     """
     if value.isascii() and value.isprintable() and "=?" not in value:
         return value
-    return Header(value, _UTF8, header_name=name, maxlinelen=76).encode(linesep="\r\n")
+    text = value.encode("utf-8", "replace").decode("utf-8")  # lone surrogates can't be sent
+    return Header(text, _UTF8, header_name=name, maxlinelen=76).encode(linesep="\r\n")

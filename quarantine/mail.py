@@ -141,7 +141,10 @@ class Quarantine:
             .where(MessageRow.id == clean(message))
         )
         with self._database.read() as session:
-            found = session.execute(query).one_or_none()
+            try:
+                found = session.execute(query).one_or_none()
+            except ValueError as error:  # what should be JSON is none
+                raise StoreError(f"the record of {message} is damaged: {error}") from error
             return None if found is None else _record(found[0], found[1])
 
     def content(self, message: str) -> bytes | None:

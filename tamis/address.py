@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 PLATFORM = "platform"
@@ -16,6 +17,15 @@ def unbracket(path: str) -> str:
     if path.startswith("@") and ":" in path:  # a source route is to be ignored (RFC 5321 appendix C)
         path = path.partition(":")[2]
     return path
+
+
+_PLAIN = re.compile(r"[^\s@%!\"(),:;<>\[\\\]]+@[^\s@%!\"(),:;<>\[\\\]]+")
+
+
+def is_plain(address: str) -> bool:
+    """Whether an address that somebody gave us means one mailbox to every server: nothing in it is quoted, and there is
+    no route, which Postfix would follow for us to any host (`allow_percent_hack`: marie%example.net@example.com)."""
+    return address.isprintable() and _PLAIN.fullmatch(address) is not None
 
 
 @lru_cache(maxsize=4096)

@@ -11,8 +11,8 @@ from itsdangerous import BadData, URLSafeSerializer
 
 from tamis.errors import TokenError
 
-MAX_LENGTH = 400
-"""Longer than any token of ours: a longer text is refused, most of it unread."""
+MAX_LENGTH = 500
+"""Longer than any token of ours, addresses have 254 octets at most: a longer text is refused, most of it unread."""
 
 
 class Purpose(StrEnum):

@@ -17,7 +17,7 @@ from tamis.models.reports import Label, Spool
 from tamis.quarantine.content import redelivery
 from tamis.quarantine.entries import NewEntry
 from tamis.quarantine.mail import BIN
-from tamis.quarantine.records import Deliver, Done, Summary
+from tamis.quarantine.records import Deliver, Done, State, Summary
 from tamis.quarantine.store import Store
 from tamis.settings import Settings
 from tamis.site import Site
@@ -103,7 +103,10 @@ class Actions:
         """Do it. `sender` is `listed_sender` of the message. Raises ReinjectError when Postfix takes nothing now: then
         the message is held as before, with the list entry that was asked for."""
         content = self._store.quarantine.content(message.id)
-        entry = self._list(_COLOUR[verb], sender, message.mailbox, by) if verb in _COLOUR and sender else 0
+        listing = (
+            verb in _COLOUR and sender and message.state is State.HELD
+        )  # an old link lists nobody unseen
+        entry = self._list(_COLOUR[verb], sender, message.mailbox, by) if listing else 0
         if verb in _DELIVERING:
             done = self._store.quarantine.release(message.id, by, self._deliver)
         else:

@@ -76,6 +76,21 @@ class SafeHeaders:
         await self._app(scope, receive, sending)
 
 
+class LastHop:
+    """For a Unix socket, whose client is our own proxy: who came to it stands last in X-Forwarded-For. What stands
+    before that is what the client says of itself, where the proxy adds to the field."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer."""
+        if scope["type"] == "http":
+            said = ",".join(Headers(scope=scope).getlist("x-forwarded-for"))
+            scope["client"] = (said.rpartition(",")[2].strip(), 0)
+        await self._app(scope, receive, send)
+
+
 class Bounds:
     """Refuses too many requests and too long ones; reads a form's octets before its page is asked.
 

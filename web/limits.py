@@ -39,5 +39,7 @@ MAILS_IN_ALL = Limit("mails", 1000, 3600)
 PASSWORDS_OF_ADDRESS = Limit("passwords-of", 10, 3600)
 """Wrong passwords for one address."""
 PASSWORDS_FROM_NETWORK = Limit("passwords-from", 30, 3600)
+CHANGES = Limit("changes-of", 120, 3600)
+"""Changes of settings and lists by one person: each is a new snapshot for all processes."""
 WRONG_TOKENS = Limit("tokens-from", 60, 3600)
 """Links that are not valid: enough for people with an old mail, too few for guessing at 256 bits."""

@@ -153,6 +153,7 @@ def show_formatted(visit: Visit) -> Response:
     )
     if content is None:
         raise RefusedError(NOT_VALID)
+    visit.store.trail.note(visit.signed_in.address, "preview", record.summary.id)
     response: HTMLResponse = visit.render("formatted.html", html=formatted(content))
     response.headers["content-security-policy"] = FRAME_CSP
     return response

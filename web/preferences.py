@@ -15,9 +15,11 @@ from tamis.language import NAMES, marked
 from tamis.lists import Colour, Subject
 from tamis.policy import Terms
 from tamis.quarantine.entries import NewEntry
+from tamis.web.limits import CHANGES
 from tamis.web.visit import RefusedError, Visit
 
 _MOST_ENTRIES = 1000
+_MOST_DIGITS = 18  # of the number of an entry
 DIGESTS = 3
 """Times of day that the form offers."""
 
@@ -38,6 +40,7 @@ def show_lists(visit: Visit, *, wrong: str = "", typed: str = "", status: int = 
     """Who is always allowed, who is always blocked."""
     mailbox = visit.signed_in.address
     entries = visit.store.lists.find(scope=mailbox, subject=Subject.SENDER, limit=_MOST_ENTRIES)
+    said, about = visit.query("said"), visit.query("about")
     return visit.render(
         "lists.html",
         status=status,
@@ -45,22 +48,24 @@ def show_lists(visit: Visit, *, wrong: str = "", typed: str = "", status: int = 
         blocked=[one for one in entries if one.colour is Colour.BLACK],
         wrong=wrong,
         typed=typed,
-        said=visit.query("said"),
-        about=visit.query("about"),
+        said=said if visit.is_sealed(said, about) else "",
+        about=about,
     )
 
 
 def change_list(visit: Visit) -> Response:
     """Add or remove an entry of the own mailbox."""
     mailbox = visit.signed_in.address
+    visit.spend(CHANGES, mailbox)
     if visit.field("remove"):
         own = {one.id: one for one in visit.store.lists.find(scope=mailbox, subject=Subject.SENDER)}
-        number = int(visit.field("remove")) if visit.field("remove").isdecimal() else 0
+        removed = visit.field("remove")[:_MOST_DIGITS]
+        number = int(removed) if removed.isdecimal() else 0
         if number not in own:
             raise RefusedError(marked("This entry is no longer there."))
         visit.store.lists.remove([number], by=mailbox)
         colour, pattern = own[number].colour, own[number].pattern
-        return visit.redirect("/lists", said=f"removed-{colour}", about=pattern)
+        return _changed(visit, f"removed-{colour}", pattern)
     typed = visit.field("sender").strip()
     try:
         colour = Colour(visit.field("colour"))
@@ -80,7 +85,12 @@ def change_list(visit: Visit) -> Response:
             "This is no address and no domain. Examples: marie@example.com, example.com, *.example.com"
         )
         return show_lists(visit, wrong=wrong, typed=typed[:320], status=422)
-    return visit.redirect("/lists", said=f"added-{colour}", about=typed[:320])
+    return _changed(visit, f"added-{colour}", typed[:320])
+
+
+def _changed(visit: Visit, said: str, about: str) -> Response:
+    """Back to the lists, which say so."""
+    return visit.redirect("/lists", said=said, about=about, seal=visit.seal(said, about))
 
 
 def show_settings(visit: Visit, *, wrong: Mapping[str, str] | None = None, status: int = 200) -> Response:
@@ -133,6 +143,7 @@ _READ: Mapping[str, Callable[[Visit], Any]] = {
 def change_settings(visit: Visit) -> Response:
     """Store what changed, on top of the mailbox's policy. What policy does not leave to recipients is not looked at."""
     mailbox = visit.signed_in.address
+    visit.spend(CHANGES, mailbox)
     terms = _terms(visit)
     current = json.loads(terms.model_dump_json())
     wrong: dict[str, str] = {}

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from types import MappingProxyType
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel import Locale
 from babel.dates import format_date, format_datetime, format_timedelta
 from babel.numbers import format_decimal
 
 from tamis.language import marked, translations
+from tamis.time_zone import zone_of
 
 _LOCALES: Mapping[str, Locale] = MappingProxyType({"en": Locale("en", "GB"), "fr": Locale("fr", "FR")})
 _MOMENT = MappingProxyType({"en": "d MMMM, HH:mm", "fr": "d MMMM 'à' HH:mm"})
@@ -84,7 +84,4 @@ class Reader:
 
     @property
     def _tz(self) -> tzinfo:
-        try:
-            return ZoneInfo(self.zone)
-        except (ZoneInfoNotFoundError, ValueError, OSError):  # the system's zones changed under us
-            return UTC
+        return zone_of(self.zone)

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from tamis.filters.state import open_state
 from tamis.milter.key import signing_key
@@ -17,12 +18,35 @@ from tamis.quarantine.store import Store
 from tamis.site import Site
 from tamis.tokens import Tokens
 from tamis.web.app import create_app
+from tamis.web.guard import LastHop
 from tamis.web.rendering import Templates
 from tamis.web.visit import House
 
 _CONNECTIONS = 500
 """Connections at once; further ones get 503 at once."""
+HEAD_SECONDS = 10.0
+"""How long what a client asks for may take to arrive, twice that at most."""
 _DRAIN = 10  # seconds that answers under way get at a stop
+
+
+class Connection(H11Protocol):
+    """uvicorn's, which gives up on a client that does not say what it wants: it would keep a place for ever."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
+        """Begin to look after it."""
+        super().connection_made(transport)
+        self._look(self)
+
+    def _look(self, before: object) -> None:
+        """Close it if it waits for the same request as at the look before, which comes after the exchange `before`."""
+        if self.transport.is_closing():
+            return
+        now: RequestResponseCycle | None = self.cycle  # None before the first
+        waits = now is None or now.response_complete
+        if waits and now is before:
+            self.transport.close()
+            return
+        self.loop.call_later(HEAD_SECONDS, self._look, now if waits else self)
 
 
 class Server(uvicorn.Server):
@@ -52,17 +76,17 @@ def make_house(
 def make_server(house: House, listening: socket.socket, ready: Callable[[], None]) -> Server:
     """The server for `listening`; `serve([listening])` runs it on an event loop."""
     is_unix = listening.family == socket.AF_UNIX  # then the socket's permissions say who may ask
-    proxies = ["*"] if is_unix else list(house.site().settings.web.trusted_proxies)
+    app = create_app(house)
     config = uvicorn.Config(
-        create_app(house),
-        http="h11",
+        LastHop(app) if is_unix else app,
+        http=Connection,
         ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=True,
-        forwarded_allow_ips=proxies,
+        proxy_headers=not is_unix,
+        forwarded_allow_ips=list(house.site().settings.web.trusted_proxies),
         limit_concurrency=_CONNECTIONS,
         timeout_keep_alive=10,
         timeout_graceful_shutdown=_DRAIN,

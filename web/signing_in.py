@@ -14,7 +14,7 @@ from markupsafe import Markup
 from starlette.background import BackgroundTask
 from starlette.responses import Response
 
-from tamis.address import address_key, domain_of
+from tamis.address import address_key, domain_of, is_plain
 from tamis.errors import ReinjectError, StoreError, TamisError
 from tamis.language import marked
 from tamis.lists import MAX_PATTERN
@@ -63,7 +63,7 @@ def _form(visit: Visit, *, wrong: str = "", status: int = 200) -> Response:
 def ask(visit: Visit) -> Response:
     """Send a link, or look at the password. For a link the answer is the same whether the mailbox exists."""
     address = address_key(visit.field("address").strip()[:MAX_PATTERN])
-    if not is_served(address, visit.site) or not address.isprintable() or " " in address:
+    if not is_served(address, visit.site) or not is_plain(address):
         wrong = marked("Please give your whole address here, such as marie@example.com.")
         return _form(visit, wrong=wrong, status=422)
     mailbox = mailbox_of(address, visit.site.settings.platform.recipient_delimiter)

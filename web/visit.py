@@ -188,6 +188,16 @@ class Visit:
         """What a form must bring along to be ours: known to who has the cookie, and to nobody else."""
         return self._proof(create=True)
 
+    def seal(self, *words: str) -> str:
+        """What goes into an address of ours with words that its page will show: nobody else can put words there."""
+        said = "\0".join(words).encode("utf-8", "replace")
+        return hmac.new(self.csrf.encode(), said, hashlib.sha256).hexdigest()[:32]
+
+    def is_sealed(self, *words: str) -> bool:
+        """Whether the address holds the `seal` of these words."""
+        seal = self.query("seal").encode("utf-8", "replace")
+        return hmac.compare_digest(self.seal(*words).encode(), seal)
+
     def check_origin(self, *, by_token: bool) -> None:
         """Refuse a form that another site sent. Raises RefusedError."""
         if self.request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):

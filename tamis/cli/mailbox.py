@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 
 import click
 
-from tamis.address import address_key
+from tamis.address import address_key, is_plain
 from tamis.cli.context import Context, fail, json_option
 from tamis.cli.terminal import print_json, printable, table
 from tamis.errors import AddressError, ServiceError, TamisError
@@ -128,11 +128,18 @@ def quota(context: Context, percent: int, mailbox_: str) -> None:
     Made to be Dovecot's quota_warning (deploy/dovecot/99-tamis-quota.conf).
     """
     from tamis.milter.mailing import notify_of_quota  # noqa: PLC0415 # the store is slow to load
+    from tamis.quarantine.scope import mailbox_of  # noqa: PLC0415
+    from tamis.web.people import is_served  # noqa: PLC0415
 
     key = address_key(mailbox_)
-    if "@" not in key or not key.isprintable() or any(c.isspace() or c in "<>" for c in key):
+    if not is_plain(key):
         fail(f"{mailbox_!r} is no address", os.EX_USAGE)
     send = Reinjector(context.file.settings.desk.reinject).send
     with context.store() as store:
-        told = notify_of_quota(context.site(store), store, send, key, percent)
+        site = context.site(store)
+        # whoever may ask for it: the mail goes to our own people only, and in one spelling of their address
+        key = mailbox_of(key, site.settings.platform.recipient_delimiter)
+        if not is_served(key, site):
+            fail(f"{key} is no mailbox of this platform", os.EX_NOUSER)
+        told = notify_of_quota(site, store, send, key, percent)
     click.echo(printable(f"{key} " + ("is told" if told else "was told in the last 24 hours")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -60,3 +61,11 @@ def test_no_changed_octet_goes_unnoticed(place: int, change: int) -> None:
         return
     assert words == ("01ABC",)  # base64 has spare bits in its last letter
     assert place == len(token) - 1 or changed == token
+
+
+def test_the_longest_addresses_have_tokens_too() -> None:
+    address = f"{secrets.token_hex(32)}@{'.'.join(secrets.token_hex(30) for _ in range(3))}.exam"
+    assert len(address) > 250
+    words = (address, "deliver", "01KJMMA2G0VP6N10Y4EVBKWDN6", str(2**63 - 1), "1")
+    token = TOKENS.make(Purpose.UNDO, *words, expires=LATER)
+    assert TOKENS.read(Purpose.UNDO, token, now=NOW) == words

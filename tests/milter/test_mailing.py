@@ -5,13 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from tamis.errors import ReinjectError
 from tamis.milter.mailing import Digesting, notify_of_quota
+from tamis.quarantine import digests
 from tamis.quarantine.mailings import Kind
 from tamis.quarantine.store import Store
 from tamis.settings import SettingsFile
@@ -125,3 +126,23 @@ def test_a_quota_notice_that_is_refused_can_be_tried_again(tmp_path: Path) -> No
         assert [notify_of_quota(site(), store, post, MARIE, 95) for _ in range(2)] == [True, False]
         assert store.mailings.last(MARIE, Kind.QUOTA) == ""
     assert len(post.sent) == 1
+
+
+def test_a_digest_that_fails_in_a_new_way_costs_nobody_else_theirs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = digests.compose
+
+    def compose(digest: digests.Digest, *, now: datetime) -> bytes:
+        if digest.mailbox == MARIE:
+            raise KeyError("unforeseen")
+        return whole(digest, now=now)
+
+    monkeypatch.setattr(digests, "compose", compose)
+    post = Post()
+    with Store(f"sqlite:///{tmp_path / 'store'}") as store:
+        store.migrate()
+        for number, who in enumerate((MARIE, "paul@example.com")):
+            store.quarantine.hold(held(f"t{number}", who), CONTENT, now=NOW)
+        assert Digesting(site, store, TOKENS, lambda: post).step(1e12, TOMORROW)
+    assert [sent[2][0][0] for sent in post.sent] == ["paul@example.com"]

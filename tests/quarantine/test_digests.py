@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tamis.quarantine import quota
 from tamis.quarantine.digests import VERBS, Digest, compose, due
+from tamis.quarantine.letters import time_of_day
 from tamis.quarantine.mailings import Kind
 from tamis.quarantine.records import SUMMARY_FIELDS, Summary
 from tamis.quarantine.store import Store
@@ -173,3 +174,8 @@ def test_what_a_quota_notice_says(language: str, words: str) -> None:
     assert words in mail["Subject"]
     assert MARIE in text
     assert mail["Content-Language"] == language
+
+
+def test_a_zone_that_the_system_lost_is_utc() -> None:
+    assert time_of_day(NOW, "en", "Mars/Olympus") == "12:00"
+    assert due(["17:00"], "Mars/Olympus", NOW, NOW + timedelta(hours=5))

@@ -93,6 +93,8 @@ def test_programs_and_lists_are_not_asked(field: str, reason: Reason | None) -> 
         ("jean\r\nRCPT TO:<x@y>@example.net", Reason.ADDRESS),
         ("jean@example.net\r\nx", Reason.ADDRESS),
         ("jean@exa mple.net", Reason.ADDRESS),
+        ("jean%example.org@example.net", Reason.ADDRESS),
+        ("example.org!jean@example.net", Reason.ADDRESS),
         ("jéan@example.net", Reason.ADDRESS),
         (f"{'x' * 250}@example.net", Reason.ADDRESS),
         ("SRS0=abc=XY=example.org=jean@example.net", Reason.ADDRESS),

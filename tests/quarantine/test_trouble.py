@@ -11,19 +11,22 @@ import textwrap
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import IO
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import func, select, text
+from sqlalchemy import MetaData, func, insert, select, text
 
 from tamis.errors import ConfigError, StoreError
 from tamis.quarantine.content import digest_of
 from tamis.quarantine.database import Database
 from tamis.quarantine.mail import STALE_RELEASE
+from tamis.quarantine.migrate import migrate
 from tamis.quarantine.records import Done, State
 from tamis.quarantine.schema import Base, Body, DetailsRow, LooseBody, MessageRow
 from tamis.quarantine.store import Store
@@ -40,6 +43,37 @@ def test_the_migrations_make_what_the_models_say(store: Store, url: str) -> None
         )
         assert compare_metadata(context, Base.metadata) == []
     database.close()
+
+
+def test_mail_that_was_held_before_is_migrated_with_the_store(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Store(f"sqlite:///{tmp_path / 'new'}") as new:
+        new.migrate()
+        message = new.quarantine.hold(held(), CONTENT, now=NOW)
+    upgrade = command.upgrade
+    with (
+        closing(Database(f"sqlite:///{tmp_path / 'new'}")) as source,
+        closing(Database(url)) as target,
+    ):
+        with monkeypatch.context() as old:
+            old.setattr("tamis.quarantine.migrate.command.upgrade", lambda config, _: upgrade(config, "0003"))
+            migrate(target)
+        with source.read() as session, target.write() as before:
+            tables = MetaData()
+            tables.reflect(before.connection())
+            for table in (Base.metadata.tables[name] for name in ("bodies", "messages", "details")):
+                known = tables.tables[table.name].columns.keys()
+                columns = [column for column in table.columns if column.name in known]
+                for row in session.execute(select(*columns)):
+                    before.execute(insert(table), dict(row._mapping))  # its public name
+    with Store(url) as store:
+        store.migrate()
+        assert [one.id for one in store.quarantine.list(text="win")] == [message]
+        assert [copy.message for copy in store.challenges.undecided(held_before=NOW)] == [message]
+        box = Postbox()
+        assert store.quarantine.release(message, "test", box) is Done.DONE
+        assert [content for _, content in box.got] == [CONTENT]
 
 
 def test_many_processes_migrate_at_once(url: str) -> None:

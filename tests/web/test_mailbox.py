@@ -14,6 +14,7 @@ from tamis.lists import Colour
 from tamis.models.reports import Spool
 from tamis.quarantine.records import State
 from tamis.tokens import Purpose
+from tamis.web.limits import CHANGES
 from tests.quarantine.smtp import Listener
 from tests.web.pages import ADMIN, JEAN, MARIE, Pages, Visitor
 from tests.web.samples import content, message
@@ -218,6 +219,12 @@ def test_administrators_see_their_domain_without_locked_mailboxes(pages: Pages) 
     assert ADMIN in pages.visitor(MARIE).get(f"/mail/{open_one}").text
 
 
+def test_looking_at_the_formatting_alone_is_noted_too(pages: Pages) -> None:
+    number = pages.hold(message(), content(html="<p>secret</p>"))
+    assert "secret" in pages.visitor(ADMIN).get(f"/mail/{number}/formatted").text
+    assert [(d.who, d.action) for d in pages.store.trail.about(number)] == [(ADMIN, "preview")]
+
+
 def test_a_domain_of_locked_mailboxes_is_searched_to_its_end(pages: Pages) -> None:
     pages.hold(message(0, subject="the oldest"), content())
     for n in range(1, 130):
@@ -245,6 +252,14 @@ def test_the_digest_links_ask_before_they_act(pages: Pages) -> None:
     assert len(pages.postbox.got) == 1
 
 
+def test_a_link_to_what_is_gone_lists_nobody(pages: Pages) -> None:
+    number = pages.hold(message(), content())
+    link = f"/a/{pages.token(Purpose.ACTION, MARIE, number, 'allow')}"
+    pages.store.quarantine.delete(number, MARIE)
+    assert "no longer here" in pages.visitor().post(link, verb="allow").text
+    assert pages.store.lists.find() == ()
+
+
 def test_own_lists(pages: Pages) -> None:
     marie, jean = pages.visitor(MARIE), pages.visitor(JEAN)
     for pattern, colour in (("Friend@Example.NET", "white"), ("*.offers.example.net", "black")):
@@ -270,6 +285,25 @@ def test_own_lists(pages: Pages) -> None:
         "/lists", csrf=notice.field("csrf"), sender=notice.field("sender"), colour=notice.field("colour")
     )
     assert len(pages.store.lists.find(scope=MARIE)) == 2
+
+
+def test_nobody_else_puts_words_on_the_page_of_lists(pages: Pages) -> None:
+    marie = pages.visitor(MARIE)
+    marie.submit("/lists", sender="friend@example.net", colour="white")
+    forged = "/lists?said=removed-white&about=rogue%40example.net"  # its "Undo" would allow the rogue
+    jeans = pages.visitor(JEAN).submit("/lists", sender="rogue@example.net", colour="white").location
+    for path in (forged, forged + "&seal=%C3%A9", jeans):
+        assert "rogue@example.net" not in marie.get(path).text
+    assert marie.submit("/lists", remove="9" * 5000).status == 404
+
+
+def test_changes_are_limited(pages: Pages) -> None:
+    marie = pages.visitor(MARIE)
+    csrf = marie.get("/lists").field("csrf")
+    answers = {marie.post("/lists", csrf=csrf, remove="1").status for _ in range(CHANGES.most)}
+    assert answers == {404}
+    assert marie.post("/lists", csrf=csrf, sender="a@example.net", colour="white").status == 429
+    assert marie.post("/settings", csrf=csrf, language="fr").status == 429
 
 
 def test_own_settings_as_far_as_policy_allows(pages: Pages) -> None:
@@ -344,6 +378,23 @@ def test_signing_in_by_link(pages: Pages) -> None:
     assert (guest.get("/mail").location, elsewhere.get("/mail").status) == ("/sign-in", 200)
     pages.visitor(MARIE).submit("/settings", "/sign-out", everywhere="yes")
     assert elsewhere.get("/mail").location == "/sign-in"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "victim%example.net@example.com",
+        "example.net!victim@example.com",
+        "<victim@example.net>,marie@example.com",
+        "marie>,<victim@example.net@example.com",
+        '"victim@example.net"@example.com',
+        "victim@example.net@example.com",
+        "victim@example.net",
+    ],
+)
+def test_no_sign_in_mail_leaves_the_platform(pages: Pages, address: str) -> None:
+    """Postfix trusts what comes from us: it would follow a route in an address to any host."""
+    assert pages.visitor().submit("/sign-in", address=address, how="link").status == 422
 
 
 def test_the_answer_is_the_same_whether_the_mailbox_exists(tmp_path: Path) -> None:

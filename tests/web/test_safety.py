@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
 import socket
@@ -12,12 +13,14 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select
+from starlette.types import Receive, Scope, Send
 
+from tamis.quarantine.captcha import network_of
 from tamis.quarantine.database import Database
 from tamis.quarantine.records import State
 from tamis.quarantine.schema import Base
 from tamis.tokens import Purpose, Tokens
-from tamis.web.guard import MAX_BODY
+from tamis.web.guard import MAX_BODY, LastHop
 from tamis.web.limits import WRONG_TOKENS
 from tamis.web.rendering import HERE
 from tests.web.pages import JEAN, MARIE, Answer, Pages, Visitor
@@ -296,6 +299,19 @@ def test_requests_have_bounds(pages: Pages) -> None:
         assert flood.recv(1000).startswith(b"HTTP/1.1 400 ")
 
 
+@pytest.mark.parametrize(
+    "said", [b"", b"GET /sign-in HTTP/1.1\r\nX: ", b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET"]
+)
+def test_who_does_not_say_what_it_wants_keeps_no_place(
+    pages: Pages, monkeypatch: pytest.MonkeyPatch, said: bytes
+) -> None:
+    monkeypatch.setattr("tamis.web.serving.HEAD_SECONDS", 0.3)
+    with socket.create_connection(("127.0.0.1", pages.port), timeout=8) as silent:  # kept alive for 10 s
+        silent.sendall(said)
+        while silent.recv(10_000):
+            pass
+
+
 def test_a_form_that_does_not_arrive_is_given_up(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tamis.web.guard.BODY_SECONDS", 0.3)
     with socket.create_connection(("127.0.0.1", pages.port)) as slow:
@@ -334,3 +350,24 @@ def test_looking_takes_bounded_time(pages: Pages) -> None:
     assert marie.get(f"/mail/{number}").status == 200
     assert marie.get(f"/mail/{number}/formatted").status == 200
     assert time.process_time() - began < 20  # it was 36 s for half of it without the bound
+
+
+@pytest.mark.parametrize(
+    ("said", "network"),
+    [
+        ([], "unknown"),
+        (["192.0.2.7"], "192.0.2.0/24"),
+        (["198.51.100.1, 192.0.2.7"], "192.0.2.0/24"),
+        (["198.51.100.1", "192.0.2.7"], "192.0.2.0/24"),
+        (["192.0.2.7, rubbish"], "unknown"),
+    ],
+)
+def test_a_proxy_on_a_unix_socket_says_who_came_last(said: list[str], network: str) -> None:
+    seen: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(network_of(scope["client"][0]))
+
+    headers = [(b"x-forwarded-for", one.encode()) for one in said]
+    asyncio.run(LastHop(app)({"type": "http", "headers": headers, "client": None}, None, None))  # type: ignore[arg-type]
+    assert seen == [network]
