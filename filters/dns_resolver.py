@@ -108,7 +108,7 @@ class Resolver:
 
     def _all_left_out(self) -> LeftOutError | None:
         """What to say while no server is asked; it is no failure of whom the question was about."""
-        if not all(one.breaker.is_left_out for one in self._servers):
+        if not self._servers or not all(one.breaker.is_left_out for one in self._servers):
             return None
         states = [one.breaker.state() for one in self._servers]
         first = min(states, key=lambda one: one.left_out_until)

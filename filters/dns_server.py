@@ -119,8 +119,13 @@ class _Socket:
         self.uses += 1
         while number in self._waiting:
             number = (number + 1) % 65536
-        with suppress(BlockingIOError):  # no room for it now: as good as lost on the way
+        try:
             self._socket.send(attempt.asked.message(number))
+        except BlockingIOError:  # no room for it now: as good as lost on the way
+            pass
+        except OSError as error:  # it is told once, and of those that were sent before
+            self._loop.call_soon(self._fail, error)
+            raise
         self._waiting[number] = attempt
         attempt.sent(self, number)
 
@@ -141,10 +146,7 @@ class _Socket:
             except BlockingIOError:
                 return
             except OSError as error:  # nobody listens there: an ICMP message said so
-                waiting, self._waiting = self._waiting, {}
-                for attempt in waiting.values():
-                    attempt.failed(error)
-                self._close_if_done()
+                self._fail(error)
                 return
             number = number_of(octets)
             attempt_ = self._waiting.get(number) if number is not None else None
@@ -155,8 +157,14 @@ class _Socket:
                 if self._retired:
                     return
 
+    def _fail(self, error: OSError) -> None:
+        waiting, self._waiting = self._waiting, {}
+        for attempt in waiting.values():
+            attempt.failed(error)
+        self._close_if_done()
+
     def _close_if_done(self) -> None:
-        if self._retired and not self._waiting:
+        if self._retired and not self._waiting and self._socket.fileno() >= 0:
             self._loop.remove_reader(self._socket)
             self._socket.close()
 
