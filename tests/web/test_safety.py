@@ -7,7 +7,9 @@ import contextlib
 import re
 import socket
 import time
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,9 +21,10 @@ from tamis.quarantine.captcha import network_of
 from tamis.quarantine.database import Database
 from tamis.quarantine.records import State
 from tamis.quarantine.schema import Base
+from tamis.settings import WebSettings
 from tamis.tokens import Purpose, Tokens
 from tamis.web.guard import MAX_BODY, LastHop
-from tamis.web.limits import WRONG_TOKENS
+from tamis.web.limits import PASSWORDS_OF_ADDRESS, WRONG_TOKENS
 from tamis.web.rendering import HERE
 from tests.web.pages import JEAN, MARIE, Answer, Pages, Visitor
 from tests.web.samples import NOW, content, message
@@ -371,3 +374,34 @@ def test_a_proxy_on_a_unix_socket_says_who_came_last(said: list[str], network: s
     headers = [(b"x-forwarded-for", one.encode()) for one in said]
     asyncio.run(LastHop(app)({"type": "http", "headers": headers, "client": None}, None, None))  # type: ignore[arg-type]
     assert seen == [network]
+
+
+def test_passwords_at_the_same_moment_are_counted_like_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def accepts(settings: WebSettings, mailbox: str, password: str) -> bool:
+        asked.append(password)
+        time.sleep(0.2)  # as Dovecot does after a wrong one
+        return password == "right"
+
+    monkeypatch.setattr("tamis.web.signing_in.imap_accepts", accepts)
+    with Pages(tmp_path, {"web": {"imap": "imaps://localhost"}}) as pages:
+        guest = pages.visitor()
+        csrf = guest.get("/sign-in").field("csrf")
+
+        def attempt(password: str) -> int:
+            form = {"csrf": csrf, "address": MARIE, "how": "password", "password": password}
+            return guest.post("/sign-in", form).status
+
+        for _ in range(PASSWORDS_OF_ADDRESS.most + 1):
+            assert (
+                pages.visitor().submit("/sign-in", address=MARIE, how="password", password="right").status
+                == 303
+            )
+        asked.clear()
+        with ThreadPoolExecutor(30) as many:
+            answers = Counter(many.map(attempt, ["wrong"] * 30))
+    assert len(asked) == answers[403] == PASSWORDS_OF_ADDRESS.most
+    assert answers[429] == 30 - PASSWORDS_OF_ADDRESS.most
