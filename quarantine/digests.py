@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
-from email.utils import format_datetime
 
 from markupsafe import Markup
 
-from tamis.address import domain_of
 from tamis.language import marked, translations
-from tamis.quarantine.letters import day, letter, time_of_day
+from tamis.quarantine.letters import day, letter, our_fields, time_of_day
 from tamis.quarantine.records import Summary
 from tamis.reasons import plain_reason
 from tamis.texts import plain
@@ -68,21 +66,18 @@ def compose(digest: Digest, *, now: datetime) -> bytes:
     """The mail; its envelope has a null sender and the mailbox as recipient."""
     words = translations(digest.language)
     _ = words.gettext
-    domain = domain_of(digest.mailbox)
     subject = words.ngettext(
         "{number} message was held for you", "{number} messages were held for you", digest.count
     ).format(number=digest.count)
     newest = max((one.id for one in digest.messages), default="none")
-    fields = [
-        ("From", f'"{domain}" <{digest.from_local}@{domain}>'),
-        ("To", f"<{digest.mailbox}>"),
-        ("Subject", subject),
-        ("Date", format_datetime(now)),
-        ("Message-ID", f"<{newest}.digest@{domain}>"),
-        ("Auto-Submitted", "auto-generated"),  # RFC 3834 5
-        ("X-Auto-Response-Suppress", "All"),
-        ("Content-Language", digest.language),
-    ]
+    fields = our_fields(
+        mailbox=digest.mailbox,
+        subject=subject,
+        from_local=digest.from_local,
+        number=f"{newest}.digest",
+        language=digest.language,
+        now=now,
+    )
     more = digest.count - len(digest.messages)
     closing = [_("A link opens a page that asks you once more; nothing happens before.")]
     if more > 0:

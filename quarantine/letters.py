@@ -8,10 +8,12 @@ from email.charset import QP, Charset
 from email.header import Header
 from email.message import EmailMessage
 from email.policy import SMTP
+from email.utils import format_datetime
 
 from babel.dates import format_date, format_time
 from markupsafe import Markup
 
+from tamis.address import domain_of
 from tamis.time_zone import zone_of
 
 Fields = Sequence[tuple[str, str]]
@@ -29,6 +31,24 @@ def letter(fields: Fields, text: str, html: Markup) -> bytes:
     content.set_content(text, cte=_QP)
     content.add_alternative(str(html), subtype="html", cte=_QP)
     return header.encode("ascii") + content.as_bytes()
+
+
+def our_fields(
+    *, mailbox: str, subject: str, from_local: str, number: str, language: str, now: datetime
+) -> Fields:
+    """The header of a mail to one of our own mailboxes, from `from_local` at its domain; `number` makes its
+    Message-ID. It says that no program is to answer (RFC 3834 5)."""
+    domain = domain_of(mailbox)
+    return (
+        ("From", f'"{domain}" <{from_local}@{domain}>'),
+        ("To", f"<{mailbox}>"),
+        ("Subject", subject),
+        ("Date", format_datetime(now)),
+        ("Message-ID", f"<{number}@{domain}>"),
+        ("Auto-Submitted", "auto-generated"),
+        ("X-Auto-Response-Suppress", "All"),
+        ("Content-Language", language),
+    )
 
 
 def day(moment: datetime, language: str, time_zone: str) -> str:

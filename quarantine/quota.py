@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from email.utils import format_datetime
 
 from markupsafe import Markup
 
-from tamis.address import domain_of
 from tamis.language import translations
-from tamis.quarantine.letters import letter
+from tamis.quarantine.letters import letter, our_fields
 from tamis.quarantine.records import new_id
 
 EVERY = timedelta(hours=24)
@@ -30,7 +28,6 @@ class QuotaNotice:
 def compose(notice: QuotaNotice, *, now: datetime) -> bytes:
     """The mail; its envelope has a null sender and the mailbox as recipient."""
     _ = translations(notice.language).gettext
-    domain = domain_of(notice.mailbox)
     subject = _("Your mailbox is {percent} % full").format(percent=notice.percent)
     paragraphs = (
         _(
@@ -51,14 +48,12 @@ def compose(notice: QuotaNotice, *, now: datetime) -> bytes:
         Markup("\n").join(Markup("<p>{}</p>").format(one) for one in paragraphs),
         Markup("\n").join(Markup("<li>{}</li>").format(one) for one in advice),
     )
-    fields = [
-        ("From", f'"{domain}" <{notice.from_local}@{domain}>'),
-        ("To", f"<{notice.mailbox}>"),
-        ("Subject", subject),
-        ("Date", format_datetime(now)),
-        ("Message-ID", f"<{new_id(now)}.quota@{domain}>"),
-        ("Auto-Submitted", "auto-generated"),  # RFC 3834 5
-        ("X-Auto-Response-Suppress", "All"),
-        ("Content-Language", notice.language),
-    ]
+    fields = our_fields(
+        mailbox=notice.mailbox,
+        subject=subject,
+        from_local=notice.from_local,
+        number=f"{new_id(now)}.quota",
+        language=notice.language,
+        now=now,
+    )
     return letter(fields, text, html)

@@ -7,19 +7,19 @@ import logging
 import secrets
 import ssl
 from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime, make_msgid
 from urllib.parse import urlsplit
 
 from markupsafe import Markup
 from starlette.background import BackgroundTask
 from starlette.responses import Response
 
-from tamis.address import address_key, domain_of, is_plain
+from tamis.address import address_key, is_plain
 from tamis.errors import ReinjectError, StoreError, TamisError
 from tamis.language import marked
 from tamis.lists import MAX_PATTERN
 from tamis.milter.reinject import Reinjector
-from tamis.quarantine.letters import letter
+from tamis.quarantine.letters import letter, our_fields
+from tamis.quarantine.records import new_id
 from tamis.quarantine.scope import mailbox_of
 from tamis.settings import WebSettings
 from tamis.tokens import Purpose
@@ -105,23 +105,21 @@ def _mail(visit: Visit, mailbox: str) -> bytes:
     token = visit.house.tokens.make(
         Purpose.SIGN_IN, mailbox, secrets.token_urlsafe(12), expires=now + timedelta(minutes=LINK_MINUTES)
     )
-    link, domain = f"{settings.web.url}/sign-in/{token}", domain_of(mailbox)
+    link = f"{settings.web.url}/sign-in/{token}"
     subject = _("Your link to the mail that is held for you")
     asked = _(
         "Here is the link that you asked for. It opens the mail that is held for %(mailbox)s, works once, and for "
         "%(minutes)s minutes:"
     ) % {"mailbox": mailbox, "minutes": LINK_MINUTES}
     otherwise = _("You did not ask for it? Then ignore this mail: nobody gets in without it.")
-    fields = [
-        ("From", f'"{domain}" <{settings.notices.sender}@{domain}>'),
-        ("To", f"<{mailbox}>"),
-        ("Subject", subject),
-        ("Date", format_datetime(now)),
-        ("Message-ID", make_msgid(domain=domain)),
-        ("Auto-Submitted", "auto-generated"),  # RFC 3834 5
-        ("X-Auto-Response-Suppress", "All"),
-        ("Content-Language", visit.reader.language),
-    ]
+    fields = our_fields(
+        mailbox=mailbox,
+        subject=subject,
+        from_local=settings.notices.sender,
+        number=f"{new_id(now)}.sign-in",
+        language=visit.reader.language,
+        now=now,
+    )
     html = Markup(
         '<!doctype html>\n<html lang="{language}"><meta charset="utf-8"><title>{subject}</title>'
         '<p>{asked}</p>\n<p><a href="{link}">{link}</a></p>\n<p>{otherwise}</p></html>\n'
