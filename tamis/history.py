@@ -55,6 +55,17 @@ class Told:
             tame(spoke(verdict)),
         )
 
+    def says_as_much_as(self, other: Told) -> bool:
+        """Whether both are the same but for the limit: one that is not reached decides nothing."""
+        return (
+            self.score == other.score
+            and self.because == other.because
+            and self.decided_by == other.decided_by
+            and self.spoke == other.spoke
+            and self.outcome == other.outcome
+            and self.decision == other.decision
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Story:

@@ -101,6 +101,8 @@ class Replay:
             tuple[int, int], Opinion
         ] = {}  # by id() of a finding and of options that live on
         self._looked = False
+        self._scoped: set[str] = set()
+        """Filters whose judging looked at the scopes once: what they say is for the verdict to hear each time."""
         self._known = {one.name: Rule(one, one.options()) for one in book.filters}
         self._judging = {
             one.name.encode()
@@ -207,8 +209,13 @@ class Replay:
             if rule is None:
                 terms.voices[number] = None
                 continue
+            if finding.filter in self._scoped:
+                terms.voices[number] = finding
+                continue
             self._looked = False
             opinion = self._opine(rule, finding, policy.scopes)
+            if self._looked:
+                self._scoped.add(finding.filter)
             silent = opinion.effect is None and not self._looked and number not in self._open
             terms.voices[number] = None if silent else finding
 
