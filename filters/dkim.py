@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field as Option
 
+from tamis.address import address_key
 from tamis.filter import Effect, Filter, FilterOptions, Message
 from tamis.filters.dkim_check import Checked, has_signature, signatures
 from tamis.finding import Finding
@@ -40,7 +41,12 @@ class DKIM(Filter[DKIMOptions]):
         if not has_signature(message.mail):
             return self.clear("not signed", signatures=[])
         checked = await signatures(message)
-        facts = {"signatures": [one.to_fact() for one in checked], "shown": "; ".join(map(_shown, checked))}
+        authors = {address_key(one.address) for one in message.mail.from_addresses}
+        facts = {
+            "signatures": [one.to_fact() for one in checked],
+            "shown": "; ".join(map(_shown, checked)),
+            "author_is_sender": authors == {address_key(message.envelope.sender)},
+        }
         results = {one.result for one in checked}
         if "pass" in results:
             return self.clear("{shown}", **facts)

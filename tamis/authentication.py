@@ -42,6 +42,8 @@ def evidence(findings: Mapping[str, Finding], sender: str) -> Evidence:
     """Whether a message with this MAIL FROM ("" for none) was sent by the domain in it.
 
     A failure goes before a success: what SPF fails may still be signed (a forward), but nobody may be told about it.
+    A signature speaks for the author it covers: whoever has one signed message can send it again under any envelope,
+    so it counts only where From is MAIL FROM.
     """
     spf, dmarc, dkim = (findings.get(name) for name in ("spf", "dmarc", "dkim"))
     domain = domain_of(sender)
@@ -53,7 +55,7 @@ def evidence(findings: Mapping[str, Finding], sender: str) -> Evidence:
         return Evidence(Standing.FAILED, dmarc.text())
     if spf is not None and spf.facts.get("result") == "pass" and spf.facts.get("identity") == "mailfrom":
         return Evidence(Standing.AUTHENTICATED, spf.text())
-    for one in _signatures(dkim):
+    for one in _signatures(dkim) if dkim is not None and dkim.facts.get("author_is_sender") else ():
         if one["result"] == "pass" and one["of_sender"]:
             return Evidence(Standing.AUTHENTICATED, f"signed by {one['domain']}")
     return Evidence(Standing.UNKNOWN, f"nothing says whether the message comes from {domain}")

@@ -38,8 +38,10 @@ def signature(result: str = "pass", domain: str = "example.net", **more: Any) ->
     return told | more
 
 
-def dkim(*signatures: dict[str, Any], status: Status = Status.CLEAR) -> Finding:
-    return finding("dkim", status, "{shown}", signatures=list(signatures), shown="")
+def dkim(*signatures: dict[str, Any], status: Status = Status.CLEAR, replayed: bool = False) -> Finding:
+    return finding(
+        "dkim", status, "{shown}", signatures=list(signatures), shown="", author_is_sender=not replayed
+    )
 
 
 def spf(result: str, identity: str = "mailfrom", domain: str = "example.net") -> Finding:
@@ -201,6 +203,7 @@ def test_reading_what_others_report() -> None:
         ((spf("pass"), dmarc("fail")), STRANGER, Standing.FAILED),
         ((spf("softfail"), dkim(signature())), STRANGER, Standing.AUTHENTICATED),
         ((spf("none"), dkim(signature("pass", of_sender=False))), STRANGER, Standing.UNKNOWN),
+        ((spf("none"), dkim(signature(), replayed=True)), STRANGER, Standing.UNKNOWN),
         ((spf("none"), dkim(signature("policy"))), STRANGER, Standing.UNKNOWN),
         ((spf("none"), dkim(signature("fail"), signature())), STRANGER, Standing.AUTHENTICATED),
         ((spf("neutral"), dmarc("none", "")), STRANGER, Standing.UNKNOWN),
