@@ -549,8 +549,8 @@ class NoticeSettings(Section):
 
     evidence: Literal["authenticated", "unless-failed"] = Field(
         "authenticated",
-        description="to whom a mail may go: only to a sender whose domain vouches for the message (SPF, or DKIM where From is the "
-        "envelope sender), or to everybody for whom SPF and DMARC did not fail. The latter also writes to "
+        description="to whom a mail may go: only to a sender whose domain vouches for the message (SPF, or DKIM where "
+        "From is the envelope sender), or to everybody for whom SPF and DMARC did not fail. The latter also writes to "
         "people whose address a spammer took",
     )
     sender: str = Field(
