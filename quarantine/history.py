@@ -27,13 +27,15 @@ _TOLD = ("decision", "outcome", "decided_by", "because", "score", "required", "s
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which messages: `scope` is a domain or a mailbox, `sender` an address or a domain; "" is any."""
+    """Which messages: `scope` is a domain or a mailbox, `sender` an address or a domain; "" is any. `numbers` are the
+    first id and the one behind the last; None is any."""
 
     scope: str = ""
     sender: str = ""
     since: datetime | None = None
     decision: str = ""
     decided_by: str = ""
+    numbers: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,15 @@ class History:
             query = select(func.count()).select_from(ToldRow).join(StoryRow, StoryRow.id == ToldRow.message)
             return session.scalar(query.where(*_conditions(wanted))) or 0
 
+    def span(self, wanted: Wanted = Wanted()) -> tuple[int, int]:
+        """The first id of what is wanted and the one behind the last; (-1, 0) where there is nothing."""
+        with self._database.read() as session:
+            number = ToldRow.message
+            ends = select(func.coalesce(func.min(number), -1), func.coalesce(func.max(number), -1))
+            query = ends.join(StoryRow, StoryRow.id == ToldRow.message).where(*_conditions(wanted))
+            first, last = session.execute(query).one()
+        return first, last + 1
+
     def packed(self, wanted: Wanted = Wanted()) -> Iterator[Packed]:
         """Every recipient of every message, the oldest first, as replay reads them."""
         columns = [getattr(ToldRow, name) for name in _TOLD]
@@ -252,6 +263,8 @@ def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
         conditions.append(ToldRow.decision == wanted.decision)
     if wanted.decided_by:
         conditions.append(ToldRow.decided_by == wanted.decided_by)
+    if wanted.numbers is not None:
+        conditions += [ToldRow.message >= wanted.numbers[0], ToldRow.message < wanted.numbers[1]]
     return conditions
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import gc
+import multiprocessing
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -24,10 +28,13 @@ from tamis.policy import PolicyBook
 from tamis.quarantine.history import History, Packed, Wanted
 from tamis.quarantine.overrides import parse_value
 from tamis.quarantine.scope import parse_scope
+from tamis.quarantine.store import Store
 from tamis.replay import Replay
 from tamis.site import Override, policy_book
 
 _BATCH = 2000
+_PART = 10_000
+"""Messages that one process judges at a time."""
 
 
 @dataclass
@@ -41,6 +48,15 @@ class Result:
     unknown: Counter[str] = field(default_factory=Counter)
     changed: list[tuple[Packed, Told]] = field(default_factory=list)
     changes: int = 0
+
+    def add(self, part: Result, limit: int) -> None:
+        """Take in the result of later messages; of what changed at most `limit` are kept."""
+        self.read += part.read
+        self.same += part.same
+        self.changes += part.changes
+        self.moves.update(part.moves)
+        self.unknown.update(part.unknown)
+        self.changed += part.changed[: limit - len(self.changed)]
 
 
 class OverrideType(click.ParamType[Override]):
@@ -100,8 +116,8 @@ def replay(
     """
     wanted = Wanted(narrow(scope), since=since)
     with context.store() as store:
-        book = _book(context, [one.override for one in store.overrides.list()], overrides)
-        result = run(store.history, Replay(book), wanted, limit)
+        stored = [one.override for one in store.overrides.list()]
+    result = run(context.file.settings.store_url, _book(context, stored, overrides), wanted, limit)
     if as_json:
         print_json(_plain(result))
     elif not result.read:
@@ -126,20 +142,48 @@ def _book(context: Context, stored: Sequence[Override], overrides: Sequence[Over
     return book
 
 
-def run(history: History, judge: Replay, wanted: Wanted, limit: int) -> Result:
-    """Judge all that is wanted."""
-    result = Result()
+def run(url: str, book: PolicyBook, wanted: Wanted, limit: int) -> Result:
+    """Judge all that is wanted in the store at `url`: in parts, by as many processes as there are processors."""
+    with Store(url) as store:  # closed before the fork: no two processes may share its connections
+        first, end = store.history.span(wanted)
+    parts = [replace(wanted, numbers=(at, min(at + _PART, end))) for at in range(first, end, _PART)]
+    result, share = Result(), partial(_judge_part, limit=limit)
     hidden = not sys.stderr.isatty()
-    length = history.count(wanted) if not hidden else 0
+    processes = min(len(parts), os.cpu_count() or 1)
+    with ExitStack() as stack:
+        if processes > 1:
+            pool = multiprocessing.get_context("fork").Pool(processes, _begin, (url, book))
+            found: Iterator[Result] = stack.enter_context(pool).imap(share, parts)
+        else:
+            _begin(url, book)
+            found = map(share, parts)
+        with click.progressbar(length=len(parts), file=sys.stderr, label="replay", hidden=hidden) as bar:
+            for one in found:
+                result.add(one, limit)
+                bar.update(1)
+    return result
+
+
+_own: tuple[Store, Replay]
+"""What a process judges with; what it remembers serves all of its parts."""
+
+
+def _begin(url: str, book: PolicyBook) -> None:
+    global _own  # noqa: PLW0603 # how a pool's processes keep what is theirs
+    _own = Store(url), Replay(book)
+
+
+def _judge_part(wanted: Wanted, limit: int) -> Result:
+    store, judge = _own
+    result = Result()
     gc.disable()  # it would look through all that is remembered again and again, and find no cycle
     try:
-        with click.progressbar(length=length, file=sys.stderr, label="replay", hidden=hidden) as bar:
-            copies = history.packed(wanted)
-            while batch := list(islice(copies, _BATCH)):
-                _judge(history, judge, batch, result, limit)
-                bar.update(len(batch))
+        copies = store.history.packed(wanted)
+        while batch := list(islice(copies, _BATCH)):
+            _judge(store.history, judge, batch, result, limit)
     finally:
         gc.enable()
+        store.close()
     return result
 
 
