@@ -162,7 +162,7 @@ def test_metrics_add_up_over_workers() -> None:
         assert 'tamis_copies_total{decided_by="cyrillic",outcome="junk"} 5.0' in shown
         assert 'tamis_copies_total{decided_by="",outcome="inbox"} 10.0' in shown
         assert 'tamis_findings_total{filter="cyrillic",status="hit"} 5.0' in shown
-        assert "tamis_filter_seconds_total" in shown
+        assert 'tamis_filter_seconds_count{filter="cyrillic"} 10.0' in shown
         assert "tamis_route_proof_age_seconds" in shown or "tamis_journal_octets" in shown
 
 
