@@ -8,13 +8,13 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from enum import StrEnum
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from tamis.breaker import PartState
+from tamis.cli.checks import Health, Result, error, ok, warning
 from tamis.cli.context import Context
 from tamis.cli.doctor_content import content_services
 from tamis.errors import ConfigError, RouteError, TamisError, times
@@ -23,39 +23,6 @@ from tamis.milter.parts import read_parts
 from tamis.milter.paths import Paths
 from tamis.settings import Settings, SettingsFile, SocketAddress
 from tamis.site import Site, Snapshot
-
-
-class Health(StrEnum):
-    """How bad a check's result is."""
-
-    OK = "ok"
-    WARNING = "warning"
-    ERROR = "error"
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """One check: what was looked at, what was found, and what to do about it ("" when nothing)."""
-
-    health: Health
-    check: str
-    found: str
-    mend: str = ""
-
-
-def ok(check: str, found: str) -> Result:
-    """A check that found nothing wrong."""
-    return Result(Health.OK, check, found)
-
-
-def warning(check: str, found: str, mend: str) -> Result:
-    """Something that works but should not stay so."""
-    return Result(Health.WARNING, check, found, mend)
-
-
-def error(check: str, found: str, mend: str) -> Result:
-    """Something that keeps mail from its way."""
-    return Result(Health.ERROR, check, found, mend)
 
 
 @click.command()

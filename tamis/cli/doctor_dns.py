@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Iterator, Sequence
 
-from tamis.cli.doctor import Result, ok, warning
+from tamis.cli.checks import Result, ok, warning
 from tamis.dnslists import DNSList, RefusedError
 from tamis.errors import ServiceError
 from tamis.filters.clients import confirm_denial

@@ -10,7 +10,7 @@ import urllib.request
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from tamis.cli.doctor import Result, ok, warning
+from tamis.cli.checks import Result, ok, warning
 from tamis.errors import ServiceError
 from tamis.filters.services import open_resolver
 from tamis.services import DNS

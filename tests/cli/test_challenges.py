@@ -11,7 +11,7 @@ from threading import Thread
 
 import pytest
 
-from tamis.cli.doctor import Health
+from tamis.cli.checks import Health
 from tamis.cli.doctor_notices import asks, domain_check, link_check, page_check
 from tamis.milter.key import signing_key
 from tamis.quarantine.challenge_records import Decision

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from tamis.cli.doctor import Health
+from tamis.cli.checks import Health
 from tamis.cli.doctor_dns import LISTED_IP, NOT_LISTED_IP, list_check
 from tamis.dnslists import DNSList
 from tests.cli.conftest import Run
