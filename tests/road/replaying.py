@@ -127,7 +127,7 @@ def _installed(policy: Mapping[str, Any], nameserver: PrivateDNS) -> Installatio
         "dns": {"servers": [nameserver.address]},
         "learning": {"minimum": 50},
     }
-    return Installation(policy=policy, settings=settings)
+    return Installation(policy=policy, settings=settings, main={"enable_long_queue_ids": "yes"})
 
 
 def _model(installation: Installation) -> Path:
