@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from tests.real.support import (
     LOOPBACK,
-    Server,
+    PrivateServer,
     accepts_connections,
     find_program,
     free_port,
-    private_directory,
     read_text,
     run,
     tail,
@@ -23,13 +19,12 @@ from tests.real.support import (
 _FILES = 100  # that one call of rspamc is given
 
 
-class PrivateRspamd:
+class PrivateRspamd(PrivateServer):
     """Its configuration is the package's; only sockets, folders, Redis, DNS and the number of workers are ours."""
 
     def __init__(self, *, redis_port: int, dns: str, workers: int) -> None:
-        self.directory = private_directory("rspamd")
+        super().__init__("rspamd", "rspamd")
         self.milter_port, self._controller_port = free_port(), free_port()
-        self._server = Server("rspamd", self.directory / "rspamd.out")
         self._local = {
             "worker-proxy.inc": (
                 f'bind_socket = "{LOOPBACK}:{self.milter_port}";\nmilter = yes;\ntimeout = 120s;\ncount = {workers};\n'
@@ -40,20 +35,6 @@ class PrivateRspamd:
             "options.inc": f'dns {{ nameserver = ["{dns}"]; }}\n',
             "redis.conf": f'servers = "{LOOPBACK}:{redis_port}";\n',
         }
-
-    def __enter__(self) -> Self:
-        try:
-            self._start()
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.stop()
-        shutil.rmtree(self.directory, ignore_errors=True)
 
     @property
     def milter(self) -> str:
@@ -77,11 +58,15 @@ class PrivateRspamd:
         """The end of its log."""
         return tail(read_text(self.directory / "log" / "rspamd.log") + self._server.text())
 
-    def _start(self) -> None:
+    def prepare(self) -> None:
+        """Its folders and what is ours of its configuration."""
         for name in ("local.d", "override.d", "db", "log", "run"):
             (self.directory / name).mkdir()
         for name, text in self._local.items():
             (self.directory / "local.d" / name).write_text(text, encoding="utf-8")
+
+    def start(self) -> None:
+        """Start it and wait for its milter and its controller."""
         places = {
             "LOCAL_CONFDIR": self.directory,
             "DBDIR": self.directory / "db",
