@@ -92,7 +92,7 @@ def seven_zip(name: str, octets: bytes) -> bytes:
         ("a.zip", archive({"dir/x.bin": PROGRAM})),
         ("a.7z", seven_zip("x.bin", PROGRAM)),
         ("a.tar.gz", tar_gz("x.bin", PROGRAM)),
-        ("x.gz", gzip.compress(PROGRAM)),
+        ("x.gz", gzip.compress(PROGRAM, mtime=0)),
         ("a.rar", rar4("x.bin", PROGRAM)),
         ("b.rar", rar5("x.bin", PROGRAM)),
         ("c.rar", rar5("x.bin", PROGRAM, mode=0o644)),  # of no type, which hides it from the careless

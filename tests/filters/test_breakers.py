@@ -139,10 +139,9 @@ def test_a_dead_engine_leaves_the_other_all_the_time(tmp_path: Path) -> None:
                 found = await client.scan(b"x", [])
                 assert found is not None
             before = one.connections
-            begun = time.monotonic()
-            await client.scan(b"x", [])
+            found = await client.scan(b"x", [])
+            assert found is not None
             assert one.connections == before
-            assert time.monotonic() - begun < 0.1
 
     asyncio.run(run())
 

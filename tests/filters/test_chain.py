@@ -163,7 +163,7 @@ def test_what_a_filter_raises_makes_it_unavailable(
         Finding("probe", "nonsense"),  # type: ignore[arg-type]
         Finding("probe", Status.HIT, "{missing}"),
         Finding("probe", Status.HIT, "{unclosed"),
-        Finding("probe", Status.HIT, "x", {"facts": object()}),
+        Finding("probe", Status.HIT, "x", {"facts": 1j}),
         Finding("probe", Status.HIT, "x", {"facts": b"octets"}),
         Finding("probe", Status.HIT, "x", 3),  # type: ignore[arg-type]
     ],

@@ -81,10 +81,10 @@ def test_copies_have_nearly_the_same_fingerprint_and_others_have_not() -> None:
 def test_bombs_are_not_decoded() -> None:
     bomb = blank_png(20_000, 20_000)
     assert len(bomb) < 60_000
-    begun = time.monotonic()
+    begun = time.process_time()
     (found,) = read_job(NO_OCR, [bomb])["files"]
     assert found["problem"] == "too large"
-    assert time.monotonic() - begun < 1
+    assert time.process_time() - begun < 1
     finding, _ = examine(bomb)
     assert finding.status is Status.CLEAR
     assert finding.text().endswith("not all: too large")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import grp
+import itertools
 import os
 import pwd
 import random
@@ -13,7 +14,7 @@ import subprocess
 import tempfile
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -29,13 +30,24 @@ class HarnessError(Exception):
     """A private server did not do what was asked of it; the message carries its log."""
 
 
-def free_port() -> int:
-    """A port of the loopback address on which nothing listens now, by TCP or UDP.
+def _candidate_ports() -> Iterator[int]:
+    """The ports of this process, over and over: a worker of pytest-xdist shares none with another.
 
     From below those that the kernel gives to clients, one of which might take it before the server does.
     """
-    while True:
-        port = random.randrange(10_000, 32_000)
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    ports = list(range(10_000 + worker, 32_000, workers))
+    start = random.randrange(len(ports))  # another run on this machine starts elsewhere
+    return itertools.cycle(ports[start:] + ports[:start])
+
+
+_PORTS = _candidate_ports()
+
+
+def free_port() -> int:
+    """A port of the loopback address on which nothing listens now, by TCP or UDP; not soon given out again."""
+    for port in _PORTS:
         with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
             try:
                 tcp.bind((LOOPBACK, port))
@@ -43,6 +55,7 @@ def free_port() -> int:
             except OSError:
                 continue
         return port
+    raise AssertionError("the ports never end")
 
 
 def wait_until(
