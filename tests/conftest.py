@@ -12,16 +12,17 @@ from tests.real import PrivateDovecot, PrivatePostgres, PrivateRedis
 
 _CORPUS = Path(os.environ.get("TAMIS_CORPUS") or Path(__file__).resolve().parents[1] / "corpus")
 _IS_ROOT = os.geteuid() == 0
+_LONG = ("models", "road", "web")
+"""Folders with files that take a minute or so."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the tests of real servers, which only root can start; say so in the summary.
 
-    As root their files come first: they take longest, and what ends a run of several workers should be short.
+    The folders with long files come first, so that several workers end at about the same time.
     """
+    items.sort(key=lambda item: item.path.parent.name not in _LONG)
     if _IS_ROOT:
-        long = {item.path for item in items if item.get_closest_marker("real") is not None}
-        items.sort(key=lambda item: item.path not in long)
         return
     real = [item for item in items if item.get_closest_marker("real") is not None]
     if real:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Collection, Mapping
@@ -106,6 +107,7 @@ class Installation:
     ) -> None:
         self.daemon.__exit__(kind, error, trace)
         self.postfix.__exit__(kind, error, trace)
+        shutil.rmtree(self.directory, ignore_errors=True)
 
     def tamis(self, *arguments: str, status: int | Collection[int] = 0) -> Any:
         """Run a tamis command on this installation; its output, read as JSON where it asked for --json. It must end
