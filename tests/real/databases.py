@@ -76,8 +76,8 @@ class PrivatePostgres(PrivateServer):
             [
                 *(_postgres("postgres"), "-D", self._data, "-p", str(self.port), "-h", LOOPBACK),
                 *("-c", f"unix_socket_directories={self.directory}"),
-                # A test's data need not outlive the machine.
-                *("-c", "fsync=off", "-c", "max_connections=200"),
+                # A test's data need not outlive the machine, which may keep it in memory.
+                *("-c", "fsync=off", "-c", "max_wal_size=64MB", "-c", "max_connections=200"),
             ],
             user="postgres",
         )

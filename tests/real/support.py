@@ -22,7 +22,7 @@ from typing import Self
 REPOSITORY = Path(__file__).resolve().parents[2]
 LOOPBACK = "127.0.0.1"
 
-_POLL_SECONDS = 0.02
+_FIRST_PAUSE, _LAST_PAUSE = 0.01, 0.1  # seconds: many a condition starts a process, and others need the processor
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -63,11 +63,13 @@ def wait_until(
 ) -> None:
     """Return as soon as `condition` holds; HarnessError, naming `what`, after `timeout` seconds."""
     deadline = time.monotonic() + timeout
+    pause = _FIRST_PAUSE
     while not condition():
         if time.monotonic() > deadline:
             extra = f"\n{detail()}" if detail else ""
             raise HarnessError(f"waited {timeout:g} s in vain for {what}{extra}")
-        time.sleep(_POLL_SECONDS)
+        time.sleep(pause)
+        pause = min(1.2 * pause, _LAST_PAUSE)
 
 
 def accepts_connections(port: int) -> bool:
