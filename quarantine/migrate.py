@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.util.exc import CommandError
-from sqlalchemy import text
+from sqlalchemy import Connection, inspect, text
 
 from tamis.errors import StoreError
 from tamis.quarantine.database import Database
 
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_NEWEST = max(path.name[1:5] for path in (_MIGRATIONS / "versions").glob("v*.py"))
+"""The last migration's number, with which its file's name begins."""
 _ADVISORY_LOCK = 0x7461_6D69_73  # "tamis": the same number for every process that migrates
 
 
@@ -30,16 +30,30 @@ def migrate(database: Database) -> None:
         with database.connect() as connection:
             if not database.is_sqlite:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
-            config = Config()
-            config.set_main_option(
-                "script_location", str(Path(__file__).parent / "migrations").replace("%", "%%")
-            )
-            config.set_main_option("path_separator", "os")
-            config.attributes["connection"] = connection
-            try:
-                command.upgrade(config, "head")
-            except CommandError as error:
-                raise StoreError(f"the store was made by a newer version of Tamis: {error}") from error
+            if not _is_current(connection):
+                _upgrade(connection)
+
+
+def _is_current(connection: Connection) -> bool:
+    return (
+        inspect(connection).has_table("alembic_version")
+        and connection.scalar(text("SELECT version_num FROM alembic_version")) == _NEWEST
+    )
+
+
+def _upgrade(connection: Connection) -> None:
+    from alembic import command  # noqa: PLC0415 # slow to load, and seldom needed
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.util.exc import CommandError  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise StoreError(f"the store was made by a newer version of Tamis: {error}") from error
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from tamis.quarantine.history import History
 from tamis.quarantine.mail import Quarantine
 from tamis.quarantine.mailings import Mailings
 from tamis.quarantine.marks import Marks
+from tamis.quarantine.migrate import migrate
 from tamis.quarantine.notes import DeskNotes
 from tamis.quarantine.overrides import Overrides, all_overrides
 from tamis.quarantine.schema import RevisionRow
@@ -51,8 +52,6 @@ class Store:
 
     def migrate(self) -> None:
         """Create or upgrade the tables; safe from several processes at once, quick when nothing is to do."""
-        from tamis.quarantine.migrate import migrate  # noqa: PLC0415 # Alembic is slow to load
-
         migrate(self._database)
 
     def is_missing(self) -> bool:

@@ -57,7 +57,7 @@ def test_mail_that_was_held_before_is_migrated_with_the_store(
         closing(Database(url)) as target,
     ):
         with monkeypatch.context() as old:
-            old.setattr("tamis.quarantine.migrate.command.upgrade", lambda config, _: upgrade(config, "0003"))
+            old.setattr("alembic.command.upgrade", lambda config, _: upgrade(config, "0003"))
             migrate(target)
         with source.read() as session, target.write() as before:
             tables = MetaData()
@@ -84,6 +84,14 @@ def test_many_processes_migrate_at_once(url: str) -> None:
     with Store(url) as store:
         store.migrate()
         assert store.revision() == 0
+
+
+def test_a_store_that_is_up_to_date_does_not_load_alembic(store: Store, url: str) -> None:
+    program = (
+        f"import sys\nfrom tamis.quarantine.store import Store\nwith Store({url!r}) as s: s.migrate()\n"
+        "sys.exit('alembic' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_a_store_of_a_newer_version_is_refused(store: Store, url: str) -> None:
