@@ -9,7 +9,7 @@ import pytest
 
 from tamis.cli.doctor import answers
 from tamis.settings import SocketAddress
-from tests.real import Client, Envelope, free_port, wait_until
+from tests.real import Client, Envelope, Sent, free_port, wait_until
 from tests.real.support import private_directory
 from tests.road.installation import Installation, ham
 
@@ -20,7 +20,7 @@ MESSAGES = 2000
 
 @pytest.mark.parametrize("socket", ["inet", "unix"])
 def test_reload_every_second_and_one_replacement(socket: str) -> None:
-    """2,000 messages: every one delivered once, none refused other than by a 4xx that was retried."""
+    """2,000 messages or more: every one delivered once, none refused other than by a 4xx that was retried."""
     settings = {}
     if socket == "unix":
         folder = private_directory("socket")  # not pytest's: another run of it would close that to Postfix
@@ -43,11 +43,15 @@ def test_reload_every_second_and_one_replacement(socket: str) -> None:
         thread = threading.Thread(target=disturb)
         thread.start()
         try:
-            envelopes = [
-                Envelope("sender@example.net", ("inbox@example.com",), ham(n), Client(f"192.0.2.{n % 250}"))
-                for n in range(MESSAGES)
-            ]
-            sent = installation.postfix.send_many(envelopes, sessions=8, attempts=20, retry_delay=0.2)
+            sent: list[Sent] = []
+            while len(sent) < MESSAGES or hups < 3:
+                envelopes = [
+                    Envelope(
+                        "sender@example.net", ("inbox@example.com",), ham(n), Client(f"192.0.2.{n % 250}")
+                    )
+                    for n in range(len(sent), len(sent) + MESSAGES)
+                ]
+                sent += installation.postfix.send_many(envelopes, sessions=8, attempts=20, retry_delay=0.2)
         finally:
             done.set()
             thread.join()
@@ -57,8 +61,7 @@ def test_reload_every_second_and_one_replacement(socket: str) -> None:
             m.partition(b"Message-ID: <")[2].partition(b"@")[0]
             for m in installation.postfix.maildir("inbox@example.com")
         ]
-        assert sorted(map(int, numbers)) == list(range(MESSAGES))
-        assert hups >= 3
+        assert sorted(map(int, numbers)) == list(range(len(sent)))
         assert replacements == 1
         wait_until(
             lambda: installation.daemon.pids("supervisor") != first,
