@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from tamis.mail import Mail
 from tamis.models.features import FEATURE_VERSION, TABLE_SIZE, VIEWS, Features, extract
 from tamis.models.headers import Arrival, Home, seen_fields
-from tamis.models.words import MAX_LISTED, body_words, shapes_of, spelled
+from tamis.models.texts import WORD, Text, forms_of, read, spelled
+from tamis.models.words import MAX_LISTED
 from tests.models.mails import raw_mail
 
 GOLDEN_MAIL = (
@@ -170,15 +171,15 @@ def test_accents_are_one_letter_however_coded() -> None:
 
 
 def test_scripts_without_spaces_have_words() -> None:
-    hashes = body_words(spelled("特價優惠 今天")).hashes
-    assert len(hashes) == 6
-    assert len(body_words(spelled("скидка сегодня")).hashes) == 2
+    assert len(read([Text(spelled("特價優惠 今天").encode(), WORD)]).hashes) == 6
+    assert len(read([Text(spelled("скидка сегодня").encode(), WORD)]).hashes) == 2
     assert spelled("\uff26\uff32\uff25\uff25\u200b pills") == "FREE pills"
 
 
 def test_shapes() -> None:
-    assert shapes_of(["Re: Hello World 2002", "", "a\nb", "é!!!"]) == ["Aa: Aa Aa 9", "", "a a", "\x7f!"]
-    assert shapes_of([]) == []
+    texts = ["Re: Hello World 2002", "", "a\nb", "é!!!"]
+    assert forms_of(texts, "ABC def\n\n") == (["Aa: Aa Aa 9", "", "a a", "\x7f!"], b"A a\n\n")
+    assert forms_of([], "") == ([], b"")
 
 
 def test_text_read_in_images_counts() -> None:
