@@ -15,7 +15,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -137,16 +137,14 @@ class Features:
 _WEIGHTS = np.array([view.weight for view in VIEWS])
 
 
-@dataclass(frozen=True, slots=True)
-class Grams:
+class Grams(NamedTuple):
     """The byte 4-grams of some octets, as the hash of the one at each octet."""
 
     octets: bytes
     hashes: Buckets
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(NamedTuple):
     """Words, or pairs of words, as their hashes; `numbers` has, for each, those of the words it stands for."""
 
     hashes: Buckets
@@ -156,8 +154,7 @@ class Listed:
 Look = Grams | Listed
 
 
-@dataclass(frozen=True, slots=True)
-class Looks:
+class Looks(NamedTuple):
     """What each of VIEWS sees of a message, in their order: first 4-grams, then words and pairs of `words`.
 
     The first bits of a hash are the bucket of its feature. `lines` numbers the lines of the header's words, which
@@ -230,19 +227,15 @@ def _listed(read: Words, lines: Positions) -> list[Listed]:
     within = lines[first] == lines[second]
     of_header = first[within], second[within]
     of_body = neighbours(bounds[_BODY], bounds[_BODY + 1], _BODY_DISTANCES)
-    paired = pairs(
-        read.hashes, np.concatenate((of_header[0], of_body[0])), np.concatenate((of_header[1], of_body[1]))
-    )
+    paired = pairs(read.hashes, *map(np.concatenate, zip(of_header, of_body, strict=True)))
     hashes = halves(np.concatenate((read.hashes, paired)))
     every = np.arange(bounds[-1])
     header, origins, shapes, body, written, *others = [
         Listed(hashes[start:stop], (every[start:stop],)) for start, stop in pairwise(bounds)
     ]
     middle = bounds[-1] + len(of_header[0])
-    header_pairs, body_pairs = (
-        Listed(hashes[bounds[-1] : middle], of_header),
-        Listed(hashes[middle:], of_body),
-    )
+    header_pairs = Listed(hashes[bounds[-1] : middle], of_header)
+    body_pairs = Listed(hashes[middle:], of_body)
     return [header, origins, header_pairs, shapes, body, written, body_pairs, *others]
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -44,8 +43,7 @@ class Text(NamedTuple):
     inside: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
+class Words(NamedTuple):
     """Words in `octets[starts[i]:ends[i]]`, with their 64-bit `hashes`, in order; those of the text numbered t are
     the words from `bounds[t]` to `bounds[t + 1]` - 1."""
 

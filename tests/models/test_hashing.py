@@ -76,6 +76,16 @@ def test_hashes_do_not_depend_on_the_place() -> None:
     assert far.tolist() == alone.tolist()
 
 
+@given(st.lists(st.integers(0, _M - 1), max_size=12))
+def test_pairs_are_what_they_say(hashes: list[int]) -> None:
+    found = pairs(np.array(hashes, dtype=np.uint64), *neighbours(0, len(hashes), (1, 2)))
+    assert found.tolist() == [
+        _mix((first * 0xD6E8FEB86659FD93 + second * (2 * distance + 1)) % _M)
+        for distance in (1, 2)
+        for first, second in zip(hashes, hashes[distance:], strict=False)
+    ]
+
+
 def test_neighbours_are_all_pairs_at_the_distances() -> None:
     first, second = neighbours(5, 9, (1, 3))
     assert list(zip(first.tolist(), second.tolist(), strict=True)) == [(5, 6), (6, 7), (7, 8), (5, 8)]
