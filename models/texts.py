@@ -78,8 +78,9 @@ def salted_by_line(words: Words, octets: bytes) -> Positions:
     starts = words.starts[:count]
     breaks = (np.frombuffer(octets, np.uint8) == _NEWLINE).nonzero()[0]
     lines: Positions = breaks.searchsorted(starts)
-    first = np.concatenate(([0], starts.searchsorted(breaks)))[lines]
-    words.hashes[:count] = salted(words.hashes[:count], words.hashes[first])
+    firsts = np.zeros(len(breaks) + 1, dtype=np.intp)
+    firsts[1:] = starts.searchsorted(breaks)
+    words.hashes[:count] = salted(words.hashes[:count], words.hashes[firsts[lines]])
     return lines
 
 
