@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Generator, Sequence
 from functools import lru_cache
-from typing import Any
 
 from tamis.mail import Mail
 from tamis.models.headers import SeenField
@@ -116,7 +115,7 @@ def _is_top_level(label: str) -> bool:
     return 2 <= len(label) <= _TOP_LEVEL and label.isalpha()
 
 
-@lru_cache(2048)
+@lru_cache(1024)
 def _within(prefix: str, host: str) -> tuple[str, ...]:
     """A host and the domains that it is in, the widest last, with a prefix."""
     words: list[str] = []
@@ -200,12 +199,12 @@ _ATTRIBUTE = re.compile(r"([a-z-]{1,20})\s*=\s*[\"']?([^\s\"'>]{0,24})", re.IGNO
 def markup_words(mail: Mail) -> Listing:
     """HTML tags and their attributes, as written."""
     words: list[str] = []
-    known: dict[tuple[str | Any, ...], list[str]] = {}
+    known: dict[tuple[str, str], list[str]] = {}
     for html in mail.html[:4]:
         for found in _TAG.finditer(html.source, 0, MAX_MARKUP):
             if len(words) >= MAX_LISTED:
                 break
-            tag = found.groups()
+            tag = found[1], found[2]
             if tag not in known:
                 known[tag] = _tag_words(*tag)
             words += known[tag]
