@@ -123,7 +123,8 @@ class Challenges:
     ) -> tuple[str, str]:
         """Hold a copy whose sender is asked by SMTP reply: the ids of message and challenge.
 
-        The challenge is "" when the copy was known and the sender is not to be asked about it.
+        The challenge is "" when the copy was known and the sender is not to be asked about it. What is sent anew
+        after it was deleted or had expired is held anew, so that the link leads somewhere.
         """
         now = now or datetime.now(UTC)
 
@@ -145,7 +146,8 @@ class Challenges:
             row = row or self._insert(session, decision, None, now, ChallengeState.ASKED, "reply")
             self._join(session, row, held, expires)
 
-        held = self._quarantine.hold(message, content, now=now, also=ask)
+        since = message.envelope.received_at
+        held = self._quarantine.hold(message, content, now=now, since=since, also=ask)
         query = (
             select(ChallengeRow.id)
             .join(MessageRow, MessageRow.challenge == ChallengeRow.id)

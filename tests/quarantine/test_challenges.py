@@ -419,10 +419,11 @@ def test_a_copy_that_can_never_go(store: Store) -> None:
 # --- by SMTP reply ---------------------------------------------------------------------------------------------------
 
 
-def by_reply(challenges: Challenges, transaction: str, recipient: str) -> tuple[str, str]:
+def by_reply(challenges: Challenges, transaction: str, recipient: str, at: datetime = NOW) -> tuple[str, str]:
     """Hold a copy whose sender is asked in the dialogue."""
     message = held(transaction, recipient)
-    return challenges.hold_asked(message, CONTENT, language="en", authenticated=False, now=NOW)
+    message = replace(message, envelope=replace(message.envelope, received_at=at))
+    return challenges.hold_asked(message, CONTENT, language="en", authenticated=False, now=at)
 
 
 def test_asked_by_reply(store: Store) -> None:
@@ -435,6 +436,40 @@ def test_asked_by_reply(store: Store) -> None:
     assert by_reply(store.challenges, "t1", MARIE) == (message, challenge), "a second try is the same"
     assert by_reply(store.challenges, "t1", PAUL)[1] == challenge, "and so is another recipient's copy"
     assert set(store.challenges.solve(challenge, agree, Postbox(), now=LATER).delivered) == {MARIE, PAUL}
+
+
+def test_what_is_sent_anew_is_held_anew_once_it_was_deleted(store: Store) -> None:
+    """The link works again, for what is held now; the same delivery, told twice, is none of that."""
+    first, challenge = by_reply(store.challenges, "t1", MARIE)
+    store.quarantine.delete(first, "marie", now=NOW)
+    assert by_reply(store.challenges, "t1", MARIE) == (first, challenge), "the same sending"
+    page = store.challenges.open(challenge, agree, now=LATER)
+    assert page is not None
+    assert page.state is PageState.GONE
+    again, same = by_reply(store.challenges, "t1", MARIE, LATER)
+    assert again != first
+    assert same == challenge
+    assert by_reply(store.challenges, "t1", MARIE, LATER + timedelta(microseconds=1)) == (again, challenge)
+    page = store.challenges.open(challenge, agree, now=LATER)
+    assert page is not None
+    assert (page.state, page.recipients) == (PageState.OPEN, (MARIE,))
+    postbox = Postbox()
+    assert store.challenges.solve(challenge, agree, postbox, now=LATER).delivered == (MARIE,)
+    assert [record.summary.id for record, _ in postbox.got] == [again]
+    later = LATER + timedelta(hours=1)
+    assert by_reply(store.challenges, "t1", MARIE, later) == (again, challenge), "it was delivered"
+    assert store.quarantine.get(first) is not None
+
+
+def test_what_is_sent_anew_is_held_anew_once_it_has_expired(store: Store) -> None:
+    first, _ = by_reply(store.challenges, "t1", MARIE)
+    over = NOW + timedelta(days=31)
+    store.expiry.run(now=over)
+    again, same = by_reply(store.challenges, "t1", MARIE, over)
+    assert again != first
+    page = store.challenges.open(same, agree, now=over + timedelta(days=1))
+    assert page is not None
+    assert page.state is PageState.OPEN
 
 
 def test_a_reply_that_was_never_given(store: Store) -> None:

@@ -408,6 +408,24 @@ def test_asked_in_the_reply_and_answered(replying: Installation) -> None:
     assert header == f"Automatically Whitelisted ({sender}, weight 1)"
 
 
+def test_sent_anew_after_it_was_deleted(replying: Installation) -> None:
+    """The reply's link leads to the copy that is held now, and its answer delivers."""
+    sender = "again@example.net"
+    assert replying.postfix.send(spam(105), to=[ALICE], sender=sender, client=FRIEND).reply.code == 550
+    (first,) = held(replying, sender=sender)
+    replying.tamis("quarantine", "delete", first.id)
+    again = replying.postfix.send(spam(105), to=[ALICE], sender=sender, client=FRIEND)
+    assert again.reply.code == 550
+    (kept,) = held(replying, sender=sender)
+    assert kept.id != first.id
+    (link,) = set(re.findall(r"https://\S+", again.reply.text))
+    challenge = named_by(replying, link)
+    assert look(replying, challenge).state is PageState.OPEN
+    assert answer(replying, challenge).delivered == (ALICE,)
+    replying.postfix.wait_idle()
+    assert len(delivered(replying, ALICE, 105)) == 1
+
+
 def test_who_is_not_authenticated_is_asked_in_the_reply_but_earns_nothing(replying: Installation) -> None:
     sent = replying.postfix.send(spam(110), to=[ALICE], sender="nobody@example.edu", client=NOBODY)
     assert sent.reply.code == 550
