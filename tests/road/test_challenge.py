@@ -96,7 +96,7 @@ def site_of(installation: Installation) -> Site:
 def look(installation: Installation, challenge: str) -> Page:
     """The sender's page."""
     with opened(installation) as store:
-        page = store.challenges.open(challenge, terms_of(site_of(installation)))
+        page = store.answers.open(challenge, terms_of(site_of(installation)))
         assert page is not None
         return page
 
@@ -105,7 +105,7 @@ def answer(installation: Installation, challenge: str) -> Receipt:
     """The sender's right answer."""
     site = site_of(installation)
     with opened(installation) as store:
-        return store.challenges.solve(challenge, terms_of(site), delivery(site.settings))
+        return store.answers.solve(challenge, terms_of(site), delivery(site.settings))
 
 
 def named_by(installation: Installation, link: str) -> str:
