@@ -34,7 +34,7 @@ class WebSettings(Section):
         "",
         pattern=r"^(imaps?://(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?)?$",
         description="IMAP server that also signs people in, by address and password: imaps://HOST (TLS) or imap://HOST "
-        "(STARTTLS); empty: by mailed link alone",
+        "(STARTTLS); empty: by mailed link alone. Dovecot must trust this host (docs/pages.md)",
     )
     imap_ca: str = Field(
         "", description="file with the authority that signed its certificate; empty: the system's authorities"
