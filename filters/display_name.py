@@ -45,6 +45,8 @@ class DisplayName(ListsExcused):
                 return self.hit(
                     "the name {name} before an address in {real}", kind="protected", name=name, real=real
                 )
+            if "@" not in display:
+                continue
             others = (registered_domain(found[1].lower()) for found in _ADDRESS.finditer(display))
             shown = next((one for one in others if one and one != real), "")
             if shown and shows is None:
