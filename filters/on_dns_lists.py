@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field as Option
 
 from tamis.breaker import Breaker
-from tamis.dnslists import DNSList
+from tamis.dnslists import DNSList, RefusedError
 from tamis.errors import LeftOutError, ServiceError
 from tamis.filter import Filter, FilterOptions, Message, Opinion, Scopes
 from tamis.finding import Finding, Status
@@ -118,7 +118,7 @@ async def _answers(services: Services, questions: Sequence[Asked]) -> list[Answe
     heard: set[str] = set()
     try:
         told = iter(await services.dns.queries([(q.name, "A") for q in questions if q.one.zone in asked]))
-        answers = [refused.get(q.one.zone) or next(told) for q in questions]
+        answers = [refused.get(q.one.zone) or _served(q.one, next(told)) for q in questions]
         for question, answer in zip(questions, answers, strict=True):
             if not isinstance(answer, ServiceError):
                 heard.add(question.one.zone)
@@ -133,6 +133,16 @@ async def _answers(services: Services, questions: Sequence[Asked]) -> list[Answe
                 breaker.failed(silent[zone], trial=trial)
             else:
                 breaker.let_go(trial=trial)
+
+
+def _served(one: DNSList, answer: Answer | ServiceError) -> Answer | ServiceError:
+    """The answer, unless it is the list's refusal to give any: that is a failure like others, for its breaker too."""
+    if isinstance(answer, Answer) and answer.records:
+        try:
+            one.weight(answer.records)
+        except RefusedError as error:
+            return error
+    return answer
 
 
 def _weighed(one: DNSList, answer: Answer | ServiceError) -> tuple[float, list[str]]:

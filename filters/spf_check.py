@@ -15,6 +15,7 @@ from typing import Any
 from tamis.address import domain_key, unbracket
 from tamis.envelope import Envelope, IPAddress
 from tamis.errors import ServiceError
+from tamis.filters.clients import is_host_name, is_local
 from tamis.filters.runner import in_thread
 from tamis.services import DNS, Answer
 
@@ -59,6 +60,14 @@ async def check_envelope(dns: DNS, envelope: Envelope) -> tuple[str, str]:
     assert envelope.ip is not None
     whom = identity_of(envelope)
     return await check(dns, envelope.ip, whom.local, whom.domain, _helo(envelope))
+
+
+async def check_mail_from(dns: DNS, envelope: Envelope) -> tuple[str, str]:
+    """As `check_envelope`, of MAIL FROM alone: none without its domain, or a client of the public network."""
+    ip, whom = envelope.ip, identity_of(envelope)
+    if ip is None or is_local(ip) or whom.name != "mailfrom" or not is_host_name(whom.domain):
+        return "none", ""
+    return await check_envelope(dns, envelope)
 
 
 def _helo(envelope: Envelope) -> str:
