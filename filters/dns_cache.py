@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from contextlib import suppress
 
 from tamis.errors import ServiceError
 from tamis.services import Answer
@@ -30,16 +31,13 @@ class Cache:
         return len(self._held)
 
     def get(self, key: Key, now: float) -> Answer | ServiceError | None:
-        """What is still fresh at `now`, on the loop's clock."""
+        """What is still fresh at `now` (time.monotonic). In any thread; all else is for one thread only."""
         held = self._held.get(key)
-        if held is None:
+        if held is None or now >= held[0]:
             return None
-        until, _, answer = held
-        if now >= until:
-            self._drop(key)
-            return None
-        self._held.move_to_end(key)
-        return answer
+        with suppress(KeyError):  # dropped just now
+            self._held.move_to_end(key)
+        return held[2]
 
     def put(self, key: Key, answer: Answer | ServiceError, now: float, seconds: float | None) -> None:
         """Keep an answer; `seconds` is its time to live, None when it has none."""
@@ -57,7 +55,7 @@ class Cache:
         self._held[key] = (now + seconds, size, answer)
         self._room -= size
         while self._held and (len(self._held) > self._entries or self._room < 0):
-            self._drop(next(iter(self._held)))
+            self._room += self._held.popitem(last=False)[1][1]
 
     def _drop(self, key: Key) -> None:
         held = self._held.pop(key, None)

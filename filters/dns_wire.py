@@ -15,6 +15,7 @@ MAX_RECORDS = 100
 
 _HEADER = struct.Struct("!6H")
 _RESPONSE, _TRUNCATED, _RECURSE = 0x8000, 0x0200, 0x0100
+_ASKING = struct.pack("!5H", _RECURSE, 1, 0, 0, 1)
 _RECORD = struct.Struct("!HHIH")
 _MINIMUM = struct.Struct("!I")
 _PREFERENCE = struct.Struct("!H")
@@ -41,7 +42,7 @@ class Question:
 
     def message(self, number: int) -> bytes:
         """The query with this id."""
-        return _HEADER.pack(number, _RECURSE, 1, 0, 0, 1) + self.octets + _OPT
+        return number.to_bytes(2, "big") + _ASKING + self.octets + _OPT
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def number_of(octets: bytes) -> int | None:
 def answers(octets: bytes, asked: Question) -> bool:
     """Whether a reply repeats the question: one that does not was made by somebody else."""
     there = octets[_HEADER.size : _HEADER.size + len(asked.octets)]
-    return there.lower() == asked.octets.lower()
+    return there == asked.octets or there.lower() == asked.octets.lower()
 
 
 def is_truncated(octets: bytes) -> bool:

@@ -23,7 +23,6 @@ class DNSBL(OnDNSLists):
     name = "dnsbl"
     spec_id = "S17"
     summary = "client or sender domain on DNS lists"
-    asks = ("dns",)
     stage = Stage.MAIL
 
     async def examine(self, message: Message) -> Finding:

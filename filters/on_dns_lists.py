@@ -49,6 +49,8 @@ class OnDNSLists(Filter[ListOptions]):
     what weight, so that `judge` can hold other shares, weights and selections against it.
     """
 
+    asks = ("dns",)
+    begins_at_once = True
     options = ListOptions
 
     async def ask(self, message: Message, questions: Sequence[Asked]) -> Finding:

@@ -20,6 +20,7 @@ class ReverseDNS(Filter):
     spec_id = "S11"
     summary = "client address without a PTR record"
     asks = ("dns",)
+    begins_at_once = True
     stage = Stage.CONNECT
 
     async def examine(self, message: Message) -> Finding:

@@ -25,6 +25,7 @@ class SenderMX(Filter):
     spec_id = "S16"
     summary = "sender domain that can't receive mail"
     asks = ("dns",)
+    begins_at_once = True
     stage = Stage.MAIL
 
     async def examine(self, message: Message) -> Finding:

@@ -43,6 +43,7 @@ class SPF(Filter[SPFOptions]):
     spec_id = "S5"
     summary = "client may not send for the sender's domain"
     asks = ("dns",)
+    begins_at_once = True
     stage = Stage.MAIL
     options = SPFOptions
 
