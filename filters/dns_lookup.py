@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from tamis.errors import ServiceError
 from tamis.filters.dns_server import Attempt, Server
@@ -28,7 +29,7 @@ class Lookup:
 
     def __init__(
         self,
-        usable: Callable[[], Sequence[Server]],
+        usable: Callable[[], list[Server]],
         asked: Question,
         ended: Callable[[Reply | ServiceError], None],
         *,
@@ -43,11 +44,11 @@ class Lookup:
         self._last: Server | None = None
         self._waiting: list[Attempt] = []
         self._aliases = 0
-        self._ttl: float | None = None
+        self._ttl = math.inf
 
     def begin(self) -> None:
         """Ask the best server."""
-        self._candidates = list(self._usable())
+        self._candidates = self._usable()
         self._number = 0
         self._pause = self._retransmit
         self._problem: ServiceError | None = None
@@ -85,12 +86,13 @@ class Lookup:
             self._candidates = [one for one in self._candidates if one is not attempt.server]
             self._ask_next()
             return
-        ttls = [one for one in (self._ttl, reply.ttl) if one is not None]
-        self._ttl = min(ttls, default=None)
+        if reply.ttl is not None and self._ttl < reply.ttl:
+            reply = reply._replace(ttl=self._ttl)
         following = question(reply.goes_on, self._asked.rdtype) if reply.goes_on else None
         if following is None:
-            self._end(Reply(reply.records, reply.exists, self._ttl if reply.ttl is not None else None))
+            self._end(reply)
             return
+        self._ttl = self._ttl if reply.ttl is None else reply.ttl
         self._aliases += 1
         if self._aliases == _MAX_CHAIN:
             self._end(ServiceError(f"too long a chain of aliases to {following.name}"))

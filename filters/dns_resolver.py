@@ -50,7 +50,9 @@ class Resolver:
 
     async def query(self, name: str, rdtype: str) -> Answer:
         """The answer for a name and a type. A name that can't be in the DNS does not exist."""
-        (found,) = await self.queries(((name, rdtype),))
+        found = self._cache.get((name.lower().rstrip("."), rdtype), time.monotonic())
+        if found is None:
+            (found,) = await self.queries(((name, rdtype),))
         if isinstance(found, LeftOutError):
             raise LeftOutError(found.part, found.until, found.failures, found.reason)
         if isinstance(found, ServiceError):
@@ -59,9 +61,9 @@ class Resolver:
 
     async def queries(self, questions: Sequence[tuple[str, str]]) -> list[Answer | ServiceError]:
         """The answers to many questions asked at once, in order; those that got none as the error."""
-        now = time.monotonic()
+        now, known = time.monotonic(), self._cache.get
         keys = [(name.lower().rstrip("."), rdtype) for name, rdtype in questions]
-        answers = [self._cache.get(key, now) for key in keys]
+        answers = [known(key, now) for key in keys]
         if None in answers:
             await on_loop()
             gathered = _Gathered(answers)
@@ -118,7 +120,9 @@ class Resolver:
         if not self._servers:
             self._servers = [Server(*address, self._breakers) for address in self._addresses]
         usable = [one for one in self._servers if one.is_usable()]
-        return sorted(usable, key=lambda one: one.is_doubtful) if len(usable) > 1 else usable
+        if len(usable) > 1:
+            usable.sort(key=lambda one: one.is_doubtful)
+        return usable
 
     def _ended(self, key: Key, reply: Reply | ServiceError) -> None:
         found: Answer | ServiceError

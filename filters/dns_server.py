@@ -118,6 +118,11 @@ class _Socket:
             self._socket.close()
             raise
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether an answer may come."""
+        return bool(self._waiting)
+
     def send(self, attempt: Attempt, number: int) -> None:
         """Send a question with this id, or the next one that is free. Raises OSError."""
         self.uses += 1
@@ -151,7 +156,7 @@ class _Socket:
     def _listen(self) -> None:
         if self._waiting and not self._listening:
             self._listening = True
-            self._loop.add_reader(self._socket, self._take)
+            self._loop.add_reader(self._socket.fileno(), self._take)
         self._rest_if_done()
 
     def _take(self) -> None:
@@ -182,7 +187,7 @@ class _Socket:
             return
         if self._listening:
             self._listening = False
-            self._loop.remove_reader(self._socket)
+            self._loop.remove_reader(self._socket.fileno())
         if self._retired:
             self._socket.close()
 
@@ -245,7 +250,7 @@ class Server:
 
     def _look(self) -> None:
         self._looks = False
-        for one in tuple(self._sockets):
+        for one in [one for one in self._sockets if one.is_waiting]:
             one.look()
 
     async def over_tcp(self, asked: Question) -> bytes:

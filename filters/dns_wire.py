@@ -6,6 +6,7 @@ import re
 import socket
 import struct
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from tamis.errors import ServiceError
 
@@ -32,8 +33,7 @@ _NXDOMAIN = 3
 _RCODES = {1: "FORMERR", 2: "SERVFAIL", 4: "NOTIMP", 5: "REFUSED"}
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """A name and a type, with their octets as they stand in the question section."""
 
     name: str
@@ -45,8 +45,7 @@ class Question:
         return number.to_bytes(2, "big") + _ASKING + self.octets + _OPT
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """What a server said: the records, or where a chain of aliases goes on that it did not follow.
 
     `ttl` is None for a negative answer without SOA, which can't be kept (RFC 2308 5).
