@@ -128,8 +128,14 @@ class _Socket:
         self.uses += 1
         while number in self._waiting:
             number = (number + 1) % 65536
+        message = attempt.asked.message(number)
         try:
-            self._socket.send(attempt.asked.message(number))
+            try:
+                self._socket.send(message)
+            except ConnectionRefusedError:
+                if self._waiting:
+                    raise
+                self._socket.send(message)  # that was about a question for which nobody waits any more
         except BlockingIOError:  # no room for it now: as good as lost on the way
             pass
         except OSError as error:  # it is told once, and of those that were sent before
