@@ -22,11 +22,6 @@ class Lookup:
     follow, the reply is that of its target.
     """
 
-    __slots__ = (
-        *("_aliases", "_asked", "_candidates", "_ended", "_first", "_last", "_number", "_pause", "_problem"),
-        *("_retransmit", "_ttl", "_until", "_usable", "_waiting", "due"),
-    )
-
     def __init__(
         self,
         usable: Callable[[], list[Server]],
