@@ -19,6 +19,7 @@ class ARC(Filter):
     spec_id = "S5c"
     summary = "sealed by forwarders"
     asks = ("dns",)
+    begins_at_once = True
     effect = Effect.TAG
 
     async def examine(self, message: Message) -> Finding:

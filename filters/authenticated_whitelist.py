@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from tamis.filter import Message, Stage, State
-from tamis.filters.clients import is_host_name, is_local
 from tamis.filters.dkim_check import signatures
 from tamis.filters.domains import registered_domain
 from tamis.filters.sender_whitelist import SenderWhitelist
-from tamis.filters.spf_check import check_envelope, identity_of
+from tamis.filters.spf_check import check_mail_from, identity_of
 from tamis.finding import Finding
 from tamis.lists import Field
 
@@ -56,14 +55,11 @@ async def authenticated(message: Message) -> tuple[set[Field], str]:
         Field.HEADER for one in held if one.of_author
     }
     unanswered = next((one.reason for one in checked if one.result == "temperror"), "")
-    ip, whom = message.envelope.ip, identity_of(message.envelope)
-    if ip is None or is_local(ip) or whom.name != "mailfrom" or not is_host_name(whom.domain):
-        return known, unanswered
-    result, problem = await check_envelope(message.services.dns, message.envelope)
+    result, problem = await check_mail_from(message.services.dns, message.envelope)
     if result == "pass":
         known.add(Field.ENVELOPE)
         if {registered_domain(one.domain) for one in message.mail.from_addresses} == {
-            registered_domain(whom.domain)
+            registered_domain(identity_of(message.envelope).domain)
         }:
             known.add(Field.HEADER)
     return known, unanswered or (problem if result == "temperror" else "")

@@ -52,7 +52,9 @@ class Examination:
         self._runner = runner
         self._seconds = seconds
         self._waited_for: set[str] = set()
-        # what follows is touched by the loop only
+        self._found: dict[str, Finding] = {}
+        self._begun: dict[str, Coroutine[Any, Any, Finding]] = {}
+        # what follows is changed by the loop only
         self._tasks: dict[str, asyncio.Task[Finding]] = {}
         self._timers: list[asyncio.TimerHandle] = []
         self._expired: set[asyncio.Task[Finding]] = set()
@@ -91,19 +93,37 @@ class Examination:
         findings: dict[str, Finding] = {}
         waiting: list[Filter[Any]] = []
         for one in filters:
-            found = None
-            if one.name not in self._waited_for:
+            found = self._known(one)
+            if found is None and one.name not in self._waited_for:
                 found = examine_inline(one, message) if one.inline else examine_at_once(one, message)
+                if found is None and one.begins_at_once:
+                    found = self._begin(one, message)
             if found is None:
                 waiting.append(one)
             else:
                 findings[one.name] = found
         return findings, waiting
 
+    def _known(self, one: Filter[Any]) -> Finding | None:
+        """What a filter that was begun earlier has found by now."""
+        task = self._tasks.get(one.name)
+        return self._outcome(one, task) if task is not None and task.done() else self._found.get(one.name)
+
+    def _begin(self, one: Filter[Any], message: Message) -> Finding | None:
+        """Begin to examine in this thread; None where it has to wait and goes on on the loop."""
+        begun = examine_waiting(one, message)
+        try:
+            begun.send(None)
+        except StopIteration as ended:
+            return self._found.setdefault(one.name, ended.value)
+        self._begun[one.name] = begun
+        return None
+
     def abandon(self) -> None:
         """Cancel what is still under way: the client went away."""
         if self._waited_for:
-            self._runner.call(self._cancel)
+            idle = all(task.done() for task in tuple(self._tasks.values()))
+            self._runner.call(self._cancel, soon=not idle)
 
     def _await(
         self,
@@ -137,7 +157,8 @@ class Examination:
         started: dict[float, list[asyncio.Task[Finding]]] = {}
         for one in filters:
             if one.name not in self._tasks:
-                task = self._tasks[one.name] = loop.create_task(examine_waiting(one, message))
+                begun = self._begun.pop(one.name, None) or examine_waiting(one, message)
+                task = self._tasks[one.name] = loop.create_task(begun)
                 started.setdefault(one.deadline, []).append(task)
         for seconds, tasks in started.items():
             self._timers.append(loop.call_later(seconds, self._expire, tasks))

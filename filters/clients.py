@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import lru_cache
 from typing import Any
 
 from tamis.envelope import IPAddress, parse_ip
@@ -29,6 +30,7 @@ _HOST = re.compile(
 )
 
 
+@lru_cache(maxsize=4096)
 def is_local(ip: IPAddress) -> bool:
     """Whether an address is of a site's own."""
     return any(ip.version == net.version and ip in net for net in _LOCAL)
@@ -42,14 +44,27 @@ def is_reachable(text: str) -> bool:
     return not any(ip.version == net.version and ip in net for net in _NOWHERE)
 
 
+@lru_cache(maxsize=4096)
 def is_host_name(text: str) -> bool:
     """Whether a text is a full domain name in the form that the DNS has, lower case, with A-labels."""
     return _HOST.fullmatch(text) is not None and not text.rpartition(".")[2].isdecimal()
 
 
+@lru_cache(maxsize=4096)
+def text_of(ip: IPAddress) -> str:
+    """An address as it is written, which `ipaddress` works out anew each time."""
+    return str(ip)
+
+
+@lru_cache(maxsize=4096)
+def reverse_name(ip: IPAddress) -> str:
+    """Where an address has its names in the DNS (RFC 1035 3.5, RFC 3596 2.5)."""
+    return ip.reverse_pointer
+
+
 def reversed_labels(ip: IPAddress) -> str:
     """The octets, or nibbles, of an address from the last to the first (RFC 5782 2.1 and 2.4)."""
-    return ip.reverse_pointer.removesuffix(".in-addr.arpa").removesuffix(".ip6.arpa")
+    return reverse_name(ip).removesuffix(".in-addr.arpa").removesuffix(".ip6.arpa")
 
 
 def no_stranger(one: Filter[Any], message: Message) -> Finding | None:
@@ -60,7 +75,7 @@ def no_stranger(one: Filter[Any], message: Message) -> Finding | None:
     if message.is_own:
         return one.clear("own network or user")
     if is_local(ip):
-        return one.clear("{ip} is no public address", ip=str(ip))
+        return one.clear("{ip} is no public address", ip=text_of(ip))
     return None
 
 
@@ -85,13 +100,13 @@ async def confirming_names(message: Message, ip: IPAddress) -> tuple[list[str], 
     if message.envelope.client_name:
         return [message.envelope.client_name], [message.envelope.client_name]
     dns = message.services.dns
-    names = list((await dns.query(ip.reverse_pointer, "PTR")).records[:_MOST_NAMES])
+    names = list((await dns.query(reverse_name(ip), "PTR")).records[:_MOST_NAMES])
     rdtype = "A" if ip.version == 4 else "AAAA"
     answers = await dns.queries([(name, rdtype) for name in names])
     confirmed = [
         name
         for name, answer in zip(names, answers, strict=True)
-        if isinstance(answer, Answer) and str(ip) in answer.records
+        if isinstance(answer, Answer) and text_of(ip) in answer.records
     ]
     failures = [one for one in answers if isinstance(one, ServiceError)]
     if failures and not confirmed:

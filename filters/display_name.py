@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
-from tamis.filter import Effect, Filter, Message
+from tamis.filter import Effect, Message
 from tamis.filters.domains import registered_domain, skeleton
+from tamis.filters.list_headers import ListsExcused
 from tamis.finding import Finding
 from tamis.settings import Platform
 
@@ -16,23 +18,24 @@ _MAX_AUTHORS = 5
 _DISPLAY_CHARACTERS = 300
 
 
-class DisplayName(Filter):
+class DisplayName(ListsExcused):
     """Adds points when the name shown in From is somebody else's.
 
     Either it holds an address of another registered domain than the one it stands before
     ("service@bank.example" <x@example.net>), or it is a name of `platform.protected_names` and the address is in none
-    of that name's domains. Mailing lists, which write "marie@example.com via list", are left alone.
+    of that name's domains. Mailing lists write "marie@example.com via list": an address is excused by that or by a
+    List-Id where it can be believed, which is where a DKIM signature of the sender or the list covers it, or SPF passes
+    for a MAIL FROM of theirs.
     """
 
     name = "display_name"
     spec_id = "S31b"
     summary = "display name with another address, or with a protected name"
     effect = Effect.SCORE
-    inline = True
 
-    def examine(self, message: Message) -> Finding:
-        """Which pretence there is, if any."""
-        headers = message.mail.headers
+    def look(self, message: Message) -> Finding:
+        """Which pretence there is, if any: a protected name before an address, which can be excused."""
+        shows: Finding | None = None
         for author in message.mail.from_addresses[:_MAX_AUTHORS]:
             display = author.display[:_DISPLAY_CHARACTERS]
             real = registered_domain(author.domain)
@@ -42,18 +45,25 @@ class DisplayName(Filter):
                 return self.hit(
                     "the name {name} before an address in {real}", kind="protected", name=name, real=real
                 )
-            if "list-id" in headers or " via " in display.lower():
+            if "@" not in display:
                 continue
-            for found in _ADDRESS.finditer(display):
-                shown = registered_domain(found[1].lower())
-                if shown and shown != real:
-                    return self.hit(
-                        "an address in {shown} shown before one in {real}",
-                        kind="address",
-                        shown=shown,
-                        real=real,
-                    )
-        return self.clear("nobody else's name")
+            others = (registered_domain(found[1].lower()) for found in _ADDRESS.finditer(display))
+            shown = next((one for one in others if one and one != real), "")
+            if shown and shows is None:
+                shows = self.hit(
+                    "an address in {shown} shown before one in {real}",
+                    kind="address",
+                    shown=shown,
+                    real=real,
+                    via=" via " in display.lower(),
+                )
+        return shows or self.clear("nobody else's name")
+
+    def excuses(self, message: Message, hit: Finding) -> Sequence[str]:
+        """Where it says that a list wrote the name; what protects a name excuses nobody."""
+        if hit.facts["kind"] != "address":
+            return []
+        return [*["list-id"] * ("list-id" in message.mail.headers), *["from"] * hit.facts["via"]]
 
 
 def _protected(platform: Platform, display: str, real: str) -> str | None:

@@ -33,6 +33,7 @@ class DKIM(Filter[DKIMOptions]):
     spec_id = "S5b"
     summary = "signed, but no signature holds"
     asks = ("dns",)
+    begins_at_once = True
     effect = Effect.SCORE
     options = DKIMOptions
 

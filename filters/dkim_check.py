@@ -13,6 +13,7 @@ from tamis.errors import ServiceError, SignatureError
 from tamis.filter import Message
 from tamis.filters.clients import confirm_denial
 from tamis.filters.domains import registered_domain
+from tamis.filters.runner import on_loop
 from tamis.filters.signature_fields import Key, Signature, dkim_signature, read_key
 from tamis.filters.signatures import SignedMessage, verify_message
 from tamis.mail import Mail
@@ -68,6 +69,7 @@ async def once(
     tasks: WeakKeyDictionary[Mail, asyncio.Task[T]], mail: Mail, start: Callable[[], Coroutine[Any, Any, T]]
 ) -> T:
     """What is done once for a message, whoever asks; who stops waiting does not stop it for the others."""
+    await on_loop()
     task = tasks.get(mail)
     if task is None:
         task = tasks[mail] = asyncio.get_running_loop().create_task(start())

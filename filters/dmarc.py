@@ -74,6 +74,7 @@ class DMARC(Filter[DMARCOptions]):
     spec_id = "S5d"
     summary = "forged in the eyes of the From domain's owner"
     asks = ("dns",)
+    begins_at_once = True
     options = DMARCOptions
 
     async def examine(self, message: Message) -> Finding:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Sequence
+import math
+import time
+from collections.abc import Callable
 
 from tamis.errors import ServiceError
 from tamis.filters.dns_server import Attempt, Server
@@ -14,15 +15,16 @@ _MAX_CHAIN = 8
 
 
 class Lookup:
-    """Asks one question; `ended` is called once with the reply, or with the error when there is none in time.
+    """Asks one question from `begin` on; `ended` is called once with the reply, or with the error when there is none.
 
     `usable` names the servers, the best first; `retransmit` is the first pause before another attempt, `until` the
-    deadline on the loop's clock. Where a server leaves an alias for us to follow, the reply is that of its target.
+    deadline (time.monotonic). Who holds it calls `paused` from `due` on. Where a server leaves an alias for us to
+    follow, the reply is that of its target.
     """
 
     def __init__(
         self,
-        usable: Callable[[], Sequence[Server]],
+        usable: Callable[[], list[Server]],
         asked: Question,
         ended: Callable[[Reply | ServiceError], None],
         *,
@@ -33,16 +35,15 @@ class Lookup:
         self._first = self._asked = asked
         self._ended = ended
         self._retransmit = retransmit
-        self._until = until
-        self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
+        self._until = self.due = until
+        self._last: Server | None = None
         self._waiting: list[Attempt] = []
         self._aliases = 0
-        self._ttl: float | None = None
-        self._begin()
+        self._ttl = math.inf
 
-    def _begin(self) -> None:
-        self._candidates = list(self._usable())
+    def begin(self) -> None:
+        """Ask the best server."""
+        self._candidates = self._usable()
         self._number = 0
         self._pause = self._retransmit
         self._problem: ServiceError | None = None
@@ -50,26 +51,20 @@ class Lookup:
 
     def _ask_next(self) -> None:
         """Another attempt; without servers left, wait for those under way, if there are any."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        when, last = self._until, None
+        self.due, self._last = self._until, None
         if self._candidates:
-            last = self._candidates[self._number % len(self._candidates)]
+            self._last = self._candidates[self._number % len(self._candidates)]
             self._number += 1
-            self._waiting.append(last.ask(self._asked, self._told))
-            when = min(self._loop.time() + self._pause, self._until)
+            self._waiting.append(self._last.ask(self._asked, self._told))
+            self.due = min(time.monotonic() + self._pause, self._until)
         elif not self._waiting:
             self._end(self._problem or ServiceError("no DNS server answers"))
-            return
-        self._timer = self._loop.call_at(when, self._paused, last)
 
-    def _paused(self, last: Server | None) -> None:
+    def paused(self) -> None:
         """No answer within the pause."""
-        self._timer = None
-        if last is not None:
-            last.missed()
-        if self._loop.time() >= self._until:
+        if self._last is not None:
+            self._last.missed()
+        if time.monotonic() >= self._until:
             self._end(ServiceError(f"no answer for {self._first.rdtype} of {self._first.name} in time"))
             return
         self._pause *= _GROWTH
@@ -86,28 +81,26 @@ class Lookup:
             self._candidates = [one for one in self._candidates if one is not attempt.server]
             self._ask_next()
             return
-        ttls = [one for one in (self._ttl, reply.ttl) if one is not None]
-        self._ttl = min(ttls, default=None)
+        if reply.ttl is not None and self._ttl < reply.ttl:
+            reply = reply._replace(ttl=self._ttl)
         following = question(reply.goes_on, self._asked.rdtype) if reply.goes_on else None
         if following is None:
-            self._end(Reply(reply.records, reply.exists, self._ttl if reply.ttl is not None else None))
+            self._end(reply)
             return
+        self._ttl = self._ttl if reply.ttl is None else reply.ttl
         self._aliases += 1
         if self._aliases == _MAX_CHAIN:
             self._end(ServiceError(f"too long a chain of aliases to {following.name}"))
             return
         self._forget()
         self._asked = following
-        self._begin()
+        self.begin()
 
     def _end(self, reply: Reply | ServiceError) -> None:
         self._forget()
         self._ended(reply)
 
     def _forget(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
         for attempt in self._waiting:
             attempt.cancel()
         self._waiting.clear()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Sequence
 from functools import partial
+from typing import NamedTuple
 
 from tamis.breaker import Breakers
 from tamis.errors import LeftOutError, ServiceError
@@ -12,18 +14,20 @@ from tamis.filters.dns_cache import Cache, Key
 from tamis.filters.dns_lookup import Lookup
 from tamis.filters.dns_server import Server
 from tamis.filters.dns_wire import Reply, question
+from tamis.filters.runner import on_loop
 from tamis.services import Answer
 
 MAX_IN_FLIGHT = 2000
 """Questions under way at once; more would only pile up behind servers that don't answer."""
 
-Take = Callable[[Answer | ServiceError], None]
+_TICK = 0.1  # seconds; at most a quarter of the first pause
 
 
 class Resolver:
     """Asks recursive DNS servers: concurrently, with retransmission, a shared cache, and one deadline a question.
 
-    A question that is under way is asked once, however many wait for it. Not for use from other threads.
+    A question that is under way is asked once, however many wait for it. What is known is answered in any thread; for
+    the rest, whoever asks is taken to the event loop (`on_loop`).
     """
 
     def __init__(
@@ -41,11 +45,14 @@ class Resolver:
         self._retransmit = retransmit
         self._deadline = deadline
         self._cache = Cache(cache_entries)
-        self._under_way: dict[Key, list[Take]] = {}
+        self._under_way: dict[Key, _UnderWay] = {}
+        self._ticks = False
 
     async def query(self, name: str, rdtype: str) -> Answer:
         """The answer for a name and a type. A name that can't be in the DNS does not exist."""
-        (found,) = await self.queries(((name, rdtype),))
+        found = self._cache.get((name.lower().rstrip("."), rdtype), time.monotonic())
+        if found is None:
+            (found,) = await self.queries(((name, rdtype),))
         if isinstance(found, LeftOutError):
             raise LeftOutError(found.part, found.until, found.failures, found.reason)
         if isinstance(found, ServiceError):
@@ -54,10 +61,17 @@ class Resolver:
 
     async def queries(self, questions: Sequence[tuple[str, str]]) -> list[Answer | ServiceError]:
         """The answers to many questions asked at once, in order; those that got none as the error."""
-        gathered = _Gathered(len(questions))
-        for place, (name, rdtype) in enumerate(questions):
-            self._find((name.lower().rstrip("."), rdtype), partial(gathered.take, place))
-        return await gathered.all()
+        now, known = time.monotonic(), self._cache.get
+        keys = [(name.lower().rstrip("."), rdtype) for name, rdtype in questions]
+        answers = [known(key, now) for key in keys]
+        if None in answers:
+            await on_loop()
+            gathered = _Gathered(answers)
+            for place, key in enumerate(keys):
+                if answers[place] is None:
+                    self._find(key, gathered, place)
+            await gathered.complete()
+        return [one for one in answers if one is not None]
 
     def close(self) -> None:
         """Close all sockets; another question opens them again."""
@@ -65,34 +79,50 @@ class Resolver:
             server.close()
         self._servers.clear()
 
-    def _find(self, key: Key, take: Take) -> None:
-        """Have an answer handed over: at once when it is known, else when it is there."""
-        loop = asyncio.get_running_loop()
-        found = self._cache.get(key, loop.time())
-        if found is not None:
-            take(found)
-            return
-        waiting = self._under_way.get(key)
-        if waiting is not None:
-            waiting.append(take)
-            return
-        asked = question(*key)
-        if asked is None or not key[0]:
-            take(Answer(*key, exists=False))
+    def _find(self, key: Key, gathered: _Gathered, place: int) -> None:
+        """Have an answer handed over: at once when it is known by now, else when it is there."""
+        now = time.monotonic()
+        under_way = self._under_way.get(key)
+        found = self._cache.get(key, now) if under_way is None else None
+        if under_way is not None:
+            under_way.waiting.append((gathered, place))
+        elif found is not None:
+            gathered.take(place, found)
+        elif not key[0] or (asked := question(*key)) is None:
+            gathered.take(place, Answer(*key, exists=False))
         elif len(self._under_way) >= MAX_IN_FLIGHT:
-            take(ServiceError("too many DNS questions are under way"))
+            gathered.take(place, ServiceError("too many DNS questions are under way"))
         else:
-            self._under_way[key] = [take]
-            until = loop.time() + self._deadline
             ended = partial(self._ended, key)
-            Lookup(self._usable, asked, ended, retransmit=self._retransmit, until=until)
+            lookup = Lookup(
+                self._usable, asked, ended, retransmit=self._retransmit, until=now + self._deadline
+            )
+            self._under_way[key] = _UnderWay(lookup, [(gathered, place)])
+            lookup.begin()
+            self._tick_while_needed()
+
+    def _tick_while_needed(self) -> None:
+        """One timer for all questions: most are answered long before theirs would be over."""
+        if self._under_way and not self._ticks:
+            self._ticks = True
+            asyncio.get_running_loop().call_later(min(_TICK, self._retransmit / 4), self._tick)
+
+    def _tick(self) -> None:
+        self._ticks = False
+        now = time.monotonic()
+        for one in tuple(self._under_way.values()):
+            if one.lookup.due <= now:
+                one.lookup.paused()
+        self._tick_while_needed()
 
     def _usable(self) -> list[Server]:
         """The servers that may be asked now, the doubtful ones last."""
         if not self._servers:
             self._servers = [Server(*address, self._breakers) for address in self._addresses]
         usable = [one for one in self._servers if one.is_usable()]
-        return sorted(usable, key=lambda one: one.is_doubtful) if len(usable) > 1 else usable
+        if len(usable) > 1:
+            usable.sort(key=lambda one: one.is_doubtful)
+        return usable
 
     def _ended(self, key: Key, reply: Reply | ServiceError) -> None:
         found: Answer | ServiceError
@@ -102,9 +132,9 @@ class Resolver:
             ttl = reply.ttl
             found = Answer(*key, reply.records, reply.exists, ttl or 0.0)
         if not isinstance(found, LeftOutError):  # which costs nothing to say again
-            self._cache.put(key, found, asyncio.get_running_loop().time(), ttl)
-        for take in self._under_way.pop(key):
-            take(found)
+            self._cache.put(key, found, time.monotonic(), ttl)
+        for gathered, place in self._under_way.pop(key).waiting:
+            gathered.take(place, found)
 
     def _all_left_out(self) -> LeftOutError | None:
         """What to say while no server is asked; it is no failure of whom the question was about."""
@@ -119,9 +149,11 @@ class Resolver:
 class _Gathered:
     """The answers that one who asks waits for. Whoever stops waiting does not stop it for others."""
 
-    def __init__(self, number: int) -> None:
-        self._answers: list[Answer | ServiceError | None] = [None] * number
-        self._missing = number
+    __slots__ = ("_answers", "_complete", "_missing")
+
+    def __init__(self, answers: list[Answer | ServiceError | None]) -> None:
+        self._answers = answers
+        self._missing = answers.count(None)
         self._complete: asyncio.Future[None] | None = None
 
     def take(self, place: int, answer: Answer | ServiceError) -> None:
@@ -130,8 +162,14 @@ class _Gathered:
         if not self._missing and self._complete is not None and not self._complete.done():
             self._complete.set_result(None)
 
-    async def all(self) -> list[Answer | ServiceError]:
+    async def complete(self) -> None:
         if self._missing:
             self._complete = asyncio.get_running_loop().create_future()
             await self._complete
-        return [one for one in self._answers if one is not None]
+
+
+class _UnderWay(NamedTuple):
+    """A question that is being asked, and for whom."""
+
+    lookup: Lookup
+    waiting: list[tuple[_Gathered, int]]

@@ -1,6 +1,7 @@
 """One DNS server as it is asked: UDP over a pool of sockets, TCP for what is truncated, and its health.
 
-Questions go by callbacks, not by tasks: a message asks dozens, and a task each would cost more than all the rest.
+Questions go by callbacks, not by tasks: a message asks dozens, and a task each would cost more than all the rest. So
+would a turn of the loop for each answer: a server that knows them sends all within a moment, and is looked at then.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ USES = 64
 PROBE_SECONDS = 1.0
 LIMITS = Limits(failures=8, pause=2.0, longest=2.0)
 """Others than the site's: a probe costs no message anything, so it may come soon and often."""
+
+SOON = 0.002
+"""Seconds after a question in which most answers have come; for those that have not the loop listens."""
 
 _TCP_AT_ONCE = 16
 _PROBES = 2  # one datagram may get lost
@@ -96,31 +100,42 @@ class Attempt:
 class _Socket:
     """A connected socket: the kernel passes on only what comes from the server itself."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, loop: asyncio.AbstractEventLoop) -> None:
         """Raises OSError."""
         self.uses = 0
         self._waiting: dict[int, Attempt] = {}
         self._retired = False
+        self._listening = False
+        self._loop = loop
         family, kind, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST
         )[0]
         self._socket = socket.socket(family, kind)
         self._socket.setblocking(False)
-        self._loop = asyncio.get_running_loop()
         try:
             self._socket.connect(address)
-            self._loop.add_reader(self._socket, self._readable)
         except OSError:
             self._socket.close()
             raise
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether an answer may come."""
+        return bool(self._waiting)
 
     def send(self, attempt: Attempt, number: int) -> None:
         """Send a question with this id, or the next one that is free. Raises OSError."""
         self.uses += 1
         while number in self._waiting:
             number = (number + 1) % 65536
+        message = attempt.asked.message(number)
         try:
-            self._socket.send(attempt.asked.message(number))
+            try:
+                self._socket.send(message)
+            except ConnectionRefusedError:
+                if self._waiting:
+                    raise
+                self._socket.send(message)  # that was about a question for which nobody waits any more
         except BlockingIOError:  # no room for it now: as good as lost on the way
             pass
         except OSError as error:  # it is told once, and of those that were sent before
@@ -132,15 +147,28 @@ class _Socket:
     def forget(self, number: int) -> None:
         """Nobody waits for this answer any more."""
         self._waiting.pop(number, None)
-        self._close_if_done()
+        self._rest_if_done()
 
     def retire(self) -> None:
         """Close as soon as nobody waits any more."""
         self._retired = True
-        self._close_if_done()
+        self._listen()
 
-    def _readable(self) -> None:
+    def look(self) -> None:
+        """Take what has come, and listen for what has not."""
+        self._take()
+        self._listen()
+
+    def _listen(self) -> None:
+        if self._waiting and not self._listening:
+            self._listening = True
+            self._loop.add_reader(self._socket.fileno(), self._take)
+        self._rest_if_done()
+
+    def _take(self) -> None:
         for _ in range(_AT_ONCE):
+            if not self._waiting:
+                return
             try:
                 octets = self._socket.recv(_LARGEST)
             except BlockingIOError:
@@ -149,23 +177,24 @@ class _Socket:
                 self._fail(error)
                 return
             number = number_of(octets)
-            attempt_ = self._waiting.get(number) if number is not None else None
-            if number is not None and attempt_ is not None and answers(octets, attempt_.asked):
-                del self._waiting[number]
-                attempt_.received(octets)
-                self._close_if_done()
-                if self._retired:
-                    return
+            attempt = self._waiting.get(number) if number is not None else None
+            if number is not None and attempt is not None and answers(octets, attempt.asked):
+                self.forget(number)
+                attempt.received(octets)
 
     def _fail(self, error: OSError) -> None:
         waiting, self._waiting = self._waiting, {}
         for attempt in waiting.values():
             attempt.failed(error)
-        self._close_if_done()
+        self._rest_if_done()
 
-    def _close_if_done(self) -> None:
-        if self._retired and not self._waiting and self._socket.fileno() >= 0:
-            self._loop.remove_reader(self._socket)
+    def _rest_if_done(self) -> None:
+        if self._waiting:
+            return
+        if self._listening:
+            self._listening = False
+            self._loop.remove_reader(self._socket.fileno())
+        if self._retired:
             self._socket.close()
 
 
@@ -183,6 +212,7 @@ class Server:
         self._chances = _unforeseeable()
         self._tcp = asyncio.Semaphore(_TCP_AT_ONCE)
         self._probe: asyncio.Task[None] | None = None
+        self._looks = False
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
@@ -219,7 +249,15 @@ class Server:
             self._chosen_socket(chance >> 16).send(attempt, chance & 0xFFFF)
         except OSError as error:
             asyncio.get_running_loop().call_soon(attempt.failed, error)
+        if not self._looks:
+            self._looks = True
+            asyncio.get_running_loop().call_later(SOON, self._look)
         return attempt
+
+    def _look(self) -> None:
+        self._looks = False
+        for one in [one for one in self._sockets if one.is_waiting]:
+            one.look()
 
     async def over_tcp(self, asked: Question) -> bytes:
         """The whole reply. Raises ServiceError, OSError or EOFError."""
@@ -247,12 +285,12 @@ class Server:
 
     def _chosen_socket(self, chance: int) -> _Socket:
         if len(self._sockets) < POOL:
-            self._sockets.append(_Socket(self.host, self.port))
+            self._sockets.append(_Socket(self.host, self.port, asyncio.get_running_loop()))
             return self._sockets[-1]
         place = chance % POOL
         if self._sockets[place].uses >= USES:
             self._sockets[place].retire()
-            self._sockets[place] = _Socket(self.host, self.port)
+            self._sockets[place] = _Socket(self.host, self.port, asyncio.get_running_loop())
         return self._sockets[place]
 
     def _probe_if_due(self) -> None:

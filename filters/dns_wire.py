@@ -6,6 +6,7 @@ import re
 import socket
 import struct
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from tamis.errors import ServiceError
 
@@ -15,6 +16,7 @@ MAX_RECORDS = 100
 
 _HEADER = struct.Struct("!6H")
 _RESPONSE, _TRUNCATED, _RECURSE = 0x8000, 0x0200, 0x0100
+_ASKING = struct.pack("!5H", _RECURSE, 1, 0, 0, 1)
 _RECORD = struct.Struct("!HHIH")
 _MINIMUM = struct.Struct("!I")
 _PREFERENCE = struct.Struct("!H")
@@ -31,8 +33,7 @@ _NXDOMAIN = 3
 _RCODES = {1: "FORMERR", 2: "SERVFAIL", 4: "NOTIMP", 5: "REFUSED"}
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """A name and a type, with their octets as they stand in the question section."""
 
     name: str
@@ -41,11 +42,10 @@ class Question:
 
     def message(self, number: int) -> bytes:
         """The query with this id."""
-        return _HEADER.pack(number, _RECURSE, 1, 0, 0, 1) + self.octets + _OPT
+        return number.to_bytes(2, "big") + _ASKING + self.octets + _OPT
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """What a server said: the records, or where a chain of aliases goes on that it did not follow.
 
     `ttl` is None for a negative answer without SOA, which can't be kept (RFC 2308 5).
@@ -77,7 +77,7 @@ def number_of(octets: bytes) -> int | None:
 def answers(octets: bytes, asked: Question) -> bool:
     """Whether a reply repeats the question: one that does not was made by somebody else."""
     there = octets[_HEADER.size : _HEADER.size + len(asked.octets)]
-    return there.lower() == asked.octets.lower()
+    return there == asked.octets or there.lower() == asked.octets.lower()
 
 
 def is_truncated(octets: bytes) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tamis.address import domain_of
 from tamis.dnslists import DNSList
 from tamis.filter import Message, Stage
-from tamis.filters.clients import no_stranger, registered_domain, reversed_labels
+from tamis.filters.clients import no_stranger, registered_domain, reversed_labels, text_of
 from tamis.filters.on_dns_lists import Asked, OnDNSLists
 from tamis.finding import Finding
 
@@ -23,7 +23,6 @@ class DNSBL(OnDNSLists):
     name = "dnsbl"
     spec_id = "S17"
     summary = "client or sender domain on DNS lists"
-    asks = ("dns",)
     stage = Stage.MAIL
 
     async def examine(self, message: Message) -> Finding:
@@ -35,7 +34,7 @@ class DNSBL(OnDNSLists):
         assert ip is not None
         label = reversed_labels(ip)
         lists = map(DNSList.parse, message.platform.dnsbl)
-        questions = [Asked(str(ip), one, f"{label}.{one.zone}") for one in lists]
+        questions = [Asked(text_of(ip), one, f"{label}.{one.zone}") for one in lists]
         domain = registered_domain(domain_of(message.envelope.sender))
         if domain:
             lists = map(DNSList.parse, message.platform.rhsbl)

@@ -81,6 +81,7 @@ class Helo(Filter[HeloOptions]):
     spec_id = "S31"
     summary = "HELO that breaks the rules, unconfirmed client name"
     asks = ("dns",)
+    begins_at_once = True
     stage = Stage.MAIL
     effect = Effect.SCORE
     options = HeloOptions

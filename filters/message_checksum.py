@@ -9,8 +9,10 @@ from weakref import WeakKeyDictionary
 from pydantic import Field
 
 from tamis.address import address_key
+from tamis.errors import ServiceError
 from tamis.filter import Filter, FilterOptions, Message, Opinion, Scopes, State
 from tamis.filters.keys import hashed
+from tamis.filters.list_headers import list_id, vouched
 from tamis.filters.runner import in_thread
 from tamis.finding import Finding, Status
 from tamis.mail import Mail
@@ -45,9 +47,9 @@ class MessageChecksum(Filter[MessageChecksumOptions]):
 
     The 160-bit checksum covers From, Subject and the decoded content of each part; what differs with every copy (Date,
     Message-ID, Received, boundaries, encodings) is left out. Recipients are counted over all workers and hosts that
-    share their state. What own clients send is not counted, nor are the lists in `except_lists` (a List-Id is
-    what the sender claims: name lists whose mail you would rather let through); white list entries (S4, S6, S7) stand
-    before this filter.
+    share their state. What own clients send is not counted, nor are the lists in `except_lists`, if a DKIM signature
+    of the list's domain covers the List-Id or SPF passes for a MAIL FROM of that domain (or the DNS gives no answer);
+    white list entries (S4, S6, S7) stand before this filter.
 
     In shadow by default: a newsletter that fifty people asked for looks the same. Switch it on when the
     newsletters of your platform have a white entry, or let it add points (`effect = "score"`).
@@ -56,7 +58,7 @@ class MessageChecksum(Filter[MessageChecksumOptions]):
     name = "message_checksum"
     spec_id = "S23"
     summary = "same message for many recipients"
-    asks = ("state",)
+    asks = ("state", "dns")
     state = State.SHADOW
     options = MessageChecksumOptions
 
@@ -73,10 +75,10 @@ class MessageChecksum(Filter[MessageChecksumOptions]):
             "counts": {str(window): count for window, count in zip(WINDOWS, counts, strict=True)},
             "most": max(counts),
             "checksum": digest,
-            "list": _list_id(message.mail),
         }
         if max(counts) < _FEW:
             return self.clear("seen for few recipients", **facts)
+        facts["list"] = await _believed_list(message)
         return self.hit("the same message came for {most} recipients", **facts)
 
     def judge(self, finding: Finding, options: MessageChecksumOptions, scopes: Scopes) -> Opinion:
@@ -131,7 +133,10 @@ def checksum(mail: Mail, *, tag: str = "") -> str:
     return total.hexdigest()
 
 
-def _list_id(mail: Mail) -> str:
-    """The identifier of RFC 2919 2, lower case; "" when there is none."""
-    value = mail.headers.first("list-id") or ""
-    return value.rpartition("<")[2].partition(">")[0].strip().lower()[:255]
+async def _believed_list(message: Message) -> str:
+    """The List-Id, if its domain's owner answers for it, or a failing DNS leaves that open; else ""."""
+    claimed = list_id(message.mail.headers)
+    try:
+        return claimed if claimed and await vouched(message, ("list-id",), by_author=False) else ""
+    except ServiceError:
+        return claimed

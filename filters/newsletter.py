@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 from tamis.filter import Effect, Filter, Message
 from tamis.filters.dkim_check import signatures
 from tamis.filters.domains import registered_domain
+from tamis.filters.list_headers import uris
 from tamis.finding import Finding
-from tamis.mail.urls import host_of
 
-_URI = re.compile(r"<\s{0,9}(?:(https?)://([^<>\s]{1,1000})|mailto:([^<>\s]{1,500}))\s{0,9}>", re.IGNORECASE)
-_MAX_URIS = 5
-_VALUE = 4000
 _FIELD = "list-unsubscribe"
 
 
@@ -33,20 +28,15 @@ class Newsletter(Filter):
     async def examine(self, message: Message) -> Finding:
         """How to unsubscribe, whether that is in the sender's own domain, and who signed it."""
         headers = message.mail.headers
-        uris = list(_URI.finditer((headers.first(_FIELD) or "")[:_VALUE])) if _FIELD in headers else []
-        if not uris:
+        ways = uris(headers, _FIELD)
+        if not ways:
             return self.clear("no newsletter")
-        domains = {
-            registered_domain(
-                host_of(uri[2]) if uri[2] else uri[3].partition("?")[0].rpartition("@")[2].lower()
-            )
-            for uri in uris[:_MAX_URIS]
-        } - {""}
+        domains = {registered_domain(host) for _, host in ways} - {""}
         one_click = "list-unsubscribe=one-click" in (headers.first("list-unsubscribe-post") or "").lower()
         senders = {registered_domain(one.domain) for one in message.mail.from_addresses[:5]}
         facts = {
             "where": ", ".join(sorted(domains)) or "no domain",
-            "one_click": one_click and any((uri[1] or "").lower() == "https" for uri in uris),
+            "one_click": one_click and any(scheme == "https" for scheme, _ in ways),
             "own_domain": bool(domains & senders),
         }
         checked = [one for one in await signatures(message) if one.of_author]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Annotated
+from dataclasses import replace
+from typing import Annotated, NamedTuple
 
 from pydantic import Field as Option
 
 from tamis.breaker import Breaker
-from tamis.dnslists import DNSList
+from tamis.dnslists import DNSList, RefusedError
 from tamis.errors import LeftOutError, ServiceError
 from tamis.filter import Filter, FilterOptions, Message, Opinion, Scopes
 from tamis.finding import Finding, Status
@@ -33,8 +33,7 @@ class ListOptions(FilterOptions):
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """One question: what it is about, the list, and the name to ask for."""
 
     subject: str
@@ -49,6 +48,8 @@ class OnDNSLists(Filter[ListOptions]):
     what weight, so that `judge` can hold other shares, weights and selections against it.
     """
 
+    asks = ("dns",)
+    begins_at_once = True
     options = ListOptions
 
     async def ask(self, message: Message, questions: Sequence[Asked]) -> Finding:
@@ -57,16 +58,19 @@ class OnDNSLists(Filter[ListOptions]):
         answered: dict[str, list[str]] = {}
         listed: dict[str, list[list[object]]] = {}
         silent: dict[str, str] = {}
-        for question, answer in zip(questions, answers, strict=True):
-            zone = question.one.zone
-            try:
-                weight, codes = _weighed(question.one, answer)
-            except ServiceError as error:
-                silent.setdefault(zone, str(error))
+        for (subject, one, _), answer in zip(questions, answers, strict=True):
+            if not isinstance(answer, Answer):
+                silent.setdefault(one.zone, str(answer))
                 continue
-            answered.setdefault(question.subject, []).append(zone)
+            try:
+                weight = one.weight(answer.records) if answer.records else 0.0
+            except ServiceError as error:
+                silent.setdefault(one.zone, str(error))
+                continue
+            answered.setdefault(subject, []).append(one.zone)
             if weight > 0:
-                listed.setdefault(question.subject, []).append([zone, weight, codes])
+                codes = list(answer.records[:_MOST_SHOWN])
+                listed.setdefault(subject, []).append([one.zone, weight, codes])
         facts = {"asked": len({one.subject for one in questions}), "silent": sorted(silent)}
         if not answered:
             because = "none of {lists} lists answered: {error}"
@@ -117,13 +121,15 @@ async def _answers(services: Services, questions: Sequence[Asked]) -> list[Answe
     silent: dict[str, ServiceError] = {}
     heard: set[str] = set()
     try:
-        told = iter(await services.dns.queries([(q.name, "A") for q in questions if q.one.zone in asked]))
-        answers = [refused.get(q.one.zone) or next(told) for q in questions]
-        for question, answer in zip(questions, answers, strict=True):
-            if not isinstance(answer, ServiceError):
-                heard.add(question.one.zone)
+        told = iter(
+            await services.dns.queries([(name, "A") for _, one, name in questions if one.zone in asked])
+        )
+        answers = [refused.get(one.zone) or _served(one, next(told)) for _, one, _ in questions]
+        for (_, one, _), answer in zip(questions, answers, strict=True):
+            if isinstance(answer, Answer):
+                heard.add(one.zone)
             elif not isinstance(answer, LeftOutError):  # the DNS server's failure is not the list's
-                silent[question.one.zone] = answer
+                silent[one.zone] = answer
         return answers
     finally:
         for zone, (breaker, trial) in asked.items():
@@ -135,7 +141,11 @@ async def _answers(services: Services, questions: Sequence[Asked]) -> list[Answe
                 breaker.let_go(trial=trial)
 
 
-def _weighed(one: DNSList, answer: Answer | ServiceError) -> tuple[float, list[str]]:
-    if isinstance(answer, ServiceError):
-        raise answer
-    return one.weight(answer.records), list(answer.records[:_MOST_SHOWN])
+def _served(one: DNSList, answer: Answer | ServiceError) -> Answer | ServiceError:
+    """The answer, unless it is the list's refusal to give any: that is a failure like others, for its breaker too."""
+    if isinstance(answer, Answer) and answer.records:
+        try:
+            one.weight(answer.records)
+        except RefusedError as error:
+            return error
+    return answer

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pydantic import Field as Option
 
-from tamis.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes
+from tamis.filter import Effect, FilterOptions, Message, Opinion, Scopes
 from tamis.filters.domains import registered_domain
+from tamis.filters.list_headers import ListsExcused
 from tamis.finding import Finding, Status
 
 FREEMAIL = (
@@ -56,25 +59,23 @@ class ReplyToOptions(FilterOptions):
     freemail: tuple[str, ...] = Option(FREEMAIL, description="domains where anybody gets an address at once")
 
 
-class ReplyTo(Filter[ReplyToOptions]):
+class ReplyTo(ListsExcused[ReplyToOptions]):
     """Adds points when Reply-To leads away from From, to a freemail address of another domain.
 
     This is how an impostor gets the answer. A Reply-To in another domain that is no freemail adds nothing unless
-    `other` says so. Mailing lists are left alone.
+    `other` says so. Mailing lists do it, too: List-Id or List-Post excuse it where a DKIM signature of the author or
+    the list covers them, or SPF passes for a MAIL FROM of theirs.
     """
 
     name = "reply_to"
     spec_id = "S31d"
     summary = "Reply-To leads to another domain than From"
     effect = Effect.SCORE
-    inline = True
     options = ReplyToOptions
 
-    def examine(self, message: Message) -> Finding:
+    def look(self, message: Message) -> Finding:
         """From's and Reply-To's registered domains, if they differ."""
         mail = message.mail
-        if any(name in mail.headers for name in ("list-id", "list-post")):
-            return self.clear("a mailing list")
         authors = {registered_domain(one.domain) for one in mail.from_addresses[:5]} - {""}
         replies = {registered_domain(one.domain) for one in mail.addresses("reply-to")[:5]} - {""}
         if not authors or not replies or authors & replies:
@@ -85,6 +86,10 @@ class ReplyTo(Filter[ReplyToOptions]):
             reply=min(replies),
             replies=sorted(replies),
         )
+
+    def excuses(self, message: Message, hit: Finding) -> Sequence[str]:
+        """What says that it came through a mailing list."""
+        return [name for name in ("list-id", "list-post") if name in message.mail.headers]
 
     def judge(self, finding: Finding, options: ReplyToOptions, scopes: Scopes) -> Opinion:
         """Freemail counts fully, another domain as `other` says."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tamis.filter import Filter, Message, Stage
-from tamis.filters.clients import confirm_denial, no_stranger
+from tamis.filters.clients import confirm_denial, no_stranger, reverse_name, text_of
 from tamis.finding import Finding
 
 
@@ -20,6 +20,7 @@ class ReverseDNS(Filter):
     spec_id = "S11"
     summary = "client address without a PTR record"
     asks = ("dns",)
+    begins_at_once = True
     stage = Stage.CONNECT
 
     async def examine(self, message: Message) -> Finding:
@@ -31,9 +32,9 @@ class ReverseDNS(Filter):
         assert ip is not None
         known = message.envelope.client_name or message.envelope.client_ptr
         if known:
-            return self.clear("{ip} is {name}", ip=str(ip), name=known[:255])
-        answer = await message.services.dns.query(ip.reverse_pointer, "PTR")
+            return self.clear("{ip} is {name}", ip=text_of(ip), name=known[:255])
+        answer = await message.services.dns.query(reverse_name(ip), "PTR")
         if answer.records:
-            return self.clear("{ip} is {name}", ip=str(ip), name=answer.records[0])
+            return self.clear("{ip} is {name}", ip=text_of(ip), name=answer.records[0])
         await confirm_denial(message.services.dns)
-        return self.hit("{ip} has no PTR record", ip=str(ip))
+        return self.hit("{ip} has no PTR record", ip=text_of(ip))

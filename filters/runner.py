@@ -6,8 +6,9 @@ import asyncio
 import logging
 import queue
 import threading
+import types
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import Any, Generic, TypeVar
 
 from tamis.errors import ServiceError
@@ -33,11 +34,11 @@ class Runner:
         self._calls: deque[Callable[[], object]] = deque()
         self._woken = False
 
-    def call(self, call: Callable[[], object]) -> None:
-        """Call a function on the loop soon, without waiting for it."""
+    def call(self, call: Callable[[], object], *, soon: bool = True) -> None:
+        """Call a function on the loop, soon or with the next one that is, without waiting for it."""
         loop = self._running_loop()
         self._calls.append(call)
-        if not self._woken:  # else the loop has yet to take what waits, and takes this as well
+        if soon and not self._woken:  # else the loop has yet to take what waits, and takes this as well
             self._woken = True
             loop.call_soon_threadsafe(self._take)
 
@@ -101,6 +102,13 @@ class Outcome(Generic[T]):
         self._task.cancel()
 
 
+@types.coroutine
+def on_loop() -> Generator[None, None, None]:
+    """Go on on the event loop, for what was begun in a session's thread (Filter.begins_at_once)."""
+    if asyncio._get_running_loop() is None:
+        yield
+
+
 _lock = threading.Lock()
 _hanging: Counter[str] = Counter()
 
@@ -111,6 +119,7 @@ async def in_thread(name: str, call: Callable[[], T | Awaitable[T]]) -> T:
     A thread can't be stopped from outside: when the awaiting task is cancelled the thread is left behind,
     counted until it ends by itself.
     """
+    await on_loop()
     loop = asyncio.get_running_loop()
     outcome: asyncio.Future[T | Awaitable[T]] = loop.create_future()
     with _lock:

@@ -25,6 +25,7 @@ class SenderMX(Filter):
     spec_id = "S16"
     summary = "sender domain that can't receive mail"
     asks = ("dns",)
+    begins_at_once = True
     stage = Stage.MAIL
 
     async def examine(self, message: Message) -> Finding:
@@ -73,14 +74,19 @@ class SenderMX(Filter):
     @staticmethod
     async def _addresses(message: Message, hosts: list[str]) -> tuple[bool, list[str]]:
         """Whether one of the hosts can be reached, and all addresses. Raises ServiceError if that is not known."""
-        questions = [(host, rdtype) for host in hosts if host != "." for rdtype in ("A", "AAAA")]
-        answers = await message.services.dns.queries(questions)
-        found = [record for one in answers if isinstance(one, Answer) for record in one.records]
-        if any(map(is_reachable, found)):
-            return True, found
-        for one in answers:
-            if isinstance(one, ServiceError):
-                raise one
+        found: list[str] = []
+        failures: list[ServiceError] = []
+        for rdtype in ("A", "AAAA"):  # few have the second only
+            asked = [(host, rdtype) for host in hosts if host != "."]
+            for one in await message.services.dns.queries(asked):
+                if isinstance(one, Answer):
+                    found += one.records
+                else:
+                    failures.append(one)
+            if any(map(is_reachable, found)):
+                return True, found
+        if failures:
+            raise failures[0]
         if not found:
             await confirm_denial(message.services.dns)
         return False, found

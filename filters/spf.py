@@ -7,7 +7,7 @@ from dataclasses import replace
 from pydantic import Field as Option
 
 from tamis.filter import Filter, FilterOptions, Message, Opinion, Scopes, Stage
-from tamis.filters.clients import is_host_name, no_stranger
+from tamis.filters.clients import is_host_name, no_stranger, text_of
 from tamis.filters.spf_check import check_envelope, identity_of
 from tamis.finding import Finding, Status
 
@@ -43,6 +43,7 @@ class SPF(Filter[SPFOptions]):
     spec_id = "S5"
     summary = "client may not send for the sender's domain"
     asks = ("dns",)
+    begins_at_once = True
     stage = Stage.MAIL
     options = SPFOptions
 
@@ -59,7 +60,7 @@ class SPF(Filter[SPFOptions]):
             "result": result,
             "identity": whom.name,
             "domain": whom.domain,
-            "ip": str(message.envelope.ip),
+            "ip": message.envelope.ip and text_of(message.envelope.ip),
             "problem": problem,
         }
         sentence = f"{result}: {_SENTENCES[result]}"

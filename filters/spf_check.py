@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from tamis.address import domain_key, unbracket
 from tamis.envelope import Envelope, IPAddress
 from tamis.errors import ServiceError
+from tamis.filters.clients import is_host_name, is_local, text_of
 from tamis.filters.runner import in_thread
 from tamis.services import DNS, Answer
 
@@ -27,6 +29,7 @@ _PROBLEM_LENGTH = 200
 _LONG = 4096  # characters of all records together
 _MOST_HOSTS = 10  # RFC 7208 4.6.4
 _Known = dict[tuple[str, str], Answer]
+_Told = tuple[tuple[tuple[str, str], Answer], ...]
 _known: ContextVar[_Known] = ContextVar("spf answers")
 
 
@@ -61,6 +64,14 @@ async def check_envelope(dns: DNS, envelope: Envelope) -> tuple[str, str]:
     return await check(dns, envelope.ip, whom.local, whom.domain, _helo(envelope))
 
 
+async def check_mail_from(dns: DNS, envelope: Envelope) -> tuple[str, str]:
+    """As `check_envelope`, of MAIL FROM alone: none without its domain, or a client of the public network."""
+    ip, whom = envelope.ip, identity_of(envelope)
+    if ip is None or is_local(ip) or whom.name != "mailfrom" or not is_host_name(whom.domain):
+        return "none", ""
+    return await check_envelope(dns, envelope)
+
+
 def _helo(envelope: Envelope) -> str:
     return domain_key(envelope.helo)[:255]
 
@@ -74,12 +85,14 @@ async def check(dns: DNS, ip: IPAddress, local: str, domain: str, helo: str) -> 
         if not any(record[:6].lower() == "v=spf1" for record in known[first].records):
             return "none", ""
         while len(known) <= MAX_QUESTIONS:
-            try:
-                if _size(known) > _LONG:  # others' answers must not wait for it
-                    return await in_thread("spf", lambda: _check(known, ip, local, domain, helo))
-                return _check(known, ip, local, domain, helo)
-            except _Lacking as lacking:
-                await _learn(known, dns, lacking.question, "A" if ip.version == 4 else "AAAA")
+            told = tuple(known.items())
+            if _size(known) > _LONG:  # others' answers must not wait for it
+                found = await in_thread("spf", partial(_check.__wrapped__, told, ip, local, domain, helo))
+            else:
+                found = _check(told, ip, local, domain, helo)
+            if found.lacking is None:
+                return found.result, found.problem
+            await _learn(known, dns, found.lacking, "A" if ip.version == 4 else "AAAA")
     except ServiceError as error:
         return "temperror", str(error)[:_PROBLEM_LENGTH]
     return "permerror", "too many DNS look-ups"
@@ -101,22 +114,34 @@ async def _learn(known: _Known, dns: DNS, lacking: tuple[str, str], rdtype: str)
             known[question] = answer
 
 
-def _check(known: _Known, ip: IPAddress, local: str, domain: str, helo: str) -> tuple[str, str]:
+class _Checked(NamedTuple):
+    """What came of a check, or the question that it lacks the answer to."""
+
+    result: str = ""
+    problem: str = ""
+    lacking: tuple[str, str] | None = None
+
+
+@lru_cache(maxsize=32)  # DMARC asks the same as SPF; what is long is not kept
+def _check(told: _Told, ip: IPAddress, local: str, domain: str, helo: str) -> _Checked:
     spf = _library()
     # pyspf splits at the first @, which a quoted local part may hold
     sender = f"{local.replace('@', '_') or 'postmaster'}@{domain}"
-    token = _known.set(known)
+    token = _known.set(dict(told))
     try:
-        query = spf.query(i=str(ip), s=sender, h=helo, timeout=0, querytime=0)
+        query = spf.query(i=text_of(ip), s=sender, h=helo, timeout=0, querytime=0)
         result, _, text = query.check()
+    except _Lacking as lacking:
+        return _Checked(lacking=lacking.question)
     except (ValueError, AttributeError, IndexError, TypeError, AssertionError) as error:
-        return "permerror", f"{type(error).__name__}: {error}"[
-            :_PROBLEM_LENGTH
-        ]  # a record that pyspf chokes on
+        # a record that pyspf chokes on
+        return _Checked("permerror", f"{type(error).__name__}: {error}"[:_PROBLEM_LENGTH])
     finally:
         _known.reset(token)
     problem = str(getattr(query, "prob", text)) if result in ("permerror", "temperror") else ""
-    return (str(result), problem[:_PROBLEM_LENGTH]) if result in _RESULTS else ("permerror", str(text)[:200])
+    if result not in _RESULTS:
+        return _Checked("permerror", str(text)[:_PROBLEM_LENGTH])
+    return _Checked(str(result), problem[:_PROBLEM_LENGTH])
 
 
 _RESULTS = frozenset({"pass", "fail", "softfail", "neutral", "none", "permerror", "temperror"})

@@ -31,7 +31,6 @@ class URIBL(OnDNSLists):
     name = "uribl"
     spec_id = "S24"
     summary = "links to what is on DNS lists"
-    asks = ("dns",)
     looks_again = True
 
     async def examine(self, message: Message) -> Finding:

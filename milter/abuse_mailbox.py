@@ -10,12 +10,12 @@ from __future__ import annotations
 import hashlib
 import logging
 import ssl
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from tamis.errors import ConfigError, ServiceError, TamisError
 from tamis.filters.arf import reported_client
 from tamis.filters.keys import client_key
 from tamis.mail import Mail
+from tamis.milter.threads import begun
 from tamis.settings import AbuseMailboxSettings, Platform, Settings
 
 if TYPE_CHECKING:
@@ -78,21 +79,8 @@ class AbuseMailbox:
                 self._due = 0.0
         elif settings.abuse_mailbox.host and time.monotonic() >= self._due:
             self._due = time.monotonic() + settings.abuse_mailbox.every
-            self._reading = _begun(settings, complaints)
-
-
-def _begun(settings: Settings, complaints: Complaints) -> Future[Fetched]:
-    """A reading under way, in a thread that the process does not wait for: a stop at any moment doubles nothing."""
-    reading: Future[Fetched] = Future()
-
-    def read() -> None:
-        try:
-            reading.set_result(fetch(settings, complaints))
-        except BaseException as error:  # noqa: BLE001 - raised again where the result is asked for
-            reading.set_exception(error)
-
-    threading.Thread(target=read, name="abuse-mailbox", daemon=True).start()
-    return reading
+            # a stop at any moment doubles nothing
+            self._reading = begun("abuse-mailbox", partial(fetch, settings, complaints))
 
 
 def fetch(settings: Settings, complaints: Complaints) -> Fetched:

@@ -97,7 +97,7 @@ class Asking:
             if self._put_off.waits(challenge.id):
                 continue
             site = self._site()
-            page = self._store.challenges.open(challenge.id, terms_of(site))
+            page = self._store.answers.open(challenge.id, terms_of(site))
             late = challenge.at < datetime.now(UTC) - timedelta(hours=site.settings.notices.within_hours)
             if late or page is None or page.state is not PageState.OPEN:
                 self._store.challenges.give_up(challenge.id)
@@ -139,11 +139,11 @@ class Asking:
 
     def finish(self, run: asyncio.Runner, state: SharedState) -> None:
         """What right answers left to do: copies that could not go at once, and what the senders earned."""
-        for challenge in self._store.challenges.solved(_SOLVED):
+        for challenge in self._store.answers.solved(_SOLVED):
             if self._put_off.waits(challenge.id):
                 continue
             site = self._site()
-            if not self._store.challenges.finish(challenge, terms_of(site), delivery(site.settings)):
+            if not self._store.answers.finish(challenge, terms_of(site), delivery(site.settings)):
                 self._put_off.failed(
                     challenge.id
                 )  # a copy that nobody takes is there until its retention ends
@@ -151,7 +151,7 @@ class Asking:
             if challenge.whitelisted:
                 earned = self._store.senders.find(domain=challenge.domain, address=challenge.sender)
                 run.run(publish(state, earned))
-            self._store.challenges.close(challenge)
+            self._store.answers.close(challenge)
             self.counts["solved", ""] += 1
             log.info("challenge %s: solved by <%s>", challenge.id, challenge.sender)
 

@@ -110,7 +110,8 @@ class Desk:
             )
             log.info("held %s for <%s>, challenge %s", message, detour.recipient, challenge or "none")
             return held_text(message, challenge)
-        message = self._store.quarantine.hold(held, original)
+        since = note.envelope.received_at if note else None
+        message = self._store.quarantine.hold(held, original, since=since)
         if policy.terms.challenge == "reply":  # perhaps held before, with a reply that could not be given
             self._store.challenges.untold(message)
         log.info("held %s for <%s>", message, detour.recipient)

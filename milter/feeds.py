@@ -10,7 +10,8 @@ import secrets
 import time
 import urllib.request
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 
 from tamis.breaker import FAILURES, Breakers
@@ -18,6 +19,7 @@ from tamis.errors import ConfigError, FeedError, LeftOutError
 from tamis.filters.sender_complaints import GENERATION, entry_key
 from tamis.lists import Subject, normalise_pattern
 from tamis.milter.files import read_json, write_json
+from tamis.milter.threads import begun
 from tamis.services import SharedState
 
 log = logging.getLogger(__name__)
@@ -37,7 +39,6 @@ class Feeds:
     def __init__(self, directory: Path, breakers: Breakers | None = None) -> None:
         self._directory = directory
         self._breakers = breakers or Breakers()
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="feeds")
         self._fetching: Future[None] | None = None
         self._due = 0.0
         self._sources: Sequence[str] = ()
@@ -57,7 +58,8 @@ class Feeds:
             self._fetching = None
         elif time.monotonic() >= self._due:
             self._due = time.monotonic() + every
-            self._fetching = self._pool.submit(fetch_all, self._directory, self._sources, self._breakers)
+            work = partial(fetch_all, self._directory, self._sources, self._breakers)
+            self._fetching = begun("feeds", work)
         elif self._generation and await state.get(GENERATION) != self._generation:
             await self._publish(state, every)
 
@@ -79,10 +81,6 @@ class Feeds:
         if loaded:
             await state.put(GENERATION, generation, keep)
             self._generation = generation
-
-    def close(self) -> None:
-        """Wait for nothing."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
 
 
 def fetch_all(directory: Path, sources: Sequence[str], breakers: Breakers) -> None:

@@ -116,8 +116,8 @@ def web(site: Site, source: SiteSource, sockets: Sockets, parent: Parent) -> Non
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     current = _Current(site, source, parent)
 
-    def check(overrides: Sequence[Override]) -> None:
-        checker(source.file, current.site.filters)(overrides)
+    def check(scope: str, overrides: Sequence[Override]) -> None:
+        checker(source.file, current.site.filters)(scope, overrides)
 
     with Store(site.settings.store_url) as store:
         serve(lambda: current.site, check, store, sockets["web"], parent.ready)

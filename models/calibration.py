@@ -1,8 +1,7 @@
 """From log-odds as the model gives them to the probability that such a message is spam here and now.
 
 The learner's log-odds are in the right order but too sure or not sure enough, and mail changes. A Calibrator is
-fitted (`calibration_fit`) on recent scores that were given before the label was learned; applying it needs
-numpy only.
+fitted (`calibration_fit`) on recent scores that were given before the label was learned.
 """
 
 from __future__ import annotations
@@ -14,10 +13,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Literal, Self
 
-import numpy as np
-
 from tamis.models.durable import replace_file
 from tamis.models.model_file import ModelError
+from tamis.models.scale import interpolated
 
 Kind = Literal["logistic", "isotonic"]
 
@@ -40,7 +38,7 @@ class Calibrator:
         xs, ys = self.scores, self.log_odds
         if self.kind == "logistic":  # one straight line, also beyond the scores it was fitted on
             return ys[0] + (score - xs[0]) * (ys[1] - ys[0]) / (xs[1] - xs[0])
-        return float(np.interp(score, xs, ys))
+        return interpolated(score, xs, ys)
 
     def probability(self, score: float) -> float:
         """The probability that a message of this score is spam."""

@@ -14,14 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from tamis.mail import Mail
-from tamis.models.features import EXPERTS, VIEWS, Grams, Listed, Look, Paired, View, extract, looks
-from tamis.models.hashing import Octets, spans
+from tamis.models.features import EXPERTS, VIEWS, Grams, Listed, Looks, View, extract, looks
+from tamis.models.hashing import spans
 from tamis.models.headers import ANYWHERE, Arrival, Home
 from tamis.models.learner import Weights
 
 _SHOWN = 60
-_READABLE = np.ones(256, dtype=np.bool_)
-_READABLE[:33] = False
+_READABLE = bytes(octet > 32 for octet in range(256))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,51 +49,49 @@ def explain(
     scales = features.scales()
     shares = {number: expert.share for expert in EXPERTS for number in range(expert.first, expert.last)}
     totals: dict[tuple[str, str], float] = defaultdict(float)
-    for number, look in enumerate(looks(mail, arrival, home, seen_text)):
+    seen = looks(mail, arrival, home, seen_text)
+    for number, look in enumerate(seen.views):
         view = VIEWS[number]
         factor = shares[number] * float(scales[number])
         if factor:
-            for word, weight in _weighed(look, view, weights).items():
-                totals["spelling" if isinstance(look, Grams) else view.name, word] += factor * weight
+            if isinstance(look, Grams):
+                name, found = "spelling", _grams(look, view, weights)
+            else:
+                name, found = view.name, _weighed(seen, look, view, weights)
+            for word, weight in found.items():
+                totals[name, word] += factor * weight
     reasons = [Reason(view, word, share) for (view, word), share in totals.items() if share]
     return sorted(reasons, key=lambda reason: -abs(reason.share))[:limit]
 
 
-def _weighed(look: Look, view: View, weights: Weights) -> dict[str, float]:
-    if isinstance(look, Grams):
-        return _grams(look, view, weights)
+def _weighed(seen: Looks, look: Listed, view: View, weights: Weights) -> dict[str, float]:
     found: dict[str, float] = {}
-    seen: set[int] = set()
-    for hashes, numbers in look.named():
-        places = (hashes >> np.uint64(64 - view.bits)).astype(np.int64)
-        for index, place in enumerate(places.tolist()):
-            if place not in seen:  # each bucket counts once, under the first word that fell into it
-                seen.add(place)
-                words = [_readable(look, int(which[index])) for which in numbers]
-                name = " … ".join(words) if len(words) > 1 else words[0]
-                found[name] = found.get(name, 0.0) + float(weights[view.offset + place])
+    known: set[int] = set()
+    for index, place in enumerate((look.hashes >> np.uint32(32 - view.bits)).tolist()):
+        if place not in known:  # each bucket counts once, under the first word that fell into it
+            known.add(place)
+            name = " … ".join([_readable(seen, int(which[index])) for which in look.numbers])
+            found[name] = found.get(name, 0.0) + float(weights[view.offset + place])
     return found
 
 
-def _readable(look: Listed | Paired, index: int) -> str:
-    words = look.words
-    word = words.word(index)
-    lines = look.lines
-    if lines is not None:
-        first = words.word(int(np.searchsorted(lines, lines[index], side="left")))
+def _readable(seen: Looks, index: int) -> str:
+    word = seen.words.word(index)
+    if index < len(seen.lines):
+        first = seen.words.word(int(np.searchsorted(seen.lines, seen.lines[index], side="left")))
         word = f"{first}: {word}" if word != first else f"{first}:"
     return "".join(character if character.isprintable() else "?" for character in word[:_SHOWN])
 
 
 def _grams(look: Grams, view: View, weights: Weights) -> dict[str, float]:
     """4-grams are told by the words they begin in."""
-    places = look.buckets(view.bits)
+    places = look.hashes >> np.uint32(32 - view.bits)
     if not len(places):
         return {}
     _, first = np.unique(places, return_index=True)
     told = np.zeros(len(look.octets), dtype=np.float64)
     told[first] = weights[view.offset + places[first].astype(np.int64)]
-    starts, ends = spans(look.octets, _READABLE)
+    starts, ends = spans(look.octets.translate(_READABLE))
     # The blank before a word belongs to it: 4-grams there read on into the word.
     edges = np.concatenate(([0], ends[:-1])) if len(ends) else ends
     found: dict[str, float] = {}
@@ -107,6 +104,6 @@ def _grams(look: Grams, view: View, weights: Weights) -> dict[str, float]:
     return found
 
 
-def _text(octets: Octets, start: int, end: int) -> str:
-    text = octets[start : min(end, start + _SHOWN)].tobytes().decode("utf-8", "replace")
+def _text(octets: bytes, start: int, end: int) -> str:
+    text = octets[start : min(end, start + _SHOWN)].decode("utf-8", "replace")
     return "".join(character if character.isprintable() else "?" for character in text)

@@ -12,28 +12,19 @@ phrases (Siefkes et al. 2004).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from itertools import pairwise
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from tamis.mail import Mail
-from tamis.models import words
-from tamis.models.hashing import (
-    Buckets,
-    Hashes,
-    Octets,
-    Positions,
-    buckets,
-    distinct,
-    gram_hashes,
-    octets_of,
-    pairs,
-)
+from tamis.models import texts, words
+from tamis.models.hashing import Buckets, Positions, distinct, gram_hashes, halves, neighbours, pairs
 from tamis.models.headers import ANYWHERE, Arrival, Home, SeenField, seen_fields
-from tamis.models.words import Words
+from tamis.models.texts import Text, Words
 
 FEATURE_VERSION: Final = 2
 """Changes whenever any message may get other features; a model is good for one version only."""
@@ -119,10 +110,12 @@ _RAW_OCTETS = 3500
 _RAW_HEADER_OCTETS = 2500
 _HEADER_OCTETS = 5000
 _TEXT_OCTETS = 8000
-_HEADER_END = re.compile(rb"\r?\n\r?\n")
+_HEADER_END = re.compile(rb"\n\r?\n")
 _HEADER_SEARCH = 262_144
 _HEADER_DISTANCES = (1, 2)
 _BODY_DISTANCES = (1, 2, 3, 4)
+_BODY = 3
+"""The number of the body's text among those that `looks` reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,103 +137,110 @@ class Features:
 _WEIGHTS = np.array([view.weight for view in VIEWS])
 
 
-@dataclass(frozen=True, slots=True)
-class Grams:
-    """The byte 4-grams of some octets."""
+class Grams(NamedTuple):
+    """The byte 4-grams of some octets, as the hash of the one at each octet."""
 
-    octets: Octets
-
-    def buckets(self, bits: int) -> Buckets:
-        """The bucket of the 4-gram at each octet."""
-        return gram_hashes(self.octets) >> np.uint32(32 - bits)
+    octets: bytes
+    hashes: Buckets
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """Words, each a feature; `lines` numbers the header fields they stand in."""
+class Listed(NamedTuple):
+    """Words, or pairs of words, as their hashes; `numbers` has, for each, those of the words it stands for."""
 
+    hashes: Buckets
+    numbers: tuple[Positions, ...]
+
+
+Look = Grams | Listed
+
+
+class Looks(NamedTuple):
+    """What each of VIEWS sees of a message, in their order: first 4-grams, then words and pairs of `words`.
+
+    The first bits of a hash are the bucket of its feature. `lines` numbers the lines of the header's words, which
+    are the first.
+    """
+
+    views: list[Look]
     words: Words
-    lines: Positions | None = None
-
-    def buckets(self, bits: int) -> Buckets:
-        """The bucket of each word."""
-        return buckets(self.words.hashes, bits)
-
-    def named(self) -> Iterator[tuple[Hashes, tuple[Positions, ...]]]:
-        """The hashes, and the numbers of the words that each stands for."""
-        yield self.words.hashes, (np.arange(len(self.words.hashes)),)
+    lines: Positions
 
 
-@dataclass(frozen=True, slots=True)
-class Paired:
-    """Pairs of words at some distances, within one line where `lines` numbers them."""
-
-    words: Words
-    distances: tuple[int, ...]
-    lines: Positions | None = None
-
-    def buckets(self, bits: int) -> Buckets:
-        """The bucket of each pair."""
-        found = [hashes for hashes, _ in self.named()]
-        return buckets(np.concatenate(found), bits) if found else np.zeros(0, dtype=np.uint32)
-
-    def named(self) -> Iterator[tuple[Hashes, tuple[Positions, ...]]]:
-        """The hashes of each distance, and the numbers of the two words that each stands for."""
-        for distance in self.distances:
-            if len(self.words.hashes) <= distance:
-                return
-            hashes = pairs(self.words.hashes, distance)
-            first = np.arange(len(hashes))
-            if self.lines is not None:
-                first = np.flatnonzero(self.lines[:-distance] == self.lines[distance:])
-                hashes = hashes[first]
-            yield hashes, (first, first + distance)
-
-
-Look = Grams | Listed | Paired
-
-
-def looks(mail: Mail, arrival: Arrival | None, home: Home, seen_text: str) -> Iterator[Look]:
-    """What each of VIEWS sees of a message, in their order."""
+def looks(mail: Mail, arrival: Arrival | None, home: Home, seen_text: str) -> Looks:
+    """Look at a message."""
     fields = seen_fields(mail, arrival, home)
     block = _header_block(fields)
-    yield Grams(octets_of((block[:_RAW_HEADER_OCTETS] + b"\n\n" + _raw_body(mail.raw))[:_RAW_OCTETS]))
-    yield Grams(octets_of(block[:_HEADER_OCTETS]))
-    yield Grams(octets_of(_decoded(mail)))
-    header, lines = words.header_words(fields)
+    grams = _grams(
+        (
+            (block[:_RAW_HEADER_OCTETS] + b"\n\n" + _raw_body(mail.raw))[:_RAW_OCTETS],
+            block[:_HEADER_OCTETS],
+            _decoded(mail),
+        )
+    )
+    header = texts.spelled(words.header_lines(fields)).lower().encode("utf-8", "replace")
     text = mail.text[: words.MAX_TEXT]
     if seen_text:
         text = f"{text}\n{seen_text[: words.MAX_TEXT]}"
     if "\r" in text:
         text = text.replace("\r\n", "\n")
-    shaped, form = words.body_shapes(text)
-    origins, shapes, forms, urls, markup, structure = words.hashed(
-        [
+    (origins, shapes, *others), form = words.listed(
+        (
             words.origins(fields),
             words.shapes(fields),
-            form,
+            words.body_shapes(text),
             words.url_words(mail),
             words.markup_words(mail),
             words.structure_words(mail),
+        ),
+        text[: words.MAX_FORM],
+    )
+    written = texts.spelled(f"{words.subject_of(fields)}\n{text}")
+    read = texts.read(
+        [
+            Text(header, texts.HEADER_WORD),
+            origins,
+            shapes,
+            Text(written.lower().encode("utf-8", "replace"), texts.WORD),
+            Text(written.encode("utf-8", "replace"), texts.WORD),
+            form,
+            *others,
         ]
     )
-    yield Listed(header, lines)
-    yield Listed(origins)
-    yield Paired(header, _HEADER_DISTANCES, lines)
-    yield Listed(shapes)
-    subject = words.subject_of(fields)
-    written = words.spelled(f"{subject}\n{text}")
-    body = words.body_words(written.lower())
-    yield Listed(body)
-    yield Listed(words.body_words(written))
-    yield Paired(body, _BODY_DISTANCES)
-    yield Listed(shaped)
-    yield Listed(forms)
-    yield Listed(urls)
-    yield Listed(markup)
-    yield Listed(structure)
+    lines = texts.salted_by_line(read, header)
+    return Looks([*grams, *_listed(read, lines)], read, lines)
 
 
+def _grams(sections: Sequence[bytes]) -> list[Grams]:
+    hashes = gram_hashes(b"".join(sections))
+    found: list[Grams] = []
+    start = 0
+    for octets in sections:
+        found.append(Grams(octets, hashes[start : max(start, start + len(octets) - 3)]))
+        start += len(octets)
+    return found
+
+
+def _listed(read: Words, lines: Positions) -> list[Listed]:
+    """The words of each text, and the pairs of header and body in the places of their views."""
+    bounds = read.bounds
+    first, second = neighbours(0, bounds[1], _HEADER_DISTANCES)
+    within = lines[first] == lines[second]
+    of_header = first[within], second[within]
+    of_body = neighbours(bounds[_BODY], bounds[_BODY + 1], _BODY_DISTANCES)
+    paired = pairs(read.hashes, *map(np.concatenate, zip(of_header, of_body, strict=True)))
+    hashes = halves(np.concatenate((read.hashes, paired)))
+    every = np.arange(bounds[-1])
+    header, origins, shapes, body, written, *others = [
+        Listed(hashes[start:stop], (every[start:stop],)) for start, stop in pairwise(bounds)
+    ]
+    middle = bounds[-1] + len(of_header[0])
+    header_pairs = Listed(hashes[bounds[-1] : middle], of_header)
+    body_pairs = Listed(hashes[middle:], of_body)
+    return [header, origins, header_pairs, shapes, body, written, body_pairs, *others]
+
+
+_SHIFTS = np.array([32 - view.bits for view in VIEWS], dtype=np.uint32)
+_OFFSETS = np.array([view.offset for view in VIEWS], dtype=np.uint32)
 _BOUNDS = np.array([*(view.offset for view in VIEWS), PLATFORM_SIZE], dtype=np.uint32)
 
 
@@ -252,16 +252,24 @@ def extract(
     `arrival` is what the SMTP dialogue said, for a message at the door; a stored message has it in its header.
     `home` is the site, whose traces are left out. `seen_text` is text that was read in images.
     """
-    found = [
-        look.buckets(view.bits) + np.uint32(view.offset)
-        for view, look in zip(VIEWS, looks(mail, arrival, home, seen_text), strict=True)
-    ]
-    indices = distinct(np.concatenate(found))
-    return Features(indices, np.diff(np.searchsorted(indices, _BOUNDS)))
+    found = [look.hashes for look in looks(mail, arrival, home, seen_text).views]
+    counts = [len(hashes) for hashes in found]
+    values = np.concatenate(found)
+    values >>= _SHIFTS.repeat(counts)
+    values += _OFFSETS.repeat(counts)
+    # Experts apart, because that is faster; their views stand one after the other.
+    start = 0
+    for expert in EXPERTS:
+        stop = start + sum(counts[expert.first : expert.last])
+        values[start:stop].sort()
+        start = stop
+    indices = distinct(values)
+    ends = indices.searchsorted(_BOUNDS)
+    return Features(indices, ends[1:] - ends[:-1])
 
 
-def _header_block(fields: Iterable[SeenField]) -> bytes:
-    return "\n".join(f"{field.raw_name}: {field.value}" for field in fields).encode("utf-8", "replace")
+def _header_block(fields: Sequence[SeenField]) -> bytes:
+    return "\n".join([f"{raw_name}: {value}" for _, raw_name, value in fields]).encode("utf-8", "replace")
 
 
 def _raw_body(raw: bytes) -> bytes:

@@ -8,8 +8,10 @@ and the mail it judges (at the door), and they don't carry over to another site.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
 
 from tamis.mail import Mail
 
@@ -35,6 +37,7 @@ _PREFIXES = """
     x-antivirus x-av- x-clam x-pmx x-assp x-mdaemon x-ovh- x-vade x-vr- x-spf x-dkim old-
 """
 _DROPPED_PREFIXES = tuple(_PREFIXES.split())
+_RECIPIENTS = frozenset({"to", "cc", "resent-to", "apparently-to", "x-apparently-to"})
 _TAGS = re.compile(
     r"^\s*(?:\*{2,}\s*spam\s*\*{2,}|\[\s*spam\s*\]|\{\s*spam\?*\s*\}|spam:)[\s:]*", re.IGNORECASE
 )
@@ -79,19 +82,21 @@ class Home:
 
     hosts: tuple[str, ...] = ()
     header_prefix: str = ""
+    _endings: tuple[str, ...] = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_endings", tuple(f".{name}" for name in self.hosts))
 
     def has(self, host: str) -> bool:
         """Whether a host, as a Received field writes it, is the site's own."""
-        host = host.lower().strip("[]().;")
-        return any(host == name or host.endswith("." + name) for name in self.hosts)
+        return f".{host.lower().strip('[]().;')}".endswith(self._endings)
 
 
 ANYWHERE = Home()
 """A site of which nothing is known."""
 
 
-@dataclass(frozen=True, slots=True)
-class SeenField:
+class SeenField(NamedTuple):
     """One field as the learner sees it: `name` in lower case, `value` decoded, bounded and made general."""
 
     name: str
@@ -105,32 +110,44 @@ def seen_fields(mail: Mail, arrival: Arrival | None, home: Home) -> list[SeenFie
     With an `arrival` its data stands first, in the form that the site's own Received and Return-Path would
     have; without one these come from the stored message, so that both look alike.
     """
-    dropped = (*_DROPPED_PREFIXES, home.header_prefix.lower()) if home.header_prefix else _DROPPED_PREFIXES
     fields = list(_first(mail, arrival))
-    for field in mail.headers:
-        name = field.name
+    for one in mail.headers:
         if len(fields) >= MAX_FIELDS:
             break
-        if name in _DROPPED or name.startswith(dropped):
-            continue
-        if name == "received":
-            value = _received(field.value[:MAX_VALUE], home)
-            if value is None:
-                continue
-        elif name in ("dkim-signature", "domainkey-signature"):
-            value = " ".join(
-                f"{tag}={text}" for tag, text in _SIGNATURE_KEPT.findall(field.value[:MAX_VALUE])
-            )
-        elif name == "subject":
-            value = _TAGS.sub("", field.value[:MAX_VALUE])
-        elif name.endswith("date"):
-            value = _date(field.value[:120])
-        else:
-            value = field.value[:MAX_VALUE]
-            if name in ("to", "cc", "resent-to", "apparently-to", "x-apparently-to"):
-                value = _recipients(value, home)
-        fields.append(SeenField(name, field.raw_name[:80].decode("latin-1"), value))
+        general = _general(one.name, home.header_prefix)
+        value = general(one.value, home) if general else None
+        if value is not None:
+            fields.append(SeenField(one.name, one.raw_name[:80].decode("latin-1"), value))
     return fields
+
+
+@lru_cache(1024)
+def _general(name: str, own_prefix: str) -> Callable[[str, Home], str | None] | None:
+    """What makes a field's value general; None for a field that is left out. Names are few and come again."""
+    own = bool(own_prefix) and name.startswith(own_prefix.lower())
+    if own or name in _DROPPED or name.startswith(_DROPPED_PREFIXES):
+        return None
+    if name == "received":
+        return _received
+    if name in ("dkim-signature", "domainkey-signature"):
+        return _signature
+    if name == "subject":
+        return _subject
+    if name.endswith("date"):
+        return _date
+    return _recipients if name in _RECIPIENTS else _bounded
+
+
+def _bounded(value: str, home: Home) -> str:
+    return value[:MAX_VALUE]
+
+
+def _signature(value: str, home: Home) -> str:
+    return " ".join([f"{tag}={text}" for tag, text in _SIGNATURE_KEPT.findall(value[:MAX_VALUE])])
+
+
+def _subject(value: str, home: Home) -> str:
+    return _TAGS.sub("", value[:MAX_VALUE])
 
 
 def _first(mail: Mail, arrival: Arrival | None) -> Iterator[SeenField]:
@@ -149,30 +166,37 @@ def _received(value: str, home: Home) -> str | None:
 
     Ids, dates and the recipient (`for <...>`) are left out.
     """
-    found = _FROM_CLAUSE.search(value)
+    found = _FROM_CLAUSE.search(value[:MAX_VALUE])
     if found is None:
         return None
     source, host, rest = found[1], found[2] or "", found[3] or ""
     plain = source.lower()
-    if any(hint in plain for hint in _LOCAL_HINTS) and _LOCAL.search(source):
+    for hint in _LOCAL_HINTS:
+        if hint in plain and _LOCAL.search(source):
+            return None
+    ours = home.has(host)
+    if ours and home.has(source.partition(" ")[0]):
         return None
-    if home.hosts and home.has(source.partition(" ")[0]) and home.has(host):
-        return None
-    protocol = _PROTOCOL.search(rest)
+    value = f"from {source} by {host}" if host and not ours else f"from {source}"
     program = _PROGRAM.search(rest)
-    by = f" by {host}" if host and not home.has(host) else ""
-    return (
-        f"from {source}{by}"
-        f"{' (' + _CLOCK.sub('9', program[1]) + ')' if program else ''}"
-        f"{' with ' + protocol[1].rstrip(';') if protocol else ''}"
-    )
+    if program:
+        value += f" ({_CLOCK.sub('9', program[1])})"
+    protocol = _PROTOCOL.search(rest)
+    return f"{value} with {protocol[1].rstrip(';')}" if protocol else value
 
 
-def _date(value: str) -> str:
+def _date(value: str, home: Home) -> str:
     """A date's form and zone: its digits and names say when, and time is what separates folders of mail."""
+    value = value[:120]
     found = _DATE_TIME.match(value)
     clock, zone = (found[1], found[2]) if found else (value, "")
-    return _CALENDAR.sub("Day", _CLOCK.sub("9", clock)) + zone
+    return _without_names(_CLOCK.sub("9", clock)) + zone
+
+
+@lru_cache(512)
+def _without_names(clock: str) -> str:
+    """A time without the names of day and month. Without digits there are few."""
+    return _CALENDAR.sub("Day", clock)
 
 
 def _recipients(value: str, home: Home) -> str:
@@ -180,6 +204,7 @@ def _recipients(value: str, home: Home) -> str:
 
     The site's own are left out: a model must not learn whose mailbox it is.
     """
+    value = value[:MAX_VALUE]
     shown = _ADDRESS.sub(lambda found: "@" if home.has(found[1]) else found[0], value[:120])
     count = value.count("@")
     return f"{min(count, 9)} {shown}" if count else shown

@@ -72,11 +72,11 @@ _FIRST = [expert.first for expert in EXPERTS]
 def score(weights: Weights, features: Features, salt: int = 0) -> Score:
     """The score of a message under a table of TABLE_SIZE weights. Deterministic for one build of numpy."""
     sums = np.zeros(len(VIEWS))
-    present = features.counts > 0
-    if present.any():
-        starts = np.concatenate(([0], np.cumsum(features.counts)[:-1]))
-        found = weights[features.indices].astype(np.float64)
-        sums[present] = np.add.reduceat(found, starts[present])
+    counts = features.counts
+    present = counts.nonzero()[0]
+    if len(present):
+        starts = (counts.cumsum() - counts)[present]
+        sums[present] = np.add.reduceat(weights.take(features.indices).astype(np.float64), starts)
     experts = np.add.reduceat(sums * features.scales(), _FIRST)
     added = corrected(weights, features, salt) if salt else 0.0
     return Score(float(experts @ _SHARES) + added, tuple(experts.tolist()), added)

@@ -23,7 +23,7 @@ import numpy.typing as npt
 from tamis.models.calibration import Calibrator
 from tamis.models.durable import replace_file
 from tamis.models.model_file import ModelError
-from tamis.models.scale import HIGHEST, LEVELS, number_of, promise
+from tamis.models.scale import HIGHEST, LEVELS, interpolated, number_of, promise
 
 _TAIL = 0.05
 _LEAST_TAIL = 10
@@ -78,7 +78,7 @@ class Levels:
 
     def number(self, score: float) -> float:
         """The number of a message with this score in log-odds."""
-        return round(float(np.interp(score, self.scores, self.numbers)), 2)
+        return round(interpolated(score, self.scores, self.numbers), 2)
 
     def save(self, path: Path) -> None:
         """Write it in the place of the one at `path`, durably."""

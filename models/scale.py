@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
+from collections.abc import Sequence
 
 LEVELS = (3.0, 4.5, 6.0, 7.5, 9.0, 10.5, 12.0)
 """What policy can choose from; the lower the more aggressive."""
@@ -21,3 +23,17 @@ def promise(number: float) -> float:
 def number_of(share: float) -> float:
     """The number for a share of ham: the inverse of `promise`, within 0 to HIGHEST."""
     return min(HIGHEST, max(0.0, -_PER_TENTH * math.log10(share) + _OFFSET))
+
+
+def interpolated(x: float, xs: Sequence[float], ys: Sequence[float]) -> float:
+    """The value at `x` of straight lines between points, `xs` ascending; outside them that of the nearest one.
+
+    Equal to `numpy.interp`, which copies all points for one `x`.
+    """
+    after = bisect_right(xs, x)
+    if after == 0:
+        return ys[0]
+    at = after - 1
+    if after == len(xs) or x == xs[at]:
+        return ys[at]
+    return (ys[after] - ys[at]) / (xs[after] - xs[at]) * (x - xs[at]) + ys[at]

@@ -1,33 +1,17 @@
-"""The words of a message: header words, origins, shapes, body words, URLs, markup and MIME structure.
+"""What Python makes words of, one by one: origins, shapes, URLs, markup and MIME structure; and the header's text.
 
-Words of a text are a `Words`: octets with the places of the words in them, so that hashing is one vectorised pass and
-an explanation can go back from a hash to the word. What is put together word by word is a list, and `hashed` makes
-`Words` of all lists of a message at once.
+Each list is a `Listing`, so that the forms of all texts of a message are found at once.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
-
-import numpy as np
-import numpy.typing as npt
+from collections.abc import Generator, Sequence
+from functools import lru_cache
 
 from tamis.mail import Mail
-from tamis.models.hashing import (
-    MAX_OCTETS,
-    Hashes,
-    Octets,
-    Positions,
-    octets_of,
-    salted,
-    spans,
-    word_hashes,
-)
 from tamis.models.headers import SeenField
+from tamis.models.texts import LISTED, NOT_SPACE, Text, forms_of
 
 MAX_TEXT = 12_000
 """Characters of visible text that words are taken from."""
@@ -38,127 +22,40 @@ MAX_URLS = 60
 MAX_PARTS = 40
 """MIME parts, and as many containers, that words are taken from."""
 MAX_LISTED = 400
-"""Words of a list that Python makes one by one (origins, shapes, URLs, structure)."""
+"""Words of a list."""
+
+Listing = Generator[Sequence[str], Sequence[str], None]
+"""A list in the making: it yields texts, is sent their forms, and yields the words."""
 
 
-def _octet_class(extra: bytes) -> npt.NDArray[np.bool_]:
-    """Letters, digits, everything beyond ASCII (UTF-8), and `extra`."""
-    inside = np.zeros(256, dtype=np.bool_)
-    for first, last in ((48, 57), (65, 90), (97, 122), (128, 255)):
-        inside[first : last + 1] = True
-    inside[list(extra)] = True
-    return inside
+def listed(listings: Sequence[Listing], whole: str) -> tuple[list[Text], Text]:
+    """The lists, the first MAX_LISTED words of each, and the form of a `whole` text."""
+    asked = [next(listing) for listing in listings]
+    forms, form = forms_of([text for texts in asked for text in texts], whole)
+    found: list[Text] = []
+    start = 0
+    for listing, texts in zip(listings, asked, strict=True):
+        words = listing.send(forms[start : start + len(texts)])
+        start += len(texts)
+        found.append(Text("\0".join(words[:MAX_LISTED]).encode("utf-8", "replace"), LISTED))
+    return found, Text(form, NOT_SPACE)
 
 
-_WORD = _octet_class(b"$%!-_'")
-_HEADER_WORD = _octet_class(b"-_$%!'=")
-_LISTED = np.ones(256, dtype=np.bool_)
-_LISTED[0] = False
-_CAPITAL = np.zeros(256, dtype=np.bool_)
-_CAPITAL[65:91] = True
-_BEYOND_ASCII = 128
-_NEWLINE = 10
+def header_lines(fields: Sequence[SeenField]) -> str:
+    """Every field in a line, its name first."""
+    return "\n".join([f"{field.name} {field.value}" for field in fields])[:MAX_TEXT]
+
+
+# The look behind comes after the first digit: a pattern that begins with a digit is searched twice as fast.
+_IP = re.compile(r"(\d(?<![\d.]\d)\d{0,2})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?![\d.])")
+_HOST_OCTETS = b"abcdefghijklmnopqrstuvwxyz0123456789._-"
+_HOSTS = bytes(octet if octet in _HOST_OCTETS else 32 for octet in range(256))
+"""Makes a space of what is in no host name, for `bytes.translate`."""
 _QUOTE = "\n>"
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """Words in `octets[starts[i]:ends[i]]`, with their 64-bit `hashes`, in the message's order."""
-
-    octets: Octets
-    starts: Positions
-    ends: Positions
-    hashes: Hashes
-
-    def word(self, index: int) -> str:
-        """The word itself, for people."""
-        return self.octets[self.starts[index] : self.ends[index]].tobytes().decode("utf-8", "replace")
-
-
-# Thai, Han, kana and Hangul are written without spaces between words, or with long compounds: each character
-# stands for itself, and the pairs of neighbours, which the bigrams are, for the words.
-_UNSPACED = re.compile(
-    r"([\u0e00-\u0e7f\u1100-\u11ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff])"
-)
-_INVISIBLE = re.compile("[\u00ad\u034f\u200b-\u200f\u2060\ufeff]")
-
-
-def spelled(text: str) -> str:
-    """Text with one spelling for what looks the same: NFKC (Unicode Annex 15), no invisible characters.
-
-    So an accented letter is the same letter however it is coded, and full-width Latin is Latin.
-    """
-    if text.isascii():
-        return text
-    return _UNSPACED.sub(r" \1 ", _INVISIBLE.sub("", unicodedata.normalize("NFKC", text)))
-
-
-def _of_text(text: str, inside: npt.NDArray[np.bool_]) -> Words:
-    return _of_octets(octets_of(text.encode("utf-8", "replace")), inside)
-
-
-def _of_octets(octets: Octets, inside: npt.NDArray[np.bool_]) -> Words:
-    starts, ends = spans(octets, inside)
-    return Words(octets, starts, ends, word_hashes(octets, starts, ends))
-
-
-def hashed(lists: Sequence[Sequence[str]]) -> list[Words]:
-    """Lists of words, the first MAX_LISTED of each, hashed in one pass: each costs more than a hundred words."""
-    texts = ["\0".join(words[:MAX_LISTED]).encode("utf-8", "replace") for words in lists]
-    joined = b"\0".join(texts)
-    if len(joined) > MAX_OCTETS:
-        return [_of_octets(octets_of(text), _LISTED) for text in texts]
-    whole = _of_octets(octets_of(joined), _LISTED)
-    bounds = [0, *np.searchsorted(whole.starts, np.cumsum([len(text) + 1 for text in texts])).tolist()]
-    return [
-        Words(whole.octets, whole.starts[first:last], whole.ends[first:last], whole.hashes[first:last])
-        for first, last in pairwise(bounds)
-    ]
-
-
-def header_words(fields: Sequence[SeenField]) -> tuple[Words, Positions]:
-    """The words of every field, made different by the field's name; and the number of each word's field."""
-    lines = "\n".join(f"{field.name} {field.value}" for field in fields)[:MAX_TEXT]
-    words = _of_text(spelled(lines).lower(), _HEADER_WORD)
-    if not len(words.starts):
-        return words, words.starts
-    line = np.cumsum(words.octets == _NEWLINE)[words.starts]
-    first = np.searchsorted(line, line, side="left")
-    return Words(words.octets, words.starts, words.ends, salted(words.hashes, words.hashes[first])), line
-
-
-# What each octet looks like: capitals, small letters, digits, beyond ASCII; the rest stand for themselves.
-_LOOKS = bytes(
-    0x41 if 65 <= o <= 90 else 0x61 if 97 <= o <= 122 else 0x39 if 48 <= o <= 57 else 0x7F if o >= 128 else o
-    for o in range(256)
-)
-_SHAPE = 40
-_SHAPED_TEXT = 200
-
-
-def _collapsed(text: str) -> Octets:
-    """What the characters of a text look like, runs of the same drawn into one."""
-    looks = octets_of(text.encode("utf-8", "replace").translate(_LOOKS))
-    if len(looks) < 2:
-        return looks
-    keep = np.ones(len(looks), dtype=np.bool_)
-    np.not_equal(looks[1:], looks[:-1], out=keep[1:])
-    keep |= looks == _NEWLINE
-    return looks[keep]
-
-
-def shapes_of(texts: Sequence[str]) -> list[str]:
-    """The form of each text: runs of capitals, small letters, digits and others as one character each."""
-    joined = "\n".join(text[:_SHAPED_TEXT].replace("\n", " ") for text in texts)
-    found = _collapsed(joined).tobytes().decode("ascii").split("\n")
-    return [form[:_SHAPE] for form in found[: len(texts)]]
-
-
-_IP = re.compile(r"(?<![\d.])(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?![\d.])")
-_NOT_HOST = re.compile(r"[^a-z0-9._-]+")
-_TOP_LEVEL = re.compile(r"[a-z]{2,18}")
-_NOT_LOCAL = re.compile(r"[\s<>\"',;:()\[\]]")
+_LOCAL_BACKWARDS = re.compile(r"[^\s<>\"',;:()\[\]]*")
 _MAX_LOCAL = 64
+_TOP_LEVEL = 18
+_WIDER = 3
 _DOMAIN = re.compile(r"(?:[a-z0-9_-]{1,63}\.){1,8}[a-z]{2,18}")
 _SHAPED_NAMES = """
     from sender reply-to return-path subject date message-id content-type mime-version x-mailer user-agent
@@ -168,95 +65,102 @@ _SHAPED = frozenset(_SHAPED_NAMES.split())
 _HOSTED = frozenset({"received", "message-id", "list-id"})
 
 
-def addresses_in(text: str, limit: int) -> Iterator[tuple[str, str]]:
+def addresses_in(text: str, limit: int) -> list[tuple[str, str]]:
     """Local part and domain of the first addresses in lower-case text."""
+    found: list[tuple[str, str]] = []
     at = text.find("@")
     while at >= 0 and limit:
         domain = _DOMAIN.match(text, at + 1)
         if domain:
-            local = _NOT_LOCAL.split(text[max(0, at - _MAX_LOCAL) : at].removesuffix("\n"))[-1]
-            if local:
-                yield local, domain[0]
+            before = text[max(0, at - _MAX_LOCAL) : at].removesuffix("\n")
+            local = _LOCAL_BACKWARDS.match(before[::-1])
+            if local and local[0]:
+                found.append((local[0][::-1], domain[0]))
         limit -= 1
         at = text.find("@", at + 1)
+    return found
 
 
-def origins(fields: Sequence[SeenField]) -> list[str]:
+def origins(fields: Sequence[SeenField]) -> Listing:
     """Where the message says it comes from: address domains, host names and networks, by field."""
     words: list[str] = []
     owners: list[str] = []
     locals_: list[str] = []
-    for field in fields:
-        name = field.name
-        if "." not in field.value or len(words) >= MAX_LISTED:
+    for name, _, written in fields:
+        if "." not in written or len(words) >= MAX_LISTED:
             continue
-        value = field.value.lower()
+        value = written.lower()
         for local, domain in addresses_in(value, 5):
-            words.append(f"{name}:@{domain}")
-            words += (f"{name}:@{tail}" for tail in _tails(domain))
+            words += _within(f"{name}:@", domain)
             owners.append(name)
             locals_.append(local)
         if name == "received" or "ip" in name:
             for a, b, c, d in _IP.findall(value)[:4]:
                 words += (f"{name}:{a}.{b}.{c}.{d}", f"{name}:{a}.{b}.{c}", f"{name}:{a}.{b}", f"{name}:{a}")
         if name in _HOSTED:
-            hosts = [host for host in _NOT_HOST.split(value) if "." in host]
-            for host in hosts[:6]:
-                if _TOP_LEVEL.fullmatch(host.rpartition(".")[2]):
-                    words.append(f"{name}:{host}")
-                    words += (f"{name}:{tail}" for tail in _tails(host))
-    words += (f"{name}:{form}@" for name, form in zip(owners, shapes_of(locals_), strict=False))
-    return words
+            for host in _hosts_in(value)[:6]:
+                if _is_top_level(host.rpartition(".")[2]):
+                    words += _within(f"{name}:", host)
+    forms = yield locals_
+    yield words + [f"{name}:{form}@" for name, form in zip(owners, forms, strict=True)]
 
 
-def _tails(domain: str) -> list[str]:
-    labels = domain.split(".")
-    return [".".join(labels[-n:]) for n in range(min(3, len(labels) - 1), 0, -1)]
+def _hosts_in(value: str) -> list[str]:
+    """What is written like a host name in lower-case text."""
+    pieces = value.encode("ascii", "replace").translate(_HOSTS).decode("ascii").split()
+    return [piece for piece in pieces if "." in piece]
 
 
-def shapes(fields: Sequence[SeenField]) -> list[str]:
+def _is_top_level(label: str) -> bool:
+    return 2 <= len(label) <= _TOP_LEVEL and label.isalpha()
+
+
+@lru_cache(1024)
+def _within(prefix: str, host: str) -> tuple[str, ...]:
+    """A host and the domains that it is in, the widest last, with a prefix."""
+    words: list[str] = []
+    at = host.rfind(".")
+    while at >= 0 and len(words) < _WIDER:
+        words.append(prefix + host[at + 1 :])
+        at = host.rfind(".", 0, at)
+    return prefix + host, *reversed(words)
+
+
+def shapes(fields: Sequence[SeenField]) -> Listing:
     """The form of the header: shapes of values, the names' spelling and their order."""
     words: list[str] = []
     before = "^"
-    shaped = [field for field in fields if field.name in _SHAPED]
-    for field in fields:
-        words.append(field.raw_name)
-        words.append(f"{before}>{field.name}")
-        before = field.name
-    for field, form in zip(shaped, shapes_of([field.value for field in shaped]), strict=False):
-        words.append(f"{field.name}={form}")
-        words.append(f"{field.name}={form[:8]}")
-        words.append(f"{field.name}#{min(len(field.value) // 10, 20)}")
-    return words
+    for name, raw_name, _ in fields:
+        words += (raw_name, f"{before}>{name}")
+        before = name
+    shaped = [(name, value) for name, _, value in fields if name in _SHAPED]
+    forms = yield [value for _, value in shaped]
+    for (name, value), form in zip(shaped, forms, strict=True):
+        words += (f"{name}={form}", f"{name}={form[:8]}", f"{name}#{min(len(value) // 10, 20)}")
+    yield words
 
 
-def body_words(text: str) -> Words:
-    """The words of text that `spelled` has given one spelling."""
-    return _of_text(text, _WORD)
+MAX_FORM = 6000
+"""Characters of the visible text whose form is looked at."""
+_CAPITALS = bytes(range(65, 91))
+_BEYOND_ASCII = bytes(range(128, 256))
 
 
-_MEASURED = 6000
-_NOT_SPACE = np.ones(256, dtype=np.bool_)
-_NOT_SPACE[[9, 10, 13, 32]] = False
-
-
-def body_shapes(text: str) -> tuple[Words, list[str]]:
-    """The form of the visible text: the shape of each word; capitals, quotes and lengths of the whole."""
-    head = text[:_MEASURED]
-    form = _collapsed(head)
-    shaped = _of_octets(form, _NOT_SPACE)
+def body_shapes(text: str) -> Listing:
+    """The form of the visible text: capitals, quotes, lengths and addresses."""
+    head = text[:MAX_FORM]
+    octets = head.encode("utf-8", "replace")
+    lines = text.count("\n") + 1
     words: list[str] = []
-    for local, domain in addresses_in(head.lower(), 8):
+    for local, domain in addresses_in(head.lower(), 8) if "@" in head else ():
         words += (f"mail:@{domain}", f"mail:{local}@")
-    lines = text.split("\n")
-    octets = octets_of(head.encode("utf-8", "replace"))
-    capitals = int(_CAPITAL[octets].sum())
-    foreign = int((octets >= _BEYOND_ASCII).sum())
-    first, last = shapes_of((lines[0][:60], lines[-1][-60:]))
+    first, last = yield text.partition("\n")[0][:60], text.rpartition("\n")[2][-60:]
+    capitals = len(octets) - len(octets.translate(None, _CAPITALS))
+    foreign = 0 if head.isascii() else len(octets) - len(octets.translate(None, _BEYOND_ASCII))
     words += (
         f"quoted:{(text.count(_QUOTE) + text.startswith('>')).bit_length()}",
-        f"lines:{len(lines).bit_length()}",
-        f"width:{len(text) // len(lines) // 8}",
+        f"lines:{lines.bit_length()}",
+        f"width:{len(text) // lines // 8}",
         f"first:{first[:20]}",
         f"last:{last[:20]}",
         f"capitals:{10 * capitals // max(1, len(octets))}",
@@ -264,55 +168,64 @@ def body_shapes(text: str) -> tuple[Words, list[str]]:
         f"foreign:{foreign.bit_length()}",
         f"length:{len(text).bit_length()}",
     )
-    return shaped, words
+    yield words
 
 
+_MAX_PATH = 200
 _PATH_WORD = re.compile(r"[a-z0-9]{1,30}")
 
 
-def url_words(mail: Mail) -> list[str]:
+def url_words(mail: Mail) -> Listing:
     """Hosts, their domains, shapes and the words of paths."""
     words: list[str] = []
-    forms: list[str] = []
+    texts: list[str] = []
     for url in mail.urls[:MAX_URLS]:
         host = url.host
-        words.append(f"host:{host}")
-        words += (f"host:{tail}" for tail in _tails(host))
+        words += _within("host:", host)
         words.append(f"scheme:{url.scheme}/{url.source}")
-        path = url.raw.partition("://")[2].partition("/")[2][:_SHAPED_TEXT]
-        forms += (host, path)
-        words += (f"path:{word}" for word in _PATH_WORD.findall(path.lower())[:12])
-    for number, form in enumerate(shapes_of(forms)):
-        words.append(f"pathshape:{form[:20]}" if number % 2 else f"hostshape:{form}")
-    return words
+        path = url.raw.partition("://")[2].partition("/")[2][:_MAX_PATH]
+        texts += (host, path)
+        words += [f"path:{word}" for word in _PATH_WORD.findall(path.lower())[:12]]
+    forms = yield texts
+    for host, path in zip(forms[::2], forms[1::2], strict=True):
+        words += (f"hostshape:{host}", f"pathshape:{path[:20]}")
+    yield words
 
 
 _TAG = re.compile(r"<\s*(/?[a-z!][a-z0-9]{0,15})([^<>]{0,300})", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r"([a-z-]{1,20})\s*=\s*[\"']?([^\s\"'>]{0,24})", re.IGNORECASE)
 
 
-def markup_words(mail: Mail) -> list[str]:
+def markup_words(mail: Mail) -> Listing:
     """HTML tags and their attributes, as written."""
     words: list[str] = []
+    known: dict[tuple[str, str], list[str]] = {}
     for html in mail.html[:4]:
-        for tag, attributes in _TAG.findall(html.source[:MAX_MARKUP]):
+        for found in _TAG.finditer(html.source, 0, MAX_MARKUP):
             if len(words) >= MAX_LISTED:
                 break
-            words.append(f"<{tag}")
-            if attributes:
-                for name, value in _ATTRIBUTE.findall(attributes)[:6]:
-                    words.append(f"<{tag.lower()} {name}")
-                    words.append(f"{name.lower()}={value.lower()}")
+            tag = found[1], found[2]
+            if tag not in known:
+                known[tag] = _tag_words(*tag)
+            words += known[tag]
+    yield ()
+    yield words
+
+
+def _tag_words(tag: str, attributes: str) -> list[str]:
+    words = [f"<{tag}"]
+    for name, value in _ATTRIBUTE.findall(attributes)[:6]:
+        words += (f"<{tag.lower()} {name}", f"{name.lower()}={value.lower()}")
     return words
 
 
-def structure_words(mail: Mail) -> list[str]:
+def structure_words(mail: Mail) -> Listing:
     """MIME structure: types in their order, charsets, encodings, boundaries, attachment names and sizes."""
     words: list[str] = []
-    forms: list[str] = []
+    texts: list[str] = []
     for container in mail.containers[:MAX_PARTS]:
         words.append(f"container:{container.depth}:{container.content_type}")
-        forms.append(f"boundary:{container.boundary}")
+        texts.append(f"boundary:{container.boundary}")
     before = "^"
     for part in mail.parts[:MAX_PARTS]:
         kind = part.content_type
@@ -322,14 +235,15 @@ def structure_words(mail: Mail) -> list[str]:
         name = part.filename
         if name:
             words += (f"file:{name.lower()[:60]}", f"suffix:{name.lower().rpartition('.')[2][:10]}")
-            forms.append(f"file:{name}")
+            texts.append(f"file:{name}")
         if part.disposition:
             words.append(f"disposition:{part.disposition}:{kind}")
-    words += (f"shape:{form}" for form in shapes_of(forms))
+    forms = yield texts
+    words += [f"shape:{form}" for form in forms]
     words.append(f"parts:{min(len(mail.parts), MAX_PARTS)}")
     words.append(f"html:{len(mail.html)}")
     words.append(f"urls:{len(mail.urls).bit_length()}")
-    return words
+    yield words
 
 
 def subject_of(fields: Sequence[SeenField]) -> str:

@@ -1,7 +1,8 @@
-"""Challenges: what senders of held mail were asked, or why not. Called from threads; one call is a few transactions.
+"""Challenges: what senders of held mail were asked, or why not; what they answer is in quarantine/answers.py.
 
-A row stands for all copies of one transaction in one domain that share one answer, and has its own copies: those whose
-`messages.challenge` names it. So what a sender may see and set free follows from rows, not from what a link holds.
+Called from threads; one call is a few transactions. A row stands for all copies of one transaction in one domain that
+share one answer, and has its own copies: those whose `messages.challenge` names it. So what a sender may see and set
+free follows from rows, not from what a link holds.
 """
 
 from __future__ import annotations
@@ -16,25 +17,18 @@ from sqlalchemy import ColumnElement, LargeBinary, Text, cast, delete, func, sel
 from sqlalchemy.orm import Session
 
 from tamis.address import address_key, domain_of
-from tamis.errors import StoreError, TamisError
+from tamis.errors import StoreError
 from tamis.finding import Finding
 from tamis.quarantine.challenge_records import (
-    MOST_WRONG,
-    OPEN,
-    Agrees,
     Challenge,
     ChallengeState,
     Decision,
-    Page,
-    PageState,
-    Receipt,
-    SolveResult,
     Undecided,
 )
 from tamis.quarantine.content import packed_head, unpack_head
-from tamis.quarantine.database import Database, audit, clean
+from tamis.quarantine.database import Database, clean
 from tamis.quarantine.mail import Quarantine
-from tamis.quarantine.records import Deliver, Done, HeldMessage, State, new_id
+from tamis.quarantine.records import HeldMessage, new_id
 from tamis.quarantine.schema import (
     MAILED,
     UNASKED,
@@ -44,7 +38,6 @@ from tamis.quarantine.schema import (
     DetailsRow,
     MessageRow,
 )
-from tamis.quarantine.senders import can_earn, earn
 from tamis.quarantine.suppression import Reason, Spent, over_budget
 from tamis.settings import NoticeSettings
 
@@ -123,7 +116,8 @@ class Challenges:
     ) -> tuple[str, str]:
         """Hold a copy whose sender is asked by SMTP reply: the ids of message and challenge.
 
-        The challenge is "" when the copy was known and the sender is not to be asked about it.
+        The challenge is "" when the copy was known and the sender is not to be asked about it. What is sent anew
+        after it was deleted or had expired is held anew, so that the link leads somewhere.
         """
         now = now or datetime.now(UTC)
 
@@ -145,7 +139,8 @@ class Challenges:
             row = row or self._insert(session, decision, None, now, ChallengeState.ASKED, "reply")
             self._join(session, row, held, expires)
 
-        held = self._quarantine.hold(message, content, now=now, also=ask)
+        since = message.envelope.received_at
+        held = self._quarantine.hold(message, content, now=now, since=since, also=ask)
         query = (
             select(ChallengeRow.id)
             .join(MessageRow, MessageRow.challenge == ChallengeRow.id)
@@ -232,152 +227,36 @@ class Challenges:
 
     def pending(self, limit: int = 100) -> tuple[Challenge, ...]:
         """Challenges whose notice is to be mailed, oldest first."""
-        return self._unfinished(ChallengeState.PENDING, limit)
+        return unfinished(self._database, ChallengeState.PENDING, limit)
 
     def claim(self, challenge: str, *, now: datetime | None = None) -> bool:
         """Take a notice for mailing, before it is handed over: from here on a crash may cost it, never double it."""
         now = now or datetime.now(UTC)
-        return self._move(challenge, (ChallengeState.PENDING,), ChallengeState.SENDING, sent_at=now)
+        return move(self._database, challenge, (ChallengeState.PENDING,), ChallengeState.SENDING, sent_at=now)
 
     def sent(self, challenge: str) -> None:
         """Postfix has the notice."""
-        self._move(challenge, (ChallengeState.SENDING, ChallengeState.LOST), ChallengeState.ASKED)
+        move(self._database, challenge, (ChallengeState.SENDING, ChallengeState.LOST), ChallengeState.ASKED)
 
     def unsent(self, challenge: str) -> None:
         """Postfix did not take the notice: it is tried again."""
-        self._move(challenge, (ChallengeState.SENDING,), ChallengeState.PENDING, sent_at=None)
+        move(self._database, challenge, (ChallengeState.SENDING,), ChallengeState.PENDING, sent_at=None)
 
     def give_up(self, challenge: str) -> None:
         """The notice waited so long that it comes too late."""
-        self._move(challenge, (ChallengeState.PENDING,), ChallengeState.LOST)
+        move(self._database, challenge, (ChallengeState.PENDING,), ChallengeState.LOST)
 
     def lose_interrupted(self, *, now: datetime | None = None) -> int:
         """Notices that a crash interrupted are lost, and not mailed again; how many."""
         stale = (now or datetime.now(UTC)) - STALE_SENDING
         interrupted = [
             one.id
-            for one in self._unfinished(ChallengeState.SENDING, 1000)
+            for one in unfinished(self._database, ChallengeState.SENDING, 1000)
             if one.sent_at is not None and one.sent_at <= stale
         ]
-        return sum(self._move(one, (ChallengeState.SENDING,), ChallengeState.LOST) for one in interrupted)
-
-    def _unfinished(self, state: ChallengeState, limit: int) -> tuple[Challenge, ...]:
-        query = (
-            select(ChallengeRow)
-            .where(text(UNFINISHED), ChallengeRow.state == state)
-            .order_by(ChallengeRow.id)
-            .limit(limit)
+        return sum(
+            move(self._database, one, (ChallengeState.SENDING,), ChallengeState.LOST) for one in interrupted
         )
-        with self._database.read() as session:
-            return tuple(map(_challenge, session.scalars(query)))
-
-    def _move(
-        self, challenge: str, was: Sequence[ChallengeState], becomes: ChallengeState, **values: Any
-    ) -> bool:
-        with self._database.write() as session:
-            moved = session.execute(
-                update(ChallengeRow)
-                .where(ChallengeRow.id == clean(challenge), ChallengeRow.state.in_(was))
-                .values(state=becomes, **values)
-                .returning(ChallengeRow.id)
-            ).first()
-        return moved is not None
-
-    # --- the sender's page --------------------------------------------------------------------------------------
-
-    def open(self, challenge: str, terms: Agrees, *, now: datetime | None = None) -> Page | None:
-        """What the sender's page may say; None when there is no such challenge. Changes nothing."""
-        now = now or datetime.now(UTC)
-        with self._database.read() as session:
-            row = session.get(ChallengeRow, clean(challenge))
-            if row is None or row.state == ChallengeState.SUPPRESSED:
-                return None
-            copies = _copies(session, row.id, terms)
-            return _page(row, copies, terms, now) if copies else None
-
-    def fail(self, challenge: str) -> int:
-        """Count a wrong answer; how many more are left, 0 once the challenge is locked for good."""
-        with self._database.write() as session:
-            attempts = session.scalar(
-                update(ChallengeRow)
-                .where(ChallengeRow.id == clean(challenge))
-                .values(attempts=ChallengeRow.attempts + 1)
-                .returning(ChallengeRow.attempts)
-            )
-        return max(0, MOST_WRONG - (attempts or MOST_WRONG))
-
-    def solve(
-        self, challenge: str, terms: Agrees, deliver: Deliver, *, now: datetime | None = None
-    ) -> Receipt:
-        """A right answer: the copies of all who agree go to `deliver`, each once, and the sender earns its way.
-
-        What `deliver` can't do now, and what a crash leaves undone, the background process does by `finish`. A second
-        answer changes nothing. An address that nobody vouched for earns nothing: whoever forges it would pass, too.
-        """
-        now = now or datetime.now(UTC)
-        with self._database.write() as session:
-            row = session.get(ChallengeRow, clean(challenge), with_for_update=True)
-            if row is None or row.state == ChallengeState.SUPPRESSED:
-                return Receipt(result=SolveResult.GONE, at=now)
-            if row.state not in OPEN:
-                at = row.solved_at or now
-                return Receipt(
-                    result=SolveResult.ALREADY, at=at, whitelisted=row.whitelisted, domain=row.domain
-                )
-            if row.attempts >= MOST_WRONG:
-                return Receipt(result=SolveResult.LOCKED, at=now, domain=row.domain)
-            copies = _held(_copies(session, row.id, terms))
-            if not copies or row.expires_at <= now:
-                return Receipt(result=SolveResult.GONE, at=now, domain=row.domain)
-            by = _by(row.sender)
-            row.state, row.solved_at = ChallengeState.SOLVED, now
-            row.whitelisted = _whitelists(row, copies, terms)
-            if row.whitelisted:
-                earn(session, row.domain, row.sender, by, validations=1)
-            audit(session, now, by, "challenge solve", row.id, {"messages": [copy.id for copy in copies]})
-            whitelisted, domain = row.whitelisted, row.domain
-        delivered, waiting = self._release(copies, by, deliver)
-        return Receipt(
-            result=SolveResult.DELIVERED,
-            delivered=delivered,
-            waiting=waiting,
-            at=now,
-            whitelisted=whitelisted,
-            domain=domain,
-        )
-
-    # --- what a right answer leaves to do -----------------------------------------------------------------------
-
-    def solved(self, limit: int = 100) -> tuple[Challenge, ...]:
-        """Challenges that were answered and are not known to be done."""
-        return self._unfinished(ChallengeState.SOLVED, limit)
-
-    def finish(self, challenge: Challenge, terms: Agrees, deliver: Deliver) -> bool:
-        """Release what is left of an answered challenge; whether it is done, but for `close`."""
-        with self._database.read() as session:
-            copies = [c for c in _copies(session, challenge.id, terms) if c.state in _UNDER_WAY]
-        _, waiting = self._release(_held(copies), _by(challenge.sender), deliver)
-        return not waiting and len(copies) == len(_held(copies))
-
-    def close(self, challenge: Challenge) -> None:
-        """All copies of an answered challenge are delivered, and everybody knows what the sender earned."""
-        self._move(challenge.id, (ChallengeState.SOLVED,), ChallengeState.DELIVERED)
-
-    def _release(
-        self, copies: Sequence[MessageRow], by: str, deliver: Deliver
-    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        delivered, waiting = [], []
-        for copy in copies:
-            try:
-                done = self._quarantine.release(copy.id, by, deliver)
-            except TamisError:
-                waiting.append(copy.recipient)
-                continue
-            if done is Done.DONE:
-                delivered.append(copy.recipient)
-            elif done is Done.BUSY:
-                waiting.append(copy.recipient)
-        return tuple(delivered), tuple(waiting)
 
     # --- looking ------------------------------------------------------------------------------------------------
 
@@ -429,62 +308,34 @@ class Challenges:
         return tuple((ChallengeState(s), transport, reason, count) for s, transport, reason, count in found)
 
 
-_UNDER_WAY = (State.HELD, State.RELEASING)
-
-
-def _by(sender: str) -> str:
-    return f"its sender {sender}"
-
-
-def _held(copies: Sequence[MessageRow]) -> list[MessageRow]:
-    return [copy for copy in copies if copy.state == State.HELD]
-
-
-def _copies(session: Session, challenge: str, terms: Agrees) -> list[MessageRow]:
-    """The copies of a challenge whose recipients agree, whatever became of them."""
-    query = select(MessageRow).where(MessageRow.challenge == challenge).order_by(MessageRow.id)
-    rows = [row for row in session.scalars(query) if terms(row.recipient).challenge != "off"]
-    for row in rows:
-        session.expunge(row)  # they are read after the transaction, and never written here
-    return rows
-
-
-def _whitelists(row: ChallengeRow, copies: Sequence[MessageRow], terms: Agrees) -> bool:
-    return (
-        row.authenticated
-        and can_earn(row.domain, row.sender)
-        and all(terms(copy.recipient).challenge_whitelist for copy in copies)
+def unfinished(database: Database, state: ChallengeState, limit: int) -> tuple[Challenge, ...]:
+    """Challenges about which something is left to do, in a state; the oldest."""
+    query = (
+        select(ChallengeRow)
+        .where(text(UNFINISHED), ChallengeRow.state == state)
+        .order_by(ChallengeRow.id)
+        .limit(limit)
     )
+    with database.read() as session:
+        return tuple(map(_challenge, session.scalars(query)))
 
 
-def _page(row: ChallengeRow, copies: Sequence[MessageRow], terms: Agrees, now: datetime) -> Page:
-    held = _held(copies)
-    if row.state not in OPEN or (any(copy.state == State.RELEASED for copy in copies) and not held):
-        state = PageState.DELIVERED
-    elif not held or row.expires_at <= now:
-        state = PageState.GONE
-    elif row.attempts >= MOST_WRONG:
-        state = PageState.LOCKED
-    else:
-        state = PageState.OPEN
-    shown = held or copies
-    return Page(
-        id=row.id,
-        state=state,
-        recipients=tuple(dict.fromkeys(copy.recipient for copy in shown)),
-        domain=row.domain,
-        sender=shown[0].sender,
-        subject=shown[0].subject,
-        message_id=shown[0].message_id,
-        sent_at=shown[0].received_at,
-        held_until=min(copy.expires_at for copy in shown),
-        decided_by=shown[0].decided_by,
-        attempts_left=max(0, MOST_WRONG - row.attempts),
-        solved_at=row.solved_at,
-        whitelists=row.whitelisted or _whitelists(row, shown, terms),
-        language=row.language,
-        time_zone=terms(shown[0].recipient).time_zone,
-    )
+def move(
+    database: Database,
+    challenge: str,
+    was: Sequence[ChallengeState],
+    becomes: ChallengeState,
+    **values: Any,
+) -> bool:
+    """Bring a challenge from one of some states into another, with what else changes; whether it was in one."""
+    with database.write() as session:
+        moved = session.execute(
+            update(ChallengeRow)
+            .where(ChallengeRow.id == clean(challenge), ChallengeRow.state.in_(was))
+            .values(state=becomes, **values)
+            .returning(ChallengeRow.id)
+        ).first()
+    return moved is not None
 
 
 def _spent(session: Session, copy: Undecided, now: datetime) -> Spent:

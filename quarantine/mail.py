@@ -37,6 +37,7 @@ STALE_RELEASE = timedelta(minutes=10)
 BIN = timedelta(minutes=10)
 """How long what was released or deleted keeps its content: a deletion, and what was learned, can be undone."""
 
+_DROPPED = (State.DELETED, State.EXPIRED)
 _TEXT = 500
 
 
@@ -52,13 +53,16 @@ class Quarantine:
         content: bytes,
         *,
         now: datetime | None = None,
+        since: datetime | None = None,
         also: Callable[[Session, str], None] | None = None,
     ) -> str:
         """Keep one recipient's copy and return its id; on return it is on disk.
 
         A second call for the same transaction and recipient, at any time and from any process, changes
-        nothing and returns the first one's id, even when the message was released or deleted since. `also` is
-        done with a new message's id in the transaction that makes it.
+        nothing and returns the first one's id, even when the message was released or deleted since. But a copy
+        that came before `since` and was deleted or has expired does not count: what comes now was sent anew, under a
+        transaction that follows from its octets. `also` is done with a new message's id in the transaction that
+        makes it.
         """
         now = now or datetime.now(UTC)
         digest, packed = digest_of(content), None
@@ -66,11 +70,15 @@ class Quarantine:
         transaction = exact(message.transaction)
         same = (MessageRow.transaction == transaction, MessageRow.recipient == recipient)
         with self._database.read() as session:
-            known = session.scalar(select(MessageRow.id).where(*same))
-        if known is not None:
-            return known
+            query = select(MessageRow.id, MessageRow.state, MessageRow.received_at).where(*same)
+            known = session.execute(query).one_or_none()
+        if known is not None and (since is None or known.state not in _DROPPED or known.received_at >= since):
+            return str(known.id)
         packed = pack(content)
         with self._database.write() as session:
+            if known is not None:  # its tombstone makes room
+                dropped = update(MessageRow).where(MessageRow.id == known.id, MessageRow.state.in_(_DROPPED))
+                session.execute(dropped.values(transaction=f"{transaction}/{known.id}"))
             self._keep_body(session, digest, len(content), packed)
             values = _row(message, now) | {
                 "transaction": transaction,
@@ -88,10 +96,10 @@ class Quarantine:
                 return made
             session.rollback()  # another process was faster
         with self._database.read() as session:
-            known = session.scalar(select(MessageRow.id).where(*same))
-        if known is None:
+            other = session.scalar(select(MessageRow.id).where(*same))
+        if other is None:
             raise StoreError("the message was held and dropped by others at the same moment")
-        return known
+        return other
 
     def _keep_body(self, session: Session, digest: str, size: int, packed: bytes) -> None:
         """Have the body in the table, locked against its removal until this transaction ends.

@@ -9,20 +9,23 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import Select, delete, select
 from sqlalchemy.orm import Session
 
+from tamis.address import PLATFORM
 from tamis.errors import ConfigError
 from tamis.filter import Filter
+from tamis.policy import PolicyBook
 from tamis.quarantine.database import Database, audit, clean
 from tamis.quarantine.entries import changed
 from tamis.quarantine.schema import OverrideRow
 from tamis.quarantine.scope import parse_scope
 from tamis.settings import SettingsFile
-from tamis.site import Override, Site, Snapshot
+from tamis.site import Override, with_overrides
 
-Check = Callable[[Sequence[Override]], None]
-"""Raises ConfigError when a site can't be built with these overrides."""
+Check = Callable[[str, Sequence[Override]], None]
+"""Raises ConfigError when a scope's policy can't be built. It is given the overrides of that scope and of the platform,
+under which it must stand; and all there are when the scope is the platform, under which everybody must."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +46,15 @@ class Overrides:
     def set(
         self, scope: str, key: str, value: Any, *, by: str, check: Check, now: datetime | None = None
     ) -> Override:
-        """Store one setting after `check` found all overrides together good; otherwise nothing is stored
+        """Store one setting after `check` found it good together with the others; otherwise nothing is stored
         and its ConfigError goes on to the caller. `value` is JSON."""
         override = Override(parse_scope(scope), _key(key), value)
         now = now or datetime.now(UTC)
         with self._database.write() as session:
             changed(session)  # first: from here on no other process changes an override
-            others = [o for o in all_overrides(session) if (o.scope, o.key) != (override.scope, override.key)]
-            check([*others, override])
+            before = _concerned(session, override.scope)
+            others = [o for o in before if (o.scope, o.key) != (override.scope, override.key)]
+            check(override.scope, [*others, override])
             values = {
                 "scope": override.scope,
                 "key": override.key,
@@ -74,9 +78,9 @@ class Overrides:
             if session.scalar(select(OverrideRow.key).where(*here)) is None:
                 return False
             changed(session)
-            before = all_overrides(session)
-            if _is_good(before, check):
-                check([o for o in before if (o.scope, o.key) != (scope, key)])
+            before = _concerned(session, scope)
+            if _is_good(scope, before, check):
+                check(scope, [o for o in before if (o.scope, o.key) != (scope, key)])
             session.execute(delete(OverrideRow).where(*here))
             audit(session, now, by, "policy unset", f"{scope} {key}")
         return True
@@ -93,26 +97,39 @@ class Overrides:
 
 def all_overrides(session: Session) -> tuple[Override, ...]:
     """All overrides, by scope and key."""
-    rows = session.execute(
-        select(OverrideRow.scope, OverrideRow.key, OverrideRow.value).order_by(
-            OverrideRow.scope, OverrideRow.key
-        )
+    return _overrides(session, select(OverrideRow.scope, OverrideRow.key, OverrideRow.value))
+
+
+def _concerned(session: Session, scope: str) -> tuple[Override, ...]:
+    """What a change in a scope has to be good with: a write transaction must not read what it has no use for."""
+    query = select(OverrideRow.scope, OverrideRow.key, OverrideRow.value)
+    return _overrides(
+        session, query if scope == PLATFORM else query.where(OverrideRow.scope.in_((PLATFORM, scope)))
     )
+
+
+def _overrides(session: Session, query: Select[tuple[str, str, Any]]) -> tuple[Override, ...]:
+    rows = session.execute(query.order_by(OverrideRow.scope, OverrideRow.key))
     return tuple(Override(scope, key, value) for scope, key, value in rows)
 
 
 def checker(file: SettingsFile, filters: Sequence[Filter[Any]]) -> Check:
-    """The check that `Overrides.set` wants: a site is built from `file` and the overrides."""
+    """The check that `Overrides.set` wants: the policies of `file` and the overrides are compiled."""
 
-    def check(overrides: Sequence[Override]) -> None:
-        Site.build(file, filters, Snapshot(overrides=tuple(overrides)))
+    def check(scope: str, overrides: Sequence[Override]) -> None:
+        layers = {
+            one: layer for one, layer in file.layers.items() if scope == PLATFORM or one in (scope, PLATFORM)
+        }
+        PolicyBook(
+            filters, with_overrides(layers, overrides), source=f"{file.source} with the store's overrides"
+        )
 
     return check
 
 
-def _is_good(overrides: Sequence[Override], check: Check) -> bool:
+def _is_good(scope: str, overrides: Sequence[Override], check: Check) -> bool:
     try:
-        check(overrides)
+        check(scope, overrides)
     except ConfigError:
         return False
     return True

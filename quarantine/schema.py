@@ -108,7 +108,7 @@ class MessageRow(Base):
     __tablename__ = "messages"
     __table_args__ = (
         UniqueConstraint("transaction", "recipient"),
-        Index(None, "mailbox", "state", "id"),
+        Index(None, "state", "mailbox", "id"),
         Index(None, "mailbox", "id"),
         Index(None, "domain", "state", "id"),
         Index(None, "domain", "id"),

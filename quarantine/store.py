@@ -8,6 +8,7 @@ from typing import Self
 
 from sqlalchemy import select
 
+from tamis.quarantine.answers import Answers
 from tamis.quarantine.challenges import Challenges
 from tamis.quarantine.complaints import Complaints
 from tamis.quarantine.database import Database
@@ -38,6 +39,7 @@ class Store:
         self._database = Database(url)
         self.quarantine = Quarantine(self._database)
         self.challenges = Challenges(self._database, self.quarantine)
+        self.answers = Answers(self._database, self.quarantine)
         self.expiry = Expiry(self._database)
         self.lists = Lists(self._database)
         self.overrides = Overrides(self._database)

@@ -142,6 +142,9 @@ class Filter(ABC, Generic[OptionsT]):
     dear: ClassVar[bool] = False
     """Costs enough (OCR, antivirus) to be skipped once the verdict of every recipient is decided."""
     inline: ClassVar[bool] = False
+    begins_at_once: ClassVar[bool] = False
+    """`examine` begins in the session's own thread, and goes to the event loop where it first has to wait: only for one
+    that waits for nothing but services.dns, or for `runner.on_loop` before it turns to asyncio."""
     deadline: ClassVar[float] = 10.0
     """Seconds after which the filter's answer is `unavailable`."""
     outgoing: ClassVar[bool] = False

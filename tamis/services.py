@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from tamis.breaker import Breakers
 from tamis.errors import ServiceError
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from tamis.mail import Mail
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What the DNS says of a name and a type (RFC 1035): the records' data in presentation form.
 
     `exists` is False for NXDOMAIN (RFC 2308); no records with `exists` is NODATA. TXT data are joined character strings

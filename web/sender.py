@@ -29,7 +29,7 @@ _WRONG = marked("That was not the code. Here is a new one.")
 def _opened(visit: Visit) -> tuple[str, Page]:
     """The challenge of the address. Whatever is wrong with the link, the answer is the same."""
     (challenge,) = visit.token(Purpose.CHALLENGE)
-    found = visit.store.challenges.open(challenge, terms_of(visit.site))
+    found = visit.store.answers.open(challenge, terms_of(visit.site))
     if found is None or found.state is PageState.GONE:
         raise RefusedError(NOT_VALID)
     mailbox = found.recipients[0] if found.recipients else ""
@@ -78,7 +78,7 @@ def answer(visit: Visit) -> Response:
         return _solved(visit, challenge, found)
     if given is Answer.STALE:
         return _with_code(visit, challenge, found, wrong=_STALE)
-    left = visit.store.challenges.fail(challenge)
+    left = visit.store.answers.fail(challenge)
     if not left:
         return visit.redirect(visit.request.url.path)
     return _with_code(visit, challenge, found, wrong=_WRONG, left=left)
@@ -96,7 +96,7 @@ def _with_code(
 
 
 def _solved(visit: Visit, challenge: str, found: Page) -> Response:
-    receipt = visit.store.challenges.solve(challenge, terms_of(visit.site), delivery(visit.site.settings))
+    receipt = visit.store.answers.solve(challenge, terms_of(visit.site), delivery(visit.site.settings))
     log.info("challenge %s: %s", challenge, receipt.result)
     if receipt.result is SolveResult.GONE:
         raise RefusedError(NOT_VALID)

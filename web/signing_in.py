@@ -7,6 +7,7 @@ import logging
 import secrets
 import ssl
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from urllib.parse import urlsplit
 
 from markupsafe import Markup
@@ -14,10 +15,12 @@ from starlette.background import BackgroundTask
 from starlette.responses import Response
 
 from tamis.address import address_key, is_plain
+from tamis.envelope import IPAddress
 from tamis.errors import ReinjectError, StoreError, TamisError
 from tamis.language import marked
 from tamis.lists import MAX_PATTERN
 from tamis.milter.reinject import Reinjector
+from tamis.milter.threads import begun
 from tamis.quarantine.letters import letter, our_fields
 from tamis.quarantine.records import new_id
 from tamis.quarantine.scope import mailbox_of
@@ -154,7 +157,7 @@ def _by_password(visit: Visit, mailbox: str) -> Response:
         visit.spend(limit, who)
     wrong = False
     try:
-        wrong = not imap_accepts(visit.site.settings.web, mailbox, visit.field("password"))
+        wrong = not imap_accepts(visit.site.settings.web, mailbox, visit.field("password"), visit.client)
     finally:
         if not wrong:
             for limit, who in limits:
@@ -165,27 +168,40 @@ def _by_password(visit: Visit, mailbox: str) -> Response:
     return _let_in(visit, mailbox, "imap")
 
 
-def imap_accepts(settings: WebSettings, mailbox: str, password: str) -> bool:
-    """Whether the IMAP server lets a mailbox in with this password, over TLS (RFC 9051 11.1). Raises StoreError when it
-    can't be asked."""
+def imap_accepts(settings: WebSettings, mailbox: str, password: str, client: IPAddress | None = None) -> bool:
+    """Whether the IMAP server lets a mailbox in with this password, over TLS (RFC 9051 11.1).
+
+    It is told for whom it is asked, so that it can hold wrong passwords against that client instead of this host.
+    Raises StoreError when it can't be asked, or takes longer than 10 seconds in all: pages have few threads.
+    """
     if not password or "\0" in password or len(password) > 500:
         return False
+    try:
+        asked = begun("imap", partial(_accepts, settings, mailbox, password, client))
+        return asked.result(timeout=_IMAP_SECONDS)
+    except TimeoutError as error:
+        problem = f"no answer within {_IMAP_SECONDS:g} s"
+        raise StoreError(f"{settings.imap} can't be asked: {problem}") from error
+    except (OSError, imaplib.IMAP4.error) as error:
+        raise StoreError(f"{settings.imap} can't be asked: {error}") from error
+
+
+def _accepts(settings: WebSettings, mailbox: str, password: str, client: IPAddress | None) -> bool:
     url = urlsplit(settings.imap)
     context = ssl.create_default_context(cafile=settings.imap_ca or None)
     host, implicit = url.hostname or "", url.scheme == "imaps"
-    try:
-        if implicit:
-            server: imaplib.IMAP4 = imaplib.IMAP4_SSL(
-                host, url.port or 993, ssl_context=context, timeout=_IMAP_SECONDS
-            )
-        else:
-            server = imaplib.IMAP4(host, url.port or 143, timeout=_IMAP_SECONDS)
-        with server:
-            if not implicit:
-                server.starttls(context)
-            return _authenticated(server, mailbox, password)
-    except (OSError, imaplib.IMAP4.error) as error:
-        raise StoreError(f"{settings.imap} can't be asked: {error}") from error
+    if implicit:
+        server: imaplib.IMAP4 = imaplib.IMAP4_SSL(
+            host, url.port or 993, ssl_context=context, timeout=_IMAP_SECONDS
+        )
+    else:
+        server = imaplib.IMAP4(host, url.port or 143, timeout=_IMAP_SECONDS)
+    with server:
+        if not implicit:
+            server.starttls(context)
+        if client is not None and "ID" in server.capabilities:  # RFC 2971; the field is Dovecot's
+            server.xatom("ID", f'("x-originating-ip" "{client}")')
+        return _authenticated(server, mailbox, password)
 
 
 def _authenticated(server: imaplib.IMAP4, mailbox: str, password: str) -> bool:

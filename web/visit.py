@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from tamis.address import domain_of
+from tamis.envelope import IPAddress, parse_ip
 from tamis.errors import ReinjectError, ServiceError, StoreError, TamisError, TokenError
 from tamis.language import LANGUAGES, NAMES, accepted, marked
 from tamis.quarantine.captcha import Captcha
@@ -98,6 +99,11 @@ class Visit:
     def network(self) -> str:
         """The client's network, which limits count for."""
         return str(self.request.state.network)
+
+    @property
+    def client(self) -> IPAddress | None:
+        """The client's address, if it is known."""
+        return parse_ip(self.request.client.host) if self.request.client else None
 
     @cached_property
     def person(self) -> Person | None:

@@ -383,6 +383,49 @@ def test_abandon_cancels_what_is_under_way(running: Runner) -> None:
     assert ended.wait(PATIENT)
 
 
+def test_a_filter_begins_in_the_session_and_goes_to_the_loop_to_wait(running: Runner) -> None:
+    here = threading.current_thread()
+    seen: list[threading.Thread] = []
+
+    async def go(self: Filter[Any], message: Message) -> Finding:
+        seen.append(threading.current_thread())
+        await runner.on_loop()
+        seen.append(threading.current_thread())
+        await asyncio.sleep(0)
+        return self.hit("waited")
+
+    found = finish(running, probe(Waiting, examine=go, begins_at_once=True))
+    assert found["probe"].status is Status.HIT
+    assert seen[0] is here is not seen[1]
+
+
+def test_what_is_done_by_the_end_of_the_message_needs_no_loop() -> None:
+    looping = Runner()
+    known = probe(Waiting, stage=Stage.MAIL, begins_at_once=True)
+    examination = Examination([known], looping, seconds=PATIENT)
+    examination.begin(Stage.MAIL, message())
+    assert examination.finish(message(), [book("", [known]).policy(MARIE)])["probe"].status is Status.HIT
+    assert known.calls == 1
+    assert looping._loop is None
+
+
+def test_what_waited_since_mail_from_is_not_examined_anew(running: Runner) -> None:
+    done = threading.Event()
+
+    async def wait(self: Any, message: Message) -> Finding:
+        await runner.on_loop()
+        asyncio.get_running_loop().call_later(QUICK, done.set)
+        found: Finding = self.do(message)
+        return found
+
+    one = probe(Waiting, examine=wait, stage=Stage.MAIL, begins_at_once=True)
+    examination = Examination([one], running, seconds=PATIENT)
+    examination.begin(Stage.MAIL, message())
+    assert done.wait(PATIENT)
+    assert examination.finish(message(), [book("", [one]).policy(MARIE)])["probe"].status is Status.HIT
+    assert one.calls == 1
+
+
 SPAM: dict[str, Any] = {"name": "cheap", "spec_id": "S9", "effect": Effect.SPAM}
 DEAR: dict[str, Any] = {"name": "dear", "spec_id": "S20", "dear": True}
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
 from tamis.filter import Effect
 from tamis.filters.chain import examine_at_once, examine_inline, examine_waiting
+from tamis.services import Services
 from tests.builders import FILTERS, message
+from tests.filters.resolving import WrittenDNS
 from tests.mail.test_corpus import messages
 
 pytestmark = pytest.mark.corpus
@@ -22,7 +25,8 @@ MOST = {
     "credential_form": 0,
     "attachment_types": 1,  # an attached .url
 }
-"""Hits that move something, in 4,150 honest messages. Nothing was tuned on the spam."""
+"""Hits that move something, in 4,150 honest messages, none of which is signed: nobody answers for a list's header.
+Nothing was tuned on the spam."""
 
 
 def test_hits_in_honest_mail() -> None:
@@ -37,7 +41,7 @@ async def _count() -> None:
         if "-ham-" not in name:
             continue
         number += 1
-        told = message(raw)
+        told = replace(message(raw), services=Services(dns=WrittenDNS()))
         for one in filters:
             options = one.options.model_validate({"effect": one.effect})
             finding = examine_inline(one, told) if one.inline else examine_at_once(one, told)

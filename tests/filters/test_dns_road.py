@@ -15,7 +15,7 @@ from tamis.filters.road import Examined, Road
 from tamis.filters.runner import Runner
 from tamis.finding import Status
 from tamis.mail import Mail
-from tamis.services import Answer, Services
+from tamis.services import DNS, Answer, Services
 from tests.builders import LETTER, MARIE, STRANGER_IP, envelope, site
 from tests.filters.resolving import WrittenDNS
 from tests.filters.standin_dns import StandIn, answer, refusal
@@ -81,5 +81,9 @@ def test_later_messages_of_a_session_ask_nothing_again() -> None:
             assert {n: f.status for n, f in second.findings.items()} == {
                 n: f.status for n, f in first.findings.items()
             }
+            runner.submit(closed(services.dns)).wait(10)
+
+    async def closed(resolver: DNS) -> None:
+        resolver.close()
 
     asyncio.run(run())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -14,11 +15,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tamis.breaker import Limits
+from tamis.breaker import Breakers, Limits
 from tamis.errors import ServiceError
 from tamis.filters import dns_cache, dns_server
 from tamis.filters.dns_cache import Cache
 from tamis.filters.dns_resolver import Resolver
+from tamis.filters.dns_server import Server
 from tamis.filters.dns_wire import question, read
 from tamis.filters.runner import Runner
 from tamis.services import Answer
@@ -351,6 +353,27 @@ def test_twenty_dead_servers_keep_the_deadline() -> None:
 
     ask([silent] * 20, work, deadline=0.5)
     ask([StandIn(good, delay=30) for _ in range(20)], work, deadline=0.5)
+
+
+def test_a_refusal_that_nobody_waited_for_is_not_the_next_question_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dns_server, "POOL", 1)
+    asked = question(NAME, "A")
+    assert asked is not None
+
+    async def run() -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as there:
+            there.bind(("127.0.0.1", 0))
+            address = there.getsockname()
+        server = Server(address[0], address[1], Breakers())
+        server.ask(asked, lambda *_: None).cancel()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as there:
+            there.bind(address)
+            there.settimeout(10)
+            server.ask(asked, lambda *_: None).cancel()
+            assert asked.octets in there.recv(512)
+        server.close()
+
+    asyncio.run(run())
 
 
 def test_a_closed_port_is_told_at_once() -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from tamis import settings
 from tamis.envelope import parse_ip
 from tamis.errors import ConfigError
 from tamis.settings import ENVIRONMENT, Platform, Settings, SettingsFile, SocketAddress, read_settings
@@ -17,7 +16,7 @@ def nothing_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """No settings file of this machine's; the default place is below the test's directory."""
     monkeypatch.delenv(ENVIRONMENT, raising=False)
     place = tmp_path / "etc" / "tamis.toml"
-    monkeypatch.setattr(settings, "DEFAULT_FILE", place)
+    monkeypatch.setattr("tamis.settings.file.DEFAULT_FILE", place)
     return place
 
 

@@ -100,7 +100,7 @@ def test_a_copy_that_nobody_takes_is_not_tried_every_second(store: Store, postfi
     def refusing(*_: Any) -> None:
         raise ReinjectError("no such user", permanent=True)
 
-    store.challenges.solve(challenge.id, lambda _: Terms(), refusing)
+    store.answers.solve(challenge.id, lambda _: Terms(), refusing)
     asking = Asking(site, store, Tokens(b"k" * 32))
     with asyncio.Runner() as run:
         for _ in range(5):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import http.server
+import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -74,7 +77,6 @@ def test_the_last_good_list_stays(tmp_path: Path) -> None:
     settle(lists, str(source), state)
     assert published(state, "bad.example.net") is None
     assert published(state, "other.example.net") == "list.txt"
-    lists.close()
 
 
 def test_a_state_that_lost_them_is_filled_again(tmp_path: Path) -> None:
@@ -85,14 +87,12 @@ def test_a_state_that_lost_them_is_filled_again(tmp_path: Path) -> None:
     asyncio.run(state.drop(GENERATION))
     settle(lists, str(source), state)
     assert published(state, "bad.example.net") == "list.txt"
-    lists.close()
 
 
 def test_nothing_is_published_while_nothing_was_ever_read(tmp_path: Path) -> None:
     state, lists = MemoryState(), Feeds(tmp_path / "feeds")
     settle(lists, str(tmp_path / "nothing"), state)
     assert asyncio.run(state.get(GENERATION)) is None
-    lists.close()
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -138,3 +138,27 @@ def test_a_list_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     path.write_text("bad.example.net\n")
     with pytest.raises(FeedError, match="more than"):
         fetch(str(path))
+
+
+_STEP = """
+import asyncio, sys
+from pathlib import Path
+from tamis.milter import feeds
+from tests.memory_state import MemoryState
+feeds._READ_SECONDS = 3600
+asyncio.run(feeds.Feeds(Path(sys.argv[1])).step([sys.argv[2]], 60, MemoryState()))
+input()
+"""
+
+
+def test_a_list_that_hangs_holds_up_no_end_of_the_process(tmp_path: Path) -> None:
+    """It would hang for an hour; the process ends when it is told to, while the list is asked."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        source = f"http://127.0.0.1:{silent.getsockname()[1]}/list"
+        command = [sys.executable, "-c", _STEP, str(tmp_path), source]
+        with subprocess.Popen(command, stdin=subprocess.PIPE) as running:
+            asked, _ = silent.accept()
+            with asked:
+                assert asked.recv(100)
+                running.communicate(b"end\n", timeout=60)
+        assert running.returncode == 0

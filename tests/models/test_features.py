@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +16,9 @@ from hypothesis import strategies as st
 from tamis.mail import Mail
 from tamis.models.features import FEATURE_VERSION, TABLE_SIZE, VIEWS, Features, extract
 from tamis.models.headers import Arrival, Home, seen_fields
-from tamis.models.words import MAX_LISTED, body_words, shapes_of, spelled
+from tamis.models.texts import HEADER_WORD, WORD, Text, forms_of, read, salted_by_line, spelled
+from tamis.models.words import MAX_LISTED
+from tests.mail.fuzz import GOOD
 from tests.models.mails import raw_mail
 
 GOLDEN_MAIL = (
@@ -47,6 +50,22 @@ def by_view(raw: bytes) -> dict[str, set[int]]:
 def test_golden_features() -> None:
     """A change here makes every model on disk worthless: it needs another FEATURE_VERSION."""
     assert (FEATURE_VERSION, digest(extract(Mail(GOLDEN_MAIL)))) == (2, "07b260e3438acf40")
+
+
+def test_golden_features_of_a_message_with_everything() -> None:
+    """The same for parts, accents, links, attachments, and what comes from SMTP and from images."""
+    arrival = Arrival("192.0.2.9", "mail.b.example", "helo.example", "a@b.example")
+    home = Home(("example.com",), "X-Tamis-")
+    features = extract(Mail(GOOD), arrival=arrival, home=home, seen_text="Cheap pills")
+    assert digest(features) == "32ea422b81733b0d"
+
+
+@pytest.mark.corpus
+def test_golden_features_of_real_mail(corpus: Path) -> None:
+    """The same for every sixtieth message."""
+    paths = sorted(corpus.glob("*/*.txt"))[::60]
+    digests = "".join(digest(extract(Mail(path.read_bytes()))) for path in paths)
+    assert hashlib.sha256(digests.encode()).hexdigest()[:16] == "23a3e36d3e798cd9"
 
 
 def test_the_same_in_every_process() -> None:
@@ -170,15 +189,25 @@ def test_accents_are_one_letter_however_coded() -> None:
 
 
 def test_scripts_without_spaces_have_words() -> None:
-    hashes = body_words(spelled("特價優惠 今天")).hashes
-    assert len(hashes) == 6
-    assert len(body_words(spelled("скидка сегодня")).hashes) == 2
+    assert len(read([Text(spelled("特價優惠 今天").encode(), WORD)]).hashes) == 6
+    assert len(read([Text(spelled("скидка сегодня").encode(), WORD)]).hashes) == 2
     assert spelled("\uff26\uff32\uff25\uff25\u200b pills") == "FREE pills"
 
 
+def test_header_words_are_told_by_the_first_of_their_line() -> None:
+    octets = b"from lea a\n\nto lea\nfrom lea"
+    words = read([Text(octets, HEADER_WORD), Text(b"from lea", WORD)])
+    assert salted_by_line(words, octets).tolist() == [0, 0, 0, 2, 2, 3, 3]
+    assert words.bounds == [0, 7, 9]
+    hashes = words.hashes.tolist()
+    assert hashes[1] == hashes[6] != hashes[4]
+    assert hashes[7:] == read([Text(b"from lea", WORD)]).hashes.tolist()
+
+
 def test_shapes() -> None:
-    assert shapes_of(["Re: Hello World 2002", "", "a\nb", "é!!!"]) == ["Aa: Aa Aa 9", "", "a a", "\x7f!"]
-    assert shapes_of([]) == []
+    texts = ["Re: Hello World 2002", "", "a\nb", "é!!!"]
+    assert forms_of(texts, "ABC def\n\n") == (["Aa: Aa Aa 9", "", "a a", "\x7f!"], b"A a\n\n")
+    assert forms_of([], "") == ([], b"")
 
 
 def test_text_read_in_images_counts() -> None:

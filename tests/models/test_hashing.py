@@ -8,18 +8,18 @@ from tamis.models import hashing
 from tamis.models.hashing import (
     MAX_OCTETS,
     MAX_WORD,
-    buckets,
+    Hashes,
     distinct,
     gram_hashes,
-    octets_of,
+    halves,
+    neighbours,
     pairs,
     spans,
     word_hashes,
 )
 
 _M = 1 << 64
-_LETTERS = np.zeros(256, dtype=np.bool_)
-_LETTERS[97:123] = True
+_LETTERS = bytes(97 <= octet < 123 for octet in range(256))
 
 
 def _mix(value: int) -> int:
@@ -36,9 +36,9 @@ def _naive(word: bytes) -> int:
 
 @given(st.lists(st.binary(min_size=1, max_size=40).map(lambda b: bytes(97 + o % 26 for o in b)), max_size=30))
 def test_word_hashes_are_what_they_say(words: list[bytes]) -> None:
-    octets = octets_of(b" ".join(words))
-    starts, ends = spans(octets, _LETTERS)
-    assert [octets[s:e].tobytes() for s, e in zip(starts, ends, strict=True)] == words
+    octets = b" ".join(words)
+    starts, ends = spans(octets.translate(_LETTERS))
+    assert [octets[s:e] for s, e in zip(starts, ends, strict=True)] == words
     assert word_hashes(octets, starts, ends).tolist() == [_naive(word) for word in words]
 
 
@@ -51,34 +51,54 @@ def test_grams_are_the_distinct_ones(text: bytes, bits: int) -> None:
 
 
 def gram_buckets(text: bytes, bits: int) -> list[int]:
-    found: list[int] = distinct(gram_hashes(octets_of(text)) >> np.uint32(32 - bits)).tolist()
+    found: list[int] = distinct(np.sort(gram_hashes(text) >> np.uint32(32 - bits))).tolist()
     return found
+
+
+def hashed(octets: bytes) -> Hashes:
+    return word_hashes(octets, *spans(octets.translate(_LETTERS)))
 
 
 def test_golden_values() -> None:
     """A change here makes every model on disk worthless: it needs another FEATURE_VERSION."""
-    octets = octets_of(b"free prize for you")
-    hashes = word_hashes(octets, *spans(octets, _LETTERS))
+    octets = b"free prize for you"
+    hashes = hashed(octets)
     assert hashes.tolist()[:2] == [11578820030387890111, 9405190415593316525]
-    assert pairs(hashes, 1).tolist()[0] == 17546331977508288631
-    assert gram_buckets(octets.tobytes(), 18)[:4] == [49968, 61983, 111594, 114789]
+    assert pairs(hashes, *neighbours(0, 4, [1])).tolist()[0] == 17546331977508288631
+    assert gram_buckets(octets, 18)[:4] == [49968, 61983, 111594, 114789]
 
 
-def test_more_than_the_bound_is_left_out() -> None:
-    assert len(octets_of(b"x" * (MAX_OCTETS + 10))) == MAX_OCTETS
-    octets = octets_of(b"ab " * MAX_OCTETS)
-    assert len(word_hashes(octets, *spans(octets, _LETTERS))) == -(-MAX_OCTETS // 3)
+def test_hashes_do_not_depend_on_the_place() -> None:
+    """Beyond what one pass of the powers reaches, too."""
+    alone = hashed(b"two words")
+    assert set(hashed(b"two  words " * MAX_OCTETS).tolist()) == set(alone.tolist())
+    far = hashed(b"two" + b" " * 3 * MAX_OCTETS + b"words")
+    assert far.tolist() == alone.tolist()
+
+
+@given(st.lists(st.integers(0, _M - 1), max_size=12))
+def test_pairs_are_what_they_say(hashes: list[int]) -> None:
+    found = pairs(np.array(hashes, dtype=np.uint64), *neighbours(0, len(hashes), (1, 2)))
+    assert found.tolist() == [
+        _mix((first * 0xD6E8FEB86659FD93 + second * (2 * distance + 1)) % _M)
+        for distance in (1, 2)
+        for first, second in zip(hashes, hashes[distance:], strict=False)
+    ]
+
+
+def test_neighbours_are_all_pairs_at_the_distances() -> None:
+    first, second = neighbours(5, 9, (1, 3))
+    assert list(zip(first.tolist(), second.tolist(), strict=True)) == [(5, 6), (6, 7), (7, 8), (5, 8)]
+    assert [len(numbers) for numbers in neighbours(5, 6, (1, 2))] == [0, 0]
 
 
 def test_words_spread_over_the_buckets() -> None:
     words = (bytes(97 + number // 26**place % 26 for place in range(3)) for number in range(10_000))
-    octets = octets_of(b" ".join(words))
-    found = distinct(buckets(word_hashes(octets, *spans(octets, _LETTERS)), 18))
+    found = distinct(np.sort(halves(hashed(b" ".join(words))) >> np.uint32(32 - 18)))
     assert len(found) > 9_700  # 10,000 balls into 2^18 boxes meet about 190 times
 
 
 def test_pairs_tell_order_and_distance() -> None:
-    octets = octets_of(b"one two one")
-    hashes = word_hashes(octets, *spans(octets, _LETTERS))
-    assert len({*pairs(hashes, 1).tolist(), *pairs(hashes, 2).tolist()}) == 3
+    hashes = hashed(b"one two one")
+    assert len(set(pairs(hashes, *neighbours(0, 3, (1, 2))).tolist())) == 3
     assert hashing.salted(hashes, hashes[::-1]).tolist() != hashes.tolist()

@@ -11,7 +11,7 @@ import pytest
 from tamis.models.calibration_fit import fit_calibrator
 from tamis.models.levels import Held, Levels, Rate, fit_levels
 from tamis.models.model_file import ModelError
-from tamis.models.scale import HIGHEST, LEVELS, number_of, promise
+from tamis.models.scale import HIGHEST, LEVELS, interpolated, number_of, promise
 
 
 def _scores(seed: int, ham: int, spam: int) -> tuple[Held, Held]:
@@ -33,6 +33,12 @@ def test_the_default_level_promises_one_ham_in_a_thousand() -> None:
     assert all(number_of(promise(level)) == pytest.approx(level) for level in LEVELS)
     assert number_of(1.0) == 0.0
     assert number_of(1e-30) == HIGHEST
+
+
+@pytest.mark.parametrize("x", [-3.0, -1.0, -0.4, 0.0, 5e-324, 1.9, 2.0, 9.0])
+def test_interpolated_is_numpys(x: float) -> None:
+    xs, ys = (-1.0, 0.0, 5e-324, 2.0), (0.5, 1.0, 4.0, 15.0)
+    assert interpolated(x, xs, ys) == np.interp(x, xs, ys)
 
 
 @pytest.mark.parametrize("ham", [200, 1000, 4000])

@@ -101,8 +101,8 @@ def test_copies_have_reasons_of_their_own(store: Store) -> None:
     assert store.challenges.messages(question.id) == (ids[0],)
     (suppressed,) = store.challenges.list(reason="policy")
     assert (suppressed.state, suppressed.transport) == (ChallengeState.SUPPRESSED, "")
-    assert store.challenges.open(suppressed.id, agree) is None
-    assert store.challenges.solve(suppressed.id, agree, Postbox()).result is SolveResult.GONE
+    assert store.answers.open(suppressed.id, agree) is None
+    assert store.answers.solve(suppressed.id, agree, Postbox()).result is SolveResult.GONE
 
 
 def test_what_is_shown_of_an_undecided_copy(store: Store) -> None:
@@ -165,7 +165,7 @@ def test_a_late_copy_joins_its_siblings(store: Store) -> None:
     (late,) = hold(store, PAUL, retention_days=60)
     assert decide(store, budgets=NoticeSettings(per_sender_day=1)) == {}, "the sender is not asked again"
     assert late in store.challenges.messages(challenge)
-    page = store.challenges.open(challenge, agree, now=LATER)
+    page = store.answers.open(challenge, agree, now=LATER)
     assert page is not None
     assert page.recipients == (MARIE, PAUL)
     one = store.challenges.get(challenge)
@@ -176,15 +176,15 @@ def test_a_late_copy_joins_its_siblings(store: Store) -> None:
 def test_a_copy_after_the_answer_is_released_too(store: Store) -> None:
     challenge = asked(store, MARIE)
     box = Postbox()
-    assert store.challenges.solve(challenge, agree, box, now=LATER).delivered == (MARIE,)
-    (one,) = store.challenges.solved()
-    assert store.challenges.finish(one, agree, box)
-    store.challenges.close(one)
-    assert store.challenges.solved() == ()
+    assert store.answers.solve(challenge, agree, box, now=LATER).delivered == (MARIE,)
+    (one,) = store.answers.solved()
+    assert store.answers.finish(one, agree, box)
+    store.answers.close(one)
+    assert store.answers.solved() == ()
     hold(store, PAUL)
     decide(store)
-    (one,) = store.challenges.solved()
-    assert store.challenges.finish(one, agree, box)
+    (one,) = store.answers.solved()
+    assert store.answers.finish(one, agree, box)
     assert [record.summary.recipient for record, _ in box.got] == [MARIE, PAUL]
 
 
@@ -217,10 +217,10 @@ def test_a_crash_costs_the_notice_and_not_the_answer(store: Store) -> None:
     assert store.challenges.lose_interrupted(now=LATER + STALE_SENDING / 2) == 0
     assert store.challenges.lose_interrupted(now=LATER + STALE_SENDING) == 1
     assert store.challenges.pending() == (), "it is never mailed a second time"
-    page = store.challenges.open(challenge.id, agree, now=LATER)
+    page = store.answers.open(challenge.id, agree, now=LATER)
     assert page is not None
     assert page.state is PageState.OPEN
-    assert store.challenges.solve(challenge.id, agree, Postbox(), now=LATER).delivered == (MARIE,)
+    assert store.answers.solve(challenge.id, agree, Postbox(), now=LATER).delivered == (MARIE,)
 
 
 # --- the page --------------------------------------------------------------------------------------------------------
@@ -228,7 +228,7 @@ def test_a_crash_costs_the_notice_and_not_the_answer(store: Store) -> None:
 
 def test_what_the_page_may_say(store: Store) -> None:
     challenge = asked(store, MARIE, PAUL)
-    page = store.challenges.open(challenge, all_but(PAUL, time_zone="Europe/Paris"), now=LATER)
+    page = store.answers.open(challenge, all_but(PAUL, time_zone="Europe/Paris"), now=LATER)
     assert page is not None
     assert page.state is PageState.OPEN
     assert page.recipients == (MARIE,)
@@ -244,7 +244,7 @@ def test_looking_changes_nothing(store: Store) -> None:
     challenge = asked(store, MARIE)
     before = store.challenges.get(challenge)
     for _ in range(50):
-        store.challenges.open(challenge, agree, now=LATER)
+        store.answers.open(challenge, agree, now=LATER)
     assert store.challenges.get(challenge) == before
     assert [one.state for one in store.quarantine.list(state=None)] == ["held"]
 
@@ -253,22 +253,22 @@ def test_looking_changes_nothing(store: Store) -> None:
 def test_no_challenge(store: Store, challenge: str) -> None:
     asked(store, MARIE)
     box = Postbox()
-    assert store.challenges.open(challenge, agree) is None
+    assert store.answers.open(challenge, agree) is None
     assert store.challenges.get(challenge) is None
-    assert store.challenges.solve(challenge, agree, box).result is SolveResult.GONE
-    assert store.challenges.fail(challenge) == 0
+    assert store.answers.solve(challenge, agree, box).result is SolveResult.GONE
+    assert store.answers.fail(challenge) == 0
     assert box.got == []
 
 
 def test_too_many_wrong_answers_close_it(store: Store) -> None:
     challenge = asked(store, MARIE)
-    left = [store.challenges.fail(challenge) for _ in range(MOST_WRONG + 2)]
+    left = [store.answers.fail(challenge) for _ in range(MOST_WRONG + 2)]
     assert left == [*range(MOST_WRONG - 1, -1, -1), 0, 0]
-    page = store.challenges.open(challenge, agree, now=LATER)
+    page = store.answers.open(challenge, agree, now=LATER)
     assert page is not None
     assert page.state is PageState.LOCKED
     box = Postbox()
-    assert store.challenges.solve(challenge, agree, box, now=LATER).result is SolveResult.LOCKED
+    assert store.answers.solve(challenge, agree, box, now=LATER).result is SolveResult.LOCKED
     assert box.got == []
     assert store.quarantine.release(store.challenges.messages(challenge)[0], "marie", box) is Done.DONE
 
@@ -288,10 +288,10 @@ def test_what_became_of_the_message_meanwhile(store: Store, how: str) -> None:
         terms = all_but(MARIE)
     else:
         now = NOW + timedelta(days=30, minutes=1)
-    page = store.challenges.open(challenge, terms, now=now)
+    page = store.answers.open(challenge, terms, now=now)
     assert (page and page.state) == (None if how == "off" else state)
     box.got.clear()
-    assert store.challenges.solve(challenge, terms, box, now=now).result is SolveResult.GONE
+    assert store.answers.solve(challenge, terms, box, now=now).result is SolveResult.GONE
     assert box.got == []
 
 
@@ -300,7 +300,7 @@ def test_what_became_of_the_message_meanwhile(store: Store, how: str) -> None:
 
 def test_a_right_answer(store: Store) -> None:
     challenge, box = asked(store, MARIE, PAUL), Postbox()
-    receipt = store.challenges.solve(challenge, all_but(PAUL), box, now=LATER)
+    receipt = store.answers.solve(challenge, all_but(PAUL), box, now=LATER)
     assert receipt.result is SolveResult.DELIVERED
     assert (receipt.delivered, receipt.waiting, receipt.at) == ((MARIE,), (), LATER)
     assert receipt.whitelisted
@@ -313,12 +313,12 @@ def test_a_right_answer(store: Store) -> None:
 
 def test_a_second_answer_changes_nothing(store: Store) -> None:
     challenge, box = asked(store, MARIE), Postbox()
-    store.challenges.solve(challenge, agree, box, now=LATER)
-    again = store.challenges.solve(challenge, agree, box, now=LATER + timedelta(hours=1))
+    store.answers.solve(challenge, agree, box, now=LATER)
+    again = store.answers.solve(challenge, agree, box, now=LATER + timedelta(hours=1))
     assert (again.result, again.at, again.whitelisted) == (SolveResult.ALREADY, LATER, True)
     assert len(box.got) == 1
     assert store.senders.find()[0].validations == 1
-    page = store.challenges.open(challenge, agree, now=LATER)
+    page = store.answers.open(challenge, agree, now=LATER)
     assert page is not None
     assert (page.state, page.solved_at) == (PageState.DELIVERED, LATER)
 
@@ -330,7 +330,7 @@ def test_answers_at_the_same_moment(store: Store) -> None:
 
     def answer() -> None:
         gate.wait()
-        results.append(store.challenges.solve(challenge, agree, box, now=LATER).result)
+        results.append(store.answers.solve(challenge, agree, box, now=LATER).result)
 
     threads = [threading.Thread(target=answer) for _ in range(6)]
     for thread in threads:
@@ -346,10 +346,10 @@ def test_an_address_that_nobody_vouched_for_earns_nothing(store: Store) -> None:
     hold(store, MARIE)
     decide(store, authenticated=False)
     (challenge,) = store.challenges.pending()
-    page = store.challenges.open(challenge.id, agree, now=LATER)
+    page = store.answers.open(challenge.id, agree, now=LATER)
     assert page is not None
     assert not page.whitelists
-    receipt = store.challenges.solve(challenge.id, agree, Postbox(), now=LATER)
+    receipt = store.answers.solve(challenge.id, agree, Postbox(), now=LATER)
     assert (receipt.delivered, receipt.whitelisted) == ((MARIE,), False)
     assert store.senders.find() == []
 
@@ -360,29 +360,29 @@ def test_policy_may_want_no_white_list(store: Store) -> None:
     def terms(who: str) -> Terms:
         return Terms(challenge_whitelist=who != PAUL)
 
-    assert not store.challenges.solve(challenge, terms, Postbox(), now=LATER).whitelisted
+    assert not store.answers.solve(challenge, terms, Postbox(), now=LATER).whitelisted
     assert store.senders.find() == []
 
 
 def test_an_own_address_can_be_asked_but_earns_nothing(store: Store) -> None:
     challenge = asked(store, MARIE, sender=PAUL)
-    receipt = store.challenges.solve(challenge, agree, Postbox(), now=LATER)
+    receipt = store.answers.solve(challenge, agree, Postbox(), now=LATER)
     assert (receipt.delivered, receipt.whitelisted) == ((MARIE,), False)
 
 
 def test_postfix_is_down(store: Store) -> None:
     challenge, box = asked(store, MARIE, PAUL), Postbox("connection refused")
-    receipt = store.challenges.solve(challenge, agree, box, now=LATER)
+    receipt = store.answers.solve(challenge, agree, box, now=LATER)
     assert receipt.result is SolveResult.DELIVERED
     assert (receipt.delivered, receipt.waiting) == ((), (MARIE, PAUL))
-    (one,) = store.challenges.solved()
-    assert not store.challenges.finish(one, agree, box)
+    (one,) = store.answers.solved()
+    assert not store.answers.finish(one, agree, box)
     box.refusing = ""
-    assert store.challenges.finish(one, agree, box)
-    assert store.challenges.finish(one, agree, box), "a second time finds nothing to do"
+    assert store.answers.finish(one, agree, box)
+    assert store.answers.finish(one, agree, box), "a second time finds nothing to do"
     assert [record.summary.recipient for record, _ in box.got] == [MARIE, PAUL]
-    store.challenges.close(one)
-    assert store.challenges.solved() == ()
+    store.answers.close(one)
+    assert store.answers.solved() == ()
 
 
 def test_a_crash_amid_the_release_leaves_nothing_behind(store: Store) -> None:
@@ -396,11 +396,11 @@ def test_a_crash_amid_the_release_leaves_nothing_behind(store: Store) -> None:
         raise Crash
 
     with pytest.raises(Crash):
-        store.challenges.solve(challenge, agree, dying, now=LATER)
-    (one,) = store.challenges.solved()
-    assert not store.challenges.finish(one, agree, box), "the interrupted copy is taken up by resume_releases"
+        store.answers.solve(challenge, agree, dying, now=LATER)
+    (one,) = store.answers.solved()
+    assert not store.answers.finish(one, agree, box), "the interrupted copy is taken up by resume_releases"
     store.quarantine.resume_releases(box, now=datetime.now(UTC) + timedelta(hours=1))
-    assert store.challenges.finish(one, agree, box)
+    assert store.answers.finish(one, agree, box)
     assert Counter(record.summary.recipient for record, _ in box.got) == {MARIE: 2, PAUL: 1}
 
 
@@ -409,20 +409,21 @@ def test_a_copy_that_can_never_go(store: Store) -> None:
         raise ReinjectError("no such user", permanent=True)
 
     challenge = asked(store, MARIE)
-    store.challenges.solve(challenge, agree, refusing, now=LATER)
-    (one,) = store.challenges.solved()
-    assert not store.challenges.finish(one, agree, refusing)
+    store.answers.solve(challenge, agree, refusing, now=LATER)
+    (one,) = store.answers.solved()
+    assert not store.answers.finish(one, agree, refusing)
     store.expiry.run(now=NOW + timedelta(days=31))
-    assert store.challenges.finish(one, agree, refusing), "its retention ends it"
+    assert store.answers.finish(one, agree, refusing), "its retention ends it"
 
 
 # --- by SMTP reply ---------------------------------------------------------------------------------------------------
 
 
-def by_reply(challenges: Challenges, transaction: str, recipient: str) -> tuple[str, str]:
+def by_reply(challenges: Challenges, transaction: str, recipient: str, at: datetime = NOW) -> tuple[str, str]:
     """Hold a copy whose sender is asked in the dialogue."""
     message = held(transaction, recipient)
-    return challenges.hold_asked(message, CONTENT, language="en", authenticated=False, now=NOW)
+    message = replace(message, envelope=replace(message.envelope, received_at=at))
+    return challenges.hold_asked(message, CONTENT, language="en", authenticated=False, now=at)
 
 
 def test_asked_by_reply(store: Store) -> None:
@@ -434,7 +435,41 @@ def test_asked_by_reply(store: Store) -> None:
     assert store.challenges.undecided(held_before=LATER) == ()
     assert by_reply(store.challenges, "t1", MARIE) == (message, challenge), "a second try is the same"
     assert by_reply(store.challenges, "t1", PAUL)[1] == challenge, "and so is another recipient's copy"
-    assert set(store.challenges.solve(challenge, agree, Postbox(), now=LATER).delivered) == {MARIE, PAUL}
+    assert set(store.answers.solve(challenge, agree, Postbox(), now=LATER).delivered) == {MARIE, PAUL}
+
+
+def test_what_is_sent_anew_is_held_anew_once_it_was_deleted(store: Store) -> None:
+    """The link works again, for what is held now; the same delivery, told twice, is none of that."""
+    first, challenge = by_reply(store.challenges, "t1", MARIE)
+    store.quarantine.delete(first, "marie", now=NOW)
+    assert by_reply(store.challenges, "t1", MARIE) == (first, challenge), "the same sending"
+    page = store.answers.open(challenge, agree, now=LATER)
+    assert page is not None
+    assert page.state is PageState.GONE
+    again, same = by_reply(store.challenges, "t1", MARIE, LATER)
+    assert again != first
+    assert same == challenge
+    assert by_reply(store.challenges, "t1", MARIE, LATER + timedelta(microseconds=1)) == (again, challenge)
+    page = store.answers.open(challenge, agree, now=LATER)
+    assert page is not None
+    assert (page.state, page.recipients) == (PageState.OPEN, (MARIE,))
+    postbox = Postbox()
+    assert store.answers.solve(challenge, agree, postbox, now=LATER).delivered == (MARIE,)
+    assert [record.summary.id for record, _ in postbox.got] == [again]
+    later = LATER + timedelta(hours=1)
+    assert by_reply(store.challenges, "t1", MARIE, later) == (again, challenge), "it was delivered"
+    assert store.quarantine.get(first) is not None
+
+
+def test_what_is_sent_anew_is_held_anew_once_it_has_expired(store: Store) -> None:
+    first, _ = by_reply(store.challenges, "t1", MARIE)
+    over = NOW + timedelta(days=31)
+    store.expiry.run(now=over)
+    again, same = by_reply(store.challenges, "t1", MARIE, over)
+    assert again != first
+    page = store.answers.open(same, agree, now=over + timedelta(days=1))
+    assert page is not None
+    assert page.state is PageState.OPEN
 
 
 def test_a_reply_that_was_never_given(store: Store) -> None:
@@ -450,7 +485,7 @@ def test_a_reply_that_was_never_given(store: Store) -> None:
 
 def test_an_answered_reply_is_not_taken_back(store: Store) -> None:
     message, challenge = by_reply(store.challenges, "t1", MARIE)
-    store.challenges.solve(challenge, agree, Postbox(), now=LATER)
+    store.answers.solve(challenge, agree, Postbox(), now=LATER)
     store.challenges.untold(message)
     assert store.challenges.get(challenge) is not None
 
@@ -502,7 +537,7 @@ def test_what_is_asked_every_second_is_served_by_small_indexes(store: Store) -> 
     event.listen(database.engine, "before_cursor_execute", explain)
     found = store.challenges.undecided(held_before=LATER)
     assert any("ix_messages_unasked" in line for line in told), told
-    for look in (store.challenges.pending, store.challenges.solved, store.challenges.lose_interrupted):
+    for look in (store.challenges.pending, store.answers.solved, store.challenges.lose_interrupted):
         told.clear()
         look()
         assert ["ix_challenges_unfinished" in line for line in told] == [True], told

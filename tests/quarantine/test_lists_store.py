@@ -11,15 +11,18 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import Field, model_validator
 
 from tamis.address import PLATFORM
 from tamis.envelope import Envelope
 from tamis.errors import ConfigError, StoreError
+from tamis.filter import Filter, FilterOptions, Message
+from tamis.finding import Finding
 from tamis.lists import Colour, ListEntry, ListIndex, Subject, normalise_pattern
 from tamis.mail import Mail
 from tamis.quarantine.entries import Added, NewEntry
@@ -36,8 +39,34 @@ def sender(pattern: str, scope: str = PLATFORM, **more: Any) -> NewEntry:
     return NewEntry(colour=Colour.WHITE, subject=Subject.SENDER, pattern=pattern, scope=scope, **more)
 
 
-def good(_overrides: Sequence[Override]) -> None:
+def good(_scope: str, _overrides: Sequence[Override]) -> None:
     pass
+
+
+class PickyOptions(FilterOptions):
+    """Two numbers that must fit together."""
+
+    least: int = Field(1, description="least")
+    most: int = Field(9, description="most")
+
+    @model_validator(mode="after")
+    def _fit(self) -> Self:
+        if self.least > self.most:
+            raise ValueError("least is more than most")
+        return self
+
+
+class Picky(Filter[PickyOptions]):
+    """A filter whose options are good or bad together."""
+
+    name = "picky"
+    spec_id = "S99"
+    summary = "nothing"
+    options = PickyOptions
+
+    def examine(self, message: Message) -> Finding:
+        """Nothing."""
+        return self.clear()
 
 
 def test_entries_are_normalised_and_merged(store: Store) -> None:
@@ -144,6 +173,37 @@ def test_an_override_that_does_not_compile_is_not_stored(store: Store) -> None:
         "marie",
         NOW,
     )
+
+
+def test_a_change_reads_what_it_has_to_be_good_with(store: Store) -> None:
+    """The rows that are read while nobody else may write: the scope's and the platform's, not all there are."""
+    for number in range(40):
+        store.overrides.set(f"d{number}.example.com", "required", 5, by="root", check=good)
+    store.overrides.set(PLATFORM, "required", 6, by="root", check=good)
+    read: list[int] = []
+
+    def check(scope: str, overrides: Sequence[Override]) -> None:
+        assert {one.scope for one in overrides} <= {scope, PLATFORM} or scope == PLATFORM
+        read.append(len(overrides))
+
+    store.overrides.set("d7.example.com", "outcome", "junk", by="root", check=check)
+    assert store.overrides.unset("d7.example.com", "outcome", by="root", check=check)
+    assert read == [3, 3, 2]
+    read.clear()
+    store.overrides.set(PLATFORM, "outcome", "junk", by="root", check=check)
+    assert read == [42]
+
+
+def test_a_setting_of_the_platform_is_held_against_every_scope(store: Store) -> None:
+    """And one of a scope against the file's own layer of it."""
+    file = SettingsFile(None, '[policy.domains."example.com".filters.picky]\nmost = 3\n')
+    check = checker(file, [Picky()])
+    store.overrides.set("example.org", "filters.picky.most", 2, by="root", check=check)
+    with pytest.raises(ConfigError, match=r"example\.org.*least"):
+        store.overrides.set(PLATFORM, "filters.picky.least", 3, by="root", check=check)
+    with pytest.raises(ConfigError, match=r"example\.com.*least"):
+        store.overrides.set("example.com", "filters.picky.least", 4, by="root", check=check)
+    store.overrides.set("example.com", "filters.picky.least", 3, by="root", check=check)
 
 
 def test_a_broken_override_can_be_taken_back(store: Store) -> None:

@@ -21,6 +21,7 @@ from tamis.milter.reinject import Reinjector
 from tamis.milter.reply import Replies
 from tamis.milter.session import Session
 from tamis.milter.worker import Worker
+from tamis.quarantine.answers import Answers
 from tamis.quarantine.challenges import Challenges
 from tamis.quarantine.mail import Quarantine
 from tamis.quarantine.notes import DeskNotes
@@ -58,8 +59,8 @@ BACKGROUND_STAGES: dict[str, tuple[type[Any], str, str]] = {
     "claimed": (Challenges, "claim", AFTER),
     "mailed": (Challenges, "sent", BEFORE),
     "noted": (Challenges, "sent", AFTER),
-    "solved-before-closing": (Challenges, "close", BEFORE),
-    "solved-closed": (Challenges, "close", AFTER),
+    "solved-before-closing": (Answers, "close", BEFORE),
+    "solved-closed": (Answers, "close", AFTER),
 }
 REPLY_STAGES: dict[str, tuple[type[Any], str, str]] = {
     "before-replied": (Replies, "hold", BEFORE),

@@ -151,7 +151,7 @@ def _teach(installation: Installation, learned: Mapping[str, Sequence[Path]], fo
 def _change(installation: Installation) -> None:
     with installation.store() as store:
         for one in OVERRIDES:
-            store.overrides.set(one.scope, one.key, one.value, by="test", check=lambda _: None)
+            store.overrides.set(one.scope, one.key, one.value, by="test", check=lambda *_: None)
     installation.in_force()
 
 

@@ -96,7 +96,7 @@ def site_of(installation: Installation) -> Site:
 def look(installation: Installation, challenge: str) -> Page:
     """The sender's page."""
     with opened(installation) as store:
-        page = store.challenges.open(challenge, terms_of(site_of(installation)))
+        page = store.answers.open(challenge, terms_of(site_of(installation)))
         assert page is not None
         return page
 
@@ -105,7 +105,7 @@ def answer(installation: Installation, challenge: str) -> Receipt:
     """The sender's right answer."""
     site = site_of(installation)
     with opened(installation) as store:
-        return store.challenges.solve(challenge, terms_of(site), delivery(site.settings))
+        return store.answers.solve(challenge, terms_of(site), delivery(site.settings))
 
 
 def named_by(installation: Installation, link: str) -> str:
@@ -406,6 +406,24 @@ def test_asked_in_the_reply_and_answered(replying: Installation) -> None:
     wait_until(passes, timeout=20, what="the sender to be known")
     header = delivered(replying, ALICE, 101)[0]["X-Spam-Whitelist"]
     assert header == f"Automatically Whitelisted ({sender}, weight 1)"
+
+
+def test_sent_anew_after_it_was_deleted(replying: Installation) -> None:
+    """The reply's link leads to the copy that is held now, and its answer delivers."""
+    sender = "again@example.net"
+    assert replying.postfix.send(spam(105), to=[ALICE], sender=sender, client=FRIEND).reply.code == 550
+    (first,) = held(replying, sender=sender)
+    replying.tamis("quarantine", "delete", first.id)
+    again = replying.postfix.send(spam(105), to=[ALICE], sender=sender, client=FRIEND)
+    assert again.reply.code == 550
+    (kept,) = held(replying, sender=sender)
+    assert kept.id != first.id
+    (link,) = set(re.findall(r"https://\S+", again.reply.text))
+    challenge = named_by(replying, link)
+    assert look(replying, challenge).state is PageState.OPEN
+    assert answer(replying, challenge).delivered == (ALICE,)
+    replying.postfix.wait_idle()
+    assert len(delivered(replying, ALICE, 105)) == 1
 
 
 def test_who_is_not_authenticated_is_asked_in_the_reply_but_earns_nothing(replying: Installation) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import email
+import urllib.request
 from collections.abc import Iterator
 
 import pytest
@@ -14,7 +15,7 @@ from tamis.filters.dns_resolver import Resolver
 from tamis.services import Answer
 from tests.attachments import letter
 from tests.documents import pdf, qr_code
-from tests.real import Client, PrivateDNS
+from tests.real import Client, PrivateDNS, free_port, wait_until
 from tests.road.installation import Installation, ham
 
 pytestmark = pytest.mark.real
@@ -138,6 +139,42 @@ def test_a_dead_server_holds_nothing_against_anybody() -> None:
             unavailable = str(copy["X-Spam-Unavailable"])
             for name in ("spf", "reverse_dns", "sender_mx", "dnsbl", "uribl", "helo"):
                 assert name in unavailable
+
+
+def test_a_list_that_refuses_is_left_out(nameserver: PrivateDNS) -> None:
+    """The third message finds it left out; doctor and the metrics name the list and what it said."""
+    port, part = free_port(), "DNS list b.lists.example.org"
+    settings = {
+        "dns": {"servers": [nameserver.address]},
+        "platform": {
+            "domains": ["example.org"],
+            **LISTS,
+            "dnsbl": ["a.lists.example.org", "b.lists.example.org"],
+        },
+        "milter": {"workers": 1},
+        "breakers": {"failures": 2, "pause": 600, "longest": 600},
+        "metrics": {"listen": f"127.0.0.1:{port}"},
+    }
+    with Installation(settings=settings) as installation:
+        for number in (50, 51, 52):
+            installation.postfix.send(ham(number), to=[JUNK], client=Client("192.0.2.7"))
+            installation.postfix.wait_idle()
+        assert installation.daemon.log().count(f"{part} is left out for 600 s after 2 failures") == 1
+
+        def found() -> list[str]:
+            return [one["found"] for one in installation.tamis("doctor", "--json") if one["check"] == part]
+
+        wait_until(lambda: any("left out" in one for one in found()), timeout=30, what="doctor to name it")
+        assert any("does not serve this resolver (127.255.255.254)" in one for one in found())
+
+        def told() -> list[str]:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+                lines: list[str] = answer.read().decode().splitlines()
+            return lines
+
+        left_out = f'tamis_part_left_out{{part="{part}"}} 1.0'
+        wait_until(lambda: left_out in told(), timeout=20, what="the metric")
+        assert f'tamis_part_failures_total{{part="{part}"}} 2.0' in told()
 
 
 def test_the_resolver_on_a_real_server(nameserver: PrivateDNS) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping
 from typing import Any
 
@@ -170,3 +171,15 @@ def _bounce(to: str) -> bytes:
         "Reporting-MTA: dns; mx.example.net\r\n\r\n"
         f"Final-Recipient: rfc822; {FRIEND}\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n--b--\r\n"
     ).encode()
+
+
+def test_a_list_of_complaints_that_hangs_holds_up_no_stop() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        feeds = [f"http://127.0.0.1:{silent.getsockname()[1]}/list"]
+        platform = {"domains": ["example.com", "example.org"], "complaint_feeds": feeds}
+        with Installation(settings={"platform": platform}) as installation:
+            asked, _ = silent.accept()
+            with asked:
+                assert asked.recv(100)
+                assert installation.daemon.stop() == 0
+            assert "killed" not in installation.daemon.log()

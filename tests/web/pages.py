@@ -147,9 +147,9 @@ class Pages:
             self._site = Site.build(self.file, FILTERS, self.store.snapshot())
         return self._site
 
-    def check(self, overrides: Any) -> None:
+    def check(self, scope: str, overrides: Any) -> None:
         """As the web process checks overrides."""
-        checker(self.file, FILTERS)(overrides)
+        checker(self.file, FILTERS)(scope, overrides)
 
     def __enter__(self) -> Self:
         self.postbox.__enter__()

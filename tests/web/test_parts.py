@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+import socket
 import string
+import subprocess
+import threading
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tamis.envelope import parse_ip
 from tamis.errors import StoreError
 from tamis.filter import Effect
 from tamis.reasons import REASONS
@@ -183,3 +188,41 @@ def test_the_imap_server_says_who_may_sign_in() -> None:
             assert not imap_accepts(trusted, "marie@example.com", wrong)
     with pytest.raises(StoreError):
         imap_accepts(WebSettings(imap=f"imaps://127.0.0.1:{free_port()}"), "marie@example.com", PASSWORD)
+
+
+@pytest.mark.real
+def test_wrong_passwords_are_held_against_the_client_that_dovecot_is_told_of() -> None:
+    """As docs/pages.md has it: where it trusts this host, which must not be slowed down for everybody."""
+    guesser, other = parse_ip("198.51.100.7"), parse_ip("203.0.113.9")
+    for lines, held_against in (
+        ("login_trusted_networks = 127.0.0.0/8\n", "198.51.100.7"),
+        ("", "127.0.0.1"),
+    ):
+        with PrivateDovecot(tls=True, lines=lines) as dovecot:
+            url = f"imaps://127.0.0.1:{dovecot.imaps_port}"
+            settings = WebSettings(imap=url, imap_ca=str(dovecot.certificate))
+            assert not imap_accepts(settings, "marie@example.com", "wrong", guesser)
+            told = subprocess.run([*dovecot.doveadm, "penalty"], capture_output=True, text=True, check=True)
+            assert [line.split()[:2] for line in told.stdout.splitlines()[1:]] == [[held_against, "1"]]
+            assert imap_accepts(settings, "marie@example.com", PASSWORD, other)
+
+
+def test_an_imap_server_that_never_comes_to_an_end_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It keeps saying something, so that no read of its own takes long."""
+    monkeypatch.setattr("tamis.web.signing_in._IMAP_SECONDS", 0.5)
+    gone = threading.Event()
+
+    def talk(listening: socket.socket) -> None:
+        connection, _ = listening.accept()
+        with connection, suppress(OSError):
+            while not gone.wait(0.05):
+                connection.sendall(b"*")
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        talking = threading.Thread(target=talk, args=(listening,))
+        talking.start()
+        settings = WebSettings(imap=f"imap://127.0.0.1:{listening.getsockname()[1]}")
+        with pytest.raises(StoreError, match=r"no answer within 0\.5 s"):
+            imap_accepts(settings, "marie@example.com", PASSWORD)
+        gone.set()
+        talking.join()

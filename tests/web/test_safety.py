@@ -17,6 +17,7 @@ import pytest
 from sqlalchemy import select
 from starlette.types import Receive, Scope, Send
 
+from tamis.envelope import IPAddress
 from tamis.quarantine.captcha import network_of
 from tamis.quarantine.database import Database
 from tamis.quarantine.records import State
@@ -381,7 +382,7 @@ def test_passwords_at_the_same_moment_are_counted_like_others(
 ) -> None:
     asked: list[str] = []
 
-    def accepts(settings: WebSettings, mailbox: str, password: str) -> bool:
+    def accepts(settings: WebSettings, mailbox: str, password: str, client: IPAddress) -> bool:
         asked.append(password)
         time.sleep(0.2)  # as Dovecot does after a wrong one
         return password == "right"

@@ -165,8 +165,8 @@ def test_postfix_down_is_no_loss(pages: Pages) -> None:
     assert (answer.status, "Thank you. It is on its way." in answer.text) == (200, True)
     assert state(pages, held) is State.HELD
     pages.settings.desk.__dict__["reinject"] = address
-    (solved,) = pages.store.challenges.solved()  # what the background process takes up
-    assert pages.store.challenges.finish(solved, terms_of(pages.site()), delivery(pages.settings))
+    (solved,) = pages.store.answers.solved()  # what the background process takes up
+    assert pages.store.answers.finish(solved, terms_of(pages.site()), delivery(pages.settings))
     assert state(pages, held) is State.RELEASED
 
 

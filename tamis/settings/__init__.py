@@ -1,0 +1,39 @@
+"""Settings: one TOML file, every key with its default, range and help in this one place."""
+
+from tamis.settings.examining import (
+    AntivirusEngine,
+    AntivirusSettings,
+    DNSSettings,
+    ImageSettings,
+    LearningSettings,
+    SpamAssassinSettings,
+)
+from tamis.settings.file import ENVIRONMENT, Layers, Settings, SettingsFile, policy_layers, read_settings
+from tamis.settings.others import DovecotSettings
+from tamis.settings.people import AbuseMailboxSettings, NoticeSettings, WebSettings
+from tamis.settings.platform import Platform
+from tamis.settings.values import DomainName, Network, Socket, SocketAddress
+
+__all__ = [
+    "ENVIRONMENT",
+    "AbuseMailboxSettings",
+    "AntivirusEngine",
+    "AntivirusSettings",
+    "DNSSettings",
+    "DomainName",
+    "DovecotSettings",
+    "ImageSettings",
+    "Layers",
+    "LearningSettings",
+    "Network",
+    "NoticeSettings",
+    "Platform",
+    "Settings",
+    "SettingsFile",
+    "Socket",
+    "SocketAddress",
+    "SpamAssassinSettings",
+    "WebSettings",
+    "policy_layers",
+    "read_settings",
+]

@@ -1,0 +1,147 @@
+"""The processes: where they listen, what they keep, what they say of themselves."""
+
+from __future__ import annotations
+
+import os
+from typing import Literal
+
+from pydantic import Field
+
+from tamis.breaker import Limits
+from tamis.settings.values import Section, Socket
+
+
+class MilterSettings(Section):
+    """The daemon that Postfix talks to."""
+
+    socket: Socket = Field("inet:127.0.0.1:8895", description="where Postfix's smtpd_milters points")
+    socket_mode: str = Field(
+        "0660", pattern=r"^0[0-7]{3}$", description="permissions of a unix socket (octal)"
+    )
+    socket_group: str = Field("", description="group of a unix socket; Postfix's user must be in it")
+    workers: int = Field(
+        default_factory=lambda: max(2, os.cpu_count() or 1), ge=1, le=256, description="worker processes"
+    )
+    message_deadline: float = Field(
+        30.0,
+        gt=0,
+        le=250,
+        description="seconds for examining one message; below Postfix's milter_content_timeout (300)",
+    )
+    drain: float = Field(30.0, ge=0, le=600, description="seconds that open sessions get to finish at a stop")
+    max_examined: int = Field(
+        10 * 1024 * 1024,
+        ge=64 * 1024,
+        le=1024**3,
+        description="octets of a message that are examined; the rest is delivered unread",
+    )
+
+
+class DeskSettings(Section):
+    """The LMTP desk: it stores into quarantine and sends changed copies back to Postfix."""
+
+    socket: Socket = Field("inet:127.0.0.1:8896", description="where Postfix's transport tamis points")
+    reinject: str = Field(
+        "127.0.0.1:8897",
+        pattern=r"^(\[[0-9A-Fa-f:]+\]|[0-9.]+):[0-9]{1,5}$",
+        description="Postfix's listener without milter, IP:PORT",
+    )
+    concurrency: int = Field(8, ge=1, le=256, description="copies handled at once")
+    proof_seconds: float = Field(
+        5.0,
+        gt=0,
+        le=300,
+        description="how long a proof of the route Postfix -> desk holds; then a probe renews it before use",
+    )
+    proof_wait: float = Field(
+        5.0, gt=0, le=60, description="seconds that a message waits for the proof before it gets 451"
+    )
+
+
+class StoreSettings(Section):
+    """The durable store: quarantine, policy, lists."""
+
+    url: str = Field(
+        "",
+        description="SQLAlchemy URL (sqlite or postgresql+psycopg); empty: SQLite in state_directory",
+    )
+    expire_every: float = Field(
+        3600.0, ge=1, le=86400, description="seconds between two clean-ups of expired quarantine"
+    )
+
+
+class StateSettings(Section):
+    """The state that workers share: greylisting, counts, blocked clients. It expires by itself."""
+
+    url: str = Field(
+        "",
+        pattern=r"^$|^(redis|rediss|unix)://",
+        description="a Redis that several hosts share (redis://HOST:PORT/DB); empty: a file in state_directory",
+    )
+    wait: float = Field(
+        1.0,
+        gt=0,
+        le=30,
+        description="seconds after which the state counts as lost: its filters are unavailable",
+    )
+    max_megabytes: int = Field(
+        256, ge=1, le=65536, description="size of the file; what expires soonest goes first"
+    )
+
+
+class HistorySettings(Section):
+    """What is remembered of every message: its findings and verdicts, never its content."""
+
+    enabled: bool = Field(True, description="false records nothing")
+    days: int = Field(30, ge=1, le=3650, description="days that a message's story is kept")
+    most: int = Field(
+        1_000_000, ge=1000, le=1_000_000_000, description="messages that are kept; older ones go first"
+    )
+    journal: int = Field(
+        256 * 1024 * 1024,
+        ge=1024 * 1024,
+        le=1024**4,
+        description="octets that may wait for the store while it is down; what comes then is not recorded",
+    )
+
+
+class BreakerSettings(Section):
+    """When an external part that keeps failing is left out for a while; a change wants a restart."""
+
+    failures: int = Field(
+        5,
+        ge=1,
+        le=1000,
+        description="failures in a row, in one process, after which a scanner, a DNS list, the shared state, helpers "
+        "or a list of complaints is left out",
+    )
+    pause: float = Field(
+        10.0,
+        ge=0.1,
+        le=3600,
+        description="seconds that it is left out before one call tries it again; each failed trial doubles them",
+    )
+    longest: float = Field(60.0, ge=0.1, le=86400, description="seconds that a pause is at most")
+
+    @property
+    def limits(self) -> Limits:
+        """As the breakers take them."""
+        return Limits(self.failures, min(self.pause, self.longest), self.longest)
+
+
+class MetricsSettings(Section):
+    """Numbers for Prometheus."""
+
+    listen: str = Field(
+        "",
+        pattern=r"^((\[[0-9A-Fa-f:]+\]|[0-9.]+):[0-9]{1,5})?$",
+        description="IP:PORT where the background process serves metrics; empty: nowhere, and nothing is counted",
+    )
+
+
+class LogSettings(Section):
+    """What is logged; it goes to standard error, where systemd or a supervisor collects it."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="least level that is shown"
+    )

@@ -1,0 +1,153 @@
+"""What filters look at a message with: services, scanners, rules, what they learn."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from tamis.settings.values import Section, Socket
+
+
+def _server(text: str) -> str:
+    DNSSettings.address_of(text)
+    return text
+
+
+ServerAddress = Annotated[str, AfterValidator(_server)]
+
+
+class DNSSettings(Section):
+    """The resolver that the filters share."""
+
+    servers: tuple[ServerAddress, ...] = Field(
+        (),
+        description="recursive DNS servers; empty: those of /etc/resolv.conf. Some lists refuse public ones",
+    )
+    retransmit: float = Field(
+        0.4, ge=0.05, le=5, description="seconds before a question is sent again, to the next server"
+    )
+    deadline: float = Field(5.0, gt=0, le=30, description="seconds for one question, all attempts together")
+    cache_entries: int = Field(
+        10_000, ge=100, le=1_000_000, description="answers that each process keeps for their time to live"
+    )
+
+    @staticmethod
+    def address_of(text: str) -> tuple[str, int]:
+        """Host and port of IP, IP:PORT or [IPv6]:PORT. Raises ValueError on anything else."""
+        host, colon, port = text, "", ""
+        if text.startswith("[") or text.count(":") == 1:
+            host, colon, port = text.rpartition(":")
+            host = host.removeprefix("[").removesuffix("]")
+        if colon and not (port.isascii() and port.isdecimal() and 0 < int(port) < 65536):
+            raise ValueError("must be IP, IP:PORT or [IPv6]:PORT")
+        return str(ipaddress.ip_address(host)), int(port or 53)
+
+
+class RulesSettings(Section):
+    """The operator's own rules (S19-S21)."""
+
+    files: tuple[Path, ...] = Field(
+        (), max_length=50, description="rule files (docs/rules.md); read again on SIGHUP"
+    )
+
+
+class LearningSettings(Section):
+    """What the statistical filter (S27) learns, and how much of it from whom."""
+
+    minimum: int = Field(
+        200,
+        ge=50,
+        le=100_000,
+        description="ham and spam, of each, that must be learned before the filter decides anything",
+    )
+    spool: str = Field(
+        "",
+        max_length=1000,
+        description="folder in which reports wait to be learned; empty: `reports` in state_directory. Dovecot's "
+        "scripts must be able to write there",
+    )
+    per_reporter: int = Field(
+        50,
+        ge=1,
+        le=1_000_000,
+        description="messages a day that one reporter can teach; `tamis learn` is free",
+    )
+    per_domain: int = Field(
+        500, ge=1, le=1_000_000, description="messages a day that the reporters of one domain can teach"
+    )
+    per_source: int = Field(
+        5000, ge=1, le=10_000_000, description="messages a day that one source (dovecot, web, ...) can teach"
+    )
+    mark_days: int = Field(
+        30, ge=1, le=365, description="days that what was marked by hand as spam counts (S8b, learned base)"
+    )
+    learned_from: int = Field(
+        5,
+        ge=0,
+        le=1000,
+        description="messages marked as spam, and none as ham, that must have shown an image or file before it is on "
+        "the base (S22, S26) by itself; 0: never",
+    )
+    honeypot: bool = Field(
+        True,
+        description="mail to `platform.honeypots` is learned as spam, where the model does not firmly disagree",
+    )
+    outgoing: bool = Field(
+        False,
+        description="mail that authenticated users send is learned as ham, a fifth of `per_reporter` a day of each, "
+        "where the model does not firmly disagree",
+    )
+
+
+class AntivirusEngine(Section):
+    """One clamd: its own process with its own signature base."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_-]{1,40}$", description="what reports call it")
+    socket: Socket = Field(description="clamd's LocalSocket or TCPSocket")
+    second_pass: bool = Field(
+        False, description="ask it after the cheap filters (S25) and not before everything else (S1)"
+    )
+
+
+class AntivirusSettings(Section):
+    """The virus scanners of S1 and S25, in the order in which they are asked."""
+
+    engines: tuple[AntivirusEngine, ...] = Field(
+        (), description='e.g. [{ name = "clamav", socket = "unix:/run/clamav/clamd.ctl" }]'
+    )
+    seconds: float = Field(8.0, gt=0, le=240, description="how long all engines of a pass may take together")
+    max_size: int = Field(
+        25 * 1024 * 1024,
+        ge=1024,
+        le=2**31,
+        description="octets from which on nothing is sent; at most clamd's StreamMaxLength",
+    )
+
+
+class ImageSettings(Section):
+    """How images and PDF documents are read (S22)."""
+
+    ocr: bool = Field(
+        True, description="read text in images and scanned documents with tesseract, if it is installed"
+    )
+    languages: tuple[Annotated[str, Field(pattern=r"^[A-Za-z_]{2,30}$")], ...] = Field(
+        ("fra", "eng", "rus", "chi_sim"),
+        description="tesseract's languages; those that are not installed are left out",
+    )
+    pages: int = Field(
+        3, ge=0, le=20, description="first pages of a PDF document that are read; 0 reads none"
+    )
+    seconds: float = Field(
+        10.0, gt=0, le=25, description="how long reading all images and documents of a message may take"
+    )
+
+
+class SpamAssassinSettings(Section):
+    """The spamd of S28."""
+
+    socket: Socket | Literal[""] = Field("", description="where spamd listens; empty: there is none")
+    seconds: float = Field(15.0, gt=0, le=55, description="how long it may take")
+    max_size: int = Field(512 * 1024, ge=1024, le=2**28, description="octets from which on it is not asked")

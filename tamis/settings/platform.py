@@ -1,0 +1,90 @@
+"""Whom the installation serves, and what is known of it."""
+
+from __future__ import annotations
+
+import ipaddress
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import Field
+
+from tamis.address import address_key
+from tamis.dnslists import DNSBL, RHSBL, URIBL
+from tamis.envelope import IPAddress
+from tamis.settings.values import DomainName, ListText, Network, Section
+
+
+class Platform(Section):
+    """Whom this installation serves."""
+
+    domains: tuple[DomainName, ...] = Field(
+        (), description="domains whose mailboxes are here; empty means every recipient is taken as local"
+    )
+    networks: tuple[Network, ...] = Field(
+        ("127.0.0.0/8", "::1/128"), description="own networks: their mail is treated as outgoing (O8)"
+    )
+    alias_maps: tuple[Path, ...] = Field(
+        (),
+        description="virtual(5) alias files in text form; recipients whose alias leads outside "
+        "platform.domains are forwards (O4)",
+    )
+    protected_domains: tuple[DomainName, ...] = Field(
+        (), description="domains that others may not imitate, beside `domains`: a bank, a partner"
+    )
+    protected_names: dict[str, tuple[DomainName, ...]] = Field(
+        {},
+        description="names that others may not show in From, each with the domains that may; none means "
+        '`domains`: { "Marie Martin" = ["example.com"] }',
+    )
+    recipient_delimiter: str = Field(
+        "+", max_length=4, description="Postfix's recipient_delimiter: user+tag obeys the policy of user"
+    )
+
+    host_names: tuple[DomainName, ...] = Field(
+        (), description="own host names, which no stranger may give in HELO; platform.domains are added"
+    )
+    dnsbl: tuple[ListText, ...] = Field(
+        DNSBL, description="DNS lists of addresses, asked for the client (S17)"
+    )
+    rhsbl: tuple[ListText, ...] = Field(
+        RHSBL, description="DNS lists of domains, asked for MAIL FROM's (S17)"
+    )
+    uribl: tuple[ListText, ...] = Field(
+        URIBL, description="DNS lists of domains, asked for those of links (S24)"
+    )
+
+    honeypots: tuple[str, ...] = Field(
+        (), description="addresses that no person uses: who writes to them sends spam (S14)"
+    )
+    honeypot_window: float = Field(
+        3600.0, gt=0, le=30 * 86400, description="seconds that a visit to a honeypot is remembered"
+    )
+    honeypot_block_from: int = Field(
+        3,
+        ge=1,
+        le=10_000,
+        description="messages to honeypots in the window that put a client on the blacklist S2",
+    )
+    honeypot_block: float = Field(
+        3600.0, gt=0, le=30 * 86400, description="seconds that such a client is refused"
+    )
+
+    complaint_feeds: tuple[str, ...] = Field(
+        (), description="files and http(s) URLs with senders complained about, one a line (S10)"
+    )
+    complaint_refresh: float = Field(
+        6 * 3600.0, ge=60, le=7 * 86400, description="seconds between two readings of them"
+    )
+
+    @cached_property
+    def honeypot_keys(self) -> frozenset[str]:
+        """`honeypots` in their comparing form."""
+        return frozenset(map(address_key, self.honeypots))
+
+    @cached_property
+    def _own(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+        return tuple(ipaddress.ip_network(n) for n in self.networks)
+
+    def is_own_network(self, ip: IPAddress | None) -> bool:
+        """Whether a client address lies in `networks`."""
+        return ip is not None and any(ip.version == net.version and ip in net for net in self._own)
