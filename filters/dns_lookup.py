@@ -70,6 +70,10 @@ class Lookup:
         self._pause *= _GROWTH
         self._ask_next()
 
+    def give_up(self, problem: ServiceError) -> None:
+        """End without an answer."""
+        self._end(problem)
+
     def _told(self, attempt: Attempt, outcome: bytes | ServiceError) -> None:
         self._waiting.remove(attempt)
         try:

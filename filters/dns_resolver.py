@@ -113,6 +113,10 @@ class Resolver:
         for one in tuple(self._under_way.values()):
             if one.lookup.due <= now:
                 one.lookup.paused()
+        left_out = self._all_left_out()
+        if left_out is not None:  # since they were asked: nothing is to be expected of them
+            for one in tuple(self._under_way.values()):
+                one.lookup.give_up(left_out)
         self._tick_while_needed()
 
     def _usable(self) -> list[Server]:

@@ -31,7 +31,7 @@ Clock = Callable[[], float]
 FAILURES = (ServiceError, OSError, EOFError)
 """What counts as a failure of the part when a call raises it; time-outs are OSErrors."""
 
-PATIENCE = 0.2
+PATIENCE = 0.05
 """Seconds that a message waits for the trial of a part that is left out."""
 
 _REASON = 200  # characters

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tamis.breaker import Breakers, Limits
-from tamis.errors import ServiceError
+from tamis.errors import LeftOutError, ServiceError
 from tamis.filters import dns_cache, dns_server
 from tamis.filters.dns_cache import Cache
 from tamis.filters.dns_resolver import Resolver
@@ -353,6 +353,18 @@ def test_twenty_dead_servers_keep_the_deadline() -> None:
 
     ask([silent] * 20, work, deadline=0.5)
     ask([StandIn(good, delay=30) for _ in range(20)], work, deadline=0.5)
+
+
+def test_who_waits_is_told_when_every_server_is_left_out() -> None:
+    async def work(resolver: Resolver, _: list[StandIn]) -> None:
+        waiting = asyncio.ensure_future(resolver.query(NAME, "A"))
+        await asyncio.sleep(0)  # now it is asked
+        for one in resolver._servers:
+            one.breaker.failed("as a test wants it", certain=True)
+        with pytest.raises(LeftOutError):
+            await waiting
+
+    ask([silent] * 2, work, deadline=3600.0, retransmit=0.01)
 
 
 def test_a_refusal_that_nobody_waited_for_is_not_the_next_question_s(monkeypatch: pytest.MonkeyPatch) -> None:
