@@ -63,27 +63,30 @@ def scan(
     site, runner = _site(context), Runner()
     services = observe_services(site.settings)
     worst = 0
-    for name, octets in (found for source in sources for found in read_messages(source)):
-        limit = site.settings.milter.max_examined
-        mail = Mail(octets[:limit], complete=len(octets) <= limit, size=len(octets))
-        envelope = Envelope(
-            client_ip=ip,
-            helo=helo,
-            sender=unbracket(sender) if sender is not None else _sender_of(mail),
-            recipients=tuple(Recipient(unbracket(r)) for r in rcpt or (_default_recipient(site),)),
-            login=login,
-        )
-        examined = Road(site, runner, services).end_of_message(envelope, mail)
-        worst = max(worst, *(_STATUS[one.verdict.decision] for one in examined.judged))
-        reasons = services.statistics.reasons(envelope, mail, _REASONS)
-        if as_json:
-            told = report(name, mail, examined)
-            told["reasons"] = [
-                {"where": where, "what": what, "share": share} for where, what, share in reasons
-            ]
-            click.echo(json.dumps(told))
-        else:
-            click.echo("\n".join((*story(name, mail, examined), *weighed(reasons))))
+    try:
+        for name, octets in (found for source in sources for found in read_messages(source)):
+            limit = site.settings.milter.max_examined
+            mail = Mail(octets[:limit], complete=len(octets) <= limit, size=len(octets))
+            envelope = Envelope(
+                client_ip=ip,
+                helo=helo,
+                sender=unbracket(sender) if sender is not None else _sender_of(mail),
+                recipients=tuple(Recipient(unbracket(r)) for r in rcpt or (_default_recipient(site),)),
+                login=login,
+            )
+            examined = Road(site, runner, services).end_of_message(envelope, mail)
+            worst = max(worst, *(_STATUS[one.verdict.decision] for one in examined.judged))
+            reasons = services.statistics.reasons(envelope, mail, _REASONS)
+            if as_json:
+                told = report(name, mail, examined)
+                told["reasons"] = [
+                    {"where": where, "what": what, "share": share} for where, what, share in reasons
+                ]
+                click.echo(json.dumps(told))
+            else:
+                click.echo("\n".join((*story(name, mail, examined), *weighed(reasons))))
+    finally:
+        runner.call(services.dns.close)
     return worst
 
 
