@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 import re
+from itertools import islice
 from urllib.parse import unquote_to_bytes
 
 from tamis.mail.defects import DefectKind, Report
@@ -16,6 +17,8 @@ _QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
 _FOLD = re.compile(r"\r?\n")
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
 _NAMES = frozenset({"name", "filename"})
+_MOST_WORDS = 1000
+"""Encoded words of one value that are decoded: more can't be had in a field of 64 KiB but by words of a few letters."""
 _PARAMETERS = 100
 _SECTIONS = 100
 
@@ -44,7 +47,8 @@ def decode_words(value: str, report: Report, where: str) -> str:
     """``value`` with its encoded words decoded; those that are none stay as they are, with a defect.
 
     Octets of adjacent words in one charset are joined first: senders split multi-octet characters, which
-    RFC 2047 5 forbids. White space between adjacent words goes (RFC 2047 6.2). Linear in time.
+    RFC 2047 5 forbids. White space between adjacent words goes (RFC 2047 6.2). Linear in time; words after the
+    first _MOST_WORDS stay as they are, too.
     """
     if "=?" not in value:
         return value
@@ -58,7 +62,7 @@ def decode_words(value: str, report: Report, where: str) -> str:
             pieces.append(decode(b"".join(pending), pending_charset, report, where))
             pending.clear()
 
-    for word in _WORD.finditer(value):
+    for word in islice(_WORD.finditer(value), _MOST_WORDS):
         between = value[position : word.start()]
         if not (pending and (not between or between.isspace())):
             flush()
