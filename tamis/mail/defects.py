@@ -27,7 +27,7 @@ class DefectKind(StrEnum):
     LINE_TOO_LONG = "line_too_long"  # RFC 5322 2.1.1: a header line of more than 998 octets
     MBOX_FROM = "mbox_from"  # RFC 4155: a "From " line is no header field
     HEADER_WITHOUT_COLON = "header_without_colon"  # RFC 5322 2.2: ends the header, as in Postfix
-    HEADER_TOO_LONG = "header_too_long"  # Limits.header_octets
+    HEADER_TOO_LONG = "header_too_long"  # Limits.header_octets; 1,000 encoded words
     TOO_MANY_HEADERS = "too_many_headers"  # Limits.headers, Limits.header_block_octets
     TOO_MANY_PARTS = "too_many_parts"  # Limits.parts, Limits.near_boundaries, Limits.scan_octets
     TOO_DEEP = "too_deep"  # Limits.depth

@@ -62,7 +62,8 @@ def decode_words(value: str, report: Report, where: str) -> str:
             pieces.append(decode(b"".join(pending), pending_charset, report, where))
             pending.clear()
 
-    for word in islice(_WORD.finditer(value), _MOST_WORDS):
+    words = list(islice(_WORD.finditer(value), _MOST_WORDS))
+    for word in words:
         between = value[position : word.start()]
         if not (pending and (not between or between.isspace())):
             flush()
@@ -85,7 +86,9 @@ def decode_words(value: str, report: Report, where: str) -> str:
     flush()
     rest = value[position:]
     pieces.append(rest)
-    if position == 0 or "=?" in rest:
+    if len(words) == _MOST_WORDS and "=?" in rest:
+        report.add(DefectKind.HEADER_TOO_LONG, _MOST_WORDS, where)
+    elif position == 0 or "=?" in rest:
         report.add(DefectKind.UNDECODABLE_WORD, rest, where)
     return "".join(pieces)
 

@@ -89,7 +89,8 @@ def test_encoded_words(value: str | bytes, expected: str) -> None:
 def test_a_flood_of_encoded_words_is_decoded_in_part() -> None:
     mail = Mail(b"Subject:" + b" =?utf-8?q?a?=" * 1500 + b"\r\n\r\n")
     assert mail.subject == "a" * 1000 + " =?utf-8?q?a?=" * 500
-    assert DefectKind.UNDECODABLE_WORD in kinds(mail)
+    assert kinds(mail) >= {DefectKind.HEADER_TOO_LONG}
+    assert DefectKind.UNDECODABLE_WORD not in kinds(mail)
 
 
 @pytest.mark.parametrize(
