@@ -58,21 +58,17 @@ class Lookup:
             self._waiting.append(self._last.ask(self._asked, self._told))
             self.due = min(time.monotonic() + self._pause, self._until)
         elif not self._waiting:
-            self._end(self._problem or ServiceError("no DNS server answers"))
+            self.end(self._problem or ServiceError("no DNS server answers"))
 
     def paused(self) -> None:
         """No answer within the pause."""
         if self._last is not None:
             self._last.missed()
         if time.monotonic() >= self._until:
-            self._end(ServiceError(f"no answer for {self._first.rdtype} of {self._first.name} in time"))
+            self.end(ServiceError(f"no answer for {self._first.rdtype} of {self._first.name} in time"))
             return
         self._pause *= _GROWTH
         self._ask_next()
-
-    def give_up(self, problem: ServiceError) -> None:
-        """End without an answer."""
-        self._end(problem)
 
     def _told(self, attempt: Attempt, outcome: bytes | ServiceError) -> None:
         self._waiting.remove(attempt)
@@ -89,18 +85,19 @@ class Lookup:
             reply = reply._replace(ttl=self._ttl)
         following = question(reply.goes_on, self._asked.rdtype) if reply.goes_on else None
         if following is None:
-            self._end(reply)
+            self.end(reply)
             return
         self._ttl = self._ttl if reply.ttl is None else reply.ttl
         self._aliases += 1
         if self._aliases == _MAX_CHAIN:
-            self._end(ServiceError(f"too long a chain of aliases to {following.name}"))
+            self.end(ServiceError(f"too long a chain of aliases to {following.name}"))
             return
         self._forget()
         self._asked = following
         self.begin()
 
-    def _end(self, reply: Reply | ServiceError) -> None:
+    def end(self, reply: Reply | ServiceError) -> None:
+        """Have it ended with what is known by now."""
         self._forget()
         self._ended(reply)
 

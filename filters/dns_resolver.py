@@ -116,7 +116,7 @@ class Resolver:
         left_out = self._all_left_out()
         if left_out is not None:  # since they were asked: nothing is to be expected of them
             for one in tuple(self._under_way.values()):
-                one.lookup.give_up(left_out)
+                one.lookup.end(left_out)
         self._tick_while_needed()
 
     def _usable(self) -> list[Server]:

@@ -22,10 +22,8 @@ from typing import Self
 REPOSITORY = Path(__file__).resolve().parents[2]
 LOOPBACK = "127.0.0.1"
 
-_FIRST_PAUSE, _LAST_PAUSE = (
-    0.01,
-    0.1,
-)  # seconds: many a condition starts a process, and others need the processor
+# Seconds: many a condition starts a process, and others need the processor.
+_FIRST_PAUSE, _LAST_PAUSE = 0.01, 0.1
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
