@@ -17,18 +17,18 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tamis.envelope import Envelope, Recipient
-from tamis.filters.registry import load_filters
-from tamis.filters.road import Road
-from tamis.filters.runner import Runner
-from tamis.finding import Finding, Status
-from tamis.mail import Mail
-from tamis.milter.asking import decision
-from tamis.quarantine.challenge_records import Challenge
+from tamis.background.asking import decision
+from tamis.chain.registry import load_filters
+from tamis.chain.road import Road
+from tamis.challenge.challenge_records import Challenge
+from tamis.contract.finding import Finding, Status
+from tamis.judging.site import Site, Snapshot
+from tamis.message.envelope import Envelope, Recipient
+from tamis.message.mail import Mail
 from tamis.quarantine.records import HeldMessage
-from tamis.quarantine.store import Store
+from tamis.services.runner import Runner
 from tamis.settings import NoticeSettings, SettingsFile
-from tamis.site import Site, Snapshot
+from tamis.store import Store
 
 ROOT = Path(__file__).resolve().parents[1]
 CORPUS = ROOT / "corpus" / "spamassassin"
@@ -122,7 +122,7 @@ def decided(
 
 
 def decide(site: Site, store: Store, now: datetime) -> None:
-    """As the background process does (tamis.milter.asking), at a moment of the trial."""
+    """As the background process does (tamis.background.asking), at a moment of the trial."""
     while found := store.challenges.undecided(
         held_before=now - timedelta(seconds=site.settings.notices.wait)
     ):

@@ -11,7 +11,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from tamis.dnslists import DNSBL, DNSList
+from tamis.settings.dns_lists import DNSBL, DNSList
 from tests.real import Envelope
 
 _DOMAIN = re.compile(r"(?:[a-z0-9_-]{1,63}\.)+[a-z]{2,18}")

@@ -26,8 +26,8 @@ from benchmarks.measuring import (
     tree,
 )
 from benchmarks.rspamd import PrivateRspamd
-from tamis.filter import State
-from tamis.filters.registry import load_filters
+from tamis.chain.registry import load_filters
+from tamis.contract.filter import State
 from tests.real import Envelope, PrivateDNS, PrivatePostfix, PrivateRedis
 from tests.real.support import private_directory
 from tests.road.installation import Installation

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.quarantine_store import fill
-from tamis.tokens import Purpose
+from tamis.base.tokens import Purpose
 from tests.web.pages import ADMIN, CODE, Answer, Pages
 from tests.web.samples import content, message
 

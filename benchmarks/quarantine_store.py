@@ -18,12 +18,12 @@ from typing import Any
 from sqlalchemy import insert, select
 
 from benchmarks.statistics_table import ROOT, SPAM
-from tamis.address import PLATFORM
-from tamis.envelope import Envelope, Recipient
-from tamis.mail import Mail
+from tamis.database.schema import DetailsRow, MessageRow
+from tamis.message.address import PLATFORM
+from tamis.message.envelope import Envelope, Recipient
+from tamis.message.mail import Mail
 from tamis.quarantine.records import HeldMessage, Record, new_id
-from tamis.quarantine.schema import DetailsRow, MessageRow
-from tamis.quarantine.store import Store
+from tamis.store import Store
 from tests.real import PrivatePostgres
 
 DOMAINS = 50

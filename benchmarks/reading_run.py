@@ -12,10 +12,10 @@ import click
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
-from tamis.filters.file_reading import read_job
+from tamis.services.files.reading import read_job
 from tests.documents import pdf, qr_code, scanned, written
-from tests.filters.test_images import picture, saved
-from tests.filters.test_images import written as image_of
+from tests.services.files.test_images import picture, saved
+from tests.services.files.test_images import written as image_of
 
 _LINE = "Your parcel could not be delivered, please confirm your address within 24 hours. "
 

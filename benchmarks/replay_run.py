@@ -17,9 +17,9 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tamis.finding import Finding
-from tamis.history import Story
-from tamis.quarantine.store import Store
+from tamis.contract.finding import Finding
+from tamis.judging.story import Story
+from tamis.store import Store
 from tests.real import PrivatePostgres
 from tests.real.daemon import to_toml
 from tests.road.replaying import CHANGES, POLICY, Compared, compare

@@ -22,7 +22,7 @@ from benchmarks.measuring import (
     shown,
     spread,
 )
-from tamis.filters.registry import load_filters
+from tamis.chain.registry import load_filters
 from tests.real import Envelope, PrivatePostfix, wait_until
 from tests.real.support import private_directory
 from tests.road.installation import Installation

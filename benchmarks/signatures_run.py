@@ -13,15 +13,15 @@ from typing import Any
 import click
 import dkim
 
-from tamis.filter import Filter, Message
+from tamis.contract.filter import Filter, Message
+from tamis.contract.service_protocols import Services
 from tamis.filters.arc import ARC
 from tamis.filters.dkim import DKIM
 from tamis.filters.dmarc import DMARC
 from tamis.filters.newsletter import Newsletter
-from tamis.mail import Mail
-from tamis.services import Services
+from tamis.message.mail import Mail
 from tests.builders import message
-from tests.filters.resolving import WrittenDNS
+from tests.services.dns.resolving import WrittenDNS
 from tests.signing import RECORDS, sealed, signed
 
 CORPUS = Path("corpus/spamassassin")

@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from tamis.mail import Mail
+from tamis.message.mail import Mail
 
 
 def _kib() -> dict[str, int]:

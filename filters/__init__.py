@@ -1,1 +1,1 @@
-"""The chain: its registry, its runner, and one file a filter."""
+"""The filters of the chain, one file a filter."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
-from tamis.filter import Filter, Message
-from tamis.finding import Finding
-from tamis.services import Antivirus
+from tamis.contract.filter import Filter, Message
+from tamis.contract.finding import Finding
+from tamis.contract.service_protocols import Antivirus
 
 _MAX_ATTACHMENTS = 30
 _NAME_CHARACTERS = 100

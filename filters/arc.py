@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tamis.filter import Effect, Filter, Message
-from tamis.filters.arc_check import chain, has_chain
-from tamis.finding import Finding
+from tamis.contract.filter import Effect, Filter, Message
+from tamis.contract.finding import Finding
+from tamis.filters.signing.arc_check import chain, has_chain
 
 
 class ARC(Filter):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tamis.filter import Filter, FilterOptions, Message, Opinion, Scopes
-from tamis.filters.attachments import inspected, shown_path
-from tamis.finding import Finding, Status
-from tamis.lists import Field, Match, Subject, unwanted
+from tamis.contract.filter import Filter, FilterOptions, Message, Opinion, Scopes
+from tamis.contract.finding import Finding, Status
+from tamis.contract.lists import Field, Match, Subject, unwanted
+from tamis.services.files.attachments import inspected, shown_path
 
 _MAX_HASHES = 50
 

@@ -8,11 +8,11 @@ from typing import Annotated
 from pydantic import Field as Option
 from pydantic import field_validator
 
-from tamis.errors import nearest_name
-from tamis.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes
-from tamis.filters.attachments import inspected, shown_path
-from tamis.filters.file_names import Risk
-from tamis.finding import Finding, Status
+from tamis.base.errors import nearest_name
+from tamis.contract.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes
+from tamis.contract.finding import Finding, Status
+from tamis.message.file_names import Risk
+from tamis.services.files.attachments import inspected, shown_path
 
 POINTS = MappingProxyType(
     {

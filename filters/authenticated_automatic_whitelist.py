@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tamis.filter import Message, Stage, State
+from tamis.contract.filter import Message, Stage, State
+from tamis.contract.finding import Finding, Status
+from tamis.contract.lists import Field
 from tamis.filters.authenticated_whitelist import authenticated
 from tamis.filters.automatic_whitelist import AutomaticWhitelist
-from tamis.finding import Finding, Status
-from tamis.lists import Field
 
 
 class AuthenticatedAutomaticWhitelist(AutomaticWhitelist):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from tamis.filter import Message, Stage, State
-from tamis.filters.dkim_check import signatures
-from tamis.filters.domains import registered_domain
+from tamis.contract.filter import Message, Stage, State
+from tamis.contract.finding import Finding
+from tamis.contract.lists import Field
 from tamis.filters.sender_whitelist import SenderWhitelist
-from tamis.filters.spf_check import check_mail_from, identity_of
-from tamis.finding import Finding
-from tamis.lists import Field
+from tamis.filters.signing.dkim_check import signatures
+from tamis.filters.signing.spf_check import check_mail_from, identity_of
+from tamis.message.domains import registered_domain
 
 
 class AuthenticatedWhitelist(SenderWhitelist):

@@ -9,11 +9,11 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from tamis.address import address_key, domain_of
-from tamis.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes, Stage
-from tamis.filters.dsn import failed_recipients
-from tamis.filters.keys import hashed
-from tamis.finding import Finding, Status
+from tamis.contract.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes, Stage
+from tamis.contract.finding import Finding, Status
+from tamis.contract.state_keys import hashed
+from tamis.message.address import address_key, domain_of
+from tamis.message.delivery_report import failed_recipients
 
 _MAX_DOMAINS = 50
 _MAX_RECIPIENTS = 200

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tamis.filter import Effect, Filter, Message
-from tamis.finding import Finding
-from tamis.mail.urls import host_of
+from tamis.contract.filter import Effect, Filter, Message
+from tamis.contract.finding import Finding
+from tamis.message.mail.urls import host_of
 
 _PASSWORD = re.compile(r"<input\b[^>]{0,500}?\btype\s{0,9}=\s{0,9}[\"']?\s{0,9}password", re.IGNORECASE)
 _ACTION = re.compile(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tamis.filters.writing import ScriptOptions, Writing
+from tamis.filters.shared.writing import ScriptOptions, Writing
 
 
 class Cyrillic(Writing[ScriptOptions]):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from tamis.filter import Effect, Message
-from tamis.filters.domains import registered_domain, skeleton
-from tamis.filters.list_headers import ListsExcused
-from tamis.finding import Finding
+from tamis.contract.filter import Effect, Message
+from tamis.contract.finding import Finding
+from tamis.filters.shared.list_headers import ListsExcused
+from tamis.message.domains import registered_domain, skeleton
 from tamis.settings import Platform
 
 _ADDRESS = re.compile(r"[^\s<>()\"',;:@]{1,64}@([a-z0-9][a-z0-9.-]{0,250}\.[a-z]{2,24})", re.IGNORECASE)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field as Option
 
-from tamis.address import address_key
-from tamis.filter import Effect, Filter, FilterOptions, Message
-from tamis.filters.dkim_check import Checked, has_signature, signatures
-from tamis.finding import Finding
+from tamis.contract.filter import Effect, Filter, FilterOptions, Message
+from tamis.contract.finding import Finding
+from tamis.filters.signing.dkim_check import Checked, has_signature, signatures
+from tamis.message.address import address_key
 
 
 class DKIMOptions(FilterOptions):

@@ -8,16 +8,16 @@ from typing import Any, Literal
 
 from pydantic import Field as Option
 
-from tamis.address import domain_key
-from tamis.errors import ServiceError
-from tamis.filter import Filter, FilterOptions, Message, Opinion, Scopes
-from tamis.filters.arc_check import chain, has_chain
-from tamis.filters.clients import is_host_name, is_local, no_stranger
-from tamis.filters.dkim_check import has_signature, signatures
-from tamis.filters.dmarc_record import Policy, Walk, applied, read_record, targets, walk_of
-from tamis.filters.spf_check import check_envelope, identity_of
-from tamis.finding import Finding, Status
-from tamis.services import DNS, Answer
+from tamis.base.errors import ServiceError
+from tamis.contract.filter import Filter, FilterOptions, Message, Opinion, Scopes
+from tamis.contract.finding import Finding, Status
+from tamis.contract.service_protocols import DNS, Answer
+from tamis.filters.shared.clients import is_host_name, is_local, no_stranger
+from tamis.filters.signing.arc_check import chain, has_chain
+from tamis.filters.signing.dkim_check import has_signature, signatures
+from tamis.filters.signing.dmarc_record import Policy, Walk, applied, read_record, targets, walk_of
+from tamis.filters.signing.spf_check import check_envelope, identity_of
+from tamis.message.address import domain_key
 from tamis.settings import DomainName
 
 MOST_AUTHORS = 5

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from tamis.address import domain_of
-from tamis.dnslists import DNSList
-from tamis.filter import Message, Stage
-from tamis.filters.clients import no_stranger, registered_domain, reversed_labels, text_of
-from tamis.filters.on_dns_lists import Asked, OnDNSLists
-from tamis.finding import Finding
+from tamis.contract.filter import Message, Stage
+from tamis.contract.finding import Finding
+from tamis.filters.shared.clients import no_stranger, registered_domain, reversed_labels, text_of
+from tamis.filters.shared.on_dns_lists import Asked, OnDNSLists
+from tamis.message.address import domain_of
+from tamis.settings.dns_lists import DNSList
 
 
 class DNSBL(OnDNSLists):

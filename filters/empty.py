@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tamis.filter import Filter, Message
-from tamis.finding import Finding
+from tamis.contract.filter import Filter, Message
+from tamis.contract.finding import Finding
 
 
 class Empty(Filter):

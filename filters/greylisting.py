@@ -8,11 +8,11 @@ from typing import Any
 
 from pydantic import Field
 
-from tamis.address import address_key
-from tamis.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes, Stage, State
-from tamis.filters.keys import client_network, hashed
-from tamis.finding import Finding, Status
-from tamis.services import SharedState
+from tamis.contract.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes, Stage, State
+from tamis.contract.finding import Finding, Status
+from tamis.contract.service_protocols import SharedState
+from tamis.contract.state_keys import client_network, hashed
+from tamis.message.address import address_key
 
 _RETURN_SECONDS = 2 * 86400
 """How long a triplet that waits is remembered: RFC 5321 4.5.4.1 has senders try for days."""

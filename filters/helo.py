@@ -10,12 +10,12 @@ from typing import Annotated
 from pydantic import Field as Option
 from pydantic import field_validator
 
-from tamis.address import domain_key
-from tamis.envelope import parse_ip
-from tamis.errors import ServiceError, nearest_name
-from tamis.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes, Stage
-from tamis.filters.clients import confirming_names, is_host_name, no_stranger
-from tamis.finding import Finding, Status
+from tamis.base.errors import ServiceError, nearest_name
+from tamis.contract.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes, Stage
+from tamis.contract.finding import Finding, Status
+from tamis.filters.shared.clients import confirming_names, is_host_name, no_stranger
+from tamis.message.address import domain_key
+from tamis.message.envelope import parse_ip
 
 POINTS = MappingProxyType(
     {

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from tamis.address import address_key
-from tamis.errors import ServiceError
-from tamis.filter import Filter, FilterOptions, Message, Opinion, Scopes
-from tamis.filters.keys import BLOCKED, client_key
+from tamis.base.errors import ServiceError
+from tamis.contract.filter import Filter, FilterOptions, Message, Opinion, Scopes
+from tamis.contract.finding import Finding, Status
+from tamis.contract.state_keys import BLOCKED, client_key
 from tamis.filters.temporary_blacklist import entry
-from tamis.finding import Finding, Status
+from tamis.message.address import address_key
 
 
 class HoneypotOptions(FilterOptions):

@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 
-from tamis.filter import Filter, FilterOptions, Message, Opinion, Scopes
-from tamis.filters.helper import QueueFullError
-from tamis.finding import Finding, Status
-from tamis.lists import Field, ListEntry, Match, Subject, unwanted
-from tamis.mail import Mail, Seen, Url
-from tamis.mail.limits import LIMITS
-from tamis.mail.urls import host_of, text_urls
-from tamis.sentences import KNOWN_IMAGE
-from tamis.services import NOT_READ, FileFacts
+from tamis.contract.filter import Filter, FilterOptions, Message, Opinion, Scopes
+from tamis.contract.finding import Finding, Status
+from tamis.contract.lists import Field, ListEntry, Match, Subject, unwanted
+from tamis.contract.sentences import KNOWN_IMAGE
+from tamis.contract.service_protocols import NOT_READ, FileFacts
+from tamis.message.mail import Mail, Seen, Url
+from tamis.message.mail.limits import LIMITS
+from tamis.message.mail.urls import host_of, text_urls
+from tamis.services.files.helper import QueueFullError
 
 _MAX_IMAGES = 4
 _LEAST_OCTETS = 100

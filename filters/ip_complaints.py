@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tamis.filter import Filter, Message, Stage
-from tamis.filters.keys import client_key
-from tamis.finding import Finding
+from tamis.contract.filter import Filter, Message, Stage
+from tamis.contract.finding import Finding
+from tamis.contract.state_keys import client_key
 
 CONDEMNED = "condemned:"
 """Clients that an operator condemned; the client's key stands behind it."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tamis.filter import Effect, Stage
-from tamis.filters.listed import Listed
-from tamis.lists import Colour, Field, Subject
+from tamis.contract.filter import Effect, Stage
+from tamis.contract.lists import Colour, Field, Subject
+from tamis.filters.shared.listed import Listed
 
 
 class IPWhitelist(Listed):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tamis.filter import Effect
-from tamis.filters.ruled import Ruled
+from tamis.contract.filter import Effect
+from tamis.filters.shared.ruled import Ruled
 
 
 class KeywordExceptions(Ruled):

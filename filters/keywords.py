@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tamis.filters.ruled import Ruled
+from tamis.filters.shared.ruled import Ruled
 
 
 class Keywords(Ruled):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from tamis.filter import Effect, Message
-from tamis.filters.domains import registered_domain
-from tamis.filters.list_headers import ListsExcused
-from tamis.finding import Finding
-from tamis.mail.urls import host_of
+from tamis.contract.filter import Effect, Message
+from tamis.contract.finding import Finding
+from tamis.filters.shared.list_headers import ListsExcused
+from tamis.message.domains import registered_domain
+from tamis.message.mail.urls import host_of
 
 # The whole text must be an address: in "see example.com for more" no domain is promised.
 _SHOWN = re.compile(r"(?:https?://|(?=www\.))([^\s/?#]{4,253})(?:[/?#]\S*)?", re.IGNORECASE)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tamis.address import domain_of
-from tamis.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes
-from tamis.filters.domains import is_one_edit, label_of, registered_domain, skeleton
-from tamis.finding import Finding, Status
+from tamis.contract.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes
+from tamis.contract.finding import Finding, Status
+from tamis.message.address import domain_of
+from tamis.message.domains import is_one_edit, label_of, registered_domain, skeleton
 
 _LEAST_FOR_EDIT = 6  # a shorter label is one edit away from many honest ones
 _MAX_LINKS = 100

@@ -8,10 +8,10 @@ from typing import Annotated
 from pydantic import Field as Option
 from pydantic import field_validator
 
-from tamis.errors import nearest_name
-from tamis.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes
-from tamis.finding import Finding, Status
-from tamis.mail import ATTRIBUTION, Attribution, DefectKind
+from tamis.base.errors import nearest_name
+from tamis.contract.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes
+from tamis.contract.finding import Finding, Status
+from tamis.message.mail import ATTRIBUTION, Attribution, DefectKind
 
 POINTS = MappingProxyType(
     {

@@ -6,12 +6,12 @@ import json
 
 from pydantic import Field
 
-from tamis.envelope import IPAddress
-from tamis.filter import Filter, FilterOptions, Message, Opinion, Scopes
-from tamis.filters.keys import client_key
+from tamis.contract.filter import Filter, FilterOptions, Message, Opinion, Scopes
+from tamis.contract.finding import Finding, Status
+from tamis.contract.sentences import MARKED_BY_HAND
+from tamis.contract.state_keys import client_key
 from tamis.filters.message_checksum import checksum_of
-from tamis.finding import Finding, Status
-from tamis.sentences import MARKED_BY_HAND
+from tamis.message.envelope import IPAddress
 
 _MARKED = "marked:"
 

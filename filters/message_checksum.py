@@ -8,15 +8,15 @@ from weakref import WeakKeyDictionary
 
 from pydantic import Field
 
-from tamis.address import address_key
-from tamis.errors import ServiceError
-from tamis.filter import Filter, FilterOptions, Message, Opinion, Scopes, State
-from tamis.filters.keys import hashed
-from tamis.filters.list_headers import list_id, vouched
-from tamis.filters.runner import in_thread
-from tamis.finding import Finding, Status
-from tamis.mail import Mail
-from tamis.sentences import SAME_FOR_MANY
+from tamis.base.errors import ServiceError
+from tamis.contract.filter import Filter, FilterOptions, Message, Opinion, Scopes, State
+from tamis.contract.finding import Finding, Status
+from tamis.contract.sentences import SAME_FOR_MANY
+from tamis.contract.state_keys import hashed
+from tamis.filters.shared.list_headers import list_id, vouched
+from tamis.message.address import address_key
+from tamis.message.mail import Mail
+from tamis.services.runner import in_thread
 
 WINDOWS = (600, 3600, 86400)
 """Seconds; the policies' choice."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tamis.filter import Effect, Filter, Message
-from tamis.filters.dkim_check import signatures
-from tamis.filters.domains import registered_domain
-from tamis.filters.list_headers import uris
-from tamis.finding import Finding
+from tamis.contract.filter import Effect, Filter, Message
+from tamis.contract.finding import Finding
+from tamis.filters.shared.list_headers import uris
+from tamis.filters.signing.dkim_check import signatures
+from tamis.message.domains import registered_domain
 
 _FIELD = "list-unsubscribe"
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from tamis.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes, Stage, State
-from tamis.filters.keys import client_key, hashed
-from tamis.finding import Finding, Status
+from tamis.contract.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes, Stage, State
+from tamis.contract.finding import Finding, Status
+from tamis.contract.state_keys import client_key, hashed
 
 _WINDOW = 3600.0
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from pydantic import Field as Option
 
-from tamis.filter import Effect, FilterOptions, Message, Opinion, Scopes
-from tamis.filters.domains import registered_domain
-from tamis.filters.list_headers import ListsExcused
-from tamis.finding import Finding, Status
+from tamis.contract.filter import Effect, FilterOptions, Message, Opinion, Scopes
+from tamis.contract.finding import Finding, Status
+from tamis.filters.shared.list_headers import ListsExcused
+from tamis.message.domains import registered_domain
 
 FREEMAIL = (
     "aol.com",

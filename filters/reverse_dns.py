@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tamis.filter import Filter, Message, Stage
-from tamis.filters.clients import confirm_denial, no_stranger, reverse_name, text_of
-from tamis.finding import Finding
+from tamis.contract.filter import Filter, Message, Stage
+from tamis.contract.finding import Finding
+from tamis.filters.shared.clients import confirm_denial, no_stranger, reverse_name, text_of
 
 
 class ReverseDNS(Filter):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tamis.address import address_key
-from tamis.filter import Filter, FilterOptions, Message, Opinion, Scopes
-from tamis.finding import Finding, Status
+from tamis.contract.filter import Filter, FilterOptions, Message, Opinion, Scopes
+from tamis.contract.finding import Finding, Status
+from tamis.message.address import address_key
 
 
 class SameAddress(Filter):

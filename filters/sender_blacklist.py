@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tamis.filters.listed import Listed
-from tamis.lists import Colour, Field, Subject
+from tamis.contract.lists import Colour, Field, Subject
+from tamis.filters.shared.listed import Listed
 
 
 class SenderBlacklist(Listed):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 
-from tamis.address import address_key
-from tamis.filter import Filter, Message
-from tamis.filters.keys import hashed
-from tamis.finding import Finding
+from tamis.contract.filter import Filter, Message
+from tamis.contract.finding import Finding
+from tamis.contract.state_keys import hashed
+from tamis.message.address import address_key
 
 GENERATION = "complaints:generation"
 """The key whose value names the entries that count now: a refresh is one change of it."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from tamis.address import domain_of
-from tamis.errors import ServiceError
-from tamis.filter import Filter, Message, Stage
-from tamis.filters.clients import confirm_denial, is_host_name, is_reachable
-from tamis.finding import Finding
-from tamis.services import Answer
+from tamis.base.errors import ServiceError
+from tamis.contract.filter import Filter, Message, Stage
+from tamis.contract.finding import Finding
+from tamis.contract.service_protocols import Answer
+from tamis.filters.shared.clients import confirm_denial, is_host_name, is_reachable
+from tamis.message.address import domain_of
 
 _MOST_TARGETS = 10
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pydantic import Field as Option
 
-from tamis.filter import Effect, FilterOptions, Stage
-from tamis.filters.listed import Listed
-from tamis.lists import Colour, Field, Match, Subject
+from tamis.contract.filter import Effect, FilterOptions, Stage
+from tamis.contract.lists import Colour, Field, Match, Subject
+from tamis.filters.shared.listed import Listed
 
 
 class SenderWhitelistOptions(FilterOptions):

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field as Option
 
-from tamis.filters.writing import ScriptOptions, Writing
+from tamis.filters.shared.writing import ScriptOptions, Writing
 
 
 class SinogramsOptions(ScriptOptions):

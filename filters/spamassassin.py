@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field as Option
 
-from tamis.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes, State
-from tamis.finding import Finding, Status
+from tamis.contract.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes, State
+from tamis.contract.finding import Finding, Status
 
 _MAX_RULES = 60
 

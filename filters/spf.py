@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from pydantic import Field as Option
 
-from tamis.filter import Filter, FilterOptions, Message, Opinion, Scopes, Stage
-from tamis.filters.clients import is_host_name, no_stranger, text_of
-from tamis.filters.spf_check import check_envelope, identity_of
-from tamis.finding import Finding, Status
+from tamis.contract.filter import Filter, FilterOptions, Message, Opinion, Scopes, Stage
+from tamis.contract.finding import Finding, Status
+from tamis.filters.shared.clients import is_host_name, no_stranger, text_of
+from tamis.filters.signing.spf_check import check_envelope, identity_of
 
 _SENTENCES = {
     "pass": "{ip} may send for {domain}",

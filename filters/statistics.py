@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from tamis.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes
-from tamis.finding import Finding, Status
+from tamis.contract.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes
+from tamis.contract.finding import Finding, Status
+from tamis.judging.trace import total_for
 from tamis.models.scale import LEVELS
-from tamis.trace import total_for
 
 
 def _is_level(value: float) -> float:

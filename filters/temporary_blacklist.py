@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from tamis.filter import Effect, Filter, Message, Stage
-from tamis.filters.keys import BLOCKED, client_key
-from tamis.finding import Finding
+from tamis.contract.filter import Effect, Filter, Message, Stage
+from tamis.contract.finding import Finding
+from tamis.contract.state_keys import BLOCKED, client_key
 
 if TYPE_CHECKING:
     from tamis.settings import Platform

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from tamis.dnslists import DNSList
-from tamis.envelope import parse_ip
-from tamis.filter import Message
-from tamis.filters.clients import is_local, reversed_labels
-from tamis.filters.link_hosts import subjects_of
-from tamis.filters.on_dns_lists import Asked, OnDNSLists
-from tamis.filters.runner import in_thread
-from tamis.finding import Finding
+from tamis.contract.filter import Message
+from tamis.contract.finding import Finding
+from tamis.filters.shared.clients import is_local, reversed_labels
+from tamis.filters.shared.link_hosts import subjects_of
+from tamis.filters.shared.on_dns_lists import Asked, OnDNSLists
+from tamis.message.envelope import parse_ip
+from tamis.services.runner import in_thread
+from tamis.settings.dns_lists import DNSList
 
 _SMALL = 32_768  # octets of a message whose links are found in less time than a thread takes to start
 

@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from tamis.envelope import Envelope, Recipient
-from tamis.filters.road import Examined
-from tamis.finding import Finding, Status
-from tamis.lists import Match
-from tamis.mail import Mail
-from tamis.milter.detour import Detour, DetourSigner, new_transaction
-from tamis.milter.notes import Note, Notes, verdict_data
-from tamis.plan import Copy, Plan, all_detoured
-from tamis.subject import tagged_subject
-from tamis.trace import OwnFields
+from tamis.chain.road import Examined
+from tamis.contract.finding import Finding, Status
+from tamis.contract.lists import Match
+from tamis.desk.detour import Detour, DetourSigner, new_transaction
+from tamis.desk.detour_notes import Note, Notes, verdict_data
+from tamis.judging.plan import Copy, Plan, all_detoured
+from tamis.judging.trace import OwnFields
+from tamis.message.envelope import Envelope, Recipient
+from tamis.message.mail import Mail
+from tamis.message.subject import tagged_subject
 
 MAX_DELETIONS = 50
 """Fields that are deleted from the copy in place; a message with more goes by the desk."""

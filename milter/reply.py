@@ -19,23 +19,23 @@ from collections.abc import Sequence
 from datetime import timedelta
 from email.utils import format_datetime
 
-from tamis.address import domain_of
-from tamis.envelope import Envelope
-from tamis.errors import ReinjectError
-from tamis.filters.road import Examined
-from tamis.language import LANGUAGES, translations
-from tamis.mail import Mail
+from tamis.base.errors import ReinjectError
+from tamis.base.tokens import Tokens
+from tamis.chain.road import Examined
+from tamis.challenge.links import challenge_link
+from tamis.challenge.notices import language_of
+from tamis.challenge.suppression import Case, why_not
+from tamis.desk.detour import Detour, DetourSigner
+from tamis.desk.detour_notes import Notes
+from tamis.desk.reinjection import RawSMTP
+from tamis.judging.plan import Copy
+from tamis.judging.policy import Outcome
+from tamis.language.translation import LANGUAGES, translations
+from tamis.message.address import domain_of
+from tamis.message.envelope import Envelope
+from tamis.message.mail import Mail
 from tamis.milter.application import dsn_args, note_of, of_scopes
-from tamis.milter.detour import Detour, DetourSigner
-from tamis.milter.links import challenge_link
-from tamis.milter.notes import Notes
-from tamis.milter.reinject import RawSMTP
-from tamis.plan import Copy
-from tamis.policy import Outcome
-from tamis.quarantine.notices import language_of
-from tamis.quarantine.suppression import Case, why_not
 from tamis.settings import Settings, SocketAddress
-from tamis.tokens import Tokens
 
 log = logging.getLogger(__name__)
 

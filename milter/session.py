@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 import Milter
 
-from tamis.address import unbracket
-from tamis.envelope import Envelope, Recipient
-from tamis.errors import RouteError, TamisError
-from tamis.filters.road import Examined, Road
-from tamis.mail import Mail
+from tamis.base.errors import RouteError, TamisError
+from tamis.chain.road import Examined, Road
+from tamis.judging.trace import failure_headers, own_fields
+from tamis.message.address import unbracket
+from tamis.message.envelope import Envelope, Recipient
+from tamis.message.mail import Mail
 from tamis.milter.application import Application
 from tamis.milter.reply import may_ask
-from tamis.trace import failure_headers, own_fields
 
 if TYPE_CHECKING:
     from tamis.milter.worker import Worker

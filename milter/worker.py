@@ -26,32 +26,32 @@ from pathlib import Path
 import Milter
 
 import milter
-from tamis.filters.road import Examined, Road
-from tamis.filters.runner import Runner
-from tamis.filters.services import open_services
-from tamis.history import to_line
-from tamis.lists import Match
-from tamis.mail import Mail
-from tamis.metrics import Counts
-from tamis.milter.detour import DetourSigner
-from tamis.milter.files import write_json
-from tamis.milter.journal import Journal
-from tamis.milter.listener import dead_socket, socket_descriptors
-from tamis.milter.notes import Notes
-from tamis.milter.parts import PartsFile
-from tamis.milter.paths import Paths
-from tamis.milter.reinject import Reinjector
+from tamis.base.shared_files import write_json
+from tamis.base.tokens import Tokens
+from tamis.chain.open_services import open_services
+from tamis.chain.road import Examined, Road
+from tamis.contract.lists import Match
+from tamis.contract.service_protocols import DNS
+from tamis.desk.detour import DetourSigner
+from tamis.desk.detour_notes import Notes
+from tamis.desk.reinjection import Reinjector
+from tamis.desk.route import Proof, Route
+from tamis.handover.part_states import PartsFile
+from tamis.handover.sender_events import SenderEvents
+from tamis.handover.stories import Journal
+from tamis.handover.teaching_samples import Samples
+from tamis.installation.listener import dead_socket, socket_descriptors
+from tamis.installation.paths import Paths
+from tamis.installation.site_loading import SiteSource
+from tamis.judging.metrics import Counts
+from tamis.judging.site import Site
+from tamis.judging.story import to_line
+from tamis.judging.verdict import Decision
+from tamis.message.mail import Mail
 from tamis.milter.reply import Replies
-from tamis.milter.route import Proof, Route
-from tamis.milter.samples import Samples
-from tamis.milter.senders import SenderEvents
 from tamis.milter.session import Session
-from tamis.milter.sites import SiteSource
-from tamis.services import DNS
+from tamis.services.runner import Runner
 from tamis.settings import Settings
-from tamis.site import Site
-from tamis.tokens import Tokens
-from tamis.verdict import Decision
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tamis.models.corpora import Place
 from tamis.models.features import Features, extract
-from tamis.models.headers import Home
+from tamis.models.header_tokens import Home
 from tamis.models.reports import message_id
 
 _BATCH = 32

@@ -15,8 +15,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tamis.errors import TamisError
-from tamis.mail import Mail
+from tamis.base.errors import TamisError
+from tamis.message.mail import Mail
 
 MAX_OCTETS = 4 * 1024 * 1024
 """Octets of one message that are read; the rest is as when a site cuts mail at its examination bound."""

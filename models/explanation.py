@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tamis.mail import Mail
+from tamis.message.mail import Mail
 from tamis.models.features import EXPERTS, VIEWS, Grams, Listed, Looks, View, extract, looks
 from tamis.models.hashing import spans
-from tamis.models.headers import ANYWHERE, Arrival, Home
+from tamis.models.header_tokens import ANYWHERE, Arrival, Home
 from tamis.models.learner import Weights
 
 _SHOWN = 60

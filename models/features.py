@@ -20,11 +20,12 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tamis.mail import Mail
-from tamis.models import texts, words
+from tamis.message.mail import Mail
+from tamis.models import text_views as texts
+from tamis.models import word_tokens as words
 from tamis.models.hashing import Buckets, Positions, distinct, gram_hashes, halves, neighbours, pairs
-from tamis.models.headers import ANYWHERE, Arrival, Home, SeenField, seen_fields
-from tamis.models.texts import Text, Words
+from tamis.models.header_tokens import ANYWHERE, Arrival, Home, SeenField, seen_fields
+from tamis.models.text_views import Text, Words
 
 FEATURE_VERSION: Final = 2
 """Changes whenever any message may get other features; a model is good for one version only."""

@@ -30,7 +30,7 @@ from typing import Final
 
 import numpy as np
 
-from tamis.errors import TamisError
+from tamis.base.errors import TamisError
 from tamis.models.correction import salt_of
 from tamis.models.durable import replace_file
 from tamis.models.features import FEATURE_VERSION, TABLE_SIZE, Features

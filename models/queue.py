@@ -19,10 +19,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tamis.address import domain_of
-from tamis.mail import Mail
+from tamis.message.address import domain_of
+from tamis.message.mail import Mail
 from tamis.models.features import extract
-from tamis.models.headers import Home
+from tamis.models.header_tokens import Home
 from tamis.models.ledger import LEDGER, Ledger
 from tamis.models.levels import Levels
 from tamis.models.model_file import ModelError

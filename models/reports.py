@@ -26,8 +26,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, get_args
 
-from tamis.errors import TamisError
-from tamis.mail import Mail
+from tamis.base.errors import TamisError
+from tamis.message.mail import Mail
 from tamis.models.corpora import MAX_OCTETS
 from tamis.models.durable import sync_folder
 from tamis.settings import Settings

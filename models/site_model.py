@@ -9,13 +9,13 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from tamis.envelope import Envelope
-from tamis.mail import Mail
-from tamis.services import Reading
+from tamis.contract.service_protocols import Reading
+from tamis.message.envelope import Envelope
+from tamis.message.mail import Mail
 from tamis.settings import Settings
 
 if TYPE_CHECKING:
-    from tamis.models.headers import Home
+    from tamis.models.header_tokens import Home
     from tamis.models.site_reader import SiteReader
 
 MODEL = "current.model"
@@ -24,13 +24,13 @@ LEVELS = "levels.json"
 
 def home_of(settings: Settings) -> Home:
     """The site as the learner knows it: whose traces say nothing about a sender."""
-    from tamis.models.headers import Home  # noqa: PLC0415 - see the module
+    from tamis.models.header_tokens import Home  # noqa: PLC0415 - see the module
 
     return Home(settings.platform.domains, settings.headers.prefix)
 
 
 class SiteModel:
-    """tamis.services.Statistics on the files that the one writer publishes. For use by many threads."""
+    """The Statistics service on the files that the one writer publishes. For use by many threads."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

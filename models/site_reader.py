@@ -5,16 +5,16 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from tamis.address import domain_of
-from tamis.envelope import Envelope
-from tamis.errors import ServiceError
-from tamis.mail import Mail
+from tamis.base.errors import ServiceError
+from tamis.contract.service_protocols import Reading
+from tamis.message.address import domain_of
+from tamis.message.envelope import Envelope
+from tamis.message.mail import Mail
 from tamis.models.explanation import explain
 from tamis.models.features import extract
-from tamis.models.headers import Arrival, Home
+from tamis.models.header_tokens import Arrival, Home
 from tamis.models.levels import Levels
 from tamis.models.model_file import Model, ModelError, SharedModel
-from tamis.services import Reading
 
 _MOST_DOMAINS = 20
 """Domains of one message's recipients that are looked up; in further ones the platform's number counts."""

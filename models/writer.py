@@ -23,9 +23,9 @@ from typing import Self
 
 from tamis.models.correction import salt_of
 from tamis.models.features import Features
-from tamis.models.journal import Journal, Record, pack_lessons, unpack_lessons
 from tamis.models.learner import Learner, Lesson, Score
 from tamis.models.model_file import Learned, Model, write_model
+from tamis.models.training_journal import Journal, Record, pack_lessons, unpack_lessons
 
 REACH = 4000
 """Reports that can be taken back at any time; a record takes about 8 KiB, learning it again about 1 ms."""

@@ -9,21 +9,21 @@ from typing import Protocol
 
 import zstandard
 
-from tamis import authentication
-from tamis.authentication import authentication_results
-from tamis.envelope import Recipient
-from tamis.errors import StoreError
-from tamis.finding import Finding
-from tamis.plan import Headers
+from tamis.base.errors import StoreError
+from tamis.contract.finding import Finding
+from tamis.judging import authentication
+from tamis.judging.authentication import authentication_results
+from tamis.judging.trace import OwnFields, header_value, own_fields
+from tamis.message.envelope import Recipient
+from tamis.message.header_editing import Headers
 from tamis.quarantine.records import Deliver, Record
 from tamis.settings import Settings
-from tamis.trace import OwnFields, header_value, own_fields
 
 _FIELD = re.compile(rb"([\x21-\x39\x3b-\x7e]+)[ \t]*:")
 
 
 class Send(Protocol):
-    """How a message goes back to Postfix: `tamis.milter.reinject.Reinjector.send`."""
+    """How a message goes back to Postfix: `tamis.desk.reinjection.Reinjector.send`."""
 
     def __call__(
         self,

@@ -9,11 +9,9 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import delete, exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from tamis.quarantine.database import Database, audit
-from tamis.quarantine.entries import changed
-from tamis.quarantine.mail import TOMBSTONE, bury_all, drop_contents
-from tamis.quarantine.records import GONE, State
-from tamis.quarantine.schema import (
+from tamis.database.connection import Database, audit
+from tamis.database.list_entries import changed
+from tamis.database.schema import (
     AuditRow,
     Body,
     ChallengeRow,
@@ -24,6 +22,8 @@ from tamis.quarantine.schema import (
     SpentTokenRow,
     WebSessionRow,
 )
+from tamis.quarantine.held_mail import TOMBSTONE, bury_all, drop_contents
+from tamis.quarantine.records import GONE, State
 
 _REST = 2.0
 """Pause after a batch, in times of what it took: on SQLite a writer that waits only looks now and then, and would

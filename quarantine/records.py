@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from tamis.envelope import Envelope, Recipient
+from tamis.message.envelope import Envelope, Recipient
 
 
 class State(StrEnum):

@@ -1,241 +1,26 @@
-"""The contract of a filter: `examine` states a fact, `judge` says what a policy makes of it.
+"""What filters of other packages import; these names stay where the rooms behind them may move."""
 
-A plain filter is one small file: a subclass of Filter with its names, its options and `examine`.
-`examine` has three forms, and its form says where it runs:
+from tamis.contract.filter import (
+    Effect,
+    Filter,
+    FilterOptions,
+    Message,
+    Opinion,
+    Scopes,
+    Stage,
+    State,
+)
+from tamis.contract.finding import Finding, Status
 
-- a plain method with `inline = True` runs in the session's own thread: only for work that is bounded by
-  Mail's limits and touches nothing outside the process;
-- a plain method without it runs in a worker thread under the filter's deadline;
-- an `async def` runs on the worker's event loop under the filter's deadline.
-"""
-
-from __future__ import annotations
-
-from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import IntEnum, StrEnum
-from typing import TYPE_CHECKING, Any, ClassVar, Generic
-
-from pydantic import BaseModel, ConfigDict, Field
-from typing_extensions import TypeVar
-
-from tamis.derived import derived
-from tamis.envelope import Envelope
-from tamis.finding import Finding, Status
-from tamis.mail.seen import NOTHING_SEEN, Seen
-from tamis.rules.book import EMPTY, Matched, RuleBook
-from tamis.services import Services
-
-if TYPE_CHECKING:
-    from tamis.lists import ListIndex, Match
-    from tamis.mail import Mail
-    from tamis.settings import Platform
-
-
-class Effect(StrEnum):
-    """What a hit does to a recipient's verdict."""
-
-    ACCEPT = "accept"  # ends the chain as ham
-    SPAM = "spam"  # ends the chain as spam
-    SCORE = "score"  # adds points to the total that is held against `required`
-    DEFER = "defer"  # answers 4xx
-    TAG = "tag"  # only annotates
-
-
-class Stage(IntEnum):
-    """The earliest point of the SMTP dialogue at which a filter's input is known."""
-
-    CONNECT = 1
-    MAIL = 2
-    RCPT = 3
-    MESSAGE = 4
-
-
-class State(StrEnum):
-    """Whether a filter takes part: in shadow it is counted and shown but decides nothing."""
-
-    OFF = "off"
-    SHADOW = "shadow"
-    ON = "on"
-
-
-class FilterOptions(BaseModel):
-    """What policy can set for every filter; a filter's own model derives from it and adds its numbers."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    state: State = Field(State.ON, description="off, shadow (counted, without effect) or on")
-    effect: Effect = Field(Effect.SPAM, description="what a hit does: accept, spam, score, defer or tag")
-    score: float = Field(
-        2.5, ge=-100, le=100, description="points that a hit adds to the total when effect is score"
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Opinion:
-    """What one recipient's policy makes of one finding.
-
-    `points` counts only with Effect.SCORE; `effect` is None when the finding moves nothing; an opinion in
-    `shadow` is shown and counted but decides nothing.
-    """
-
-    filter: str
-    spec_id: str
-    status: Status
-    effect: Effect | None = None
-    points: float = 0.0
-    text: str = ""
-    shadow: bool = False
-
-
-@dataclass(kw_only=True)
-class Message:
-    """What `examine` may look at. `mail` is complete from Stage.MESSAGE on."""
-
-    envelope: Envelope
-    mail: Mail
-    platform: Platform
-    lists: ListIndex
-    scopes: frozenset[str]
-    services: Services = field(default_factory=Services)
-    rules: RuleBook = EMPTY
-    seen: Seen = NOTHING_SEEN
-    """What S22 has read in images and documents; set by it once, for the filters that look again."""
-
-    @derived
-    def matched_rules(self) -> Matched:
-        """The operator's rules that this message meets."""
-        return self.rules.match(self.mail)
-
-    @derived
-    def list_matches(self) -> tuple[Match, ...]:
-        """Every list entry, of any recipient's scope and either colour, that this message meets."""
-        return self.lists.matches(self.envelope, self.mail, self.scopes)
-
-    @derived
-    def is_own(self) -> bool:
-        """From an authenticated user or from the platform's own networks (spec O8)."""
-        return bool(self.envelope.login) or self.platform.is_own_network(self.envelope.ip)
-
-
-Scopes = Sequence[str]
-"""A recipient's scopes, nearest first (address.scopes_of)."""
-
-
-OptionsT = TypeVar("OptionsT", bound=FilterOptions, default=FilterOptions)
-
-
-class Filter(ABC, Generic[OptionsT]):
-    """One filter of the chain. The class docstring is its manual page."""
-
-    name: ClassVar[str]
-    spec_id: ClassVar[str]
-    """S1…S35: the place in the chain's order of judgement."""
-    summary: ClassVar[str]
-    """One line for lists of filters."""
-    stage: ClassVar[Stage] = Stage.MESSAGE
-    effect: ClassVar[Effect] = Effect.SPAM
-    """The default effect, and the filter's kind in lists."""
-    state: ClassVar[State] = State.ON
-    switchable: ClassVar[bool] = True
-    dear: ClassVar[bool] = False
-    """Costs enough (OCR, antivirus) to be skipped once the verdict of every recipient is decided."""
-    inline: ClassVar[bool] = False
-    begins_at_once: ClassVar[bool] = False
-    """`examine` begins in the session's own thread, and goes to the event loop where it first has to wait: only for one
-    that waits for nothing but services.dns, or for `runner.on_loop` before it turns to asyncio."""
-    deadline: ClassVar[float] = 10.0
-    """Seconds after which the filter's answer is `unavailable`."""
-    outgoing: ClassVar[bool] = False
-    """Also looks at what authenticated users send, under the sender's policy; other filters do not (O8)."""
-    asks: ClassVar[tuple[str, ...]] = ()
-    """The services that `examine` turns to, by their names in tamis.services.Services; the answer may fail to come."""
-    looks_again: ClassVar[bool] = False
-    """Also judges by what S22 reads in images and documents (`mail.seen`): examined a second time when there is any,
-    and the second finding counts."""
-    yields_to: ClassVar[frozenset[str]] = frozenset()
-    """Filters that stand later in the chain and whose acceptance nevertheless overrules this one's hit."""
-
-    options: ClassVar[type[FilterOptions]] = FilterOptions
-    """What policy can set for this filter: each field with default, range and description."""
-
-    @classmethod
-    def acts_early(cls, platform: Platform) -> bool:
-        """Whether a filter that defers, of a stage up to RCPT, is asked at each RCPT on this platform, and not only at
-        the end of the message."""
-        return True
-
-    def at_once(self, message: Message) -> Finding | None:
-        """The finding where nothing needs to be waited for; None when `examine` has to look.
-
-        Asked before a filter that waits, in the session's own thread, for starting `examine` elsewhere costs more than
-        most filters: no attachment, no list set up, one of our own clients.
-        """
-        return None
-
-    @abstractmethod
-    def examine(self, message: Message) -> Finding | Awaitable[Finding]:
-        """State the fact. Errors need no handling here: the chain makes them `unavailable`."""
-
-    def judge(self, finding: Finding, options: OptionsT, scopes: Scopes) -> Opinion:
-        """What the policy of a recipient (its `scopes`, nearest first) makes of the finding. Pure."""
-        return self.opinion(finding, options, hit=finding.status is Status.HIT)
-
-    def is_open(self, finding: Finding) -> bool:
-        """Whether this finding can only be judged beside the opinions of other filters (`judge_among`). Pure."""
-        return False
-
-    def judge_among(
-        self, finding: Finding, options: OptionsT, scopes: Scopes, others: Mapping[str, Opinion]
-    ) -> Opinion:
-        """As `judge`, for an open finding: `others` are the opinions on all findings that are not open. Pure."""
-        return self.judge(finding, options, scopes)
-
-    def opinion(
-        self,
-        finding: Finding,
-        options: FilterOptions,
-        *,
-        hit: bool,
-        points: float | None = None,
-        text: str = "",
-    ) -> Opinion:
-        """An Opinion of this filter's with the effect that `options` gives to a hit."""
-        effect = options.effect if hit else None
-        scored = (options.score if points is None else points) if effect is Effect.SCORE else 0.0
-        return Opinion(
-            self.name,
-            self.spec_id,
-            finding.status,
-            effect,
-            scored,
-            text or finding.text(),
-            options.state is State.SHADOW,
-        )
-
-    def hit(self, because: str, **facts: Any) -> Finding:
-        """A finding that the filter saw what it looks for."""
-        return Finding(self.name, Status.HIT, because, facts)
-
-    def clear(self, because: str = "", **facts: Any) -> Finding:
-        """A finding that it looked and saw nothing."""
-        return Finding(self.name, Status.CLEAR, because, facts)
-
-    def unavailable(self, because: str, **facts: Any) -> Finding:
-        """A finding that it could not know."""
-        return Finding(self.name, Status.UNAVAILABLE, because, facts)
-
-    def skipped(self, because: str, **facts: Any) -> Finding:
-        """A finding that it did not try, and why."""
-        return Finding(self.name, Status.SKIPPED, because, facts)
-
-
-ALLOWED_EFFECTS: dict[Effect, frozenset[Effect]] = {
-    Effect.ACCEPT: frozenset({Effect.ACCEPT, Effect.SCORE, Effect.TAG}),
-    Effect.SPAM: frozenset({Effect.SPAM, Effect.SCORE, Effect.TAG}),
-    Effect.SCORE: frozenset({Effect.SPAM, Effect.SCORE, Effect.TAG}),
-    Effect.DEFER: frozenset({Effect.DEFER, Effect.SPAM, Effect.SCORE, Effect.TAG}),
-    Effect.TAG: frozenset({Effect.TAG}),
-}
-"""Which effects policy may choose for a filter of each kind: a whitelist can't be turned into a trap."""
+__all__ = [
+    "Effect",
+    "Filter",
+    "FilterOptions",
+    "Finding",
+    "Message",
+    "Opinion",
+    "Scopes",
+    "Stage",
+    "State",
+    "Status",
+]

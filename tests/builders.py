@@ -9,18 +9,18 @@ from typing import Any
 
 from hypothesis import settings as hypothesis_settings
 
-from tamis.address import PLATFORM
-from tamis.envelope import Envelope, Recipient
-from tamis.filter import Filter, Message
-from tamis.filters.registry import BUILT_IN, in_order
-from tamis.finding import Finding, Status
-from tamis.lists import Colour, ListEntry, ListIndex, Subject, normalise_pattern
-from tamis.mail import Mail
-from tamis.policy import Policy, PolicyBook
+from tamis.chain.registry import BUILT_IN, in_order
+from tamis.contract.filter import Filter, Message
+from tamis.contract.finding import Finding, Status
+from tamis.contract.lists import Colour, ListEntry, ListIndex, Subject, normalise_pattern
+from tamis.judging.policy import Policy, PolicyBook
+from tamis.judging.site import Override, Site, Snapshot
+from tamis.judging.verdict import Decision, Verdict, judge
+from tamis.message.address import PLATFORM
+from tamis.message.envelope import Envelope, Recipient
+from tamis.message.mail import Mail
 from tamis.rules import RuleSource
 from tamis.settings import Platform, SettingsFile, policy_layers
-from tamis.site import Override, Site, Snapshot
-from tamis.verdict import Decision, Verdict, judge
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 MARIE = "marie@example.com"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tamis.store import Store
 from tests.real import PrivateDovecot, PrivatePostgres, PrivateRedis
 
 _CORPUS = Path(os.environ.get("TAMIS_CORPUS") or Path(__file__).resolve().parents[1] / "corpus")
@@ -84,3 +86,23 @@ def dovecot() -> Iterator[PrivateDovecot]:
     """An empty Dovecot."""
     with PrivateDovecot() as server:
         yield server
+
+
+_DATABASES = itertools.count()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.real)])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'tamis.sqlite'}"
+    server: PrivatePostgres = request.getfixturevalue("postgres")
+    return server.create_database(f"store{next(_DATABASES)}")
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[Store]:
+    """A store on each of the databases that it can stand on, empty."""
+    with Store(url) as opened:
+        opened.migrate()
+        yield opened

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from PIL import Image, ImageDraw
 
 from tests.attachments import archive, blank_png, letter, macro_document, nested
-from tests.mail.hostile_cases import CASES
+from tests.message.mail.hostile_cases import CASES
 
 TARPIT = "tarpit.example"
 """No DNS server ever answers for a name below this (tests.real.tarpit)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tamis.services import Kept, SharedState
+from tamis.contract.service_protocols import Kept, SharedState
 
 
 class MemoryState(SharedState):

@@ -8,20 +8,20 @@ from datetime import UTC, datetime
 from email.utils import parseaddr
 from enum import StrEnum
 
-from tamis.address import domain_of
-from tamis.errors import ConfigError, TamisError
-from tamis.language import marked
-from tamis.lists import Colour, Subject, normalise_pattern
-from tamis.milter.reinject import Reinjector
+from tamis.base.errors import ConfigError, TamisError
+from tamis.base.tokens import Purpose, Tokens
+from tamis.contract.lists import Colour, Subject, normalise_pattern
+from tamis.database.list_entries import NewEntry
+from tamis.desk.reinjection import Reinjector
+from tamis.judging.site import Site
+from tamis.language.translation import marked
+from tamis.message.address import domain_of
 from tamis.models.reports import Label, Spool
 from tamis.quarantine.content import redelivery
-from tamis.quarantine.entries import NewEntry
-from tamis.quarantine.mail import BIN
+from tamis.quarantine.held_mail import BIN
 from tamis.quarantine.records import Deliver, Done, State, Summary
-from tamis.quarantine.store import Store
 from tamis.settings import Settings
-from tamis.site import Site
-from tamis.tokens import Purpose, Tokens
+from tamis.store import Store
 
 
 class Verb(StrEnum):

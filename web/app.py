@@ -13,8 +13,9 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from tamis.language import marked
-from tamis.web import confirm, mailbox, preferences, sender, signing_in
+from tamis.language.translation import marked
+from tamis.web import confirm, preferences, sender, signing_in
+from tamis.web import held_list as mailbox
 from tamis.web.guard import Bounds, SafeHeaders
 from tamis.web.rendering import HERE
 from tamis.web.visit import NOT_VALID, House, Page, Visit, page, told

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from tamis.language import marked
+from tamis.base.tokens import Purpose
+from tamis.judging.reasons import plain_reason
+from tamis.language.translation import marked
 from tamis.quarantine.records import Done, Record, State
-from tamis.reasons import plain_reason
-from tamis.tokens import Purpose
 from tamis.web.actions import Actions, Verb, listed_sender
-from tamis.web.mailbox import NOT_DONE, done_notice, verb_of
+from tamis.web.held_list import NOT_DONE, done_notice, verb_of
 from tamis.web.visit import NOT_VALID, RefusedError, Visit
 
 CHOICES = {

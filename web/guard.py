@@ -12,11 +12,11 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tamis.errors import ServiceError
-from tamis.quarantine.captcha import network_of
-from tamis.services import SharedState
-from tamis.site import Site
-from tamis.web.limits import Limit
+from tamis.base.errors import ServiceError
+from tamis.challenge.captcha import network_of
+from tamis.contract.service_protocols import SharedState
+from tamis.judging.site import Site
+from tamis.web.rate_limits import Limit
 
 log = logging.getLogger(__name__)
 

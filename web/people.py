@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tamis.address import PLATFORM, domain_of
-from tamis.quarantine.scope import mailbox_of
-from tamis.site import Site
+from tamis.database.scope import mailbox_of
+from tamis.judging.site import Site
+from tamis.message.address import PLATFORM, domain_of
 
 
 @dataclass(frozen=True, slots=True)

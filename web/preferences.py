@@ -10,12 +10,12 @@ from zoneinfo import available_timezones
 
 from starlette.responses import Response
 
-from tamis.errors import ConfigError
-from tamis.language import NAMES, marked
-from tamis.lists import Colour, Subject
-from tamis.policy import Terms
-from tamis.quarantine.entries import NewEntry
-from tamis.web.limits import CHANGES
+from tamis.base.errors import ConfigError
+from tamis.contract.lists import Colour, Subject
+from tamis.database.list_entries import NewEntry
+from tamis.judging.policy import Terms
+from tamis.language.translation import NAMES, marked
+from tamis.web.rate_limits import CHANGES
 from tamis.web.visit import RefusedError, Visit
 
 _MOST_ENTRIES = 1000

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import nh3
 
-from tamis.mail import Mail
-from tamis.texts import plain, plain_lines
+from tamis.language.display_text import plain, plain_lines
+from tamis.message.mail import Mail
 
 MAX_TEXT = 200_000
 """Characters of text that are shown."""

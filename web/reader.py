@@ -11,8 +11,8 @@ from babel import Locale
 from babel.dates import format_date, format_datetime, format_timedelta
 from babel.numbers import format_decimal
 
-from tamis.language import marked, translations
-from tamis.time_zone import zone_of
+from tamis.language.time_zone import zone_of
+from tamis.language.translation import marked, translations
 
 _LOCALES: Mapping[str, Locale] = MappingProxyType({"en": Locale("en", "GB"), "fr": Locale("fr", "FR")})
 _MOMENT = MappingProxyType({"en": "d MMMM, HH:mm", "fr": "d MMMM 'à' HH:mm"})
@@ -32,7 +32,7 @@ def _now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """One reader. `language` is one of tamis.language.LANGUAGES, `zone` an IANA name, `now` the moment of the page."""
+    """One reader. `language` is one of LANGUAGES, `zone` an IANA name, `now` the moment of the page."""
 
     language: str
     zone: str = "UTC"

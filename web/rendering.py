@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from tamis.language import translations
-from tamis.texts import named, plain
+from tamis.language.display_text import named, plain
+from tamis.language.translation import translations
 
 if TYPE_CHECKING:
     from tamis.web.visit import Visit

@@ -11,13 +11,13 @@ from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
-from tamis.language import marked
-from tamis.milter.asking import delivery, terms_of
-from tamis.quarantine.captcha import DIGITS, Answer, CaptchaLimitError
-from tamis.quarantine.challenge_records import Page, PageState, SolveResult
-from tamis.reasons import plain_reason
-from tamis.tokens import Purpose
-from tamis.web.limits import TooManyError
+from tamis.background.asking import delivery, terms_of
+from tamis.base.tokens import Purpose
+from tamis.challenge.captcha import DIGITS, Answer, CaptchaLimitError
+from tamis.challenge.challenge_records import Page, PageState, SolveResult
+from tamis.judging.reasons import plain_reason
+from tamis.language.translation import marked
+from tamis.web.rate_limits import TooManyError
 from tamis.web.visit import NOT_VALID, RefusedError, Visit
 
 log = logging.getLogger(__name__)

@@ -10,13 +10,13 @@ from collections.abc import Callable
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
-from tamis.filters.state import open_state
-from tamis.milter.key import signing_key
-from tamis.quarantine.captcha import Captcha
-from tamis.quarantine.overrides import Check
-from tamis.quarantine.store import Store
-from tamis.site import Site
-from tamis.tokens import Tokens
+from tamis.base.tokens import Tokens
+from tamis.challenge.captcha import Captcha
+from tamis.database.overrides import Check
+from tamis.installation.signing_key import signing_key
+from tamis.judging.site import Site
+from tamis.services.state.opening import open_state
+from tamis.store import Store
 from tamis.web.app import create_app
 from tamis.web.guard import LastHop
 from tamis.web.rendering import Templates

@@ -14,19 +14,20 @@ from markupsafe import Markup
 from starlette.background import BackgroundTask
 from starlette.responses import Response
 
-from tamis.address import address_key, is_plain
-from tamis.envelope import IPAddress
-from tamis.errors import ReinjectError, StoreError, TamisError
-from tamis.language import marked
-from tamis.lists import MAX_PATTERN
-from tamis.milter.reinject import Reinjector
-from tamis.milter.threads import begun
-from tamis.quarantine.letters import letter, our_fields
+from tamis.base.daemon_threads import begun
+from tamis.base.errors import ReinjectError, StoreError, TamisError
+from tamis.base.tokens import Purpose
+from tamis.contract.lists import MAX_PATTERN
+from tamis.database.scope import mailbox_of
+from tamis.desk.reinjection import Reinjector
+from tamis.language.translation import marked
+from tamis.letters.letter import letter, our_fields
+from tamis.message.address import address_key, is_plain
+from tamis.message.envelope import IPAddress
 from tamis.quarantine.records import new_id
-from tamis.quarantine.scope import mailbox_of
 from tamis.settings import WebSettings
-from tamis.tokens import Purpose
-from tamis.web.limits import (
+from tamis.web.people import is_served
+from tamis.web.rate_limits import (
     MAILS_FOR_NETWORK,
     MAILS_IN_ALL,
     MAILS_TO_ADDRESS,
@@ -34,7 +35,6 @@ from tamis.web.limits import (
     PASSWORDS_OF_ADDRESS,
     TooManyError,
 )
-from tamis.web.people import is_served
 from tamis.web.visit import NOT_VALID, SESSION, RefusedError, Visit
 
 LINK_MINUTES = 15

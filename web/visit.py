@@ -16,18 +16,18 @@ import anyio.from_thread
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from tamis.address import domain_of
-from tamis.envelope import IPAddress, parse_ip
-from tamis.errors import ReinjectError, ServiceError, StoreError, TamisError, TokenError
-from tamis.language import LANGUAGES, NAMES, accepted, marked
-from tamis.quarantine.captcha import Captcha
-from tamis.quarantine.overrides import Check
-from tamis.quarantine.store import Store
-from tamis.services import SharedState
-from tamis.site import Site
-from tamis.tokens import Purpose, Tokens
-from tamis.web.limits import WRONG_TOKENS, Limit, TooManyError
+from tamis.base.errors import ReinjectError, ServiceError, StoreError, TamisError, TokenError
+from tamis.base.tokens import Purpose, Tokens
+from tamis.challenge.captcha import Captcha
+from tamis.contract.service_protocols import SharedState
+from tamis.database.overrides import Check
+from tamis.judging.site import Site
+from tamis.language.translation import LANGUAGES, NAMES, accepted, marked
+from tamis.message.address import domain_of
+from tamis.message.envelope import IPAddress, parse_ip
+from tamis.store import Store
 from tamis.web.people import Person
+from tamis.web.rate_limits import WRONG_TOKENS, Limit, TooManyError
 from tamis.web.reader import Reader
 from tamis.web.rendering import Templates
 

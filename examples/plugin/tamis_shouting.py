@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from tamis.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes
-from tamis.finding import Finding, Status
+from tamis.filter import Effect, Filter, FilterOptions, Finding, Message, Opinion, Scopes, Status
 
 
 class ShoutingOptions(FilterOptions):

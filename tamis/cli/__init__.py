@@ -11,8 +11,8 @@ from typing import Any
 import click
 
 from tamis import __version__
+from tamis.base.errors import ConfigError, ReinjectError, RouteError, ServiceError, StoreError, TamisError
 from tamis.cli.context import Context
-from tamis.errors import ConfigError, ReinjectError, RouteError, ServiceError, StoreError, TamisError
 
 COMMANDS = {
     "blocked": "blocked:blocked",

@@ -13,11 +13,11 @@ import click
 from tamis.cli.context import Context, by_option, json_option
 from tamis.cli.parameters import SPAN
 from tamis.cli.terminal import print_json, table
-from tamis.envelope import IPAddress
-from tamis.filters.keys import BLOCKED, client_key
-from tamis.filters.state import open_state
+from tamis.contract.service_protocols import SharedState
+from tamis.contract.state_keys import BLOCKED, client_key
 from tamis.filters.temporary_blacklist import entry, reason
-from tamis.services import SharedState
+from tamis.message.envelope import IPAddress
+from tamis.services.state.opening import open_state
 
 T = TypeVar("T")
 

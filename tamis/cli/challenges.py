@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
+from tamis.base.tokens import Tokens
+from tamis.challenge.challenge_records import OPEN, ChallengeState
+from tamis.challenge.links import challenge_link
+from tamis.challenge.suppression import SENTENCES, Reason
 from tamis.cli.context import Context, fail, json_option
 from tamis.cli.parameters import PAST, SCOPE
 from tamis.cli.terminal import print_json, printable, table
-from tamis.milter.key import signing_key
-from tamis.milter.links import challenge_link
-from tamis.quarantine.challenge_records import OPEN, ChallengeState
-from tamis.quarantine.suppression import SENTENCES, Reason
-from tamis.tokens import Tokens
+from tamis.installation.signing_key import signing_key
 
 
 @click.group()

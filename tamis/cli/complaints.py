@@ -8,18 +8,18 @@ from dataclasses import asdict
 
 import click
 
+from tamis.background.abuse_mailbox import fetch as read_mailbox
+from tamis.base.errors import ServiceError
 from tamis.cli.blocked import CLIENT, on_state
 from tamis.cli.context import Context, by_option, fail, json_option
 from tamis.cli.messages import read_messages
 from tamis.cli.terminal import print_json, table
-from tamis.errors import ServiceError
-from tamis.filters.arf import reported_client
+from tamis.contract.service_protocols import SharedState
+from tamis.contract.state_keys import client_key
 from tamis.filters.ip_complaints import CONDEMNED
-from tamis.filters.keys import client_key
-from tamis.mail import Mail
-from tamis.milter.abuse_mailbox import fetch as read_mailbox
-from tamis.milter.senders import publish_condemned
-from tamis.services import SharedState
+from tamis.handover.sender_events import publish_condemned
+from tamis.message.abuse_report import reported_client
+from tamis.message.mail import Mail
 
 
 @click.group()

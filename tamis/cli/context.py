@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from tamis.base.errors import ConfigError
 from tamis.cli.terminal import printable
-from tamis.errors import ConfigError
 from tamis.settings import SettingsFile, read_settings
 
 if TYPE_CHECKING:
-    from tamis.filter import Filter
-    from tamis.quarantine.store import Store
-    from tamis.site import Site
+    from tamis.contract.filter import Filter
+    from tamis.judging.site import Site
+    from tamis.store import Store
 
 AT_ONCE = "In force within seconds; nothing needs a restart."
 """What a command says after a change of lists or policy."""
@@ -37,13 +37,13 @@ class Context:
     @cached_property
     def filters(self) -> tuple[Filter[Any], ...]:
         """Every filter. Raises PluginError."""
-        from tamis.filters.registry import load_filters  # noqa: PLC0415 # most commands don't need it
+        from tamis.chain.registry import load_filters  # noqa: PLC0415 # most commands don't need it
 
         return load_filters()
 
     def store(self, *, migrate: bool = True) -> Store:
         """The store, for a `with` block; its tables are made or upgraded first. Raises ConfigError or StoreError."""
-        from tamis.quarantine.store import Store  # noqa: PLC0415 # most commands don't need it
+        from tamis.store import Store  # noqa: PLC0415 # most commands don't need it
 
         try:
             store = Store(self.file.settings.store_url)
@@ -55,7 +55,7 @@ class Context:
 
     def site(self, store: Store) -> Site:
         """The file with what the store says of policy and lists: what is in force. Raises ConfigError or StoreError."""
-        from tamis.site import Site  # noqa: PLC0415 # most commands don't need it
+        from tamis.judging.site import Site  # noqa: PLC0415 # most commands don't need it
 
         return Site.build(self.file, self.filters, store.snapshot())
 

@@ -13,16 +13,16 @@ from pathlib import Path
 
 import click
 
-from tamis.breaker import PartState
+from tamis.base.breaker import PartState
+from tamis.base.errors import ConfigError, RouteError, TamisError, times
+from tamis.chain.registry import load_filters
 from tamis.cli.checks import Health, Result, error, ok, warning
 from tamis.cli.context import Context
 from tamis.cli.doctor_content import content_services
-from tamis.errors import ConfigError, RouteError, TamisError, times
-from tamis.filters.registry import load_filters
-from tamis.milter.parts import read_parts
-from tamis.milter.paths import Paths
+from tamis.handover.part_states import read_parts
+from tamis.installation.paths import Paths
+from tamis.judging.site import Site, Snapshot
 from tamis.settings import Settings, SettingsFile, SocketAddress
-from tamis.site import Site, Snapshot
 
 
 @click.command()
@@ -275,10 +275,10 @@ def _transport(values: dict[str, str], settings: Settings) -> Iterator[Result]:
 
 def _route(settings: Settings) -> Iterator[Result]:
     """Send a probe along the whole way, as the daemon does before it rewrites a recipient."""
-    from tamis.milter.detour import DetourSigner  # noqa: PLC0415 - needs the daemon's parts only here
-    from tamis.milter.key import signing_key  # noqa: PLC0415
-    from tamis.milter.reinject import Reinjector  # noqa: PLC0415
-    from tamis.milter.route import Proof, Route  # noqa: PLC0415
+    from tamis.desk.detour import DetourSigner  # noqa: PLC0415 - needs the daemon's parts only here
+    from tamis.desk.reinjection import Reinjector  # noqa: PLC0415
+    from tamis.desk.route import Proof, Route  # noqa: PLC0415
+    from tamis.installation.signing_key import signing_key  # noqa: PLC0415
 
     if not settings.key_file.exists():  # the daemon makes it, as its own user
         yield error("route to the desk", "there is no signing key yet", "start the daemon: tamis serve")

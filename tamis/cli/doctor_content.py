@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tamis.errors import ServiceError, TamisError
-from tamis.filters.clamd import Engines
-from tamis.filters.spamd import Spamd
-from tamis.milter.abuse_mailbox import waiting_in
+from tamis.background.abuse_mailbox import waiting_in
+from tamis.base.errors import ServiceError, TamisError
+from tamis.services.scanners.clamd import Engines
+from tamis.services.scanners.spamd import Spamd
 from tamis.settings import Settings
 
 _TEST_VIRUS = (r"X5O!P%@AP[4\PZX54(P^)7CC)7}$", "EICAR-STANDARD-ANTIVIRUS-TEST-FILE!", "$H+H*")

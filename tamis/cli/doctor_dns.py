@@ -6,13 +6,13 @@ import asyncio
 import time
 from collections.abc import Iterator, Sequence
 
+from tamis.base.errors import ServiceError
+from tamis.chain.open_services import open_resolver, system_servers
 from tamis.cli.checks import Result, ok, warning
-from tamis.dnslists import DNSList, RefusedError
-from tamis.errors import ServiceError
-from tamis.filters.clients import confirm_denial
-from tamis.filters.services import open_resolver, system_servers
-from tamis.services import DNS, Answer
+from tamis.contract.service_protocols import DNS, Answer
+from tamis.filters.shared.clients import confirm_denial
 from tamis.settings import Settings
+from tamis.settings.dns_lists import DNSList, RefusedError
 
 LISTED_IP, NOT_LISTED_IP = "2.0.0.127", "1.0.0.127"  # 127.0.0.2 and 127.0.0.1
 LISTED_NAME, NOT_LISTED_NAME = "test", "invalid"

@@ -10,10 +10,10 @@ import urllib.request
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from tamis.base.errors import ServiceError
+from tamis.chain.open_services import open_resolver
 from tamis.cli.checks import Result, ok, warning
-from tamis.errors import ServiceError
-from tamis.filters.services import open_resolver
-from tamis.services import DNS
+from tamis.contract.service_protocols import DNS
 from tamis.settings import Layers, Settings
 
 _SECONDS = 5.0

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tamis.address import PLATFORM
 from tamis.cli.context import Context, by_option, json_option
 from tamis.cli.parameters import SCOPE
 from tamis.cli.terminal import print_json
+from tamis.message.address import PLATFORM
 from tamis.quarantine.records import State, Summary
 
 if TYPE_CHECKING:
-    from tamis.quarantine.store import Store
+    from tamis.store import Store
 
 _PAGE = 500
 

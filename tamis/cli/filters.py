@@ -8,13 +8,13 @@ from typing import Any
 
 import click
 
-from tamis.address import PLATFORM
+from tamis.base.errors import ConfigError, nearest_name
+from tamis.chain.registry import load_filters
 from tamis.cli.context import Context
-from tamis.errors import ConfigError, nearest_name
-from tamis.filter import Filter
-from tamis.filters.registry import load_filters
-from tamis.policy import PolicyBook
-from tamis.services import NAMES as SERVICES
+from tamis.contract.filter import Filter
+from tamis.contract.service_protocols import NAMES as SERVICES
+from tamis.judging.policy import PolicyBook
+from tamis.message.address import PLATFORM
 
 
 @click.command()

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import click
 
-from tamis.address import PLATFORM
+from tamis.base.errors import ConfigError
 from tamis.cli import marked_messages
 from tamis.cli.context import AT_ONCE, Context, by_option, fail, json_option
 from tamis.cli.parameters import MOMENT, SCOPE
 from tamis.cli.terminal import print_json, printable, table
-from tamis.errors import ConfigError
-from tamis.lists import FINGERPRINTS, Colour, ListEntry, Subject, normalise_pattern
-from tamis.quarantine.entries import NewEntry
-from tamis.quarantine.marks import Kind
+from tamis.contract.lists import FINGERPRINTS, Colour, ListEntry, Subject, normalise_pattern
+from tamis.database.list_entries import NewEntry
+from tamis.database.marks import Kind
+from tamis.message.address import PLATFORM
 
 MESSAGE = str(Kind.MESSAGE)
 _KIND = click.Choice([*map(str, FINGERPRINTS), MESSAGE])
@@ -167,7 +167,7 @@ def _patterns(kind: Subject, source: str) -> list[tuple[str, str]]:
     octets = path.read_bytes()
     patterns = [hashlib.sha256(octets).hexdigest()]
     if kind is Subject.IMAGE:
-        from tamis.filters.image_reading import fingerprint_of  # noqa: PLC0415 # Pillow is slow to load
+        from tamis.services.files.images import fingerprint_of  # noqa: PLC0415 # Pillow is slow to load
 
         perceptual = fingerprint_of(octets)
         patterns += [perceptual] if perceptual else []

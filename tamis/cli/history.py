@@ -11,19 +11,19 @@ from typing import Any
 
 import click
 
-from tamis.address import PLATFORM
+from tamis.base.errors import nearest_name
 from tamis.cli.context import Context, fail, json_option
 from tamis.cli.parameters import PAST, SCOPE
 from tamis.cli.terminal import print_json, printable, table
-from tamis.errors import nearest_name
-from tamis.finding import Status
-from tamis.flip import flips
-from tamis.history import Story, Told
-from tamis.plan import outcome_of
-from tamis.policy import PolicyBook
-from tamis.quarantine.history import Kept, Wanted
-from tamis.site import policy_book
-from tamis.verdict import SCORE, judge
+from tamis.contract.finding import Status
+from tamis.database.history import Kept, Wanted
+from tamis.judging.flip import flips
+from tamis.judging.plan import outcome_of
+from tamis.judging.policy import PolicyBook
+from tamis.judging.site import policy_book
+from tamis.judging.story import Story, Told
+from tamis.judging.verdict import SCORE, judge
+from tamis.message.address import PLATFORM
 
 
 @click.group()

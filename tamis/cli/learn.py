@@ -18,7 +18,7 @@ import click
 
 from tamis.cli.context import Context, fail, json_option
 from tamis.cli.terminal import print_json, printable, progress
-from tamis.milter.marking import Marking
+from tamis.handover.marking import Marking
 from tamis.models.bulk import candidates, in_turn
 from tamis.models.corpora import CorpusError, Place, found
 from tamis.models.model_file import ModelBusyError

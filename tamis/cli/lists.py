@@ -10,14 +10,14 @@ from typing import Any, TextIO
 
 import click
 
-from tamis.address import PLATFORM
+from tamis.base.errors import ConfigError, nearest_name
 from tamis.cli.context import AT_ONCE, Context, by_option, fail, json_option
 from tamis.cli.parameters import MOMENT, SCOPE
 from tamis.cli.terminal import print_json, printable, table
-from tamis.errors import ConfigError, nearest_name
-from tamis.lists import Colour, ListEntry, Subject, normalise_pattern
-from tamis.quarantine.entries import Added, NewEntry
-from tamis.quarantine.store import Store
+from tamis.contract.lists import Colour, ListEntry, Subject, normalise_pattern
+from tamis.database.list_entries import Added, NewEntry
+from tamis.message.address import PLATFORM
+from tamis.store import Store
 
 _COLOUR = click.Choice([str(colour) for colour in Colour])
 _SUBJECT = click.Choice([str(subject) for subject in Subject])

@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass
 
 import click
 
-from tamis.address import address_key, is_plain
+from tamis.base.errors import AddressError, ServiceError, TamisError
 from tamis.cli.context import Context, fail, json_option
 from tamis.cli.terminal import print_json, printable, table
-from tamis.errors import AddressError, ServiceError, TamisError
-from tamis.milter.reinject import Reinjector
+from tamis.desk.reinjection import Reinjector
+from tamis.message.address import address_key, is_plain
 from tamis.settings import DovecotSettings
 
 _WILD = frozenset("*?")
@@ -127,8 +127,8 @@ def quota(context: Context, percent: int, mailbox_: str) -> None:
 
     Made to be Dovecot's quota_warning (deploy/dovecot/99-tamis-quota.conf).
     """
-    from tamis.milter.mailing import notify_of_quota  # noqa: PLC0415 # the store is slow to load
-    from tamis.quarantine.scope import mailbox_of  # noqa: PLC0415
+    from tamis.background.mailing import notify_of_quota  # noqa: PLC0415 # the store is slow to load
+    from tamis.database.scope import mailbox_of  # noqa: PLC0415
     from tamis.web.people import is_served  # noqa: PLC0415
 
     key = address_key(mailbox_)

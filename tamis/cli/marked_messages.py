@@ -9,18 +9,18 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
+from tamis.base.errors import ServiceError
 from tamis.cli.blocked import on_state
 from tamis.cli.context import AT_ONCE, Context, fail
 from tamis.cli.messages import read_messages
 from tamis.cli.terminal import print_json, printable, table
-from tamis.envelope import parse_ip
-from tamis.errors import ServiceError
-from tamis.filters.origin import origin_of
-from tamis.mail import Mail
-from tamis.milter.marking import marks_of, publish, read_before
-from tamis.quarantine.marks import Fingerprint, Kind, Mark
-from tamis.quarantine.scope import parse_scope
-from tamis.quarantine.store import Store
+from tamis.database.marks import Fingerprint, Kind, Mark
+from tamis.database.scope import parse_scope
+from tamis.handover.marking import marks_of, publish, read_before
+from tamis.handover.origin import origin_of
+from tamis.message.envelope import parse_ip
+from tamis.message.mail import Mail
+from tamis.store import Store
 
 
 def add(

@@ -9,11 +9,11 @@ from typing import Any
 
 import click
 
-from tamis.errors import ConfigError, nearest_name
-from tamis.filter import Filter
-from tamis.policy import Terms
-from tamis.quarantine.scope import parse_scope
-from tamis.site import Override
+from tamis.base.errors import ConfigError, nearest_name
+from tamis.contract.filter import Filter
+from tamis.database.scope import parse_scope
+from tamis.judging.policy import Terms
+from tamis.judging.site import Override
 
 _SPAN = re.compile(r"([0-9]{1,4})([hdwy])")
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1), "y": timedelta(days=365)}

@@ -8,13 +8,13 @@ from typing import Any
 
 import click
 
-from tamis.address import PLATFORM
+from tamis.base.errors import ConfigError, StoreError
 from tamis.cli.context import AT_ONCE, Context, by_option, fail, json_option
 from tamis.cli.parameters import SCOPE, refused_override
 from tamis.cli.terminal import print_json, table
-from tamis.errors import ConfigError, StoreError
-from tamis.quarantine.overrides import checker, parse_value
-from tamis.site import Override, Site, Snapshot
+from tamis.database.overrides import checker, parse_value
+from tamis.judging.site import Override, Site, Snapshot
+from tamis.message.address import PLATFORM
 
 DEFAULT = "default"
 

@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tamis.address import PLATFORM
+from tamis.base.errors import ReinjectError
 from tamis.cli.context import Context, by_option, fail, json_option
 from tamis.cli.export import export
 from tamis.cli.parameters import SCOPE
 from tamis.cli.terminal import print_json, printable, table
-from tamis.errors import ReinjectError
-from tamis.milter.reinject import Reinjector
+from tamis.desk.reinjection import Reinjector
+from tamis.message.address import PLATFORM
 from tamis.models.reports import Label, Spool
 from tamis.quarantine.content import redelivery
 from tamis.quarantine.records import Done, Record, State, Summary
 
 if TYPE_CHECKING:
-    from tamis.quarantine.store import Store
+    from tamis.store import Store
 
 _EVERY = "all"
 

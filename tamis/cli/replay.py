@@ -17,20 +17,20 @@ from typing import Any
 
 import click
 
-from tamis.address import PLATFORM
+from tamis.base.errors import ConfigError
 from tamis.cli.context import Context, json_option
 from tamis.cli.history import narrow
 from tamis.cli.parameters import PAST, SCOPE, refused_override
 from tamis.cli.terminal import print_json, printable, table
-from tamis.errors import ConfigError
-from tamis.history import Told
-from tamis.policy import PolicyBook
-from tamis.quarantine.history import History, Packed, Wanted
-from tamis.quarantine.overrides import parse_value
-from tamis.quarantine.scope import parse_scope
-from tamis.quarantine.store import Store
-from tamis.replay import Replay
-from tamis.site import Override, policy_book
+from tamis.database.history import History, Packed, Wanted
+from tamis.database.overrides import parse_value
+from tamis.database.scope import parse_scope
+from tamis.judging.policy import PolicyBook
+from tamis.judging.replay import Replay
+from tamis.judging.site import Override, policy_book
+from tamis.judging.story import Told
+from tamis.message.address import PLATFORM
+from tamis.store import Store
 
 _BATCH = 2000
 _PART = 10_000

@@ -10,15 +10,15 @@ from typing import Any
 
 import click
 
+from tamis.base.errors import ServiceError
 from tamis.cli.context import Context, fail, json_option
 from tamis.cli.messages import read_messages
 from tamis.cli.terminal import print_json, printable
-from tamis.errors import ServiceError
-from tamis.mail import Mail, Seen
-from tamis.mail.seen import NOTHING_SEEN
+from tamis.message.mail import Mail, Seen
+from tamis.message.mail.seen import NOTHING_SEEN
 from tamis.rules import RuleBook
 from tamis.rules.expression import written
-from tamis.rules.file import compile_book, failed_examples, read_sources
+from tamis.rules.rule_file import compile_book, failed_examples, read_sources
 from tamis.settings import Settings
 
 
@@ -75,9 +75,9 @@ def test(context: Context, files: tuple[Path, ...], as_json: bool, sources: tupl
 
 def _seen(name: str, mail: Mail, settings: Settings) -> Seen:
     """What stands in the images and documents; told on standard error when they can't be read."""
-    from tamis.filters.file_reader import FileReader  # noqa: PLC0415 # most messages have nothing to read
     from tamis.filters.image_text import documents_of, images_of, seen_in  # noqa: PLC0415
-    from tamis.filters.state import observe_state  # noqa: PLC0415
+    from tamis.services.files.reader import FileReader  # noqa: PLC0415 # most messages have nothing to read
+    from tamis.services.state.opening import observe_state  # noqa: PLC0415
 
     files = [*images_of(mail), *documents_of(mail)]
 

@@ -9,22 +9,22 @@ from typing import Any
 
 import click
 
-from tamis.address import unbracket
+from tamis.base.errors import StoreError
+from tamis.base.logs import log_to_stderr
+from tamis.chain.open_services import observe_services
+from tamis.chain.registry import load_filters
+from tamis.chain.road import Examined, Road
 from tamis.cli.context import Context
 from tamis.cli.messages import read_messages
-from tamis.envelope import Envelope, Recipient, parse_ip
-from tamis.errors import StoreError
-from tamis.filter import Effect
-from tamis.filters.registry import load_filters
-from tamis.filters.road import Examined, Road
-from tamis.filters.runner import Runner
-from tamis.filters.services import observe_services
-from tamis.flip import flips
-from tamis.logs import log_to_stderr
-from tamis.mail import Mail
-from tamis.plan import Judged
-from tamis.site import Site, Snapshot
-from tamis.verdict import Decision
+from tamis.contract.filter import Effect
+from tamis.judging.flip import flips
+from tamis.judging.plan import Judged
+from tamis.judging.site import Site, Snapshot
+from tamis.judging.verdict import Decision
+from tamis.message.address import unbracket
+from tamis.message.envelope import Envelope, Recipient, parse_ip
+from tamis.message.mail import Mail
+from tamis.services.runner import Runner
 
 _REASONS = 8
 _STATUS = {Decision.HAM: 0, Decision.SPAM: 1, Decision.DEFER: 2}

@@ -8,13 +8,13 @@ from dataclasses import asdict
 
 import click
 
+from tamis.base.errors import ServiceError
 from tamis.cli.blocked import on_state
 from tamis.cli.context import Context, by_option, fail, json_option
 from tamis.cli.terminal import print_json, table
-from tamis.errors import ServiceError
-from tamis.milter.senders import forget, publish
-from tamis.quarantine.senders import Sender
-from tamis.services import SharedState
+from tamis.contract.service_protocols import SharedState
+from tamis.database.earned_senders import Sender
+from tamis.handover.sender_events import forget, publish
 
 _domain = click.option("--domain", required=True, help="The recipients' domain.")
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
+from tamis.base.logs import log_to_stderr
 from tamis.cli.context import Context
-from tamis.logs import log_to_stderr
 
 CONFIG = click.option("--config", type=click.Path(path_type=Path), help="Settings file.")
 
 
 def _run(context: Context, config: Path | None, command: str, roles: tuple[str, ...]) -> int:
-    from tamis.milter.supervisor import Supervisor  # noqa: PLC0415 - libmilter is needed by the daemon alone
+    from tamis.daemon.supervisor import Supervisor  # noqa: PLC0415 - libmilter is needed by the daemon alone
 
     chosen = config or context.config
     log_to_stderr(Context(chosen).file.settings.log.level)

@@ -17,8 +17,8 @@ from pydantic.fields import FieldInfo
 
 from tamis.cli.context import Context, json_option
 from tamis.cli.terminal import print_json
-from tamis.filter import ALLOWED_EFFECTS, Effect, Filter, State
-from tamis.policy import Terms
+from tamis.contract.filter import ALLOWED_EFFECTS, Effect, Filter, State
+from tamis.judging.policy import Terms
 from tamis.settings import DomainName, Network, Settings, Socket
 
 

@@ -11,7 +11,7 @@ from tamis.rules.expression import Expression, reduce
 from tamis.rules.places import octets, seen_octets
 
 if TYPE_CHECKING:
-    from tamis.mail import Mail
+    from tamis.message.mail import Mail
 
 
 @dataclass(frozen=True, slots=True)

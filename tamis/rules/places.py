@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tamis.mail import Mail
+    from tamis.message.mail import Mail
 
 PLACES = ("subject", "headers", "text", "raw", "urls", "attachments", "files")
 """Beside these, "header:NAME" is one field. "files" is text that was read in images and documents."""

@@ -8,10 +8,17 @@ from tamis.settings.examining import (
     LearningSettings,
     SpamAssassinSettings,
 )
-from tamis.settings.file import ENVIRONMENT, Layers, Settings, SettingsFile, policy_layers, read_settings
 from tamis.settings.others import DovecotSettings
 from tamis.settings.people import AbuseMailboxSettings, NoticeSettings, WebSettings
 from tamis.settings.platform import Platform
+from tamis.settings.settings_file import (
+    ENVIRONMENT,
+    Layers,
+    Settings,
+    SettingsFile,
+    policy_layers,
+    read_settings,
+)
 from tamis.settings.values import DomainName, Network, Socket, SocketAddress
 
 __all__ = [

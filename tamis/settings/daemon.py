@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from tamis.breaker import Limits
+from tamis.base.breaker import Limits
 from tamis.settings.values import Section, Socket
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from pydantic import Field
 
-from tamis.address import address_key
-from tamis.dnslists import DNSBL, RHSBL, URIBL
-from tamis.envelope import IPAddress
+from tamis.message.address import address_key
+from tamis.message.envelope import IPAddress
+from tamis.settings.dns_lists import DNSBL, RHSBL, URIBL
 from tamis.settings.values import DomainName, ListText, Network, Section
 
 

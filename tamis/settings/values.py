@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
-from tamis.address import address_key, domain_key
-from tamis.dnslists import DNSList
+from tamis.message.address import address_key, domain_key
+from tamis.settings.dns_lists import DNSList
 
 
 class Section(BaseModel):

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tamis.cli import main
-from tamis.quarantine.store import Store
+from tamis.store import Store
 
 
 @dataclass(frozen=True)

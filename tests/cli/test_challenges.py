@@ -11,17 +11,17 @@ from threading import Thread
 
 import pytest
 
+from tamis.base.tokens import Purpose, Tokens
+from tamis.challenge.challenge_records import Decision
+from tamis.challenge.suppression import Reason
 from tamis.cli.checks import Health
 from tamis.cli.doctor_notices import asks, domain_check, link_check, page_check
-from tamis.milter.key import signing_key
-from tamis.quarantine.challenge_records import Decision
-from tamis.quarantine.store import Store
-from tamis.quarantine.suppression import Reason
+from tamis.installation.signing_key import signing_key
 from tamis.settings import NoticeSettings, Settings, read_settings
-from tamis.tokens import Purpose, Tokens
+from tamis.store import Store
 from tests.cli.conftest import Run
-from tests.filters.resolving import WrittenDNS
 from tests.quarantine.samples import CONTENT, held
+from tests.services.dns.resolving import WrittenDNS
 
 NOW = datetime.now(UTC)
 

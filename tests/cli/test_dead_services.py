@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from tamis.filters import attachments, file_reader
-from tamis.filters.helper import HelperPool
+from tamis.services.files import attachments
+from tamis.services.files import reader as file_reader
+from tamis.services.files.helper import HelperPool
 from tests.builders import FILTERS
 from tests.cli.conftest import Run
 

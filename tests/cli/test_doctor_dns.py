@@ -10,9 +10,9 @@ import pytest
 
 from tamis.cli.checks import Health
 from tamis.cli.doctor_dns import LISTED_IP, NOT_LISTED_IP, list_check
-from tamis.dnslists import DNSList
+from tamis.settings.dns_lists import DNSList
 from tests.cli.conftest import Run
-from tests.filters.resolving import WrittenDNS
+from tests.services.dns.resolving import WrittenDNS
 
 ZONE = "lists.example.org"
 LISTED, NOT_LISTED = f"{LISTED_IP}.{ZONE} A", f"{NOT_LISTED_IP}.{ZONE} A"

@@ -6,7 +6,7 @@ import mailbox
 from contextlib import closing
 from pathlib import Path
 
-from tamis.quarantine.store import Store
+from tamis.store import Store
 from tests.cli.conftest import Run
 from tests.quarantine.samples import CONTENT, held
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.attachments import PDF
 from tests.cli.conftest import Run
-from tests.filters.test_images import picture, saved
+from tests.services.files.test_images import picture, saved
 
 
 def test_a_file_on_the_base_and_off_it(run: Run, tmp_path: Path) -> None:

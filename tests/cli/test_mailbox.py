@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tamis.quarantine.store import Store
+from tamis.store import Store
 from tests.cli.conftest import Run
-from tests.quarantine.smtp import Listener
+from tests.desk.smtp import Listener
 
 
 @pytest.fixture

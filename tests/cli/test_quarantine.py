@@ -12,10 +12,10 @@ import pytest
 from tamis.cli.terminal import cells
 from tamis.models.reports import Report, Spool
 from tamis.quarantine.records import State
-from tamis.quarantine.store import Store
+from tamis.store import Store
 from tests.cli.conftest import Run
+from tests.desk.smtp import Listener
 from tests.quarantine.samples import CONTENT, held
-from tests.quarantine.smtp import Listener
 
 HOSTILE = "\x1b]0;owned\x07\x1b[31mred\x9b2J\u202egnp.exe\u200b\r\n\ttail\x00"
 

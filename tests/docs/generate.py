@@ -9,10 +9,10 @@ from types import MappingProxyType
 
 import click
 
+from tamis.background.exporter import FAMILIES
 from tamis.cli import tamis
 from tamis.cli.settings import all_settings, filter_settings, markdown_table, markdown_tables
-from tamis.milter.exporter import FAMILIES
-from tamis.services import NAMES as SERVICES
+from tamis.contract.service_protocols import NAMES as SERVICES
 from tests.builders import FILTERS
 from tests.filters.golden import cases
 

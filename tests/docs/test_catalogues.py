@@ -11,7 +11,7 @@ import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 
-from tamis.language import CATALOGUES, LANGUAGES
+from tamis.language.translation import CATALOGUES, LANGUAGES
 from tests.real.support import REPOSITORY
 
 _PLACE = re.compile(r"%\([a-z_]+\)[a-z]|\{[a-z_]*\}")

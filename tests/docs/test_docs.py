@@ -18,7 +18,7 @@ import pytest
 
 from tamis.cli import COMMANDS, tamis
 from tamis.cli.settings import all_settings
-from tamis.policy import PolicyBook, Terms
+from tamis.judging.policy import PolicyBook, Terms
 from tamis.settings import SettingsFile
 from tests.builders import FILTERS
 from tests.docs.generate import DOCS, PAGES

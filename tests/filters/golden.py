@@ -20,26 +20,26 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from tamis.envelope import Envelope, Recipient
-from tamis.errors import ServiceError
-from tamis.filter import Effect, Opinion
+from tamis.base.errors import ServiceError
+from tamis.chain.road import Examined, Road
+from tamis.contract.filter import Effect, Opinion
+from tamis.contract.finding import Status
+from tamis.contract.lists import ListEntry
+from tamis.contract.service_protocols import Reading, Services, SharedState
+from tamis.contract.state_keys import BLOCKED
 from tamis.filters.automatic_whitelist import sender_key, sender_value
 from tamis.filters.ip_complaints import CONDEMNED
-from tamis.filters.keys import BLOCKED
 from tamis.filters.marked_spam import marked_key
-from tamis.filters.road import Examined, Road
-from tamis.filters.runner import Runner
 from tamis.filters.sender_complaints import GENERATION, entry_key
 from tamis.filters.temporary_blacklist import entry as entry_of
-from tamis.finding import Status
-from tamis.lists import ListEntry
-from tamis.mail import Mail
-from tamis.services import Reading, Services, SharedState
+from tamis.message.envelope import Envelope, Recipient
+from tamis.message.mail import Mail
+from tamis.services.runner import Runner
 from tests.builders import FILTERS, entry, envelope, site
-from tests.filters.resolving import WrittenDNS
-from tests.filters.told_services import told_services
-from tests.filters.watching import watching
+from tests.chain.told_services import told_services
+from tests.chain.watching import watching
 from tests.memory_state import MemoryState
+from tests.services.dns.resolving import WrittenDNS
 
 CASES = Path(__file__).parent / "cases"
 TAGS = "score_tags"

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tamis.filter import Filter
-from tamis.services import NAMES, Services
+from tamis.contract.filter import Filter
+from tamis.contract.service_protocols import NAMES, Services
 from tests.builders import FILTERS
 from tests.filters.cases.tricky import MESSAGES
 from tests.filters.golden import CASES, TAGS, Case, cases, effect_of

@@ -8,12 +8,12 @@ from dataclasses import replace
 
 import pytest
 
-from tamis.filter import Effect
-from tamis.filters.chain import examine_at_once, examine_inline, examine_waiting
-from tamis.services import Services
+from tamis.chain.chain import examine_at_once, examine_inline, examine_waiting
+from tamis.contract.filter import Effect
+from tamis.contract.service_protocols import Services
 from tests.builders import FILTERS, message
-from tests.filters.resolving import WrittenDNS
-from tests.mail.test_corpus import messages
+from tests.message.mail.test_corpus import messages
+from tests.services.dns.resolving import WrittenDNS
 
 pytestmark = pytest.mark.corpus
 

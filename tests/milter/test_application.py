@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from tamis.envelope import Recipient
-from tamis.filters.road import Examined
-from tamis.finding import Finding, Status
-from tamis.mail import Mail
+from tamis.chain.road import Examined
+from tamis.contract.finding import Finding, Status
+from tamis.desk.detour import Detour, DetourSigner
+from tamis.desk.detour_notes import Notes
+from tamis.judging.plan import Copy, Judged, Plan
+from tamis.judging.policy import Outcome
+from tamis.judging.trace import OwnFields
+from tamis.message.envelope import Recipient
+from tamis.message.mail import Mail
 from tamis.milter.application import Application, dsn_args, of_scopes
-from tamis.milter.detour import Detour, DetourSigner
-from tamis.milter.notes import Notes
-from tamis.plan import Copy, Judged, Plan
-from tamis.policy import Outcome
-from tamis.trace import OwnFields
 from tests.builders import MARIE, PAUL, book, envelope, finding, verdict_of
 
 SIGNER = DetourSigner(b"k" * 32)

@@ -11,7 +11,7 @@ HEAVY = ("alembic", "matplotlib", "numpy", "oletools", "PIL", "psycopg", "redis"
 def test_a_worker_carries_no_database_and_no_libraries_for_files() -> None:
     program = (
         "import sys, tamis.milter.worker\n"
-        "from tamis.filters.registry import load_filters\n"
+        "from tamis.chain.registry import load_filters\n"
         "load_filters()\n"
         f"print(*[name for name in {HEAVY} if name in sys.modules])"
     )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tamis.mail import Mail
+from tamis.message.mail import Mail
 from tamis.models.explanation import explain
 from tamis.models.features import extract
 from tamis.models.learner import Learner

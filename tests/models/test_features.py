@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tamis.mail import Mail
+from tamis.message.mail import Mail
 from tamis.models.features import FEATURE_VERSION, TABLE_SIZE, VIEWS, Features, extract
-from tamis.models.headers import Arrival, Home, seen_fields
-from tamis.models.texts import HEADER_WORD, WORD, Text, forms_of, read, salted_by_line, spelled
-from tamis.models.words import MAX_LISTED
-from tests.mail.fuzz import GOOD
+from tamis.models.header_tokens import Arrival, Home, seen_fields
+from tamis.models.text_views import HEADER_WORD, WORD, Text, forms_of, read, salted_by_line, spelled
+from tamis.models.word_tokens import MAX_LISTED
+from tests.message.mail.fuzz import GOOD
 from tests.models.mails import raw_mail
 
 GOLDEN_MAIL = (
@@ -70,7 +70,7 @@ def test_golden_features_of_real_mail(corpus: Path) -> None:
 
 def test_the_same_in_every_process() -> None:
     program = (
-        "import sys; from tamis.mail import Mail; from tamis.models.features import extract;"
+        "import sys; from tamis.message.mail import Mail; from tamis.models.features import extract;"
         "from tests.models.test_features import GOLDEN_MAIL, digest; print(digest(extract(Mail(GOLDEN_MAIL))))"
     )
     shown = {

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 
-from tamis.mail import Mail
+from tamis.message.mail import Mail
 from tamis.models.correction import MOST_DOMAINS, salt_of
 from tamis.models.features import EXPERTS, TABLE_SIZE, VIEWS, Features, extract
 from tamis.models.learner import CONTRADICTION, MARGIN, RATE, REHEARSED, Learner, say

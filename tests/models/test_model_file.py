@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tamis.mail import Mail
+from tamis.message.mail import Mail
 from tamis.models import model_file
 from tamis.models.features import FEATURE_VERSION, TABLE_SIZE, extract
 from tamis.models.learner import Learner

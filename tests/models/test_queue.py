@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tamis.envelope import Envelope, Recipient
-from tamis.mail import Mail
+from tamis.message.envelope import Envelope, Recipient
+from tamis.message.mail import Mail
 from tamis.models.features import extract
 from tamis.models.ledger import LEDGER, WATCHED, Ledger
 from tamis.models.queue import Queue

@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tamis.mail import Mail
-from tamis.models import journal
+from tamis.message.mail import Mail
+from tamis.models import training_journal as journal
 from tamis.models.features import Features, extract
-from tamis.models.journal import Journal, Record, pack
 from tamis.models.learner import Learner
 from tamis.models.model_file import Learned, Model, ModelError
+from tamis.models.training_journal import Journal, Record, pack
 from tamis.models.writer import ModelWriter
 from tests.models.mails import raw_mail
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from tamis.envelope import Envelope, Recipient
-from tamis.errors import ReinjectError
+from tamis.base.errors import ReinjectError
+from tamis.message.envelope import Envelope, Recipient
 from tamis.quarantine.records import HeldMessage, Record
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

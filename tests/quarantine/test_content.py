@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tamis.errors import StoreError
+from tamis.base.errors import StoreError
+from tamis.judging.trace import NAMES, OwnFields
 from tamis.quarantine.content import pack, released_copy, unpack
-from tamis.trace import NAMES, OwnFields
 
 OWN = OwnFields("X-Spam-", "mx.example.com")
 STATUS = b"X-Spam-Status: No, released by marie\r\n"

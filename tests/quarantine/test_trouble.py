@@ -22,14 +22,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import MetaData, func, insert, select, text
 
-from tamis.errors import ConfigError, StoreError
+from tamis.base.errors import ConfigError, StoreError
+from tamis.database.connection import Database
+from tamis.database.migrate import migrate
+from tamis.database.schema import Base, Body, DetailsRow, LooseBody, MessageRow
 from tamis.quarantine.content import digest_of
-from tamis.quarantine.database import Database
-from tamis.quarantine.mail import STALE_RELEASE
-from tamis.quarantine.migrate import migrate
+from tamis.quarantine.held_mail import STALE_RELEASE
 from tamis.quarantine.records import Done, State
-from tamis.quarantine.schema import Base, Body, DetailsRow, LooseBody, MessageRow
-from tamis.quarantine.store import Store
+from tamis.store import Store
 from tests.quarantine.samples import CONTENT, NOW, Postbox, held
 from tests.real.databases import PrivatePostgres
 
@@ -77,7 +77,7 @@ def test_mail_that_was_held_before_is_migrated_with_the_store(
 
 
 def test_many_processes_migrate_at_once(url: str) -> None:
-    program = f"from tamis.quarantine.store import Store\nwith Store({url!r}) as s: s.migrate(); s.revision()"
+    program = f"from tamis.store import Store\nwith Store({url!r}) as s: s.migrate(); s.revision()"
     children = [subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE) for _ in range(6)]
     assert [child.communicate(timeout=120)[1] for child in children] == [b""] * 6
     assert [child.returncode for child in children] == [0] * 6
@@ -88,7 +88,7 @@ def test_many_processes_migrate_at_once(url: str) -> None:
 
 def test_a_store_that_is_up_to_date_does_not_load_alembic(store: Store, url: str) -> None:
     program = (
-        f"import sys\nfrom tamis.quarantine.store import Store\nwith Store({url!r}) as s: s.migrate()\n"
+        f"import sys\nfrom tamis.store import Store\nwith Store({url!r}) as s: s.migrate()\n"
         "sys.exit('alembic' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
@@ -361,7 +361,7 @@ def worker(url: str, statement: str, loop: str, sent: Path | None = None) -> lis
         from datetime import timedelta
         from pathlib import Path
         from tests.quarantine.samples import CONTENT, NOW, held
-        from tamis.quarantine.store import Store
+        from tamis.store import Store
 
         LATER = NOW + timedelta(days=31)
 

@@ -21,8 +21,8 @@ import click
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
-from tamis.milter.key import signing_key
-from tamis.tokens import Purpose, Tokens
+from tamis.base.tokens import Purpose, Tokens
+from tamis.installation.signing_key import signing_key
 from tests.attachments import letter
 from tests.documents import pdf, qr_code
 from tests.real.daemon import TamisDaemon

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from tamis.errors import ConfigError, ServiceError
-from tamis.milter import abuse_mailbox
-from tamis.milter.abuse_mailbox import Fetched, fetch, waiting_in
-from tamis.quarantine.store import Store
+from tamis.background import abuse_mailbox
+from tamis.background.abuse_mailbox import Fetched, fetch, waiting_in
+from tamis.base.errors import ConfigError, ServiceError
 from tamis.settings import AbuseMailboxSettings, Settings
+from tamis.store import Store
 from tests.cli.conftest import Run, config, run  # noqa: F401 - fixtures
 from tests.cli.test_state import REPORT
 from tests.real import PrivateDovecot, TamisDaemon, wait_until

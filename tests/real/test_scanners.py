@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
+from tamis.base.errors import ServiceError
+from tamis.chain.open_services import open_services
 from tamis.cli.doctor_content import content_services
-from tamis.errors import ServiceError
+from tamis.contract.finding import Finding, Status
 from tamis.filters.antivirus import FirstAntivirus, SecondAntivirus
-from tamis.filters.services import open_services
 from tamis.filters.spamassassin import SpamAssassin
-from tamis.finding import Finding, Status
 from tamis.settings import SettingsFile
 from tests.attachments import archive, eicar, letter
 from tests.builders import LETTER, message

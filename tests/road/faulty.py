@@ -13,18 +13,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tamis.challenge.answers import Answers
+from tamis.challenge.challenges import Challenges
 from tamis.cli import main
+from tamis.database.desk_notes import DeskNotes
+from tamis.desk.desk import Desk
+from tamis.desk.detour_notes import Notes
+from tamis.desk.reinjection import Reinjector
 from tamis.milter.application import Application
-from tamis.milter.desk import Desk
-from tamis.milter.notes import Notes
-from tamis.milter.reinject import Reinjector
 from tamis.milter.reply import Replies
 from tamis.milter.session import Session
 from tamis.milter.worker import Worker
-from tamis.quarantine.answers import Answers
-from tamis.quarantine.challenges import Challenges
-from tamis.quarantine.mail import Quarantine
-from tamis.quarantine.notes import DeskNotes
+from tamis.quarantine.held_mail import Quarantine
 
 BEFORE, AFTER = "before", "after"
 

@@ -19,23 +19,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from tamis.errors import ServiceError
-from tamis.filters.state_redis import RedisState
+from tamis.base.errors import ServiceError
+from tamis.installation.snapshot import write_snapshot
+from tamis.judging.site import Snapshot
 from tamis.models.calibration import Calibrator
 from tamis.models.learner import Learner
 from tamis.models.levels import Levels
 from tamis.models.model_file import Learned, write_model
 from tamis.models.site_model import LEVELS, MODEL
-from tamis.quarantine.snapshot import write_snapshot
-from tamis.site import Snapshot
+from tamis.services.state.redis_state import RedisState
 from tests.filters.golden import Case, Step, cases
-from tests.filters.resolving import WrittenDNS
 from tests.real import Client, PrivateDNS, PrivateRedis, Sent
 from tests.real.clock import Clock
 from tests.real.nameserver import LossyLine
 from tests.real.scanners import MARK, OURS, PrivateClamd, PrivateSpamd
 from tests.real.support import Running, private_directory
 from tests.road.installation import Installation
+from tests.services.dns.resolving import WrittenDNS
 
 ROOT = "."
 _QUEUED = re.compile(r"queued as (\w+)")

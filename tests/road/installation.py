@@ -11,8 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tamis.quarantine.snapshot import read_snapshot
-from tamis.quarantine.store import Store
+from tamis.installation.snapshot import read_snapshot
+from tamis.store import Store
 from tests.real import PrivatePostfix, TamisDaemon, wait_until
 from tests.real.support import REPOSITORY, private_directory
 

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from tamis.chain.registry import load_filters
 from tamis.cli.replay import OverrideType
-from tamis.filters.registry import load_filters
-from tamis.history import Story, Told
-from tamis.replay import Replay
+from tamis.judging.replay import Replay
+from tamis.judging.site import policy_book
+from tamis.judging.story import Story, Told
 from tamis.settings import read_settings
-from tamis.site import policy_book
 from tests.real import PrivateDNS, wait_until
 from tests.real.support import private_directory
 from tests.road.installation import Installation

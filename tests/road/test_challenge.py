@@ -15,15 +15,15 @@ from typing import Any
 
 import pytest
 
-from tamis.filters.registry import load_filters
-from tamis.milter.asking import delivery, terms_of
-from tamis.milter.key import signing_key
-from tamis.quarantine.challenge_records import Challenge, Page, PageState, Receipt, SolveResult
+from tamis.background.asking import delivery, terms_of
+from tamis.base.tokens import Purpose, Tokens
+from tamis.chain.registry import load_filters
+from tamis.challenge.challenge_records import Challenge, Page, PageState, Receipt, SolveResult
+from tamis.installation.signing_key import signing_key
+from tamis.judging.site import Site, Snapshot
 from tamis.quarantine.records import Summary
-from tamis.quarantine.store import Store
 from tamis.settings import read_settings
-from tamis.site import Site, Snapshot
-from tamis.tokens import Purpose, Tokens
+from tamis.store import Store
 from tests.real import Client, PrivateDNS, wait_until
 from tests.real.support import free_port, private_directory
 from tests.road.faulty import BACKGROUND_STAGES

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tamis.editing import fields_of, split_header
-from tamis.mail import Mail
-from tamis.trace import OwnFields
+from tamis.judging.trace import OwnFields
+from tamis.message.header_editing import fields_of, split_header
+from tamis.message.mail import Mail
 from tests.real import Client, Envelope, PrivatePostfix, crlf, undelivered
 from tests.road.installation import Installation
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 import pytest
 from reportlab.lib.utils import ImageReader
 
-from tamis.errors import ServiceError
-from tamis.filters.dns_resolver import Resolver
-from tamis.services import Answer
+from tamis.base.errors import ServiceError
+from tamis.contract.service_protocols import Answer
+from tamis.services.dns.resolver import Resolver
 from tests.attachments import letter
 from tests.documents import pdf, qr_code
 from tests.real import Client, PrivateDNS, free_port, wait_until

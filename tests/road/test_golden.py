@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tamis.quarantine.history import Kept
+from tamis.database.history import Kept
 from tests.filters.golden import TAGS, Case, cases
 from tests.real import wait_until
 from tests.road.golden_road import GoldenRoad, Gone

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tamis.tokens import Purpose, Tokens
+from tamis.base.tokens import Purpose, Tokens
 from tests.real import PrivateDovecot, wait_until
 from tests.real.support import REPOSITORY
 from tests.road.installation import Installation, spam

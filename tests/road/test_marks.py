@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tamis.address import PLATFORM
-from tamis.quarantine.store import Store
+from tamis.message.address import PLATFORM
+from tamis.store import Store
 from tests.real import Client, PrivateDovecot, wait_until
 from tests.road.installation import Installation
 

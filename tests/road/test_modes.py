@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tamis.quarantine.history import Kept
+from tamis.database.history import Kept
 from tests.attachments import blank_png, letter
 from tests.real import Client, wait_until
 from tests.road.installation import Installation, ham

@@ -14,7 +14,7 @@ from email.policy import default
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tamis.filters.state import open_state
+from tamis.services.state.opening import open_state
 from tamis.settings import read_settings
 from tests.real import Client, PrivateDNS, PrivateDovecot, wait_until
 from tests.road.installation import POLICY, Installation, spam

@@ -10,18 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tamis.errors import ConfigError
-from tamis.filter import Effect, Opinion
-from tamis.finding import Status
-from tamis.mail import Mail, Seen
+from tamis.base.errors import ConfigError
+from tamis.contract.filter import Effect, Opinion
+from tamis.contract.finding import Status
+from tamis.message.mail import Mail, Seen
 from tamis.rules import Expression, RuleBook, RuleSource, holds
 from tamis.rules.expression import MAX_DEPTH, ExpressionError, parse, reduce, written
-from tamis.rules.file import compile_book, failed_examples, read_sources
+from tamis.rules.rule_file import compile_book, failed_examples, read_sources
 from tests.attachments import letter
 from tests.builders import FILTERS, PROPERTY, message, site
 from tests.cli.conftest import Run, config, run  # noqa: F401 # fixtures
 from tests.documents import pdf
-from tests.filters.test_documents import invoice
+from tests.services.files.test_documents import invoice
 
 NAMES = frozenset(one.name for one in FILTERS)
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "rules" / "example.toml"

@@ -17,17 +17,17 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlencode, urlsplit
 
-from tamis.milter.listener import listen
-from tamis.quarantine.overrides import checker
+from tamis.base.tokens import Purpose
+from tamis.database.overrides import checker
+from tamis.installation.listener import listen
+from tamis.judging.site import Site
 from tamis.quarantine.records import HeldMessage
-from tamis.quarantine.store import Store
 from tamis.settings import SettingsFile, SocketAddress
-from tamis.site import Site
-from tamis.tokens import Purpose
+from tamis.store import Store
 from tamis.web.serving import make_house, make_server
 from tamis.web.visit import SESSION
 from tests.builders import FILTERS
-from tests.quarantine.smtp import Listener
+from tests.desk.smtp import Listener
 from tests.real.daemon import to_toml
 from tests.real.support import LOOPBACK, free_port, wait_until
 

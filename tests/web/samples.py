@@ -8,8 +8,8 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from typing import Any
 
-from tamis.envelope import Envelope, Recipient
-from tamis.finding import Finding, Status
+from tamis.contract.finding import Finding, Status
+from tamis.message.envelope import Envelope, Recipient
 from tamis.quarantine.records import HeldMessage
 from tests.web.pages import MARIE
 

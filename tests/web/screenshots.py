@@ -13,9 +13,9 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
-from tamis.lists import Colour, Subject
-from tamis.quarantine.entries import NewEntry
-from tamis.tokens import Purpose
+from tamis.base.tokens import Purpose
+from tamis.contract.lists import Colour, Subject
+from tamis.database.list_entries import NewEntry
 from tamis.web.visit import SESSION
 from tests.real.support import REPOSITORY
 from tests.web.browser import DESKTOP, PHONE, chromium, context_of

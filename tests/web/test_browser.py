@@ -13,10 +13,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tamis.lists import Colour, Subject
-from tamis.quarantine.entries import NewEntry
+from tamis.base.tokens import Purpose
+from tamis.contract.lists import Colour, Subject
+from tamis.database.list_entries import NewEntry
 from tamis.quarantine.records import State
-from tamis.tokens import Purpose
 from tamis.web.visit import SESSION
 from tests.web.browser import DESKTOP, PHONE, context_of
 from tests.web.pages import CODE, MARIE, Pages

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from tamis.address import PLATFORM
-from tamis.lists import Colour
+from tamis.base.tokens import Purpose
+from tamis.contract.lists import Colour
+from tamis.message.address import PLATFORM
 from tamis.models.reports import Spool
 from tamis.quarantine.records import State
-from tamis.tokens import Purpose
-from tamis.web.limits import CHANGES
-from tests.quarantine.smtp import Listener
+from tamis.web.rate_limits import CHANGES
+from tests.desk.smtp import Listener
 from tests.web.pages import ADMIN, JEAN, MARIE, Pages, Visitor
 from tests.web.samples import content, message
 

@@ -14,14 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tamis.envelope import parse_ip
-from tamis.errors import StoreError
-from tamis.filter import Effect
-from tamis.reasons import REASONS
+from tamis.base.errors import StoreError
+from tamis.contract.filter import Effect
+from tamis.judging.reasons import REASONS
+from tamis.judging.site import Site, Snapshot
+from tamis.judging.verdict import SCORE
+from tamis.language.display_text import named, plain, plain_lines
+from tamis.message.envelope import parse_ip
 from tamis.settings import SettingsFile, WebSettings
-from tamis.site import Site, Snapshot
-from tamis.texts import named, plain, plain_lines
-from tamis.verdict import SCORE
 from tamis.web.people import Person, is_served
 from tamis.web.preview import MAX_ATTACHMENTS, formatted, preview
 from tamis.web.reader import Reader

@@ -17,15 +17,15 @@ import pytest
 from sqlalchemy import select
 from starlette.types import Receive, Scope, Send
 
-from tamis.envelope import IPAddress
-from tamis.quarantine.captcha import network_of
-from tamis.quarantine.database import Database
+from tamis.base.tokens import Purpose, Tokens
+from tamis.challenge.captcha import network_of
+from tamis.database.connection import Database
+from tamis.database.schema import Base
+from tamis.message.envelope import IPAddress
 from tamis.quarantine.records import State
-from tamis.quarantine.schema import Base
 from tamis.settings import WebSettings
-from tamis.tokens import Purpose, Tokens
 from tamis.web.guard import MAX_BODY, LastHop
-from tamis.web.limits import PASSWORDS_OF_ADDRESS, WRONG_TOKENS
+from tamis.web.rate_limits import PASSWORDS_OF_ADDRESS, WRONG_TOKENS
 from tamis.web.rendering import HERE
 from tests.web.pages import JEAN, MARIE, Answer, Pages, Visitor
 from tests.web.samples import NOW, content, message

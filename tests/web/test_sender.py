@@ -9,11 +9,11 @@ from typing import Any
 
 import altcha
 
-from tamis.milter.asking import delivery, terms_of
-from tamis.quarantine.captcha import MOST_WRONG as MOST_OF_NETWORK
-from tamis.quarantine.challenge_records import MOST_WRONG
+from tamis.background.asking import delivery, terms_of
+from tamis.base.tokens import Purpose
+from tamis.challenge.captcha import MOST_WRONG as MOST_OF_NETWORK
+from tamis.challenge.challenge_records import MOST_WRONG
 from tamis.quarantine.records import State
-from tamis.tokens import Purpose
 from tests.web.pages import CODE, MARIE, Pages, Visitor
 from tests.web.samples import content, message
 
@@ -120,7 +120,7 @@ def test_wrong_answers_lock_one_network_out(pages: Pages) -> None:
     paths = [ask(pages, n)[1] for n in range(8)]
     robot = pages.visitor(**{"X-Forwarded-For": "203.0.113.7"})
     statuses = []
-    for n in range(100):  # a thousand of them: tests/quarantine/test_captcha.py
+    for n in range(100):  # a thousand of them: tests/challenge/test_captcha.py
         path = paths[n % len(paths)]
         if n < 2 * MOST_OF_NETWORK:
             asked = robot.post(path)

@@ -1,0 +1,1 @@
+"""What several filters have in common."""

@@ -1,0 +1,113 @@
+"""Whether somebody answers for what a message says of itself: that it is a list's or a newsletter."""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from collections.abc import Collection, Sequence
+
+from typing_extensions import TypeVar
+
+from tamis.base.errors import ServiceError
+from tamis.contract.filter import Filter, FilterOptions, Message
+from tamis.contract.finding import Finding, Status
+from tamis.filters.signing.dkim_check import signatures
+from tamis.filters.signing.spf_check import check_mail_from, identity_of
+from tamis.message.address import domain_key
+from tamis.message.domains import registered_domain
+from tamis.message.mail.headers import Headers
+from tamis.message.mail.urls import host_of
+
+_URI = re.compile(r"<\s{0,9}(?:(https?)://([^<>\s]{1,1000})|mailto:([^<>\s]{1,500}))\s{0,9}>", re.IGNORECASE)
+_VALUE = 4000
+_MAX_URIS = 5
+_MAX_AUTHORS = 50
+
+OptionsT = TypeVar("OptionsT", bound=FilterOptions, default=FilterOptions)
+
+
+class ListsExcused(Filter[OptionsT]):
+    """A filter whose hit is excused where lists and newsletters do the same, if somebody answers for its being one.
+
+    Nearly always `look` knows all, in the session's own thread; only a hit that could be excused waits for the DNS.
+    """
+
+    asks = ("dns",)
+
+    @abstractmethod
+    def look(self, message: Message) -> Finding:
+        """What there is, excused or not."""
+
+    @abstractmethod
+    def excuses(self, message: Message, hit: Finding) -> Collection[str]:
+        """The names of the fields that excuse this hit, if they can be believed."""
+
+    def at_once(self, message: Message) -> Finding | None:
+        """What there is, unless an excuse has to be looked into."""
+        found = self.look(message)
+        return None if found.status is Status.HIT and self.excuses(message, found) else found
+
+    async def examine(self, message: Message) -> Finding:
+        """What there is, unless it is excused."""
+        found = self.look(message)
+        excuses = self.excuses(message, found) if found.status is Status.HIT else ()
+        if excuses and await vouched(message, excuses):
+            return self.clear("a list or newsletter that somebody answers for")
+        return found
+
+
+async def vouched(message: Message, fields: Collection[str], *, by_author: bool = True) -> bool:
+    """Whether one of these fields (in lower case) can be believed.
+
+    A DKIM signature must hold that covers it, or SPF pass for MAIL FROM, of the same owner as the list that the fields
+    name or, with `by_author`, as the header From. Own networks and users are believed. Raises ServiceError where that
+    is not known.
+    """
+    if message.is_own:
+        return True
+    mail = message.mail
+    trusted = {registered_domain(host) for name in fields for host in _hosts(mail.headers, name)}
+    authors = {registered_domain(domain_key(one.domain)) for one in mail.from_addresses[:_MAX_AUTHORS]}
+    if by_author and len(authors) == 1:
+        trusted |= authors
+    trusted.discard("")
+    unanswered = ""
+    for one in await signatures(message):
+        if registered_domain(one.domain) in trusted and not set(fields).isdisjoint(one.headers):
+            if one.result == "pass":
+                return True
+            if one.result == "temperror" or not mail.complete:
+                unanswered = one.reason
+    if registered_domain(identity_of(message.envelope).domain) in trusted:
+        result, problem = await check_mail_from(message.services.dns, message.envelope)
+        if result == "pass":
+            return True
+        if result == "temperror":
+            unanswered = problem
+    if unanswered:
+        raise ServiceError(unanswered)
+    return False
+
+
+def list_id(headers: Headers) -> str:
+    """The identifier of RFC 2919 2, lower case; "" when there is none."""
+    value = headers.first("list-id") or ""
+    return value.rpartition("<")[2].partition(">")[0].strip().lower()[:255]
+
+
+def uris(headers: Headers, name: str) -> Sequence[tuple[str, str]]:
+    """Scheme and host, in lower case, of the web and mail addresses in a field of RFC 2369."""
+    found = list(_URI.finditer((headers.first(name) or "")[:_VALUE]))[:_MAX_URIS]
+    return [
+        (one[1].lower(), host_of(one[2]))
+        if one[1]
+        else ("mailto", one[3].partition("?")[0].rpartition("@")[2].lower())
+        for one in found
+    ]
+
+
+def _hosts(headers: Headers, name: str) -> Sequence[str]:
+    """What a field that names a list says where it is."""
+    if name == "list-id":
+        return [list_id(headers)]
+    return [host for _, host in uris(headers, name)] if name.startswith("list-") else []

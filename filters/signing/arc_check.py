@@ -1,0 +1,173 @@
+"""A message's ARC chain (RFC 8617 5.2), validated once for every filter that asks."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import repeat
+from weakref import WeakKeyDictionary
+
+from tamis.base.errors import SignatureError
+from tamis.contract.filter import Message
+from tamis.contract.service_protocols import DNS
+from tamis.filters.signing.canonical import relaxed_field
+from tamis.filters.signing.dkim_check import aside, key_of, once
+from tamis.filters.signing.signature_fields import (
+    MAX_FIELD,
+    Signature,
+    arc_message_signature,
+    arc_seal,
+    read_tags,
+    without_value,
+)
+from tamis.filters.signing.signatures import SignedMessage, verify_message, verify_octets
+from tamis.judging.authentication import Reported, read_results
+from tamis.message.domains import registered_domain
+from tamis.message.mail import Mail
+
+MOST_SETS = 50
+"""RFC 8617 4.2.1 allows no more."""
+
+_NAMES = ("arc-authentication-results", "arc-message-signature", "arc-seal")
+_INSTANCE = re.compile(r"i=([1-9][0-9]?)")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One server of the chain: the domain of its seal, and the results that it reports of the message it got."""
+
+    sealer: str
+    results: Sequence[Reported] = ()
+
+    def vouches_for(self, author: str) -> bool:
+        """Whether DMARC passed there for a From of this domain, or what DMARC goes by did."""
+        return any(one.result == "pass" and _speaks_for(one, author) for one in self.results)
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """`result` is none, pass, fail, or temperror, where the key of `unanswered` could not be had; `links` are those
+    of a chain that was validated, newest first."""
+
+    result: str
+    reason: str = ""
+    links: Sequence[Link] = ()
+    unanswered: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Set:
+    """The three fields that one server added (RFC 8617 4.2), and what its two signatures say."""
+
+    results: bytes
+    signed: bytes
+    sealed: bytes
+    signature: Signature
+    seal: Signature
+    status: str
+
+
+def has_chain(mail: Mail) -> bool:
+    """Whether there is anything to validate."""
+    return any(name in mail.headers for name in _NAMES)
+
+
+async def chain(message: Message) -> Chain:
+    """What came of the message's chain."""
+    if not has_chain(message.mail):
+        return Chain("none")
+    return await once(_CHAINS, message.mail, lambda: _validate(message))
+
+
+_CHAINS: WeakKeyDictionary[Mail, asyncio.Task[Chain]] = WeakKeyDictionary()
+
+
+async def _validate(message: Message) -> Chain:
+    mail, dns = message.mail, message.services.dns
+    if not mail.complete:
+        return Chain("temperror", f"only {len(mail.raw)} of {mail.size} octets were examined")
+    try:
+        signed = await aside(mail, SignedMessage, mail.raw)
+        sets = _sets(signed, message.envelope.received_at.timestamp())
+        newest = sets[-1]
+        key = await key_of(newest.signature, dns)
+        await aside(mail, verify_message, newest.signature, key, signed)
+        before = [b""]  # canonical fields of the sets before each
+        for one in sets:
+            before.append(before[-1] + b"".join(map(relaxed_field, (one.results, one.signed, one.sealed))))
+        await _verify_seal(before[-2], newest, dns)
+        await asyncio.gather(*map(_verify_seal, before[:-2], sets[:-1], repeat(dns)))
+    except SignatureError as error:
+        known = error.result != "temperror"
+        return Chain("fail" if known else "temperror", str(error), unanswered=error.domain)
+    return Chain("pass", "", [Link(one.seal.domain, _reported(one.results)) for one in reversed(sets)])
+
+
+def _sets(signed: SignedMessage, now: float) -> list[_Set]:
+    """The sets, oldest first, complete and without a gap (RFC 8617 5.2 steps 2 and 3)."""
+    found: dict[int, dict[str, bytes]] = {}
+    for name in _NAMES:
+        for field in signed.named(name)[: MOST_SETS + 1]:
+            number = _instance(name, field)
+            if name in found.setdefault(number, {}):
+                raise SignatureError("fail", f"two fields {name} of instance {number}")
+            found[number][name] = field
+    if (
+        max(found, default=0) != len(found)
+        or not found
+        or len(found) > MOST_SETS
+        or any(len(one) != len(_NAMES) for one in found.values())
+    ):
+        raise SignatureError("fail", "an incomplete chain")
+    sets = [_read(found[number], now) for number in sorted(found)]
+    for number, one in enumerate(sets, 1):
+        if one.status != ("none" if number == 1 else "pass"):
+            raise SignatureError("fail", f"instance {number} says that the chain was broken before it")
+    return sets
+
+
+def _instance(name: str, field: bytes) -> int:
+    if len(field) > MAX_FIELD:
+        raise SignatureError("fail", "too long a field")
+    value = field.partition(b":")[2]
+    if name == _NAMES[0]:  # i= comes first, and what follows is no tag list
+        text = "".join(value.partition(b";")[0].decode("latin-1").split())
+    else:
+        text = "i=" + read_tags(value).get("i", b"").decode("latin-1")
+    read = _INSTANCE.fullmatch(text)
+    if read is None:
+        raise SignatureError("fail", "a field without an instance")
+    return int(read[1])
+
+
+def _read(fields: dict[str, bytes], now: float) -> _Set:
+    results, signed, sealed = (fields[name] for name in _NAMES)
+    seal, status = arc_seal(sealed)
+    return _Set(results, signed, sealed, arc_message_signature(signed, now), seal, status)
+
+
+async def _verify_seal(before: bytes, one: _Set, dns: DNS) -> None:
+    """A set's seal signs the sets before it and its own (RFC 8617 5.1.1)."""
+    own = b"".join(map(relaxed_field, (one.results, one.signed, without_value(one.sealed))))
+    try:
+        verify_octets(one.seal, await key_of(one.seal, dns), before + own)
+    except SignatureError as error:
+        raise SignatureError(error.result, f"seal of {one.seal.domain}: {error}", error.domain) from error
+
+
+def _reported(field: bytes) -> Sequence[Reported]:
+    value = field.partition(b":")[2].decode("latin-1").partition(";")[2]  # behind the instance
+    return read_results(value)[1]
+
+
+def _speaks_for(one: Reported, author: str) -> bool:
+    if one.method == "dmarc":
+        return one.properties.get("header.from", author).lower() == author
+    name = {"dkim": "header.d", "spf": "smtp.mailfrom"}.get(one.method)
+    if name is None:
+        return False
+    domain = one.properties.get(name, "") or one.properties.get("header.i", "")
+    registered = registered_domain(domain.rpartition("@")[2].lower())
+    return registered != "" and registered == registered_domain(author)

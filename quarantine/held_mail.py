@@ -1,0 +1,419 @@
+"""Quarantined mail: hold, list, show, release, delete. Called from threads; one call is a few transactions."""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, case, func, insert, select, update
+from sqlalchemy.orm import Session
+
+from tamis.base.errors import StoreError, TamisError
+from tamis.database.connection import Database, audit, clean, exact
+from tamis.database.schema import Body, DetailsRow, LooseBody, MessageRow
+from tamis.message.address import PLATFORM, domain_of
+from tamis.message.envelope import Envelope, Recipient
+from tamis.quarantine.content import digest_of, pack, unpack
+from tamis.quarantine.records import (
+    GONE,
+    SUMMARY_FIELDS,
+    Deliver,
+    Done,
+    HeldMessage,
+    Record,
+    State,
+    Summary,
+    new_id,
+)
+
+TOMBSTONE = timedelta(days=7)
+"""How long the row of a message without content stays at least: longer than Postfix keeps a copy queued."""
+STALE_RELEASE = timedelta(minutes=10)
+"""After this long a release that did not end is taken for crashed."""
+
+BIN = timedelta(minutes=10)
+"""How long what was released or deleted keeps its content: a deletion, and what was learned, can be undone."""
+
+_DROPPED = (State.DELETED, State.EXPIRED)
+_TEXT = 500
+
+
+class Quarantine:
+    """The mail part of the store. Every method raises StoreError when the database can't answer."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def hold(
+        self,
+        message: HeldMessage,
+        content: bytes,
+        *,
+        now: datetime | None = None,
+        since: datetime | None = None,
+        also: Callable[[Session, str], None] | None = None,
+    ) -> str:
+        """Keep one recipient's copy and return its id; on return it is on disk.
+
+        A second call for the same transaction and recipient, at any time and from any process, changes
+        nothing and returns the first one's id, even when the message was released or deleted since. But a copy
+        that came before `since` and was deleted or has expired does not count: what comes now was sent anew, under a
+        transaction that follows from its octets. `also` is done with a new message's id in the transaction that
+        makes it.
+        """
+        now = now or datetime.now(UTC)
+        digest, packed = digest_of(content), None
+        recipient = exact(message.recipient.address)
+        transaction = exact(message.transaction)
+        same = (MessageRow.transaction == transaction, MessageRow.recipient == recipient)
+        with self._database.read() as session:
+            query = select(MessageRow.id, MessageRow.state, MessageRow.received_at).where(*same)
+            known = session.execute(query).one_or_none()
+        if known is not None and (since is None or known.state not in _DROPPED or known.received_at >= since):
+            return str(known.id)
+        packed = pack(content)
+        with self._database.write() as session:
+            if known is not None:  # its tombstone makes room
+                dropped = update(MessageRow).where(MessageRow.id == known.id, MessageRow.state.in_(_DROPPED))
+                session.execute(dropped.values(transaction=f"{transaction}/{known.id}"))
+            self._keep_body(session, digest, len(content), packed)
+            values = _row(message, now) | {
+                "transaction": transaction,
+                "recipient": recipient,
+                "size": len(content),
+                "body": digest,
+            }
+            new = self._database.insert(MessageRow).values(values).on_conflict_do_nothing()
+            made: str | None = session.scalar(new.returning(MessageRow.id))
+            if made is not None:
+                session.add(_details(made, message))
+                if also is not None:
+                    session.flush()
+                    also(session, made)
+                return made
+            session.rollback()  # another process was faster
+        with self._database.read() as session:
+            other = session.scalar(select(MessageRow.id).where(*same))
+        if other is None:
+            raise StoreError("the message was held and dropped by others at the same moment")
+        return other
+
+    def _keep_body(self, session: Session, digest: str, size: int, packed: bytes) -> None:
+        """Have the body in the table, locked against its removal until this transaction ends.
+
+        A clean-up may remove an orphan between our look and our insert, hence the loop. On SQLite there is
+        one writer at a time, and the lock says nothing.
+        """
+        locked = select(Body.digest).where(Body.digest == digest).with_for_update(read=True, key_share=True)
+        while session.scalar(locked) is None:
+            values = {"digest": digest, "size": size, "content": packed}
+            session.execute(self._database.insert(Body).values(values).on_conflict_do_nothing())
+
+    def list(
+        self,
+        scope: str = PLATFORM,
+        *,
+        state: State | None = State.HELD,
+        text: str = "",
+        limit: int = 50,
+        before: str | None = None,
+    ) -> tuple[Summary, ...]:
+        """The newest messages of a scope ("platform", a domain or a mailbox), newest first.
+
+        `text` is looked for, without case, in sender, header From and subject; `before` is the last id of
+        the page before; `state` None means every state.
+        """
+        found = select(MessageRow.id).where(*_of(scope, state)).order_by(MessageRow.id.desc()).limit(limit)
+        if before is not None:
+            found = found.where(MessageRow.id < clean(before))
+        if text.strip():
+            found = found.where(MessageRow.search.contains(_folded(text.strip()), autoescape=True))
+        # ids first, by indexes alone: a row is wide
+        query = select(MessageRow).where(MessageRow.id.in_(found)).order_by(MessageRow.id.desc())
+        with self._database.read() as session:
+            return tuple(_summary(row) for row in session.scalars(query))
+
+    def count(self, scope: str = PLATFORM, *, state: State | None = State.HELD) -> int:
+        """How many messages of a scope are in a state."""
+        with self._database.read() as session:
+            return session.scalar(select(func.count()).select_from(MessageRow).where(*_of(scope, state))) or 0
+
+    def get(self, message: str) -> Record | None:
+        """Everything about one message except its content; None when there is no such id."""
+        query = (
+            select(MessageRow, DetailsRow)
+            .join(DetailsRow, DetailsRow.id == MessageRow.id)
+            .where(MessageRow.id == clean(message))
+        )
+        with self._database.read() as session:
+            try:
+                found = session.execute(query).one_or_none()
+            except ValueError as error:  # what should be JSON is none
+                raise StoreError(f"the record of {message} is damaged: {error}") from error
+            return None if found is None else _record(found[0], found[1])
+
+    def content(self, message: str) -> bytes | None:
+        """The message as it came, octet for octet; None when there is no such id or no content any more."""
+        query = (
+            select(Body.content, Body.size)
+            .join(MessageRow, MessageRow.body == Body.digest)
+            .where(MessageRow.id == clean(message))
+        )
+        with self._database.read() as session:
+            found = session.execute(query).one_or_none()
+        return None if found is None else unpack(found[0], found[1])
+
+    def release(self, message: str, by: str, deliver: Deliver, *, now: datetime | None = None) -> Done:
+        """Give a held message to `deliver`, once however many ask at the same time.
+
+        When `deliver` raises a TamisError the message is held again and the error goes on to the caller.
+        A crash in between leaves it "releasing", and `resume_releases` takes it up: then it may be
+        delivered twice, never not at all.
+        """
+        now = now or datetime.now(UTC)
+        token = secrets.token_hex(16)
+        with self._database.write() as session:
+            taken = session.execute(
+                update(MessageRow)
+                .where(MessageRow.id == clean(message), MessageRow.state == State.HELD)
+                .values(state=State.RELEASING, claim=token, claimed_at=now, released_by=clean(by))
+                .returning(MessageRow.id)
+            ).first()
+            if taken is None:
+                return _refusal(session, message, State.RELEASED)
+        self._deliver(message, token, deliver)
+        return Done.DONE
+
+    def resume_releases(
+        self, deliver: Deliver, *, now: datetime | None = None, older_than: timedelta = STALE_RELEASE
+    ) -> tuple[tuple[str, str], ...]:
+        """Take up releases that a crash left half done; [(id, "" or why it is held again)]."""
+        now = now or datetime.now(UTC)
+        stale = (MessageRow.state == State.RELEASING, MessageRow.claimed_at <= now - older_than)
+        with self._database.read() as session:
+            waiting = session.scalars(select(MessageRow.id).where(*stale).order_by(MessageRow.id)).all()
+        taken_up = []
+        for message in waiting:
+            token = secrets.token_hex(16)
+            with self._database.write() as session:
+                mine = session.execute(
+                    update(MessageRow)
+                    .where(MessageRow.id == message, *stale)
+                    .values(claim=token, claimed_at=now)
+                    .returning(MessageRow.id)
+                ).first()
+            if mine is None:
+                continue
+            try:
+                self._deliver(message, token, deliver)
+            except TamisError as error:
+                taken_up.append((message, str(error)))
+            else:
+                taken_up.append((message, ""))
+        return tuple(taken_up)
+
+    def _deliver(self, message: str, token: str, deliver: Deliver) -> None:
+        try:
+            record, content = self.get(message), self.content(message)
+            if record is None or content is None:
+                raise StoreError(f"the content of {message} is missing")  # held again below
+            deliver(record, content)
+        except TamisError as error:
+            self._give_back(message, token, str(error))
+            raise
+        self._finish(record)
+
+    def _give_back(self, message: str, token: str, why: str) -> None:
+        now = datetime.now(UTC)
+        with self._database.write() as session:
+            row = session.execute(
+                update(MessageRow)
+                .where(
+                    MessageRow.id == message, MessageRow.state == State.RELEASING, MessageRow.claim == token
+                )
+                .values(state=State.HELD, claim=None, claimed_at=None)
+                .returning(MessageRow.released_by)
+            ).first()
+            if row is not None:
+                audit(session, now, row[0] or "", "release failed", message, {"why": why[:_TEXT]})
+
+    def _finish(self, record: Record) -> None:
+        now = datetime.now(UTC)
+        was = record.summary
+        with self._database.write() as session:
+            # "held" too: a slower first attempt may succeed after a second one failed
+            closed = bury(session, was.id, (State.RELEASING, State.HELD), State.RELEASED, now, kept=BIN)
+            if closed:
+                audit(session, now, was.released_by, "release", was.id, {"recipient": was.recipient})
+
+    def delete(self, message: str, by: str, *, now: datetime | None = None) -> Done:
+        """Drop a held message. Its content goes with the first clean-up after BIN, until which `restore` gets it
+        back; the row stays as a tombstone until it expires."""
+        now = now or datetime.now(UTC)
+        with self._database.write() as session:
+            if not bury(session, clean(message), (State.HELD,), State.DELETED, now, kept=BIN):
+                return _refusal(session, message, State.DELETED)
+            audit(session, now, by, "delete", message)
+        return Done.DONE
+
+    def restore(self, message: str, by: str, *, now: datetime | None = None) -> Done:
+        """Undo a deletion within BIN of it. The message is kept at least as long as its tombstone would be."""
+        now = now or datetime.now(UTC)
+        with self._database.write() as session:
+            back = session.execute(
+                update(MessageRow)
+                .where(
+                    MessageRow.id == clean(message),
+                    MessageRow.state == State.DELETED,
+                    MessageRow.bin_until > now,
+                    MessageRow.body.is_not(None),
+                )
+                .values(state=State.HELD, bin_until=None)
+                .returning(MessageRow.id)
+            ).first()
+            if back is None:
+                return _refusal(session, message, State.HELD)
+            audit(session, now, by, "restore", message)
+        return Done.DONE
+
+
+def bury(
+    session: Session,
+    message: str,
+    was: tuple[State, ...],
+    becomes: State,
+    now: datetime,
+    *,
+    kept: timedelta = timedelta(0),
+) -> bool:
+    """Take a message's content away, after `kept`, and keep its row as a tombstone; False when it isn't in a
+    state `was`."""
+    mine = select(MessageRow.id).where(MessageRow.id == message, MessageRow.state.in_(was))
+    if session.scalar(mine.with_for_update()) is None:
+        return False
+    bury_all(session, [message], becomes, now, kept=kept)
+    return True
+
+
+def bury_all(
+    session: Session,
+    messages: Sequence[str],
+    becomes: State,
+    now: datetime,
+    *,
+    kept: timedelta = timedelta(0),
+) -> None:
+    """Make tombstones of messages whose rows this transaction has locked; their content is `kept` for a time."""
+    these = MessageRow.id.in_(messages)
+    least = now + TOMBSTONE
+    values: dict[str, Any] = {
+        "state": becomes,
+        "claim": None,
+        "claimed_at": None,
+        "expires_at": case((MessageRow.expires_at < least, least), else_=MessageRow.expires_at),
+    }
+    if becomes is State.RELEASED:
+        values["released_at"] = now
+    if kept:
+        values["bin_until"] = now + kept
+    else:
+        _let_go(session, messages)
+        values["body"] = None
+    session.execute(
+        update(MessageRow).where(these).values(values).execution_options(synchronize_session=False)
+    )
+
+
+def drop_contents(session: Session, messages: Sequence[str]) -> None:
+    """Take away the content of tombstones whose rows this transaction has locked."""
+    _let_go(session, messages)
+    emptied = update(MessageRow).where(MessageRow.id.in_(messages)).values(body=None, bin_until=None)
+    session.execute(emptied.execution_options(synchronize_session=False))
+
+
+def _let_go(session: Session, messages: Sequence[str]) -> None:
+    bodies = select(MessageRow.body).where(MessageRow.id.in_(messages), MessageRow.body.is_not(None))
+    session.execute(insert(LooseBody).from_select(["digest"], bodies))
+
+
+def _refusal(session: Session, message: str, wanted: State) -> Done:
+    state = session.scalar(select(MessageRow.state).where(MessageRow.id == clean(message)))
+    if state is None:
+        return Done.UNKNOWN
+    if state == wanted:
+        return Done.ALREADY
+    return Done.GONE if state in GONE else Done.BUSY
+
+
+def _of(scope: str, state: State | None) -> tuple[ColumnElement[bool], ...]:
+    if scope == PLATFORM:
+        conditions: tuple[ColumnElement[bool], ...] = ()
+    else:
+        column = MessageRow.mailbox if "@" in scope else MessageRow.domain
+        conditions = (column == clean(scope),)
+    return conditions if state is None else (*conditions, MessageRow.state == state)
+
+
+def _folded(text: str) -> str:
+    return clean(text, _TEXT).casefold()
+
+
+def _row(message: HeldMessage, now: datetime) -> dict[str, Any]:
+    envelope = message.envelope
+    shown = (envelope.sender, message.header_from, message.subject)
+    return {
+        "id": new_id(now),
+        "domain": clean(domain_of(message.recipient.address), _TEXT),
+        "mailbox": clean(message.mailbox, _TEXT),
+        "sender": clean(envelope.sender, _TEXT),
+        "header_from": clean(message.header_from, _TEXT),
+        "subject": clean(message.subject, _TEXT),
+        "search": "\n".join(_folded(text) for text in shown),
+        "message_id": clean(message.message_id, _TEXT),
+        "client_ip": clean(envelope.client_ip, _TEXT),
+        "helo": clean(envelope.helo, _TEXT),
+        "received_at": envelope.received_at,
+        "held_at": now,
+        "expires_at": now + timedelta(days=message.retention_days),
+        "state": State.HELD,
+        "decided_by": clean(message.decided_by, _TEXT),
+        "because": clean(message.because),
+        "score": _finite(message.score),
+        "required": _finite(message.required),
+    }
+
+
+def _finite(number: float) -> float:
+    return number if math.isfinite(number) else 0.0
+
+
+def _details(made: str, message: HeldMessage) -> DetailsRow:
+    return DetailsRow(
+        id=made,
+        recipient=[message.recipient.address, list(message.recipient.args)],
+        envelope=message.envelope.to_dict(),
+        findings=[dict(finding) for finding in message.findings],
+        verdict=dict(message.verdict or {}),
+    )
+
+
+def _summary(row: MessageRow) -> Summary:
+    values = {name: getattr(row, name) for name in SUMMARY_FIELDS}
+    return Summary(**values | {"state": State(row.state), "released_by": row.released_by or ""})
+
+
+def _record(row: MessageRow, details: DetailsRow) -> Record:
+    try:
+        address, args = details.recipient
+        return Record(
+            summary=_summary(row),
+            exact=Recipient(address, tuple(args)),
+            envelope=Envelope.from_dict(details.envelope),
+            findings=details.findings,
+            verdict=details.verdict,
+        )
+    except (KeyError, ValueError, TypeError) as error:
+        raise StoreError(f"the record of {row.id} is damaged: {error!r}") from error

@@ -1,0 +1,75 @@
+"""The background process's other thread: it takes in reports and measures the model, off every mail's way."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from tamis.base.errors import TamisError
+from tamis.judging.site import Site
+from tamis.models.reports import Spool
+from tamis.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_TICK = 1.0
+_HELD = 3.0
+"""Seconds that the model stays open after the last report, before `tamis learn` can have it."""
+_AFTER_TROUBLE = 30.0
+
+
+class Learning:
+    """The one writer of the model while the daemon runs; it lets go of it when no report waits."""
+
+    def __init__(self, site: Callable[[], Site], stopping: threading.Event) -> None:
+        self._site = site
+        self._stopping = stopping
+
+    def start(self) -> None:
+        """Run in a thread that the process does not wait for: a stop at any moment loses nothing."""
+        threading.Thread(target=self._run, name="learning", daemon=True).start()
+
+    def _run(self) -> None:
+        trouble = ""
+        while not self._stopping.is_set():
+            pause = _TICK
+            settings = self._site().settings
+            try:
+                if Spool(settings.spool_directory).waiting():
+                    self._learn(settings)
+                    trouble = ""
+            except (TamisError, OSError) as error:
+                if not _is_busy(error):
+                    pause = _AFTER_TROUBLE
+                    if str(error) != trouble:  # said once
+                        log.error("reports wait, learning failed and is tried again: %s", error)
+                    trouble = str(error)
+            self._stopping.wait(pause)
+
+    def _tag_of(self, reporter: str) -> str:
+        return self._site().book.policy(reporter).terms.tag
+
+    def _learn(self, settings: Settings) -> None:
+        # numpy and the model's tables are for sites that learn.
+        from tamis.handover.marking import Marking  # noqa: PLC0415
+        from tamis.models.queue import Queue  # noqa: PLC0415
+        from tamis.models.teaching import Teacher  # noqa: PLC0415
+
+        with Teacher(settings.model_directory, minimum=settings.learning.minimum) as teacher:
+            queue = Queue(settings, teacher, attend=Marking(settings, self._tag_of))
+            until = time.monotonic() + _HELD
+            while not self._stopping.is_set() and time.monotonic() < until:
+                if queue.take_in():
+                    until = time.monotonic() + _HELD
+                else:
+                    self._stopping.wait(0.2)
+            if not self._stopping.is_set() and teacher.measuring_due():
+                teacher.measure()
+
+
+def _is_busy(error: Exception) -> bool:
+    from tamis.models.model_file import ModelBusyError  # noqa: PLC0415 - see _learn
+
+    return isinstance(error, ModelBusyError)

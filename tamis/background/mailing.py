@@ -1,0 +1,109 @@
+"""Mails to mailboxes: digests at their times, quota notices when the mail store asks for one."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from tamis.background.putting_off import PutOff
+from tamis.base.errors import ReinjectError, TamisError
+from tamis.base.tokens import Purpose, Tokens
+from tamis.judging.site import Site
+from tamis.letters import digests, quota
+from tamis.letters.mailings import Kind, Untold
+from tamis.quarantine.content import Send
+from tamis.store import Store
+
+log = logging.getLogger(__name__)
+
+_AGAIN = 600.0
+"""Seconds before a digest that Postfix did not take is tried again."""
+
+
+class Digesting:
+    """Sends the digests that are due. What is told is noted after Postfix has the mail: a crash in between sends the
+    same digest twice, and never loses one."""
+
+    def __init__(
+        self, site: Callable[[], Site], store: Store, tokens: Tokens, send: Callable[[], Send]
+    ) -> None:
+        self._site = site
+        self._store = store
+        self._tokens = tokens
+        self._send = send
+        self._put_off = PutOff(_AGAIN, _AGAIN)
+
+    def step(self, until: float, now: datetime | None = None) -> bool:
+        """Send what is due, until the monotonic clock says `until`; whether everything was sent."""
+        now = now or datetime.now(UTC)
+        book = self._site().book
+        if not any(terms.digest for terms in book.all_terms()):
+            return True
+        for untold in self._store.mailings.untold():
+            if time.monotonic() > until:
+                return False
+            if self._put_off.waits(untold.mailbox):
+                continue
+            terms = book.policy(untold.mailbox).terms
+            try:
+                if digests.due(terms.digest, terms.time_zone, untold.since, now):
+                    self._tell(untold, now)
+            except TamisError:  # the store's, which nobody's digest goes without
+                raise
+            except Exception:  # one mailbox that nobody foresaw must not cost all others theirs
+                log.exception("the digest for %s failed", untold.mailbox)
+                self._put_off.failed(untold.mailbox)
+        return True
+
+    def _tell(self, untold: Untold, now: datetime) -> None:
+        settings, terms = self._site().settings, self._site().book.policy(untold.mailbox).terms
+        last = self._store.mailings.last(untold.mailbox, Kind.DIGEST)
+        found = self._store.quarantine.list(untold.mailbox, limit=digests.MOST_LISTED)
+        messages = [one for one in found if last < one.id <= untold.newest]
+        ends = {one.id: one.expires_at for one in messages}
+
+        def link(message: str, verb: str) -> str:
+            token = self._tokens.make(Purpose.ACTION, untold.mailbox, message, verb, expires=ends[message])
+            return f"{settings.web.url}/a/{token}"
+
+        digest = digests.Digest(
+            mailbox=untold.mailbox,
+            messages=messages,
+            count=max(untold.count, len(messages)),
+            link=link,
+            home=f"{settings.web.url}/",
+            language=terms.language,
+            time_zone=terms.time_zone,
+            from_local=settings.notices.sender,
+        )
+        try:
+            self._send()("", (), [(untold.mailbox, ())], digests.compose(digest, now=now))
+        except ReinjectError as error:
+            log.warning("the digest for %s waits: %s", untold.mailbox, error)
+            self._put_off.failed(untold.mailbox)
+            return
+        self._store.mailings.told(untold.mailbox, untold.newest, now=now)
+
+
+def notify_of_quota(site: Site, store: Store, send: Send, mailbox: str, percent: int) -> bool:
+    """Tell a mailbox that it is nearly full, unless it was told in the last 24 hours; whether it was told now.
+
+    Raises ReinjectError when Postfix does not take the mail; then the next call may try again.
+    """
+    now = datetime.now(UTC)
+    if not store.mailings.claim(mailbox, Kind.QUOTA, quota.EVERY, now=now):
+        return False
+    notice = quota.QuotaNotice(
+        mailbox=mailbox,
+        percent=percent,
+        language=site.book.policy(mailbox).terms.language,
+        from_local=site.settings.notices.sender,
+    )
+    try:
+        send("", (), [(mailbox, ())], quota.compose(notice, now=now))
+    except ReinjectError:
+        store.mailings.withdraw(mailbox, Kind.QUOTA)
+        raise
+    return True

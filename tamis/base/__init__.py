@@ -1,0 +1,1 @@
+"""What every room stands on: errors, log lines, signed tokens, breakers. Knows nothing of mail."""

@@ -1,0 +1,1 @@
+"""The road of a message: every filter asked in order, judged, and turned into a plan."""

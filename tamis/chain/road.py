@@ -1,0 +1,135 @@
+"""From envelope and message to verdicts and plan: the road that the milter and `tamis scan` share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from tamis.chain.chain import Examination, Pulse
+from tamis.contract.filter import Message, Stage
+from tamis.contract.finding import Finding
+from tamis.contract.service_protocols import Services
+from tamis.judging.authentication import METHODS, authentication_results
+from tamis.judging.plan import Judged, Plan, outcome_of, plan
+from tamis.judging.policy import Policy
+from tamis.judging.site import Site, defers_early
+from tamis.judging.trace import trace_headers
+from tamis.judging.verdict import Decision, judge
+from tamis.message.envelope import Envelope, Recipient
+from tamis.message.mail import Mail
+from tamis.services.runner import Runner
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What came of one transaction: the findings, each recipient's part, and the plan for all."""
+
+    envelope: Envelope
+    findings: Mapping[str, Finding]
+    judged: tuple[Judged, ...]
+    plan: Plan
+
+
+RECIPIENT_SECONDS = 2.0
+"""How long the answer to one RCPT may take: libmilter has few threads for all sessions."""
+
+_NOTHING = Mail(b"")  # what is known of the content while the envelope is being told
+
+
+class Road:
+    """One transaction's way. `mail_from` starts what can start early; `end_of_message` ends it."""
+
+    def __init__(self, site: Site, runner: Runner, services: Services | None = None) -> None:
+        self.site = site
+        """The Site under which the whole transaction goes."""
+        self._runner = runner
+        self._services = services or Services()
+        self._examination: Examination | None = None
+
+    def mail_from(self, envelope: Envelope) -> None:
+        """The client and the envelope sender are known: filters that need no more can start their waiting."""
+        self._begun(envelope).begin(Stage.MAIL, self._message(envelope, _NOTHING))
+
+    def recipient(self, envelope: Envelope, recipient: Recipient) -> str:
+        """Why a recipient is to be asked for again later; "" when it may be taken. Bounded by RECIPIENT_SECONDS.
+
+        Only filters that defer are asked, and those that may overrule them; what does not answer in time defers nobody.
+        """
+        if envelope.login:
+            return ""
+        policy = self.site.book.policy(recipient.address)
+        platform = self.site.settings.platform
+        deferring = [rule.filter for rule in policy.rules if defers_early(rule, platform)]
+        if not deferring:
+            return ""
+        overruling = frozenset[str]().union(*(one.yields_to for one in deferring))
+        asked = [*deferring, *(rule.filter for rule in policy.rules if rule.filter.name in overruling)]
+        message = self._message(replace(envelope, recipients=(recipient,)), _NOTHING)
+        verdict = judge(self._begun(envelope).now(asked, message, seconds=RECIPIENT_SECONDS), policy)
+        return verdict.because if verdict.decision is Decision.DEFER else ""
+
+    def end_of_message(self, envelope: Envelope, mail: Mail, pulse: Pulse = lambda: None) -> Examined:
+        """Examine, judge for every recipient, and plan.
+
+        An authenticated sender's mail is not examined (O8), except by filters for outgoing mail, under the sender's
+        own policy.
+        """
+        policies = tuple(self.site.book.policy(r.address) for r in envelope.recipients)
+        message = self._message(envelope, mail)
+        findings: Mapping[str, Finding]
+        if envelope.login:
+            own = self.site.book.policy(envelope.sender)
+            findings = self._begun(envelope).finish(message, (own,), pulse)
+            verdict = judge(findings, own)
+            # what our users send carries no trace of ours: it may leave the platform
+            judged = tuple(Judged(replace(verdict, recipient=p.recipient), p, ()) for p in policies)
+        else:
+            findings = self._begun(envelope).finish(message, policies, pulse)
+            results = authentication_results(
+                shared(findings, policies), envelope, self.site.settings.authserv_id
+            )
+            judged = tuple(self._judged(findings, policy, envelope, results) for policy in policies)
+        return Examined(envelope, findings, judged, plan(judged))
+
+    def abandon(self) -> None:
+        """The transaction ended early: stop what is under way."""
+        if self._examination is not None:
+            self._examination.abandon()
+
+    def _begun(self, envelope: Envelope) -> Examination:
+        if self._examination is None:
+            seconds = self.site.settings.milter.message_deadline
+            active = self.site.book.active
+            filters = [
+                one
+                for one in self.site.filters
+                if one.name in active and (one.outgoing or not envelope.login)
+            ]
+            self._examination = Examination(filters, self._runner, seconds=seconds)
+        return self._examination
+
+    def _message(self, envelope: Envelope, mail: Mail) -> Message:
+        return Message(
+            envelope=envelope,
+            mail=mail,
+            platform=self.site.settings.platform,
+            lists=self.site.lists,
+            services=self._services,
+            rules=self.site.rules,
+            scopes=frozenset(s for r in envelope.recipients for s in self.site.book.policy(r.address).scopes),
+        )
+
+    def _judged(
+        self, findings: Mapping[str, Finding], policy: Policy, envelope: Envelope, results: str
+    ) -> Judged:
+        verdict = judge(findings, policy)
+        outcome = outcome_of(verdict, policy)
+        prefix = self.site.settings.headers.prefix
+        headers = trace_headers(verdict, findings, envelope, prefix=prefix, outcome=outcome, results=results)
+        return Judged(verdict, policy, headers)
+
+
+def shared(findings: Mapping[str, Finding], policies: Sequence[Policy]) -> Mapping[str, Finding]:
+    """The findings of the authentication filters that every recipient has: what all may read, and the same for all."""
+    names = METHODS.intersection(*({rule.filter.name for rule in policy.rules} for policy in policies))
+    return {name: findings[name] for name in names if name in findings}

@@ -1,0 +1,191 @@
+"""Answers: what the sender's page says of a challenge, and what a right answer sets free.
+
+Called from threads; one call is a few transactions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from tamis.base.errors import TamisError
+from tamis.challenge.challenge_records import (
+    MOST_WRONG,
+    OPEN,
+    Agrees,
+    Challenge,
+    ChallengeState,
+    Page,
+    PageState,
+    Receipt,
+    SolveResult,
+)
+from tamis.challenge.challenges import move, unfinished
+from tamis.database.connection import Database, audit, clean
+from tamis.database.earned_senders import can_earn, earn
+from tamis.database.schema import ChallengeRow, MessageRow
+from tamis.quarantine.held_mail import Quarantine
+from tamis.quarantine.records import Deliver, Done, State
+
+
+class Answers:
+    """The part of the store for senders who answer. Every method raises StoreError when the database can't answer."""
+
+    def __init__(self, database: Database, quarantine: Quarantine) -> None:
+        self._database = database
+        self._quarantine = quarantine
+
+    def open(self, challenge: str, terms: Agrees, *, now: datetime | None = None) -> Page | None:
+        """What the sender's page may say; None when there is no such challenge. Changes nothing."""
+        now = now or datetime.now(UTC)
+        with self._database.read() as session:
+            row = session.get(ChallengeRow, clean(challenge))
+            if row is None or row.state == ChallengeState.SUPPRESSED:
+                return None
+            copies = _copies(session, row.id, terms)
+            return _page(row, copies, terms, now) if copies else None
+
+    def fail(self, challenge: str) -> int:
+        """Count a wrong answer; how many more are left, 0 once the challenge is locked for good."""
+        with self._database.write() as session:
+            attempts = session.scalar(
+                update(ChallengeRow)
+                .where(ChallengeRow.id == clean(challenge))
+                .values(attempts=ChallengeRow.attempts + 1)
+                .returning(ChallengeRow.attempts)
+            )
+        return max(0, MOST_WRONG - (attempts or MOST_WRONG))
+
+    def solve(
+        self, challenge: str, terms: Agrees, deliver: Deliver, *, now: datetime | None = None
+    ) -> Receipt:
+        """A right answer: the copies of all who agree go to `deliver`, each once, and the sender earns its way.
+
+        What `deliver` can't do now, and what a crash leaves undone, the background process does by `finish`. A second
+        answer changes nothing. An address that nobody vouched for earns nothing: whoever forges it would pass, too.
+        """
+        now = now or datetime.now(UTC)
+        with self._database.write() as session:
+            row = session.get(ChallengeRow, clean(challenge), with_for_update=True)
+            if row is None or row.state == ChallengeState.SUPPRESSED:
+                return Receipt(result=SolveResult.GONE, at=now)
+            if row.state not in OPEN:
+                at = row.solved_at or now
+                return Receipt(
+                    result=SolveResult.ALREADY, at=at, whitelisted=row.whitelisted, domain=row.domain
+                )
+            if row.attempts >= MOST_WRONG:
+                return Receipt(result=SolveResult.LOCKED, at=now, domain=row.domain)
+            copies = _held(_copies(session, row.id, terms))
+            if not copies or row.expires_at <= now:
+                return Receipt(result=SolveResult.GONE, at=now, domain=row.domain)
+            by = _by(row.sender)
+            row.state, row.solved_at = ChallengeState.SOLVED, now
+            row.whitelisted = _whitelists(row, copies, terms)
+            if row.whitelisted:
+                earn(session, row.domain, row.sender, by, validations=1)
+            audit(session, now, by, "challenge solve", row.id, {"messages": [copy.id for copy in copies]})
+            whitelisted, domain = row.whitelisted, row.domain
+        delivered, waiting = self._release(copies, by, deliver)
+        return Receipt(
+            result=SolveResult.DELIVERED,
+            delivered=delivered,
+            waiting=waiting,
+            at=now,
+            whitelisted=whitelisted,
+            domain=domain,
+        )
+
+    # --- what a right answer leaves to do -----------------------------------------------------------------------
+
+    def solved(self, limit: int = 100) -> tuple[Challenge, ...]:
+        """Challenges that were answered and are not known to be done."""
+        return unfinished(self._database, ChallengeState.SOLVED, limit)
+
+    def finish(self, challenge: Challenge, terms: Agrees, deliver: Deliver) -> bool:
+        """Release what is left of an answered challenge; whether it is done, but for `close`."""
+        with self._database.read() as session:
+            copies = [c for c in _copies(session, challenge.id, terms) if c.state in _UNDER_WAY]
+        _, waiting = self._release(_held(copies), _by(challenge.sender), deliver)
+        return not waiting and len(copies) == len(_held(copies))
+
+    def close(self, challenge: Challenge) -> None:
+        """All copies of an answered challenge are delivered, and everybody knows what the sender earned."""
+        move(self._database, challenge.id, (ChallengeState.SOLVED,), ChallengeState.DELIVERED)
+
+    def _release(
+        self, copies: Sequence[MessageRow], by: str, deliver: Deliver
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        delivered, waiting = [], []
+        for copy in copies:
+            try:
+                done = self._quarantine.release(copy.id, by, deliver)
+            except TamisError:
+                waiting.append(copy.recipient)
+                continue
+            if done is Done.DONE:
+                delivered.append(copy.recipient)
+            elif done is Done.BUSY:
+                waiting.append(copy.recipient)
+        return tuple(delivered), tuple(waiting)
+
+
+_UNDER_WAY = (State.HELD, State.RELEASING)
+
+
+def _by(sender: str) -> str:
+    return f"its sender {sender}"
+
+
+def _held(copies: Sequence[MessageRow]) -> list[MessageRow]:
+    return [copy for copy in copies if copy.state == State.HELD]
+
+
+def _copies(session: Session, challenge: str, terms: Agrees) -> list[MessageRow]:
+    """The copies of a challenge whose recipients agree, whatever became of them."""
+    query = select(MessageRow).where(MessageRow.challenge == challenge).order_by(MessageRow.id)
+    rows = [row for row in session.scalars(query) if terms(row.recipient).challenge != "off"]
+    for row in rows:
+        session.expunge(row)  # they are read after the transaction, and never written here
+    return rows
+
+
+def _whitelists(row: ChallengeRow, copies: Sequence[MessageRow], terms: Agrees) -> bool:
+    return (
+        row.authenticated
+        and can_earn(row.domain, row.sender)
+        and all(terms(copy.recipient).challenge_whitelist for copy in copies)
+    )
+
+
+def _page(row: ChallengeRow, copies: Sequence[MessageRow], terms: Agrees, now: datetime) -> Page:
+    held = _held(copies)
+    if row.state not in OPEN or (any(copy.state == State.RELEASED for copy in copies) and not held):
+        state = PageState.DELIVERED
+    elif not held or row.expires_at <= now:
+        state = PageState.GONE
+    elif row.attempts >= MOST_WRONG:
+        state = PageState.LOCKED
+    else:
+        state = PageState.OPEN
+    shown = held or copies
+    return Page(
+        id=row.id,
+        state=state,
+        recipients=tuple(dict.fromkeys(copy.recipient for copy in shown)),
+        domain=row.domain,
+        sender=shown[0].sender,
+        subject=shown[0].subject,
+        message_id=shown[0].message_id,
+        sent_at=shown[0].received_at,
+        held_until=min(copy.expires_at for copy in shown),
+        decided_by=shown[0].decided_by,
+        attempts_left=max(0, MOST_WRONG - row.attempts),
+        solved_at=row.solved_at,
+        whitelists=row.whitelisted or _whitelists(row, shown, terms),
+        language=row.language,
+        time_zone=terms(shown[0].recipient).time_zone,
+    )

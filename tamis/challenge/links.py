@@ -1,0 +1,13 @@
+"""Where links lead that stand in mails and replies: below `web.url`, each with a token that says what it may do."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from tamis.base.tokens import Purpose, Tokens
+from tamis.settings import Settings
+
+
+def challenge_link(settings: Settings, tokens: Tokens, challenge: str, expires: datetime) -> str:
+    """The page on which a sender confirms a held message."""
+    return f"{settings.web.url}/c/{tokens.make(Purpose.CHALLENGE, challenge, expires=expires)}"

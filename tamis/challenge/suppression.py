@@ -1,0 +1,310 @@
+"""Who may be asked to confirm a held message, and why somebody may not (Q3, Q4). Pure.
+
+A challenge that goes to the wrong address is spam of our own, so each rule here would rather ask nobody. The rules
+stand in the order in which they are told: the first that applies is the reason.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Literal
+
+from tamis.contract.finding import Finding, Status
+from tamis.judging.authentication import Standing, evidence
+from tamis.judging.policy import Terms
+from tamis.language.translation import marked
+from tamis.message.address import domain_of
+from tamis.message.mail.headers import Headers
+from tamis.settings import NoticeSettings
+
+Transport = Literal["mail", "reply"]
+
+
+class Reason(StrEnum):
+    """Why a sender is not asked."""
+
+    POLICY = "policy"
+    NULL_SENDER = "null-sender"
+    ADDRESS = "address"
+    OWN_DOMAIN = "own-domain"
+    OWN_NOTICE = "own-notice"
+    AUTOMATIC = "automatic"
+    LIST = "list"
+    VIRUS = "virus"
+    HONEYPOT = "honeypot"
+    BLACKLIST = "blacklist"
+    COMPLAINTS = "complaints"
+    SPF = "spf"
+    DMARC = "dmarc"
+    FILTER = "filter"
+    UNKNOWN = "unknown"
+    OLD = "old"
+    UNREACHABLE = "unreachable"
+    UNAUTHENTICATED = "unauthenticated"
+    SENDER_BUDGET = "sender-budget"
+    SENDER_DOMAIN_BUDGET = "sender-domain-budget"
+    DOMAIN_BUDGET = "domain-budget"
+    HOUR_BUDGET = "hour-budget"
+    DAY_BUDGET = "day-budget"
+
+
+SENTENCES: Mapping[Reason, str] = MappingProxyType(
+    {
+        Reason.POLICY: marked("policy asks no senders"),
+        Reason.NULL_SENDER: marked("it has no envelope sender, as bounces have none"),
+        Reason.ADDRESS: marked("its envelope sender is no address that an answer could go to"),
+        Reason.OWN_DOMAIN: marked("its sender is in the recipient's own domain"),
+        Reason.OWN_NOTICE: marked("it answers a notice of ours"),
+        Reason.AUTOMATIC: marked("a program sent it"),
+        Reason.LIST: marked("it came from a mailing list or in bulk"),
+        Reason.VIRUS: marked("it carries a virus or a file known to be harmful"),
+        Reason.HONEYPOT: marked("its sender also writes to addresses that no person uses"),
+        Reason.BLACKLIST: marked("its sender is on a black list"),
+        Reason.COMPLAINTS: marked("there were complaints about its sender"),
+        Reason.SPF: marked("SPF says that its sender is forged"),
+        Reason.DMARC: marked("DMARC says that its sender is forged"),
+        Reason.FILTER: marked("a filter says that nobody may be asked"),
+        Reason.UNKNOWN: marked("the details of its examination are lost"),
+        Reason.OLD: marked("it was held too long ago"),
+        Reason.UNREACHABLE: marked("its sender's domain can't receive mail"),
+        Reason.UNAUTHENTICATED: marked("nothing says that it really comes from its sender"),
+        Reason.SENDER_BUDGET: marked("its sender was asked often enough today"),
+        Reason.SENDER_DOMAIN_BUDGET: marked("senders of its domain were asked often enough today"),
+        Reason.DOMAIN_BUDGET: marked("enough senders were asked for this domain today"),
+        Reason.HOUR_BUDGET: marked("enough senders were asked in this hour"),
+        Reason.DAY_BUDGET: marked("enough senders were asked today"),
+    }
+)
+"""Each reason for people: what stands behind "nobody was asked: "."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One copy: what decides whether its sender may be asked.
+
+    `findings` are those of the copy's recipient (by filter; none when they are lost), `headers` the message's, `age`
+    the hours since it was held.
+    """
+
+    sender: str
+    recipient: str
+    findings: Mapping[str, Finding]
+    headers: Headers
+    terms: Terms
+    age: float = 0.0
+
+
+def why_not(case: Case, settings: NoticeSettings, transport: Transport = "mail") -> Reason | None:
+    """The reason why the sender of a held copy must not be asked, before budgets; None when it may be.
+
+    By SMTP reply the answer goes to whoever is connected and no mail is made: so the sender need not be authenticated
+    or reachable.
+    """
+    for reason, applies in _RULES if transport == "reply" else (*_RULES, *_MAIL_RULES):
+        if applies(case, settings):
+            return reason
+    return None
+
+
+def is_authenticated(findings: Mapping[str, Finding], sender: str) -> bool:
+    """Whether the envelope sender's domain vouches for the message."""
+    return evidence(findings, sender).standing is Standing.AUTHENTICATED
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Notices that were mailed within the windows of NoticeSettings."""
+
+    sender_day: int = 0
+    sender_domain_day: int = 0
+    domain_day: int = 0
+    hour: int = 0
+    day: int = 0
+
+
+def over_budget(spent: Spent, settings: NoticeSettings) -> Reason | None:
+    """The budget that one more notice would exceed; None when there is room (Q4)."""
+    for reason, used, budget in (
+        (Reason.SENDER_BUDGET, spent.sender_day, settings.per_sender_day),
+        (Reason.SENDER_DOMAIN_BUDGET, spent.sender_domain_day, settings.per_sender_domain_day),
+        (Reason.DOMAIN_BUDGET, spent.domain_day, settings.per_domain_day),
+        (Reason.HOUR_BUDGET, spent.hour, settings.per_hour),
+        (Reason.DAY_BUDGET, spent.day, settings.per_day),
+    ):
+        if used >= budget:
+            return reason
+    return None
+
+
+NOTICE_ID = re.compile(r"<[0-9A-HJKMNP-TV-Z]{26}\.confirm@")
+"""How the Message-ID of a notice begins (tamis/challenge/notices.py): so its answers and returns are known."""
+
+_MOST_ADDRESS = 254  # RFC 5321 4.5.3.1.3, without brackets
+# RFC 5321 4.1.2 dot-string: what needs quotes could be read in two ways, and internationalised local parts (RFC 6531)
+# would need every server on the way to know them; % and ! are routes that Postfix follows (message.address.is_plain)
+_ADDRESS = re.compile(
+    r"[A-Za-z0-9#$&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9#$&'*+/=?^_`{|}~-]+)*@[^\s@\[\]<>()\",:;\\\x00-\x20\x7f]+"
+)
+_HOST = re.compile(r"(?=.{3,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
+# RFC 3834 2: no answers to these.
+_PROGRAMS = re.compile(
+    r"mailer-daemon|owner-.*|bounces?|bounces?[-+_.=].*|.*[-_.+](request|owner|bounces?|errors?|return|admin)",
+    re.IGNORECASE,
+)
+_SILENT_NAMES = ("noreply", "donotreply", "dontreply", "nepasrepondre", "unattended")
+_REWRITTEN = ("srs0", "srs1")
+_LIST_FIELDS = (
+    *(
+        "list-id",
+        "list-unsubscribe",
+        "list-post",
+        "list-help",
+        "list-subscribe",
+        "list-owner",
+        "list-archive",
+    ),
+    *("mailing-list", "x-mailing-list", "feedback-id"),
+)
+_PROGRAM_FIELDS = (
+    *(
+        "x-autoreply",
+        "x-autorespond",
+        "x-auto-reply-from",
+        "x-autogenerated",
+        "x-loop",
+        "x-failed-recipients",
+    ),
+    "x-cron-env",
+)
+_BULK = frozenset({"bulk", "list", "junk"})
+_SILENT = frozenset({"all", "autoreply", "oof", "dr", "ndr"})
+
+
+def _asks_nobody(case: Case, settings: NoticeSettings) -> bool:
+    return case.terms.challenge == "off"
+
+
+def _null_sender(case: Case, settings: NoticeSettings) -> bool:
+    return not case.sender
+
+
+def _no_address(case: Case, settings: NoticeSettings) -> bool:
+    """Nor one that a forwarder rewrote (SRS): an answer would go on to a sender whom nobody looked at."""
+    return (
+        len(case.sender) > _MOST_ADDRESS
+        or case.sender[:4].lower() in _REWRITTEN
+        or not _ADDRESS.fullmatch(case.sender)
+        or not _HOST.fullmatch(domain_of(case.sender))
+    )
+
+
+def _own_domain(case: Case, settings: NoticeSettings) -> bool:
+    return not case.terms.challenge_own_domain and domain_of(case.sender) == domain_of(case.recipient)
+
+
+def _own_notice(case: Case, settings: NoticeSettings) -> bool:
+    named = (
+        *case.headers.all("message-id"),
+        *case.headers.all("in-reply-to"),
+        *case.headers.all("references"),
+    )
+    return any(NOTICE_ID.search(value[:4000]) for value in named)
+
+
+def _automatic(case: Case, settings: NoticeSettings) -> bool:
+    """RFC 3834 2, and what programs wrote before it and beside it."""
+    headers = case.headers
+    submitted = [value.partition(";")[0].strip().lower() for value in headers.all("auto-submitted")]
+    silent = {word.strip().lower() for v in headers.all("x-auto-response-suppress") for word in v.split(",")}
+    content = (headers.first("content-type") or "").strip().lower()
+    return (
+        any(value != "no" for value in submitted)
+        or any(name in headers for name in _PROGRAM_FIELDS)
+        or bool(silent & _SILENT)
+        or "auto_reply" in _precedence(headers)
+        or content.startswith("multipart/report")
+        or any(value.strip() == "<>" for value in headers.all("return-path"))
+        or _is_a_program(case.sender.rpartition("@")[0].lower())
+    )
+
+
+def _is_a_program(local: str) -> bool:
+    """By its name; or a sender that holds another address (VERP: news-marie=example.com), which a program reads."""
+    head, holds, _ = local.partition("=")
+    return (
+        _PROGRAMS.fullmatch(local) is not None
+        or any(name in local.replace("-", "").replace("_", "").replace(".", "") for name in _SILENT_NAMES)
+        or (bool(holds) and ("-" in head or "+" in head))
+    )
+
+
+def _of_a_list(case: Case, settings: NoticeSettings) -> bool:
+    return any(name in case.headers for name in _LIST_FIELDS) or bool(_precedence(case.headers) & _BULK)
+
+
+def _precedence(headers: Headers) -> set[str]:
+    return {value.strip().lower() for value in headers.all("precedence")}
+
+
+def _hit(*filters: str) -> Callable[[Case, NoticeSettings], bool]:
+    def rule(case: Case, settings: NoticeSettings) -> bool:
+        return any(
+            (found := case.findings.get(name)) is not None and found.status is Status.HIT for name in filters
+        )
+
+    return rule
+
+
+def _failed(name: str) -> Callable[[Case, NoticeSettings], bool]:
+    def rule(case: Case, settings: NoticeSettings) -> bool:
+        found = case.findings.get(name)
+        return found is not None and found.facts.get("result") == "fail"
+
+    return rule
+
+
+def _forbidden(case: Case, settings: NoticeSettings) -> bool:
+    """What any filter, a plugin's too, says by a fact."""
+    return any(finding.facts.get("no_challenge") is True for finding in case.findings.values())
+
+
+def _lost(case: Case, settings: NoticeSettings) -> bool:
+    return not case.findings
+
+
+def _old(case: Case, settings: NoticeSettings) -> bool:
+    return case.age > settings.within_hours
+
+
+def _unauthenticated(case: Case, settings: NoticeSettings) -> bool:
+    return settings.evidence == "authenticated" and not is_authenticated(case.findings, case.sender)
+
+
+Rule = tuple[Reason, Callable[[Case, NoticeSettings], bool]]
+
+_RULES: tuple[Rule, ...] = (
+    (Reason.POLICY, _asks_nobody),
+    (Reason.NULL_SENDER, _null_sender),
+    (Reason.ADDRESS, _no_address),
+    (Reason.OWN_DOMAIN, _own_domain),
+    (Reason.OWN_NOTICE, _own_notice),
+    (Reason.AUTOMATIC, _automatic),
+    (Reason.LIST, _of_a_list),
+    (Reason.VIRUS, _hit("antivirus", "antivirus_second", "attachment_fingerprints")),
+    (Reason.HONEYPOT, _hit("honeypot")),
+    (Reason.BLACKLIST, _hit("sender_blacklist", "ip_blacklist", "temporary_blacklist")),
+    (Reason.COMPLAINTS, _hit("sender_complaints", "ip_complaints")),
+    (Reason.SPF, _failed("spf")),
+    (Reason.DMARC, _failed("dmarc")),
+    (Reason.FILTER, _forbidden),
+    (Reason.UNKNOWN, _lost),
+)
+_MAIL_RULES: tuple[Rule, ...] = (
+    (Reason.OLD, _old),
+    (Reason.UNREACHABLE, _hit("sender_mx")),
+    (Reason.UNAUTHENTICATED, _unauthenticated),
+)

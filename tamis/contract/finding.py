@@ -1,0 +1,57 @@
+"""A finding: what one filter saw in a message. It knows no recipient, no threshold, no policy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Status(StrEnum):
+    """What came of one filter's look at one message."""
+
+    HIT = "hit"
+    CLEAR = "clear"
+    UNAVAILABLE = "unavailable"  # could not be known (service down, timed out): never counts as a hit
+    SKIPPED = "skipped"  # was not tried, and `because` says why
+
+
+ALREADY_DECIDED = "already decided"
+"""Why the chain skips a dear filter: its finding was not wanted then, which replay must know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One filter's fact about one message: small and serialisable.
+
+    `because` is an English sentence with `{name}` places for `facts`, so that it can be shown in the
+    reader's language; `facts` holds only what JSON can hold; `seconds` is the time spent.
+    """
+
+    filter: str
+    status: Status
+    because: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def text(self, translate: Callable[[str], str] = str) -> str:
+        """The sentence, filled in; `translate` maps the English one to the reader's language."""
+        return translate(self.because).format_map(self.facts) if self.because else str(self.status)
+
+    def to_dict(self) -> dict[str, Any]:
+        """A form that JSON can hold; `from_dict` reads it back."""
+        return {
+            "filter": self.filter,
+            "status": str(self.status),
+            "because": self.because,
+            "facts": dict(self.facts),
+            "seconds": round(self.seconds, 6),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Finding:
+        """Read what `to_dict` wrote. Raises KeyError or ValueError on anything else."""
+        return cls(
+            data["filter"], Status(data["status"]), data["because"], dict(data["facts"]), data["seconds"]
+        )

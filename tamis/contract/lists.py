@@ -1,0 +1,261 @@
+"""White and black lists (spec L1-L2): entries, and a pure index that finds what a message meets."""
+
+from __future__ import annotations
+
+import fnmatch
+import ipaddress
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from tamis.base.errors import ConfigError
+from tamis.message.address import address_key, domain_key, domain_of
+from tamis.message.envelope import Envelope, IPAddress
+
+if TYPE_CHECKING:
+    from tamis.message.mail import Mail
+
+
+class Colour(StrEnum):
+    """Which list an entry stands on."""
+
+    WHITE = "white"
+    BLACK = "black"
+
+
+class Subject(StrEnum):
+    """What an entry speaks of."""
+
+    IP = "ip"
+    SENDER = "sender"
+    ATTACHMENT = "attachment"  # a file's SHA-256 (S26)
+    IMAGE = "image"  # an image's SHA-256 or its perceptual fingerprint (S22)
+
+
+class Field(StrEnum):
+    """Where in the message an entry was met."""
+
+    CLIENT = "client"
+    ENVELOPE = "envelope"  # MAIL FROM
+    HEADER = "header"  # the From field of the content
+    CONTENT = "content"  # a file of the content
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListEntry:
+    """One entry. `pattern` is normalised (`normalise_pattern`); `expires` is aware or None."""
+
+    id: int
+    scope: str
+    colour: Colour
+    subject: Subject
+    pattern: str
+    origin: str = "manual"
+    author: str = ""
+    note: str = ""
+    created: datetime
+    expires: datetime | None = None
+    hits: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A list entry that a message meets, and the field that met it."""
+
+    entry: int
+    scope: str
+    colour: Colour
+    subject: Subject
+    pattern: str
+    field: Field
+
+    def to_fact(self) -> list[Any]:
+        """The form that a finding's facts hold."""
+        return [
+            self.entry,
+            self.scope,
+            str(self.colour),
+            str(self.subject),
+            self.pattern,
+            str(self.field),
+        ]
+
+    @classmethod
+    def of(cls, entry: ListEntry, field: Field) -> Match:
+        """An entry that was met."""
+        return cls(entry.id, entry.scope, entry.colour, entry.subject, entry.pattern, field)
+
+    @classmethod
+    def from_fact(cls, fact: Sequence[Any]) -> Match:
+        """Read what `to_fact` wrote."""
+        entry, scope, colour, subject, pattern, where = fact
+        return cls(entry, scope, Colour(colour), Subject(subject), pattern, Field(where))
+
+
+MAX_PATTERN = 320
+"""Characters: the longest address of RFC 5321 4.5.3.1 (64 + 1 + 255)."""
+
+_SENDER = re.compile(r"[^\s\x00-\x1f\x7f-\x9f<>,;:\"\\()\[\]]+")
+_MAPPED_PREFIX = 96
+_HEXADECIMAL = re.compile(r"[0-9A-Fa-f]+")
+SHA256_DIGITS, PERCEPTUAL_DIGITS = 64, 32
+FINGERPRINTS = MappingProxyType(
+    {Subject.ATTACHMENT: (SHA256_DIGITS,), Subject.IMAGE: (SHA256_DIGITS, PERCEPTUAL_DIGITS)}
+)
+"""The subjects that are fingerprints, and their lengths."""
+
+
+def normalise_pattern(subject: Subject, pattern: str) -> str:
+    """The one spelling of a pattern; raises ConfigError when it can't be matched by anything.
+
+    An IP pattern is an address or a network in CIDR form (host bits must be 0). A sender pattern is an
+    address, a domain, `*.domain` (its sub-domains), or either with the wildcards `*` and `?`. An attachment's is the
+    SHA-256 of its content, an image's that or its perceptual fingerprint, in hexadecimal digits.
+    """
+    text = pattern.strip()
+    if subject in FINGERPRINTS:
+        if len(text) not in FINGERPRINTS[subject] or not _HEXADECIMAL.fullmatch(text):
+            digits = " or ".join(map(str, FINGERPRINTS[subject]))
+            raise ConfigError(
+                "lists", "pattern", f"no fingerprint of {digits} hexadecimal digits", value=pattern
+            )
+        return text.lower()
+    if subject is Subject.IP:
+        try:
+            network = ipaddress.ip_network(text)
+        except ValueError as error:
+            raise ConfigError("lists", "pattern", f"no IP address or network: {error}", value=text) from None
+        mapped = getattr(network.network_address, "ipv4_mapped", None)
+        if mapped is not None and network.prefixlen >= _MAPPED_PREFIX:  # clients are compared as IPv4, too
+            network = ipaddress.ip_network((mapped, network.prefixlen - _MAPPED_PREFIX))
+        return str(network.network_address) if network.num_addresses == 1 else str(network)
+    text = text.removeprefix("@")
+    if not text or len(text) > MAX_PATTERN or not _SENDER.fullmatch(text) or text.count("@") > 1:
+        raise ConfigError("lists", "pattern", "no address, domain or wildcard pattern", value=pattern)
+    if not text.strip("*?@."):
+        raise ConfigError("lists", "pattern", "would match every sender", value=pattern)
+    key = address_key(text) if "@" in text else domain_key(text)
+    if not _SENDER.fullmatch(key):  # IDNA maps some characters to blanks
+        raise ConfigError("lists", "pattern", "no address, domain or wildcard pattern", value=pattern)
+    return key
+
+
+class ListIndex:
+    """All entries of an installation, ready to be asked; immutable and shared by threads."""
+
+    def __init__(self, entries: Iterable[ListEntry] = ()) -> None:
+        self._exact: dict[str, list[ListEntry]] = {}
+        self._subdomains: dict[str, list[ListEntry]] = {}
+        self._wild: dict[str, list[tuple[re.Pattern[str], ListEntry]]] = {}
+        self._networks: dict[tuple[int, int], dict[int, list[ListEntry]]] = {}
+        self._fingerprints: dict[Subject, dict[str, list[ListEntry]]] = {one: {} for one in FINGERPRINTS}
+        self.count = 0
+        for entry in entries:
+            self.count += 1
+            self._add(entry)
+
+    def _add(self, entry: ListEntry) -> None:
+        pattern = entry.pattern
+        if entry.subject in FINGERPRINTS:
+            self._fingerprints[entry.subject].setdefault(pattern, []).append(entry)
+        elif entry.subject is Subject.IP:
+            network = ipaddress.ip_network(pattern)
+            nets = self._networks.setdefault((network.version, network.prefixlen), {})
+            nets.setdefault(int(network.network_address), []).append(entry)
+        elif pattern.startswith("*.") and not set("*?@") & set(pattern[2:]):
+            self._subdomains.setdefault(pattern[2:], []).append(entry)
+        elif "*" in pattern or "?" in pattern:
+            # fnmatch.translate makes possessive groups of `*`: matching time stays linear a star
+            compiled = re.compile(fnmatch.translate(pattern.replace("[", "[[]")))
+            self._wild.setdefault(entry.scope, []).append((compiled, entry))
+        else:
+            self._exact.setdefault(pattern, []).append(entry)
+
+    def matches(self, envelope: Envelope, mail: Mail, scopes: frozenset[str]) -> tuple[Match, ...]:
+        """Entries of `scopes` that the client, the envelope sender or the header From meets."""
+        if not self.count:
+            return ()
+        now = envelope.received_at
+        found: list[Match] = []
+        if (ip := envelope.ip) is not None:
+            self._collect(found, self._of_ip(ip), Field.CLIENT, scopes, now)
+        if envelope.sender:
+            self._collect(found, self._of_sender(envelope.sender, scopes), Field.ENVELOPE, scopes, now)
+        for author in mail.from_addresses[:_MAX_AUTHORS]:
+            if author.address:
+                self._collect(found, self._of_sender(author.address, scopes), Field.HEADER, scopes, now)
+        return tuple(found)
+
+    def fingerprints(
+        self, subject: Subject, value: str, scopes: frozenset[str], now: datetime
+    ) -> list[ListEntry]:
+        """The entries of these scopes with exactly this fingerprint."""
+        return self._in_force(self._fingerprints[subject].get(value, ()), scopes, now)
+
+    def alike(self, value: str, distance: int, scopes: frozenset[str], now: datetime) -> list[ListEntry]:
+        """The entries of images whose perceptual fingerprint differs from this one in at most `distance` bits."""
+        wanted = int(value, 16)
+        return [
+            entry
+            for pattern, entries in self._fingerprints[Subject.IMAGE].items()
+            if len(pattern) == PERCEPTUAL_DIGITS and (int(pattern, 16) ^ wanted).bit_count() <= distance
+            for entry in self._in_force(entries, scopes, now)
+        ]
+
+    @staticmethod
+    def _in_force(entries: Iterable[ListEntry], scopes: frozenset[str], now: datetime) -> list[ListEntry]:
+        return [e for e in entries if e.scope in scopes and (e.expires is None or now < e.expires)]
+
+    @staticmethod
+    def _collect(
+        found: list[Match],
+        entries: Iterable[ListEntry],
+        field: Field,
+        scopes: frozenset[str],
+        now: datetime,
+    ) -> None:
+        found.extend(Match.of(entry, field) for entry in ListIndex._in_force(entries, scopes, now))
+
+    def _of_ip(self, ip: IPAddress) -> Iterable[ListEntry]:
+        for (version, prefix), networks in self._networks.items():
+            if version == ip.version:
+                yield from networks.get(int(ip) >> (shift := ip.max_prefixlen - prefix) << shift, ())
+
+    def _of_sender(self, address: str, scopes: frozenset[str]) -> Iterable[ListEntry]:
+        key, domain = address_key(address), domain_of(address)
+        yield from self._exact.get(key, ())
+        if domain:
+            yield from self._exact.get(domain, ())
+            labels = domain.split(".")
+            for start in range(1, min(len(labels), _MAX_LABELS)):
+                yield from self._subdomains.get(".".join(labels[start:]), ())
+        key = key[:MAX_PATTERN]
+        for scope in scopes if self._wild else ():
+            for pattern, entry in self._wild.get(scope, ()):
+                if pattern.fullmatch(key if "@" in entry.pattern else domain):
+                    yield entry
+
+
+_MAX_AUTHORS = 10
+"""Header From mailboxes that are looked up; more than one is rare, more than ten is an attack."""
+_MAX_LABELS = 32
+
+
+def nearest(matches: Iterable[Match], scopes: Sequence[str]) -> Match | None:
+    """The entry that counts for a recipient: the nearest scope's, white before black within one (L1, L2)."""
+    by_scope = sorted(
+        (m for m in matches if m.scope in scopes),
+        key=lambda m: (scopes.index(m.scope), m.colour is not Colour.WHITE),
+    )
+    return by_scope[0] if by_scope else None
+
+
+def unwanted(matches: Sequence[Match], scopes: Sequence[str]) -> Match | None:
+    """The first fingerprint whose nearest entry is black: each file is judged by itself."""
+    patterns = dict.fromkeys(match.pattern for match in matches)
+    winners = (nearest((m for m in matches if m.pattern == pattern), scopes) for pattern in patterns)
+    return next((one for one in winners if one is not None and one.colour is Colour.BLACK), None)

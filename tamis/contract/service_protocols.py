@@ -1,0 +1,311 @@
+"""What filters may wait on: services of the process, behind interfaces that know no library.
+
+Each call may fail with an error of the tree in tamis.base.errors; a filter lets it through, and the chain makes it
+`unavailable`. Nothing here blocks: all calls are awaited on the worker's event loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from tamis.base.breaker import Breakers
+from tamis.base.errors import ServiceError
+
+if TYPE_CHECKING:
+    from tamis.message.envelope import Envelope
+    from tamis.message.mail import Mail
+
+
+class Answer(NamedTuple):
+    """What the DNS says of a name and a type (RFC 1035): the records' data in presentation form.
+
+    `exists` is False for NXDOMAIN (RFC 2308); no records with `exists` is NODATA. TXT data are joined character strings
+    (RFC 7208 3.3); names are lower case without the trailing dot; `ttl` is in seconds.
+    """
+
+    name: str
+    rdtype: str
+    records: tuple[str, ...] = ()
+    exists: bool = True
+    ttl: float = 0.0
+
+
+class DNS(Protocol):
+    """The resolver service."""
+
+    async def query(self, name: str, rdtype: str) -> Answer:
+        """The answer for a name and a type such as "A" or "TXT". Raises ServiceError when there is none in time."""
+
+    async def queries(self, questions: Sequence[tuple[str, str]]) -> list[Answer | ServiceError]:
+        """The answers to many questions asked at once, in order; those that got none as the error."""
+
+    def close(self) -> None:
+        """Let the sockets go; the next question would open them anew. On the event loop."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Kept:
+    """A value of the shared state under its key, and the seconds that it will still be there."""
+
+    key: str
+    value: str
+    seconds: float
+
+
+MAX_KEY = 200
+"""Characters of a key."""
+MAX_MEMBERS = 10_000
+"""Members of one set that are kept; further ones are not counted."""
+WINDOW_SLOTS = 10
+"""A counter's window slides in steps of this part of it."""
+
+
+class SharedState(Protocol):
+    """Hot, expiring state that all workers and hosts share: windows, counters, sets, caches.
+
+    Keys are text of at most MAX_KEY characters; values are text; `seconds` is the time to live. A value, a counter and
+    a set may have the same key. Every method raises ServiceError within a bounded time when the backend is lost, and
+    works again as soon as that is back.
+    """
+
+    async def get(self, key: str) -> str | None:
+        """The value, or None when there is none (any more)."""
+
+    async def put(self, key: str, value: str, seconds: float) -> None:
+        """Set a value for a time."""
+
+    async def put_new(self, key: str, value: str, seconds: float) -> bool:
+        """Set a value unless there is one; whether it was set. Atomic."""
+
+    async def drop(self, key: str) -> None:
+        """Forget a key of any kind."""
+
+    async def count(self, key: str, seconds: float, amount: int = 1) -> int:
+        """Add to a counter over a sliding window of about `seconds`; the count in the window."""
+
+    async def distinct(self, key: str, members: Sequence[str], seconds: float) -> int:
+        """Add members to a set over a sliding window of `seconds`; how many distinct ones are in it."""
+        (number,) = await self.distinct_within(key, members, (seconds,))
+        return number
+
+    async def distinct_within(
+        self, key: str, members: Sequence[str], windows: Sequence[float]
+    ) -> tuple[int, ...]:
+        """Add members to a set; how many distinct ones came within each of the windows (seconds)."""
+
+    async def find(self, prefix: str, limit: int = 1000) -> list[Kept]:
+        """Values whose keys begin so, by key: for people, not for the mail path."""
+
+    async def close(self) -> None:
+        """Let connections go; the next call would connect anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the statistical model says of a message.
+
+    `log_odds` are the model's own, above zero for spam; `number` is what levels are held against, `probability`
+    that of spam by the site's recent mail, both None while `ham` or `spam` (messages learned) is below `needed` or
+    nothing was calibrated yet.
+    """
+
+    log_odds: float
+    ham: int
+    spam: int
+    needed: int
+    number: float | None = None
+    probability: float | None = None
+    corrected: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """Recipient's domain -> number and probability there, for domains whose readers taught something of their own."""
+
+
+class Statistics(Protocol):
+    """The site's statistical model, as it stands."""
+
+    def read(self, envelope: Envelope, mail: Mail) -> Reading | None:
+        """What it says of a message at the door; None while there is no model. CPU only, about 1 ms.
+
+        Raises ServiceError when there is a model that can't be used.
+        """
+
+    def reasons(self, envelope: Envelope, mail: Mail, limit: int) -> tuple[tuple[str, str, float], ...]:
+        """What weighed most: where, what, its share in the log-odds. Dear: for people who ask."""
+
+
+class _NoModel:
+    def read(self, envelope: Envelope, mail: Mail) -> Reading | None:
+        return None
+
+    def reasons(self, envelope: Envelope, mail: Mail, limit: int) -> tuple[tuple[str, str, float], ...]:
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Virus:
+    """What an engine found; `where` is "message" or the attachment's name."""
+
+    engine: str
+    signature: str
+    where: str = "message"
+
+
+class Antivirus(Protocol):
+    """The engines of one pass, in order."""
+
+    engines: Sequence[str]
+    """Their names; none when nothing is set up."""
+
+    async def scan(self, message: bytes, attachments: Sequence[tuple[str, bytes]]) -> Virus | None:
+        """The first finding in the message or its decoded attachments, or None when every engine found nothing.
+
+        Raises ServiceError when an engine gave no answer and none of the others found anything.
+        """
+
+
+NOT_READ = "not read"
+"""How a problem begins that is not the image's own: OCR failed, or had no time."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """What is in an image or document: fingerprints in hexadecimal digits ('' without one), text, QR codes, links as
+    (target, text); and the problem, if not all of it could be read. `lost`: its reader was, and it may be good."""
+
+    sha256: str
+    perceptual: str = ""
+    text: str = ""
+    codes: Sequence[str] = ()
+    links: Sequence[Sequence[str]] = ()
+    problem: str = ""
+    lost: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """A form that JSON can hold."""
+        return {
+            "sha256": self.sha256,
+            "perceptual": self.perceptual,
+            "text": self.text,
+            "codes": list(self.codes),
+            "links": [list(link) for link in self.links],
+            "problem": self.problem,
+        }
+
+
+class Reader(Protocol):
+    """The reader of images and documents."""
+
+    async def read(self, files: Sequence[bytes], state: SharedState) -> list[FileFacts]:
+        """The facts of each file, those that `state` remembers from there. Raises ServiceError."""
+
+    async def remembered(self, files: Sequence[bytes], state: SharedState) -> list[FileFacts]:
+        """Only what `state` remembers; reads nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpamScore:
+    """SpamAssassin's score, its limit, and the rules that hit."""
+
+    score: float
+    required: float
+    rules: tuple[str, ...] = ()
+
+
+class SpamAssassin(Protocol):
+    """A spamd."""
+
+    async def score(self, message: bytes) -> SpamScore | None:
+        """What it says of a message; None when none is set up. Raises ServiceError."""
+
+
+class _NoReader:
+    async def read(self, files: Sequence[bytes], state: SharedState) -> list[FileFacts]:
+        raise ServiceError("no reader of images and documents here")
+
+    async def remembered(self, files: Sequence[bytes], state: SharedState) -> list[FileFacts]:
+        return []
+
+
+class _NoSpamAssassin:
+    async def score(self, message: bytes) -> SpamScore | None:
+        return None
+
+
+class _NoAntivirus:
+    engines: Sequence[str] = ()
+
+    async def scan(self, message: bytes, attachments: Sequence[tuple[str, bytes]]) -> Virus | None:
+        raise ServiceError("no antivirus engine here")
+
+
+class _NoDNS:
+    async def query(self, name: str, rdtype: str) -> Answer:
+        raise ServiceError(f"no DNS here to ask for {rdtype} of {name}")
+
+    async def queries(self, questions: Sequence[tuple[str, str]]) -> list[Answer | ServiceError]:
+        return [ServiceError("no DNS here") for _ in questions]
+
+    def close(self) -> None:
+        pass
+
+
+class _NoState:
+    async def get(self, key: str) -> str | None:
+        raise ServiceError(f"no shared state here for {key}")
+
+    async def put(self, key: str, value: str, seconds: float) -> None:
+        raise ServiceError(f"no shared state here for {key}")
+
+    async def put_new(self, key: str, value: str, seconds: float) -> bool:
+        raise ServiceError(f"no shared state here for {key}")
+
+    async def drop(self, key: str) -> None:
+        raise ServiceError(f"no shared state here for {key}")
+
+    async def count(self, key: str, seconds: float, amount: int = 1) -> int:
+        raise ServiceError(f"no shared state here for {key}")
+
+    async def distinct(self, key: str, members: Sequence[str], seconds: float) -> int:
+        raise ServiceError(f"no shared state here for {key}")
+
+    async def distinct_within(
+        self, key: str, members: Sequence[str], windows: Sequence[float]
+    ) -> tuple[int, ...]:
+        raise ServiceError(f"no shared state here for {key}")
+
+    async def find(self, prefix: str, limit: int = 1000) -> list[Kept]:
+        raise ServiceError(f"no shared state here for {prefix}")
+
+    async def close(self) -> None:
+        pass
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The services of one process; a service that is not set up answers every call with ServiceError."""
+
+    dns: DNS = field(default_factory=_NoDNS)
+    state: SharedState = field(default_factory=_NoState)
+    statistics: Statistics = field(default_factory=_NoModel)
+    first_antivirus: Antivirus = field(default_factory=_NoAntivirus)
+    second_antivirus: Antivirus = field(default_factory=_NoAntivirus)
+    reader: Reader = field(default_factory=_NoReader)
+    spamassassin: SpamAssassin = field(default_factory=_NoSpamAssassin)
+    breakers: Breakers = field(default_factory=Breakers)
+    """What leaves out a part that keeps failing; a filter with a service of its own takes its breaker here."""
+
+
+NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        "dns": "DNS servers",
+        "state": "shared state",
+        "statistics": "statistical model",
+        "first_antivirus": "virus scanner",
+        "second_antivirus": "virus scanner",
+        "reader": "file reader",
+        "spamassassin": "spamd",
+    }
+)
+"""What people call the services."""

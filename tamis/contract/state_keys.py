@@ -1,0 +1,28 @@
+"""Keys of the shared state: what is hostile or long is hashed, and what belongs together shares a prefix."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+
+from tamis.message.envelope import IPAddress
+
+BLOCKED = "blocked:"
+"""Clients that are refused for a time (S2); the client's key stands behind it."""
+
+
+def hashed(prefix: str, *parts: str) -> str:
+    """A key of bounded length for any text."""
+    joined = "\0".join(parts).encode("utf-8", "surrogateescape")
+    return f"{prefix}{hashlib.blake2b(joined, digest_size=20).hexdigest()}"
+
+
+def client_key(ip: IPAddress) -> str:
+    """One client: an IPv4 address, or the /64 that an IPv6 client can choose its addresses from."""
+    return str(ip) if ip.version == 4 else client_network(ip)
+
+
+def client_network(ip: IPAddress) -> str:
+    """The network that a sender's servers share: /24 or /64."""
+    prefix = 24 if ip.version == 4 else 64
+    return str(ipaddress.ip_network((ip, prefix), strict=False))

@@ -1,0 +1,1 @@
+"""The tables of the durable store, and the code that reads and writes them."""

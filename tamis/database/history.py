@@ -1,0 +1,313 @@
+"""The history in the store: findings of every message, each distinct one once, and what came of each recipient."""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, case, delete, exists, func, insert, select
+from sqlalchemy.orm import Session
+
+from tamis.contract.finding import Finding
+from tamis.database.connection import Database, exact
+from tamis.database.schema import FindingRow, StoryRow, ToldRow
+from tamis.database.scope import mailbox_of
+from tamis.judging.story import Story, Told, finding_content, finding_from, tame
+from tamis.message.address import domain_of
+
+EXPIRE_BATCH = 2000
+_BATCH = 500
+_KNOWN = 50_000  # findings whose ids are remembered between imports
+_TOLD = ("decision", "outcome", "decided_by", "because", "score", "required", "spoke")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which messages: `scope` is a domain or a mailbox, `sender` an address or a domain; "" is any. `numbers` are the
+    first id and the one behind the last; None is any."""
+
+    scope: str = ""
+    sender: str = ""
+    since: datetime | None = None
+    decision: str = ""
+    decided_by: str = ""
+    numbers: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A message of the history, with its number and the recipients that were asked for."""
+
+    id: int
+    story: Story
+
+    def to_dict(self, *, findings: bool) -> dict[str, Any]:
+        """A form that JSON can hold."""
+        one = self.story
+        head = {
+            name: getattr(one, name)
+            for name in ("queue_id", "sender", "client_ip", "helo", "login", "message_id", "size")
+        }
+        recipients = [{"recipient": who} | asdict(told) for who, told in one.recipients]
+        told: dict[str, Any] = {"id": self.id, "at": one.at.isoformat(), **head, "recipients": recipients}
+        if findings:
+            told["findings"] = [f.to_dict() | {"text": f.text()} for f in one.findings]
+        return told
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """One recipient of a stored message, as replay reads it: findings by their ids; `author` is the envelope sender of
+    what an authenticated user sent, None for all other mail."""
+
+    message: int
+    recipient: str
+    findings: bytes
+    author: str | None
+    told: Told
+
+
+class History:
+    """The history part of the store. Every method raises StoreError when the database can't answer."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._known: dict[bytes, tuple[int, int]] = {}  # digest -> id, last day that the store knows of
+
+    def add(self, stories: Sequence[tuple[str, Story]], delimiter: str = "+") -> int:
+        """Keep messages, each with the name of its record; those kept already are left out. How many are new."""
+        count = 0
+        for start in range(0, len(stories), _BATCH):
+            count += self._add(stories[start : start + _BATCH], delimiter)
+        return count
+
+    def _add(self, stories: Sequence[tuple[str, Story]], delimiter: str) -> int:
+        with self._database.write() as session:
+            names = [name for name, _ in stories]
+            there = set(session.scalars(select(StoryRow.record).where(StoryRow.record.in_(names))))
+            fresh = [(name, one) for name, one in stories if name not in there]
+            if not fresh:
+                return 0
+            contents = [[finding_content(f) for f in one.findings] for _, one in fresh]
+            days: dict[bytes, int] = {}
+            for (_, one), seen in zip(fresh, contents, strict=True):
+                day = one.at.toordinal()
+                for content in seen:
+                    days[content] = max(day, days.get(content, 0))
+            ids = self._finding_ids(session, days)
+            rows = [
+                _story_row(name, one, (ids[content] for content in seen))
+                for (name, one), seen in zip(fresh, contents, strict=True)
+            ]
+            numbers = session.scalars(
+                insert(StoryRow).returning(StoryRow.id, sort_by_parameter_order=True), rows
+            )
+            told = [
+                _told_row(number, place, recipient, what, delimiter)
+                for number, (_, one) in zip(numbers.all(), fresh, strict=True)
+                for place, (recipient, what) in enumerate(one.recipients)
+            ]
+            if told:
+                session.execute(insert(ToldRow), told)
+        return len(fresh)
+
+    def _finding_ids(self, session: Session, days: Mapping[bytes, int]) -> dict[bytes, int]:
+        """Finding content -> id, for all of these with their latest days; each distinct one is stored once."""
+        digests = {content: hashlib.sha256(content).digest()[:16] for content in days}
+        if len(self._known) > _KNOWN:
+            self._known.clear()
+        fresh = sorted(
+            (digests[content], content, day)
+            for content, day in days.items()
+            if self._known.get(digests[content], (0, 0))[1] < day
+        )  # in order, so that two importers can't wait for each other
+        found: dict[bytes, tuple[int, int]] = {}
+        for start in range(0, len(fresh), _BATCH):
+            found |= self._upsert(session, fresh[start : start + _BATCH])
+        ids = {content: (found.get(d) or self._known[d])[0] for content, d in digests.items()}
+        self._known |= found
+        return ids
+
+    def _upsert(
+        self, session: Session, rows: Sequence[tuple[bytes, bytes, int]]
+    ) -> dict[bytes, tuple[int, int]]:
+        values = [{"digest": digest, "content": content, "last_day": day} for digest, content, day in rows]
+        put = self._database.insert(FindingRow)
+        later = case(
+            (put.excluded.last_day > FindingRow.last_day, put.excluded.last_day), else_=FindingRow.last_day
+        )
+        done = session.execute(
+            put.on_conflict_do_update(index_elements=["digest"], set_={"last_day": later}).returning(
+                FindingRow.digest, FindingRow.id, FindingRow.last_day
+            ),
+            values,
+        )
+        return {bytes(digest): (number, day) for digest, number, day in done}
+
+    def count(self, wanted: Wanted = Wanted()) -> int:
+        """How many recipients of messages replay would read."""
+        with self._database.read() as session:
+            query = select(func.count()).select_from(ToldRow).join(StoryRow, StoryRow.id == ToldRow.message)
+            return session.scalar(query.where(*_conditions(wanted))) or 0
+
+    def span(self, wanted: Wanted = Wanted()) -> tuple[int, int]:
+        """The first id of what is wanted and the one behind the last; (-1, 0) where there is nothing."""
+        with self._database.read() as session:
+            number = ToldRow.message
+            ends = select(func.coalesce(func.min(number), -1), func.coalesce(func.max(number), -1))
+            query = ends.join(StoryRow, StoryRow.id == ToldRow.message).where(*_conditions(wanted))
+            first, last = session.execute(query).one()
+        return first, last + 1
+
+    def packed(self, wanted: Wanted = Wanted()) -> Iterator[Packed]:
+        """Every recipient of every message, the oldest first, as replay reads them."""
+        columns = [getattr(ToldRow, name) for name in _TOLD]
+        query = (
+            select(
+                ToldRow.message,
+                ToldRow.recipient,
+                StoryRow.findings,
+                case((StoryRow.login != "", StoryRow.sender)),
+                *columns,
+            )
+            .join(StoryRow, StoryRow.id == ToldRow.message)
+            .where(*_conditions(wanted))
+            .order_by(ToldRow.message, ToldRow.place)
+        )
+        with self._database.read() as session:
+            connection = session.connection()  # rows as they are: nothing here wants the ORM's care
+            for row in connection.execute(query.execution_options(yield_per=2000)):
+                yield Packed(row[0], row[1], row[2], row[3], Told(*row[4:]))
+
+    def contents(self, ids: Iterable[int]) -> dict[int, bytes]:
+        """Findings' contents by their ids."""
+        wanted, found = sorted(set(ids)), dict[int, bytes]()
+        with self._database.read() as session:
+            for start in range(0, len(wanted), _BATCH):
+                query = select(FindingRow.id, FindingRow.content).where(
+                    FindingRow.id.in_(wanted[start : start + _BATCH])
+                )
+                for number, content in session.connection().execute(query):
+                    found[number] = content
+        return found
+
+    def find(self, wanted: Wanted = Wanted(), limit: int = 50) -> list[Kept]:
+        """Messages that have a recipient who fits, the newest first, with those recipients, without findings."""
+        conditions = _conditions(wanted)
+        fits = exists().where(ToldRow.message == StoryRow.id, *conditions).correlate(StoryRow)
+        with self._database.read() as session:
+            query = select(StoryRow).where(fits).order_by(StoryRow.at.desc(), StoryRow.id.desc())
+            rows = session.scalars(query.limit(limit)).all()
+            told = self._told(session, [row.id for row in rows], wanted)
+            return [Kept(row.id, _story(row, (), told[row.id])) for row in rows]
+
+    def show(self, number_or_queue_id: str) -> list[Kept]:
+        """The messages of a number or a queue id, with their findings and all recipients."""
+        given = number_or_queue_id
+        which: ColumnElement[bool] = StoryRow.queue_id == given
+        if given.isascii() and given.isdecimal() and len(given) < 19:
+            which = which | (StoryRow.id == int(given))
+        with self._database.read() as session:
+            rows = session.scalars(select(StoryRow).where(which).order_by(StoryRow.id).limit(20)).all()
+            told = self._told(session, [row.id for row in rows], Wanted())
+            contents = self.contents(number for row in rows for number in array("I", row.findings))
+            return [Kept(row.id, _story(row, _findings(row, contents), told[row.id])) for row in rows]
+
+    @staticmethod
+    def _told(session: Session, messages: Sequence[int], wanted: Wanted) -> dict[int, list[tuple[str, Told]]]:
+        found: dict[int, list[tuple[str, Told]]] = {number: [] for number in messages}
+        query = (
+            select(ToldRow)
+            .join(StoryRow, StoryRow.id == ToldRow.message)
+            .where(ToldRow.message.in_(messages), *_conditions(wanted))
+        )
+        for row in session.scalars(query.order_by(ToldRow.message, ToldRow.place)):
+            found[row.message].append((row.recipient, Told(*(getattr(row, name) for name in _TOLD))))
+        return found
+
+    def expire(self, now: datetime, *, days: int, most: int, batch: int = EXPIRE_BATCH) -> int:
+        """Forget messages older than `days` and those beyond the newest `most`; at most `batch` of them a call."""
+        with self._database.write() as session:
+            newest = session.scalar(select(func.max(StoryRow.id))) or 0
+            old = (  # one by one: each by its own index, where "or" would read all that stay
+                select(StoryRow.id).where(StoryRow.at < now - timedelta(days=days)).order_by(StoryRow.at),
+                select(StoryRow.id).where(StoryRow.id <= newest - most).order_by(StoryRow.id),
+            )
+            numbers = sorted({one for query in old for one in session.scalars(query.limit(batch))})[:batch]
+            session.execute(delete(StoryRow).where(StoryRow.id.in_(numbers)))
+            if len(numbers) < batch:
+                self._known.clear()
+                oldest = session.scalar(select(func.min(StoryRow.at))) or now
+                unused = FindingRow.last_day < oldest.toordinal()
+                session.execute(delete(FindingRow).where(unused))
+        return len(numbers)
+
+
+def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.scope:
+        column = ToldRow.mailbox if "@" in wanted.scope else ToldRow.domain
+        conditions.append(column == wanted.scope)
+    if wanted.sender:
+        sender = func.lower(StoryRow.sender)
+        lower = wanted.sender.lower()
+        if "@" in lower:
+            conditions.append(sender == lower)
+        else:
+            conditions.append(sender.endswith(f"@{lower}", autoescape=True))
+    if wanted.since is not None:
+        conditions.append(StoryRow.at >= wanted.since)
+    if wanted.decision:
+        conditions.append(ToldRow.decision == wanted.decision)
+    if wanted.decided_by:
+        conditions.append(ToldRow.decided_by == wanted.decided_by)
+    if wanted.numbers is not None:
+        conditions += [ToldRow.message >= wanted.numbers[0], ToldRow.message < wanted.numbers[1]]
+    return conditions
+
+
+def _story_row(name: str, one: Story, ids: Iterable[int]) -> dict[str, Any]:
+    texts = ("queue_id", "sender", "client_ip", "helo", "login", "message_id")
+    return {
+        "record": name,
+        "at": one.at,
+        **{text: tame(getattr(one, text)) for text in texts},
+        "size": one.size,
+        "findings": array("I", ids).tobytes(),
+        "seconds": array("f", (f.seconds for f in one.findings)).tobytes(),
+    }
+
+
+def _told_row(number: int, place: int, recipient: str, told: Told, delimiter: str) -> dict[str, Any]:
+    return {
+        "message": number,
+        "place": place,
+        "recipient": exact(recipient),
+        "mailbox": exact(mailbox_of(recipient, delimiter)),
+        "domain": exact(domain_of(recipient)),
+        **{name: getattr(told, name) for name in _TOLD},
+    }
+
+
+def _findings(row: StoryRow, contents: dict[int, bytes]) -> tuple[Finding, ...]:
+    numbers, seconds = array("I", row.findings), array("f", row.seconds)
+    return tuple(finding_from(contents[n], s) for n, s in zip(numbers, seconds, strict=True))
+
+
+def _story(row: StoryRow, findings: tuple[Finding, ...], told: Sequence[tuple[str, Told]]) -> Story:
+    return Story(
+        row.at,
+        row.queue_id,
+        row.sender,
+        row.client_ip,
+        row.helo,
+        row.login,
+        row.message_id,
+        row.size,
+        findings,
+        tuple(told),
+    )

@@ -1,0 +1,199 @@
+"""What was marked by hand: contents with their origin (S8b), and files, for the learned base (S22, S26)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from sqlalchemy import ColumnElement, Integer, cast, delete, func, or_, select
+from sqlalchemy.orm import Session
+
+from tamis.database.connection import Database, clean, exact
+from tamis.database.schema import MarkRow
+from tamis.message.address import PLATFORM
+
+MOST = 100_000
+"""Marks that are kept; those that end first go first."""
+_CHUNK = 500
+
+
+class Kind(StrEnum):
+    """What a fingerprint is of."""
+
+    MESSAGE = "message"  # "CLIENT CHECKSUM": the origin and S23's checksum
+    ATTACHMENT = "attachment"  # SHA-256
+    IMAGE = "image"  # SHA-256, or the perceptual fingerprint
+
+
+Fingerprint = tuple[Kind, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One person's word on one fingerprint of one message. `spam` is None when words on that message are taken back.
+
+    It counts in `scope`. `message` names the message in every copy of it (models.reports.message_id).
+    """
+
+    kind: Kind
+    fingerprint: str
+    scope: str
+    message: str
+    reporter: str
+    spam: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """A fingerprint with its marks in one scope; `messages` are distinct ones, `ham` are words against it."""
+
+    kind: Kind
+    fingerprint: str
+    scope: str
+    marks: int
+    messages: int
+    ham: int
+    expires: datetime
+
+
+class Marks:
+    """The part of the store with marks. Every method raises StoreError when it can't answer."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def note(
+        self, marks: Iterable[Mark], *, expires: datetime, now: datetime | None = None
+    ) -> list[Fingerprint]:
+        """Take in words; the fingerprints that they are about. The same word twice counts once.
+
+        "Not spam" ends all marks of that fingerprint in its scope and the scopes within; of files it is kept, so that
+        they don't get onto the learned base.
+        """
+        now = now or datetime.now(UTC)
+        about: dict[Fingerprint, None] = {}
+        with self._database.write() as session:
+            for mark in marks:
+                about[mark.kind, mark.fingerprint] = None
+                if mark.spam is not True:
+                    _end(session, mark)
+                if mark.spam or (mark.spam is False and mark.kind is not Kind.MESSAGE):
+                    self._keep(session, mark, expires)
+        return list(about)
+
+    def _keep(self, session: Session, mark: Mark, expires: datetime) -> None:
+        insert = self._database.insert(MarkRow).values(
+            kind=str(mark.kind),
+            fingerprint=exact(mark.fingerprint),
+            scope=exact(mark.scope),
+            message=clean(mark.message),
+            reporter=exact(mark.reporter),
+            spam=bool(mark.spam),
+            expires=expires,
+        )
+        session.execute(
+            insert.on_conflict_do_update(
+                index_elements=["kind", "fingerprint", "scope", "message", "reporter"],
+                set_={name: insert.excluded[name] for name in ("spam", "expires")},
+            )
+        )
+
+    def remove(self, kind: Kind, fingerprint: str, scope: str) -> bool:
+        """End all marks of a fingerprint in a scope and the scopes within; whether there were any."""
+        with self._database.write() as session:
+            return _end(session, Mark(kind, fingerprint, scope, "", "", None)) > 0
+
+    def of(self, fingerprints: Iterable[Fingerprint], *, now: datetime | None = None) -> list[Marked]:
+        """What stands for some fingerprints, by scope."""
+        now = now or datetime.now(UTC)
+        found: list[Marked] = []
+        wanted = list(fingerprints)
+        with self._database.read() as session:
+            for start in range(0, len(wanted), _CHUNK):
+                some = wanted[start : start + _CHUNK]
+                these = or_(
+                    *((MarkRow.kind == str(kind)) & (MarkRow.fingerprint == exact(f)) for kind, f in some)
+                )
+                found += _marked(session, now, these)
+        return found
+
+    def find(self, kind: Kind, *, scope: str | None = None, now: datetime | None = None) -> list[Marked]:
+        """All of a kind, by fingerprint and scope."""
+        where = MarkRow.kind == str(kind)
+        if scope is not None:
+            where &= MarkRow.scope == scope
+        with self._database.read() as session:
+            return _marked(session, now or datetime.now(UTC), where)
+
+    def all_messages(self) -> Iterator[list[Marked]]:
+        """Every marked content, in parts."""
+        every = self.find(Kind.MESSAGE)
+        for start in range(0, len(every), _CHUNK):
+            yield every[start : start + _CHUNK]
+
+    def expire(self, *, now: datetime | None = None) -> None:
+        """Forget marks that are over, and beyond MOST those that would be over first."""
+        now = now or datetime.now(UTC)
+        with self._database.write() as session:
+            session.execute(delete(MarkRow).where(MarkRow.expires <= now))
+            count = session.scalar(select(func.count()).select_from(MarkRow)) or 0
+            if count > MOST:
+                limit = session.scalars(
+                    select(MarkRow.expires).order_by(MarkRow.expires).offset(count - MOST - 1).limit(1)
+                ).one()
+                session.execute(delete(MarkRow).where(MarkRow.expires <= limit))
+
+
+def by_scope(marked: Iterable[Marked]) -> Mapping[str, dict[str, int]]:
+    """How many marks each content has, by scope."""
+    told: dict[str, dict[str, int]] = {}
+    for one in marked:
+        if one.marks:
+            told.setdefault(one.fingerprint, {})[one.scope] = one.marks
+    return told
+
+
+def _end(session: Session, mark: Mark) -> int:
+    ended = session.execute(
+        delete(MarkRow).where(
+            MarkRow.kind == str(mark.kind),
+            MarkRow.fingerprint == exact(mark.fingerprint),
+            *_within(mark.scope),
+            MarkRow.spam,
+            *((MarkRow.message == mark.message,) if mark.message and mark.spam is None else ()),
+        )
+    )
+    return int(ended.rowcount)  # type: ignore[attr-defined] # a DELETE's result has one
+
+
+def _within(scope: str) -> tuple[ColumnElement[bool], ...]:
+    """Conditions for rows of a scope and the scopes within it."""
+    if scope == PLATFORM:
+        return ()
+    if "@" in scope:
+        return (MarkRow.scope == exact(scope),)
+    return (or_(MarkRow.scope == exact(scope), MarkRow.scope.endswith(f"@{scope}", autoescape=True)),)
+
+
+def _marked(session: Session, now: datetime, where: ColumnElement[bool]) -> list[Marked]:
+    spam = func.sum(cast(MarkRow.spam, Integer))
+    rows = session.execute(
+        select(
+            MarkRow.kind,
+            MarkRow.fingerprint,
+            MarkRow.scope,
+            spam,
+            func.count(MarkRow.message.distinct()).filter(MarkRow.spam),
+            func.count() - spam,
+            func.max(MarkRow.expires),
+        )
+        .where(where, MarkRow.expires > now)
+        .group_by(MarkRow.kind, MarkRow.fingerprint, MarkRow.scope)
+        .order_by(MarkRow.kind, MarkRow.fingerprint, MarkRow.scope)
+    )
+    return [
+        Marked(Kind(kind), fingerprint, scope, marks, messages, ham, expires)
+        for kind, fingerprint, scope, marks, messages, ham, expires in rows
+    ]

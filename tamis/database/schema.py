@@ -1,0 +1,428 @@
+"""The tables of the durable store. One definition serves SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    DateTime,
+    Dialect,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware moment. SQLite knows no time zones, so it is kept in UTC there and made aware when read."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """To UTC; a naive moment is a mistake of the caller's."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive moment can't be stored")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Aware, in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+# SQLite numbers rows by itself only in a column that is declared INTEGER
+_Id = BigInteger().with_variant(Integer(), "sqlite")
+# ids are ASCII: byte order is their order, whatever the database's language
+_MessageId = String(26).with_variant(String(26, collation="C"), "postgresql")
+
+
+class Base(DeclarativeBase):
+    """Root of the tables; names of constraints are fixed so that a migration can speak of them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: Moment, str: Text, Any: JSON}  # noqa: RUF012 # as SQLAlchemy wants it
+
+
+def _partly(name: str, where: str, *columns: str) -> Index:
+    """An index of the rows that meet a condition; a query is served by it if it says the same, in these words.
+
+    It begins with a column that the condition fixes: without statistics, SQLite prefers an index that it can enter by
+    an equality to one that is merely small.
+    """
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
+UNASKED = "challenge IS NULL AND state = 'held'"
+UNFINISHED = "state IN ('pending', 'sending', 'solved')"
+MAILED = "transport = 'mail'"
+
+
+class Body(Base):
+    """One message content, kept once however many recipients it had: zstd-compressed, by SHA-256."""
+
+    __tablename__ = "bodies"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    size: Mapped[int] = mapped_column(BigInteger)
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class LooseBody(Base):
+    """A body that lost a message and may be an orphan now. Every loss is a row of its own, written in the
+    transaction of the loss, so that none is forgotten by a crash or overlooked in a race."""
+
+    __tablename__ = "loose_bodies"
+
+    id: Mapped[int] = mapped_column(_Id, primary_key=True, autoincrement=True)
+    digest: Mapped[str] = mapped_column(String(64))
+
+
+class MessageRow(Base):
+    """One recipient's copy in quarantine: what lists show and search. Narrow, so that a scan is cheap."""
+
+    __tablename__ = "messages"
+    __table_args__ = (
+        UniqueConstraint("transaction", "recipient"),
+        Index(None, "state", "mailbox", "id"),
+        Index(None, "mailbox", "id"),
+        Index(None, "domain", "state", "id"),
+        Index(None, "domain", "id"),
+        Index(None, "state", "id"),
+        Index(None, "state", "expires_at"),
+        Index(None, "body"),
+        Index(None, "challenge"),
+        _partly("ix_messages_unasked", UNASKED, "state", "id"),
+        _partly("ix_messages_bin_until", "bin_until IS NOT NULL", "bin_until"),
+    )
+
+    id: Mapped[str] = mapped_column(_MessageId, primary_key=True)
+    transaction: Mapped[str]
+    recipient: Mapped[str]
+    domain: Mapped[str]
+    mailbox: Mapped[str]
+    sender: Mapped[str]
+    header_from: Mapped[str]
+    subject: Mapped[str]
+    search: Mapped[str]
+    """Sender, header From and subject, case-folded: what a search looks into."""
+    message_id: Mapped[str]
+    client_ip: Mapped[str]
+    helo: Mapped[str]
+    size: Mapped[int] = mapped_column(BigInteger)
+    received_at: Mapped[datetime]
+    held_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    state: Mapped[str] = mapped_column(String(10))
+    decided_by: Mapped[str]
+    because: Mapped[str]
+    score: Mapped[float] = mapped_column(Double)
+    required: Mapped[float] = mapped_column(Double)
+    body: Mapped[str | None] = mapped_column(String(64), ForeignKey("bodies.digest"))
+    claim: Mapped[str | None] = mapped_column(String(32))
+    """Who releases it now: a random token, so that a claim that was taken over can't be undone by its loser."""
+    claimed_at: Mapped[datetime | None]
+    released_at: Mapped[datetime | None]
+    released_by: Mapped[str | None]
+    challenge: Mapped[str | None] = mapped_column(_MessageId)
+    """The ChallengeRow that its sender may solve, or that says why nobody was asked; None until that is decided."""
+    bin_until: Mapped[datetime | None]
+    """Until when the content of a message that was released or deleted can be wanted again."""
+
+
+class DetailsRow(Base):
+    """The wide part of a message in quarantine, read only when one message is shown or released."""
+
+    __tablename__ = "details"
+
+    id: Mapped[str] = mapped_column(
+        _MessageId, ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True
+    )
+    recipient: Mapped[Any]
+    """[address, [ESMTP arguments]], exact."""
+    envelope: Mapped[Any]
+    findings: Mapped[Any]
+    verdict: Mapped[Any]
+
+
+class EntryRow(Base):
+    """One list entry (tamis.contract.lists.ListEntry)."""
+
+    __tablename__ = "list_entries"
+    __table_args__ = (
+        UniqueConstraint("scope", "colour", "subject", "pattern"),
+        Index(None, "pattern"),
+        Index(None, "expires"),
+        {"sqlite_autoincrement": True},  # a removed entry's id is never another's
+    )
+
+    id: Mapped[int] = mapped_column(_Id, primary_key=True, autoincrement=True)
+    scope: Mapped[str]
+    colour: Mapped[str] = mapped_column(String(10))
+    subject: Mapped[str] = mapped_column(String(10))
+    pattern: Mapped[str]
+    origin: Mapped[str]
+    author: Mapped[str]
+    note: Mapped[str]
+    created: Mapped[datetime]
+    expires: Mapped[datetime | None]
+    hits: Mapped[int] = mapped_column(BigInteger, default=0)
+
+
+class OverrideRow(Base):
+    """One policy setting on top of the settings file."""
+
+    __tablename__ = "overrides"
+
+    scope: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[Any]
+    author: Mapped[str]
+    at: Mapped[datetime]
+
+
+class RevisionRow(Base):
+    """The one row that counts changes of lists and overrides."""
+
+    __tablename__ = "revision"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    value: Mapped[int] = mapped_column(BigInteger)
+
+
+class NoteRow(Base):
+    """A copy that the desk has re-injected, so that a second delivery of it is answered and dropped."""
+
+    __tablename__ = "desk_notes"
+    __table_args__ = (Index(None, "done_at"),)
+
+    transaction: Mapped[str] = mapped_column(primary_key=True)
+    recipient: Mapped[str] = mapped_column(primary_key=True)
+    done_at: Mapped[datetime]
+
+
+class AuditRow(Base):
+    """Who did what, when, to which message, list entry or setting."""
+
+    __tablename__ = "audit"
+    __table_args__ = (Index(None, "object"), Index(None, "at"))
+
+    id: Mapped[int] = mapped_column(_Id, primary_key=True, autoincrement=True)
+    at: Mapped[datetime]
+    who: Mapped[str]
+    action: Mapped[str]
+    object: Mapped[str]
+    details: Mapped[Any]
+
+
+class StoryRow(Base):
+    """One message of the history. `findings` are 4-octet ids of FindingRow in chain order (little-endian), `seconds`
+    the 4-octet floats of their times."""
+
+    __tablename__ = "history_messages"
+    __table_args__ = (Index(None, "at"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(_Id, primary_key=True, autoincrement=True)
+    record: Mapped[str] = mapped_column(String(80), unique=True)
+    """Journal file and line, so that what is read twice after a crash is kept once."""
+    at: Mapped[datetime]
+    queue_id: Mapped[str]
+    sender: Mapped[str]
+    client_ip: Mapped[str]
+    helo: Mapped[str]
+    login: Mapped[str]
+    message_id: Mapped[str]
+    size: Mapped[int] = mapped_column(BigInteger)
+    findings: Mapped[bytes] = mapped_column(LargeBinary)
+    seconds: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class FindingRow(Base):
+    """One finding as it was seen in any number of messages, kept once: JSON by the first half of its SHA-256."""
+
+    __tablename__ = "history_findings"
+    __table_args__ = (Index(None, "last_day"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(_Id, primary_key=True, autoincrement=True)
+    digest: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    last_day: Mapped[int] = mapped_column(Integer)
+    """The latest day (proleptic ordinal) of a message that has it: when those are gone, it can go."""
+
+
+class ToldRow(Base):
+    """What came of a message of the history for one recipient."""
+
+    __tablename__ = "history_verdicts"
+    __table_args__ = (
+        Index(None, "mailbox", "message"),
+        Index(None, "domain", "message"),
+        Index(None, "decided_by", "message"),
+    )
+
+    message: Mapped[int] = mapped_column(
+        _Id, ForeignKey("history_messages.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    place: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    recipient: Mapped[str]
+    mailbox: Mapped[str]
+    domain: Mapped[str]
+    decision: Mapped[str] = mapped_column(String(10))
+    outcome: Mapped[str] = mapped_column(String(10))
+    decided_by: Mapped[str]
+    because: Mapped[str]
+    score: Mapped[float] = mapped_column(Double)
+    required: Mapped[float] = mapped_column(Double)
+    spoke: Mapped[str]
+
+
+class SenderRow(Base):
+    """What an address has earned with a domain of ours (S7): see tamis.database.earned_senders."""
+
+    __tablename__ = "senders"
+    __table_args__ = (Index(None, "at"),)
+
+    domain: Mapped[str] = mapped_column(primary_key=True)
+    address: Mapped[str] = mapped_column(primary_key=True)
+    validations: Mapped[int] = mapped_column(Integer)
+    complaints: Mapped[int] = mapped_column(Integer)
+    author: Mapped[str]
+    """The mailbox that wrote to the address last; "" when none did, or a bounce came back."""
+    at: Mapped[datetime]
+
+
+class ComplaintRow(Base):
+    """A client that was complained about (S15): see tamis.database.complaints."""
+
+    __tablename__ = "complaints"
+
+    client: Mapped[str] = mapped_column(primary_key=True)
+    reports: Mapped[int] = mapped_column(Integer)
+    why: Mapped[str]
+    """Why it was condemned; "" when it is not."""
+    at: Mapped[datetime]
+
+
+class MarkRow(Base):
+    """One person's word on one fingerprint: see tamis.database.marks."""
+
+    __tablename__ = "marks"
+    __table_args__ = (Index(None, "expires"),)
+
+    kind: Mapped[str] = mapped_column(String(10), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(primary_key=True)
+    scope: Mapped[str] = mapped_column(primary_key=True)
+    message: Mapped[str] = mapped_column(primary_key=True)
+    reporter: Mapped[str] = mapped_column(primary_key=True)
+    spam: Mapped[bool] = mapped_column(Boolean)
+    expires: Mapped[datetime]
+
+
+class HandledRow(Base):
+    """A message of the abuse mailbox that was counted: see tamis.background.abuse_mailbox."""
+
+    __tablename__ = "handled_reports"
+    __table_args__ = (Index(None, "at"),)
+
+    message: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+
+
+class ChallengeRow(Base):
+    """What a sender was asked, or why not, for the copies of one transaction in one domain: see
+    tamis.challenge.challenges."""
+
+    __tablename__ = "challenges"
+    __table_args__ = (
+        UniqueConstraint("transaction", "domain", "reason"),
+        Index(None, "at"),
+        Index(None, "expires_at"),
+        # what was mailed is counted for each question, and is little beside what was not
+        _partly("ix_challenges_mailed", MAILED, "transport", "at"),
+        _partly("ix_challenges_mailed_sender", MAILED, "sender", "at"),
+        _partly("ix_challenges_mailed_sender_domain", MAILED, "sender_domain", "at"),
+        _partly("ix_challenges_mailed_domain", MAILED, "domain", "at"),
+        _partly("ix_challenges_unfinished", UNFINISHED, "state", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(_MessageId, primary_key=True)
+    transaction: Mapped[str]
+    domain: Mapped[str]
+    sender: Mapped[str]
+    """address_key of MAIL FROM."""
+    sender_domain: Mapped[str]
+    transport: Mapped[str] = mapped_column(String(8))
+    """mail or reply; "" when nobody was asked."""
+    state: Mapped[str] = mapped_column(String(12))
+    reason: Mapped[str]
+    """Why nobody was asked; "" when the sender was."""
+    authenticated: Mapped[bool]
+    """Whether the sender's domain vouched for the message: only then its address may be put on a white list."""
+    whitelisted: Mapped[bool]
+    """Whether it was, when the challenge was solved."""
+    language: Mapped[str] = mapped_column(String(8))
+    at: Mapped[datetime]
+    attempts: Mapped[int] = mapped_column(Integer)
+    """Wrong answers so far."""
+    sent_at: Mapped[datetime | None]
+    """When handing the notice to Postfix began."""
+    solved_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime]
+
+
+class WebSessionRow(Base):
+    """Somebody who signed in: the row's id is the SHA-256 of what the cookie holds."""
+
+    __tablename__ = "web_sessions"
+    __table_args__ = (Index(None, "expires_at"), Index(None, "address"))
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    address: Mapped[str]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+
+class SpentTokenRow(Base):
+    """A token that works once and was used: SHA-256 of it, kept until it would have expired anyway."""
+
+    __tablename__ = "spent_tokens"
+    __table_args__ = (Index(None, "expires_at"),)
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    expires_at: Mapped[datetime]
+
+
+class MailingRow(Base):
+    """The last mail of a kind (digest, quota) to a mailbox, so that a crash or a second process sends none twice."""
+
+    __tablename__ = "mailings"
+
+    mailbox: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(10), primary_key=True)
+    sent_at: Mapped[datetime]
+    upto: Mapped[str]
+    """Digest: the id of the newest message that was told."""

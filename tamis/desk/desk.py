@@ -1,0 +1,181 @@
+"""The desk: takes the detoured copies from Postfix, and stores them or sends them back changed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Callable, Sequence
+
+from tamis.base.errors import AddressError, TamisError
+from tamis.challenge.notices import language_of
+from tamis.challenge.suppression import is_authenticated
+from tamis.database.scope import mailbox_of
+from tamis.desk.detour import Detour, DetourSigner
+from tamis.desk.detour_notes import Note, Notes
+from tamis.desk.lmtp import LMTPServer, Reply, Transaction
+from tamis.desk.reinjection import Reinjector
+from tamis.desk.route import Proof, probe_sent_at
+from tamis.judging.policy import Outcome
+from tamis.judging.site import Site
+from tamis.judging.trace import own_fields
+from tamis.message.address import unbracket
+from tamis.message.envelope import Envelope, Recipient
+from tamis.message.header_editing import Headers, edit
+from tamis.message.mail import Mail
+from tamis.message.subject import tagged_subject
+from tamis.milter.reply import held_text
+from tamis.quarantine.records import HeldMessage
+from tamis.store import Store
+
+log = logging.getLogger(__name__)
+
+
+class Desk:
+    """What is done with one copy. Its methods block: they run in threads."""
+
+    def __init__(
+        self, site: Callable[[], Site], signer: DetourSigner, notes: Notes, proof: Proof, store: Store
+    ) -> None:
+        self._site = site
+        self._signer = signer
+        self._notes = notes
+        self._proof = proof
+        self._store = store
+
+    def check(self, address: str) -> Reply:
+        """Whether an address is one that we signed."""
+        try:
+            self._signer.read(address)
+        except AddressError as error:
+            log.error("the desk refuses %r: %s", address, error)
+            return Reply(ok=False, text=f"{error}; it stays in the queue")
+        return Reply(ok=True, text="recipient ok")
+
+    def take(self, address: str, args: Sequence[str], transaction: Transaction, content: bytes) -> Reply:
+        """Deal with one recipient's copy; on 250 it is safe elsewhere, on 451 Postfix keeps it."""
+        try:
+            detour = self._signer.read(address)
+            if sent_at := probe_sent_at(detour):
+                self._proof.record(sent_at)
+                return Reply(ok=True, text="probe noted")
+            if detour.outcome == Outcome.QUARANTINE:
+                text = self._hold(address, detour, args, transaction, content)
+            else:
+                text = self._send_back(address, detour, args, transaction, content)
+        except TamisError as error:
+            log.warning("%s stays in the queue: %s", address, error)
+            return Reply(ok=False, text=f"kept in the queue: {error}")
+        except Exception:
+            log.exception("%s stays in the queue", address)
+            return Reply(ok=False, text="kept in the queue: internal error")
+        self._notes.drop(address)
+        return Reply(ok=True, text=text)
+
+    def _hold(
+        self, address: str, detour: Detour, args: Sequence[str], transaction: Transaction, content: bytes
+    ) -> str:
+        site = self._site()
+        note = self._notes.read(address)
+        original = edit(content, remove=own_fields(site.settings).hold)
+        mail = Mail(original)
+        envelope = note.envelope if note else _envelope(detour, args, transaction)
+        verdict = note.verdict if note else {}
+        policy = site.book.policy(detour.recipient)
+        held = HeldMessage(
+            transaction=detour.transaction,
+            recipient=Recipient(detour.recipient, tuple(args)),
+            mailbox=mailbox_of(detour.recipient, site.settings.platform.recipient_delimiter),
+            envelope=envelope,
+            header_from=mail.headers.first("from") or "",
+            subject=mail.subject or "",
+            message_id=mail.message_id or "",
+            decided_by=str(verdict.get("decided_by", "")),
+            because=str(verdict.get("because", "the details of the examination are lost")),
+            score=float(verdict.get("score", 0.0)),
+            required=float(verdict.get("required", 0.0)),
+            findings=[finding.to_dict() for finding in note.findings] if note else (),
+            verdict=verdict,
+            retention_days=note.retention_days if note else policy.terms.retention_days,
+        )
+        if note is not None and note.asks:
+            findings = {finding.filter: finding for finding in note.findings}
+            message, challenge = self._store.challenges.hold_asked(
+                held,
+                original,
+                language=language_of(mail.headers, envelope.sender, policy.terms.language),
+                authenticated=is_authenticated(findings, envelope.sender),
+            )
+            log.info("held %s for <%s>, challenge %s", message, detour.recipient, challenge or "none")
+            return held_text(message, challenge)
+        since = note.envelope.received_at if note else None
+        message = self._store.quarantine.hold(held, original, since=since)
+        if policy.terms.challenge == "reply":  # perhaps held before, with a reply that could not be given
+            self._store.challenges.untold(message)
+        log.info("held %s for <%s>", message, detour.recipient)
+        return held_text(message)
+
+    def _send_back(
+        self, address: str, detour: Detour, args: Sequence[str], transaction: Transaction, content: bytes
+    ) -> str:
+        """Re-inject the changed copy, once for each detour as far as can be known (see docs/architecture.md)."""
+        if self._store.notes.is_done(detour.transaction, detour.recipient):
+            return "was sent back before"
+        site = self._site()
+        note = self._notes.read(address) or self._without_note(detour, site)
+        subject = None
+        if note.tag:
+            mail = Mail(content)
+            raw = mail.headers.raw("subject")
+            subject = tagged_subject(note.tag, raw[0] if raw else None, mail.subject)
+        changed = edit(content, remove=own_fields(site.settings).hold, insert=note.headers, subject=subject)
+        Reinjector(site.settings.desk.reinject).send(
+            transaction.sender or "", transaction.sender_args, [(detour.recipient, tuple(args))], changed
+        )
+        try:
+            self._store.notes.done(detour.transaction, detour.recipient)
+        except TamisError as error:  # the copy is delivered: saying 451 now would make it two
+            log.warning("%s was sent back, but not noted: %s", address, error)
+        return f"sent back as {detour.outcome}"
+
+    @staticmethod
+    def _without_note(detour: Detour, site: Site) -> Note:
+        policy = site.book.policy(detour.recipient)
+        prefix = site.settings.headers.prefix
+        headers: Headers = ((f"{prefix}Status", "Unknown, the details of the examination are lost"),)
+        if detour.outcome == Outcome.JUNK:
+            headers = ((f"{prefix}Flag", "YES"), *headers)
+        tag = policy.terms.tag if detour.outcome == Outcome.TAG else ""
+        return Note(headers, tag, policy.terms.retention_days, {}, (), Envelope())
+
+
+def _envelope(detour: Detour, args: Sequence[str], transaction: Transaction) -> Envelope:
+    return Envelope(
+        sender=unbracket(transaction.sender or ""),
+        sender_args=transaction.sender_args,
+        recipients=(Recipient(detour.recipient, tuple(args)),),
+    )
+
+
+async def run_desk(desk: Desk, listening: socket.socket, concurrency: int, ready: Callable[[], None]) -> None:
+    """Serve until SIGTERM or SIGUSR1; copies under way are finished first."""
+    places = asyncio.Semaphore(concurrency)
+
+    async def deliver(transaction: Transaction, content: bytes) -> Sequence[Reply]:
+        async def one(address: str, args: tuple[str, ...]) -> Reply:
+            async with places:
+                return await asyncio.to_thread(desk.take, address, args, transaction, content)
+
+        return [await one(address, args) for address, args in transaction.recipients]
+
+    lmtp = LMTPServer(desk.check, deliver)
+    server = await asyncio.start_server(lmtp.serve, sock=listening)
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
+        loop.add_signal_handler(number, stopping.set)
+    ready()
+    await stopping.wait()
+    server.close()
+    await lmtp.idle.wait()

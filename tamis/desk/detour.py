@@ -1,0 +1,107 @@
+"""Detour addresses: a recipient whose copy goes by the desk, with transaction, outcome and signature. Pure."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+import secrets
+from dataclasses import dataclass
+
+from tamis.base.errors import AddressError
+from tamis.message.address import domain_key
+
+SUFFIX = "tamis.invalid"
+"""The domain that Postfix's transport map sends to the desk (RFC 2606 2: never a real one)."""
+
+OUTCOMES = frozenset({"inbox", "tag", "junk", "quarantine", "probe"})
+
+_LABEL = 20  # characters: 100 bits in base32
+_MAX_DOMAIN = 253 - len(f".{'t' * _LABEL}.{'s' * _LABEL}.quarantine.{SUFFIX}")
+# What stands unchanged in a detour address; % and ! mean routing to some mailers, so they travel encoded.
+_PLAIN_LOCAL = re.compile(r"[A-Za-z0-9#$&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9#$&'*+/=?^_`{|}~-]+)*")
+_PLAIN_DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_TAIL = re.compile(rf"([a-z2-7]{{{_LABEL}}})\.([a-z2-7]{{{_LABEL}}})\.([a-z]+)\.{re.escape(SUFFIX)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Detour:
+    """What a detour address says: whose copy, of which transaction, and what becomes of it."""
+
+    recipient: str
+    transaction: str
+    outcome: str
+
+
+def new_transaction() -> str:
+    """A transaction id: 96 random bits, usable as a DNS label."""
+    return base64.b32encode(secrets.token_bytes(12)).decode().rstrip("=").lower()
+
+
+class DetourSigner:
+    """Writes and reads detour addresses with one secret key of at least 32 octets."""
+
+    def __init__(self, key: bytes) -> None:
+        if len(key) < 32:
+            raise AddressError("the signing key is shorter than 32 octets")
+        self._key = key
+
+    def address(self, detour: Detour) -> str:
+        """The address that stands for a detour in Postfix's queue. Raises AddressError for an unknown outcome."""
+        if detour.outcome not in OUTCOMES:
+            raise AddressError(f"no such outcome: {detour.outcome!r}")
+        local, at, domain = detour.recipient.rpartition("@")
+        tail = f"{detour.transaction}.{self._signature(detour)}.{detour.outcome}.{SUFFIX}"
+        plain = (
+            at
+            and len(domain) <= _MAX_DOMAIN
+            and _PLAIN_LOCAL.fullmatch(local)
+            and _PLAIN_DOMAIN.fullmatch(domain.lower())
+        )
+        if plain:
+            return f"{local}@{domain.lower()}.{tail}"
+        coded = (
+            base64.b32encode(detour.recipient.encode("utf-8", "surrogateescape")).decode().rstrip("=").lower()
+        )
+        return f"{coded}@{tail}"
+
+    def read(self, address: str) -> Detour:
+        """The detour that an address stands for. Raises AddressError unless we signed exactly that."""
+        local, at, domain = address.rpartition("@")
+        head, tail = _split(domain.lower())
+        found = _TAIL.fullmatch(tail)
+        if not at or not found:
+            raise AddressError("no detour address")
+        transaction, signature, outcome = found.groups()
+        detour = Detour(f"{local}@{head}" if head else _decoded(local), transaction, outcome)
+        if outcome not in OUTCOMES or not hmac.compare_digest(self._signature(detour), signature):
+            raise AddressError("a detour address that is not signed by this installation")
+        return detour
+
+    def transaction_of(self, *parts: bytes) -> str:
+        """A transaction id that is the same whenever the parts are, and that nobody else can make."""
+        digest = hmac.digest(self._key, b"\0".join((b"transaction", *parts)), hashlib.sha256)
+        return base64.b32encode(digest).decode().lower()[:_LABEL]
+
+    def _signature(self, detour: Detour) -> str:
+        local, _, domain = detour.recipient.rpartition("@")
+        text = "\0".join((detour.transaction, detour.outcome, local, domain_key(domain)))
+        digest = hmac.digest(self._key, text.encode("utf-8", "surrogateescape"), hashlib.sha256)
+        return base64.b32encode(digest).decode().lower()[:_LABEL]
+
+
+def _split(domain: str) -> tuple[str, str]:
+    """The recipient's own domain ("" in the encoded form) and the five labels behind it."""
+    labels = domain.rsplit(".", 5)
+    return (labels[0], ".".join(labels[1:])) if len(labels) == 6 else ("", domain)
+
+
+def _decoded(local: str) -> str:
+    text = local.upper()
+    try:
+        octets = base64.b32decode(text + "=" * (-len(text) % 8))
+    except (binascii.Error, ValueError):
+        raise AddressError("no detour address") from None
+    return octets.decode("utf-8", "surrogateescape")

@@ -1,0 +1,105 @@
+"""Detour notes: what the desk should know of a copy beyond its address. Helpful, never needed."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tamis.base.shared_files import read_json, write_json
+from tamis.contract.finding import Finding
+from tamis.judging.verdict import Verdict
+from tamis.message.envelope import Envelope
+from tamis.message.header_editing import Headers
+
+log = logging.getLogger(__name__)
+
+KEEP_SECONDS = 6 * 86400
+"""How long a note can be wanted: Postfix's queue gives up after 5 days (maximal_queue_lifetime)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One copy's details. `tag` is put before the subject ("" leaves it); `verdict` is plain data; `asks` says that the
+    sender is being asked in the SMTP dialogue, as soon as the copy is held."""
+
+    headers: Headers
+    tag: str
+    retention_days: int
+    verdict: Mapping[str, Any]
+    findings: tuple[Finding, ...]
+    envelope: Envelope
+    asks: bool = False
+
+
+class Notes:
+    """A folder of notes, a file for each detour."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def write(self, address: str, note: Note) -> None:
+        """Leave a note for the desk; a full disk costs the details, not the mail."""
+        data = {
+            "headers": note.headers,
+            "tag": note.tag,
+            "retention_days": note.retention_days,
+            "verdict": note.verdict,
+            "findings": [finding.to_dict() for finding in note.findings],
+            "envelope": note.envelope.to_dict(),
+            "asks": note.asks,
+        }
+        try:
+            write_json(self._path(address), data)
+        except OSError as error:
+            log.warning("no note for %s: %s", address, error)
+
+    def read(self, address: str) -> Note | None:
+        """The note for a detour address, or None when it is gone or can't be read."""
+        data = read_json(self._path(address))
+        if data is None:
+            return None
+        try:
+            return Note(
+                tuple((name, value) for name, value in data["headers"]),
+                data["tag"],
+                data["retention_days"],
+                data["verdict"],
+                tuple(Finding.from_dict(finding) for finding in data["findings"]),
+                Envelope.from_dict(data["envelope"]),
+                bool(data.get("asks", False)),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            log.warning("unreadable note for %s: %s", address, error)
+            return None
+
+    def drop(self, address: str) -> None:
+        """Forget a note whose copy is dealt with; one that can't be removed is left to `expire`."""
+        with contextlib.suppress(OSError):
+            self._path(address).unlink(missing_ok=True)
+
+    def expire(self) -> int:
+        """Forget notes that no queued copy can still want; the number of them."""
+        if not self._folder.is_dir():
+            return 0
+        before, count = time.time() - KEEP_SECONDS, 0
+        for path in self._folder.iterdir():
+            with contextlib.suppress(FileNotFoundError):  # the desk drops notes meanwhile
+                if path.stat().st_mtime < before:
+                    path.unlink()
+                    count += 1
+        return count
+
+    def _path(self, address: str) -> Path:
+        """Transaction and signature name a detour, and both are checked labels before they get here."""
+        transaction, signature = address.rpartition("@")[2].split(".")[-5:-3]
+        return self._folder / f"{transaction}-{signature}.json"
+
+
+def verdict_data(verdict: Verdict) -> dict[str, Any]:
+    """A verdict in a form that JSON can hold."""
+    return asdict(verdict)

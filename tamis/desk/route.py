@@ -1,0 +1,171 @@
+"""The proof that Postfix's way to the desk works, without which no recipient is rewritten.
+
+A missing transport line would make Postfix bounce `.tamis.invalid`. So a signed probe goes through the
+re-injection listener and has to come back to the desk; the proof holds for a few seconds only, and not at
+all once Postfix's configuration was touched after it.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+import time
+from collections.abc import Callable
+from email.utils import formatdate, make_msgid
+from pathlib import Path
+
+from tamis.base.errors import ReinjectError, RouteError
+from tamis.base.shared_files import read_json, write_json
+from tamis.desk.detour import Detour, DetourSigner, new_transaction
+from tamis.desk.reinjection import Reinjector
+from tamis.settings import Settings
+
+log = logging.getLogger(__name__)
+
+PROBE_RECIPIENT = "probe@localhost"
+
+_POLL_SECONDS = 0.01
+_FIRST_PAUSE, _LAST_PAUSE = 0.5, 5.0  # seconds between probes that fail
+
+
+class Proof:
+    """The file in which the desk notes that a probe came back; every worker reads it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def record(self, sent_at: float) -> None:
+        """A probe that was sent at this time (Unix seconds) has come back. Raises OSError."""
+        known = self.sent_at()
+        if sent_at > known or known > time.time():  # one from the future: the clock was set back
+            write_json(self._path, {"sent_at": sent_at})
+
+    def sent_at(self) -> float:
+        """When the latest probe that came back was sent; 0 when none did."""
+        data = read_json(self._path)
+        return float(data["sent_at"]) if isinstance(data, dict) and "sent_at" in data else 0.0
+
+
+class Route:
+    """One process's view of the route. `ensure` is called before any recipient is rewritten."""
+
+    def __init__(
+        self, settings: Settings, signer: DetourSigner, reinjector: Reinjector, proof: Proof
+    ) -> None:
+        self._settings = settings
+        self._signer = signer
+        self._reinjector = reinjector
+        self._proof = proof
+        self._lock = threading.Lock()
+        self._pause = _FIRST_PAUSE
+        self._not_before = 0.0
+        self._reason = ""
+
+    def ensure(self, pulse: Callable[[], None] = lambda: None) -> None:
+        """Return when the route is proven. Raises RouteError, with what to mend, when it is not.
+
+        One thread sends the probe, others wait for it; after a failure the answer is the same for a short
+        while, so that a flood of mail does not wait message by message.
+        """
+        if self.is_proven():
+            return
+        with self._lock:
+            if self.is_proven():
+                return
+            if time.monotonic() < self._not_before:
+                raise RouteError(self._reason)
+            try:
+                self._prove(pulse)
+            except RouteError as error:
+                self._reason = str(error)
+                self._not_before = time.monotonic() + self._pause
+                self._pause = min(2 * self._pause, _LAST_PAUSE)
+                log.error("route to the desk is not proven: %s", error)
+                raise
+            if self._reason:
+                log.warning("route to the desk is proven again")
+            self._reason, self._pause, self._not_before = "", _FIRST_PAUSE, 0.0
+
+    def is_proven(self) -> bool:
+        """Whether a probe that came back is recent, and sent after Postfix's configuration was last touched."""
+        now, sent = time.time(), self._proof.sent_at()
+        touched = last_touched(self._settings.postfix.config_directory)
+        # while an edit is recent a reload may still follow it, so the proof must be nearly of this moment
+        holds = min(self._settings.desk.proof_seconds, max(0.1, (now - touched) / 20))
+        return touched < sent and 0 <= now - sent < holds
+
+    def _prove(self, pulse: Callable[[], None]) -> None:
+        desk = self._settings.desk
+        sent = time.time()
+        try:
+            self._reinjector.send("", (), [(self.probe_address(sent), ())], _probe_message(sent))
+        except ReinjectError as error:
+            raise RouteError(
+                f"Postfix's listener without milter at {desk.reinject} (master.cf) does not take mail: {error}"
+            ) from None
+        until = time.monotonic() + desk.proof_wait
+        waiting = threading.Event()
+        next_pulse = time.monotonic() + 1.0
+        while not sent <= self._proof.sent_at() <= time.time():
+            if time.monotonic() >= until:
+                raise RouteError(
+                    f"a probe to .tamis.invalid did not reach the desk at {desk.socket} within {desk.proof_wait:g} s: "
+                    "the transport_maps line (main.cf) or the transport tamis (master.cf) is missing or wrong"
+                )
+            waiting.wait(_POLL_SECONDS)
+            if time.monotonic() >= next_pulse:
+                next_pulse += 1.0
+                pulse()
+
+    def probe_address(self, sent: float) -> str:
+        """A signed address for a probe sent at this time (Unix seconds)."""
+        local, _, domain = PROBE_RECIPIENT.partition("@")
+        return self._signer.address(Detour(f"{local}+{sent!r}@{domain}", new_transaction(), "probe"))
+
+
+def probe_sent_at(detour: Detour) -> float:
+    """When the probe was sent that this detour is of; 0 when it is no probe of ours."""
+    found = re.fullmatch(r"probe\+([0-9.]+)@localhost", detour.recipient)
+    return float(found[1]) if found and detour.outcome == "probe" else 0.0
+
+
+def last_touched(config_directory: Path) -> float:
+    """When Postfix's main.cf, master.cf or a transport table last changed (Unix seconds); 0 when unreadable."""
+    main = config_directory / "main.cf"
+    newest = 0.0
+    for path in (main, config_directory / "master.cf", *_tables(main)):
+        try:
+            stat = path.stat()
+        except OSError:
+            continue
+        newest = max(newest, stat.st_mtime, stat.st_ctime)
+    return newest
+
+
+_tables_read: dict[Path, tuple[float, tuple[Path, ...]]] = {}
+
+
+def _tables(main: Path) -> tuple[Path, ...]:
+    """Files that main.cf's transport_maps name, with their compiled forms; read again when main.cf changes."""
+    try:
+        changed = main.stat().st_mtime
+        known = _tables_read.get(main)
+        if known and known[0] == changed:
+            return known[1]
+        text = main.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ()
+    values = re.findall(r"^transport_maps\s*=((?:.*\n?)(?:^[ \t].*\n?)*)", text, re.MULTILINE)
+    names = re.findall(r"[a-z]+:(/[^\s,{}]+)", " ".join(values))
+    paths = tuple(Path(name + ending) for name in names for ending in ("", ".db", ".lmdb", ".cdb"))
+    _tables_read[main] = (changed, paths)
+    return paths
+
+
+def _probe_message(sent: float) -> bytes:
+    return (
+        "From: Tamis <probe@localhost>\r\nTo: probe@localhost\r\nSubject: Tamis route probe\r\n"
+        f"Date: {formatdate(sent)}\r\nMessage-ID: {make_msgid(domain='localhost')}\r\n"
+        "Auto-Submitted: auto-generated\r\n\r\nA probe of the route from Postfix to the Tamis desk.\r\n"
+    ).encode("ascii")

@@ -1,0 +1,1 @@
+"""From findings to outcomes: policy, verdict, plan, the story that is kept, replay. Pure."""

@@ -1,0 +1,117 @@
+"""The plan: what the verdicts of all recipients mean for one SMTP transaction. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tamis.judging.policy import Outcome, Policy
+from tamis.judging.verdict import Decision, Verdict
+from tamis.message.header_editing import Headers
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One recipient's part of a transaction: the verdict, the policy it came from, and its trace headers."""
+
+    verdict: Verdict
+    policy: Policy
+    headers: Headers
+
+    @property
+    def outcome(self) -> Outcome:
+        """Where the message goes for this recipient."""
+        return outcome_of(self.verdict, self.policy)
+
+
+def outcome_of(verdict: Verdict, policy: Policy) -> Outcome:
+    """Where a message goes for the recipient of a verdict and a policy (spec O1-O4)."""
+    if verdict.decision is Decision.HAM:
+        return Outcome.INBOX
+    if verdict.decision is Decision.DEFER:
+        return Outcome.DEFER
+    return Outcome.QUARANTINE if policy.forward else policy.outcome  # spam is never relayed outside (O4)
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """The message as some recipients get it; `tag` is put before the subject, "" leaves it alone."""
+
+    outcome: Outcome
+    recipients: tuple[str, ...]
+    headers: Headers
+    tag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is done at end of message.
+
+    `defer` is the reason for answering 451 to the whole transaction, "" to accept it. `in_place` is the
+    copy that Postfix already holds, None when every recipient leaves it; `detours` are the copies that go
+    by the desk, each for one recipient.
+    """
+
+    defer: str = ""
+    in_place: Copy | None = None
+    detours: tuple[Copy, ...] = ()
+
+
+def plan(judged: Sequence[Judged]) -> Plan:
+    """Divide the recipients over copies.
+
+    Quarantine always goes by the desk. Of the other outcomes the one with most recipients (the milder one
+    when equal) stays in place, so that most mail never leaves Postfix's hands; a header stands on that copy
+    only if all of its recipients would have the same, so that none reads another's policy there. A tagged
+    subject stays in place only if it is everybody's, since the copies of the detours have the subject too.
+    A recipient whose verdict is to defer defers the transaction: SMTP has one answer for all at this point.
+    """
+    for one in judged:
+        if one.outcome is Outcome.DEFER:
+            return Plan(defer=one.verdict.because or "try again later")
+    groups: dict[tuple[Outcome, str], list[Judged]] = {}
+    for one in judged:
+        groups.setdefault((one.outcome, _tag(one)), []).append(one)
+    stay = max(
+        (key for key in groups if key[0] in _STAYING or (key[0] is Outcome.TAG and len(groups) == 1)),
+        key=lambda key: (len(groups[key]), key[0] is Outcome.INBOX),
+        default=None,
+    )
+    in_place = None
+    if stay is not None:
+        members = groups.pop(stay)
+        in_place = Copy(
+            stay[0],
+            tuple(m.verdict.recipient for m in members),
+            _common([m.headers for m in members]),
+            stay[1],
+        )
+    detours = tuple(
+        Copy(key[0], (m.verdict.recipient,), m.headers, key[1])
+        for key, members in groups.items()
+        for m in members
+    )
+    return Plan(in_place=in_place, detours=detours)
+
+
+def all_detoured(made: Plan, judged: Sequence[Judged]) -> Plan:
+    """The same plan with nothing left in place: each recipient's copy goes by the desk with its own headers."""
+    if made.in_place is None:
+        return made
+    own = {one.verdict.recipient: one.headers for one in judged}
+    stay = made.in_place
+    moved = tuple(Copy(stay.outcome, (who,), own[who], stay.tag) for who in stay.recipients)
+    return Plan(detours=(*moved, *made.detours))
+
+
+_STAYING = (Outcome.INBOX, Outcome.JUNK)
+
+
+def _tag(one: Judged) -> str:
+    return one.policy.terms.tag if one.outcome is Outcome.TAG else ""
+
+
+def _common(headers: Sequence[Headers]) -> Headers:
+    shared = Counter(field for fields in headers for field in set(fields))
+    return tuple(field for field in headers[0] if shared[field] == len(headers))

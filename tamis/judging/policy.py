@@ -1,0 +1,307 @@
+"""Policy: what a recipient wants, resolved platform -> domain -> mailbox, the nearer wins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from tamis.base.errors import ConfigError, nearest_name
+from tamis.base.validation import config_error
+from tamis.contract.filter import ALLOWED_EFFECTS, Filter, FilterOptions, State
+from tamis.message.address import PLATFORM, scopes_of
+from tamis.settings import Layers
+
+
+class Outcome(StrEnum):
+    """Where a message goes for one recipient (spec 3)."""
+
+    INBOX = "inbox"
+    TAG = "tag"
+    JUNK = "junk"
+    QUARANTINE = "quarantine"
+    DEFER = "defer"
+
+
+def _time_zone(name: str) -> str:
+    if name not in available_timezones():
+        near = nearest_name(name, available_timezones())
+        raise ValueError(f"no such time zone{f'; did you mean {near!r}?' if near else ''}")
+    return name
+
+
+class Terms(BaseModel):
+    """What policy can set apart from the filters; every field has its default and its help here."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    enabled: bool = Field(True, description="false switches the whole anti-spam off for these recipients")
+    outcome: Literal["inbox", "tag", "junk", "quarantine"] = Field(
+        "quarantine",
+        description="where spam goes: quarantine, junk (headers for the mail store's Junk folder), tag "
+        "(inbox, tagged subject) or inbox (headers only)",
+    )
+    required: float = Field(
+        7.5, gt=0, le=1000, description="total score from which a message is spam; lower is more aggressive"
+    )
+    tag: str = Field(
+        "SPAM: ",
+        min_length=1,
+        max_length=40,
+        pattern=r"^[\x20-\x7e]+$",
+        description="put before the subject by outcome tag (printable ASCII)",
+    )
+    forward: bool = Field(
+        False,
+        description="the recipient is relayed outside the platform: spam is quarantined, never tagged or "
+        "junked (found by itself for recipients in platform.alias_maps)",
+    )
+    retention_days: int = Field(30, ge=1, le=3650, description="days that quarantined mail is kept")
+    examine_everything: bool = Field(
+        False, description="run the dear filters even when the verdict is already decided, for tuning"
+    )
+    challenge: Literal["off", "mail", "reply"] = Field(
+        "mail",
+        description="how the sender of quarantined mail is asked to confirm it (Q1): by a mail, by a link in the SMTP "
+        "reply while its server is still connected (all recipients must have it so, else by mail), or not at all",
+    )
+    challenge_whitelist: bool = Field(
+        True, description="a solved challenge puts the sender on the domain's automatic whitelist (Q2)"
+    )
+    challenge_own_domain: bool = Field(
+        False, description="also ask senders whose address is in the recipient's own domain (Q3)"
+    )
+    language: Literal["en", "fr"] = Field(
+        "en", description="language of mails and pages when the reader's own is not known"
+    )
+    time_zone: Annotated[str, AfterValidator(_time_zone)] = Field(
+        "UTC",
+        max_length=64,
+        description="time zone of mails and pages, and of the digest's times: Europe/Paris",
+    )
+    digest: tuple[Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")], ...] = Field(
+        (),
+        max_length=6,
+        description='times of day (["17:00"]) of the mail that lists what was held; none means no mail',
+    )
+    self_service: tuple[Literal["outcome", "required", "digest", "language", "time_zone"], ...] = Field(
+        ("digest", "language", "time_zone"),
+        description="what recipients may set for their own mailbox on the pages",
+    )
+    locked: bool = Field(
+        False, description="the mailbox's quarantine is closed to delegated administrators (Q9)"
+    )
+    junk_days: int = Field(
+        0,
+        ge=0,
+        le=3650,
+        description="days after which `tamis mailbox clean` removes mail from Junk (O5); 0: never",
+    )
+    on_error: Literal["defer", "deliver"] = Field(
+        "defer",
+        description="when Tamis itself fails on a message: defer (451, the sender tries again) or deliver "
+        "(untouched, and a header says so); defer wins among several recipients",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One filter as one policy has it."""
+
+    filter: Filter[Any]
+    options: FilterOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One recipient's policy. `scopes` nearest first; `rules` in chain order, switched-off ones left out; `forward`
+    also by what platform.alias_maps say, so it stands beside the `terms`."""
+
+    recipient: str
+    scopes: tuple[str, ...]
+    terms: Terms
+    forward: bool
+    rules: tuple[Rule, ...]
+
+    @property
+    def outcome(self) -> Outcome:
+        """Where spam goes."""
+        return Outcome(self.terms.outcome)
+
+    @property
+    def required(self) -> float:
+        """The total score from which a message is spam."""
+        return self.terms.required
+
+    def with_terms(self, **changes: Any) -> Policy:
+        """The same policy with other terms, taken as they are."""
+        return replace(self, terms=self.terms.model_copy(update=changes))
+
+
+class PolicyBook:
+    """Every recipient's policy; immutable, so that a reload is one assignment.
+
+    Raises ConfigError when a layer holds an unknown key, an unknown filter or a value out of range.
+    `outside` says of address keys that have an alias whether it relays outside the platform; the nearest counts,
+    as in Postfix: a mailbox's own alias before its domain's catch-all.
+    """
+
+    def __init__(
+        self,
+        filters: Sequence[Filter[Any]],
+        layers: Layers,
+        *,
+        source: str = "settings",
+        outside: Mapping[str, bool] = MappingProxyType({}),
+        delimiter: str = "+",
+    ) -> None:
+        self._filters = filters
+        self._layers: Layers = {PLATFORM: {}, **layers}
+        self._source = source
+        self._outside = outside
+        self._delimiter = delimiter
+        self._compiled: dict[tuple[str, ...], tuple[Terms, tuple[Rule, ...]]] = {}
+        self._recent: dict[str, Policy] = {}
+        for scope in self._layers:  # every layer must stand on its own, so that a mistake is found at start
+            self._compile((scope,) if scope == PLATFORM else (scope, PLATFORM))
+        self.active = frozenset(rule.filter.name for _, rules in self._compiled.values() for rule in rules)
+        """Names of the filters that some policy has on or in shadow: no other one starts work."""
+
+    @property
+    def filters(self) -> Sequence[Filter[Any]]:
+        """All filters, in chain order."""
+        return self._filters
+
+    def policy(self, recipient: str) -> Policy:
+        """The policy of one recipient's address; those asked for lately are remembered."""
+        known = self._recent.get(recipient)
+        if known is None:
+            if len(self._recent) >= _MAX_RECENT:
+                self._recent.clear()
+            known = self._recent[recipient] = self._resolve(recipient)
+        return known
+
+    def _resolve(self, recipient: str) -> Policy:
+        scopes = scopes_of(recipient, self._delimiter)
+        layered = tuple(s for s in scopes if s in self._layers)
+        if layered not in self._compiled:
+            self._compile(layered)
+        terms, rules = self._compiled[layered]
+        return Policy(
+            recipient,
+            scopes,
+            terms,
+            terms.forward or next((self._outside[s] for s in scopes if s in self._outside), False),
+            rules if terms.enabled else (),
+        )
+
+    def all_rules(self) -> Iterator[Rule]:
+        """The rules of every layer on its own: whether any policy has a filter in some way."""
+        for _, rules in tuple(self._compiled.values()):
+            yield from rules
+
+    def all_terms(self) -> Iterator[Terms]:
+        """The terms of every layer on its own."""
+        for terms, _ in tuple(self._compiled.values()):
+            yield terms
+
+    def show(self, recipient: str) -> dict[str, Any]:
+        """The resolved policy as plain data: {key: [value, scope that sets it or "default"]}."""
+        scopes = scopes_of(recipient, self._delimiter)
+        layered = tuple(s for s in scopes if s in self._layers)
+        if layered not in self._compiled:
+            self._compile(layered)
+        terms, _ = self._compiled[layered]
+        shown: dict[str, Any] = {
+            key: [value, self._origin(layered, key)] for key, value in terms.model_dump(mode="json").items()
+        }
+        for one in self._filters:
+            options = self._options(one, layered)
+            for key, value in options.model_dump(mode="json").items():
+                path = f"filters.{one.name}.{key}"
+                shown[path] = [value, self._origin(layered, path)]
+        return shown
+
+    def _origin(self, layered: tuple[str, ...], path: str) -> str:
+        for scope in layered:
+            node: Any = self._layers[scope]
+            for step in path.split("."):
+                node = node.get(step) if isinstance(node, Mapping) else None
+            if node is not None:
+                return scope
+        return "default"
+
+    def _compile(self, layered: tuple[str, ...]) -> None:
+        own = {k: v for s in reversed(layered) for k, v in self._layers[s].items() if k != "filters"}
+        where = _scope_key(layered[0]) if layered else "policy"
+        try:
+            terms = Terms.model_validate(own)
+        except ValidationError as error:
+            wrong = config_error(self._source, error, Terms, own, prefix=where)
+            near = wrong.nearest or nearest_name(wrong.key.rpartition(".")[2], _TABLES)
+            raise ConfigError(
+                wrong.source, wrong.key, wrong.problem, value=wrong.value, nearest=near
+            ) from None
+        known = {one.name for one in self._filters}
+        for scope in layered:
+            named = self._layers[scope].get("filters", {})
+            if not isinstance(named, Mapping):
+                raise ConfigError(
+                    self._source, f"{_scope_key(scope)}.filters", "must be a table", value=named
+                )
+            for name in named:
+                if name not in known:
+                    raise ConfigError(
+                        self._source,
+                        f"{_scope_key(scope)}.filters.{name}",
+                        "no such filter",
+                        nearest=nearest_name(name, known) or _by_spec_id(name, self._filters),
+                    )
+        rules = [Rule(one, self._options(one, layered)) for one in self._filters]
+        self._compiled[layered] = (terms, tuple(r for r in rules if r.options.state is not State.OFF))
+
+    def _options(self, one: Filter[Any], layered: tuple[str, ...]) -> FilterOptions:
+        where = f"{_scope_key(layered[0]) if layered else 'policy'}.filters.{one.name}"
+        own: dict[str, Any] = {}
+        for scope in reversed(layered):
+            layer = self._layers[scope].get("filters", {}).get(one.name, {})
+            if not isinstance(layer, Mapping):
+                raise ConfigError(self._source, where, "must be a table", value=layer)
+            own |= layer
+        try:
+            options = one.options.model_validate({"state": one.state, "effect": one.effect} | own)
+        except ValidationError as error:
+            raise config_error(self._source, error, one.options, own, prefix=where) from None
+        if options.state is not State.ON and not one.switchable:
+            raise ConfigError(
+                self._source, f"{where}.state", "this filter can't be switched off", value=str(options.state)
+            )
+        if options.effect not in ALLOWED_EFFECTS[one.effect]:
+            allowed = ", ".join(sorted(ALLOWED_EFFECTS[one.effect]))
+            raise ConfigError(
+                self._source, f"{where}.effect", f"must be one of {allowed}", value=str(options.effect)
+            )
+        return options
+
+
+_TABLES = ("filters", "domains", "mailboxes")
+"""What stands in the policy's tables beside the terms."""
+
+
+_MAX_RECENT = 4096
+
+
+def _by_spec_id(name: str, filters: Sequence[Filter[Any]]) -> str:
+    return next((one.name for one in filters if one.spec_id.lower() == name.lower()), "")
+
+
+def _scope_key(scope: str) -> str:
+    """The dotted key under which a scope's layer stands in the settings file."""
+    if scope == PLATFORM:
+        return "policy"
+    return f'policy.{"mailboxes" if "@" in scope else "domains"}."{scope}"'

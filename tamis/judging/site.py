@@ -1,0 +1,114 @@
+"""A site: everything that examining and judging needs, compiled once and never changed; reload makes another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tamis.base.errors import ConfigError
+from tamis.contract.filter import Effect, Filter, Stage, State
+from tamis.contract.lists import ListEntry, ListIndex
+from tamis.judging.forwards import outside_recipients
+from tamis.judging.policy import PolicyBook, Rule
+from tamis.message.address import PLATFORM, address_key, domain_key
+from tamis.rules import EMPTY, RuleBook
+from tamis.rules.rule_file import compile_book
+from tamis.settings import Layers, Platform, Settings, SettingsFile
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """One setting of the durable store, on top of the file: `key` is dotted, `value` is JSON."""
+
+    scope: str
+    key: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What the durable store says of policy and lists at one revision."""
+
+    revision: int = 0
+    overrides: tuple[Override, ...] = ()
+    entries: tuple[ListEntry, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Settings, policy, lists and chain of one moment; immutable and shared by a worker's threads."""
+
+    settings: Settings
+    filters: tuple[Filter[Any], ...]
+    book: PolicyBook
+    lists: ListIndex
+    revision: int
+    defers_recipients: bool
+    """Whether some policy has a filter on that answers single recipients: only then is RCPT worth a reply."""
+    rules: RuleBook = EMPTY
+
+    @classmethod
+    def build(cls, file: SettingsFile, filters: Sequence[Filter[Any]], snapshot: Snapshot) -> Site:
+        """Compile a site. Raises ConfigError on anything wrong in the file or in the overrides."""
+        platform = file.settings.platform
+        PolicyBook(filters, file.layers, source=file.source)  # the file must be good by itself
+        book = policy_book(file, filters, snapshot.overrides)
+        rules = compile_book(file.rules, frozenset(one.name for one in filters))
+        return cls(
+            file.settings,
+            tuple(filters),
+            book,
+            ListIndex(snapshot.entries),
+            snapshot.revision,
+            any(defers_early(rule, platform) for rule in book.all_rules()),
+            rules,
+        )
+
+
+def policy_book(
+    file: SettingsFile, filters: Sequence[Filter[Any]], overrides: Sequence[Override]
+) -> PolicyBook:
+    """Policy alone, which is all that stored findings are judged by. Raises ConfigError."""
+    return PolicyBook(
+        filters,
+        with_overrides(file.layers, overrides),
+        source=f"{file.source} with the store's overrides" if overrides else file.source,
+        outside=outside_recipients(file.settings.platform),
+        delimiter=file.settings.platform.recipient_delimiter,
+    )
+
+
+def defers_early(rule: Rule, platform: Platform) -> bool:
+    """Whether a rule may answer 4xx to a single recipient, at RCPT TO."""
+    return (
+        rule.options.effect is Effect.DEFER
+        and rule.options.state is State.ON
+        and rule.filter.stage <= Stage.RCPT
+        and rule.filter.acts_early(platform)
+    )
+
+
+def with_overrides(layers: Layers, overrides: Sequence[Override]) -> Layers:
+    """The file's layers with the store's settings on top. Raises ConfigError where a key has no place."""
+    merged: dict[str, dict[str, Any]] = {scope: _deep(layer) for scope, layer in layers.items()}
+    for override in overrides:
+        node: dict[str, Any] = merged.setdefault(scope_key(override.scope), {})
+        *path, last = override.key.split(".")
+        for step in path:
+            node = node.setdefault(step, {})
+            if not isinstance(node, dict):
+                raise ConfigError("store", f"{override.scope} {override.key}", "no such setting")
+        node[last] = override.value
+    return merged
+
+
+def scope_key(scope: str) -> str:
+    """A scope in its comparing form: "platform", a domain, or a mailbox."""
+    if scope == PLATFORM:
+        return PLATFORM
+    return address_key(scope) if "@" in scope else domain_key(scope)
+
+
+def _deep(layer: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: _deep(v) if isinstance(v, Mapping) else v for k, v in layer.items()}

@@ -1,0 +1,138 @@
+"""What is remembered of a message: its envelope, findings and verdicts, never its content."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from tamis.contract.finding import Finding, Status
+from tamis.judging.plan import Judged
+from tamis.judging.policy import Outcome
+from tamis.judging.trace import spoke
+from tamis.judging.verdict import Verdict
+from tamis.message.envelope import Envelope
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+MAX_TEXT = 1000
+"""Characters of any text of a sender's that are kept."""
+
+
+def tame(text: str) -> str:
+    """Text that every database can hold, bounded: no NUL, no lone surrogate."""
+    shown = text[:MAX_TEXT].replace("\0", "\ufffd")
+    return shown.encode("utf-8", "replace").decode("utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What came of a message for one recipient, as it is remembered and compared.
+
+    `spoke` names the filters that had something to say, with their points or effects.
+    """
+
+    decision: str
+    outcome: str
+    decided_by: str
+    because: str
+    score: float
+    required: float
+    spoke: str
+
+    @classmethod
+    def of(cls, verdict: Verdict, outcome: Outcome) -> Told:
+        """From a verdict."""
+        return cls(
+            str(verdict.decision),
+            str(outcome),
+            verdict.decided_by,
+            tame(verdict.because),
+            verdict.score,
+            verdict.required,
+            tame(spoke(verdict)),
+        )
+
+    def says_as_much_as(self, other: Told) -> bool:
+        """Whether both are the same but for the limit: one that is not reached decides nothing."""
+        return (
+            self.score == other.score
+            and self.because == other.because
+            and self.decided_by == other.decided_by
+            and self.spoke == other.spoke
+            and self.outcome == other.outcome
+            and self.decision == other.decision
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One message's record."""
+
+    at: datetime
+    queue_id: str
+    sender: str
+    client_ip: str
+    helo: str
+    login: str
+    message_id: str
+    size: int
+    findings: tuple[Finding, ...]
+    recipients: tuple[tuple[str, Told], ...]
+
+
+def to_line(
+    envelope: Envelope,
+    findings: Mapping[str, Finding],
+    judged: Sequence[Judged],
+    *,
+    message_id: str,
+    size: int,
+) -> bytes:
+    """One message as a line of JSON. Raises ValueError or TypeError on facts that JSON can't hold."""
+    told = [(one.verdict.recipient, Told.of(one.verdict, one.outcome)) for one in judged]
+    data = [
+        envelope.received_at.isoformat(),
+        [tame(t) for t in (envelope.queue_id, envelope.sender, envelope.client_ip, envelope.helo)],
+        [tame(envelope.login), tame(message_id), size],
+        [[f.filter, f.status, f.because, dict(f.facts), round(f.seconds, 6)] for f in findings.values()],
+        [
+            [who, t.decision, t.outcome, t.decided_by, t.because, t.score, t.required, t.spoke]
+            for who, t in told
+        ],
+    ]
+    return _encode(data).encode() + b"\n"
+
+
+def from_line(line: bytes) -> Story:
+    """Read what `to_line` wrote. Raises ValueError on anything else, half a line included."""
+    try:
+        at, (queue_id, sender, ip, helo), (login, message_id, size), findings, recipients = json.loads(line)
+        return Story(
+            datetime.fromisoformat(at),
+            queue_id,
+            sender,
+            ip,
+            helo,
+            login,
+            message_id,
+            size,
+            tuple(Finding(f[0], Status(f[1]), f[2], f[3], f[4]) for f in findings),
+            tuple((r[0], Told(*r[1:])) for r in recipients),
+        )
+    except (TypeError, IndexError, RecursionError) as error:
+        raise ValueError(f"no record: {error}") from error
+
+
+def finding_content(finding: Finding) -> bytes:
+    """A finding without its time, always in the same octets: equal findings are kept once."""
+    data: list[Any] = [finding.filter, finding.status, finding.because, dict(finding.facts)]
+    return _encode(data).encode()
+
+
+def finding_from(content: bytes, seconds: float = 0.0) -> Finding:
+    """Read what `finding_content` wrote."""
+    name, status, because, facts = json.loads(content.decode())  # quicker than from octets
+    return Finding(name, Status(status), because, facts, seconds)

@@ -1,0 +1,182 @@
+"""The verdict: what one recipient's policy makes of the findings. Pure; also used by replay."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from tamis.contract.filter import Effect, Opinion, Scopes, State
+from tamis.contract.finding import Finding, Status
+from tamis.contract.sentences import TOTAL
+from tamis.judging.policy import Policy, Rule
+
+log = logging.getLogger(__name__)
+
+SCORE = "score"
+"""What `decided_by` says when the total decided and no single filter did."""
+
+
+class Decision(StrEnum):
+    """What a message is for one recipient."""
+
+    HAM = "ham"
+    SPAM = "spam"
+    DEFER = "defer"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One recipient's verdict. `opinions` stand in chain order, `score` is held against `required`.
+
+    `decided_by` is the name of the filter that decided, "score" when the total did, "" when nothing spoke
+    against the message; `because` is that filter's sentence.
+    """
+
+    recipient: str
+    decision: Decision
+    decided_by: str
+    because: str
+    score: float
+    required: float
+    opinions: tuple[Opinion, ...]
+
+    @property
+    def accepted_by_list(self) -> bool:
+        """Whether a whitelist entry or another accepting filter let the message through."""
+        return self.decision is Decision.HAM and self.decided_by != ""
+
+
+_DECISIVE = {Effect.ACCEPT: Decision.HAM, Effect.SPAM: Decision.SPAM, Effect.DEFER: Decision.DEFER}
+
+
+Opine = Callable[[Rule, Finding, Scopes], Opinion]
+"""What one filter's finding means to one recipient's rule and scopes: replay puts a memory in front of it."""
+
+
+def opinion_of(rule: Rule, finding: Finding, scopes: Scopes) -> Opinion:
+    """As the filter itself judges. One whose judging fails is unavailable: it holds up no mail."""
+    try:
+        return _checked(rule, rule.filter.judge(finding, rule.options, scopes))
+    except Exception as error:  # noqa: BLE001 - whatever a plugin raises
+        return _failed(rule, error)
+
+
+def is_open(rule: Rule, finding: Finding) -> bool:
+    """Whether a finding can only be judged beside other filters' opinions, as the filter itself says."""
+    try:
+        return rule.filter.is_open(finding)
+    except Exception as error:  # noqa: BLE001 - as above
+        _failed(rule, error)
+        return False
+
+
+def _opinion_among(rule: Rule, finding: Finding, scopes: Scopes, others: Mapping[str, Opinion]) -> Opinion:
+    try:
+        return _checked(rule, rule.filter.judge_among(finding, rule.options, scopes, others))
+    except Exception as error:  # noqa: BLE001 - as above
+        return _failed(rule, error)
+
+
+def _checked(rule: Rule, opinion: object) -> Opinion:
+    if not isinstance(opinion, Opinion):
+        raise TypeError(f"judge returned {type(opinion).__name__}, not an Opinion")
+    if type(rule.filter).__module__.startswith("tamis."):  # ours are tested for the rest
+        return opinion
+    effect = None if opinion.effect is None else Effect(opinion.effect)
+    return replace(
+        opinion,
+        filter=rule.filter.name,
+        status=Status(opinion.status),
+        effect=effect,
+        points=float(opinion.points),
+        text=str(opinion.text),
+    )
+
+
+def _failed(rule: Rule, error: Exception) -> Opinion:
+    """An opinion that moves nothing. The log says so once a process and filter: it would with each message."""
+    one = rule.filter
+    if one.name not in _told:
+        _told.add(one.name)
+        log.error("filter %s can't judge and is taken as unavailable", one.name, exc_info=error)
+    text = f"failed: {type(error).__name__}: {error}"[:200]
+    shadow = rule.options.state is State.SHADOW
+    return Opinion(one.name, one.spec_id, Status.UNAVAILABLE, text=text, shadow=shadow)
+
+
+_told: set[str] = set()
+
+
+def judge(findings: Mapping[str, Finding], policy: Policy, opine: Opine = opinion_of) -> Verdict:
+    """Walk the findings in chain order under one recipient's policy.
+
+    The first accepting, spam or deferring opinion decides; without one, the total of the scores does, held
+    against the policy's `required`. A hit of a filter that yields to an accepting one decides nothing.
+    Opinions after the decision are kept for the trace but not added.
+    A finding that is missing, unavailable or skipped moves nothing. Findings that look at others are judged
+    when the others' opinions stand, wherever in the chain those are.
+    """
+    opinions = tuple(_opinions(findings, policy, opine))
+    yields_to = {rule.filter.name: rule.filter.yields_to for rule in policy.rules}
+    accepting = {o.filter for o in opinions if o.effect is Effect.ACCEPT and not o.shadow}
+    decision: Decision | None = None
+    decided_by = because = ""
+    total = 0.0
+    for opinion in opinions:
+        if opinion.shadow or opinion.effect is None or decision is not None:
+            continue
+        if yields_to[opinion.filter] & accepting:  # the opinion is shown, but another has priority
+            continue
+        if opinion.effect is Effect.SCORE:
+            total += opinion.points
+        elif opinion.effect in _DECISIVE:
+            decision = _DECISIVE[opinion.effect]
+            decided_by, because = opinion.filter, opinion.text
+    if decision is None:
+        decision = Decision.SPAM if total >= policy.required else Decision.HAM
+        if decision is Decision.SPAM:
+            decided_by, because = SCORE, _score_sentence(total, policy.required)
+    return Verdict(
+        policy.recipient, decision, decided_by, because, round(total, 3), policy.required, opinions
+    )
+
+
+def _opinions(findings: Mapping[str, Finding], policy: Policy, opine: Opine) -> list[Opinion]:
+    """Every opinion, in chain order."""
+    opinions: list[Opinion] = []
+    waiting: list[tuple[int, Rule, Finding]] = []
+    for rule in policy.rules:
+        finding = findings.get(rule.filter.name)
+        if finding is None:
+            continue
+        if finding.facts and is_open(rule, finding):
+            waiting.append((len(opinions), rule, finding))
+        opinions.append(opine(rule, finding, policy.scopes))
+    if waiting:
+        places = {place for place, _, _ in waiting}
+        others = {o.filter: o for place, o in enumerate(opinions) if place not in places}
+        for place, rule, finding in waiting:
+            opinions[place] = _opinion_among(rule, finding, policy.scopes, others)
+    return opinions
+
+
+def is_decided(
+    findings: Mapping[str, Finding], policy: Policy, before: str, opine: Opine = opinion_of
+) -> bool:
+    """Whether a filter that stands before `before` in the chain already decides for this recipient."""
+    for rule in policy.rules:
+        if rule.filter.name == before:
+            return False
+        finding = findings.get(rule.filter.name)
+        if finding is None or finding.status is not Status.HIT or is_open(rule, finding):
+            continue
+        opinion = opine(rule, finding, policy.scopes)
+        if not opinion.shadow and opinion.effect in _DECISIVE:
+            return True
+    return False
+
+
+def _score_sentence(total: float, required: float) -> str:
+    return TOTAL(total=f"{total:.1f}", required=f"{required:.1f}")

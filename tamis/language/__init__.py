@@ -1,0 +1,1 @@
+"""What people read: translation, text made safe for showing, time zones."""

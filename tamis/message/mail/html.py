@@ -1,0 +1,154 @@
+"""HTML bodies: visible text and links, by a real parser that is fed only what it can read in linear time."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
+
+from tamis.base.derived import derived
+from tamis.message.mail.defects import DefectKind, Report
+from tamis.message.mail.limits import Limits
+from tamis.message.mail.markup import FORMATTING, RENAMED, rewrite
+
+# Elements before and after which a reader sees a line or a cell end; the patterns take in some neighbours.
+_BLOCK = re.compile(
+    r"<(?=/?(?:[pP][\s>]|[bB][rRlL]|[dD][iItTdD]|[tT][rRdDhHaAi]|[lL][iI]|[uUoO][lL]|[hH][1-6rR]|"
+    r"[cC][eE]|[fF][oO][rR]|[pP][rR]|[oO][pP]))"
+)
+_INVISIBLE = ["head", "script", "style", "template", "noframes", "iframe", "noembed", "title", "textarea"]
+_LINKS = (
+    "a[href],area[href],img[src],form[action],iframe[src],frame[src],input[src],base[href],"
+    "body[background],table[background],td[background],object[data],embed[src]"
+)
+_ATTRIBUTES = ("href", "src", "action", "background", "data")
+_TAG = re.compile(r"<([a-zA-Z][a-zA-Z0-9]*)")
+_HIDES = re.compile(
+    r"display\s*:\s*none|visibility\s*:\s*hidden|mso-hide\s*:\s*all|font-size\s*:\s*0(?![.\d]*[1-9])",
+    re.IGNORECASE,
+)
+_STYLE_CHARACTERS = 2000
+_LINK_TEXT = 300
+_LINK_TEXTS = 262_144
+# Within these the parser's worst case, which is quadratic, is some milliseconds (see markup.py).
+_DIRECT_CHARACTERS = 65_536
+_DIRECT_TAGS = 3000
+_FORMATTING_TAGS = 800
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A reference in markup: as written (entities decoded), the visible text within it, its element."""
+
+    href: str
+    text: str
+    tag: str
+
+
+@dataclass(slots=True)
+class Budget:
+    """What may still be parsed of one message's HTML; the parts draw on it in their order."""
+
+    characters: int
+    tags: int
+    direct_characters: int = _DIRECT_CHARACTERS
+    direct_tags: int = _DIRECT_TAGS
+
+
+class Html:
+    """One HTML part.
+
+    ``source`` is what was parsed; ``text`` is its visible text, lines stripped, empty lines left out;
+    ``hidden`` counts elements left out of the text because their style hides them.
+    """
+
+    def __init__(self, source: str, text: str, links: tuple[Link, ...], hidden: int) -> None:
+        self.source = source
+        self.text = text
+        self.links = links
+        self.hidden = hidden
+
+    @derived
+    def tags(self) -> Mapping[str, int]:
+        """How often each element's start tag occurs in the source, names lower-cased."""
+        counts: Counter[str] = Counter()
+        for name, number in Counter(_TAG.findall(self.source)).items():
+            counts[name.lower()] += number
+        return counts
+
+    def __repr__(self) -> str:
+        return f"Html({len(self.source)} characters, {len(self.links)} links)"
+
+
+def parse_html(source: str, budget: Budget, limits: Limits, report: Report, where: str) -> Html:
+    """Parse one HTML part once; what exceeds the budget is left out or only stripped of its tags."""
+    if len(source) > budget.characters:
+        report.add(DefectKind.HTML_TRUNCATED, len(source), where)
+        source = source[: budget.characters]
+    budget.characters -= len(source)
+    tags = source.count("<")
+    if len(source) <= budget.direct_characters and tags <= budget.direct_tags:
+        budget.direct_characters -= len(source)
+        budget.direct_tags -= tags
+        markup = source
+        # Past some number, elements that the parser opens again in every block would multiply.
+        if tags > _FORMATTING_TAGS:
+            markup = FORMATTING.sub(RENAMED, markup)
+    else:
+        markup, used = rewrite(source, budget.tags)
+        if used > budget.tags:
+            report.add(DefectKind.HTML_TRUNCATED, tags, where)
+        budget.tags = max(0, budget.tags - used)
+    tree = LexborHTMLParser(_BLOCK.sub("\n<", markup.replace("\x00", " ")))
+    links = _links(tree, limits, report, where)
+    try:
+        tree.strip_tags(_INVISIBLE)
+        low = markup.lower()
+        hidden = _hide(tree) if "none" in low or "hid" in low or "font-size" in low else 0
+        body = tree.body
+        text = body.text() if body is not None else ""
+    except SelectolaxError as error:  # a tree without a root: a frameset, or nothing at all
+        report.add(DefectKind.HTML_TRUNCATED, error, where)
+        text, hidden = "", 0
+    lines = [line for line in map(str.strip, text.splitlines()) if line]
+    return Html(source, "\n".join(lines), links, hidden)
+
+
+def _links(tree: LexborHTMLParser, limits: Limits, report: Report, where: str) -> tuple[Link, ...]:
+    links: list[Link] = []
+    room = _LINK_TEXTS
+    for node in tree.css(_LINKS):
+        if len(links) >= limits.links:
+            report.add(DefectKind.HTML_TRUNCATED, limits.links, where)
+            break
+        attributes = node.attributes
+        href = next((value for name in _ATTRIBUTES if (value := attributes.get(name))), "")
+        tag = node.tag or ""
+        text = ""
+        # Links may lie within each other, each with the text of all: the sum is bounded.
+        if tag == "a" and room > 0:
+            text = node.text()
+            room -= len(text) + 64
+            text = " ".join(text[: 4 * _LINK_TEXT].split())[:_LINK_TEXT]
+        elif tag in {"img", "area", "input"}:
+            text = " ".join((attributes.get("alt") or "")[: 4 * _LINK_TEXT].split())[:_LINK_TEXT]
+        links.append(Link(href[: limits.url_characters], text, tag))
+    return tuple(links)
+
+
+def _hide(tree: LexborHTMLParser) -> int:
+    """Take elements whose own style hides them out of the tree; returns how many."""
+    hidden: list[LexborNode] = []
+    for node in tree.css("[style],[hidden]"):
+        if node.tag in {"html", "body"}:
+            continue
+        attributes = node.attributes
+        style = attributes.get("style")
+        if "hidden" in attributes or (style and _HIDES.search(style[:_STYLE_CHARACTERS])):
+            hidden.append(node)
+    for node in hidden:
+        node.decompose(recursive=False)
+    return len(hidden)

@@ -1,0 +1,293 @@
+"""``Mail``: a message as it came, and what follows from it, derived when asked for and once."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from email.utils import parsedate_tz
+
+from tamis.base.derived import derived
+from tamis.message.mail.defects import Defect, DefectKind, Report
+from tamis.message.mail.headers import Headers, scan
+from tamis.message.mail.html import Budget, Html, parse_html
+from tamis.message.mail.limits import LIMITS, Limits
+from tamis.message.mail.mailboxes import Address, parse_addresses
+from tamis.message.mail.mime import Container, Part, Structure
+from tamis.message.mail.scripts import Scripts, count_scripts
+from tamis.message.mail.seen import NOTHING_SEEN, Seen
+from tamis.message.mail.urls import Url, collect, html_urls, text_urls
+
+# RFC 5322 3.6, RFC 2045 3: at most one of each.
+_SINGLETONS = (
+    *("date", "from", "sender", "reply-to", "to", "cc", "bcc", "message-id", "in-reply-to", "references"),
+    *("subject", "mime-version", "content-type", "content-transfer-encoding", "content-disposition"),
+)
+_ADDRESS_FIELDS = ("from", "sender", "reply-to", "to", "cc")
+_MESSAGE_ID = re.compile(r"<([^<>\s]{1,998})>")
+_DATE_CHARACTERS = 100
+# Text that readers' programs offer as a file, not as the message.
+_FILE_TEXT = frozenset(
+    {
+        "text/calendar",
+        "text/css",
+        "text/csv",
+        "text/directory",
+        "text/rtf",
+        "text/vcard",
+        "text/x-vcard",
+        "text/xml",
+    }
+)
+_INVISIBLE = str.maketrans("", "", "\u200b\u200c\u200d\u2060\ufeff\u00ad\u034f")
+
+
+class Mail:
+    """One message: its octets, and everything that is derived from them.
+
+    Nothing here raises on whatever octets: what is wrong is in ``defects``. Memory is bounded by the message
+    itself and ``limits``. Not for use by several threads at once.
+    """
+
+    def __init__(
+        self, raw: bytes, *, complete: bool = True, size: int | None = None, limits: Limits = LIMITS
+    ) -> None:
+        """``raw`` has CRLF or LF lines. ``complete`` is false when the caller cut the message at its
+        examination bound; ``size`` is the size of the whole then, in octets."""
+        self.raw = raw
+        self.size = len(raw) if size is None else size
+        self.complete = complete
+        self.limits = limits
+        self.seen = NOTHING_SEEN
+        self._report = Report(limits.defects)
+        self.headers: Headers
+        self.headers, self._body = scan(raw, 0, len(raw), limits, self._report, complete=complete)
+
+    def with_seen(self, seen: Seen) -> Mail:
+        """The same message with what was read in its images and documents; its URLs are among ``urls`` then."""
+        mail = copy.copy(self)
+        mail.seen = seen
+        mail.__dict__.pop("urls", None)
+        return mail
+
+    @derived
+    def subject(self) -> str | None:
+        """The first Subject, decoded; ``None`` if there is none."""
+        return self.headers.first("subject")
+
+    @derived
+    def from_addresses(self) -> tuple[Address, ...]:
+        """The mailboxes of the header From."""
+        return self.addresses("from")
+
+    def addresses(self, name: str) -> tuple[Address, ...]:
+        """The mailboxes of every field of a name: To, Cc, Reply-To, Sender and the like."""
+        found = self._addresses.get(name := name.lower())
+        if found is None:
+            found = ()
+            for field in self.headers.fields_of(name):
+                room = self.limits.addresses - len(found)
+                found += parse_addresses(field.unfolded, max(1, room), self._report, field.where)
+                if room <= 1:
+                    break
+            self._addresses[name] = found
+        return found
+
+    @derived
+    def _addresses(self) -> dict[str, tuple[Address, ...]]:
+        return {}
+
+    @derived
+    def message_id(self) -> str | None:
+        """The first Message-ID without its angle brackets; ``None`` if there is none."""
+        value = self.headers.first("message-id")
+        if value is None:
+            return None
+        found = _MESSAGE_ID.search(value)
+        return (found[1] if found else value.strip("<> \t")[:998]) or None
+
+    @derived
+    def date(self) -> datetime | None:
+        """The first Date, aware; ``None`` if there is none or it is impossible (RFC 5322 3.3)."""
+        fields = self.headers.fields_of("date")
+        if not fields:
+            return None
+        value = fields[0].unfolded
+        date = _date(value) if len(value) <= _DATE_CHARACTERS else None
+        if date is None:
+            self._report.add(DefectKind.IMPOSSIBLE_DATE, value, "date")
+        return date
+
+    @derived
+    def _structure(self) -> Structure:
+        return Structure(
+            self.raw, self.headers, self._body, self.limits, self._report, complete=self.complete
+        )
+
+    @derived
+    def parts(self) -> tuple[Part, ...]:
+        """Every leaf, depth first; those of enclosed messages too."""
+        return tuple(self._structure.parts)
+
+    @derived
+    def containers(self) -> tuple[Container, ...]:
+        """Every multipart and every enclosed message, depth first."""
+        return tuple(self._structure.containers)
+
+    @derived
+    def attachments(self) -> tuple[Part, ...]:
+        """The leaves with a file name, marked as attachment, or neither text nor message."""
+        return tuple(part for part in self.parts if part.is_attachment)
+
+    @derived
+    def images(self) -> tuple[Part, ...]:
+        """The leaves that are images by type or by their first octets."""
+        return tuple(part for part in self.parts if part.is_image)
+
+    @derived
+    def documents(self) -> tuple[Part, ...]:
+        """The leaves that are PDF documents."""
+        return tuple(part for part in self.parts if part.is_pdf)
+
+    @derived
+    def _bodies(self) -> tuple[tuple[Part, Html | None], ...]:
+        """The leaves that are read as text, and the parsed HTML of those that are HTML."""
+        budget = Budget(self.limits.html_characters, self.limits.html_tags)
+        alone = len(self.parts) == 1
+        bodies: list[tuple[Part, Html | None]] = []
+        for part in self.parts:
+            if not part.content_type.startswith("text/") or part.content_type in _FILE_TEXT:
+                continue
+            if part.disposition == "attachment" and not alone:
+                continue
+            html = None
+            if part.content_type == "text/html":
+                html = parse_html(part.text, budget, self.limits, self._report, part.path)
+            bodies.append((part, html))
+        return tuple(bodies)
+
+    @derived
+    def html(self) -> tuple[Html, ...]:
+        """The HTML parts that are read as text, parsed once."""
+        return tuple(html for _, html in self._bodies if html is not None)
+
+    @derived
+    def text(self) -> str:
+        """The visible text of the parts that are read as text, at most ``Limits.text_characters``."""
+        pieces: list[str] = []
+        room = self.limits.text_characters
+        for part, html in self._bodies:
+            piece = part.text if html is None else html.text
+            if len(piece) > room:
+                self._report.add(DefectKind.TEXT_TRUNCATED, len(piece), part.path)
+                piece = piece[:room]
+            room -= len(piece)
+            pieces.append(piece)
+        return "\n".join(piece for piece in pieces if piece)
+
+    @derived
+    def urls(self) -> tuple[Url, ...]:
+        """The distinct URLs of visible text, of markup and of ``seen``, at most ``Limits.urls``."""
+        return collect(self._found_urls(), self.limits, self._report)
+
+    def _found_urls(self) -> Iterator[Url]:
+        # Markup before text: it is what the reader clicks, and the bound must not be used up by text.
+        yield from self.seen.urls
+        for html in self.html:
+            yield from html_urls(html, self.limits)
+        yield from text_urls(self.text, self.limits)
+
+    @derived
+    def scripts(self) -> Scripts:
+        """The letters of subject, visible text and the names of From and Reply-To, by script."""
+        names = [mailbox.display for name in ("from", "reply-to") for mailbox in self.addresses(name)]
+        return count_scripts("\n".join([self.subject or "", *names, self.text]))
+
+    @derived
+    def is_empty(self) -> bool:
+        """Whether there is neither subject nor visible text nor attachment nor image nor link."""
+        if (self.subject or "").strip() or self.attachments or self.images:
+            return False
+        if self.text.translate(_INVISIBLE).strip():
+            return False
+        return not any(html.links for html in self.html)
+
+    @derived
+    def is_dsn(self) -> bool:
+        """Whether this is a delivery status notification (RFC 3464, RFC 6522)."""
+        if (
+            not self.containers
+            or self.containers[0].path
+            or self.containers[0].content_type != "multipart/report"
+        ):
+            return False
+        if self.containers[0].parameters.get("report-type", "").lower() != "delivery-status":
+            return False
+        return any(part.content_type in _STATUS and part.depth == 1 for part in self.parts)
+
+    @derived
+    def defects(self) -> tuple[Defect, ...]:
+        """Everything that is wrong with the message; to know it, all the rest is derived."""
+        self._check_octets()
+        self._check_header()
+        for field in self.headers:
+            _ = field.value
+        for part in self.parts:
+            _ = part.filename, part.payload, part.text
+        _ = self.date, self.urls, self.scripts
+        return self._report.defects
+
+    def _check_header(self) -> None:
+        report = self._report
+        for name in _SINGLETONS:
+            number = len(self.headers.fields_of(name))
+            if number > 1:
+                report.add(DefectKind.DUPLICATE_SINGLETON, number, name)
+        if self.complete or self._body < len(self.raw):
+            if "from" not in self.headers:
+                report.add(DefectKind.MISSING_FROM)
+            if "date" not in self.headers:
+                report.add(DefectKind.MISSING_DATE)
+        for name in _ADDRESS_FIELDS:
+            self.addresses(name)
+
+    def _check_octets(self) -> None:
+        report, raw = self._report, self.raw
+        if not self.complete:
+            report.add(DefectKind.TRUNCATED, f"{len(raw)} of {self.size}")
+        at = raw.find(b"\0")
+        if at >= 0:
+            report.add(DefectKind.NUL, at)
+        returns = raw.count(b"\r")
+        if returns:
+            pairs = raw.count(b"\r\n")
+            if returns > pairs + (raw.endswith(b"\r") and not self.complete):
+                report.add(DefectKind.BARE_CR, returns - pairs)
+            feeds = raw.count(b"\n")
+            first = raw.find(b"\n")
+            if feeds > pairs and raw[first - 1 : first] == b"\r":
+                report.add(DefectKind.BARE_LF, feeds - pairs)
+
+    def __repr__(self) -> str:
+        return f"Mail({self.size} octets, {self.subject!r:.80})"
+
+
+_STATUS = frozenset({"message/delivery-status", "message/global-delivery-status"})
+
+
+def _date(value: str) -> datetime | None:
+    """A date of RFC 5322 3.3, obsolete forms included; without a zone it is taken for UTC (as "-0000")."""
+    try:
+        fields = parsedate_tz(value)
+        if fields is None:
+            return None
+        year, month, day, hour, minute, second, *_, offset = fields
+        zone = timezone(timedelta(seconds=offset)) if offset else UTC
+        # A leap second (RFC 5322 3.3) is none for datetime.
+        return datetime(
+            year, month, day, hour, minute, min(second, 59) if second == 60 else second, tzinfo=zone
+        )
+    except (ValueError, TypeError, IndexError, OverflowError):
+        # The standard library's parser takes garbage apart without checking what it gets.
+        return None

@@ -1,0 +1,22 @@
+"""What was read in a message's images and documents, which takes more than its octets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tamis.message.mail.urls import Url
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Text by OCR and of documents; the URLs of QR codes, of documents' links, and in that text."""
+
+    text: str = ""
+    urls: tuple[Url, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.text or self.urls)
+
+
+NOTHING_SEEN = Seen()
+"""What is known before somebody has read the images and documents."""

@@ -1,0 +1,206 @@
+"""URLs in text and in markup (RFC 3986), as readers' programs make them out."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import unquote
+
+from tamis.message.mail.defects import DefectKind, Report
+from tamis.message.mail.html import Html
+from tamis.message.mail.limits import Limits
+
+Source = Literal["text", "link", "image", "form", "code"]
+"""Where a URL stood; "code" is a QR code."""
+
+_SCHEMES = ("https", "http", "ftp")
+_URL_END = r"\s<>\"\x00-\x1f\u201c\u201d\u300c\u300d\uff08\uff09"
+_AFTER_SCHEME = re.compile(rf"[^{_URL_END}]+")
+_WWW = re.compile(rf"www\.[^{_URL_END}]+")
+# A bare name is a link under a top-level domain that is neither a word nor a file suffix, or with a path.
+_BARE_END = re.compile(
+    r"\.(?:(?:com|net|org|info|biz|edu|gov|xyz|icu|ru|de|uk|fr|cn|jp|nl|eu|pl|br|au)(?![\w-]|\.\w|@)|"
+    r"(?:online|site|shop|store|club|top|live|click|link|app|dev|io|co|me|us|it|in|ca|ch|es|se)(?=/\w))"
+)
+_BARE_START = re.compile(
+    r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){0,10}[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z"
+)
+_BARE_REST = re.compile(rf"(?::\d{{1,5}})?(?:/[^{_URL_END}]*)?")
+_NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789.-"
+_NAME_WINDOW = 64
+_TRAILING = ".,;:!?'\"*_|>"
+_ABSOLUTE = re.compile(r"([a-z][a-z0-9+.-]{0,30}):", re.IGNORECASE)
+_IGNORED = re.compile(r"[\t\r\n]+")
+_AUTHORITY_END = re.compile(r"[/\\?#]")
+_DOTS = str.maketrans("\u3002\uff0e\uff61", "...")
+_HOST_CHARACTERS = 253
+_LABEL_CHARACTERS = 63
+_REPETITIONS = 10
+_SOURCES: dict[str, Source] = {"a": "link", "area": "link", "form": "form"}
+
+
+@dataclass(frozen=True, slots=True)
+class Url:
+    """A URL that names a host.
+
+    ``host`` is lower-case, with A-labels (RFC 5890) for labels beyond ASCII; ``raw`` is as written, at most
+    ``Limits.url_characters``; ``text`` is the link's visible text, '' elsewhere.
+    """
+
+    raw: str
+    scheme: str
+    host: str
+    source: Source
+    text: str = ""
+
+    @property
+    def unicode_host(self) -> str:
+        """The host with its A-labels shown as the letters that they stand for."""
+        return ".".join(map(_u_label, self.host.split(".")))
+
+
+def _a_label(label: str) -> str:
+    if label.isascii():
+        return label
+    return "xn--" + label[:_LABEL_CHARACTERS].encode("punycode").decode("ascii", "replace")
+
+
+def _u_label(label: str) -> str:
+    if not label.startswith("xn--") or len(label) > _HOST_CHARACTERS:
+        return label
+    try:
+        return label[4:].encode("ascii").decode("punycode")
+    except UnicodeError:
+        return label
+
+
+def host_of(after_scheme: str) -> str:
+    """The host in what follows '//': without user, password and port, lower-cased, A-labels; '' if none."""
+    end = _AUTHORITY_END.search(after_scheme)
+    authority = after_scheme[: end.start()] if end else after_scheme
+    host = authority.rpartition("@")[2]
+    if host.startswith("["):
+        return host.partition("]")[0][1 : _HOST_CHARACTERS + 1].lower()
+    host = host.partition(":")[0][: _HOST_CHARACTERS * 3]
+    if "%" in host:
+        host = unquote(host, errors="replace")
+    if not host.isascii():
+        host = unicodedata.normalize("NFKC", host.translate(_DOTS))
+    host = host.lower().strip(". ")[:_HOST_CHARACTERS]
+    if not host.isascii():
+        host = ".".join(map(_a_label, host.split(".")))
+    return host
+
+
+def text_urls(text: str, limits: Limits) -> Iterator[Url]:
+    """The URLs in plain text, by position within each way of writing: with a scheme, www., bare names."""
+    cut = limits.url_characters
+    # U+0130 alone is two characters in lower case: offsets would not agree.
+    low = text.replace("\u0130", "i").lower()
+    starts: list[int] = []
+    ends: list[int] = []
+    at = low.find("://")
+    while at >= 0:
+        scheme = next((name for name in _SCHEMES if low.endswith(name, max(0, at - 5), at)), None)
+        found = _AFTER_SCHEME.match(text, at + 3, at + 3 + cut) if scheme else None
+        if scheme and found:
+            rest = _trimmed(found[0])
+            host = host_of(rest)
+            if host:
+                starts.append(at)
+                ends.append(found.end())
+                yield Url(text[at - len(scheme) : at + 3] + rest, scheme, host, "text")
+        at = low.find("://", found.end() if found else at + 3)
+    at = low.find("www.")
+    while at >= 0:
+        end = at + 4
+        alone = at == 0 or not (low[at - 1].isalnum() or low[at - 1] in "/.@-_=%")
+        found = _WWW.match(low, at, at + cut) if alone else None
+        if found:
+            raw = _trimmed(text[at : found.end()])
+            host = host_of(raw)
+            end = found.end()
+            if host.count(".") > 1:
+                yield Url(raw, "http", host, "text")
+        at = low.find("www.", end)
+    covered = 0
+    for top in _BARE_END.finditer(low):
+        if top.start() < covered:
+            continue
+        before = bisect_right(starts, top.start()) - 1
+        if before >= 0 and top.start() < ends[before]:
+            continue
+        window = low[max(covered, top.start() - _NAME_WINDOW) : top.start()]
+        begin = top.start() - len(window) + len(window.rstrip(_NAME_CHARACTERS))
+        if (begin and low[begin - 1] in "@/:=%_~&?#\\+") or low.startswith("www.", begin):
+            continue
+        if not _BARE_START.match(low, begin, top.start()):
+            continue
+        tail = _BARE_REST.match(text, top.end(), top.end() + cut)
+        covered = tail.end() if tail else top.end()
+        raw = _trimmed(text[begin:covered])
+        yield Url(raw, "http", low[begin : top.end()], "text")
+
+
+def _trimmed(raw: str) -> str:
+    """A URL without the punctuation of the sentence around it."""
+    end = len(raw)
+    if raw[-1:].isalnum() or raw.endswith("/"):
+        return raw
+    excess = {close: raw.count(close) - raw.count(opening) for opening, close in ("()", "[]", "{}")}
+    while end:
+        last = raw[end - 1]
+        if last not in _TRAILING:
+            if excess.get(last, 0) <= 0:
+                break
+            excess[last] -= 1
+        end -= 1
+    return raw[:end]
+
+
+def html_urls(html: Html, limits: Limits) -> Iterator[Url]:
+    """The URLs of markup that name a host; relative ones only with a <base> (HTML Standard 4.2.3)."""
+    base = next((link.href for link in html.links if link.tag == "base"), "")
+    base_url = _absolute(base, None, "link", "", limits) if base else None
+    for link in html.links:
+        if link.tag != "base":
+            url = _absolute(link.href, base_url, _SOURCES.get(link.tag, "image"), link.text, limits)
+            if url is not None:
+                yield url
+
+
+def _absolute(href: str, base: Url | None, source: Source, text: str, limits: Limits) -> Url | None:
+    """A reference as browsers read it: white space stripped, backslashes for slashes, any number of them."""
+    raw = _IGNORED.sub("", href.strip()[: limits.url_characters])
+    scheme = _ABSOLUTE.match(raw)
+    if scheme is not None:
+        name = scheme[1].lower()
+        if name not in _SCHEMES:
+            return None
+        host = host_of(raw[scheme.end() :].lstrip("/\\"))
+    elif raw[:2] in {"//", "\\\\", "/\\", "\\/"}:
+        name = base.scheme if base else "http"
+        host = host_of(raw[2:].lstrip("/\\"))
+    elif base is not None:
+        name, host = base.scheme, base.host
+    else:
+        return None
+    return Url(raw, name, host, source, text) if host else None
+
+
+def collect(found: Iterable[Url], limits: Limits, report: Report) -> tuple[Url, ...]:
+    """Distinct URLs in the order in which they are found, at most ``Limits.urls``."""
+    seen: dict[tuple[str, Source, str], Url] = {}
+    for number, url in enumerate(found):
+        key = (url.raw, url.source, url.text)
+        if key in seen and number < limits.urls * _REPETITIONS:
+            continue
+        if len(seen) >= limits.urls or number >= limits.urls * _REPETITIONS:
+            report.add(DefectKind.URL_LIMIT, limits.urls)
+            break
+        seen[key] = url
+    return tuple(seen.values())

@@ -1,0 +1,222 @@
+"""Rule files: TOML, checked, with the file, line and column of what is wrong and the nearest name that is right."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Collection, Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, Literal, NoReturn
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from tamis.base.errors import ConfigError, nearest_name
+from tamis.message.mail import Mail, Seen
+from tamis.rules.book import Rule, RuleBook, RuleSource
+from tamis.rules.engine import PatternError, compiled
+from tamis.rules.expression import Expression, ExpressionError, parse, reduce, size
+from tamis.rules.places import PLACES, is_place
+
+MAX_FILE = 1024 * 1024
+MAX_RULES = 2000
+MAX_EXPANDED = 2000
+_NAME = r"^[a-z][a-z0-9_]{1,39}$"
+_NAME_RULE = "must be 2 to 40 lower case letters, digits and _, a letter first"
+_HEADING = re.compile(r"(?m)^[ \t]*\[\[[ \t]*rule[ \t]*\]\]")
+
+Pattern = Annotated[str, Field(min_length=1, max_length=1000)]
+Example = Annotated[str, Field(max_length=64 * 1024)]
+
+
+class RuleTable(BaseModel):
+    """A `[[rule]]` table."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(pattern=_NAME)
+    description: str = Field("", max_length=1000)
+    match: list[Pattern] = Field([], max_length=200)
+    where: list[str] = Field(["subject", "text"], min_length=1, max_length=8)
+    ignore_case: bool = True
+    when: str = Field("", max_length=4000)
+    action: Literal["none", "score", "spam", "accept"] = "none"
+    points: float = Field(0.0, ge=-100, le=100, allow_inf_nan=False)
+    hits: list[Example] = Field([], max_length=50)
+    clear: list[Example] = Field([], max_length=50)
+
+
+def read_sources(paths: Sequence[Path]) -> tuple[RuleSource, ...]:
+    """The files' texts. Raises ConfigError."""
+    sources = []
+    for path in paths:
+        try:
+            with path.open("rb") as file:
+                octets = file.read(MAX_FILE + 1)
+            if len(octets) > MAX_FILE:
+                raise ConfigError(str(path), "", f"larger than {MAX_FILE} octets")
+            sources.append(RuleSource(str(path), octets.decode("utf-8")))
+        except FileNotFoundError:
+            raise ConfigError(str(path), "", "no such file") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(str(path), "", f"can't be read: {error}") from None
+    return tuple(sources)
+
+
+@lru_cache(maxsize=2)
+def compile_book(sources: tuple[RuleSource, ...], filters: frozenset[str]) -> RuleBook:
+    """The rules of some files. `filters` are the names that expressions may use beside rules. Raises ConfigError."""
+    known: dict[str, Rule] = {}
+    expanded: dict[str, Expression] = {}
+    for source in sources:
+        for rule in _File(source, filters, known, expanded).rules():
+            known[rule.name] = rule
+            if len(known) > MAX_RULES:
+                raise ConfigError(source.name, "", f"more than {MAX_RULES} rules")
+    try:
+        return RuleBook(tuple(known.values()))
+    except PatternError as error:
+        raise ConfigError(", ".join(one.name for one in sources), "", str(error)) from None
+
+
+def failed_examples(book: RuleBook) -> Iterator[str]:
+    """What examples don't do what their rule says of them."""
+    for rule in book.rules:
+        for wanted, examples in ((True, rule.hits), (False, rule.clear)):
+            for number, example in enumerate(examples, 1):
+                mail = Mail(example.replace("\r\n", "\n").encode("utf-8", "replace"))
+                if "files" in rule.where:
+                    mail = mail.with_seen(Seen(mail.text))
+                value = book.match(mail).values.get(rule.name, False)
+                if (reduce(value, lambda _: False) is True) is not wanted:
+                    kind = "hits" if wanted else "clear"
+                    told = "does not match" if wanted else "matches"
+                    yield f"{rule.source}:{rule.line}: {rule.name}: example {number} of {kind} {told}"
+
+
+class _File:
+    def __init__(
+        self,
+        source: RuleSource,
+        filters: frozenset[str],
+        known: dict[str, Rule],
+        expanded: dict[str, Expression],
+    ) -> None:
+        self._source, self._filters, self._known, self._expanded = source, filters, known, expanded
+        self._starts = [found.start() for found in _HEADING.finditer(source.text)]
+        self._number = -1
+
+    def rules(self) -> Iterator[Rule]:
+        try:
+            data = tomllib.loads(self._source.text)
+        except tomllib.TOMLDecodeError as error:
+            place = re.search(r" \(at line (\d+), column (\d+)\)$", str(error))
+            where = f":{place[1]}:{place[2]}" if place else ""
+            told = str(error)[: place.start()] if place else str(error)
+            raise ConfigError(f"{self._source.name}{where}", "", f"no valid TOML: {told}") from None
+        tables = data.pop("rule", [])
+        for key in data:
+            found = re.search(rf"(?m)^[ \t]*\[?\[?[ \t]*({re.escape(key)})", self._source.text)
+            self._refuse(found.start(1) if found else 0, "no such table", nearest=nearest_name(key, ["rule"]))
+        if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+            self._refuse(0, "rules stand under [[rule]]")
+        for number, table in enumerate(tables):
+            self._number = number
+            yield self._rule(table)
+
+    def _rule(self, table: dict[str, Any]) -> Rule:
+        if isinstance(table.get("match"), str):
+            table["match"] = [table["match"]]
+        try:
+            read = RuleTable.model_validate(table)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            key = str(first["loc"][0]) if first["loc"] else ""
+            if first["type"] == "extra_forbidden":
+                self._refuse(self._place(key), f"no such key {key!r}", near=key, valid=RuleTable.model_fields)
+            given = table.get(key)
+            near = given if isinstance(given, str) else ""
+            actions = ("none", "score", "spam", "accept") if key == "action" else ()
+            told = f"{key}: {_NAME_RULE if key == 'name' and key in table else first['msg']}"
+            self._refuse(self._place(key, near), told, near=near, valid=actions)
+        if read.name in self._filters or read.name in self._known:
+            self._refuse(self._place("name", read.name), f"the name {read.name!r} is taken")
+        if bool(read.match) is bool(read.when):
+            self._refuse(self._place("name"), f"{read.name}: needs either match or when")
+        for place in read.where:
+            if not is_place(place):
+                self._refuse(
+                    self._place("where", place),
+                    f"no such place {place!r}",
+                    near=place,
+                    valid=(*PLACES, "header:"),
+                )
+        for pattern in read.match:
+            self._check_pattern(pattern, read)
+        return Rule(
+            read.name,
+            read.action,
+            read.points,
+            tuple(read.where) if read.match else (),
+            tuple(read.match),
+            read.ignore_case,
+            self._expression(read),
+            tuple(read.hits),
+            tuple(read.clear),
+            self._source.name,
+            self._line_column(self._place("name"))[0],
+        )
+
+    def _check_pattern(self, pattern: str, read: RuleTable) -> None:
+        for place in read.where:
+            try:
+                compiled(pattern, place=place, ignore_case=read.ignore_case)
+            except PatternError as error:
+                self._refuse(self._place("match", pattern), f"{read.name}: {error}")
+
+    def _expression(self, read: RuleTable) -> Expression | None:
+        if not read.when:
+            return None
+        begins = self._place("when", read.when)
+        try:
+            expression, names = parse(read.when)
+        except ExpressionError as error:
+            self._refuse(begins + error.place, f"{read.name}: {error}")
+        valid = {*self._known, *self._filters}
+        for name, place in names:
+            if name not in valid:
+                told = f"{read.name}: no rule above and no filter is called {name!r}"
+                self._refuse(begins + place, told, near=name, valid=valid)
+        whole = reduce(expression, lambda name: self._expanded.get(name, name))
+        if size(whole) > MAX_EXPANDED:
+            self._refuse(begins, f"{read.name}: more than {MAX_EXPANDED} terms with those it names")
+        self._expanded[read.name] = whole
+        return expression
+
+    def _place(self, key: str, value: str = "") -> int:
+        """Where a key of the present rule, or a value behind it, stands in the text."""
+        if self._number >= len(self._starts):
+            return 0
+        begin = self._starts[self._number]
+        end = (
+            self._starts[self._number + 1] if self._number + 1 < len(self._starts) else len(self._source.text)
+        )
+        found = re.compile(rf"(?m)^[ \t]*(\"?{re.escape(key)}\"?)[ \t]*=").search(
+            self._source.text, begin, end
+        )
+        if found is None:
+            return begin
+        inside = self._source.text.find(value, found.end(), end) if value else -1
+        return inside if inside >= 0 else found.start(1)
+
+    def _line_column(self, place: int) -> tuple[int, int]:
+        before = self._source.text[:place]
+        return before.count("\n") + 1, place - (before.rfind("\n") + 1) + 1
+
+    def _refuse(
+        self, place: int, problem: str, *, near: str = "", valid: Collection[str] = (), nearest: str = ""
+    ) -> NoReturn:
+        line, column = self._line_column(place)
+        raise ConfigError(
+            f"{self._source.name}:{line}:{column}", "", problem, nearest=nearest or nearest_name(near, valid)
+        )

@@ -1,0 +1,1 @@
+"""What filters may ask, behind the contract: DNS, shared state, scanners, helpers for hostile files."""

@@ -1,0 +1,1 @@
+"""The resolver: wire format, servers, cache."""

@@ -1,0 +1,179 @@
+"""The resolver service: one for a process, on its event loop (tamis.contract.service_protocols.DNS)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from functools import partial
+from typing import NamedTuple
+
+from tamis.base.breaker import Breakers
+from tamis.base.errors import LeftOutError, ServiceError
+from tamis.contract.service_protocols import Answer
+from tamis.services.dns.cache import Cache, Key
+from tamis.services.dns.lookup import Lookup
+from tamis.services.dns.server import Server
+from tamis.services.dns.wire import Reply, question
+from tamis.services.runner import on_loop
+
+MAX_IN_FLIGHT = 2000
+"""Questions under way at once; more would only pile up behind servers that don't answer."""
+
+_TICK = 0.1  # seconds; at most a quarter of the first pause
+
+
+class Resolver:
+    """Asks recursive DNS servers: concurrently, with retransmission, a shared cache, and one deadline a question.
+
+    A question that is under way is asked once, however many wait for it. What is known is answered in any thread; for
+    the rest, whoever asks is taken to the event loop (`on_loop`).
+    """
+
+    def __init__(
+        self,
+        servers: Sequence[tuple[str, int]],
+        *,
+        retransmit: float = 0.4,
+        deadline: float = 5.0,
+        cache_entries: int = 10_000,
+        breakers: Breakers | None = None,
+    ) -> None:
+        self._breakers = breakers or Breakers()
+        self._addresses = tuple(servers)
+        self._servers: list[Server] = []
+        self._retransmit = retransmit
+        self._deadline = deadline
+        self._cache = Cache(cache_entries)
+        self._under_way: dict[Key, _UnderWay] = {}
+        self._ticks = False
+
+    async def query(self, name: str, rdtype: str) -> Answer:
+        """The answer for a name and a type. A name that can't be in the DNS does not exist."""
+        found = self._cache.get((name.lower().rstrip("."), rdtype), time.monotonic())
+        if found is None:
+            (found,) = await self.queries(((name, rdtype),))
+        if isinstance(found, LeftOutError):
+            raise LeftOutError(found.part, found.until, found.failures, found.reason)
+        if isinstance(found, ServiceError):
+            raise ServiceError(str(found))
+        return found
+
+    async def queries(self, questions: Sequence[tuple[str, str]]) -> list[Answer | ServiceError]:
+        """The answers to many questions asked at once, in order; those that got none as the error."""
+        now, known = time.monotonic(), self._cache.get
+        keys = [(name.lower().rstrip("."), rdtype) for name, rdtype in questions]
+        answers = [known(key, now) for key in keys]
+        if None in answers:
+            await on_loop()
+            gathered = _Gathered(answers)
+            for place, key in enumerate(keys):
+                if answers[place] is None:
+                    self._find(key, gathered, place)
+            await gathered.complete()
+        return [one for one in answers if one is not None]
+
+    def close(self) -> None:
+        """Close all sockets; another question opens them again."""
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
+
+    def _find(self, key: Key, gathered: _Gathered, place: int) -> None:
+        """Have an answer handed over: at once when it is known by now, else when it is there."""
+        now = time.monotonic()
+        under_way = self._under_way.get(key)
+        found = self._cache.get(key, now) if under_way is None else None
+        if under_way is not None:
+            under_way.waiting.append((gathered, place))
+        elif found is not None:
+            gathered.take(place, found)
+        elif not key[0] or (asked := question(*key)) is None:
+            gathered.take(place, Answer(*key, exists=False))
+        elif len(self._under_way) >= MAX_IN_FLIGHT:
+            gathered.take(place, ServiceError("too many DNS questions are under way"))
+        else:
+            ended = partial(self._ended, key)
+            lookup = Lookup(
+                self._usable, asked, ended, retransmit=self._retransmit, until=now + self._deadline
+            )
+            self._under_way[key] = _UnderWay(lookup, [(gathered, place)])
+            lookup.begin()
+            self._tick_while_needed()
+
+    def _tick_while_needed(self) -> None:
+        """One timer for all questions: most are answered long before theirs would be over."""
+        if self._under_way and not self._ticks:
+            self._ticks = True
+            asyncio.get_running_loop().call_later(min(_TICK, self._retransmit / 4), self._tick)
+
+    def _tick(self) -> None:
+        self._ticks = False
+        now = time.monotonic()
+        for one in tuple(self._under_way.values()):
+            if one.lookup.due <= now:
+                one.lookup.paused()
+        left_out = self._all_left_out()
+        if left_out is not None:  # since they were asked: nothing is to be expected of them
+            for one in tuple(self._under_way.values()):
+                one.lookup.end(left_out)
+        self._tick_while_needed()
+
+    def _usable(self) -> list[Server]:
+        """The servers that may be asked now, the doubtful ones last."""
+        if not self._servers:
+            self._servers = [Server(*address, self._breakers) for address in self._addresses]
+        usable = [one for one in self._servers if one.is_usable()]
+        if len(usable) > 1:
+            usable.sort(key=lambda one: one.is_doubtful)
+        return usable
+
+    def _ended(self, key: Key, reply: Reply | ServiceError) -> None:
+        found: Answer | ServiceError
+        if isinstance(reply, ServiceError):
+            found, ttl = self._all_left_out() or reply, None
+        else:
+            ttl = reply.ttl
+            found = Answer(*key, reply.records, reply.exists, ttl or 0.0)
+        if not isinstance(found, LeftOutError):  # which costs nothing to say again
+            self._cache.put(key, found, time.monotonic(), ttl)
+        for gathered, place in self._under_way.pop(key).waiting:
+            gathered.take(place, found)
+
+    def _all_left_out(self) -> LeftOutError | None:
+        """What to say while no server is asked; it is no failure of whom the question was about."""
+        if not self._servers or not all(one.breaker.is_left_out for one in self._servers):
+            return None
+        states = [one.breaker.state() for one in self._servers]
+        first = min(states, key=lambda one: one.left_out_until)
+        part = first.part if len(states) == 1 else f"every DNS server ({len(states)})"
+        return LeftOutError(part, first.left_out_until, first.failures_in_a_row, first.reason)
+
+
+class _Gathered:
+    """The answers that one who asks waits for. Whoever stops waiting does not stop it for others."""
+
+    __slots__ = ("_answers", "_complete", "_missing")
+
+    def __init__(self, answers: list[Answer | ServiceError | None]) -> None:
+        self._answers = answers
+        self._missing = answers.count(None)
+        self._complete: asyncio.Future[None] | None = None
+
+    def take(self, place: int, answer: Answer | ServiceError) -> None:
+        self._answers[place] = answer
+        self._missing -= 1
+        if not self._missing and self._complete is not None and not self._complete.done():
+            self._complete.set_result(None)
+
+    async def complete(self) -> None:
+        if self._missing:
+            self._complete = asyncio.get_running_loop().create_future()
+            await self._complete
+
+
+class _UnderWay(NamedTuple):
+    """A question that is being asked, and for whom."""
+
+    lookup: Lookup
+    waiting: list[tuple[_Gathered, int]]

@@ -1,0 +1,1 @@
+"""Hostile files read outside the worker: helper processes, archives, images, documents."""

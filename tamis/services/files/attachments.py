@@ -1,0 +1,57 @@
+"""What is in a message's attachments: looked at once in a helper process, for every filter that asks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from tamis.base.breaker import Breakers
+from tamis.contract.filter import Message
+from tamis.message.mail import Mail
+from tamis.services.files.helper import HelperPool
+from tamis.services.runner import in_thread
+
+SECONDS = 8.0
+"""How long the look at one message's attachments may take."""
+
+MAX_ATTACHMENTS = 100
+_POOL = HelperPool("attachment", processes=2, waiting=16, memory=768 * 1024 * 1024)
+_LOCK = threading.Lock()
+_SEEN: WeakKeyDictionary[Mail, Sequence[Mapping[str, Any]]] = WeakKeyDictionary()
+
+FileFacts = Mapping[str, Any]
+"""One file: `path` (names from the attachment down), `kind` (MIME type by content), `size`, `sha256` ('' when it was
+not read to its end), `risks`."""
+
+
+def inspect(mail: Mail, breakers: Breakers | None = None) -> Sequence[FileFacts]:
+    """Every attachment and, within bounds, every member of an archive. Blocks; raises ServiceError."""
+    with _LOCK:
+        known = _SEEN.get(mail)
+    if known is not None:
+        return known
+    parts = mail.attachments[:MAX_ATTACHMENTS]
+    if not parts:
+        return ()
+    blobs = [part.payload for part in parts]
+    files = [[part.filename or "", not part.cut] for part in parts]
+    answer = _POOL.call("attachments", {"files": files}, blobs, seconds=SECONDS, breakers=breakers)
+    objects: Sequence[FileFacts] = answer["objects"]
+    with _LOCK:
+        _SEEN[mail] = objects
+    return objects
+
+
+async def inspected(message: Message) -> Sequence[FileFacts]:
+    """The same for a filter on the event loop."""
+    known = _SEEN.get(message.mail)
+    if known is not None:
+        return known
+    return await in_thread("attachments", lambda: inspect(message.mail, message.services.breakers))
+
+
+def shown_path(file: FileFacts) -> str:
+    """A file's place for people: "letter.zip > invoice.pdf.exe"."""
+    return " > ".join(str(name) or "(no name)" for name in file["path"])[:300]

@@ -1,0 +1,126 @@
+"""Images fingerprinted, their text and QR codes read. Runs in a helper process only (see helper.py)."""
+
+from __future__ import annotations
+
+import io
+import time
+import warnings
+from functools import cache
+from typing import Any
+
+import zxingcpp
+from PIL import Image, ImageFile, UnidentifiedImageError
+
+from tamis.base.errors import ServiceError
+from tamis.contract.service_protocols import NOT_READ
+
+_FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")
+_MAX_PIXELS = 30_000_000
+_READ_SIDE = 1600  # pixels of the longer side that are read: more makes OCR slower, not better
+_LEAST_WIDTH, _LEAST_HEIGHT = 60, 16  # what is smaller holds no text: icons, counters
+TEXT_CHARACTERS = 4000
+"""Characters that are kept of one file's text."""
+MAX_CODES = 5
+"""QR codes of one image or document."""
+_CODE_CHARACTERS = 2000
+_QR = zxingcpp.barcode_formats_from_str("QRCode,MicroQRCode")
+_HASH_SIDE = 8
+_FLAT_BITS = 6  # a plain area has a fingerprint like every other plain area's
+
+Image.MAX_IMAGE_PIXELS = _MAX_PIXELS
+warnings.simplefilter("error", Image.DecompressionBombWarning)
+ImageFile.LOAD_TRUNCATED_IMAGES = True  # readers' programs show them, too
+
+
+def read_image(octets: bytes, languages: tuple[str, ...], until: float) -> dict[str, Any]:
+    """Perceptual fingerprint, QR codes, text; or the problem. Without languages there is no OCR."""
+    image = _opened(octets)
+    if isinstance(image, str):
+        return {"problem": image}
+    seen: dict[str, Any] = {"perceptual": _perceptual(image), "codes": codes_in(image)}
+    if languages and image.width >= _LEAST_WIDTH and image.height >= _LEAST_HEIGHT:
+        seen |= text_in(image, languages, until)
+    return seen
+
+
+def codes_in(image: Image.Image) -> list[str]:
+    """What the QR codes of an image say."""
+    return [
+        code.text[:_CODE_CHARACTERS]
+        for code in zxingcpp.read_barcodes(image, formats=_QR)[:MAX_CODES]
+        if code.text
+    ]
+
+
+def fingerprint_of(octets: bytes) -> str:
+    """An image's perceptual fingerprint; '' when it has none."""
+    image = _opened(octets)
+    return "" if isinstance(image, str) else _perceptual(image)
+
+
+def _opened(octets: bytes) -> Image.Image | str:
+    """The decoded first frame in grey, scaled down; or why there is none. Its size is known before it is decoded."""
+    try:
+        with Image.open(io.BytesIO(octets), formats=_FORMATS) as image:
+            if image.width * image.height > _MAX_PIXELS:
+                return "too large"
+            image.draft("L", (_READ_SIDE, _READ_SIDE))  # JPEG alone: decodes less
+            if image.mode in {"RGBA", "LA", "PA", "P"}:  # transparent is white to most readers
+                shown = image.convert("RGBA")
+                white = Image.new("RGBA", shown.size, "white")
+                white.alpha_composite(shown)
+                grey = white.convert("L")
+            else:
+                grey = image.convert("L")
+            grey.thumbnail((_READ_SIDE, _READ_SIDE))
+            return grey
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        return "too large"
+    except UnidentifiedImageError:
+        return "no image"
+    except (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError) as error:
+        return f"broken: {type(error).__name__}"  # Pillow's decoders raise all of these
+
+
+def _perceptual(image: Image.Image) -> str:
+    """dHash by rows and by columns, 64 bits each: which of two neighbours is brighter, in a tiny copy."""
+    bits = 0
+    side = _HASH_SIDE
+    rows = image.resize((side + 1, side), Image.Resampling.LANCZOS).tobytes()
+    for y in range(side):
+        for x in range(side):
+            bits = bits << 1 | (rows[y * (side + 1) + x] < rows[y * (side + 1) + x + 1])
+    columns = image.resize((side, side + 1), Image.Resampling.LANCZOS).tobytes()
+    for y in range(side):
+        for x in range(side):
+            bits = bits << 1 | (columns[y * side + x] < columns[(y + 1) * side + x])
+    return f"{bits:032x}" if _FLAT_BITS <= bits.bit_count() <= 128 - _FLAT_BITS else ""
+
+
+def text_in(image: Image.Image, languages: tuple[str, ...], until: float) -> dict[str, str]:
+    """The text that OCR reads, or the problem."""
+    import pytesseract  # noqa: PLC0415 # not needed where OCR is off
+
+    left = until - time.monotonic()
+    if left <= 0:
+        return {"problem": f"{NOT_READ}: no time left"}
+    try:
+        wanted = [language for language in languages if language in _installed()]
+        if not wanted:
+            return {"problem": "none of the languages is installed"}
+        text = pytesseract.image_to_string(image, lang="+".join(wanted), timeout=left)
+    except pytesseract.TesseractNotFoundError:
+        return {"problem": "tesseract is not installed"}
+    except (pytesseract.TesseractError, RuntimeError) as error:  # RuntimeError is its time-out
+        return {"problem": f"{NOT_READ}: {str(error)[:100]}"}
+    return {"text": " ".join(text.split())[:TEXT_CHARACTERS]}
+
+
+@cache
+def _installed() -> frozenset[str]:
+    import pytesseract  # noqa: PLC0415
+
+    try:
+        return frozenset(pytesseract.get_languages())
+    except pytesseract.TesseractError as error:
+        raise ServiceError(f"tesseract: {error}") from error

@@ -1,0 +1,52 @@
+"""Macros and encryption in office files, by oletools, and in PDF, by PDFium. Runs in a helper process only."""
+
+from __future__ import annotations
+
+import io
+
+from tamis.message.file_names import Risk
+
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+"""What a compound file begins with: the office files of 1997, MSI, encrypted new ones."""
+
+_ENCRYPTED = ("EncryptedPackage", "EncryptionInfo")
+
+
+def document_risks(octets: bytes) -> set[Risk]:
+    """Which macros an office file has, and whether it is encrypted; nothing on what is no office file."""
+    import olefile  # noqa: PLC0415 # slow to load, and most messages need neither
+    from oletools.olevba import VBA_Parser  # noqa: PLC0415
+
+    risks: set[Risk] = set()
+    if octets.startswith(OLE):
+        try:
+            with olefile.OleFileIO(io.BytesIO(octets)) as file:
+                if any(file.exists(name) for name in _ENCRYPTED):
+                    risks.add(Risk.ENCRYPTED_DOCUMENT)
+        except Exception:  # noqa: BLE001 - a broken compound file raises whatever its reader stumbled over
+            return risks
+    try:
+        parser = VBA_Parser("attachment", data=octets)
+        try:
+            if parser.detect_vba_macros():
+                risks.add(Risk.MACRO)
+                if any(found[0] == "AutoExec" for found in parser.analyze_macros()):
+                    risks.add(Risk.MACRO_AUTO)
+        finally:
+            parser.close()
+    except Exception:  # noqa: BLE001 - as above: oletools raises what its own readers raise
+        return risks
+    return risks
+
+
+def pdf_risks(octets: bytes) -> set[Risk]:
+    """Whether a PDF document asks for a password before it shows anything."""
+    import pypdfium2  # noqa: PLC0415 # see above
+    import pypdfium2.raw  # noqa: PLC0415
+
+    try:
+        pypdfium2.PdfDocument(octets).close()
+    except pypdfium2.PdfiumError as error:
+        if error.err_code == pypdfium2.raw.FPDF_ERR_PASSWORD:
+            return {Risk.ENCRYPTED_DOCUMENT}
+    return set()

@@ -1,0 +1,1 @@
+"""Scanners reached over sockets: clamd and spamd."""

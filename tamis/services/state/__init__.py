@@ -1,0 +1,1 @@
+"""The shared state: an embedded SQLite file, or Redis."""

@@ -1,0 +1,373 @@
+"""The embedded shared state: one SQLite file (WAL) that all processes of one host write.
+
+The calls of one turn of the event loop go to the one thread of the process together; it takes all that wait and answers
+them in one transaction, so that many sessions share one wake-up, one lock and one commit. Power cuts lose at most the
+last transactions (synchronous = NORMAL).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import math
+import os
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tamis.base.breaker import Breaker
+from tamis.base.errors import ServiceError
+from tamis.contract.service_protocols import MAX_KEY, MAX_MEMBERS, WINDOW_SLOTS, Kept, SharedState
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_SWEEP_SECONDS = 5.0
+_SWEEP_ROWS = 2000
+"""Rows of each table that one sweep removes at most, so that no mail waits long for it."""
+_AT_ONCE = 64
+_WAITING = 2_000
+"""Batches that may wait; more means that the file can't keep up, and further calls fail at once."""
+_GRACE = 0.5  # seconds after which those who wait are told, if the thread did not say so by then
+_PAGE = 4096
+_NEARLY_FULL = 0.75
+_MAX_OCTETS = 256 << 20
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS kept (key TEXT PRIMARY KEY, value TEXT NOT NULL, expires REAL NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS kept_expires ON kept (expires);
+CREATE TABLE IF NOT EXISTS counts (
+    key TEXT, expires REAL, number INTEGER NOT NULL, PRIMARY KEY (key, expires)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS counts_expires ON counts (expires);
+CREATE TABLE IF NOT EXISTS members (
+    key TEXT, member TEXT, seen REAL NOT NULL, expires REAL NOT NULL, PRIMARY KEY (key, member)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS members_expires ON members (expires);
+"""
+_KEYS = {"kept": "key", "counts": "key, expires", "members": "key, member"}
+
+Work = Callable[[sqlite3.Connection, float], Any]
+
+
+@dataclass(slots=True)
+class _Call:
+    """Some work, whether it changes anything, and where its result is awaited."""
+
+    work: Work
+    writes: bool
+    answer: asyncio.Future[Any]
+
+
+@dataclass(slots=True)
+class _Batch:
+    """The calls of one turn of a loop; `until` (monotonic) they are worth answering."""
+
+    calls: Sequence[_Call]
+    until: float
+    loop: asyncio.AbstractEventLoop
+    timer: asyncio.TimerHandle
+
+    def settle(self, results: Mapping[int, Any], problem: str) -> None:
+        """Hand the answers over, on the loop."""
+        self.timer.cancel()
+        if problem:
+            _fail(self.calls, problem)
+        for call in self.calls:
+            if id(call) in results and not call.answer.done():  # else its caller gave up
+                call.answer.set_result(results[id(call)])
+
+
+class SQLiteState(SharedState):
+    """The state in the file at `path`, at most `max_octets` of it; calls are answered within `wait` seconds."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        wait: float = 2.0,
+        max_octets: int = _MAX_OCTETS,
+        breaker: Breaker | None = None,
+    ) -> None:
+        self._path = path
+        self._breaker = breaker or Breaker("shared state")
+        self._wait = wait
+        self._max_pages = max(max_octets // _PAGE, 64)
+        self._gathered: dict[asyncio.AbstractEventLoop, list[_Call]] = {}
+        self._batches: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._pid = 0
+        self._connection: sqlite3.Connection | None = None
+        self._next_sweep = 0.0
+
+    async def get(self, key: str) -> str | None:
+        """See SharedState."""
+
+        def work(db: sqlite3.Connection, now: float) -> str | None:
+            row = db.execute("SELECT value FROM kept WHERE key = ? AND expires > ?", (key, now)).fetchone()
+            return None if row is None else str(row[0])
+
+        return await self._ask(work, key, writes=False)
+
+    async def put(self, key: str, value: str, seconds: float) -> None:
+        """See SharedState."""
+
+        def work(db: sqlite3.Connection, now: float) -> None:
+            db.execute("INSERT OR REPLACE INTO kept VALUES (?, ?, ?)", (key, value, now + seconds))
+
+        await self._ask(work, key)
+
+    async def put_new(self, key: str, value: str, seconds: float) -> bool:
+        """See SharedState."""
+
+        def work(db: sqlite3.Connection, now: float) -> bool:
+            done = db.execute(
+                "INSERT INTO kept VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value,"
+                " expires = excluded.expires WHERE kept.expires <= ?",
+                (key, value, now + seconds, now),
+            )
+            return done.rowcount > 0
+
+        return await self._ask(work, key)
+
+    async def drop(self, key: str) -> None:
+        """See SharedState."""
+
+        def work(db: sqlite3.Connection, now: float) -> None:
+            for table in _KEYS:
+                db.execute(f"DELETE FROM {table} WHERE key = ?", (key,))  # noqa: S608 - our own names
+
+        await self._ask(work, key)
+
+    async def count(self, key: str, seconds: float, amount: int = 1) -> int:
+        """See SharedState."""
+
+        def work(db: sqlite3.Connection, now: float) -> int:
+            slot = seconds / WINDOW_SLOTS
+            if amount:
+                db.execute(
+                    "INSERT INTO counts VALUES (?, ?, ?)"
+                    " ON CONFLICT (key, expires) DO UPDATE SET number = number + excluded.number",
+                    (key, math.ceil((now + seconds) / slot) * slot, amount),
+                )
+            row = db.execute(
+                "SELECT coalesce(sum(number), 0) FROM counts WHERE key = ? AND expires > ?", (key, now)
+            ).fetchone()
+            return int(row[0])
+
+        return await self._ask(work, key, writes=bool(amount))
+
+    async def distinct_within(
+        self, key: str, members: Sequence[str], windows: Sequence[float]
+    ) -> tuple[int, ...]:
+        """See SharedState."""
+
+        def work(db: sqlite3.Connection, now: float) -> tuple[int, ...]:
+            if members:
+                (there,) = db.execute("SELECT count(*) FROM members WHERE key = ?", (key,)).fetchone()
+                room = max(MAX_MEMBERS - there, 0)
+                rows = [(key, member, now, now + max(windows)) for member in members]
+                db.executemany(
+                    "UPDATE members SET seen = ?3, expires = ?4 WHERE key = ?1 AND member = ?2", rows
+                )
+                db.executemany("INSERT OR IGNORE INTO members VALUES (?, ?, ?, ?)", rows[:room])
+            within = ", ".join(["coalesce(sum(seen > ?), 0)"] * len(windows))
+            row = db.execute(
+                f"SELECT {within} FROM members WHERE key = ? AND expires > ?",  # noqa: S608 - our own words
+                (*(now - window for window in windows), key, now),
+            ).fetchone()
+            return tuple(map(int, row))
+
+        return await self._ask(work, key, writes=bool(members))
+
+    async def find(self, prefix: str, limit: int = 1000) -> list[Kept]:
+        """See SharedState."""
+
+        def work(db: sqlite3.Connection, now: float) -> list[Kept]:
+            rows = db.execute(
+                "SELECT key, value, expires FROM kept WHERE key >= ? AND substr(key, 1, ?) = ? AND expires > ?"
+                " ORDER BY key LIMIT ?",
+                (prefix, len(prefix), prefix, now, limit),
+            )
+            return [Kept(key, value, expires - now) for key, value, expires in rows]
+
+        return await self._ask(work, prefix, writes=False)
+
+    async def close(self) -> None:
+        """See SharedState."""
+        with self._lock:
+            if self._pid == os.getpid():
+                self._batches.put(None)
+                self._pid = 0
+
+    async def _ask(
+        self, work: Callable[[sqlite3.Connection, float], T], key: str, *, writes: bool = True
+    ) -> T:
+        """Have some work done with the other calls of this turn of the loop: waking a thread for each would cost more
+        than the work."""
+        if len(key) > MAX_KEY:
+            raise ServiceError(f"a key of {len(key)} characters is too long")
+        with self._breaker.call():
+            loop = asyncio.get_running_loop()
+            answer: asyncio.Future[T] = loop.create_future()
+            gathered = self._gathered.get(loop)
+            if gathered is None:
+                gathered = self._gathered[loop] = []
+                loop.call_soon(self._hand_over, loop)
+            gathered.append(_Call(work, writes, answer))
+            return await answer
+
+    def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
+        calls = self._gathered.pop(loop)
+        self._ensure_thread()
+        if self._batches.qsize() >= _WAITING:
+            _fail(calls, "the shared state can't keep up")
+            return
+        late = f"no answer from the shared state within {self._wait} s"
+        timer = loop.call_later(self._wait + _GRACE, _fail, calls, late)
+        self._batches.put(_Batch(calls, time.monotonic() + self._wait, loop, timer))
+
+    def _ensure_thread(self) -> None:
+        """One thread a process: a fork leaves it behind, and its connection with it (SQLite forbids to carry one)."""
+        if self._pid == os.getpid():
+            return
+        with self._lock:
+            if self._pid != os.getpid():
+                self._batches = queue.SimpleQueue()
+                self._connection = None
+                threading.Thread(target=self._serve, args=(self._batches,), name="state", daemon=True).start()
+                self._pid = os.getpid()
+
+    def _serve(self, batches: queue.SimpleQueue[_Batch | None]) -> None:
+        """Take all that wait, up to _AT_ONCE, and answer them together."""
+        while True:
+            batch = batches.get()
+            taken: list[_Batch] = []
+            while batch is not None:
+                taken.append(batch)
+                if len(taken) == _AT_ONCE:
+                    break
+                try:
+                    batch = batches.get_nowait()
+                except queue.Empty:
+                    break
+            if taken:
+                self._answer(taken)
+            if batch is None:
+                self._disconnect()
+                return
+
+    def _answer(self, batches: list[_Batch]) -> None:
+        """All calls in one transaction, then their answers; those whose caller gave up are left out."""
+        now = time.monotonic()
+        calls = [call for one in batches if one.until > now for call in one.calls if not call.answer.done()]
+        problem = ""
+        results: dict[int, Any] = {}
+        try:
+            done = self._transaction(calls)
+            results = {id(call): result for call, result in zip(calls, done, strict=True)}
+        except (sqlite3.Error, OSError) as error:
+            self._disconnect()
+            problem = f"the shared state can't answer: {error}"
+        for one in batches:
+            with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits any more
+                one.loop.call_soon_threadsafe(one.settle, results, problem)
+
+    def _transaction(self, calls: list[_Call]) -> list[Any]:
+        if not calls:
+            return []
+        db = self._connection or self._connect()
+        now = time.time()
+        due = now >= self._next_sweep
+        writing = due or any(call.writes for call in calls)
+        db.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
+        try:
+            if writing:
+                self._sweep(db, now, due=due)
+            results = [call.work(db, now) for call in calls]
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+        return results
+
+    def _connect(self) -> sqlite3.Connection:
+        with self._set_up_alone():
+            db = sqlite3.connect(
+                self._path, timeout=self._wait, isolation_level=None, check_same_thread=False
+            )
+            try:
+                db.execute("PRAGMA journal_mode = WAL")
+                db.execute("PRAGMA synchronous = NORMAL")
+                db.execute(f"PRAGMA max_page_count = {self._max_pages}")
+                db.executescript(_TABLES)
+            except BaseException:
+                db.close()
+                raise
+        self._connection = db
+        return db
+
+    @contextlib.contextmanager
+    def _set_up_alone(self) -> Iterator[None]:
+        """Hold a file lock: SQLite does not wait for another process's switch to WAL mode."""
+        if self._path == Path(":memory:"):
+            yield
+            return
+        _make(self._path)
+        lock = self._path.with_name(self._path.name + ".lock")
+        _make(lock)
+        with lock.open("rb") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            yield
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.close()
+            self._connection = None
+
+    def _sweep(self, db: sqlite3.Connection, now: float, *, due: bool) -> None:
+        """Now and then, remove what is over; when the file is nearly full, what would be over soonest, too."""
+        (pages,) = db.execute("PRAGMA page_count").fetchone()
+        (free,) = db.execute("PRAGMA freelist_count").fetchone()
+        full = pages - free > self._max_pages * _NEARLY_FULL
+        if not (full or due):
+            return
+        if due:
+            self._next_sweep = now + _SWEEP_SECONDS
+            if full:
+                log.warning("the shared state %s is nearly full: what expires soonest goes", self._path)
+        for table, key in _KEYS.items():
+            until = "" if full else " WHERE expires <= ?"
+            db.execute(
+                f"DELETE FROM {table} WHERE ({key}) IN"  # noqa: S608 - our own names
+                f" (SELECT {key} FROM {table}{until} ORDER BY expires LIMIT {_SWEEP_ROWS})",
+                () if full else (now,),
+            )
+
+
+def _fail(calls: Sequence[_Call], problem: str) -> None:
+    for call in calls:
+        if not call.answer.done():
+            call.answer.set_exception(ServiceError(problem))
+
+
+def _make(path: Path) -> None:
+    """Make the file, for its owner only; made by root, it belongs to its directory's owner, as the daemon does."""
+    try:
+        made = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        return
+    try:
+        if os.geteuid() == 0:
+            owner = path.parent.stat()
+            os.fchown(made, owner.st_uid, owner.st_gid)
+    finally:
+        os.close(made)

@@ -1,0 +1,177 @@
+"""The settings file: every table of it, how it is found and read, and the policy in it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import tomllib
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from tamis.base.errors import ConfigError, nearest_name
+from tamis.base.validation import config_error
+from tamis.message.address import PLATFORM, address_key, domain_key
+from tamis.rules import RuleSource
+from tamis.rules.rule_file import read_sources
+from tamis.settings.daemon import (
+    BreakerSettings,
+    DeskSettings,
+    HistorySettings,
+    LogSettings,
+    MetricsSettings,
+    MilterSettings,
+    StateSettings,
+    StoreSettings,
+)
+from tamis.settings.examining import (
+    AntivirusSettings,
+    DNSSettings,
+    ImageSettings,
+    LearningSettings,
+    RulesSettings,
+    SpamAssassinSettings,
+)
+from tamis.settings.others import DovecotSettings, PostfixSettings
+from tamis.settings.people import AbuseMailboxSettings, HeaderSettings, NoticeSettings, WebSettings
+from tamis.settings.platform import Platform
+from tamis.settings.values import Section
+
+Layers = Mapping[str, Mapping[str, Any]]
+"""Policy by scope: what is set for the platform, a domain or a mailbox, nested as in the settings file."""
+
+DEFAULT_FILE = Path("/etc/tamis/tamis.toml")
+ENVIRONMENT = "TAMIS_CONFIG"
+"""The environment variable that names the settings file when --config does not."""
+
+
+class Settings(Section):
+    """The whole file, without policy layers (see `policy_layers`)."""
+
+    state_directory: Path = Field(Path("/var/lib/tamis"), description="durable files: store, signing key")
+    run_directory: Path = Field(
+        Path("/run/tamis"), description="files of the running daemon: snapshot, journal, process list"
+    )
+    platform: Platform = Platform()
+    milter: MilterSettings = Field(default_factory=MilterSettings)
+    desk: DeskSettings = DeskSettings()
+    store: StoreSettings = StoreSettings()
+    web: WebSettings = WebSettings()
+    dns: DNSSettings = DNSSettings()
+    rules: RulesSettings = RulesSettings()
+    history: HistorySettings = HistorySettings()
+    learning: LearningSettings = LearningSettings()
+    antivirus: AntivirusSettings = AntivirusSettings()
+    images: ImageSettings = ImageSettings()
+    abuse_mailbox: AbuseMailboxSettings = AbuseMailboxSettings()
+    spamassassin: SpamAssassinSettings = SpamAssassinSettings()
+    state: StateSettings = StateSettings()
+    breakers: BreakerSettings = BreakerSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    notices: NoticeSettings = NoticeSettings()
+    headers: HeaderSettings = HeaderSettings()
+    postfix: PostfixSettings = PostfixSettings()
+    dovecot: DovecotSettings = DovecotSettings()
+    log: LogSettings = LogSettings()
+
+    @property
+    def store_url(self) -> str:
+        """The store's URL, with the default filled in."""
+        return self.store.url or f"sqlite:///{self.state_directory / 'tamis.sqlite'}"
+
+    @cached_property
+    def authserv_id(self) -> str:
+        """As whom we write Authentication-Results."""
+        return self.headers.authserv_id or socket.gethostname()
+
+    @property
+    def key_file(self) -> Path:
+        """The key that signs detour addresses."""
+        return self.state_directory / "signing.key"
+
+    @property
+    def model_directory(self) -> Path:
+        """The statistical model: what was learned, and what workers read of it."""
+        return self.state_directory / "model"
+
+    @property
+    def spool_directory(self) -> Path:
+        """Where reports wait to be learned."""
+        return Path(self.learning.spool) if self.learning.spool else self.state_directory / "reports"
+
+    @property
+    def state_file(self) -> Path:
+        """The embedded shared state."""
+        return self.state_directory / "state.sqlite"
+
+    @property
+    def snapshot_file(self) -> Path:
+        """What the store says of policy and lists, as the workers read it."""
+        return self.state_directory / "snapshot.json"
+
+
+class SettingsFile:
+    """A settings file that was read and found good. Raises ConfigError otherwise."""
+
+    def __init__(self, path: Path | None, text: str) -> None:
+        self.path = path
+        self.source = str(path) if path else "defaults"
+        try:
+            data = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigError(self.source, "", f"no valid TOML: {error}") from None
+        policy = data.pop("policy", {})
+        try:
+            self.settings = Settings.model_validate(data)
+        except ValidationError as error:
+            wrong = config_error(self.source, error, Settings, data)
+            if not wrong.nearest and nearest_name(wrong.key, ["policy"]):
+                wrong = ConfigError(self.source, wrong.key, wrong.problem, nearest="policy")
+            raise wrong from None
+        self.layers = policy_layers(policy, self.source)
+        self.rules: tuple[RuleSource, ...] = read_sources(self.settings.rules.files)
+        """The rule files as they stood when this file was read, so that a half edited one is no part of a Site."""
+
+
+def read_settings(path: Path | None = None) -> SettingsFile:
+    """The settings from `path`, else from $TAMIS_CONFIG, else from /etc/tamis; without a file: defaults.
+
+    Raises ConfigError when a named file can't be read or holds anything wrong.
+    """
+    named = path or (Path(os.environ[ENVIRONMENT]) if os.environ.get(ENVIRONMENT) else None)
+    chosen = named or DEFAULT_FILE
+    try:
+        return SettingsFile(chosen, chosen.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if named is None:
+            return SettingsFile(None, "")
+        raise ConfigError(str(chosen), "", "no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(str(chosen), "", f"can't be read: {error}") from None
+
+
+def policy_layers(policy: Any, source: str) -> Layers:
+    """The [policy] table as layers by scope: platform, policy.domains.*, policy.mailboxes.*."""
+    if not isinstance(policy, Mapping):
+        raise ConfigError(source, "policy", "must be a table", value=policy)
+    layers: dict[str, Mapping[str, Any]] = {
+        PLATFORM: {k: v for k, v in policy.items() if k not in ("domains", "mailboxes")}
+    }
+    for group, key in (("domains", domain_key), ("mailboxes", address_key)):
+        tables = policy.get(group, {})
+        if not isinstance(tables, Mapping):
+            raise ConfigError(source, f"policy.{group}", "must be a table", value=tables)
+        for name, layer in tables.items():
+            where = f'policy.{group}."{name}"'
+            if not isinstance(layer, Mapping):
+                raise ConfigError(source, where, "must be a table", value=layer)
+            if ("@" in name) is not (group == "mailboxes"):
+                wanted = "mailboxes" if "@" in name else "domains"
+                raise ConfigError(source, where, f"belongs under policy.{wanted}")
+            if key(name) in layers:
+                raise ConfigError(source, where, "stands there twice, in different spellings")
+            layers[key(name)] = layer
+    return layers

@@ -1,0 +1,85 @@
+"""The durable store: one object a process, made after a fork, that holds all its parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy import select
+
+from tamis.challenge.answers import Answers
+from tamis.challenge.challenges import Challenges
+from tamis.database.audit_trail import Trail
+from tamis.database.complaints import Complaints
+from tamis.database.connection import Database
+from tamis.database.desk_notes import DeskNotes
+from tamis.database.earned_senders import Senders
+from tamis.database.history import History
+from tamis.database.list_entries import Lists, all_entries
+from tamis.database.marks import Marks
+from tamis.database.migrate import migrate
+from tamis.database.overrides import Overrides, all_overrides
+from tamis.database.schema import RevisionRow
+from tamis.database.sessions import Sessions
+from tamis.judging.site import Snapshot
+from tamis.letters.mailings import Mailings
+from tamis.quarantine.expiry import Expiry
+from tamis.quarantine.held_mail import Quarantine
+
+
+class Store:
+    """The store at a SQLAlchemy URL (`Settings.store_url`): sqlite or postgresql+psycopg.
+
+    Making one connects to nothing; it may be used from many threads. Whatever fails in the database is
+    raised as StoreError, and the next call works as soon as the database is back.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._database = Database(url)
+        self.quarantine = Quarantine(self._database)
+        self.challenges = Challenges(self._database, self.quarantine)
+        self.answers = Answers(self._database, self.quarantine)
+        self.expiry = Expiry(self._database)
+        self.lists = Lists(self._database)
+        self.overrides = Overrides(self._database)
+        self.notes = DeskNotes(self._database)
+        self.history = History(self._database)
+        self.senders = Senders(self._database)
+        self.complaints = Complaints(self._database)
+        self.marks = Marks(self._database)
+        self.sessions = Sessions(self._database)
+        self.trail = Trail(self._database)
+        self.mailings = Mailings(self._database)
+
+    def migrate(self) -> None:
+        """Create or upgrade the tables; safe from several processes at once, quick when nothing is to do."""
+        migrate(self._database)
+
+    def is_missing(self) -> bool:
+        """Whether this is an SQLite file that was never made. A PostgreSQL is never missing."""
+        file = self._database.file
+        return file is not None and not Path(file).exists()
+
+    def revision(self) -> int:
+        """The number that grows with every change of lists or overrides."""
+        with self._database.read() as session:
+            return session.scalars(select(RevisionRow.value)).one()
+
+    def snapshot(self) -> Snapshot:
+        """Policy overrides and lists as they stood at one moment."""
+        with self._database.read() as session:
+            revision = session.scalars(select(RevisionRow.value)).one()
+            return Snapshot(revision, all_overrides(session), all_entries(session))
+
+    def close(self) -> None:
+        """Close all connections; the store can be used again afterwards."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

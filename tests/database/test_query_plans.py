@@ -1,0 +1,129 @@
+"""How SQLite finds what the daemon asks for again and again: by an index, whatever the number of rows.
+
+Nothing tells it how many rows there are (no ANALYZE), so its plans are those of a store of any size; that they are was
+looked at with 200,000 messages.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from tamis.challenge.challenge_records import Decision
+from tamis.message.address import PLATFORM
+from tamis.settings import NoticeSettings
+from tamis.store import Store
+from tests.quarantine.samples import CONTENT, NOW, held
+
+MARIE = "marie@example.com"
+_LOOKED = re.compile(r"(?:SCAN|SEARCH) (\w+)(?: USING (?:COVERING )?(?:INDEX )?(\w+|INTEGER PRIMARY KEY))?")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """A store on SQLite with one held message."""
+    with Store(f"sqlite:///{tmp_path / 'tamis.sqlite'}") as opened:
+        opened.migrate()
+        opened.quarantine.hold(held(), CONTENT, now=NOW)
+        yield opened
+
+
+def plans(store: Store, call: Callable[[Store], object]) -> list[list[str]]:
+    """The plan of every statement with a condition that a call has executed."""
+    asked: dict[str, Any] = {}
+
+    def listen(_connection: Any, _cursor: Any, statement: str, given: Any, _context: Any, many: bool) -> None:
+        if " WHERE " in statement.replace("\n", " ") and not many:
+            asked.setdefault(statement, given)
+
+    engine = store._database.engine
+    event.listen(engine, "before_cursor_execute", listen)
+    call(store)
+    event.remove(engine, "before_cursor_execute", listen)
+    connection = sqlite3.connect(store._database.file or "")
+    try:
+        return [
+            [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", given)]
+            for statement, given in asked.items()
+        ]
+    finally:
+        connection.close()
+
+
+def decide(store: Store) -> None:
+    """Budgets are counted for each copy."""
+    copies = store.challenges.undecided(held_before=NOW)
+    assert copies
+    store.challenges.decide([Decision(one, None, "en", True) for one in copies], NoticeSettings(), now=NOW)
+
+
+CALLS: dict[str, tuple[Callable[[Store], object], set[str]]] = {
+    "digests": (lambda s: s.mailings.untold(), {"ix_messages_state_mailbox_id"}),
+    "list, platform": (lambda s: s.quarantine.list(PLATFORM), {"ix_messages_state_id"}),
+    "list, domain": (lambda s: s.quarantine.list("example.com"), {"ix_messages_domain_state_id"}),
+    "list, mailbox": (lambda s: s.quarantine.list(MARIE), {"ix_messages_state_mailbox_id"}),
+    "list, mailbox, any state": (lambda s: s.quarantine.list(MARIE, state=None), {"ix_messages_mailbox_id"}),
+    "search, platform": (lambda s: s.quarantine.list(PLATFORM, text="win"), {"ix_messages_search"}),
+    "search, domain": (
+        lambda s: s.quarantine.list("example.com", text="win"),
+        {"ix_messages_domain_state_id"},
+    ),
+    "search, mailbox": (lambda s: s.quarantine.list(MARIE, text="win"), {"ix_messages_state_mailbox_id"}),
+    "count, mailbox": (lambda s: s.quarantine.count(MARIE), {"ix_messages_state_mailbox_id"}),
+    "releases that crashed": (
+        lambda s: s.quarantine.resume_releases(lambda *_: None),
+        {"ix_messages_state_id"},
+    ),
+    "what is due": (lambda s: s.expiry.due(), {"ix_messages_state_expires_at"}),
+    "expiry": (
+        lambda s: s.expiry.run(NOW + timedelta(days=400)),
+        {
+            "ix_audit_at",
+            "ix_challenges_expires_at",
+            "ix_desk_notes_done_at",
+            "ix_list_entries_expires",
+            "ix_messages_bin_until",
+            "ix_messages_body",
+            "ix_messages_state_expires_at",
+            "ix_spent_tokens_expires_at",
+            "ix_web_sessions_expires_at",
+        },
+    ),
+    "expiry of the history": (
+        lambda s: s.history.expire(NOW, days=30, most=1000),
+        {"ix_history_messages_at", "ix_history_findings_last_day"},
+    ),
+    "expiry of senders": (lambda s: s.senders.expire(), {"ix_senders_at"}),
+    "expiry of marks": (lambda s: s.marks.expire(), {"ix_marks_expires"}),
+    "whom to ask": (
+        decide,
+        {
+            "ix_challenges_mailed",
+            "ix_challenges_mailed_domain",
+            "ix_challenges_mailed_sender",
+            "ix_challenges_mailed_sender_domain",
+            "ix_messages_unasked",
+        },
+    ),
+    "notices to mail": (lambda s: s.challenges.pending(), {"ix_challenges_unfinished"}),
+    "answers to finish": (lambda s: s.answers.solved(), {"ix_challenges_unfinished"}),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_an_index_finds_it(store: Store, name: str) -> None:
+    """And gives it in the order that is wanted, so that a page or a batch sorts no more than itself."""
+    call, wanted = CALLS[name]
+    steps = [step for plan in plans(store, call) for step in plan]
+    looked = [found for step in steps if (found := _LOOKED.match(step))]
+    assert looked
+    assert [step for step in steps if "TEMP B-TREE" in step] == []
+    assert [found[0] for found in looked if not found[2] and found[1] != "CONSTANT"] == []
+    assert {found[2] for found in looked if (found[2] or "").startswith("ix_")} == wanted

@@ -1,0 +1,154 @@
+"""The plan: what the outcomes of all recipients mean for one transaction."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tamis.judging.plan import Judged, Plan, outcome_of, plan
+from tamis.judging.policy import Outcome
+from tamis.judging.verdict import Decision
+from tamis.message.header_editing import Headers
+from tests.builders import MARIE, PAUL, PROPERTY, book, verdict
+
+ZOE = "zoe@example.com"
+INBOX, TAG, JUNK, QUARANTINE, DEFER = (
+    Outcome.INBOX,
+    Outcome.TAG,
+    Outcome.JUNK,
+    Outcome.QUARANTINE,
+    Outcome.DEFER,
+)
+
+
+def judged(recipient: str, outcome: Outcome, *, tag: str = "SPAM: ", headers: Headers = ()) -> Judged:
+    decision = {INBOX: "ham", DEFER: "defer"}.get(outcome, "spam")
+    spam_goes = QUARANTINE if outcome in (INBOX, DEFER) else outcome
+    wanted = book().policy(recipient).with_terms(outcome=str(spam_goes), tag=tag)
+    return Judged(verdict(decision, recipient), wanted, headers)
+
+
+@pytest.mark.parametrize(
+    ("decision", "wanted", "forward", "outcome"),
+    [
+        (Decision.HAM, "quarantine", False, INBOX),
+        (Decision.HAM, "quarantine", True, INBOX),
+        (Decision.DEFER, "inbox", False, DEFER),
+        (Decision.SPAM, "quarantine", False, QUARANTINE),
+        (Decision.SPAM, "junk", False, JUNK),
+        (Decision.SPAM, "tag", False, TAG),
+        (Decision.SPAM, "inbox", False, INBOX),
+        *((Decision.SPAM, wanted, True, QUARANTINE) for wanted in ("junk", "tag", "inbox", "quarantine")),
+    ],
+)
+def test_outcome(decision: Decision, wanted: str, forward: bool, outcome: Outcome) -> None:
+    """O1-O4: spam for a forward is quarantined whatever the policy says."""
+    policy = book(f'outcome = "{wanted}"\nforward = {str(forward).lower()}').policy(MARIE)
+    assert outcome_of(verdict(decision), policy) is outcome
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "stays", "detoured"),
+    [
+        ({MARIE: INBOX}, INBOX, {}),
+        ({MARIE: INBOX, PAUL: INBOX}, INBOX, {}),
+        ({MARIE: QUARANTINE}, None, {MARIE: QUARANTINE}),
+        ({MARIE: QUARANTINE, PAUL: QUARANTINE}, None, {MARIE: QUARANTINE, PAUL: QUARANTINE}),
+        ({MARIE: INBOX, PAUL: QUARANTINE, ZOE: QUARANTINE}, INBOX, {PAUL: QUARANTINE, ZOE: QUARANTINE}),
+        ({MARIE: JUNK, PAUL: JUNK, ZOE: INBOX}, JUNK, {ZOE: INBOX}),
+        ({MARIE: JUNK, PAUL: INBOX}, INBOX, {MARIE: JUNK}),  # as many: the milder one
+        ({MARIE: TAG}, TAG, {}),
+        ({MARIE: TAG, PAUL: TAG}, TAG, {}),
+        ({MARIE: TAG, PAUL: TAG, ZOE: INBOX}, INBOX, {MARIE: TAG, PAUL: TAG}),
+        ({MARIE: TAG, PAUL: QUARANTINE}, None, {MARIE: TAG, PAUL: QUARANTINE}),
+        ({MARIE: TAG, PAUL: JUNK, ZOE: QUARANTINE}, JUNK, {MARIE: TAG, ZOE: QUARANTINE}),
+        ({}, None, {}),
+    ],
+)
+def test_the_largest_group_stays(
+    outcomes: dict[str, Outcome], stays: Outcome | None, detoured: dict[str, Outcome]
+) -> None:
+    made = plan([judged(recipient, outcome) for recipient, outcome in outcomes.items()])
+    assert (made.in_place.outcome if made.in_place else None) == stays
+    assert {copy.recipients[0]: copy.outcome for copy in made.detours} == detoured
+    assert made.defer == ""
+
+
+def test_different_tags_are_different_copies() -> None:
+    made = plan([judged(MARIE, TAG, tag="A "), judged(PAUL, TAG, tag="B ")])
+    assert made.in_place is None
+    assert {copy.recipients: copy.tag for copy in made.detours} == {(MARIE,): "A ", (PAUL,): "B "}
+
+
+def test_a_tag_of_those_who_are_not_tagged_divides_nobody() -> None:
+    made = plan([judged(MARIE, JUNK, tag="A "), judged(PAUL, JUNK, tag="B ")])
+    assert made.in_place is not None
+    assert (made.in_place.recipients, made.in_place.tag) == ((MARIE, PAUL), "")
+
+
+@pytest.mark.parametrize(
+    ("marie", "paul", "shared"),
+    [
+        ([("A", "1"), ("B", "2")], [("A", "1"), ("B", "2")], [("A", "1"), ("B", "2")]),
+        ([("A", "1"), ("B", "2")], [("A", "1"), ("B", "3")], [("A", "1")]),
+        ([("A", "1")], [], []),
+        ([("A", "1"), ("A", "1")], [("A", "1")], [("A", "1"), ("A", "1")]),
+        ([("B", "2"), ("A", "1")], [("A", "1"), ("B", "2")], [("B", "2"), ("A", "1")]),
+    ],
+)
+def test_the_shared_copy_has_only_what_is_everybodys(
+    marie: list[tuple[str, str]], paul: list[tuple[str, str]], shared: list[tuple[str, str]]
+) -> None:
+    made = plan([judged(MARIE, INBOX, headers=tuple(marie)), judged(PAUL, INBOX, headers=tuple(paul))])
+    assert made.in_place is not None
+    assert made.in_place.headers == tuple(shared)
+
+
+@pytest.mark.parametrize("because", ["greylisted", ""])
+def test_one_who_defers_defers_all(because: str) -> None:
+    later = judged(PAUL, DEFER)
+    later = replace(later, verdict=replace(later.verdict, because=because))
+    assert plan([judged(MARIE, INBOX), later]) == Plan(defer=because or "try again later")
+
+
+HEADERS = st.lists(
+    st.tuples(st.sampled_from(["A", "B", "C"]), st.sampled_from(["1", "2"])), max_size=4, unique=True
+).map(tuple)
+EVERYBODY = st.lists(
+    st.tuples(st.sampled_from([INBOX, TAG, JUNK, QUARANTINE]), st.sampled_from(["A ", "B "]), HEADERS),
+    min_size=1,
+    max_size=8,
+)
+
+
+@PROPERTY
+@given(EVERYBODY)
+def test_plan(everybody: list[tuple[Outcome, str, Headers]]) -> None:
+    recipients = [
+        judged(f"r{n}@example.com", outcome, tag=tag, headers=headers)
+        for n, (outcome, tag, headers) in enumerate(everybody)
+    ]
+    made = plan(recipients)
+    copies = [*([made.in_place] if made.in_place else []), *made.detours]
+    by_name = {one.verdict.recipient: one for one in recipients}
+
+    assert sorted(r for copy in copies for r in copy.recipients) == sorted(by_name)  # everybody exactly once
+    assert all(len(copy.recipients) == 1 for copy in made.detours)
+    for copy in copies:
+        for recipient in copy.recipients:
+            one = by_name[recipient]
+            assert copy.outcome is one.outcome
+            assert copy.tag == (one.policy.terms.tag if one.outcome is TAG else "")
+            assert set(copy.headers) <= set(one.headers)  # nobody reads what is another's
+    assert all(copy.headers == by_name[copy.recipients[0]].headers for copy in made.detours)
+    if made.in_place is not None:
+        assert made.in_place.outcome is not QUARANTINE
+        assert made.in_place.outcome is not TAG or not made.detours
+        sizes = Counter(one.outcome for one in recipients if one.outcome in (INBOX, JUNK))
+        assert not sizes or len(made.in_place.recipients) == max(sizes.values())
+    else:
+        assert not any(one.outcome in (INBOX, JUNK) for one in recipients)

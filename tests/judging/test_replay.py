@@ -1,0 +1,142 @@
+"""History records and replay: what is written is what is judged."""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tamis.contract.finding import ALREADY_DECIDED, Finding, Status
+from tamis.judging.plan import outcome_of
+from tamis.judging.policy import PolicyBook
+from tamis.judging.replay import Replay
+from tamis.judging.story import MAX_TEXT, Told, finding_content, finding_from, from_line, tame, to_line
+from tamis.judging.verdict import judge
+from tests.builders import FILTERS, MARIE, PAUL, PROPERTY, book, finding
+from tests.filters.golden import Case, cases
+
+
+def replay_of(policies: PolicyBook, findings: Mapping[str, Finding]) -> tuple[Replay, bytes]:
+    """A replay that has learnt these findings, and their pack."""
+    contents = {n: finding_content(one) for n, one in enumerate(findings.values(), 1)}
+    replay = Replay(policies)
+    replay.learn(contents)
+    return replay, array("I", contents).tobytes()
+
+
+@pytest.mark.parametrize("case", cases(), ids=str)
+def test_every_golden_case_is_told_and_judged_again_exactly(case: Case) -> None:
+    examined = case.examined
+    line = to_line(examined.envelope, examined.findings, examined.judged, message_id="<1@x>", size=7)
+    assert line.count(b"\n") == 1
+    story = from_line(line)
+    assert (story.at, story.sender, story.size) == (examined.envelope.received_at, case.told["sender"], 7)
+    assert [finding_from(finding_content(f)) for f in story.findings] == [
+        finding_from(finding_content(f)) for f in examined.findings.values()
+    ]
+    findings = {f.filter: f for f in story.findings}
+    for (who, told), one in zip(story.recipients, examined.judged, strict=True):
+        again = judge(findings, one.policy)
+        assert (who, told) == (one.verdict.recipient, Told.of(again, outcome_of(again, one.policy)))
+        assert again.opinions == one.verdict.opinions
+
+
+POLICIES = (
+    "",
+    "required = 1.0\n[filters.malformed]\nmost = 20.0\n[filters.cyrillic]\nstate = 'on'",
+    '[domains."example.com"]\noutcome = "tag"\n[domains."example.com".filters.empty]\nstate = "shadow"',
+    '[mailboxes."marie@example.com".filters.ip_whitelist]\nstate = "off"\n[filters.missing_sender]\neffect = "score"',
+    '[mailboxes."author@example.com"]\nrequired = 2\n[mailboxes."author@example.com".filters.malformed]\nstate = "off"',
+)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_replay_with_memory_is_the_judge_without(policy: str) -> None:
+    """All golden cases through one replay, so that what it remembers of one is used for another."""
+    policies = book(policy)
+    replay = Replay(policies)
+    numbers: dict[bytes, int] = {}
+    for case in [*cases(), *cases()]:
+        findings = case.examined.findings
+        contents = [finding_content(f) for f in findings.values()]
+        for content in contents:
+            numbers.setdefault(content, len(numbers) + 1)
+        pack = array("I", (numbers[content] for content in contents)).tobytes()
+        missing = replay.missing([pack])
+        replay.learn({n: content for content, n in numbers.items() if n in missing})
+        assert replay.missing([pack]) == set()
+        for who in (MARIE, PAUL, "carol@example.org"):
+            resolved = policies.policy(who)
+            verdict = judge(findings, resolved)
+            told, _ = replay.tell(who, pack)
+            assert told == Told.of(verdict, outcome_of(verdict, resolved))
+            author = policies.policy("author@example.com")
+            verdict = judge(findings, author)
+            told, unknown = replay.tell(who, pack, author="author@example.com")
+            assert told == Told.of(verdict, outcome_of(verdict, resolved))
+            assert unknown == ()
+
+
+def test_what_nobody_looked_at_is_said() -> None:
+    findings = {
+        "empty": finding("empty"),
+        "malformed": Finding("malformed", Status.SKIPPED, ALREADY_DECIDED),
+    }
+    replay, pack = replay_of(book("[filters.cyrillic]\nstate = 'on'"), findings)
+    _, unknown = replay.tell(MARIE, pack)
+    assert "cyrillic" in unknown
+    assert "malformed" not in unknown  # the decision before it still stands
+    replay, pack = replay_of(book("[filters.empty]\nstate = 'shadow'"), findings)
+    _, unknown = replay.tell(MARIE, pack)
+    assert "malformed" in unknown
+    assert "empty" not in unknown
+    assert replay.tell(MARIE, pack, author=MARIE)[1] == ()
+    with pytest.raises(KeyError):
+        replay.tell(MARIE, array("I", [99]).tobytes())
+
+
+@PROPERTY
+@given(st.text())
+def test_texts_are_tame(text: str) -> None:
+    shown = tame(text + "\ud800\0")
+    assert len(shown) <= MAX_TEXT
+    assert "\0" not in shown
+    shown.encode()
+
+
+@PROPERTY
+@given(
+    st.one_of(
+        st.binary(),
+        st.recursive(st.none() | st.integers() | st.text(), st.lists).map(json.dumps).map(str.encode),
+    )
+)
+def test_what_is_no_record_is_a_value_error(line: bytes) -> None:
+    assert is_refused(line)
+
+
+def is_refused(line: bytes) -> bool:
+    try:
+        from_line(line)
+    except ValueError:
+        return True
+    return False
+
+
+def test_half_a_record_is_none() -> None:
+    examined = cases()[0].examined
+    line = to_line(examined.envelope, examined.findings, examined.judged, message_id="", size=0)
+    for cut in range(0, len(line) - 2, 7):
+        assert is_refused(line[:cut])
+
+
+def test_filters_that_judge_by_themselves_are_known_to_replay() -> None:
+    """Malformed weighs what it saw, so its clear findings are read too; Empty doesn't."""
+    replay = Replay(book())
+    assert {b"malformed", b"ip_whitelist"} <= replay._judging
+    assert b"empty" not in replay._judging
+    assert len(FILTERS) == len(book().filters)

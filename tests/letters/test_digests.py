@@ -1,0 +1,181 @@
+"""Digests: when they are due, what they say, and that nothing a sender wrote can act in one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tamis.letters import quota
+from tamis.letters.digests import VERBS, Digest, compose, due
+from tamis.letters.letter import time_of_day
+from tamis.letters.mailings import Kind
+from tamis.quarantine.records import SUMMARY_FIELDS, Summary
+from tamis.store import Store
+from tests.quarantine.samples import CONTENT, NOW, Postbox, held
+
+MARIE = "marie@example.com"
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("times", "zone", "since", "now", "is_due"),
+    [
+        (["17:00"], "UTC", "2026-11-22 16:00", "2026-11-22 17:00", True),
+        (["17:00"], "UTC", "2026-11-22 16:00", "2026-11-22 16:59", False),
+        (["17:00"], "UTC", "2026-11-22 17:00", "2026-11-22 18:00", False),  # held after the hour: tomorrow
+        (["17:00"], "Europe/Paris", "2026-11-22 15:30", "2026-11-22 16:00", True),  # 17:00 there
+        (["23:50"], "UTC", "2026-11-22 20:00", "2026-11-23 00:10", True),  # the daemon was late
+        (["08:00", "17:00"], "UTC", "2026-11-22 07:00", "2026-11-22 09:00", True),
+        (["17:00"], "UTC", "2026-11-01 07:00", "2026-11-22 12:00", True),  # yesterday's was missed
+        ([], "UTC", "2026-11-01 07:00", "2026-11-22 12:00", False),
+        (["02:30"], "Europe/Paris", "2026-03-28 12:00", "2026-03-29 02:00", True),  # skipped by summer time
+    ],
+)
+def test_when_a_digest_is_due(times: list[str], zone: str, since: str, now: str, is_due: bool) -> None:
+    assert due(times, zone, at(since), at(now)) is is_due
+
+
+def digest_of(store: Store, language: str = "en") -> bytes:
+    messages = store.quarantine.list(MARIE)
+    return compose(
+        Digest(
+            mailbox=MARIE,
+            messages=messages,
+            count=len(messages) + 3,
+            link=lambda message, verb: f"https://mail.example.com/a/{message}.{verb}",
+            home="https://mail.example.com/",
+            language=language,
+            time_zone="Europe/Paris",
+            from_local="postmaster",
+        ),
+        now=NOW,
+    )
+
+
+def parts(raw: bytes) -> tuple[EmailMessage, str, str]:
+    mail = message_from_bytes(raw, policy=policy.default)
+    assert isinstance(mail, EmailMessage)
+    text, html = mail.get_body(("plain",)), mail.get_body(("html",))
+    assert text is not None
+    assert html is not None
+    return mail, text.get_content(), html.get_content()
+
+
+class Tags(HTMLParser):
+    """Every tag with its attributes."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+
+def test_a_digest_lists_what_was_held_with_links_for_each(store: Store) -> None:
+    one = store.quarantine.hold(held(subject="Devis n° 7"), CONTENT, now=NOW)
+    mail, text, html = parts(digest_of(store, "fr"))
+    assert mail["To"] == MARIE
+    assert mail["From"].addresses[0].addr_spec == "postmaster@example.com"
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert "4 messages" in mail["Subject"]
+    for shown in ("Devis n° 7", "Offers <offer@example.net>", "1er mars, 13:00"):
+        assert shown in text
+        assert shown.replace("<", "&lt;").replace(">", "&gt;") in html
+    for verb, _ in VERBS:
+        assert f"https://mail.example.com/a/{one}.{verb}" in text
+        assert f'href="https://mail.example.com/a/{one}.{verb}"' in html
+
+
+@given(st.text(max_size=200), st.text(max_size=200))
+def test_nothing_that_a_sender_wrote_acts(subject: str, name: str) -> None:
+    hostile = f'{subject}<script>alert(1)</script><img src="https://evil.example.net/">\r\nBcc: x@example.org'
+    summary = _summary(hostile, f"{name}\r\nX-Injected: yes")
+    raw = compose(
+        Digest(
+            mailbox=MARIE,
+            messages=[summary],
+            count=1,
+            link=lambda message, verb: f"https://mail.example.com/a/{message}.{verb}",
+            home="https://mail.example.com/",
+            language="en",
+            time_zone="UTC",
+            from_local="postmaster",
+        ),
+        now=NOW,
+    )
+    mail, text, html = parts(raw)
+    assert set(mail) == {
+        *("From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "X-Auto-Response-Suppress"),
+        *("Content-Language", "Content-Type", "MIME-Version"),
+    }
+    known = {"html", "meta", "title", "style", "p", "ul", "li", "b", "br", "small", "a"}
+    found = Tags(html).tags
+    assert {tag for tag, _ in found} <= known
+    assert all(
+        str(about["href"]).startswith("https://mail.example.com/") for tag, about in found if tag == "a"
+    )
+    assert raw.isascii()
+    assert text.count("\n") < 30
+
+
+def _summary(subject: str, header_from: str) -> Summary:
+    values: dict[str, Any] = dict.fromkeys(SUMMARY_FIELDS, "")
+    values |= {"id": "01ABC", "recipient": MARIE, "subject": subject, "header_from": header_from}
+    values |= {"received_at": NOW, "decided_by": "score"}
+    return Summary(**values)
+
+
+def test_a_digest_tells_a_message_once(store: Store) -> None:
+    first = store.quarantine.hold(held("t1"), CONTENT, now=NOW)
+    store.quarantine.hold(held("t2", "paul@example.com"), CONTENT, now=NOW)
+    untold = {one.mailbox: one for one in store.mailings.untold()}
+    assert set(untold) == {MARIE, "paul@example.com"}
+    assert (untold[MARIE].count, untold[MARIE].since, untold[MARIE].newest) == (1, NOW, first)
+    store.mailings.told(MARIE, first, now=NOW)
+    assert [one.mailbox for one in store.mailings.untold()] == ["paul@example.com"]
+    second = store.quarantine.hold(held("t3"), CONTENT, now=NOW + timedelta(hours=1))
+    again = next(one for one in store.mailings.untold() if one.mailbox == MARIE)
+    assert (again.count, again.newest, again.since) == (1, second, NOW + timedelta(hours=1))
+    assert store.mailings.last(MARIE, Kind.DIGEST) == first
+
+
+def test_what_was_dealt_with_needs_no_telling(store: Store) -> None:
+    one = store.quarantine.hold(held("t1"), CONTENT, now=NOW)
+    store.quarantine.release(one, MARIE, Postbox())
+    assert store.mailings.untold() == []
+
+
+def test_a_quota_notice_goes_once_in_a_day(store: Store) -> None:
+    claim = store.mailings.claim
+    assert claim(MARIE, Kind.QUOTA, quota.EVERY, now=NOW)
+    assert not claim(MARIE, Kind.QUOTA, quota.EVERY, now=NOW + timedelta(hours=23))
+    assert claim("paul@example.com", Kind.QUOTA, quota.EVERY, now=NOW + timedelta(hours=23))
+    assert claim(MARIE, Kind.QUOTA, quota.EVERY, now=NOW + timedelta(hours=24))
+    store.mailings.withdraw(MARIE, Kind.QUOTA)
+    assert claim(MARIE, Kind.QUOTA, quota.EVERY, now=NOW + timedelta(hours=25))
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "95 % full"), ("fr", "95 %")])
+def test_what_a_quota_notice_says(language: str, words: str) -> None:
+    notice = quota.QuotaNotice(mailbox=MARIE, percent=95, language=language, from_local="postmaster")
+    mail, text, _ = parts(quota.compose(notice, now=NOW))
+    assert words in mail["Subject"]
+    assert MARIE in text
+    assert mail["Content-Language"] == language
+
+
+def test_a_zone_that_the_system_lost_is_utc() -> None:
+    assert time_of_day(NOW, "en", "Mars/Olympus") == "12:00"
+    assert due(["17:00"], "Mars/Olympus", NOW, NOW + timedelta(hours=5))

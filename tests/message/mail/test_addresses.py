@@ -1,0 +1,75 @@
+"""Mailboxes, from RFC 5322 and from what senders write instead."""
+
+from __future__ import annotations
+
+import pytest
+
+from tamis.message.mail import DefectKind, Limits, Mail
+
+
+def mailboxes(value: str) -> list[tuple[str, str]]:
+    mail = Mail(b"From: " + value.encode() + b"\r\n\r\n")
+    return [(mailbox.display, mailbox.address) for mailbox in mail.from_addresses]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("ann@example.com", [("", "ann@example.com")]),
+        ("Ann <ann@EXAMPLE.com>", [("Ann", "ann@example.com")]),
+        ("ANN@example.com (Ann Lee)", [("Ann Lee", "ANN@example.com")]),
+        ('"Lee, Ann" <ann@example.com>', [("Lee, Ann", "ann@example.com")]),
+        (r'"Ann \"A\" Lee" <ann@example.com>', [('Ann "A" Lee', "ann@example.com")]),
+        ("Ann <ann@example.com>, bob@example.org", [("Ann", "ann@example.com"), ("", "bob@example.org")]),
+        ("a@example.com; b@example.com", [("", "a@example.com"), ("", "b@example.com")]),
+        ("Team: a@example.com, B <b@example.com>;", [("", "a@example.com"), ("B", "b@example.com")]),
+        ("undisclosed-recipients:;", []),
+        ("", []),
+        ("=?utf-8?q?Andr=C3=A9?= <a@example.com>", [("André", "a@example.com")]),
+        ("=?utf-8?q?Lee=2C_Ann?= <a@example.com>", [("Lee, Ann", "a@example.com")]),
+        ("=?utf-8?q?=3Cevil=40example.net=3E?= <a@example.com>", [("<evil@example.net>", "a@example.com")]),
+        ('"=?utf-8?q?Andr=C3=A9?=" <a@example.com>', [("André", "a@example.com")]),
+        ('"a b"@example.com', [("", '"a b"@example.com')]),
+        ('<"a>b"@example.com>', [("", '"a>b"@example.com')]),
+        ("<@r.example.com,@s.example.com:ann@example.com>", [("", "ann@example.com")]),
+        ("Ann (work (home)) <ann@example.com>", [("Ann", "ann@example.com")]),
+        ("(just a comment) ann@example.com", [("just a comment", "ann@example.com")]),
+        ("Ann <ann@example.com", [("Ann", "ann@example.com")]),
+        ("Ann <ann @ example.com>", [("Ann", "ann@example.com")]),
+        ("Ann <>", [("Ann", "")]),
+        ("Ann", [("Ann", "")]),
+        ("Ann Lee ann@example.com", [("Ann Lee", "ann@example.com")]),
+        ("'ann@example.com'", [("", "ann@example.com")]),
+        ("mailto:ann@example.com", [("", "ann@example.com")]),
+        ('"bank@example.com" <eve@example.net>', [("bank@example.com", "eve@example.net")]),
+        ('"bank@example.com" eve@example.net', [("bank@example.com", "eve@example.net")]),
+        ("<ann@example.com@example.net>", [("", "ann@example.com@example.net")]),
+        ("ann@example.com.", [("", "ann@example.com")]),
+        ("用户@example.com", [("", "用户@example.com")]),
+        (",,;,", []),
+    ],
+)
+def test_mailboxes(value: str, expected: list[tuple[str, str]]) -> None:
+    assert mailboxes(value) == expected
+
+
+def test_local_and_domain() -> None:
+    address = Mail(b"From: Ann.Lee@Example.COM\r\n\r\n").from_addresses[0]
+    assert (address.local, address.domain) == ("Ann.Lee", "example.com")
+
+
+def test_every_field_of_a_name_counts() -> None:
+    mail = Mail(b"To: a@example.com\r\nCc: c@example.com\r\nTo: b@example.com\r\n\r\n")
+    assert [mailbox.address for mailbox in mail.addresses("TO")] == ["a@example.com", "b@example.com"]
+    assert [mailbox.address for mailbox in mail.addresses("cc")] == ["c@example.com"]
+    assert mail.addresses("bcc") == ()
+
+
+def test_mailboxes_are_bounded() -> None:
+    mail = Mail(b"To: " + b"a@example.com, " * 50 + b"\r\n\r\n", limits=Limits(addresses=7))
+    assert len(mail.addresses("to")) == 7
+    assert DefectKind.TOO_MANY_ADDRESSES in {defect.kind for defect in mail.defects}
+
+
+def test_a_name_without_an_address_is_reported() -> None:
+    assert DefectKind.BAD_ADDRESS in {defect.kind for defect in Mail(b"From: Ann\r\n\r\n").defects}

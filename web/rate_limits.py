@@ -1,0 +1,45 @@
+"""Limits on what one client network, or everybody about one thing, may do: counted in the shared state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tamis.base.errors import TamisError
+from tamis.contract.service_protocols import SharedState
+
+
+class TooManyError(TamisError):
+    """A limit is reached: the page says so and the client may come back later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most `most` in `seconds`, each for itself."""
+
+    name: str
+    most: int
+    seconds: float
+
+    async def count(self, state: SharedState, who: str, amount: int = 1) -> bool:
+        """Count one more of somebody's; whether that is still within the limit. Raises ServiceError."""
+        return await state.count(self._key(who), self.seconds, amount) <= self.most
+
+    async def reached(self, state: SharedState, who: str) -> bool:
+        """Whether one more would be too much. Raises ServiceError."""
+        return await state.count(self._key(who), self.seconds, 0) >= self.most
+
+    def _key(self, who: str) -> str:
+        return f"web:{self.name}:{who[:150]}"
+
+
+MAILS_TO_ADDRESS = Limit("mails-to", 3, 900)
+"""Sign-in mails to one address: who asks for more gets the same answer, and no mail."""
+MAILS_FOR_NETWORK = Limit("mails-for", 20, 3600)
+MAILS_IN_ALL = Limit("mails", 1000, 3600)
+PASSWORDS_OF_ADDRESS = Limit("passwords-of", 10, 3600)
+"""Wrong passwords for one address."""
+PASSWORDS_FROM_NETWORK = Limit("passwords-from", 30, 3600)
+CHANGES = Limit("changes-of", 120, 3600)
+"""Changes of settings and lists by one person: each is a new snapshot for all processes."""
+WRONG_TOKENS = Limit("tokens-from", 60, 3600)
+"""Links that are not valid: enough for people with an old mail, too few for guessing at 256 bits."""
