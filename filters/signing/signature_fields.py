@@ -85,12 +85,18 @@ class Key:
     exact: bool
 
 
-def read_tags(value: bytes) -> Tags:
-    """A tag list (RFC 6376 3.2): values without the white space around them."""
+def read_tags(value: bytes, *, exact: bool = False) -> Tags:
+    """A tag list (RFC 6376 3.2): values without the white space around them.
+
+    Two semicolons in a row are an error in an `exact` one (ARC) only: DKIM keys are found that have them.
+    """
     tags: Tags = {}
-    for spec in value.split(b";"):
+    specs = value.split(b";")
+    for number, spec in enumerate(specs, 1):
         name, equals, text = (part.strip(_BLANKS) for part in spec.partition(b"="))
         if not name and not equals:
+            if exact and number < len(specs):
+                raise SignatureError("neutral", "an empty tag")
             continue
         if not equals or not _TAG.fullmatch(name):
             raise SignatureError("neutral", "no tag list")
@@ -117,7 +123,7 @@ def dkim_signature(field: bytes, now: float) -> Signature:
 
 def arc_message_signature(field: bytes, now: float) -> Signature:
     """What an ARC-Message-Signature field says (RFC 8617 4.1.2)."""
-    signed = _message_signature(field, _tags_of(field), now)
+    signed = _message_signature(field, _tags_of(field, exact=True), now)
     if "arc-seal" in signed.headers:
         raise SignatureError("permerror", "it signs a seal")
     return signed
@@ -125,7 +131,7 @@ def arc_message_signature(field: bytes, now: float) -> Signature:
 
 def arc_seal(field: bytes) -> tuple[Signature, str]:
     """What an ARC-Seal field says, and its chain validation status cv= (RFC 8617 4.1.3)."""
-    tags = _tags_of(field)
+    tags = _tags_of(field, exact=True)
     if "h" in tags:
         raise SignatureError("permerror", "a seal has no h=")
     return _basic(field, tags), _text(tags.get("cv", b"")).lower()
@@ -162,10 +168,10 @@ def without_value(field: bytes) -> bytes:
     return name + colon + b";".join(specs)
 
 
-def _tags_of(field: bytes) -> Tags:
+def _tags_of(field: bytes, *, exact: bool = False) -> Tags:
     if len(field) > MAX_FIELD:
         raise SignatureError("neutral", "too long a signature")
-    return read_tags(field.partition(b":")[2])
+    return read_tags(field.partition(b":")[2], exact=exact)
 
 
 def _message_signature(field: bytes, tags: Tags, now: float) -> Signature:

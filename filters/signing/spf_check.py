@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -129,7 +129,7 @@ def _check(told: _Told, ip: IPAddress, local: str, domain: str, helo: str) -> _C
     sender = f"{local.replace('@', '_') or 'postmaster'}@{domain}"
     token = _known.set(dict(told))
     try:
-        query = spf.query(i=text_of(ip), s=sender, h=helo, timeout=0, querytime=0)
+        query = _patient_query(spf)(i=text_of(ip), s=sender, h=helo, timeout=0, querytime=0)
         result, _, text = query.check()
     except _Lacking as lacking:
         return _Checked(lacking=lacking.question)
@@ -152,6 +152,40 @@ def _library() -> ModuleType:
 
     spf.DNSLookup = _answer
     return spf
+
+
+@cache
+def _patient_query(spf: ModuleType) -> Any:
+    """pyspf's check, where a host without an address of the client's family is no void look-up if it has others.
+
+    A check SHOULD stop at the third answer without records (RFC 7208 4.6.4). A client with IPv6 would meet them in the
+    `a mx` of an honest domain whose hosts have IPv4 only. Before the check stops, hosts that gave none are asked for
+    their other addresses, within the bound on all questions.
+    """
+    Base: Any = spf.query  # noqa: N806 - a class
+
+    class PatientQuery(Base):  # type: ignore[misc] # known when the library is loaded
+        def __init__(self, **told: Any) -> None:
+            self.void: list[tuple[str, str]] = []
+            super().__init__(**told)
+
+        def dns(self, name: str, qtype: str, cnames: Any = None, *, ignore_void: bool = False) -> Any:
+            self.void_lookups = 0
+            found = super().dns(name, qtype, cnames, ignore_void)
+            if self.void_lookups:
+                self.void.append((name, qtype))
+                if len(self.void) > spf.MAX_VOID_LOOKUPS:
+                    self.void = [one for one in self.void if not _has_other_addresses(*one)]
+                if len(self.void) > spf.MAX_VOID_LOOKUPS:
+                    raise spf.PermError(f"Void lookup limit of {spf.MAX_VOID_LOOKUPS} exceeded")
+            return found
+
+    return PatientQuery
+
+
+def _has_other_addresses(name: str, rdtype: str) -> bool:
+    other = {"A": "AAAA", "AAAA": "A"}.get(rdtype)
+    return other is not None and bool(_answer(name, other))
 
 
 def _answer(name: str, rdtype: str, *_: object) -> list[tuple[tuple[str, str], Any]]:

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from tamis.filters.signing.spf_check import check
+from tamis.filters.signing.spf_check import MAX_QUESTIONS, check
 from tests.services.dns.resolving import WrittenDNS
 
 Records = dict[str, list[str] | str]
@@ -60,6 +60,43 @@ def test_two_void_look_ups_and_no_more() -> None:
     for number, expected in ((2, "fail"), (3, "permerror")):
         terms = " ".join(f"a:v{n}.example.net" for n in range(number))
         assert result({TOP: [f"v=spf1 {terms} -all"]})[0] == expected
+
+
+def test_hosts_of_the_other_family_are_no_void_look_ups() -> None:
+    """A domain whose hosts have IPv4 only, and a client that it allows by IPv6."""
+    hosts = [f"mx{n}.example.net" for n in range(4)]
+    records: Records = {
+        TOP: ["v=spf1 a mx ip6:2001:db8::7 -all"],
+        "example.net A": ["198.51.100.1"],
+        "example.net MX": [f"10 {host}" for host in hosts],
+        **{f"{host} A": ["198.51.100.1"] for host in hosts},
+    }
+    assert result(records, ip="2001:db8::7") == ("pass", "")
+    assert result(records, ip="2001:db8::8") == ("fail", "")
+    six = {
+        key.replace(" A", " AAAA"): ["2001:db8::1"] if key.endswith(" A") else value
+        for key, value in records.items()
+    }
+    assert result(six, ip="192.0.2.7") == ("fail", "")
+
+
+def test_hosts_with_no_address_at_all_are_void_whatever_else_there_is() -> None:
+    records: Records = {
+        TOP: ["v=spf1 a a:v0.example.net a:v1.example.net a:v2.example.net ip6:2001:db8::7 -all"],
+        "example.net A": ["198.51.100.1"],
+    }
+    found, problem = result(records, ip="2001:db8::7")
+    assert (found, "oid lookup limit" in problem) == ("permerror", True)
+
+
+def test_looking_for_other_addresses_is_bounded() -> None:
+    records: Records = {TOP: ["v=spf1 " + " ".join(f"mx:m{n}.example.net" for n in range(10)) + " -all"]}
+    for n in range(10):
+        records[f"m{n}.example.net MX"] = [f"10 h{n}x{k}.example.net" for k in range(10)]
+        records |= {f"h{n}x{k}.example.net A": ["198.51.100.1"] for k in range(10)}
+    written = WrittenDNS(records)
+    found, _ = asyncio.run(check(written, ip_address("2001:db8::7"), "a", "example.net", "mail.example.net"))
+    assert (found, len(written.asked) <= MAX_QUESTIONS + 20) == ("permerror", True)
 
 
 def test_a_record_that_asks_for_as_much_as_it_may() -> None:
