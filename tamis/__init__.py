@@ -1,3 +1,3 @@
 """Tamis: the spam-filtering pipeline behind Postfix."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import statistics
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,10 @@ class PathsCommand(click.Command):
 )
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Only the first N messages of the stream.")
 @click.option(
-    "--plots", type=click.Path(path_type=Path), metavar="DIR", help="Write ROC and learning curves."
+    "--plots",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Write ROC and learning curves (needs tamis[plots]).",
 )
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write each message's result.")
 @click.option("--jobs", type=click.IntRange(1), default=lambda: os.cpu_count() or 1, help="Processes.")
@@ -101,6 +105,10 @@ def evaluate(
     Every message is scored by the model as it stands, then the model learns its label, beginning with an empty
     model. Nothing of the site's own model is read or changed. What the measures mean: docs/statistics.md.
     """
+    if plots is not None and find_spec("matplotlib") is None:  # said before minutes of measuring
+        fail(
+            "--plots needs matplotlib, which is not installed: pip install 'tamis[plots]'", os.EX_UNAVAILABLE
+        )
     places = _places(index, ham, spam)
     if shuffle is not None:
         places = shuffled(places, shuffle)

@@ -119,7 +119,7 @@ class Desk:
     def _send_back(
         self, address: str, detour: Detour, args: Sequence[str], transaction: Transaction, content: bytes
     ) -> str:
-        """Re-inject the changed copy, once for each detour as far as can be known (see docs/architecture.md)."""
+        """Re-inject the changed copy, once for each detour as far as can be known (see docs/rooms/desk.md)."""
         if self._store.notes.is_done(detour.transaction, detour.recipient):
             return "was sent back before"
         site = self._site()

@@ -98,7 +98,7 @@ something for people print JSON with `--json`.
 | 64 | the command was not understood: an unknown option, a wrong argument |
 | 65 | input with a mistake in it: a list to import, an index of labelled mail |
 | 66 | a file, a message or an entry that is not there |
-| 69 | the store or the route through Postfix is not to be had now; `tamis doctor` found an error |
+| 69 | the store, the route through Postfix or an optional library is not available; `tamis doctor` found an error |
 | 70 | an error inside Tamis or in a filter that another package brought |
 | 74 | a file could not be read or written |
 | 75 | Postfix did not take a message back; try again later |

@@ -16,6 +16,7 @@ from pathlib import Path
 import click
 import pytest
 
+from tamis import __version__
 from tamis.cli import COMMANDS, tamis
 from tamis.cli.settings import all_settings
 from tamis.judging.policy import PolicyBook, Terms
@@ -246,5 +247,11 @@ def test_the_test_on_the_page_passes(environment: Environment) -> None:
 
 def test_the_changes_of_this_version_are_told() -> None:
     text = (ROOT / "CHANGELOG.md").read_text()
-    assert re.search(r"(?m)^## \[Unreleased\]$", text)
+    headings = re.findall(r"(?m)^## (.+)$", text)
+    assert headings[0] == "[Unreleased]"
+    versions = [re.fullmatch(r"\[(\d+\.\d+\.\d+)\] - \d{4}-\d\d-\d\d", one) for one in headings[1:]]
+    assert all(versions)
+    assert next(found[1] for found in versions if found) == __version__
+    numbers = [tuple(map(int, found[1].split("."))) for found in versions if found]
+    assert numbers == sorted(set(numbers), reverse=True)
     assert not re.search(r"(?mi)\b(soon|planned|todo)\b", text)

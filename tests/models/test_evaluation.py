@@ -1,6 +1,8 @@
 """`tamis evaluate` and the protocols behind it."""
 
 import json
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -87,6 +89,19 @@ def test_results_and_plots(folder: Path, tmp_path: Path) -> None:
     assert float(lines[0].rpartition("score=")[2]) == 0
     for name in ("roc.png", "roc.svg", "learning.png", "learning.svg"):
         assert (tmp_path / "plots" / name).stat().st_size > 1000
+
+
+def test_without_matplotlib_plots_say_what_to_install(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    refused = call("--index", folder / "index", "--plots", tmp_path / "plots")
+    assert refused.exit_code == os.EX_UNAVAILABLE
+    assert refused.stdout == ""  # nothing was measured in vain
+    assert "pip install 'tamis[plots]'" in refused.stderr
+    assert not (tmp_path / "plots").exists()
+    measured = call("--index", folder / "index", "--limit", 60)
+    assert measured.exit_code == 0, measured.output
 
 
 def test_the_same_run_gives_the_same_scores(folder: Path, tmp_path: Path) -> None:
