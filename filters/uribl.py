@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tamis.contract.filter import Message
 from tamis.contract.finding import Finding
 from tamis.filters.shared.clients import is_local, reversed_labels
@@ -17,11 +19,12 @@ _SMALL = 32_768  # octets of a message whose links are found in less time than a
 class URIBL(OnDNSLists):
     """Takes a message for spam when a domain or an address that it links to is on enough DNS lists.
 
-    Looked at are the links of markup, hidden ones too, URLs in the text and in the subject, what redirects lead to
-    (percent-coded, in base64), the domains of From, Reply-To and Sender, and once `image_text` has read images and PDF
-    documents, the URLs of QR codes and of the documents' links. Domains are asked for as they were
+    Looked at are the links of markup, hidden ones too, URLs in the text and in the subject, what wrappers and redirects
+    lead on to ([which ones](links-and-files.md)), the domains of From, Reply-To and Sender, and once `image_text` has
+    read images and PDF documents, the URLs of QR codes and of the documents' links. Domains are asked for as they were
     registered, by the public suffix list; numbers that browsers take for addresses are addresses. Of one message at
-    most 20 domains and addresses are asked about, links first.
+    most 20 domains and addresses are asked about: links first, and where there are more, a choice that nobody can
+    foresee; the finding's `left_out` says how many were not.
 
     `platform.uribl` names the lists, with the return codes that count (docs/dns-lists.md). A hit is when at least
     `share` percent of the lists that answered for one domain have it; a list that fails, times out, or refuses this
@@ -43,7 +46,7 @@ class URIBL(OnDNSLists):
             subjects = await in_thread(self.name, lambda: subjects_of(message.mail))
         lists = [DNSList.parse(text) for text in message.platform.uribl]
         questions: list[Asked] = []
-        for subject in subjects:
+        for subject in subjects.names:
             ip = parse_ip(subject)
             if ip is None:
                 questions += [Asked(subject, one, f"{subject}.{one.zone}") for one in lists]
@@ -54,4 +57,7 @@ class URIBL(OnDNSLists):
             return self.skipped("no lists are set")
         if not questions:
             return self.clear("nothing to ask about")
-        return await self.ask(message, questions)
+        found = await self.ask(message, questions)
+        if not subjects.left_out:
+            return found
+        return replace(found, facts={**found.facts, "left_out": subjects.left_out})

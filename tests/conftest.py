@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tamis.store import Store
 from tests.real import PrivateDovecot, PrivatePostgres, PrivateRedis
 
 _CORPUS = Path(os.environ.get("TAMIS_CORPUS") or Path(__file__).resolve().parents[1] / "corpus")
 _IS_ROOT = os.geteuid() == 0
+settings.register_profile("many", max_examples=2000, deadline=None)  # pytest --hypothesis-profile=many PATH
 _LONG = ("models", "road", "web")
 """Folders with files that take a minute or so."""
 

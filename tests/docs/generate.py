@@ -13,6 +13,7 @@ from tamis.background.exporter import FAMILIES
 from tamis.cli import tamis
 from tamis.cli.settings import all_settings, filter_settings, markdown_table, markdown_tables
 from tamis.contract.service_protocols import NAMES as SERVICES
+from tamis.message.mail.wrappers import WRAPPERS
 from tests.builders import FILTERS
 from tests.filters.golden import cases
 
@@ -127,6 +128,22 @@ last kind: the tests watch which services each filter turns to.
 To hand in a message that is judged wrongly, add a folder with the next free number of its hundred.
 """
 
+LINKS = """
+# Links and files
+
+What can lead a reader somewhere, or run something, and where Tamis looks for it. The filters that use it are
+[`uribl`](filters.md#s24-uribl), [`link_text`](filters.md#s31e-link_text),
+[`lookalike_domain`](filters.md#s31c-lookalike_domain) and [`attachment_types`](filters.md#s26b-attachment_types).
+
+## Services that wrap links
+
+A link through one of these is also a link to what stands in it, however many of them are wrapped in each other (up to
+six). The lists are asked about the service and about the target; a link text that names the target is no deceit. Any
+other page may lead on as well to an address in a parameter, in the path or behind "#": with a scheme or without,
+percent-coded up to three times, or in base64. Such addresses are asked about, up to twelve of a link, and excuse
+nothing.
+"""
+
 METRICS = """
 # Metrics
 
@@ -162,6 +179,20 @@ def commands_page() -> str:
 def cases_page() -> str:
     """docs/golden-cases.md."""
     return _page(CASES, _cases())
+
+
+def links_page() -> str:
+    """docs/links-and-files.md."""
+    return _page(LINKS, _wrappers())
+
+
+def _wrappers() -> Iterator[str]:
+    yield "| service | hosts | an example leads to | source |"
+    yield "|---|---|---|---|"
+    for row in WRAPPERS:
+        hosts = ", ".join(f"`{host.replace('|', chr(92) + '|')}`" for host in row.hosts)
+        target = f"`{row.example}` -> `{row.target}`" if row.target else "nobody but the service knows where"
+        yield f"| {row.name} | {hosts} | {target} | {row.source} |"
 
 
 def metrics_page() -> str:
@@ -243,6 +274,7 @@ PAGES: Mapping[str, Callable[[], str]] = MappingProxyType(
         "commands.md": commands_page,
         "golden-cases.md": cases_page,
         "metrics.md": metrics_page,
+        "links-and-files.md": links_page,
     }
 )
 """File of the folder -> what makes it."""

@@ -1,0 +1,112 @@
+"""Where a link may lead on to: what any page may make of the addresses that stand in a link to it.
+
+Nobody but the page knows whether it follows them, so this is for asking lists, and never an excuse (see `wrappers`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from urllib.parse import unquote
+
+from tamis.message.mail.wrappers import unwrapped
+from tamis.message.mail.written_links import CHARACTERS, as_link, parameters_of, plain
+
+MOST_TARGETS = 12
+"""Addresses within one link that are looked at."""
+
+_PIECES = 24  # of a path, and values in base64, that are looked into
+
+_REDIRECTS = frozenset(
+    """
+    a adurl back backurl callback clickurl cont continue d dest destination dl domain exit external forward fw go goto
+    goback href image_url l link location loc next out page q redir redirect redirect_to redirect_uri redirect_url
+    redirecturi redirecturl referer ret retour return return_to return_url returnto returnurl rurl site sp_url src
+    success target to u uddg uri url urls view website where z
+    """.split()  # noqa: SIM905
+)
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]{0,30}:[/\\]*", re.IGNORECASE)
+_TAIL = re.compile(r"[/\\?#]")
+_END = re.compile(r"[\s\"'<>]")
+_INNER = re.compile(r"(?:https?|ftp):[/\\]+(?=[^/\\\s])", re.IGNORECASE)
+_BASE64_HTTP = re.compile(r"aHR0c[A-Za-z0-9+/_-]{6,2000}={0,2}")  # "http", wherever it begins
+_BASE64 = re.compile(r"[A-Za-z0-9+_-]{11,2000}={0,2}")
+_BARE_IN_PATH = re.compile(
+    r"/(?:amp/|c/|v/)?(?:s/)?((?:[a-z0-9-]{1,63}\.){1,6}[a-z]{2,24}(?=/|$)[^\s]*)", re.IGNORECASE
+)
+
+
+def led_to(link: str) -> Iterator[str]:
+    """Every address that a link may lead on to, the known services' first, each once, at most ``MOST_TARGETS``.
+
+    Parameters with an address, also without a scheme, percent-coded up to three times or in base64, addresses in the
+    path or behind "#", and the same within what was found.
+    """
+    seen = {link}
+    known = unwrapped(link)
+    waiting = [link[:CHARACTERS], *known.chain]
+    given = 0
+    for address in known.chain:
+        if address not in seen:
+            seen.add(address)
+            given += 1
+            yield address
+    while waiting:
+        for address in _within(waiting.pop(0)):
+            if address in seen:
+                continue
+            if given >= MOST_TARGETS:
+                return
+            seen.add(address)
+            given += 1
+            waiting.append(address)
+            yield address
+
+
+def _within(link: str) -> Iterator[str]:
+    """What looks like an address in a link's path, query and fragment."""
+    begin = _SCHEME.match(link)
+    found = _TAIL.search(link, begin.end() if begin else 0)
+    if found is None:
+        return
+    tail = link[found.start() :]
+    for name, written in parameters_of(re.sub(r"^[^?#]*[?#]", "", tail).replace("#", "&")):
+        value = _thrice(written)
+        if (name in _REDIRECTS or "/" in value) and (address := as_link(value)):
+            yield address
+        if decoded := plain(value.removeprefix("a1")) or plain(value):
+            if address := as_link(decoded):
+                yield address
+            else:
+                yield from _inner(decoded)
+    text = _thrice(tail)
+    yield from _inner(text)
+    for pattern in (_BASE64_HTTP, _BASE64):
+        for _, piece in zip(range(_PIECES), pattern.finditer(text), strict=False):
+            for written in (piece[0], piece[0].partition("/")[0]):
+                if decoded := plain(written):
+                    yield from _inner(decoded)
+                    break
+    for behind in (text.partition("?")[2], text.partition("#")[2]):
+        if behind and "=" not in behind[:64] and (address := as_link(behind)):
+            yield address
+    if (in_path := _BARE_IN_PATH.match(text)) and (address := as_link(in_path[1])):
+        yield address
+
+
+def _inner(text: str) -> Iterator[str]:
+    """Addresses with a scheme anywhere in a text; each ends where the next parameter begins."""
+    for _, found in zip(range(_PIECES), _INNER.finditer(text), strict=False):
+        end = _END.search(text, found.end())
+        whole = text[found.start() : end.start() if end else len(text)]
+        if address := as_link(whole):
+            yield address
+
+
+def _thrice(text: str) -> str:
+    """Percent-decoded until nothing changes, three times at most."""
+    for _ in range(3):
+        if "%" not in text:
+            break
+        text = unquote(text)
+    return text
