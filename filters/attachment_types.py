@@ -49,12 +49,12 @@ class AttachmentTypesOptions(FilterOptions):
 
     points: dict[str, Annotated[float, Option(ge=-100, le=100)]] = Option(
         {},
-        description="points by kind of risk, on top of the defaults, e.g. { macro = 5.0, encrypted_archive = 0.0 }",
+        description="points by kind of risk, overriding the defaults, e.g. { macro = 5.0, encrypted_archive = 0.0 }",
     )
-    most: float = Option(10.0, gt=0, le=100, description="most points that all attachments of a message add")
+    most: float = Option(10.0, gt=0, le=100, description="maximum points for all attachments of a message")
     spam: tuple[str, ...] = Option(
         ("disguised", "double_extension", "rtlo_name"),
-        description="kinds of risk that make a message spam by themselves",
+        description="kinds of risk that alone make a message spam",
     )
 
     @field_validator("points")

@@ -23,17 +23,17 @@ MAX_ADDRESS = 320
 class AutomaticWhitelistOptions(FilterOptions):
     """Adds what counts how much."""
 
-    accept_from: float = Field(1.0, gt=0, le=1000, description="weight from which on a sender is let through")
+    accept_from: float = Field(1.0, gt=0, le=1000, description="weight from which a sender is let through")
     validation_weight: float = Field(
         1.0,
         ge=0,
         le=1000,
-        description="weight of each manual validation (a solved challenge, an operator's word)",
+        description="weight of each validation (a solved challenge, or by an operator)",
     )
     outgoing_weight: float = Field(
-        1.0, ge=0, le=1000, description="weight of having been written to by an authenticated user"
+        1.0, ge=0, le=1000, description="weight of a message from an authenticated user to the sender"
     )
-    complaint_weight: float = Field(2.0, ge=0, le=1000, description="weight that each complaint takes away")
+    complaint_weight: float = Field(2.0, ge=0, le=1000, description="weight that each complaint subtracts")
     outgoing: bool = Field(
         False,
         description="recipients of this domain's outgoing mail become entries, until a bounce comes back",

@@ -48,10 +48,10 @@ class DMARCOptions(FilterOptions):
     """Which failures are hits, and whose word excuses them."""
 
     policies: tuple[Literal["reject", "quarantine", "none"], ...] = Option(
-        ("reject", "quarantine"), description="policies of a domain's owner that make a failure a hit"
+        ("reject", "quarantine"), description="published policies for which a failure is a hit"
     )
     trusted_arc: tuple[DomainName, ...] = Option(
-        (), max_length=1000, description="domains whose ARC seal is believed: forwarders and mailing lists"
+        (), max_length=1000, description="domains whose ARC seals are trusted: forwarders and mailing lists"
     )
 
 

@@ -48,7 +48,7 @@ class HeloOptions(FilterOptions):
     """Points of each kind of fault."""
 
     points: dict[str, Annotated[float, Option(ge=-100, le=100)]] = Option(
-        {}, description="points by kind of fault, on top of the defaults, e.g. { own_name = 7.5 }"
+        {}, description="points by kind of fault, overriding the defaults, e.g. { own_name = 7.5 }"
     )
     spam_from: float = Option(
         3.0, gt=0, le=100, description="with effect spam: points from which a message is spam"

@@ -19,8 +19,8 @@ class HoneypotOptions(FilterOptions):
         2,
         ge=0,
         le=10_000,
-        description="messages to honeypots within platform.honeypot_window from which on a client's other mail is "
-        "spam; 0: never",
+        description="messages to honeypots within platform.honeypot_window from which a client's other "
+        "mail is spam; 0: never",
     )
 
 

@@ -45,9 +45,9 @@ class MalformedOptions(FilterOptions):
     """Adds the points of each kind of defect."""
 
     points: dict[str, Annotated[float, Option(ge=-100, le=100)]] = Option(
-        {}, description="points by kind of defect, on top of the defaults, e.g. { nul = 5.0, bad_qp = 0.0 }"
+        {}, description="points by kind of defect, overriding the defaults, e.g. { nul = 5.0, bad_qp = 0.0 }"
     )
-    most: float = Option(5.0, gt=0, le=100, description="most points that all defects of a message add")
+    most: float = Option(5.0, gt=0, le=100, description="maximum points for all defects of a message")
     spam_from: float = Option(
         3.0, gt=0, le=100, description="with effect spam: points from which a message is spam"
     )

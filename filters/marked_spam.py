@@ -23,7 +23,7 @@ class MarkedSpamOptions(FilterOptions):
         1,
         ge=1,
         le=1000,
-        description="marks by hand from which on it is a hit: one is one person's, of one message",
+        description="marks by hand from which it is a hit; a mark is one person's, about one message",
     )
 
 

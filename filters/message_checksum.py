@@ -34,11 +34,11 @@ class MessageChecksumOptions(FilterOptions):
         50,
         ge=_FEW,
         le=10_000,
-        description="distinct recipients of the platform from which on a message is bulk",
+        description="distinct recipients of the platform from which a message is bulk",
     )
     window: Literal[600, 3600, 86400] = Field(3600, description="seconds in which they are counted")
     except_lists: tuple[str, ...] = Field(
-        (), description="List-Ids of own mailing lists, without angle brackets, which are no bulk"
+        (), description="List-Ids of own mailing lists, without angle brackets, that are not counted as bulk"
     )
 
 

@@ -54,7 +54,7 @@ class ReplyToOptions(FilterOptions):
         0.0,
         ge=-100,
         le=100,
-        description="points when they go to another domain that is no freemail; common in honest mail",
+        description="points when they go to another domain that is not freemail; common in legitimate mail",
     )
     freemail: tuple[str, ...] = Option(FREEMAIL, description="domains where anybody gets an address at once")
 

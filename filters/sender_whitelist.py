@@ -13,7 +13,7 @@ class SenderWhitelistOptions(FilterOptions):
     """Adds whether the header From may be listed too."""
 
     header_from: bool = Option(
-        True, description="also look the header From up; the reason then says From (NRP)"
+        True, description="also look up the header From; the reason then says From (NRP)"
     )
 
 

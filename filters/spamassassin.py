@@ -13,8 +13,10 @@ _MAX_RULES = 60
 class SpamAssassinOptions(FilterOptions):
     """Adds what a point of SpamAssassin's is worth."""
 
-    factor: float = Option(1.0, ge=0, le=10, description="our points for one of SpamAssassin's")
-    most: float = Option(10.0, gt=0, le=100, description="most points, either way, that SpamAssassin adds")
+    factor: float = Option(1.0, ge=0, le=10, description="our points per SpamAssassin point")
+    most: float = Option(
+        10.0, gt=0, le=100, description="maximum points, positive or negative, that SpamAssassin adds"
+    )
 
 
 class SpamAssassin(Filter[SpamAssassinOptions]):

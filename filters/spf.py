@@ -26,8 +26,8 @@ _HITS = frozenset({"fail", "softfail", "permerror"})
 class SPFOptions(FilterOptions):
     """Which results are hits, besides fail."""
 
-    softfail: bool = Option(False, description="softfail is a hit, too")
-    permerror: bool = Option(False, description="an SPF record that can't be understood is a hit, too")
+    softfail: bool = Option(False, description="softfail is also a hit")
+    permerror: bool = Option(False, description="an SPF record that can't be interpreted is also a hit")
 
 
 class SPF(Filter[SPFOptions]):

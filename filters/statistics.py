@@ -25,12 +25,12 @@ class StatisticsOptions(FilterOptions):
         7.5,
         ge=-100,
         le=100,
-        description="points of a message whose number is just the level; a higher number gets more in proportion",
+        description="points of a message whose number equals the level; a higher number gets proportionally more",
     )
     level: Annotated[float, AfterValidator(_is_level)] = Field(
         7.5,
-        description="number from which it is a hit: 3, 4.5, 6, 7.5, 9, 10.5 or 12; promises at most 32, 10, 3.2, 1, "
-        "0.32, 0.1 or 0.03 of 1,000 ham; lower is more aggressive",
+        description="number from which it is a hit: 3, 4.5, 6, 7.5, 9, 10.5 or 12; promises to affect at most 32, "
+        "10, 3.2, 1, 0.32, 0.1 or 0.03 of 1,000 ham; lower is more aggressive",
     )
 
 

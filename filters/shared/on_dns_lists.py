@@ -24,9 +24,9 @@ class ListOptions(FilterOptions):
     """When listings are a hit."""
 
     share: float = Option(
-        50.0, gt=0, le=100, description="percent of the lists that answered which must list it"
+        50.0, gt=0, le=100, description="percentage of the lists that answered that must list it"
     )
-    least: int = Option(1, ge=1, le=100, description="lists at least that must list it")
+    least: int = Option(1, ge=1, le=100, description="minimum number of lists that must list it")
     leave_out: tuple[str, ...] = Option((), description="zones of lists that don't count")
     weights: dict[str, Annotated[float, Option(ge=0, le=100)]] = Option(
         {}, description="weight by zone instead of 1, e.g. { 'bl.spamcop.net' = 0.5 }"

@@ -17,9 +17,9 @@ class ScriptOptions(FilterOptions):
     share: float = Option(
         0.3, gt=0, le=1, description="share of the letters of subject and text from which it is a hit (0-1)"
     )
-    least: int = Option(10, ge=1, le=100_000, description="letters of the script below which it is no hit")
+    least: int = Option(10, ge=1, le=100_000, description="minimum number of letters in the script for a hit")
     urls: bool = Option(
-        True, description="one internationalised host name in the script, in a link, is a hit by itself"
+        True, description="one internationalised host name in the script, in a link, is enough for a hit"
     )
 
 

@@ -68,7 +68,7 @@ class LazyGroup(click.Group):
 @click.version_option(__version__, prog_name="tamis")
 @click.pass_context
 def tamis(ctx: click.Context, config: Path | None) -> None:
-    """Tamis, the sieve behind Postfix."""
+    """Tamis, the spam filter behind Postfix."""
     ctx.obj = Context(config)
 
 

@@ -56,17 +56,17 @@ CLIENT = _ClientType()
 
 @click.group()
 def blocked() -> None:
-    """Clients that are answered 4xx for a time: put there by honeypots (S14) or by hand."""
+    """Clients that get a 4xx reply for a time: blocked by honeypots (S14) or by hand."""
 
 
 @blocked.command()
 @click.argument("clients", metavar="IP...", nargs=-1, required=True, type=CLIENT)
 @click.option("--for", "seconds", type=SPAN, default="1h", show_default=True, help="12h, 30d, 2w or 1y.")
-@click.option("--why", default="blocked by an operator", help="Why; the client is told.")
+@click.option("--why", default="blocked by an operator", help="Reason; the client sees it.")
 @by_option
 @click.pass_obj
 def add(context: Context, clients: tuple[str, ...], seconds: float, why: str, by: str) -> None:
-    """Block clients, an IPv6 one with its /64. In force at once."""
+    """Block clients; an IPv6 client with its /64. Takes effect at once."""
 
     async def work(state: SharedState) -> None:
         for client in clients:
@@ -81,7 +81,7 @@ def add(context: Context, clients: tuple[str, ...], seconds: float, why: str, by
 @click.argument("clients", metavar="IP...", nargs=-1, required=True, type=CLIENT)
 @click.pass_obj
 def remove(context: Context, clients: tuple[str, ...]) -> None:
-    """Take clients off again, and forget their visits to honeypots."""
+    """Unblock clients, and forget their messages to honeypots."""
 
     async def work(state: SharedState) -> list[bool]:
         there = []
@@ -99,7 +99,7 @@ def remove(context: Context, clients: tuple[str, ...]) -> None:
 @json_option
 @click.pass_obj
 def show(context: Context, as_json: bool) -> None:
-    """Show who is blocked, for how long and why."""
+    """Show blocked clients, for how long and why."""
     found = on_state(context, lambda state: state.find(BLOCKED, 10_000))
     rows = [_plain(one.key.removeprefix(BLOCKED), one.value, one.seconds) for one in found]
     if as_json:

@@ -19,16 +19,18 @@ from tamis.installation.signing_key import signing_key
 
 @click.group()
 def challenges() -> None:
-    """What senders of held mail were asked, and why others were not."""
+    """Challenges to senders of held mail, and why others got none."""
 
 
 @challenges.command("list")
 @click.option("--state", type=click.Choice([*map(str, ChallengeState)]), help="Only in this state.")
-@click.option("--reason", type=click.Choice([*map(str, Reason)]), help="Only not asked for this reason.")
+@click.option(
+    "--reason", type=click.Choice([*map(str, Reason)]), help="Only those suppressed for this reason."
+)
 @click.option("--domain", type=SCOPE, help="Only for recipients of this domain.")
-@click.option("--sender", metavar="ADDRESS", help="Only of this envelope sender.")
+@click.option("--sender", metavar="ADDRESS", help="Only for this envelope sender.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
-@click.option("--before", metavar="ID", help="Go on after this id, the last one of the page before.")
+@click.option("--before", metavar="ID", help="Continue after this id, the last one of the previous page.")
 @json_option
 @click.pass_obj
 def list_(
@@ -70,7 +72,7 @@ def list_(
 @json_option
 @click.pass_obj
 def show(context: Context, challenge: str, as_json: bool) -> None:
-    """Show one challenge: its messages, its state and the reason, and the link that its sender has."""
+    """Show one challenge: its messages, state and reason, and the link its sender was given."""
     settings = context.file.settings
     with context.store() as store:
         one = store.challenges.get(challenge)
@@ -105,11 +107,11 @@ def show(context: Context, challenge: str, as_json: bool) -> None:
 
 
 @challenges.command()
-@click.option("--since", type=PAST, help="Only from then on: a span like 7d, or a date [default: 7d].")
+@click.option("--since", type=PAST, help="Only since then: a span like 7d, or a date [default: 7d].")
 @json_option
 @click.pass_obj
 def count(context: Context, since: datetime | None, as_json: bool) -> None:
-    """Count challenges by what came of them and why."""
+    """Count challenges by result and reason."""
     since = since or datetime.now(UTC) - timedelta(days=7)
     with context.store() as store:
         counts = store.challenges.counts(since)

@@ -24,7 +24,7 @@ from tamis.message.mail import Mail
 
 @click.group()
 def complaints() -> None:
-    """Clients that others complained about, and operators' decisions on them."""
+    """Clients that others complained about, and operators' decisions about them."""
 
 
 @complaints.command()
@@ -32,7 +32,7 @@ def complaints() -> None:
 @json_option
 @click.pass_obj
 def ingest(context: Context, sources: tuple[str, ...], as_json: bool) -> None:
-    """Count abuse reports (ARF, RFC 5965) against the clients that they name. Other messages are passed over."""
+    """Count abuse reports (ARF, RFC 5965) against the clients they name. Other messages are skipped."""
     limit = context.file.settings.milter.max_examined
     clients: list[str] = []
     others = 0
@@ -56,9 +56,9 @@ def ingest(context: Context, sources: tuple[str, ...], as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def fetch(context: Context, as_json: bool) -> None:
-    """Read the abuse mailbox now: count its reports and move every message away. The daemon does it at intervals.
+    """Read the abuse mailbox now: count its reports and move every message. The daemon does this at intervals.
 
-    Exit status: 0 done, 69 the server gives no answer, 78 there is no such mailbox or its password can't be read.
+    Exit status: 0 done, 69 the server does not answer, 78 no such mailbox or its password can't be read.
     """
     settings = context.file.settings
     if not settings.abuse_mailbox.host:
@@ -76,11 +76,11 @@ def fetch(context: Context, as_json: bool) -> None:
 
 
 @complaints.command()
-@click.option("--condemned", is_flag=True, help="Only condemned ones.")
+@click.option("--condemned", is_flag=True, help="Only condemned clients.")
 @json_option
 @click.pass_obj
 def show(context: Context, condemned: bool, as_json: bool) -> None:
-    """Show clients, those with most reports first."""
+    """Show clients, those with the most reports first."""
     with context.store() as store:
         found = store.complaints.find(condemned=True if condemned else None)
     if as_json:
@@ -96,11 +96,11 @@ def show(context: Context, condemned: bool, as_json: bool) -> None:
 
 @complaints.command()
 @click.argument("clients", metavar="IP...", nargs=-1, required=True, type=CLIENT)
-@click.option("--why", default="complaints", show_default=True, help="Why; stands beside the finding.")
+@click.option("--why", default="complaints", show_default=True, help="Reason; shown with the finding.")
 @by_option
 @click.pass_obj
 def condemn(context: Context, clients: tuple[str, ...], why: str, by: str) -> None:
-    """Take the mail of clients for spam until they are settled."""
+    """Treat all mail from clients as spam, until the matter is settled."""
     with context.store() as store:
         done = [store.complaints.condemn(client, why, by=by) for client in clients]
     _published(context, lambda state: publish_condemned(state, done))

@@ -76,6 +76,9 @@ def login_user() -> str:
 
 
 by_option = click.option(
-    "--by", metavar="NAME", default=login_user, help="Who does it [default: login user]."
+    "--by",
+    metavar="NAME",
+    default=login_user,
+    help="Who does this, for the audit trail [default: login user].",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

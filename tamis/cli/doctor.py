@@ -26,12 +26,12 @@ from tamis.settings import Settings, SettingsFile, SocketAddress
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def doctor(context: Context, as_json: bool) -> int:
-    """Check settings, store, sockets, permissions and Postfix, and say how to mend what is wrong.
+    """Check settings, store, sockets, permissions and Postfix, and say how to fix what is wrong.
 
-    Exit status: 0 when nothing keeps mail from its way, 69 otherwise.
+    Exit status: 0 if nothing stops mail from flowing, 69 otherwise.
     """
     logging.disable()  # each result says what the log would
     click.get_current_context().call_on_close(lambda: logging.disable(logging.NOTSET))

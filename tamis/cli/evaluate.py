@@ -102,8 +102,8 @@ def evaluate(
 ) -> None:
     """Measure the statistical filter on labelled mail.
 
-    Every message is scored by the model as it stands, then the model learns its label, beginning with an empty
-    model. Nothing of the site's own model is read or changed. What the measures mean: docs/statistics.md.
+    Every message is scored by the model as it is, then the model learns its label, starting from an empty
+    model. The site's own model is neither read nor changed. What the measures mean: docs/statistics.md.
     """
     if plots is not None and find_spec("matplotlib") is None:  # said before minutes of measuring
         fail(

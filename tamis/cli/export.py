@@ -27,16 +27,16 @@ _PAGE = 500
 @click.argument("target", type=click.Path(path_type=Path))
 @click.option("--mbox", "as_mbox", is_flag=True, help="One mbox file instead of a folder of .eml files.")
 @click.option("--scope", type=SCOPE, default=PLATFORM, help="Only this domain or mailbox.")
-@click.option("--search", metavar="TEXT", default="", help="Only with this in sender, From or subject.")
+@click.option("--search", metavar="TEXT", default="", help="Only with this text in sender, From or subject.")
 @by_option
 @json_option
 @click.pass_obj
 def export(
     context: Context, target: Path, as_mbox: bool, scope: str, search: str, by: str, as_json: bool
 ) -> None:
-    """Write held messages into TARGET: ID.eml in a folder, octet for octet as they came, or one mbox file.
+    """Write held messages to TARGET: ID.eml in a folder, octet for octet as received, or one mbox file.
 
-    TARGET may be there already: messages are added, none is overwritten. They stay in quarantine.
+    TARGET may exist: messages are added, none is overwritten. They stay in quarantine.
     """
     with context.store() as store:
         found = _held(store, scope, search)

@@ -21,11 +21,11 @@ from tamis.message.address import PLATFORM
 @click.option(
     "--scope", default=PLATFORM, help="Domain or mailbox whose policy is shown (default: platform)."
 )
-@click.option("--json", "as_json", is_flag=True, help="Machine-readable, with every option and its help.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with every option and its help.")
 @click.argument("name", required=False)
 @click.pass_obj
 def filters(context: Context, scope: str, as_json: bool, name: str | None) -> None:
-    """List the chain in its order, or show one filter's manual page."""
+    """List the chain in order, or show one filter's manual page."""
     chain = load_filters()
     book = PolicyBook(chain, context.file.layers, source=context.file.source)
     shown = book.show("" if scope == PLATFORM else scope if "@" in scope else f"@{scope}")

@@ -25,26 +25,26 @@ _scope = click.option(
     "--scope", type=SCOPE, default=PLATFORM, show_default=True, help='"platform", a domain or a mailbox.'
 )
 
-_origin = click.option("--ip", default="", help="A message's client, if its header does not tell.")
+_origin = click.option("--ip", default="", help="A message's client, if its header does not name it.")
 
 
 @click.group()
 def fingerprint() -> None:
-    """The base of bad attachments (S26) and images (S22), and messages marked by hand (S8b).
+    """Known bad attachments (S26) and images (S22), and messages marked by hand (S8b).
 
-    Fingerprints of files are entries of the lists: `tamis lists` shows them too, and makes white ones. That of a
-    message is its content with the client that it came from; readers' marks stand beside the operator's."""
+    Fingerprints of files are list entries: `tamis lists` shows them too, and can add white ones. That of a
+    message is its content together with the client it came from; readers' marks are listed with the operator's."""
 
 
 @fingerprint.command()
 @click.argument("kind", type=_KIND)
 @click.argument("sources", metavar="FILE|HASH...", nargs=-1, required=True)
 @_scope
-@click.option("--note", default="", help="Why; by default the file's name.")
+@click.option("--note", default="", help="Note; by default the file's name.")
 @click.option(
     "--expires",
     type=MOMENT,
-    help="12h, 30d, 2w, 1y or a date (UTC); without it for ever, a message's after learning.mark_days.",
+    help="12h, 30d, 2w, 1y or a date (UTC) [default: never; for messages learning.mark_days].",
 )
 @_origin
 @by_option
@@ -61,9 +61,9 @@ def add(
     by: str,
     as_json: bool,
 ) -> None:
-    """Put files, or hashes of them, on the base. Of an image both its exact and its perceptual fingerprint.
+    """Add files, or hashes of them. For an image both its exact and its perceptual fingerprint are added.
 
-    Of a message (a file, folder, mbox or "-") its content with its origin: the same from there is spam (S8b).
+    For a message (a file, folder, mbox or "-"), its content with its origin: the same from there is spam (S8b).
     """
     if kind == MESSAGE:
         marked_messages.add(context, sources, scope=scope, expires=expires, origin=ip, by=by, as_json=as_json)
@@ -102,7 +102,7 @@ def add(
 def remove(
     context: Context, kind: str, sources: tuple[str, ...], scope: str, ip: str, by: str, as_json: bool
 ) -> None:
-    """Take files, or hashes of them, off the base; all of them or none. Of messages all marks in the scope end."""
+    """Remove files, or hashes of them; all of them or none. For messages, all marks in the scope are removed."""
     if kind == MESSAGE:
         marked_messages.remove(context, sources, scope=scope, origin=ip, by=by, as_json=as_json)
         return
@@ -129,11 +129,11 @@ def remove(
 @fingerprint.command()
 @click.argument("kind", type=_KIND)
 @click.option("--scope", type=SCOPE, help="Only of this scope.")
-@click.option("--marked", is_flag=True, help="What was marked by hand, on the base or not yet.")
+@click.option("--marked", is_flag=True, help="What was marked by hand, whether listed yet or not.")
 @json_option
 @click.pass_obj
 def show(context: Context, kind: str, scope: str | None, marked: bool, as_json: bool) -> None:
-    """Show the base, and how many messages each fingerprint decided; of messages their marks."""
+    """Show fingerprints, and how many messages each decided; for messages, their marks."""
     if marked or kind == MESSAGE:
         marked_messages.show(context, Kind(kind), scope=scope, as_json=as_json)
         return

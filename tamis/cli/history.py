@@ -28,16 +28,18 @@ from tamis.message.address import PLATFORM
 
 @click.group()
 def history() -> None:
-    """What came of every message, and why: findings and verdicts, never the content."""
+    """What happened to every message, and why: findings and verdicts, never the content."""
 
 
 @history.command("list")
 @click.option("--for", "scope", type=SCOPE, help="Only for this domain or mailbox.")
-@click.option("--sender", default="", help="Only from this envelope sender, or this domain.")
-@click.option("--since", type=PAST, help="Only from then on: a span like 7d, or a date.")
+@click.option("--sender", default="", help="Only from this envelope sender or domain.")
+@click.option("--since", type=PAST, help="Only since then: a span like 7d, or a date.")
 @click.option("--verdict", type=click.Choice(["ham", "spam", "defer"]), help="Only these.")
-@click.option("--decided-by", default="", metavar="FILTER", help='Only what this filter decided, or "score".')
-@click.option("--limit", type=click.IntRange(1, 100_000), default=50, help="At most so many [default: 50].")
+@click.option(
+    "--decided-by", default="", metavar="FILTER", help='Only those that this filter decided, or "score".'
+)
+@click.option("--limit", type=click.IntRange(1, 100_000), default=50, help="At most this many [default: 50].")
 @json_option
 @click.pass_obj
 def list_(
@@ -50,7 +52,7 @@ def list_(
     limit: int,
     as_json: bool,
 ) -> None:
-    """List messages, the newest first."""
+    """List messages, newest first."""
     known = [*(one.name for one in context.filters), SCORE]
     if decided_by and decided_by not in known:
         near = nearest_name(decided_by, known)
@@ -83,14 +85,16 @@ def list_(
 
 @history.command()
 @click.argument("message", metavar="ID|QUEUE-ID")
-@click.option("--all", "whole", is_flag=True, help="A line for every filter, those too that saw nothing.")
+@click.option(
+    "--all", "whole", is_flag=True, help="A line for every filter, including those that saw nothing."
+)
 @json_option
 @click.pass_obj
 def show(context: Context, message: str, whole: bool, as_json: bool) -> None:
-    """Tell one message's story: MESSAGE is a number of `history list` or Postfix's queue id.
+    """Show one message's history, by its id in `history list` or by Postfix's queue id.
 
-    Each recipient's verdict comes with what would have changed it: single changes of the policy that is in force now,
-    each of them tried on what was found.
+    Each recipient's verdict is shown with what would have changed it: single changes to the policy now in force,
+    each of them tried on the recorded findings.
     """
     with context.store() as store:
         kept = store.history.show(message)

@@ -40,22 +40,22 @@ _LABELS = {"ham": False, "spam": True}
     "--jobs",
     type=click.IntRange(1, 64),
     default=lambda: os.cpu_count() or 1,
-    help="Processes that read mail.",
+    help="Number of processes that read mail.",
 )
 @click.option(
     "--source",
     type=click.Choice(list(SOURCES)),
     default="learn",
     show_default=True,
-    help="Who says so. Other sources than learn have less weight and daily bounds.",
+    help="Where the labels come from. Sources other than learn have less weight and daily limits.",
 )
 @click.option(
     "--domain",
     default="",
     metavar="DOMAIN",
-    help="One of platform.domains whose readers say so: it teaches that domain's correction, too.",
+    help="One of platform.domains whose readers labelled the mail: also trains that domain's correction.",
 )
-@click.option("--undo", is_flag=True, help="Take these messages back, as if they had never been learned.")
+@click.option("--undo", is_flag=True, help="Unlearn these messages, as if they had never been learned.")
 @json_option
 @click.pass_obj
 def learn(
@@ -69,11 +69,11 @@ def learn(
 ) -> None:
     """Teach the statistical filter: "learn ham ~/Maildir/.Sent spam ~/Maildir/.Junk".
 
-    The words ham and spam say what the files, folders, Maildirs and mboxes after them are. A message counts once,
-    so the command can be interrupted and given again. While another process writes the model the messages are
+    The words ham and spam label the files, folders, Maildirs and mboxes that follow. A message counts once,
+    so the command can be interrupted and repeated. While another process writes the model, the messages are
     left in the spool, and the daemon learns them within seconds.
 
-    Exit status: 0 all taken, 65 some could not be read, 66 no such file, 75 the spool is full.
+    Exit status: 0 all accepted, 65 some could not be read, 66 no such file, 75 the spool is full.
     """
     settings = context.file.settings
     domain = _known_domain(settings, domain) if domain else ""

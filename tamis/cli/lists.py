@@ -26,10 +26,8 @@ _SHOWN_ERRORS = 5
 _scope = click.option(
     "--scope", type=SCOPE, default=PLATFORM, show_default=True, help='"platform", a domain or a mailbox.'
 )
-_note = click.option("--note", default="", help="Why; shown beside the entry.")
-_expires = click.option(
-    "--expires", type=MOMENT, help="12h, 30d, 2w, 1y or a date (UTC); for ever without it."
-)
+_note = click.option("--note", default="", help="Note; shown with the entry.")
+_expires = click.option("--expires", type=MOMENT, help="12h, 30d, 2w, 1y or a date (UTC) [default: never].")
 
 
 @click.group()
@@ -40,11 +38,11 @@ def lists() -> None:
 @lists.command()
 @click.option("--scope", type=SCOPE, help="Only of this scope.")
 @click.option("--colour", type=_COLOUR, help="Only of this colour.")
-@click.option("--subject", type=_SUBJECT, help="Only about this.")
+@click.option("--subject", type=_SUBJECT, help="Only entries of this kind.")
 @json_option
 @click.pass_obj
 def show(context: Context, scope: str | None, colour: str | None, subject: str | None, as_json: bool) -> None:
-    """Show entries, the oldest first."""
+    """Show entries, oldest first."""
     with context.store() as store:
         found = store.lists.find(
             scope=scope,
@@ -102,7 +100,7 @@ def add(
     as_json: bool,
 ) -> None:
     """Add entries: an address or network in CIDR form (ip), or an address, a domain, *.domain or a
-    wildcard pattern (sender). One that stands there already gets the new note and expiry."""
+    wildcard pattern (sender). An existing entry gets the new note and expiry."""
     entries = []
     for pattern in patterns:
         try:
@@ -127,7 +125,7 @@ def add(
 
 @lists.command()
 @click.argument("which", metavar="ID|PATTERN...", nargs=-1, required=True)
-@click.option("--scope", type=SCOPE, help="Where the patterns stand (needed for patterns, not for ids).")
+@click.option("--scope", type=SCOPE, help="Scope of the patterns (needed for patterns, not for ids).")
 @click.option("--colour", type=_COLOUR, help="Only of this colour.")
 @by_option
 @json_option
@@ -194,7 +192,7 @@ def import_(
     by: str,
     as_json: bool,
 ) -> None:
-    """Add entries from FILE (or standard input): a pattern on each line, "#" begins a comment. When a line
+    """Add entries from FILE (or standard input): one pattern per line, "#" starts a comment. If a line
     is wrong, nothing is imported."""
     lines = list(_patterns(file))
     wrong: list[str] = []

@@ -37,14 +37,14 @@ class Cleaned:
 
 @mailbox.command()
 @click.argument("mailboxes", metavar="[MAILBOX]...", nargs=-1)
-@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be removed.")
 @json_option
 @click.pass_obj
 def clean(context: Context, mailboxes: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
-    """Remove old messages from Junk, by `junk_days` of each mailbox's policy (0: none is removed).
+    """Remove old messages from Junk, by `junk_days` of each mailbox's policy (0: none are removed).
 
-    Without arguments every mailbox that Dovecot knows. A message's age counts from when it came into Junk. Run it once
-    a day: deploy/systemd has a timer.
+    Without arguments: every mailbox that Dovecot knows. A message's age counts from when it arrived in Junk. Run it
+    once a day: deploy/systemd has a timer.
     """
     doveadm = Doveadm(context.file.settings.dovecot)
     with context.store() as store:
@@ -123,9 +123,9 @@ class Doveadm:
 @click.argument("mailbox_", metavar="MAILBOX")
 @click.pass_obj
 def quota(context: Context, percent: int, mailbox_: str) -> None:
-    """Tell a mailbox that PERCENT of it are in use, at most once in 24 hours.
+    """Notify a mailbox that PERCENT of it is in use, at most once in 24 hours.
 
-    Made to be Dovecot's quota_warning (deploy/dovecot/99-tamis-quota.conf).
+    For Dovecot's quota_warning (deploy/dovecot/90-tamis-quota.conf).
     """
     from tamis.background.mailing import notify_of_quota  # noqa: PLC0415 # the store is slow to load
     from tamis.database.scope import mailbox_of  # noqa: PLC0415

@@ -28,9 +28,9 @@ def model() -> None:
 @json_option
 @click.pass_obj
 def status(context: Context, as_json: bool) -> None:
-    """Show what was learned, and what each level promises and does on the site's own recent mail.
+    """Show what was learned, and what each level promises and achieves on the site's own recent mail.
 
-    Rates were measured on messages that the model had not been taught, with 95 % intervals.
+    Rates are measured on messages that the model has not learned, with 95 % intervals.
     """
     about = _status(context.file.settings)
     if as_json:

@@ -21,7 +21,7 @@ DEFAULT = "default"
 
 @click.group()
 def policy() -> None:
-    """What recipients want: for the platform, a domain or a mailbox; the nearer wins."""
+    """Policy of the platform, a domain or a mailbox; the nearer wins."""
 
 
 @policy.command()
@@ -56,7 +56,7 @@ def show(context: Context, scope: str, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def set_(context: Context, scope: str, key: str, value: str, by: str, as_json: bool) -> None:
-    """Set KEY of SCOPE to VALUE: a TOML scalar or array, or a bare word. It goes on top of the file."""
+    """Set KEY of SCOPE to VALUE: a TOML scalar or array, or a bare word. It overrides the settings file."""
     try:
         parsed = parse_value(value)
     except ConfigError as error:
@@ -80,7 +80,7 @@ def set_(context: Context, scope: str, key: str, value: str, by: str, as_json: b
 @json_option
 @click.pass_obj
 def unset(context: Context, scope: str, key: str, by: str, as_json: bool) -> None:
-    """Take back what `set` did; a value of the settings file is changed there."""
+    """Undo what `set` did; values in the settings file are changed there."""
     check = checker(context.file, context.filters)
     with context.store() as store:
         removed = store.overrides.unset(scope, key, by=by, check=check)

@@ -30,7 +30,7 @@ _EVERY = "all"
 
 @click.group()
 def quarantine() -> None:
-    """Mail that is held back: look, release, delete."""
+    """Held mail: list, show, release, delete."""
 
 
 quarantine.add_command(export)
@@ -46,9 +46,9 @@ quarantine.add_command(export)
     show_default=True,
     help="Only messages in this state.",
 )
-@click.option("--search", metavar="TEXT", default="", help="Only with this in sender, From or subject.")
+@click.option("--search", metavar="TEXT", default="", help="Only with this text in sender, From or subject.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
-@click.option("--before", metavar="ID", help="Go on after this id, the last one of the page before.")
+@click.option("--before", metavar="ID", help="Continue after this id, the last one of the previous page.")
 @json_option
 @click.pass_obj
 def list_(
@@ -198,7 +198,7 @@ def release(context: Context, messages: tuple[str, ...], teach: bool, by: str, a
 @json_option
 @click.pass_obj
 def delete(context: Context, messages: tuple[str, ...], teach: bool, by: str, as_json: bool) -> None:
-    """Delete held messages. For ten minutes `restore` gets them back, then they are gone for good."""
+    """Delete held messages. For ten minutes `restore` brings them back; then they are gone for good."""
     with context.store() as store:
 
         def deleted(message: str) -> Done:
@@ -265,11 +265,11 @@ def _tell(results: list[_Result], past: str, *, as_json: bool) -> None:
 
 
 @quarantine.command()
-@click.option("--now", "at_once", is_flag=True, help="Do it now instead of waiting for the daemon.")
+@click.option("--now", "at_once", is_flag=True, help="Delete them now instead of waiting for the daemon.")
 @json_option
 @click.pass_obj
 def expire(context: Context, at_once: bool, as_json: bool) -> None:
-    """Say how many messages are over their time; with --now, clean them up."""
+    """Show how many messages have expired; with --now, delete them."""
     now = datetime.now(UTC)
     with context.store() as store:
         due = store.expiry.due(now)

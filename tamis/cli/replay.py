@@ -86,18 +86,18 @@ class OverrideType(click.ParamType[Override]):
     "overrides",
     type=OverrideType(),
     multiple=True,
-    help="A setting of that policy, as `tamis policy set` takes it, e.g. required=6 or "
-    "example.com:filters.cyrillic.state=on. May stand more than once; without any, the policy in force.",
+    help="A setting of that policy, as for `tamis policy set`, e.g. required=6 or "
+    "example.com:filters.cyrillic.state=on. Can be repeated; without it, the policy in force.",
 )
 @click.option(
     "--since",
     type=PAST,
     default=lambda: datetime.now(UTC) - timedelta(days=7),
-    help="From then on: a span like 7d, or a date [default: 7d].",
+    help="Since then: a span like 7d, or a date [default: 7d].",
 )
 @click.option("--domain", "scope", type=SCOPE, help="Only for this domain or mailbox.")
 @click.option(
-    "--limit", type=click.IntRange(0, 100_000), default=20, help="Show so many changes [default: 20]."
+    "--limit", type=click.IntRange(0, 100_000), default=20, help="Show this many changes [default: 20]."
 )
 @json_option
 @click.pass_obj
@@ -109,10 +109,10 @@ def replay(
     limit: int,
     as_json: bool,
 ) -> None:
-    """Say what would have gone where under another policy.
+    """Show where past mail would have gone under another policy.
 
-    The recorded findings are judged again; no message is looked at anew. What a filter that was off, or that was left
-    out because the verdict was decided, would have seen is not known: such filters are named with the number of copies.
+    The recorded findings are judged again; no message is examined again. What a filter would have seen that was off, or
+    was skipped because the verdict was decided, is unknown: such filters are listed with the number of copies.
     """
     wanted = Wanted(narrow(scope), since=since)
     with context.store() as store:

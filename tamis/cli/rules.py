@@ -37,7 +37,7 @@ def _book(context: Context, files: tuple[Path, ...]) -> RuleBook:
 @json_option
 @click.pass_obj
 def check(context: Context, files: tuple[Path, ...], as_json: bool) -> None:
-    """Check rule FILES (default: those of the settings) and run the examples in them."""
+    """Check rule FILES (default: those in the settings) and run the examples in them."""
     book = _book(context, files)
     failed = list(failed_examples(book))
     examples = sum(len(one.hits) + len(one.clear) for one in book.rules)
@@ -55,13 +55,13 @@ def check(context: Context, files: tuple[Path, ...], as_json: bool) -> None:
     "files",
     type=click.Path(path_type=Path, dir_okay=False),
     multiple=True,
-    help="Use this rule file instead of those of the settings. May stand more than once.",
+    help="Use this rule file instead of those in the settings. Can be repeated.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a message.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per message.")
 @click.argument("sources", nargs=-1, required=True, metavar="FILE|DIR|MBOX|-...")
 @click.pass_obj
 def test(context: Context, files: tuple[Path, ...], as_json: bool, sources: tuple[str, ...]) -> None:
-    """Show which rules messages meet, and what matched where. Images and PDF documents are read as the daemon does."""
+    """Show which rules match messages, and what matched where. Images and PDF documents are read as in the daemon."""
     book = _book(context, files)
     if not book.rules:
         fail("there are no rules: name a file with --rules, or in rules.files of the settings", os.EX_CONFIG)

@@ -32,15 +32,13 @@ _STATUS = {Decision.HAM: 0, Decision.SPAM: 1, Decision.DEFER: 2}
 
 @click.command()
 @click.option("--ip", default="", help="Client address.")
-@click.option("--helo", default="", help="What the client said in HELO.")
+@click.option("--helo", default="", help="Name given in HELO.")
 @click.option(
-    "--from", "sender", default=None, help="MAIL FROM; by default the message's Return-Path, else its From."
+    "--from", "sender", default=None, help="MAIL FROM [default: the message's Return-Path, else its From]."
 )
-@click.option(
-    "--rcpt", multiple=True, help="RCPT TO; may stand more than once. Default: postmaster of the platform."
-)
+@click.option("--rcpt", multiple=True, help="RCPT TO; can be repeated [default: postmaster of the platform].")
 @click.option("--login", default="", help="Authenticated user: scan as that user's own outgoing mail.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a message.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per message.")
 @click.argument("sources", nargs=-1, required=True, metavar="FILE|DIR|MBOX|-...")
 @click.pass_obj
 def scan(
@@ -53,7 +51,7 @@ def scan(
     as_json: bool,
     sources: tuple[str, ...],
 ) -> int:
-    """Examine messages and show each recipient's verdict with its trace.
+    """Examine messages and show each recipient's verdict and trace.
 
     Exit status: 0 all ham, 1 some spam, 2 some deferred, 64 and above errors.
     """

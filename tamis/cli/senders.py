@@ -21,17 +21,17 @@ _domain = click.option("--domain", required=True, help="The recipients' domain."
 
 @click.group()
 def senders() -> None:
-    """The automatic whitelist: what senders have earned with each domain."""
+    """The automatic whitelist: the weight senders have earned with each domain."""
 
 
 @senders.command()
 @click.argument("address", required=False)
-@click.option("--domain", help="Only with this domain.")
+@click.option("--domain", help="Only for this domain.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=1000, show_default=True)
 @json_option
 @click.pass_obj
 def show(context: Context, address: str | None, domain: str | None, limit: int, as_json: bool) -> None:
-    """Show entries: validations, complaints, and who of the domain wrote to the address."""
+    """Show entries: validations, complaints, and who in the domain wrote to the address."""
     with context.store() as store:
         found = store.senders.find(domain=domain, address=address, limit=limit)
     if as_json:

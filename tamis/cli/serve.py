@@ -33,7 +33,7 @@ def serve(context: Context, config: Path | None) -> int:
 @CONFIG
 @click.pass_obj
 def milter(context: Context, config: Path | None) -> int:
-    """Run the part that Postfix talks to: milter workers and desk."""
+    """Run what Postfix talks to: milter workers and desk."""
     return _run(context, config, "milter", ("desk", "workers"))
 
 
@@ -41,7 +41,7 @@ def milter(context: Context, config: Path | None) -> int:
 @CONFIG
 @click.pass_obj
 def web(context: Context, config: Path | None) -> int:
-    """Run the pages, for senders of held mail and for its recipients."""
+    """Run the pages, for senders and recipients of held mail."""
     return _run(context, config, "web", ("web",))
 
 
@@ -49,5 +49,5 @@ def web(context: Context, config: Path | None) -> int:
 @CONFIG
 @click.pass_obj
 def worker(context: Context, config: Path | None) -> int:
-    """Run the background process: snapshot of policy and lists, expiry, hit counts."""
+    """Run the background process: snapshot, notices, digests, learning, clean-up."""
     return _run(context, config, "worker", ("background",))

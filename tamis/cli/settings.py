@@ -43,9 +43,9 @@ class Setting:
 @click.option("--markdown", is_flag=True, help="Print Markdown tables, as in docs/settings.md.")
 @click.pass_obj
 def settings(context: Context, as_json: bool, markdown: bool) -> None:
-    """List every setting with its default, its type and range, and its help.
+    """List every setting with its default, type, range and help.
 
-    Nothing is read but the filters that are installed; `tamis policy show` says what is in force.
+    Only the installed filters are read; `tamis policy show` shows what is in force.
     """
     found = all_settings(context.filters)
     if as_json:

@@ -40,7 +40,7 @@ class Terms(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    enabled: bool = Field(True, description="false switches the whole anti-spam off for these recipients")
+    enabled: bool = Field(True, description="false switches all spam filtering off for these recipients")
     outcome: Literal["inbox", "tag", "junk", "quarantine"] = Field(
         "quarantine",
         description="where spam goes: quarantine, junk (headers for the mail store's Junk folder), tag "
@@ -58,17 +58,17 @@ class Terms(BaseModel):
     )
     forward: bool = Field(
         False,
-        description="the recipient is relayed outside the platform: spam is quarantined, never tagged or "
-        "junked (found by itself for recipients in platform.alias_maps)",
+        description="the recipient is relayed outside the platform: spam is quarantined, never tagged or junked "
+        "(detected for recipients in platform.alias_maps)",
     )
     retention_days: int = Field(30, ge=1, le=3650, description="days that quarantined mail is kept")
     examine_everything: bool = Field(
-        False, description="run the dear filters even when the verdict is already decided, for tuning"
+        False, description="run the expensive filters even when the verdict is already decided, for tuning"
     )
     challenge: Literal["off", "mail", "reply"] = Field(
         "mail",
-        description="how the sender of quarantined mail is asked to confirm it (Q1): by a mail, by a link in the SMTP "
-        "reply while its server is still connected (all recipients must have it so, else by mail), or not at all",
+        description="how the sender of quarantined mail is asked to confirm it (Q1): by a mail, by a link in the "
+        "SMTP reply (if all recipients have this setting, else by mail), or not at all",
     )
     challenge_whitelist: bool = Field(
         True, description="a solved challenge puts the sender on the domain's automatic whitelist (Q2)"
@@ -87,7 +87,7 @@ class Terms(BaseModel):
     digest: tuple[Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")], ...] = Field(
         (),
         max_length=6,
-        description='times of day (["17:00"]) of the mail that lists what was held; none means no mail',
+        description='times of day (["17:00"]) of the mail that lists held messages; none: no mail',
     )
     self_service: tuple[Literal["outcome", "required", "digest", "language", "time_zone"], ...] = Field(
         ("digest", "language", "time_zone"),

@@ -14,7 +14,7 @@ from tamis.settings.values import Section, Socket
 class MilterSettings(Section):
     """The daemon that Postfix talks to."""
 
-    socket: Socket = Field("inet:127.0.0.1:8895", description="where Postfix's smtpd_milters points")
+    socket: Socket = Field("inet:127.0.0.1:8895", description="the address in Postfix's smtpd_milters")
     socket_mode: str = Field(
         "0660", pattern=r"^0[0-7]{3}$", description="permissions of a unix socket (octal)"
     )
@@ -26,9 +26,11 @@ class MilterSettings(Section):
         30.0,
         gt=0,
         le=250,
-        description="seconds for examining one message; below Postfix's milter_content_timeout (300)",
+        description="seconds for examining one message; less than Postfix's milter_content_timeout (300)",
     )
-    drain: float = Field(30.0, ge=0, le=600, description="seconds that open sessions get to finish at a stop")
+    drain: float = Field(
+        30.0, ge=0, le=600, description="seconds that open sessions get to finish at shutdown"
+    )
     max_examined: int = Field(
         10 * 1024 * 1024,
         ge=64 * 1024,
@@ -40,18 +42,19 @@ class MilterSettings(Section):
 class DeskSettings(Section):
     """The LMTP desk: it stores into quarantine and sends changed copies back to Postfix."""
 
-    socket: Socket = Field("inet:127.0.0.1:8896", description="where Postfix's transport tamis points")
+    socket: Socket = Field("inet:127.0.0.1:8896", description="the address in Postfix's transport tamis")
     reinject: str = Field(
         "127.0.0.1:8897",
         pattern=r"^(\[[0-9A-Fa-f:]+\]|[0-9.]+):[0-9]{1,5}$",
-        description="Postfix's listener without milter, IP:PORT",
+        description="Postfix's listener without a milter, IP:PORT",
     )
     concurrency: int = Field(8, ge=1, le=256, description="copies handled at once")
     proof_seconds: float = Field(
         5.0,
         gt=0,
         le=300,
-        description="how long a proof of the route Postfix -> desk holds; then a probe renews it before use",
+        description="how long a proof of the route from Postfix to the desk is valid; then a probe renews "
+        "it before use",
     )
     proof_wait: float = Field(
         5.0, gt=0, le=60, description="seconds that a message waits for the proof before it gets 451"
@@ -82,10 +85,10 @@ class StateSettings(Section):
         1.0,
         gt=0,
         le=30,
-        description="seconds after which the state counts as lost: its filters are unavailable",
+        description="seconds after which the state counts as lost; filters that need it are then unavailable",
     )
     max_megabytes: int = Field(
-        256, ge=1, le=65536, description="size of the file; what expires soonest goes first"
+        256, ge=1, le=65536, description="size of the file; what expires soonest is dropped first"
     )
 
 
@@ -93,15 +96,18 @@ class HistorySettings(Section):
     """What is remembered of every message: its findings and verdicts, never its content."""
 
     enabled: bool = Field(True, description="false records nothing")
-    days: int = Field(30, ge=1, le=3650, description="days that a message's story is kept")
+    days: int = Field(30, ge=1, le=3650, description="days that a message's history is kept")
     most: int = Field(
-        1_000_000, ge=1000, le=1_000_000_000, description="messages that are kept; older ones go first"
+        1_000_000,
+        ge=1000,
+        le=1_000_000_000,
+        description="messages that are kept; the oldest are dropped first",
     )
     journal: int = Field(
         256 * 1024 * 1024,
         ge=1024 * 1024,
         le=1024**4,
-        description="octets that may wait for the store while it is down; what comes then is not recorded",
+        description="octets that may wait for the store while it is down; beyond that, messages are not recorded",
     )
 
 
@@ -119,9 +125,9 @@ class BreakerSettings(Section):
         10.0,
         ge=0.1,
         le=3600,
-        description="seconds that it is left out before one call tries it again; each failed trial doubles them",
+        description="seconds that it is left out before one call tries it again; doubled by each failed trial",
     )
-    longest: float = Field(60.0, ge=0.1, le=86400, description="seconds that a pause is at most")
+    longest: float = Field(60.0, ge=0.1, le=86400, description="longest pause in seconds")
 
     @property
     def limits(self) -> Limits:
@@ -143,5 +149,5 @@ class LogSettings(Section):
     """What is logged; it goes to standard error, where systemd or a supervisor collects it."""
 
     level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="least level that is shown"
+        "info", description="lowest level that is logged"
     )

@@ -24,14 +24,14 @@ class DNSSettings(Section):
 
     servers: tuple[ServerAddress, ...] = Field(
         (),
-        description="recursive DNS servers; empty: those of /etc/resolv.conf. Some lists refuse public ones",
+        description="recursive DNS servers; empty: those of /etc/resolv.conf. Some DNS lists refuse public resolvers",
     )
     retransmit: float = Field(
-        0.4, ge=0.05, le=5, description="seconds before a question is sent again, to the next server"
+        0.4, ge=0.05, le=5, description="seconds before a query is sent again, to the next server"
     )
-    deadline: float = Field(5.0, gt=0, le=30, description="seconds for one question, all attempts together")
+    deadline: float = Field(5.0, gt=0, le=30, description="seconds for one query, all attempts together")
     cache_entries: int = Field(
-        10_000, ge=100, le=1_000_000, description="answers that each process keeps for their time to live"
+        10_000, ge=100, le=1_000_000, description="answers that each process caches for their TTL"
     )
 
     @staticmethod
@@ -61,7 +61,7 @@ class LearningSettings(Section):
         200,
         ge=50,
         le=100_000,
-        description="ham and spam, of each, that must be learned before the filter decides anything",
+        description="messages, ham and spam each, that must be learned before the filter decides anything",
     )
     spool: str = Field(
         "",
@@ -73,7 +73,7 @@ class LearningSettings(Section):
         50,
         ge=1,
         le=1_000_000,
-        description="messages a day that one reporter can teach; `tamis learn` is free",
+        description="messages a day that one reporter can teach; `tamis learn` has no limit",
     )
     per_domain: int = Field(
         500, ge=1, le=1_000_000, description="messages a day that the reporters of one domain can teach"
@@ -82,23 +82,23 @@ class LearningSettings(Section):
         5000, ge=1, le=10_000_000, description="messages a day that one source (dovecot, web, ...) can teach"
     )
     mark_days: int = Field(
-        30, ge=1, le=365, description="days that what was marked by hand as spam counts (S8b, learned base)"
+        30, ge=1, le=365, description="days that a mark by hand as spam counts (S8b, learned entries)"
     )
     learned_from: int = Field(
         5,
         ge=0,
         le=1000,
-        description="messages marked as spam, and none as ham, that must have shown an image or file before it is on "
-        "the base (S22, S26) by itself; 0: never",
+        description="messages marked as spam, with none marked as ham, that must contain an image or file "
+        "before it is listed (S22, S26) automatically; 0: never",
     )
     honeypot: bool = Field(
         True,
-        description="mail to `platform.honeypots` is learned as spam, where the model does not firmly disagree",
+        description="mail to `platform.honeypots` is learned as spam, unless the model firmly disagrees",
     )
     outgoing: bool = Field(
         False,
-        description="mail that authenticated users send is learned as ham, a fifth of `per_reporter` a day of each, "
-        "where the model does not firmly disagree",
+        description="mail of authenticated users is learned as ham, at most a fifth of `per_reporter` a day from "
+        "each, unless the model firmly disagrees",
     )
 
 
@@ -118,12 +118,14 @@ class AntivirusSettings(Section):
     engines: tuple[AntivirusEngine, ...] = Field(
         (), description='e.g. [{ name = "clamav", socket = "unix:/run/clamav/clamd.ctl" }]'
     )
-    seconds: float = Field(8.0, gt=0, le=240, description="how long all engines of a pass may take together")
+    seconds: float = Field(
+        8.0, gt=0, le=240, description="seconds that all engines of a pass may take together"
+    )
     max_size: int = Field(
         25 * 1024 * 1024,
         ge=1024,
         le=2**31,
-        description="octets from which on nothing is sent; at most clamd's StreamMaxLength",
+        description="octets; larger content is not scanned; at most clamd's StreamMaxLength",
     )
 
 
@@ -137,17 +139,17 @@ class ImageSettings(Section):
         ("fra", "eng", "rus", "chi_sim"),
         description="tesseract's languages; those that are not installed are left out",
     )
-    pages: int = Field(
-        3, ge=0, le=20, description="first pages of a PDF document that are read; 0 reads none"
-    )
+    pages: int = Field(3, ge=0, le=20, description="number of pages of a PDF document that are read; 0: none")
     seconds: float = Field(
-        10.0, gt=0, le=25, description="how long reading all images and documents of a message may take"
+        10.0, gt=0, le=25, description="seconds for reading all images and documents of a message"
     )
 
 
 class SpamAssassinSettings(Section):
     """The spamd of S28."""
 
-    socket: Socket | Literal[""] = Field("", description="where spamd listens; empty: there is none")
+    socket: Socket | Literal[""] = Field("", description="where spamd listens; empty: none")
     seconds: float = Field(15.0, gt=0, le=55, description="how long it may take")
-    max_size: int = Field(512 * 1024, ge=1024, le=2**28, description="octets from which on it is not asked")
+    max_size: int = Field(
+        512 * 1024, ge=1024, le=2**28, description="octets; larger messages are not sent to it"
+    )

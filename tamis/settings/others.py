@@ -12,7 +12,9 @@ from tamis.settings.values import Section
 class PostfixSettings(Section):
     """Where Postfix's own settings are, for `tamis doctor` and for noticing a lost route."""
 
-    config_directory: Path = Field(Path("/etc/postfix"), description="what postconf -c is given")
+    config_directory: Path = Field(
+        Path("/etc/postfix"), description="Postfix's configuration directory (postconf -c)"
+    )
 
 
 class DovecotSettings(Section):
@@ -22,7 +24,7 @@ class DovecotSettings(Section):
         ("doveadm",),
         min_length=1,
         max_length=20,
-        description='Dovecot\'s own tool, with its first arguments: ["ssh", "mailstore", "doveadm"]',
+        description='the command doveadm and its first arguments: ["ssh", "mailstore", "doveadm"]',
     )
     junk: str = Field("Junk", min_length=1, max_length=100, description="name of the folder")
-    seconds: float = Field(300.0, gt=0, le=86400, description="how long one mailbox may take")
+    seconds: float = Field(300.0, gt=0, le=86400, description="seconds that one mailbox may take")

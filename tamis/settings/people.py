@@ -14,34 +14,32 @@ class WebSettings(Section):
     """The pages: for senders of held mail, and for recipients and their administrators."""
 
     listen: Socket = Field(
-        "inet:127.0.0.1:8898", description="where the pages are served; HTTPS is nginx's work"
+        "inet:127.0.0.1:8898", description="where the pages are served, over HTTP; nginx adds HTTPS"
     )
     socket_group: str = Field("", description="group of a unix socket; nginx's user must be in it")
     url: WebUrl = Field(
         "http://127.0.0.1:8898",
         max_length=200,
-        description="what links in mails begin with: how the outside world reaches `listen`",
+        description="what links in mails begin with: the public address of the pages",
     )
     trusted_proxies: tuple[Network, ...] = Field(
         ("127.0.0.0/8", "::1/128"),
-        description="whose X-Forwarded-For is believed: limits count for the client that it names",
+        description="proxies whose X-Forwarded-For is trusted: limits apply to the client it names",
     )
     requests: int = Field(
         600, ge=10, le=1_000_000, description="requests a minute from one network (/24, /56); more get 429"
     )
-    session_hours: float = Field(12.0, gt=0, le=24 * 90, description="hours until one must sign in again")
+    session_hours: float = Field(12.0, gt=0, le=24 * 90, description="hours until people must sign in again")
     imap: str = Field(
         "",
         pattern=r"^(imaps?://(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?)?$",
-        description="IMAP server that also signs people in, by address and password: imaps://HOST (TLS) or imap://HOST "
-        "(STARTTLS); empty: by mailed link alone. Dovecot must trust this host (docs/pages.md)",
+        description="IMAP server for signing in with address and password: imaps://HOST (TLS) or imap://HOST "
+        "(STARTTLS); empty: only by mailed link. Dovecot must trust this host (docs/pages.md)",
     )
-    imap_ca: str = Field(
-        "", description="file with the authority that signed its certificate; empty: the system's authorities"
-    )
+    imap_ca: str = Field("", description="CA file for its certificate; empty: the system's CAs")
     administrators: dict[AddressKey, tuple[DomainName, ...]] = Field(
         {},
-        description="addresses that see the quarantine of whole domains, locked mailboxes excepted (Q9), or of all of "
+        description="addresses that see the quarantine of whole domains, except locked mailboxes (Q9), or of all of "
         'them ("platform"): { "admin@example.com" = ["example.com"] }',
     )
 
@@ -51,20 +49,20 @@ class NoticeSettings(Section):
 
     evidence: Literal["authenticated", "unless-failed"] = Field(
         "authenticated",
-        description="to whom a mail may go: only to a sender whose domain vouches for the message (SPF, or DKIM where "
-        "From is the envelope sender), or to everybody for whom SPF and DMARC did not fail. The latter also writes to "
-        "people whose address a spammer took",
+        description="who may get a mail: only senders whose domain authenticates the message (SPF, or DKIM where "
+        "From is the envelope sender), or everybody for whom SPF and DMARC did not fail. The latter also "
+        "writes to people whose address a spammer forged",
     )
     sender: str = Field(
         "postmaster",
         pattern=r"^[A-Za-z0-9_+-]{1,64}(\.[A-Za-z0-9_+-]{1,64})*$",
-        description="the part before the @ in From of notices; behind it stands the recipient's domain",
+        description="the part before the @ in From of notices; the recipient's domain follows",
     )
     wait: float = Field(
         30.0,
         ge=0,
         le=3600,
-        description="seconds from holding to asking, so that all copies of a message are asked about together",
+        description="seconds from holding to asking, so that one notice covers all copies of a message",
     )
     within_hours: float = Field(
         24.0, gt=0, le=240, description="hours after which it is too late to ask about a message"
@@ -86,13 +84,13 @@ class HeaderSettings(Section):
     prefix: str = Field(
         "X-Spam-",
         pattern=r"^X-[A-Za-z0-9-]{1,30}-$",
-        description="what the names of our headers begin with; Junk filing looks at <prefix>Flag",
+        description="prefix of the names of our headers; Junk filing uses <prefix>Flag",
     )
     authserv_id: str = Field(
         "",
         pattern=r"^[A-Za-z0-9._-]{0,253}$",
-        description="who writes Authentication-Results (RFC 8601 2.5), and as whom nobody else may; empty: this "
-        "machine's name. Hosts of one site should have the same",
+        description="authserv-id of our Authentication-Results (RFC 8601 2.5); incoming ones with this id are "
+        "removed; empty: this machine's name. Hosts of one site should use the same",
     )
 
 
@@ -102,30 +100,30 @@ class AbuseMailboxSettings(Section):
     host: str = Field(
         "",
         max_length=253,
-        description="the IMAP server; empty: there is no such mailbox, or it is read by hand",
+        description="the IMAP server; empty: no such mailbox",
     )
     port: int = Field(993, ge=1, le=65535, description="its port")
     security: Literal["tls", "starttls", "none"] = Field(
-        "tls", description="none only towards this machine, since the password travels"
+        "tls", description="none only to this machine, because the password is sent in the clear"
     )
     ca_file: Literal[""] | Path = Field(
-        "", description="certificates that the server's is held against, instead of the system's"
+        "", description="CA file for the server's certificate; empty: the system's CAs"
     )
     user: str = Field("", max_length=320, validate_default=True, description="the login name")
     password_file: Literal[""] | Path = Field(
         "",
         validate_default=True,
-        description="a file whose first line is the password; readable for the daemon's user alone",
+        description="a file whose first line is the password; readable only by the daemon's user",
     )
     folder: str = Field("INBOX", min_length=1, max_length=200, description="where reports arrive")
     handled: str = Field(
         "Handled",
         min_length=1,
         max_length=200,
-        description="the folder that they are moved to; made if missing",
+        description="the folder that they are moved to; created if missing",
     )
-    every: float = Field(300.0, ge=1, le=86400, description="seconds between two readings")
-    seconds: float = Field(30.0, gt=0, le=300, description="how long the server may take for one answer")
+    every: float = Field(300.0, ge=1, le=86400, description="seconds between two reads")
+    seconds: float = Field(30.0, gt=0, le=300, description="seconds that the server may take for one answer")
 
     @field_validator("user", "password_file")
     @classmethod

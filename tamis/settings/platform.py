@@ -41,20 +41,20 @@ class Platform(Section):
     )
 
     host_names: tuple[DomainName, ...] = Field(
-        (), description="own host names, which no stranger may give in HELO; platform.domains are added"
+        (), description="own host names, which no external client may use in HELO; platform.domains are added"
     )
     dnsbl: tuple[ListText, ...] = Field(
-        DNSBL, description="DNS lists of addresses, asked for the client (S17)"
+        DNSBL, description="DNS lists of addresses, queried for the client (S17)"
     )
     rhsbl: tuple[ListText, ...] = Field(
-        RHSBL, description="DNS lists of domains, asked for MAIL FROM's (S17)"
+        RHSBL, description="DNS lists of domains, queried for the domain of MAIL FROM (S17)"
     )
     uribl: tuple[ListText, ...] = Field(
-        URIBL, description="DNS lists of domains, asked for those of links (S24)"
+        URIBL, description="DNS lists of domains, queried for the domains in links (S24)"
     )
 
     honeypots: tuple[str, ...] = Field(
-        (), description="addresses that no person uses: who writes to them sends spam (S14)"
+        (), description="addresses that nobody uses: whoever writes to them sends spam (S14)"
     )
     honeypot_window: float = Field(
         3600.0, gt=0, le=30 * 86400, description="seconds that a visit to a honeypot is remembered"
@@ -63,17 +63,17 @@ class Platform(Section):
         3,
         ge=1,
         le=10_000,
-        description="messages to honeypots in the window that put a client on the blacklist S2",
+        description="messages to honeypots within the window that put a client on the temporary blacklist (S2)",
     )
     honeypot_block: float = Field(
         3600.0, gt=0, le=30 * 86400, description="seconds that such a client is refused"
     )
 
     complaint_feeds: tuple[str, ...] = Field(
-        (), description="files and http(s) URLs with senders complained about, one a line (S10)"
+        (), description="files and http(s) URLs that list senders complained about, one per line (S10)"
     )
     complaint_refresh: float = Field(
-        6 * 3600.0, ge=60, le=7 * 86400, description="seconds between two readings of them"
+        6 * 3600.0, ge=60, le=7 * 86400, description="seconds between two reads of the feeds"
     )
 
     @cached_property
