@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -19,6 +18,7 @@ from tamis.chain.registry import load_filters
 from tamis.cli.checks import Health, Result, error, ok, warning
 from tamis.cli.context import Context
 from tamis.cli.doctor_content import content_services
+from tamis.cli.doctor_postfix import postfix_checks
 from tamis.handover.part_states import read_parts
 from tamis.installation.paths import Paths
 from tamis.judging.site import Site, Snapshot
@@ -59,7 +59,18 @@ def examine(context: Context) -> Iterator[Result]:
     yield ok("settings", file.source)
     settings = file.settings
     store, notices = _store(context, file), _notices(file)
-    looks = (_directories, store, _clock, _listeners, _dns, _postfix, _route, _content, _left_out, notices)
+    looks = (
+        _directories,
+        store,
+        _clock,
+        _listeners,
+        _dns,
+        postfix_checks,
+        _route,
+        _content,
+        _left_out,
+        notices,
+    )
     for checks in looks:
         yield from checks(settings)
 
@@ -184,95 +195,6 @@ def _dns(settings: Settings) -> Iterator[Result]:
     yield from dns_checks(settings)
 
 
-_CONNECT_MACROS = ("{client_addr}", "{client_name}", "{client_ptr}", "{client_port}", "{daemon_port}")
-
-
-def _postfix(settings: Settings) -> Iterator[Result]:
-    folder = settings.postfix.config_directory
-    try:
-        values = postconf(folder)
-    except (OSError, subprocess.SubprocessError) as problem:
-        yield warning(
-            "Postfix",
-            f"postconf -c {folder} failed: {problem}",
-            "set postfix.config_directory, or run as root",
-        )
-        return
-    milters = values.get("smtpd_milters", "")
-    forms = postfix_forms(SocketAddress.parse(settings.milter.socket), values.get("queue_directory", ""))
-    if forms & set(milters.replace(",", " ").split()):
-        yield ok("smtpd_milters", milters)
-    else:
-        yield error("smtpd_milters", milters or "empty", f"postconf -e 'smtpd_milters = {max(forms)}'")
-    action = values.get("milter_default_action", "")
-    if action == "tempfail":
-        yield ok("milter_default_action", action)
-    else:
-        yield error(
-            "milter_default_action",
-            f"{action}: while Tamis is away mail would pass unfiltered, or a crash could undo an outcome",
-            "postconf -e milter_default_action=tempfail",
-        )
-    macros = values.get("milter_connect_macros", "")
-    missing = [name for name in _CONNECT_MACROS if name not in macros.replace("$", "")]
-    if missing:
-        mend = f"postconf -e 'milter_connect_macros = {macros} {' '.join(missing)}'"
-        yield error("milter_connect_macros", f"lacks {' '.join(missing)}", mend)
-    else:
-        yield ok("milter_connect_macros", "complete")
-    timeout = seconds(values.get("milter_content_timeout", "300s"))
-    if timeout <= settings.milter.message_deadline:
-        yield error(
-            "milter_content_timeout",
-            f"{timeout:g} s, not above milter.message_deadline ({settings.milter.message_deadline:g} s)",
-            "postconf -e milter_content_timeout=300s",
-        )
-    else:
-        yield ok("milter_content_timeout", f"{timeout:g} s")
-    yield from _transport(values, settings)
-
-
-def postfix_forms(address: SocketAddress, queue_directory: str) -> frozenset[str]:
-    """How Postfix may name a socket: below its queue directory also relative, or as seen from its chroot."""
-    if not address.path:
-        hosts = {address.bracketed} | ({"localhost"} if address.host in ("127.0.0.1", "::1") else set())
-        return frozenset(f"inet:{host}:{address.port}" for host in hosts)
-    forms = {f"unix:{address.path}"}
-    if queue_directory and address.path.startswith(f"{queue_directory}/"):
-        relative = address.path.removeprefix(f"{queue_directory}/")
-        forms |= {f"unix:{relative}", f"unix:/{relative}"}
-    return frozenset(forms)
-
-
-def _transport(values: dict[str, str], settings: Settings) -> Iterator[Result]:
-    folder = settings.postfix.config_directory
-    query = f"doctor@example.com.{'a' * 20}.{'b' * 20}.quarantine.tamis.invalid".partition("@")[2]
-    found = ""
-    # transport(5) looks a domain up, then its parent domains with a leading dot
-    parents = [query] + ["." + query.split(".", n)[-1] for n in range(1, query.count(".") + 1)]
-    for name in parents:
-        found = found or postmap(folder, values.get("transport_maps", ""), name)
-    if found:
-        yield ok("transport of .tamis.invalid", found)
-    else:
-        desk = SocketAddress.parse(settings.desk.socket)
-        place = f"unix:{desk.path}" if desk.path else f"[{desk.host}]:{desk.port}"
-        yield error(
-            "transport of .tamis.invalid",
-            "no entry in transport_maps: copies for tag, Junk and quarantine get 451",
-            f"main.cf: transport_maps = inline:{{ {{.tamis.invalid = tamis:{place}}} }} and the tamis lines of "
-            "deploy/postfix/master.cf, then postfix reload",
-        )
-    if "tamis" in values.get("default_delivery_status_filter", ""):
-        yield ok("default_delivery_status_filter", "keeps queued copies should the transport get lost")
-    else:
-        yield warning(
-            "default_delivery_status_filter",
-            "not set: copies that are queued when the transport line gets lost would bounce",
-            "take the line from deploy/postfix/main.cf",
-        )
-
-
 def _route(settings: Settings) -> Iterator[Result]:
     """Send a probe along the whole way, as the daemon does before it rewrites a recipient."""
     from tamis.desk.detour import DetourSigner  # noqa: PLC0415 - needs the daemon's parts only here
@@ -295,53 +217,3 @@ def _route(settings: Settings) -> Iterator[Result]:
         yield error("route to the desk", str(problem), "mend what is named")
     else:
         yield ok("route to the desk", "a probe came back")
-
-
-def postconf(folder: Path) -> dict[str, str]:
-    """Postfix's main.cf settings in force. Raises OSError or SubprocessError when postconf fails."""
-    output = subprocess.run(  # noqa: S603 - a fixed program, no shell
-        [program("postconf"), "-c", str(folder)], capture_output=True, text=True, timeout=20, check=True
-    ).stdout
-    pairs = (line.partition(" = ") for line in output.splitlines())
-    return {name.rstrip(" ="): value for name, _, value in pairs}
-
-
-def postmap(folder: Path, maps: str, key: str) -> str:
-    """What the first of some lookup tables says of a key, or ""."""
-    for table in split_maps(maps):
-        done = subprocess.run(  # noqa: S603 - a fixed program, no shell
-            [program("postmap"), "-c", str(folder), "-q", key, table],
-            capture_output=True,
-            text=True,
-            timeout=20,
-            check=False,
-        )
-        if done.returncode == 0 and done.stdout.strip():
-            return done.stdout.strip()
-    return ""
-
-
-def split_maps(maps: str) -> list[str]:
-    """The tables of a list such as transport_maps; blanks and commas inside braces belong to a table."""
-    tables, depth, current = [], 0, ""
-    for character in maps:
-        depth += {"{": 1, "}": -1}.get(character, 0)
-        if depth == 0 and character in ", \t":
-            tables.append(current)
-            current = ""
-        else:
-            current += character
-    return [table for table in (*tables, current) if table]
-
-
-def program(name: str) -> str:
-    """A Postfix program's path: an ordinary user's PATH often lacks sbin."""
-    places = [Path(place) / name for place in ("/usr/sbin", "/usr/local/sbin", "/usr/bin")]
-    return str(next((place for place in places if place.exists()), name))
-
-
-def seconds(text: str) -> float:
-    """A time of Postfix's, such as 300s, 5m or 1h, in seconds."""
-    units = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-    text = text.strip()
-    return float(text[:-1]) * units[text[-1]] if text[-1:] in units else float(text or 0)

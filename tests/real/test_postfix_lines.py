@@ -83,8 +83,16 @@ def test_virtual_alias_is_expanded_once_after_the_detour() -> None:
     assert [[a for a, _ in visit.recipients] for visit in desk.visits] == [["tag@example.com" + DETOUR]]
 
 
+def test_strangers_cannot_ask_for_success_notices() -> None:
+    """One would return the scores on the delivered copy to a spammer (RFC 3461 4.1)."""
+    with detouring() as (postfix, _, _desk):
+        wish = ["NOTIFY=SUCCESS"]
+        assert not postfix.send(MESSAGE, to="tag@example.com", rcpt_options=wish).accepted
+
+
 def test_delivery_status_wishes_take_the_detour() -> None:
-    with detouring() as (postfix, _, desk):
+    """Where they are offered: to users who submit mail."""
+    with detouring(main={"smtpd_discard_ehlo_keywords": ""}) as (postfix, _, desk):
         wishes = ["NOTIFY=SUCCESS,FAILURE", "ORCPT=rfc822;origin@example.org"]
         options = ["RET=HDRS", "ENVID=e1"]
         assert postfix.send(MESSAGE, to="tag@example.com", rcpt_options=wishes, mail_options=options).accepted

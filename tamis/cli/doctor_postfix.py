@@ -1,0 +1,221 @@
+"""What `tamis doctor` finds in Postfix: every listener of every instance, and the way to the desk."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from tamis.cli.checks import Result, error, ok, warning
+from tamis.cli.postfix_listeners import Instance, Listener, milters, program, read_instance
+from tamis.settings import Settings, SocketAddress
+
+_MACROS = {
+    "milter_connect_macros": (
+        "{client_addr}",
+        "{client_name}",
+        "{client_ptr}",
+        "{client_port}",
+        "{daemon_port}",
+    ),
+    "milter_helo_macros": ("{tls_version}",),
+    "milter_mail_macros": ("{auth_authen}",),
+    "milter_rcpt_macros": ("{rcpt_addr}",),
+    "milter_end_of_data_macros": ("i",),
+}
+"""What the session asks Postfix for; each but the first is in Postfix's own default."""
+
+
+def postfix_checks(settings: Settings) -> Iterator[Result]:
+    """Everything about Postfix that postconf(1) and postmap(1) can tell."""
+    try:
+        main = read_instance(settings.postfix.config_directory)
+        instances = [main, *(read_instance(folder) for folder in main.others)]
+    except (OSError, subprocess.SubprocessError) as problem:
+        yield warning(
+            "Postfix",
+            f"postconf failed: {problem}",
+            "set postfix.config_directory, or run as root",
+        )
+        return
+    for one in instances:
+        for listener in one.listeners:
+            where = listener.label if one is main else f"{one.directory}: {listener.label}"
+            yield from listener_checks(listener, where, settings, one.settings.get("queue_directory", ""))
+        if one is main or _has_tamis(one, settings):
+            yield from _transport(one, settings, "" if one is main else f"{one.directory}: ")
+
+
+def _has_tamis(instance: Instance, settings: Settings) -> bool:
+    forms = postfix_forms(
+        SocketAddress.parse(settings.milter.socket), instance.settings.get("queue_directory", "")
+    )
+    return any(
+        entry.socket in forms for one in instance.listeners for entry in milters(one.value("smtpd_milters"))
+    )
+
+
+def listener_checks(
+    listener: Listener, where: str, settings: Settings, queue_directory: str
+) -> Iterator[Result]:
+    """Whether Tamis sees what comes in at one listener, whole, and whether a failure of Tamis lets nothing pass."""
+    forms = postfix_forms(SocketAddress.parse(settings.milter.socket), queue_directory)
+    if listener.name == settings.desk.reinject:
+        yield from _reinjection(listener, where, forms)
+        return
+    entry = next((one for one in milters(listener.value("smtpd_milters")) if one.socket in forms), None)
+    if entry is None or "no_milters" in listener.value("receive_override_options"):
+        yield _unseen(listener, where, max(forms))
+        return
+    proxy = listener.value("smtpd_proxy_filter")
+    if proxy:
+        yield error(
+            where,
+            f"smtpd_proxy_filter = {proxy}: Postfix shows a milter no content then, so nothing is examined",
+            "use content_filter, or put the milter on the listener behind the proxy",
+        )
+        return
+    problems = [*_settings(listener, entry.settings, settings)]
+    for found, mend in problems:
+        yield error(where, found, mend)
+    if not problems:
+        yield ok(where, "all mail goes through Tamis")
+    if _tells_strangers(listener):
+        yield warning(
+            where,
+            "offers DSN (RFC 3461): a spammer's NOTIFY=SUCCESS is answered with the scores on the delivered copy",
+            "smtpd_discard_ehlo_keywords = silent-discard, dsn (and empty on the listeners for submission)",
+        )
+
+
+def _reinjection(listener: Listener, where: str, forms: frozenset[str]) -> Iterator[Result]:
+    if any(one.socket in forms for one in milters(listener.value("smtpd_milters"))):
+        yield error(
+            where,
+            "the way back from the desk runs the milter again",
+            "take its lines from deploy/postfix/master.cf",
+        )
+    else:
+        yield ok(where, "takes copies back from the desk, without the milter")
+
+
+def _unseen(listener: Listener, where: str, form: str) -> Result:
+    found = "mail that comes in here does not go through Tamis"
+    mend = f"smtpd_milters = {form} in main.cf, and no other value for it in master.cf"
+    if listener.is_submission:
+        return warning(where, f"{found}: users' own mail is neither limited nor learned from", mend)
+    if listener.is_local:
+        return warning(where, f"{found}; right where it is the way back of a content_filter", mend)
+    return error(where, found, mend)
+
+
+def _settings(listener: Listener, own: Mapping[str, str], settings: Settings) -> Iterator[tuple[str, str]]:
+    """What is wrong with a listener's settings for its milters, and the mend. `own` are those of Tamis's entry."""
+    action = own.get("default_action", listener.value("milter_default_action"))
+    if action.partition(" ")[0] != "tempfail":
+        yield (
+            f"milter_default_action = {action}: while Tamis is away mail would pass unfiltered, or a crash could undo "
+            "an outcome",
+            "milter_default_action = tempfail",
+        )
+    timeout = seconds(own.get("content_timeout", listener.value("milter_content_timeout")) or "300s")
+    if timeout <= settings.milter.message_deadline:
+        yield (
+            f"milter_content_timeout = {timeout:g} s, not above milter.message_deadline "
+            f"({settings.milter.message_deadline:g} s)",
+            "milter_content_timeout = 300s",
+        )
+    for name, wanted in _MACROS.items():
+        given = listener.value(name)
+        words = given.replace("$", " ").replace(",", " ").split()
+        missing = [one for one in wanted if one not in words]
+        if missing:
+            yield f"{name} lacks {' '.join(missing)}", f"{name} = {given} {' '.join(missing)}"
+
+
+def _tells_strangers(listener: Listener) -> bool:
+    """Whether anybody outside can ask for a success notice (RFC 3461 4.1)."""
+    if listener.is_submission or listener.is_local:
+        return False
+    if listener.value("smtpd_discard_ehlo_keyword_address_maps"):
+        return False
+    return "dsn" not in listener.value("smtpd_discard_ehlo_keywords").lower().replace(",", " ").split()
+
+
+def postfix_forms(address: SocketAddress, queue_directory: str) -> frozenset[str]:
+    """How Postfix may name a socket: below its queue directory also relative, or as seen from its chroot."""
+    if not address.path:
+        hosts = {address.bracketed} | ({"localhost"} if address.host in ("127.0.0.1", "::1") else set())
+        return frozenset(f"inet:{host}:{address.port}" for host in hosts)
+    forms = {f"unix:{address.path}"}
+    if queue_directory and address.path.startswith(f"{queue_directory}/"):
+        relative = address.path.removeprefix(f"{queue_directory}/")
+        forms |= {f"unix:{relative}", f"unix:/{relative}"}
+    return frozenset(forms)
+
+
+def _transport(instance: Instance, settings: Settings, where: str) -> Iterator[Result]:
+    values = instance.settings
+    query = f"doctor@example.com.{'a' * 20}.{'b' * 20}.quarantine.tamis.invalid".partition("@")[2]
+    # transport(5) looks a domain up, then its parent domains with a leading dot
+    parents = [query] + ["." + query.split(".", n)[-1] for n in range(1, query.count(".") + 1)]
+    found = postmap(instance.directory, values.get("transport_maps", ""), parents)
+    if found:
+        yield ok(f"{where}transport of .tamis.invalid", found)
+    else:
+        desk = SocketAddress.parse(settings.desk.socket)
+        place = f"unix:{desk.path}" if desk.path else f"[{desk.host}]:{desk.port}"
+        yield error(
+            f"{where}transport of .tamis.invalid",
+            "no entry in transport_maps: copies for tag, Junk and quarantine get 451",
+            f"main.cf: transport_maps = inline:{{ {{.tamis.invalid = tamis:{place}}} }} and the tamis lines of "
+            "deploy/postfix/master.cf, then postfix reload",
+        )
+    if "tamis" in values.get("default_delivery_status_filter", ""):
+        yield ok(
+            f"{where}default_delivery_status_filter", "keeps queued copies should the transport get lost"
+        )
+    else:
+        yield warning(
+            f"{where}default_delivery_status_filter",
+            "not set: copies that are queued when the transport line gets lost would bounce",
+            "take the line from deploy/postfix/main.cf",
+        )
+
+
+def postmap(folder: Path, maps: str, keys: Sequence[str]) -> str:
+    """What the first of some lookup tables says of the first of some keys that it has, or ""."""
+    for table in split_maps(maps):
+        done = subprocess.run(  # noqa: S603 - a fixed program, no shell
+            [program("postmap"), "-c", str(folder), "-q", "-", table],
+            input="".join(f"{key}\n" for key in keys),
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+        told = dict(line.split("\t", 1) for line in done.stdout.splitlines() if "\t" in line)
+        for key in keys:
+            if told.get(key):
+                return told[key]
+    return ""
+
+
+def split_maps(maps: str) -> list[str]:
+    """The tables of a list such as transport_maps; blanks and commas inside braces belong to a table."""
+    tables, depth, current = [], 0, ""
+    for character in maps:
+        depth += {"{": 1, "}": -1}.get(character, 0)
+        if depth == 0 and character in ", \t":
+            tables.append(current)
+            current = ""
+        else:
+            current += character
+    return [table for table in (*tables, current) if table]
+
+
+def seconds(text: str) -> float:
+    """A time of Postfix's, such as 300s, 5m or 1h, in seconds."""
+    units = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+    text = text.strip()
+    return float(text[:-1]) * units[text[-1]] if text[-1:] in units else float(text or 0)
