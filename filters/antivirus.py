@@ -52,10 +52,10 @@ class _AntivirusPass(Filter):
 class FirstAntivirus(_AntivirusPass):
     """Takes a message for spam when a virus scanner finds something in it.
 
-    Scanners are clamds (`antivirus.engines`; several sockets are several signature bases), asked in order, with the
-    whole message and with every attachment as Tamis decodes it. The first finding counts, and the reason names the
-    signature. This pass comes before the white lists, so a virus from a friend is one; it has the engines without
-    `second_pass`. The sender of a virus is never written to.
+    Scanners are clamds (`antivirus.engines`; several sockets mean several signature sets), which get the whole
+    message and every attachment as Tamis decodes it, in order. The first finding counts, and the reason names the
+    signature. This pass runs before the white lists, so even a whitelisted sender's virus is caught; it uses the
+    engines without `second_pass`. The sender of a virus never gets a challenge.
     """
 
     name = "antivirus"
@@ -71,8 +71,8 @@ class FirstAntivirus(_AntivirusPass):
 class SecondAntivirus(_AntivirusPass):
     """Takes a message for spam when a scanner of the second pass finds something in it.
 
-    As `antivirus`, with the engines that have `second_pass`; what a cheaper filter before it decided is not sent to
-    them.
+    Like `antivirus`, with the engines that have `second_pass`. Messages that cheaper filters before it decided are
+    not sent to them.
     """
 
     name = "antivirus_second"

@@ -8,11 +8,11 @@ from tamis.filters.signing.arc_check import chain, has_chain
 
 
 class ARC(Filter):
-    """Notes a message whose chain of seals (ARC, RFC 8617) holds, and who sealed it.
+    """Notes a message with a valid chain of seals (ARC, RFC 8617), and who sealed it.
 
-    Mailing lists and forwarders seal what they found when the message came to them, before they changed it. Anybody can
-    do that, so a seal is worth as much as its sealer: S5d believes those that its option `trusted_arc` names. A chain
-    that is broken is worth nothing, and speaks against nobody.
+    Mailing lists and forwarders seal what they found when they received the message, before they changed it.
+    Anybody can do that, so a seal is worth as much as its sealer: S5d trusts those that its option `trusted_arc`
+    names. A broken chain is worth nothing, and counts against nobody.
     """
 
     name = "arc"

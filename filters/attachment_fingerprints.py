@@ -13,9 +13,9 @@ _MAX_HASHES = 50
 class AttachmentFingerprints(Filter):
     """Takes a message for spam when an attachment, or a file in an attached archive, is known to be bad.
 
-    A file is known by its SHA-256. `tamis fingerprint add attachment FILE` puts one on the base, for the platform, a
-    domain or a mailbox; `tamis fingerprint show attachment` shows it, with how often each decided. A white entry
-    (`tamis lists add white attachment HASH`) lets a nearer scope have the file all the same.
+    A file is identified by its SHA-256. `tamis fingerprint add attachment FILE` adds one, for the platform, a
+    domain or a mailbox; `tamis fingerprint show attachment` shows them, with how many messages each decided. A
+    white entry (`tamis lists add white attachment HASH`) in a nearer scope still allows the file.
     """
 
     name = "attachment_fingerprints"

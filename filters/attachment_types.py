@@ -71,14 +71,14 @@ class AttachmentTypesOptions(FilterOptions):
 
 
 class AttachmentTypes(Filter[AttachmentTypesOptions]):
-    """Looks at what attachments are, whatever they are called, and at what is in archives.
+    """Checks what attachments really are, whatever their names say, and what is in archives.
 
     The kinds of risk: `executable` (a program by its content), `disguised` (a program under a harmless name),
-    `dangerous_name` (a name that makes a system run the file), `executable_in_archive` (either of these in an archive),
-    `double_extension` (invoice.pdf.exe), `rtlo_name` (directional controls in such a name), `macro` and `macro_auto`
-    (office macros; those that run by themselves), `encrypted_archive`, `encrypted_document` (an office file or PDF
-    that needs a password), `archive_limit` (more, deeper or larger than is unpacked), `broken_archive`. Each kind
-    counts once a message; those that `spam` names decide alone.
+    `dangerous_name` (a name that makes a system run the file), `executable_in_archive` (either of these in an
+    archive), `double_extension` (invoice.pdf.exe), `rtlo_name` (directional controls in such a name), `macro` and
+    `macro_auto` (office macros; those that run by themselves), `encrypted_archive`, `encrypted_document` (an office
+    file or PDF that needs a password), `archive_limit` (more, deeper or larger than is unpacked), `broken_archive`.
+    Each kind counts once a message; those named in `spam` decide alone.
 
     Archives (zip, rar, 7z, tar, gz, bz2, xz, zst, cab, iso, OOXML) are unpacked in a helper process to 4 levels, 1,000
     members, 64 MiB, 200 times their size and 5 seconds for a message.

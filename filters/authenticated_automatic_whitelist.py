@@ -10,12 +10,12 @@ from tamis.filters.automatic_whitelist import AutomaticWhitelist
 
 
 class AuthenticatedAutomaticWhitelist(AutomaticWhitelist):
-    """Lets a message through when its envelope sender has earned it and is known to be the sender.
+    """Lets a message through when its envelope sender has earned enough weight and is authenticated.
 
-    What is earned, and the options, are those of S7, which believes whatever MAIL FROM says. Here it counts only when
-    SPF passes for MAIL FROM or a DKIM signature of its domain holds. A solved challenge is counted only for senders
-    whom one of them vouched for, but where their domain does not say who may send for it, later mail can be forged.
-    Put S7 in shadow where this one is on; switched off, it would not learn from outgoing mail either.
+    The weights and options are those of S7, which believes any MAIL FROM. Here they count only when SPF passes for
+    MAIL FROM or a DKIM signature of its domain is valid. A solved challenge counts only for senders that one of the
+    two authenticated; but if their domain does not say who may send for it, later mail can be forged. Put S7 in
+    shadow when this filter is on; switched off, S7 would not learn from outgoing mail either.
 
         [policy.filters]
         automatic_whitelist = { state = "shadow", outgoing = true }
@@ -24,7 +24,7 @@ class AuthenticatedAutomaticWhitelist(AutomaticWhitelist):
 
     name = "authenticated_automatic_whitelist"
     spec_id = "S7b"
-    summary = "sender has earned it, if SPF or DKIM speaks for it"
+    summary = "sender on the automatic white list, if SPF or DKIM authenticates it"
     asks = ("dns", "state")
     stage = Stage.MESSAGE
     state = State.OFF

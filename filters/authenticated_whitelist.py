@@ -12,11 +12,11 @@ from tamis.message.domains import registered_domain
 
 
 class AuthenticatedWhitelist(SenderWhitelist):
-    """Lets a message through when its sender is on a white list and is known to be the sender.
+    """Lets a message through when its sender is on a white list and is authenticated.
 
-    The entries and options are those of S6, which believes whatever sender a message gives. Here an entry counts only
-    when SPF passes or a DKIM signature holds for the sender's domain: for MAIL FROM where that is listed, for the
-    header From where that is. Switch S6 off where this one is on. Own networks are believed as in S6.
+    The entries and options are those of S6, which believes any sender a message claims. Here an entry counts only
+    when SPF passes or a DKIM signature is valid for the sender's domain: for MAIL FROM if that is listed, for the
+    header From if that is. Switch S6 off when this filter is on. Own networks are trusted as in S6.
 
         [policy.filters]
         sender_whitelist = { state = "off" }
@@ -25,7 +25,7 @@ class AuthenticatedWhitelist(SenderWhitelist):
 
     name = "authenticated_whitelist"
     spec_id = "S6b"
-    summary = "sender on a white list, if SPF or DKIM speaks for it"
+    summary = "sender on a white list, if SPF or DKIM authenticates it"
     asks = ("dns",)
     stage = Stage.MESSAGE
     state = State.OFF

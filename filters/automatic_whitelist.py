@@ -41,20 +41,20 @@ class AutomaticWhitelistOptions(FilterOptions):
 
 
 class AutomaticWhitelist(Filter[AutomaticWhitelistOptions]):
-    """Lets a message through when its envelope sender has earned it with the recipient's domain.
+    """Lets a message through when its envelope sender has earned enough weight with the recipient's domain.
 
-    What is earned belongs to the recipient's domain: each manual validation (`tamis senders validate`, a solved
-    challenge) adds, each complaint (`tamis senders complain`) subtracts, and from `accept_from` on the sender is let
-    through. With `outgoing`, whoever an authenticated user of the domain writes to has earned `outgoing_weight`, until
-    a delivery status notification (RFC 3464) to that user says that the address failed. Addresses of the own domain
-    are never added. The header From counts for nothing here.
+    The weight is kept for each recipient domain: every validation (`tamis senders validate`, a solved challenge)
+    adds to it, every complaint (`tamis senders complain`) subtracts, and from `accept_from` the sender is let
+    through. With `outgoing`, an address that an authenticated user of the domain writes to gets `outgoing_weight`,
+    until a delivery status notification (RFC 3464) to that user says that the address failed. Addresses in the
+    domain itself are never added. The header From is not used here.
 
     Entries are kept in the store; `tamis senders show` lists them.
     """
 
     name = "automatic_whitelist"
     spec_id = "S7"
-    summary = "sender has earned it"
+    summary = "sender on the automatic white list"
     asks: ClassVar[tuple[str, ...]] = ("state",)
     stage = Stage.RCPT
     effect = Effect.ACCEPT

@@ -21,7 +21,7 @@ _MAX_HOSTS = 10
 class CredentialForm(Filter):
     """Adds points when a message, or an HTML file attached to it, has a form with a password field.
 
-    Honest services send a link to their own page; a form in mail posts what is typed to whoever wrote it.
+    Legitimate services send a link to their own page; a form in a mail sends what is typed to whoever wrote it.
     """
 
     name = "credential_form"

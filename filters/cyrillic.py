@@ -8,8 +8,8 @@ from tamis.filters.shared.writing import ScriptOptions, Writing
 class Cyrillic(Writing[ScriptOptions]):
     """Takes a message for spam when it is written in Cyrillic script. Off by default.
 
-    A share of the letters of subject and text counts, not one letter; a link to an internationalised host name
-    in Cyrillic is a hit by itself.
+    The share of Cyrillic letters in subject and text counts, not a single letter; a link to an internationalised
+    host name in Cyrillic alone is a hit.
     """
 
     name = "cyrillic"

@@ -19,9 +19,9 @@ _DISPLAY_CHARACTERS = 300
 
 
 class DisplayName(ListsExcused):
-    """Adds points when the name shown in From is somebody else's.
+    """Adds points when the display name in From belongs to somebody else.
 
-    Either it holds an address of another registered domain than the one it stands before
+    Either it contains an address in another registered domain than the real one
     ("service@bank.example" <x@example.net>), or it is a name of `platform.protected_names` and the address is in none
     of that name's domains. Mailing lists write "marie@example.com via list": an address is excused by that or by a
     List-Id where it can be believed, which is where a DKIM signature of the sender or the list covers it, or SPF passes

@@ -21,12 +21,12 @@ class DKIMOptions(FilterOptions):
 class DKIM(Filter[DKIMOptions]):
     """Verifies the DKIM signatures of a message (RFC 6376; rsa-sha256 and ed25519-sha256, RFC 8301, RFC 8463).
 
-    A hit is a message that is signed and none of whose signatures holds: it was changed on its way, as mailing lists
-    do, or forged. By itself that says little, so it adds half a point; what counts is whom a signature that holds
-    speaks for, which is S5d's question, and the results stand in the Authentication-Results header. Up to five
-    signatures are verified, those of the author's domain first. One that leaves a part of the body unsigned (l=) or a
-    second From, is rsa-sha1, or has a key of less than 1024 bits does not count. A DNS without an answer, and a message
-    of which only a part was examined (`milter.max_examined`), make no hit.
+    A hit is a signed message with no valid signature: it was modified in transit, as mailing lists do, or forged.
+    That alone says little, so it adds half a point. Which domain a valid signature belongs to is what S5d looks at;
+    the results are in the Authentication-Results header. Up to five signatures are verified, those of the author's
+    domain first. A signature does not count if it leaves part of the body (l=) or a second From unsigned, is
+    rsa-sha1, or has a key of less than 1024 bits. No answer from the DNS, and a message examined only in part
+    (`milter.max_examined`), make no hit.
     """
 
     name = "dkim"

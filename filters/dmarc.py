@@ -56,23 +56,23 @@ class DMARCOptions(FilterOptions):
 
 
 class DMARC(Filter[DMARCOptions]):
-    """Takes a message for spam when the owner of its From domain says that it is forged (DMARC, RFC 9989).
+    """Takes a message for spam when it fails the policy of its From domain (DMARC, RFC 9989).
 
-    The owner publishes a policy, and the message passes when DKIM or SPF passes for a domain of the same owner. What
-    fails is a hit where the policy is `reject` or `quarantine` (`policies`); an owner who is testing (t=y, or pct=
-    below 100) is taken at one step less. No record, no answer from the DNS, and a message of which only a part was
-    examined make no hit; neither do own networks and users. Of several domains in From each is looked at, and the worst
-    counts, for else a second one would be a way around.
+    The domain's owner publishes a policy, and the message passes when DKIM or SPF passes for a domain of the same
+    owner. A failure is a hit if the policy is `reject` or `quarantine` (`policies`); while the owner is testing
+    (t=y, or pct= below 100) the policy is taken one step milder. No record, no answer from the DNS, and a message
+    examined only in part make no hit; neither do own networks and users. If From has several domains, each is
+    checked and the worst result counts; otherwise a second domain would be a way around.
 
-    Mailing lists that change messages make DMARC fail. Where they seal what they found (ARC), name them in
+    Mailing lists that change messages make DMARC fail. If they seal what they found (ARC), name them in
     `trusted_arc`: a failure is excused when the newest seals are theirs and report that the message had passed, or
-    while the key of theirs gets no answer. Others can be let through by their address (S4). White lists of senders (S6,
-    S7) come later on purpose: a failure means that the sender is another.
+    while the DNS gives no answer for their key. Others can be let through by their address (S4). White lists of
+    senders (S6, S7) come later on purpose: a failure means that the sender is somebody else.
     """
 
     name = "dmarc"
     spec_id = "S5d"
-    summary = "forged in the eyes of the From domain's owner"
+    summary = "fails the DMARC policy of the From domain"
     asks = ("dns",)
     begins_at_once = True
     options = DMARCOptions

@@ -13,11 +13,11 @@ from tamis.settings.dns_lists import DNSList
 class DNSBL(OnDNSLists):
     """Takes a message for spam when its client, or the domain of its MAIL FROM, is on enough DNS lists.
 
-    `platform.dnsbl` and `platform.rhsbl` name the lists that are asked, with the return codes that count
-    (docs/dns-lists.md). The client, and the sender's registered domain, are each held against their own lists: a hit
-    is when at least `share` percent of those that answered have it. A list that fails, times out, or refuses this
-    resolver has not answered and does not count; when none has answered, the filter is unavailable. `leave_out` and
-    `weights` say which lists count how much for whom.
+    `platform.dnsbl` and `platform.rhsbl` name the lists to query, with the return codes that count
+    (docs/dns-lists.md). The client and the sender's registered domain are looked up on their own lists each: it is
+    a hit when at least `share` percent of the lists that answered list it. A list that fails, times out, or refuses
+    this resolver has not answered and does not count; when none has answered, the filter is unavailable.
+    `leave_out` and `weights` set how much each list counts for a domain or mailbox.
     """
 
     name = "dnsbl"

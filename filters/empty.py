@@ -9,7 +9,7 @@ from tamis.contract.finding import Finding
 class Empty(Filter):
     """Takes a message for spam when it has no subject, no text and no attachment.
 
-    Such messages are sent to find out which addresses exist. An HTML body that shows only a picture is not empty.
+    Such messages are sent to find out which addresses exist. An HTML body with only an image is not empty.
     """
 
     name = "empty"

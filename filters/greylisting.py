@@ -35,19 +35,21 @@ class GreylistingOptions(FilterOptions):
 
 
 class Greylisting(Filter[GreylistingOptions]):
-    """Answers 451 to the first message of a client's network (/24, /64) and sender to a recipient, until it comes back.
+    """Answers 451 to the first message of a client's network (/24, /64) and sender to a recipient, until it is
+    retried.
 
-    Spam is often sent once; a mail server comes back by itself after some minutes. A network that came back after
-    `delay` seconds is known for 36 days, and none of its mail waits any more. White list entries of the recipient
-    (S4, S6), the automatic whitelist (S7) and own clients never wait. Each recipient is answered by itself.
+    Spam is often sent only once; a mail server retries after some minutes. A network that retried after `delay`
+    seconds is known for 36 days, and none of its mail waits any more. White list entries of the recipient (S4, S6),
+    the automatic whitelist (S7) and own clients never wait. Each recipient gets its own reply.
 
-    Off by default, since it delays the first mail of every stranger. Known victims are mails with a login code or a
-    link that is valid for minutes, and senders that come back from another network each time: give those a white entry.
+    Off by default, since it delays the first mail of every unknown sender. It hurts mails with a login code or a
+    link that is valid for minutes, and senders that retry from another network each time: put those on the white
+    list.
     """
 
     name = "greylisting"
     spec_id = "S3"
-    summary = "strangers are asked to come back"
+    summary = "unknown senders have to retry"
     asks = ("state",)
     stage = Stage.RCPT
     effect = Effect.DEFER

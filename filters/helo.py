@@ -66,15 +66,15 @@ class HeloOptions(FilterOptions):
 
 
 class Helo(Filter[HeloOptions]):
-    """Adds points for a HELO that breaks the rules, and for a client whose name does not lead back to it.
+    """Adds points for a HELO that breaks the rules, and for a client whose name does not resolve back to it.
 
     The kinds, with their points: `missing` (2), `syntax` (2: neither a domain nor an address literal, RFC 5321
     4.1.1.1), `unqualified` (1: a name without a domain), `bare_address` (2: an address without its brackets),
     `foreign_literal` (2: an address literal that is not the client's), `own_name` (5: one of `platform.domains`,
     `platform.host_names` or this machine's name), `own_address` (5: an address literal in `platform.networks`),
     `unconfirmed` (1.5: none of the client's names in the reverse DNS has its address; a client without any name is
-    S11's). `points` changes them. A DNS without answer is never held against anybody. Own networks, own users and
-    private addresses are left alone.
+    S11's). `points` changes them. No answer from the DNS never counts against anybody. Own networks, own users and
+    private addresses are not checked.
     """
 
     name = "helo"

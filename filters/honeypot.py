@@ -25,17 +25,17 @@ class HoneypotOptions(FilterOptions):
 
 
 class Honeypot(Filter[HoneypotOptions]):
-    """Takes a message for spam when one of its recipients is a honeypot: an address that no person uses or gives away.
+    """Takes a message for spam when one of its recipients is a honeypot: an address that nobody uses or hands out.
 
-    The addresses stand in `platform.honeypots`. Hide them where only harvesters read, never use one that somebody had.
-    A client that wrote to honeypots is remembered for `platform.honeypot_window` seconds: its other mail is taken for
-    spam from `remember_from` messages on, and from `platform.honeypot_block_from` on it is put on the temporary
-    blacklist (S2) for `platform.honeypot_block` seconds. Own clients are never counted.
+    The addresses are set in `platform.honeypots`. Hide them where only address harvesters read; never use an
+    address that somebody once had. A client that wrote to honeypots is remembered for `platform.honeypot_window`
+    seconds: from `remember_from` such messages its other mail is spam, and from `platform.honeypot_block_from` it
+    is put on the temporary blacklist (S2) for `platform.honeypot_block` seconds. Own clients are never counted.
     """
 
     name = "honeypot"
     spec_id = "S14"
-    summary = "written to an address that nobody knows"
+    summary = "addressed to a honeypot"
     asks = ("state",)
     options = HoneypotOptions
 

@@ -29,16 +29,17 @@ _DISTANCE = 8  # of 128 bits: a rescaled or recompressed copy differs in fewer, 
 class ImageText(Filter):
     """Takes a message for spam when one of its images is known to be bad, and reads images and PDF documents.
 
-    `tamis fingerprint add image FILE` puts an image on the base: its exact fingerprint, and a perceptual one
-    that copies in another size or quality have too. What spam that was marked by hand showed again and again comes
-    onto it by itself ([Marked by hand](operations.md#marked-by-hand)).
+    `tamis fingerprint add image FILE` lists an image: its exact fingerprint, and a perceptual one that copies in
+    another size or quality share. Images that occur again and again in spam marked by hand are listed automatically
+    ([Marked by hand](operations.md#marked-by-hand)).
 
-    Text in images is read by OCR (tesseract, `images.languages`); of a PDF document the first pages (`images.pages`)
-    give their text, their links and their QR codes, and a page that is a picture is read by OCR. Of one message at
-    most the four largest images and the first three documents are read, each distinct one once. What was read
-    decides nothing here: the rules (S19-S21), the lists of links (S24), the statistics (S27) and the filters of
-    deception look at the message again with it. Documents that need a password are told by `attachment_types`; those
-    in archives are not read. When the queue for reading is full, the message goes on without, and the trace says so.
+    Text in images is read by OCR (tesseract, `images.languages`). From the first pages of a PDF document
+    (`images.pages`) text, links and QR codes are taken; a scanned page is read by OCR. At most the four largest
+    images and the first three documents of a message are read, each distinct one once. What was read decides
+    nothing here: the rules (S19-S21), the lists of links (S24), the statistics (S27) and the filters against
+    deception look at the message again with it. Documents that need a password are reported by `attachment_types`;
+    those in archives are not read. When the queue for reading is full, the message goes on without, and the trace
+    says so.
     """
 
     name = "image_text"

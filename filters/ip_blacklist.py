@@ -11,7 +11,7 @@ class IPBlacklist(Listed):
     """Takes a message for spam when its client's address is on a black list.
 
     Entries are addresses or networks (`tamis lists add black ip 203.0.113.7`), for the platform, a domain or a
-    mailbox. A white entry of the same or a nearer scope overrules them.
+    mailbox. A white entry of the same or a nearer scope overrides them.
     """
 
     name = "ip_blacklist"

@@ -13,11 +13,11 @@ CONDEMNED = "condemned:"
 class IPComplaints(Filter):
     """Takes a message for spam when its client was condemned after complaints.
 
-    `tamis complaints ingest FILE` and the mailbox of `[abuse_mailbox]`, which is read over IMAP by itself and by
-    `tamis complaints fetch`, count abuse reports (ARF, RFC 5965) against the clients that they name,
-    `tamis complaints show` lists them, and an operator decides: `tamis complaints condemn 203.0.113.7`, and once the
-    matter is settled, `tamis complaints settle 203.0.113.7`. A report alone condemns nobody, since anybody can write
-    one. An IPv6 client is condemned with its /64.
+    Abuse reports (ARF, RFC 5965) are counted against the clients they name. They come from `tamis complaints ingest
+    FILE` and from the mailbox of `[abuse_mailbox]`, which is read over IMAP at intervals and by `tamis complaints
+    fetch`. `tamis complaints show` lists the clients, and an operator decides: `tamis complaints condemn
+    203.0.113.7`, and once the matter is settled, `tamis complaints settle 203.0.113.7`. A report alone condemns
+    nobody, since anybody can write one. An IPv6 client is condemned with its /64.
     """
 
     name = "ip_complaints"

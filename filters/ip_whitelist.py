@@ -11,8 +11,8 @@ class IPWhitelist(Listed):
     """Lets a message through when its client's address is on a white list.
 
     Entries are addresses or networks (`tamis lists add white ip 192.0.2.0/24`), for the platform, a domain or a
-    mailbox. The nearest scope's entry counts; within one scope white goes before black. The reason stands in
-    the Whitelist header as "Whitelisted Peer IP".
+    mailbox. The nearest scope's entry counts; within one scope, white wins over black. The reason is in the
+    Whitelist header, as "Whitelisted Peer IP".
     """
 
     name = "ip_whitelist"

@@ -7,9 +7,9 @@ from tamis.filters.shared.ruled import Ruled
 
 
 class KeywordExceptions(Ruled):
-    """Lets a message through when it meets one of the operator's rules with `action = "accept"`.
+    """Lets a message through when it matches one of the operator's rules with `action = "accept"`.
 
-    Rules stand in the files that the setting `rules.files` names: patterns over parts of the message, or logic over
+    Rules are in the files that the setting `rules.files` names: patterns over parts of the message, or logic over
     rules and other filters. See [Rules](rules.md). Without files the filter is clear.
     """
 

@@ -6,7 +6,7 @@ from tamis.filters.shared.ruled import Ruled
 
 
 class Keywords(Ruled):
-    """Takes a message for spam, or adds points, when it meets one of the operator's rules of patterns.
+    """Takes a message for spam, or adds points, when it matches one of the operator's rules of patterns.
 
     A rule with `action = "spam"` decides; those with `action = "score"` add their points together. The engine's time is
     linear in the text, so no pattern can hang the daemon. See [Rules](rules.md). Without files the filter is clear.

@@ -20,10 +20,10 @@ _MAX_PAIRS = 10
 class LinkText(ListsExcused):
     """Adds points when a link's visible text is a web address in one registered domain and its target in another.
 
-    Newsletters count clicks that way: List-Unsubscribe, List-Id, List-Post or Precedence: bulk or list excuse it where
-    they can be believed, which is where a DKIM signature of the sender or the list covers them, or SPF passes for a
-    MAIL FROM of theirs. A link into the domain of the message's own sender is left alone. Links in PDF documents are
-    looked at, too.
+    Newsletters count clicks that way: List-Unsubscribe, List-Id, List-Post or Precedence: bulk or list excuse it
+    where they can be believed, which is where a DKIM signature of the sender or the list covers them, or SPF passes
+    for a MAIL FROM of theirs. Links into the domain of the message's own sender are not checked. Links in PDF
+    documents are checked too.
     """
 
     name = "link_text"

@@ -20,8 +20,8 @@ class LookalikeDomain(Filter):
 
     Domains are compared by the label that was registered: with letters of other scripts and digits replaced by what
     they look like (exarnp1e.com, a Cyrillic letter in example.com) and, from 6 letters on, with one typing error
-    (exampel.com). The same label under another top-level domain is none. Protected domains stand in
-    `platform.protected_domains`; the recipient's own and those of `platform.domains` are protected by themselves.
+    (exampel.com). The same label under another top-level domain does not count. Protected domains are those in
+    `platform.protected_domains` and `platform.domains`, and the recipient's own.
     """
 
     name = "lookalike_domain"

@@ -67,8 +67,8 @@ class Malformed(Filter[MalformedOptions]):
     """Adds points for what breaks the rules of headers and MIME (RFC 5322, 2045-2047).
 
     Duplicate fields that may stand once, encoded words that can't be decoded, impossible dates, raw 8-bit octets, NUL,
-    bare CR, broken multiparts and more. Each kind counts once a message. Where only one of our own bounds
-    stopped the examination, nothing is held against the sender.
+    bare CR, broken multiparts and more. Each kind counts once a message. If only one of our own limits stopped the
+    examination, nothing counts against the sender.
     """
 
     name = "malformed"

@@ -30,11 +30,11 @@ class MarkedSpamOptions(FilterOptions):
 class MarkedSpam(Filter[MarkedSpamOptions]):
     """Takes a message for spam when one with the same origin and the same content was marked as spam by hand.
 
-    The origin is the client's address (an IPv6 client's /64), the content the checksum of `message_checksum`: From,
-    Subject and every decoded part. A mark is made when a reader moves a message into Junk, when somebody deletes it
-    from the quarantine as spam, and by `tamis fingerprint add message FILE`. What one reader marks counts for the
-    domain; what an operator marks, for the platform. "Not spam", by the same ways, ends the marks of that content
-    there. Marks end after `learning.mark_days`. White list entries (S4, S6, S7) stand before this filter.
+    The origin is the client's address (an IPv6 client's /64); the content is the checksum of `message_checksum`:
+    From, Subject and every decoded part. A mark is made when a reader moves a message into Junk, when somebody
+    deletes it from the quarantine as spam, and by `tamis fingerprint add message FILE`. A reader's mark counts for
+    the domain, an operator's for the platform. "Not spam", in the same ways, removes the marks of that content
+    there. Marks expire after `learning.mark_days`. White list entries (S4, S6, S7) come before this filter.
     """
 
     name = "marked_spam"

@@ -43,16 +43,16 @@ class MessageChecksumOptions(FilterOptions):
 
 
 class MessageChecksum(Filter[MessageChecksumOptions]):
-    """Takes a message for spam when the same one came for many recipients of the platform within a time.
+    """Takes a message for spam when the same one arrived for many recipients of the platform within a time window.
 
     The 160-bit checksum covers From, Subject and the decoded content of each part; what differs with every copy (Date,
     Message-ID, Received, boundaries, encodings) is left out. Recipients are counted over all workers and hosts that
-    share their state. What own clients send is not counted, nor are the lists in `except_lists`, if a DKIM signature
+    share their state. Mail of own clients is not counted, nor are the lists in `except_lists`, if a DKIM signature
     of the list's domain covers the List-Id or SPF passes for a MAIL FROM of that domain (or the DNS gives no answer);
-    white list entries (S4, S6, S7) stand before this filter.
+    white list entries (S4, S6, S7) come before this filter.
 
-    In shadow by default: a newsletter that fifty people asked for looks the same. Switch it on when the
-    newsletters of your platform have a white entry, or let it add points (`effect = "score"`).
+    In shadow by default: a newsletter that fifty people subscribed to looks the same. Switch it on when the
+    newsletters of your platform are on the white list, or let it add points (`effect = "score"`).
     """
 
     name = "message_checksum"

@@ -12,11 +12,11 @@ _FIELD = "list-unsubscribe"
 
 
 class Newsletter(Filter):
-    """Notes a newsletter that its sender answers for: with a way to unsubscribe (List-Unsubscribe, RFC 2369; one click,
-    RFC 8058) that stands in a DKIM signature of the same owner as the header From.
+    """Notes a newsletter whose origin is authenticated: with a way to unsubscribe (List-Unsubscribe, RFC 2369; one
+    click, RFC 8058) covered by a DKIM signature of the same owner as the header From.
 
-    Without that signature anybody could have written the header, so the message is no newsletter here; it is not known
-    to be one while the key's DNS gives no answer. It only annotates.
+    Without that signature anybody could have written the header, so the message does not count as a newsletter;
+    while the DNS gives no answer for the key, that is unknown. It only annotates.
     """
 
     name = "newsletter"

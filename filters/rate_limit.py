@@ -26,12 +26,12 @@ class RateLimitOptions(FilterOptions):
 
 
 class RateLimit(Filter[RateLimitOptions]):
-    """Answers 4xx to a client, or to an authenticated user, that sends more than its share in an hour.
+    """Answers 4xx to a client, or to an authenticated user, that exceeds its hourly limit.
 
-    A mailbox whose password was stolen sends thousands of messages: `user_messages` holds that up until somebody looks.
-    For a user's own mail the policy of the user's address counts. Attempts that are turned away count, too, so a
-    client that goes on at full speed stays out. Own networks without a login, and clients on a
-    recipient's IP whitelist (S4), have no limit. Off by default, for the right numbers are the platform's.
+    A mailbox whose password was stolen sends thousands of messages: `user_messages` slows that down until somebody
+    looks. For a user's own mail the policy of the user's address applies. Refused attempts count too, so a client
+    that continues at full speed stays out. Own networks without a login, and clients on a recipient's IP whitelist
+    (S4), have no limit. Off by default, because the right numbers depend on the platform.
     """
 
     name = "rate_limit"

@@ -60,10 +60,10 @@ class ReplyToOptions(FilterOptions):
 
 
 class ReplyTo(ListsExcused[ReplyToOptions]):
-    """Adds points when Reply-To leads away from From, to a freemail address of another domain.
+    """Adds points when Reply-To differs from From and is a freemail address in another domain.
 
-    This is how an impostor gets the answer. A Reply-To in another domain that is no freemail adds nothing unless
-    `other` says so. Mailing lists do it, too: List-Id or List-Post excuse it where a DKIM signature of the author or
+    This is how an impostor gets the replies. A Reply-To in another domain that is not freemail adds nothing unless
+    `other` is set. Mailing lists do it, too: List-Id or List-Post excuse it where a DKIM signature of the author or
     the list covers them, or SPF passes for a MAIL FROM of theirs.
     """
 

@@ -10,10 +10,10 @@ from tamis.filters.shared.clients import confirm_denial, no_stranger, reverse_na
 class ReverseDNS(Filter):
     """Takes a message for spam when its client's address has no name in the DNS (no PTR record).
 
-    Mail servers have one; most infected home computers of some networks have none. Postfix's own look-up is believed
-    when it found a name; when it found none, that may have been a failure, so the DNS is asked. No answer is never a
-    hit. Own networks, own users and private addresses are left alone. Whether the name leads back to the address is
-    S31's question.
+    Mail servers have one; many infected home computers have none. If Postfix's own lookup found a name, that is
+    trusted; if it found none, that may have been a failure, so the DNS is queried. No answer is never a hit. Own
+    networks, own users and private addresses are not checked. S31 checks whether the name resolves back to the
+    address.
     """
 
     name = "reverse_dns"

@@ -9,8 +9,8 @@ class RuleLogic(Ruled):
     """Takes a message for spam, or adds points, when one of the operator's expressions over rules and other filters
     holds, such as `casino and not (sender_whitelist or 2 of (malformed, cyrillic, empty))`.
 
-    A filter's name is true when the filter, under the recipient's own policy, says something about the message; a
-    filter that is off, in shadow, or had no answer says nothing. See [Rules](rules.md). Without files the filter is
+    A filter's name is true when the filter has an effect on the message under the recipient's own policy; a filter
+    that is off, in shadow or unavailable has none. See [Rules](rules.md). Without files the filter is
     clear.
     """
 

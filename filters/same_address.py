@@ -8,15 +8,15 @@ from tamis.message.address import address_key
 
 
 class SameAddress(Filter):
-    """Takes a message for spam when MAIL FROM is the recipient's own address and the client is a stranger.
+    """Takes a message for spam when MAIL FROM is the recipient's own address and the client is external.
 
-    A stranger is a client that is neither authenticated nor in `platform.networks`. Recipients are compared one by
-    one, so the other recipients of the same message are not touched.
+    An external client is one that is neither authenticated nor in `platform.networks`. Recipients are compared one
+    by one, so other recipients of the same message are not affected.
     """
 
     name = "same_address"
     spec_id = "S13"
-    summary = "MAIL FROM equal to the recipient, from a stranger"
+    summary = "MAIL FROM equal to the recipient, from an external client"
     inline = True
 
     def examine(self, message: Message) -> Finding:

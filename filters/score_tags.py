@@ -7,9 +7,9 @@ from tamis.contract.finding import Finding
 
 
 class ScoreTags(Filter):
-    """Writes what was found into the headers of delivered mail: Status, Score and the rest of the trace.
+    """Writes the findings into the headers of delivered mail: Status, Score and the rest of the trace.
 
-    Switched off for a recipient, only the headers that do something (Flag, by which Junk filing works, and the
+    Where it is off for a recipient, only the headers with a function (Flag, which Junk filing uses, and the
     whitelist reason) are written.
     """
 

@@ -9,8 +9,8 @@ from tamis.filters.shared.listed import Listed
 class SenderBlacklist(Listed):
     """Takes a message for spam when its sender is on a black list.
 
-    Entries are as in sender_whitelist. The envelope sender and the header From are looked up: who blocks an address
-    means the one that is shown. A white entry of the same or a nearer scope overrules them.
+    Entries are as in sender_whitelist. Both the envelope sender and the header From are looked up, because people
+    who block an address mean the one they see. A white entry of the same or a nearer scope overrides them.
     """
 
     name = "sender_blacklist"

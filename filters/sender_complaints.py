@@ -17,12 +17,12 @@ _MAX_LABELS = 6
 
 
 class SenderComplaints(Filter):
-    """Takes a message for spam when its envelope sender or header From stands on a list of senders complained about.
+    """Takes a message for spam when its envelope sender or header From is on a list of senders complained about.
 
     The lists are files or URLs (`platform.complaint_feeds`), such as a national CERT's: an address or a domain on each
-    line; a domain stands for its sub-domains, too. They are read anew every `platform.complaint_refresh` seconds; a
-    list that can't be had, that is suddenly empty or that is no list keeps its last good content. White list entries
-    (S4, S6, S7) have priority. Own clients are not looked up.
+    line; a domain includes its sub-domains. They are read again every `platform.complaint_refresh` seconds. If a
+    list can't be fetched, is suddenly empty or is not a list, its last good content stays. White list entries (S4,
+    S6, S7) have priority. Own clients are not looked up.
     """
 
     name = "sender_complaints"

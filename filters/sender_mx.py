@@ -15,10 +15,10 @@ _MOST_TARGETS = 10
 class SenderMX(Filter):
     """Takes a message for spam when the domain of its MAIL FROM can't receive mail.
 
-    That is: it does not exist; it says that it takes no mail (a null MX, RFC 7505); it has neither MX nor address; or
+    That is: it does not exist; it accepts no mail (null MX, RFC 7505); it has neither MX nor address records; or
     its mail servers have no address, or only private, loopback or reserved ones. A domain with an address but no MX
     is valid (RFC 5321 5.1), and the trace says so. No answer is never a hit. Bounces have no sender domain and are
-    left alone, and so are own networks and users.
+    not checked, and neither are own networks and users.
     """
 
     name = "sender_mx"

@@ -21,9 +21,9 @@ class SenderWhitelist(Listed[SenderWhitelistOptions]):
     """Lets a message through when its sender is on a white list.
 
     Entries are addresses (`marie@example.com`), domains (`example.com`), sub-domains (`*.example.com`) or patterns with
-    `*` and `?`. The envelope sender is looked up, and by default the header From too, since mailers often send with
-    another MAIL FROM; that can be forged more easily, so it is an option. The reason stands in the Whitelist
-    header as "Whitelisted EMail Address", or "Whitelisted EMail Address From (NRP)" for the header From.
+    `*` and `?`. The envelope sender is looked up, and by default the header From too, since bulk mailers often use
+    another MAIL FROM. The header From is easier to forge, so this is an option. The reason is in the Whitelist
+    header, as "Whitelisted EMail Address", or "Whitelisted EMail Address From (NRP)" for the header From.
     """
 
     name = "sender_whitelist"

@@ -21,7 +21,7 @@ class Sinograms(Writing[SinogramsOptions]):
     """Takes a message for spam when it is written in Han characters. Off by default.
 
     Japanese kana and Korean hangul count too unless `also` leaves them out. The share is of all letters of subject
-    and text; a link to an internationalised host name in these scripts is a hit by itself.
+    and text; a link to an internationalised host name in these scripts alone is a hit.
     """
 
     name = "sinograms"

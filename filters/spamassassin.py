@@ -22,8 +22,8 @@ class SpamAssassinOptions(FilterOptions):
 class SpamAssassin(Filter[SpamAssassinOptions]):
     """Adds SpamAssassin's score to the total.
 
-    A spamd (`spamassassin.socket`) is asked over the SPAMC protocol; its score and its rules are recorded. Off by
-    default: it costs about a hundred times what Tamis itself does.
+    Messages are sent to a spamd (`spamassassin.socket`) over the SPAMC protocol; its score and rules are recorded.
+    Off by default: it costs about a hundred times as much as Tamis itself.
     """
 
     name = "spamassassin"

@@ -33,10 +33,10 @@ class SPFOptions(FilterOptions):
 class SPF(Filter[SPFOptions]):
     """Takes a message for spam when its client may not send for the domain of its MAIL FROM (RFC 7208).
 
-    `fail` is a hit; `softfail` and `permerror` are hits by option; `pass`, `neutral` and `none` are not. A failing DNS
-    is no answer, never a hit. Bounces have no sender: for them the name in HELO is checked. Own networks, own users and
-    private addresses are left alone: what forwards mail to you belongs into `platform.networks`, for SPF fails behind
-    it. No challenge is ever sent for a message that failed.
+    `fail` is a hit; `softfail` and `permerror` are optional hits; `pass`, `neutral` and `none` are not. A DNS
+    failure is never a hit. Bounces have no sender: for them the HELO name is checked. Own networks, own users and
+    private addresses are not checked. Put hosts that forward mail to you into `platform.networks`, because SPF
+    fails behind them. No challenge is ever sent for a message that failed.
     """
 
     name = "spf"

@@ -35,19 +35,19 @@ class StatisticsOptions(FilterOptions):
 
 
 class Statistics(Filter[StatisticsOptions]):
-    """Adds points to a message that looks like the spam, and not like the ham, that this site has learned.
+    """Adds points to a message that resembles the spam, and not the ham, that this site has learned.
 
-    The number tells how rare such a score is among the site's own recent legitimate mail: at level 7.5 one ham in
-    1,000 has it, and three points more are a tenth of that. Until enough ham and enough spam have been learned
-    (`learning.minimum` of each) the filter is in shadow: it says what it has learned and decides nothing.
+    The number says how rare such a score is among the site's own recent legitimate mail: at level 7.5 one ham in
+    1,000 has it, and three points more mean a tenth of that. Until enough ham and spam have been learned
+    (`learning.minimum` of each) the filter is in shadow: it shows how much it has learned and decides nothing.
     Text and links that `image_text` reads in images and PDF documents count like those of the body.
-    In a domain whose readers taught something of their own the number is the domain's.
+    In a domain whose readers taught something different the number is the domain's.
     `tamis learn` teaches it, `tamis model status` shows what each level does on the site's own mail.
     """
 
     name = "statistics"
     spec_id = "S27"
-    summary = "statistics over the site's own mail"
+    summary = "statistics learned from the site's own mail"
     asks = ("statistics",)
     effect = Effect.SCORE
     inline = True

@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 
 class TemporaryBlacklist(Filter):
-    """Answers 4xx to clients that are blocked for a time: by the honeypot (S14) or by an operator.
+    """Answers 4xx to clients that are blocked temporarily, by the honeypot (S14) or by an operator.
 
-    `tamis blocked add 203.0.113.7 --for 1h` blocks a client on all hosts at once, `tamis blocked show` lists who is
-    blocked and why. An IPv6 client is blocked with its /64. A client on a recipient's IP whitelist (S4) is let through.
-    Where honeypots are set, each recipient is answered by itself, as soon as it is named; elsewhere the whole message
-    is answered at its end.
+    `tamis blocked add 203.0.113.7 --for 1h` blocks a client on all hosts at once; `tamis blocked show` lists
+    blocked clients and the reasons. An IPv6 client is blocked with its /64. A client on a recipient's IP whitelist
+    (S4) is let through. If honeypots are configured, each recipient gets its own reply at RCPT TO; otherwise the
+    whole message is answered at its end.
     """
 
     name = "temporary_blacklist"
     spec_id = "S2"
-    summary = "client blocked for a time"
+    summary = "client blocked temporarily"
     asks = ("state",)
     stage = Stage.CONNECT
     effect = Effect.DEFER

@@ -19,12 +19,12 @@ _SMALL = 32_768  # octets of a message whose links are found in less time than a
 class URIBL(OnDNSLists):
     """Takes a message for spam when a domain or an address that it links to is on enough DNS lists.
 
-    Looked at are the links of markup, hidden ones too, URLs in the text and in the subject, what wrappers and redirects
-    lead on to ([which ones](links-and-files.md)), the domains of From, Reply-To and Sender, and once `image_text` has
-    read images and PDF documents, the URLs of QR codes and of the documents' links. Domains are asked for as they were
-    registered, by the public suffix list; numbers that browsers take for addresses are addresses. Of one message at
-    most 20 domains and addresses are asked about: links first, and where there are more, a choice that nobody can
-    foresee; the finding's `left_out` says how many were not.
+    It checks links in markup, hidden ones included, URLs in the text and in the subject, the targets of wrappers
+    and redirects ([which ones](links-and-files.md)), the domains of From, Reply-To and Sender, and, once
+    `image_text` has read images and PDF documents, the URLs of QR codes and of links in documents. Registered
+    domains are looked up, by the public suffix list; numbers that browsers take for addresses are addresses. At
+    most 20 domains and addresses of a message are looked up: links first, and if there are more, a choice that
+    nobody can predict; the finding's `left_out` says how many were not.
 
     `platform.uribl` names the lists, with the return codes that count (docs/dns-lists.md). A hit is when at least
     `share` percent of the lists that answered for one domain have it; a list that fails, times out, or refuses this
@@ -33,7 +33,7 @@ class URIBL(OnDNSLists):
 
     name = "uribl"
     spec_id = "S24"
-    summary = "links to what is on DNS lists"
+    summary = "links to domains on DNS lists"
     looks_again = True
 
     async def examine(self, message: Message) -> Finding:

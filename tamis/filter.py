@@ -1,4 +1,4 @@
-"""What filters of other packages import; these names stay where the rooms behind them may move."""
+"""What filters of other packages import: these names stay when the modules behind them move."""
 
 from tamis.contract.filter import (
     Effect,

@@ -1,4 +1,4 @@
-"""For filters of other packages written before 0.2: `tamis.filter` has these names, too."""
+"""For filters of other packages written before 0.2; `tamis.filter` has these names too."""
 
 from tamis.contract.finding import Finding, Status
 

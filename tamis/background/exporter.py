@@ -41,50 +41,52 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
         "tamis_findings": Family(
             "counter",
             ("filter", "status"),
-            "What filters saw: hit, clear, unavailable (no answer, service gone), skipped (not tried).",
+            "Findings: hit, clear, unavailable (no answer, service gone), skipped (not tried).",
         ),
         "tamis_shadow_hits": Family(
             "counter",
             ("filter",),
-            "Messages on which a filter in shadow would have had an effect for some recipient.",
+            "Messages for which a filter in shadow would have had an effect for some recipient.",
         ),
         "tamis_filter_seconds": Family(
             "histogram",
             ("filter",),
-            "Time a filter took for a message, waiting included; skipped ones are not in it.",
+            "Time a filter took for a message, including waiting; skipped filters are not included.",
         ),
         "tamis_copies": Family(
             "counter", ("outcome", "decided_by"), "Copies by outcome and by the filter that decided."
         ),
         "tamis_part_left_out": Family(
-            "gauge", ("part",), "Processes that leave an external part out now because it keeps failing."
+            "gauge",
+            ("part",),
+            "Processes that currently leave out an external part because it keeps failing.",
         ),
         "tamis_part_failures": Family("counter", ("part",), "Calls to an external part that failed."),
         "tamis_part_openings": Family(
-            "counter", ("part",), "Times that a process began to leave an external part out."
+            "counter", ("part",), "Times that a process started to leave out an external part."
         ),
         "tamis_challenges": Family(
-            "counter", ("what", "reason"), "What came of asking senders of held mail, and why not."
+            "counter",
+            ("what", "reason"),
+            "Challenges to senders of held mail by result, and why none was sent.",
         ),
         "tamis_reports": Family(
             "counter",
             ("source", "result"),
-            "Reports to the statistical filter: learned, or dropped over bounds.",
+            "Reports to the statistical filter: learned, or dropped over the limit.",
         ),
         "tamis_report_contradictions": Family(
-            "gauge", ("source",), "Share of a source's last 100 reports that contradict a sure model."
+            "gauge", ("source",), "Share of a source's last 100 reports that contradict a model that is sure."
         ),
         "tamis_report_alarm": Family(
             "gauge", ("source",), "1 while a source contradicts the model too often."
         ),
-        "tamis_journal_octets": Family(
-            "gauge", (), "Stories of messages that wait for the store, in octets."
-        ),
+        "tamis_journal_octets": Family("gauge", (), "Octets of history that wait for the store."),
         "tamis_detour_notes": Family("gauge", (), "Copies on their way to the desk."),
         "tamis_route_proof_age_seconds": Family(
             "gauge",
             (),
-            "How long ago the route to the desk was last proven; absent while no proof was needed.",
+            "Seconds since the route to the desk was last proven; absent while no proof was needed.",
         ),
     }
 )

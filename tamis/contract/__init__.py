@@ -1,1 +1,1 @@
-"""What filters and the chain agree on: Filter, Finding, what may be asked. Other packages import tamis.filter."""
+"""What filters and the chain agree on: Filter, Finding, services. Other packages import tamis.filter."""

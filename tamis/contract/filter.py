@@ -38,7 +38,7 @@ class Effect(StrEnum):
 
     ACCEPT = "accept"  # ends the chain as ham
     SPAM = "spam"  # ends the chain as spam
-    SCORE = "score"  # adds points to the total that is held against `required`
+    SCORE = "score"  # adds points to the total that is compared with `required`
     DEFER = "defer"  # answers 4xx
     TAG = "tag"  # only annotates
 
@@ -53,7 +53,7 @@ class Stage(IntEnum):
 
 
 class State(StrEnum):
-    """Whether a filter takes part: in shadow it is counted and shown but decides nothing."""
+    """Whether a filter takes part; in shadow it is counted and shown but decides nothing."""
 
     OFF = "off"
     SHADOW = "shadow"
@@ -61,7 +61,7 @@ class State(StrEnum):
 
 
 class FilterOptions(BaseModel):
-    """What policy can set for every filter; a filter's own model derives from it and adds its numbers."""
+    """What policy can set for every filter; a filter's own model derives from it and adds its options."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -76,7 +76,7 @@ class FilterOptions(BaseModel):
 class Opinion:
     """What one recipient's policy makes of one finding.
 
-    `points` counts only with Effect.SCORE; `effect` is None when the finding moves nothing; an opinion in
+    `points` counts only with Effect.SCORE. `effect` is None when the finding has no effect. An opinion in
     `shadow` is shown and counted but decides nothing.
     """
 
@@ -101,16 +101,16 @@ class Message:
     services: Services = field(default_factory=Services)
     rules: RuleBook = EMPTY
     seen: Seen = NOTHING_SEEN
-    """What S22 has read in images and documents; set by it once, for the filters that look again."""
+    """What S22 has read in images and documents; S22 sets it once, for the filters that look again."""
 
     @derived
     def matched_rules(self) -> Matched:
-        """The operator's rules that this message meets."""
+        """The operator's rules that match this message."""
         return self.rules.match(self.mail)
 
     @derived
     def list_matches(self) -> tuple[Match, ...]:
-        """Every list entry, of any recipient's scope and either colour, that this message meets."""
+        """Every list entry, of any recipient's scope and either colour, that matches this message."""
         return self.lists.matches(self.envelope, self.mail, self.scopes)
 
     @derived
@@ -148,14 +148,14 @@ class Filter(ABC, Generic[OptionsT]):
     deadline: ClassVar[float] = 10.0
     """Seconds after which the filter's answer is `unavailable`."""
     outgoing: ClassVar[bool] = False
-    """Also looks at what authenticated users send, under the sender's policy; other filters do not (O8)."""
+    """Also examines mail of authenticated users, under the sender's policy; other filters do not (O8)."""
     asks: ClassVar[tuple[str, ...]] = ()
-    """The services that `examine` turns to, by their names in Services; the answer may fail to come."""
+    """The services that `examine` uses, by their names in Services; they may be unavailable."""
     looks_again: ClassVar[bool] = False
     """Also judges by what S22 reads in images and documents (`mail.seen`): examined a second time when there is any,
     and the second finding counts."""
     yields_to: ClassVar[frozenset[str]] = frozenset()
-    """Filters that stand later in the chain and whose acceptance nevertheless overrules this one's hit."""
+    """Filters later in the chain whose acceptance overrules this one's hit."""
 
     options: ClassVar[type[FilterOptions]] = FilterOptions
     """What policy can set for this filter: each field with default, range and description."""
@@ -167,7 +167,7 @@ class Filter(ABC, Generic[OptionsT]):
         return True
 
     def at_once(self, message: Message) -> Finding | None:
-        """The finding where nothing needs to be waited for; None when `examine` has to look.
+        """The finding if there is nothing to wait for; None if `examine` has to run.
 
         Asked before a filter that waits, in the session's own thread, for starting `examine` elsewhere costs more than
         most filters: no attachment, no list set up, one of our own clients.
@@ -176,14 +176,14 @@ class Filter(ABC, Generic[OptionsT]):
 
     @abstractmethod
     def examine(self, message: Message) -> Finding | Awaitable[Finding]:
-        """State the fact. Errors need no handling here: the chain makes them `unavailable`."""
+        """State the fact. Errors need no handling here: the chain turns them into `unavailable`."""
 
     def judge(self, finding: Finding, options: OptionsT, scopes: Scopes) -> Opinion:
         """What the policy of a recipient (its `scopes`, nearest first) makes of the finding. Pure."""
         return self.opinion(finding, options, hit=finding.status is Status.HIT)
 
     def is_open(self, finding: Finding) -> bool:
-        """Whether this finding can only be judged beside the opinions of other filters (`judge_among`). Pure."""
+        """Whether this finding can only be judged together with the opinions of other filters (`judge_among`). Pure."""
         return False
 
     def judge_among(
@@ -201,7 +201,7 @@ class Filter(ABC, Generic[OptionsT]):
         points: float | None = None,
         text: str = "",
     ) -> Opinion:
-        """An Opinion of this filter's with the effect that `options` gives to a hit."""
+        """An Opinion of this filter with the effect that `options` gives to a hit."""
         effect = options.effect if hit else None
         scored = (options.score if points is None else points) if effect is Effect.SCORE else 0.0
         return Opinion(
@@ -223,11 +223,11 @@ class Filter(ABC, Generic[OptionsT]):
         return Finding(self.name, Status.CLEAR, because, facts)
 
     def unavailable(self, because: str, **facts: Any) -> Finding:
-        """A finding that it could not know."""
+        """A finding that it could not look."""
         return Finding(self.name, Status.UNAVAILABLE, because, facts)
 
     def skipped(self, because: str, **facts: Any) -> Finding:
-        """A finding that it did not try, and why."""
+        """A finding that it did not look, and why."""
         return Finding(self.name, Status.SKIPPED, because, facts)
 
 
@@ -238,4 +238,4 @@ ALLOWED_EFFECTS: dict[Effect, frozenset[Effect]] = {
     Effect.DEFER: frozenset({Effect.DEFER, Effect.SPAM, Effect.SCORE, Effect.TAG}),
     Effect.TAG: frozenset({Effect.TAG}),
 }
-"""Which effects policy may choose for a filter of each kind: a whitelist can't be turned into a trap."""
+"""Which effects policy may choose for a filter of each kind: a white list can't be turned into a spam filter."""

@@ -9,12 +9,12 @@ from typing import Any
 
 
 class Status(StrEnum):
-    """What came of one filter's look at one message."""
+    """The result of one filter's look at one message."""
 
     HIT = "hit"
     CLEAR = "clear"
-    UNAVAILABLE = "unavailable"  # could not be known (service down, timed out): never counts as a hit
-    SKIPPED = "skipped"  # was not tried, and `because` says why
+    UNAVAILABLE = "unavailable"  # could not look (service down, timed out): never counts as a hit
+    SKIPPED = "skipped"  # did not look, and `because` says why
 
 
 ALREADY_DECIDED = "already decided"
@@ -25,8 +25,8 @@ ALREADY_DECIDED = "already decided"
 class Finding:
     """One filter's fact about one message: small and serialisable.
 
-    `because` is an English sentence with `{name}` places for `facts`, so that it can be shown in the
-    reader's language; `facts` holds only what JSON can hold; `seconds` is the time spent.
+    `because` is an English sentence with `{name}` placeholders for `facts`, so that it can be shown in the
+    reader's language. `facts` holds only what JSON can hold. `seconds` is the time spent.
     """
 
     filter: str

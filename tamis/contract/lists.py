@@ -1,4 +1,4 @@
-"""White and black lists (spec L1-L2): entries, and a pure index that finds what a message meets."""
+"""White and black lists (spec L1-L2): entries, and a pure index that finds those that match a message."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 
 class Colour(StrEnum):
-    """Which list an entry stands on."""
+    """Which list an entry is on."""
 
     WHITE = "white"
     BLACK = "black"
 
 
 class Subject(StrEnum):
-    """What an entry speaks of."""
+    """What an entry is about."""
 
     IP = "ip"
     SENDER = "sender"
@@ -37,7 +37,7 @@ class Subject(StrEnum):
 
 
 class Field(StrEnum):
-    """Where in the message an entry was met."""
+    """Where in the message an entry matched."""
 
     CLIENT = "client"
     ENVELOPE = "envelope"  # MAIL FROM
@@ -64,7 +64,7 @@ class ListEntry:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A list entry that a message meets, and the field that met it."""
+    """A list entry that matches a message, and the field that matched."""
 
     entry: int
     scope: str
@@ -86,7 +86,7 @@ class Match:
 
     @classmethod
     def of(cls, entry: ListEntry, field: Field) -> Match:
-        """An entry that was met."""
+        """An entry that matched."""
         return cls(entry.id, entry.scope, entry.colour, entry.subject, entry.pattern, field)
 
     @classmethod
@@ -110,7 +110,7 @@ FINGERPRINTS = MappingProxyType(
 
 
 def normalise_pattern(subject: Subject, pattern: str) -> str:
-    """The one spelling of a pattern; raises ConfigError when it can't be matched by anything.
+    """The canonical spelling of a pattern. Raises ConfigError if nothing can match it.
 
     An IP pattern is an address or a network in CIDR form (host bits must be 0). A sender pattern is an
     address, a domain, `*.domain` (its sub-domains), or either with the wildcards `*` and `?`. An attachment's is the

@@ -1,6 +1,6 @@
-"""What filters may wait on: services of the process, behind interfaces that know no library.
+"""Services that filters may use, behind interfaces that hide the libraries.
 
-Each call may fail with an error of the tree in tamis.base.errors; a filter lets it through, and the chain makes it
+Each call may raise an error of the tree in tamis.base.errors; a filter lets it through, and the chain turns it into
 `unavailable`. Nothing here blocks: all calls are awaited on the worker's event loop.
 """
 
@@ -37,18 +37,18 @@ class DNS(Protocol):
     """The resolver service."""
 
     async def query(self, name: str, rdtype: str) -> Answer:
-        """The answer for a name and a type such as "A" or "TXT". Raises ServiceError when there is none in time."""
+        """The answer for a name and a type such as "A" or "TXT". Raises ServiceError if there is none in time."""
 
     async def queries(self, questions: Sequence[tuple[str, str]]) -> list[Answer | ServiceError]:
-        """The answers to many questions asked at once, in order; those that got none as the error."""
+        """The answers to many queries sent at once, in order; a query without an answer gives the error."""
 
     def close(self) -> None:
-        """Let the sockets go; the next question would open them anew. On the event loop."""
+        """Close the sockets (on the event loop); the next query reopens them."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Kept:
-    """A value of the shared state under its key, and the seconds that it will still be there."""
+    """A value of the shared state under its key, and the seconds until it expires."""
 
     key: str
     value: str
@@ -58,58 +58,58 @@ class Kept:
 MAX_KEY = 200
 """Characters of a key."""
 MAX_MEMBERS = 10_000
-"""Members of one set that are kept; further ones are not counted."""
+"""Members kept in one set; further ones are not counted."""
 WINDOW_SLOTS = 10
-"""A counter's window slides in steps of this part of it."""
+"""A counter's window slides in this many steps."""
 
 
 class SharedState(Protocol):
-    """Hot, expiring state that all workers and hosts share: windows, counters, sets, caches.
+    """Short-lived state that all workers and hosts share: windows, counters, sets, caches.
 
     Keys are text of at most MAX_KEY characters; values are text; `seconds` is the time to live. A value, a counter and
-    a set may have the same key. Every method raises ServiceError within a bounded time when the backend is lost, and
-    works again as soon as that is back.
+    a set may have the same key. Every method raises ServiceError within a bounded time when the
+    backend is lost, and works again as soon as it is back.
     """
 
     async def get(self, key: str) -> str | None:
-        """The value, or None when there is none (any more)."""
+        """The value, or None if there is none or it has expired."""
 
     async def put(self, key: str, value: str, seconds: float) -> None:
-        """Set a value for a time."""
+        """Set a value that expires."""
 
     async def put_new(self, key: str, value: str, seconds: float) -> bool:
-        """Set a value unless there is one; whether it was set. Atomic."""
+        """Set a value unless there is one; returns whether it was set. Atomic."""
 
     async def drop(self, key: str) -> None:
         """Forget a key of any kind."""
 
     async def count(self, key: str, seconds: float, amount: int = 1) -> int:
-        """Add to a counter over a sliding window of about `seconds`; the count in the window."""
+        """Add to a counter over a sliding window of about `seconds`; returns the count in the window."""
 
     async def distinct(self, key: str, members: Sequence[str], seconds: float) -> int:
-        """Add members to a set over a sliding window of `seconds`; how many distinct ones are in it."""
+        """Add members to a set over a sliding window of `seconds`; returns how many distinct ones are in it."""
         (number,) = await self.distinct_within(key, members, (seconds,))
         return number
 
     async def distinct_within(
         self, key: str, members: Sequence[str], windows: Sequence[float]
     ) -> tuple[int, ...]:
-        """Add members to a set; how many distinct ones came within each of the windows (seconds)."""
+        """Add members to a set; returns how many distinct ones were added within each of the windows (seconds)."""
 
     async def find(self, prefix: str, limit: int = 1000) -> list[Kept]:
-        """Values whose keys begin so, by key: for people, not for the mail path."""
+        """Values whose keys have this prefix, sorted by key: for people, not for the mail path."""
 
     async def close(self) -> None:
-        """Let connections go; the next call would connect anew."""
+        """Close connections; the next call reconnects."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the statistical model says of a message.
+    """What the statistical model says about a message.
 
-    `log_odds` are the model's own, above zero for spam; `number` is what levels are held against, `probability`
-    that of spam by the site's recent mail, both None while `ham` or `spam` (messages learned) is below `needed` or
-    nothing was calibrated yet.
+    `log_odds` are the model's own, above zero for spam; `number` is what levels are
+    compared with, `probability` the probability of spam by the site's recent mail. Both are None while `ham` or `spam`
+    (messages learned) is below `needed`, or before calibration.
     """
 
     log_odds: float
@@ -119,20 +119,20 @@ class Reading:
     number: float | None = None
     probability: float | None = None
     corrected: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    """Recipient's domain -> number and probability there, for domains whose readers taught something of their own."""
+    """Recipient's domain -> number and probability there, for domains with a correction of their own."""
 
 
 class Statistics(Protocol):
     """The site's statistical model, as it stands."""
 
     def read(self, envelope: Envelope, mail: Mail) -> Reading | None:
-        """What it says of a message at the door; None while there is no model. CPU only, about 1 ms.
+        """What it says about an arriving message; None while there is no model. CPU only, about 1 ms.
 
-        Raises ServiceError when there is a model that can't be used.
+        Raises ServiceError if there is a model that can't be used.
         """
 
     def reasons(self, envelope: Envelope, mail: Mail, limit: int) -> tuple[tuple[str, str, float], ...]:
-        """What weighed most: where, what, its share in the log-odds. Dear: for people who ask."""
+        """What weighed most: where, what, its share in the log-odds. Expensive: only for people who ask."""
 
 
 class _NoModel:
@@ -156,23 +156,24 @@ class Antivirus(Protocol):
     """The engines of one pass, in order."""
 
     engines: Sequence[str]
-    """Their names; none when nothing is set up."""
+    """Their names; empty if none is configured."""
 
     async def scan(self, message: bytes, attachments: Sequence[tuple[str, bytes]]) -> Virus | None:
-        """The first finding in the message or its decoded attachments, or None when every engine found nothing.
+        """The first finding in the message or its decoded attachments, or None if every engine found nothing.
 
-        Raises ServiceError when an engine gave no answer and none of the others found anything.
+        Raises ServiceError if an engine gave no answer and no other found anything.
         """
 
 
 NOT_READ = "not read"
-"""How a problem begins that is not the image's own: OCR failed, or had no time."""
+"""How a problem starts that is not the image's fault: OCR failed, or had no time."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
     """What is in an image or document: fingerprints in hexadecimal digits ('' without one), text, QR codes, links as
-    (target, text); and the problem, if not all of it could be read. `lost`: its reader was, and it may be good."""
+    (target, text); and the problem, if not all of it could be read. `lost`: the reader failed; the
+    file itself may be good."""
 
     sha256: str
     perceptual: str = ""
@@ -198,10 +199,10 @@ class Reader(Protocol):
     """The reader of images and documents."""
 
     async def read(self, files: Sequence[bytes], state: SharedState) -> list[FileFacts]:
-        """The facts of each file, those that `state` remembers from there. Raises ServiceError."""
+        """The facts of each file, from `state` where it remembers them. Raises ServiceError."""
 
     async def remembered(self, files: Sequence[bytes], state: SharedState) -> list[FileFacts]:
-        """Only what `state` remembers; reads nothing."""
+        """Only what `state` remembers; reads no file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +218,7 @@ class SpamAssassin(Protocol):
     """A spamd."""
 
     async def score(self, message: bytes) -> SpamScore | None:
-        """What it says of a message; None when none is set up. Raises ServiceError."""
+        """Its score for a message; None if none is configured. Raises ServiceError."""
 
 
 class _NoReader:
@@ -284,7 +285,7 @@ class _NoState:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The services of one process; a service that is not set up answers every call with ServiceError."""
+    """The services of one process; a service that is not configured raises ServiceError for every call."""
 
     dns: DNS = field(default_factory=_NoDNS)
     state: SharedState = field(default_factory=_NoState)
@@ -294,7 +295,7 @@ class Services:
     reader: Reader = field(default_factory=_NoReader)
     spamassassin: SpamAssassin = field(default_factory=_NoSpamAssassin)
     breakers: Breakers = field(default_factory=Breakers)
-    """What leaves out a part that keeps failing; a filter with a service of its own takes its breaker here."""
+    """Leaves out parts that keep failing; a filter with a service of its own gets its breaker here."""
 
 
 NAMES: Mapping[str, str] = MappingProxyType(
@@ -308,4 +309,4 @@ NAMES: Mapping[str, str] = MappingProxyType(
         "spamassassin": "spamd",
     }
 )
-"""What people call the services."""
+"""The services' names for people."""

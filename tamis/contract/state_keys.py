@@ -1,4 +1,4 @@
-"""Keys of the shared state: what is hostile or long is hashed, and what belongs together shares a prefix."""
+"""Keys of the shared state: hostile or long text is hashed; related keys share a prefix."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import ipaddress
 from tamis.message.envelope import IPAddress
 
 BLOCKED = "blocked:"
-"""Clients that are refused for a time (S2); the client's key stands behind it."""
+"""Prefix for temporarily blocked clients (S2); the client's key follows."""
 
 
 def hashed(prefix: str, *parts: str) -> str:

@@ -28,10 +28,10 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One recipient's verdict. `opinions` stand in chain order, `score` is held against `required`.
+    """One recipient's verdict. `opinions` are in chain order; `score` is compared with `required`.
 
-    `decided_by` is the name of the filter that decided, "score" when the total did, "" when nothing spoke
-    against the message; `because` is that filter's sentence.
+    `decided_by` is the name of the filter that decided, "score" when the total did, "" when nothing
+    counted against the message; `because` is that filter's sentence.
     """
 
     recipient: str
@@ -52,7 +52,7 @@ _DECISIVE = {Effect.ACCEPT: Decision.HAM, Effect.SPAM: Decision.SPAM, Effect.DEF
 
 
 Opine = Callable[[Rule, Finding, Scopes], Opinion]
-"""What one filter's finding means to one recipient's rule and scopes: replay puts a memory in front of it."""
+"""What one filter's finding means for one recipient's rule and scopes; replay caches it."""
 
 
 def opinion_of(rule: Rule, finding: Finding, scopes: Scopes) -> Opinion:

@@ -23,8 +23,8 @@ SETTINGS = """
 # Settings
 
 Tamis reads one TOML file: the one that `--config` names, else `$TAMIS_CONFIG`, else `/etc/tamis/tamis.toml`. Every
-setting has a default, so an empty file is a good one. A key or value that can't be used is refused with the file, the
-key, the value and the nearest name that is valid; a running daemon then keeps the settings it has.
+setting has a default, so an empty file is valid. A wrong key or value is refused with the file, the key, the value
+and the nearest valid name; a running daemon then keeps its current settings.
 
     state_directory = "/var/lib/tamis"
 
@@ -44,46 +44,45 @@ key, the value and the nearest name that is valid; a running daemon then keeps t
     [policy.mailboxes."marie@example.org".filters.cyrillic]
     state = "off"
 
-What stands under `[policy]` can also stand under `[policy.domains."DOMAIN"]` and `[policy.mailboxes."ADDRESS"]`, key by
-key: the mailbox's own wins over its domain's, which wins over the platform's. `user+tag@example.com` obeys what
-`user@example.com` says, unless it has a table of its own. `tamis policy set` puts a value on top of the file, in the
-same three scopes and without a restart; `tamis policy show ADDRESS` says what is in force for a recipient and where it
-is set.
+What is under `[policy]` can also be under `[policy.domains."DOMAIN"]` and `[policy.mailboxes."ADDRESS"]`, key by key:
+a mailbox's own value overrides its domain's, which overrides the platform's. `user+tag@example.com` has the policy of
+`user@example.com`, unless it has a table of its own. `tamis policy set` overrides a value of the file, in the same
+three scopes and without a restart; `tamis policy show ADDRESS` shows what is in force for a recipient and where it is
+set.
 
 `tamis serve` reads the file again on SIGHUP. `[milter]`, `[desk]`, `[store]` and `[state]` say where processes listen
-and what they hold open: changes there want a restart, as do `web.listen` and `web.trusted_proxies`. How DNS lists are
-written, in `platform.dnsbl` and the like, stands in [DNS lists](dns-lists.md). `tamis settings` prints this list, with
-the filters that other packages brought.
+and what they keep open: changes there need a restart, as do `web.listen` and `web.trusted_proxies`. [DNS
+lists](dns-lists.md) explains how lists are written in `platform.dnsbl` and the like. `tamis settings` prints this
+page, including the filters of other packages.
 """
 
 FILTERS_INTRO = """
 # Filters
 
-A message goes through all filters once, whatever the number of its recipients; each states what it saw. Then, for each
-recipient, that recipient's policy makes a verdict of it, in the order of this page: the first filter that accepts, that
-takes for spam or that defers decides. If none does, the points of the others are added up, and from `policy.required`
-on the message is spam.
+A message goes through all filters once, whatever the number of its recipients; each filter states what it saw. Then
+each recipient's policy turns that into a verdict, in the order of this page: the first filter that accepts, marks as
+spam or defers decides. If none does, the points of the others are added up, and a total of `policy.required` or more
+is spam.
 
-A filter that could not look (a service that is down, a deadline that passed) is *unavailable*: it never counts, and a
-header says so. In `state = "shadow"` a filter is shown and counted but decides nothing, which is how to try one.
+A filter that could not do its work (a service was down, a deadline passed) is *unavailable*: it never counts, and a
+header names it. With `state = "shadow"` a filter is shown and counted but decides nothing; use it to try a filter.
 
     [policy.filters.cyrillic]        # for everybody
     state = "shadow"
 
     [policy.domains."example.com".filters.malformed]
-    effect = "spam"                  # decides by itself instead of adding points
+    effect = "spam"                  # decides alone instead of adding points
     spam_from = 4.0
 
-`tamis filters` shows the chain as it stands under a policy, `tamis filters NAME` one filter's manual page, and
-`tamis scan FILE` what each of them says of a message. [Writing a filter](writing-a-filter.md) says how another package
-brings one.
+`tamis filters` shows the chain under a policy, `tamis filters NAME` one filter's manual page, and `tamis scan FILE`
+what each filter says about a message. [Writing a filter](writing-a-filter.md) explains how another package adds one.
 """
 
 COMMANDS = """
 # Commands
 
-Everything is done with the one command `tamis`. `tamis COMMAND --help` says what stands here. Commands that print
-something for people print JSON with `--json`.
+Everything is done with the one command `tamis`. `tamis COMMAND --help` shows the same text as this page. With
+`--json`, commands print JSON.
 
     tamis scan --ip 192.0.2.7 --rcpt marie@example.com message.eml
     tamis lists add white sender '*.example.net' --note 'our supplier'
@@ -97,13 +96,13 @@ something for people print JSON with `--json`.
 | 0 | done; for `tamis scan`: all messages are ham |
 | 1, 2 | `tamis scan` alone: some message is spam (1), or deferred (2), for some recipient |
 | 64 | the command was not understood: an unknown option, a wrong argument |
-| 65 | input with a mistake in it: a list to import, an index of labelled mail |
-| 66 | a file, a message or an entry that is not there |
+| 65 | a mistake in the input: a list to import, an index of labelled mail |
+| 66 | a file, a message or an entry does not exist |
 | 69 | the store, the route through Postfix or an optional library is not available; `tamis doctor` found an error |
-| 70 | an error inside Tamis or in a filter that another package brought |
+| 70 | an error inside Tamis or in a filter of another package |
 | 74 | a file could not be read or written |
-| 75 | Postfix did not take a message back; try again later |
-| 78 | a setting that can't be used: the message names file, key, value and nearest name |
+| 75 | Postfix did not accept a message; try again later |
+| 78 | a wrong setting: the message names file, key, value and nearest valid name |
 | 130 | interrupted |
 
 Errors are one line on standard error, and leave nothing half done.
@@ -113,19 +112,19 @@ Errors are one line on standard error, and leave nothing half done.
 CASES = """
 # Golden cases
 
-A golden case is a folder of `tests/filters/cases`: a message, its envelope with policy and lists, what the DNS and the
-other services say, and what must come of it: each filter's finding, what it does to whom, and the verdicts. Whatever a
-case does not name must not happen. Each has one sentence that says what it is for.
+A golden case is a folder of `tests/filters/cases`: a message, its envelope with policy and lists, the answers of the
+DNS and the other services, and the expected result: each filter's finding, its effect for each recipient, and the
+verdicts. Anything a case does not name must not happen. Each has one sentence that says what it is for.
 
-    tests/filters/test_cases.py    every case through the chain, with services that say what the case tells
+    tests/filters/test_cases.py    every case through the chain, with services that answer as the case says
     tests/road/test_golden.py      every case through Postfix and the daemon, with real services: NSD, Redis, clamd,
-                                   spamd, tesseract, a model on disk; and those that a case has fail really gone
+                                   spamd, tesseract, a model on disk; those that fail in a case are really gone
 
-Here are the numbers of the cases in which a filter hits somebody, in which it looked and does nothing to somebody, and
-in which it could not look because the service that it asks was gone. A filter that asks no service needs none of the
-last kind: the tests watch which services each filter turns to.
+The table lists the cases in which a filter hits for some recipient, in which it looked and has no effect for some
+recipient, and in which it could not look because its service was gone. A filter that uses no service needs none of
+the last kind; the tests watch which services each filter uses.
 
-To hand in a message that is judged wrongly, add a folder with the next free number of its hundred.
+To contribute a message that is judged wrongly, add a folder with the next free number of its hundred.
 """
 
 LINKS = """
@@ -147,15 +146,15 @@ nothing.
 METRICS = """
 # Metrics
 
-With `metrics.listen = "127.0.0.1:9895"` the background process serves numbers for Prometheus there, summed over all
-workers; what a worker counted is there about a second later. Sums begin at 0 when the daemon starts.
+With `metrics.listen = "127.0.0.1:9895"` the background process serves metrics for Prometheus there, summed over all
+workers, with a delay of about a second. Counters start at 0 when the daemon starts.
 
     scrape_configs:
       - job_name: tamis
         static_configs: [{ targets: ["127.0.0.1:9895"] }]
 
-What to watch: `rate(tamis_findings_total{status="unavailable"}[5m])` for filters that can't look,
-`tamis_part_left_out > 0` for the scanner, list or server that is the reason ([Running it](operations.md)), and
+What to watch: `rate(tamis_findings_total{status="unavailable"}[5m])` for filters that are unavailable,
+`tamis_part_left_out > 0` for the scanner, list or server that causes it ([Running it](operations.md)), and
 `rate(tamis_shadow_hits_total[1d])` for what a filter in shadow would do.
 """
 
@@ -224,9 +223,9 @@ def _filters() -> Iterator[str]:
     for one in FILTERS:
         yield f"## {one.spec_id} {one.name}\n"
         yield f"{inspect.getdoc(one)}\n"
-        known = f"Its input is known from the stage {one.stage.name} on."
-        asks = f" It asks: {', '.join(SERVICES[name] for name in one.asks)}." if one.asks else ""
-        yield f"{known}{asks}{'' if one.switchable else ' It can not be switched off.'}\n"
+        known = f"Can run from stage {one.stage.name} onwards."
+        asks = f" Uses: {', '.join(SERVICES[name] for name in one.asks)}." if one.asks else ""
+        yield f"{known}{asks}{'' if one.switchable else ' Can not be switched off.'}\n"
         yield from markdown_table(filter_settings(one))
         yield ""
 
