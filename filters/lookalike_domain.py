@@ -66,7 +66,7 @@ class LookalikeDomain(Filter):
     def _seen(message: Message) -> Iterator[tuple[str, str]]:
         mail = message.mail
         for url in mail.urls[:_MAX_LINKS]:
-            if url.source in {"link", "form", "text", "code"}:
+            if url.source in {"link", "form", "page", "text", "code", "file"}:
                 yield registered_domain(url.host), "a QR code" if url.source == "code" else "a link"
         yield registered_domain(domain_of(message.envelope.sender)), "MAIL FROM"
         for name in ("reply-to", "from"):

@@ -9,7 +9,7 @@ import re
 from collections.abc import Generator, Sequence
 from functools import lru_cache
 
-from tamis.message.mail import Mail
+from tamis.message.mail import Mail, Url
 from tamis.models.header_tokens import SeenField
 from tamis.models.text_views import LISTED, NOT_SPACE, Text, forms_of
 
@@ -171,6 +171,14 @@ def body_shapes(text: str) -> Listing:
     yield words
 
 
+# What a reader sees or loads; the model learned without files and code, which other filters look at.
+_LEARNED = frozenset({"text", "link", "image", "form", "code"})
+
+
+def _urls(mail: Mail) -> list[Url]:
+    return [url for url in mail.urls if url.source in _LEARNED]
+
+
 _MAX_PATH = 200
 _PATH_WORD = re.compile(r"[a-z0-9]{1,30}")
 
@@ -179,7 +187,7 @@ def url_words(mail: Mail) -> Listing:
     """Hosts, their domains, shapes and the words of paths."""
     words: list[str] = []
     texts: list[str] = []
-    for url in mail.urls[:MAX_URLS]:
+    for url in _urls(mail)[:MAX_URLS]:
         host = url.host
         words += _within("host:", host)
         words.append(f"scheme:{url.scheme}/{url.source}")
@@ -242,7 +250,7 @@ def structure_words(mail: Mail) -> Listing:
     words += [f"shape:{form}" for form in forms]
     words.append(f"parts:{min(len(mail.parts), MAX_PARTS)}")
     words.append(f"html:{len(mail.html)}")
-    words.append(f"urls:{len(mail.urls).bit_length()}")
+    words.append(f"urls:{len(_urls(mail)).bit_length()}")
     yield words
 
 

@@ -20,8 +20,8 @@ MOST = 20
 """Domains and addresses of one message that are asked about."""
 
 _MOST_DECODED = 300  # URLs whose inside is looked at
-_ORDER = {"code": 0, "link": 1, "form": 1, "text": 2, "image": 3}
-_OF_HEADER = 4
+_ORDER = {"code": 0, "link": 1, "form": 1, "page": 1, "file": 2, "text": 2, "script": 3, "image": 4}
+_OF_HEADER = 5
 _NUMERIC = re.compile(r"(?:0x[0-9a-f]+|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+)){0,3}\.?")
 _HEADERS = ("from", "reply-to", "sender")
 

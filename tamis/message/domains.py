@@ -30,6 +30,15 @@ def suffixes() -> PublicSuffixList:
     return PublicSuffixList()
 
 
+_RESERVED = frozenset({"example", "test"})  # RFC 2606: where documentation and tests play at being a domain
+
+
+@lru_cache(maxsize=4096)
+def is_top_level(label: str) -> bool:
+    """Whether a label is a top-level domain that exists, in lower case."""
+    return label in _RESERVED or suffixes().publicsuffix(label, accept_unknown=False) == label
+
+
 @lru_cache(maxsize=4096)
 def registered_domain(host: str) -> str:
     """The domain that somebody registered, by the public suffix list: "shop.example.co.uk" -> "example.co.uk".

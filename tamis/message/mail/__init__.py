@@ -2,11 +2,12 @@
 
 from tamis.message.mail.defects import ATTRIBUTION, Attribution, Defect, DefectKind
 from tamis.message.mail.headers import Field, Headers
-from tamis.message.mail.html import Html, Link
+from tamis.message.mail.html import Html
 from tamis.message.mail.limits import LIMITS, Limits
 from tamis.message.mail.mail import Mail
 from tamis.message.mail.mailboxes import Address
 from tamis.message.mail.mime import Container, Part
+from tamis.message.mail.references import Link
 from tamis.message.mail.scripts import Scripts
 from tamis.message.mail.seen import Seen
 from tamis.message.mail.urls import Url

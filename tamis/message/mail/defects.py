@@ -43,7 +43,7 @@ class DefectKind(StrEnum):
     DECODED_TOO_LARGE = "decoded_too_large"  # Limits.decoded_octets
     HTML_TRUNCATED = "html_truncated"  # Limits.html_characters, Limits.html_tags, Limits.links
     TEXT_TRUNCATED = "text_truncated"  # Limits.text_characters
-    URL_LIMIT = "url_limit"  # Limits.urls
+    URL_LIMIT = "url_limit"  # Limits.urls, Limits.url_characters
     TRUNCATED = "truncated"  # the caller cut the message at its examination bound
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
@@ -13,6 +13,8 @@ from tamis.base.derived import derived
 from tamis.message.mail.defects import DefectKind, Report
 from tamis.message.mail.limits import Limits
 from tamis.message.mail.markup import FORMATTING, RENAMED, rewrite
+from tamis.message.mail.references import Link, conditional_markup, data_of, references, scripts_in
+from tamis.message.mail.text import guess
 
 # Elements before and after which a reader sees a line or a cell end; the patterns take in some neighbours.
 _BLOCK = re.compile(
@@ -20,32 +22,18 @@ _BLOCK = re.compile(
     r"[cC][eE]|[fF][oO][rR]|[pP][rR]|[oO][pP]))"
 )
 _INVISIBLE = ["head", "script", "style", "template", "noframes", "iframe", "noembed", "title", "textarea"]
-_LINKS = (
-    "a[href],area[href],img[src],form[action],iframe[src],frame[src],input[src],base[href],"
-    "body[background],table[background],td[background],object[data],embed[src]"
-)
-_ATTRIBUTES = ("href", "src", "action", "background", "data")
 _TAG = re.compile(r"<([a-zA-Z][a-zA-Z0-9]*)")
 _HIDES = re.compile(
     r"display\s*:\s*none|visibility\s*:\s*hidden|mso-hide\s*:\s*all|font-size\s*:\s*0(?![.\d]*[1-9])",
     re.IGNORECASE,
 )
 _STYLE_CHARACTERS = 2000
-_LINK_TEXT = 300
-_LINK_TEXTS = 262_144
+_NESTED = 3  # documents within attributes of documents
+_DOCUMENTS = 20
 # Within these the parser's worst case, which is quadratic, is some milliseconds (see markup.py).
 _DIRECT_CHARACTERS = 65_536
 _DIRECT_TAGS = 3000
 _FORMATTING_TAGS = 800
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A reference in markup: as written (entities decoded), the visible text within it, its element."""
-
-    href: str
-    text: str
-    tag: str
 
 
 @dataclass(slots=True)
@@ -89,21 +77,9 @@ def parse_html(source: str, budget: Budget, limits: Limits, report: Report, wher
         report.add(DefectKind.HTML_TRUNCATED, len(source), where)
         source = source[: budget.characters]
     budget.characters -= len(source)
-    tags = source.count("<")
-    if len(source) <= budget.direct_characters and tags <= budget.direct_tags:
-        budget.direct_characters -= len(source)
-        budget.direct_tags -= tags
-        markup = source
-        # Past some number, elements that the parser opens again in every block would multiply.
-        if tags > _FORMATTING_TAGS:
-            markup = FORMATTING.sub(RENAMED, markup)
-    else:
-        markup, used = rewrite(source, budget.tags)
-        if used > budget.tags:
-            report.add(DefectKind.HTML_TRUNCATED, tags, where)
-        budget.tags = max(0, budget.tags - used)
+    markup = _harmless(source, budget, report, where)
     tree = LexborHTMLParser(_BLOCK.sub("\n<", markup.replace("\x00", " ")))
-    links = _links(tree, limits, report, where)
+    links = _links(tree, source, budget, limits, report, where)
     try:
         tree.strip_tags(_INVISIBLE)
         low = markup.lower()
@@ -117,26 +93,58 @@ def parse_html(source: str, budget: Budget, limits: Limits, report: Report, wher
     return Html(source, "\n".join(lines), links, hidden)
 
 
-def _links(tree: LexborHTMLParser, limits: Limits, report: Report, where: str) -> tuple[Link, ...]:
-    links: list[Link] = []
-    room = _LINK_TEXTS
-    for node in tree.css(_LINKS):
-        if len(links) >= limits.links:
-            report.add(DefectKind.HTML_TRUNCATED, limits.links, where)
+def _harmless(source: str, budget: Budget, report: Report, where: str) -> str:
+    """The source as the parser can take it in linear time."""
+    tags = source.count("<")
+    if len(source) <= budget.direct_characters and tags <= budget.direct_tags:
+        budget.direct_characters -= len(source)
+        budget.direct_tags -= tags
+        # Past some number, elements that the parser opens again in every block would multiply.
+        return FORMATTING.sub(RENAMED, source) if tags > _FORMATTING_TAGS else source
+    markup, used = rewrite(source, budget.tags)
+    if used > budget.tags:
+        report.add(DefectKind.HTML_TRUNCATED, tags, where)
+    budget.tags = max(0, budget.tags - used)
+    return markup
+
+
+def _links(
+    tree: LexborHTMLParser, source: str, budget: Budget, limits: Limits, report: Report, where: str
+) -> tuple[Link, ...]:
+    """The references of markup, of what Outlook takes for markup in comments, and of documents within attributes."""
+    links = list(references(tree, limits, report, where))
+    links += (Link(code, "", "script") for code in scripts_in(source))
+    waiting = [(conditional_markup(source), 1), *((markup, 1) for markup in _documents(links))]
+    number = 0
+    while waiting:
+        markup, depth = waiting.pop(0)
+        if not markup:
+            continue
+        number += 1
+        if number > _DOCUMENTS or depth > _NESTED or not budget.characters:
+            report.add(DefectKind.HTML_TRUNCATED, number, where)
             break
-        attributes = node.attributes
-        href = next((value for name in _ATTRIBUTES if (value := attributes.get(name))), "")
-        tag = node.tag or ""
-        text = ""
-        # Links may lie within each other, each with the text of all: the sum is bounded.
-        if tag == "a" and room > 0:
-            text = node.text()
-            room -= len(text) + 64
-            text = " ".join(text[: 4 * _LINK_TEXT].split())[:_LINK_TEXT]
-        elif tag in {"img", "area", "input"}:
-            text = " ".join((attributes.get("alt") or "")[: 4 * _LINK_TEXT].split())[:_LINK_TEXT]
-        links.append(Link(href[: limits.url_characters], text, tag))
+        piece = markup[: budget.characters]
+        budget.characters -= len(piece)
+        inner = LexborHTMLParser(_harmless(piece, budget, report, where).replace("\x00", " "))
+        found = [
+            *references(inner, limits, report, where),
+            *(Link(code, "", "script") for code in scripts_in(piece)),
+        ]
+        links += found
+        waiting += ((document, depth + 1) for document in (conditional_markup(piece), *_documents(found)))
     return tuple(links)
+
+
+def _documents(links: Iterable[Link]) -> Iterator[str]:
+    """The documents that stand within references: srcdoc, and data: URLs of markup."""
+    for link in links:
+        if link.tag == "html":
+            yield link.href
+        elif link.href[:5].lower() == "data:" and (data := data_of(link.href)) is not None:
+            kind, octets = data
+            if kind.startswith("text/") or "html" in kind or "xml" in kind:
+                yield guess(octets)
 
 
 def _hide(tree: LexborHTMLParser) -> int:

@@ -43,7 +43,7 @@ class Limits:
     """Characters of visible text."""
     urls: int = 2000
     """Distinct URLs of one message."""
-    url_characters: int = 2048
+    url_characters: int = 8192
     """Characters of one URL that are kept."""
     defects: int = 200
     """Defects kept for one message."""

@@ -10,6 +10,8 @@ from email.utils import parsedate_tz
 
 from tamis.base.derived import derived
 from tamis.message.mail.defects import Defect, DefectKind, Report
+from tamis.message.mail.destinations import html_urls
+from tamis.message.mail.file_links import file_urls, may_be_legible
 from tamis.message.mail.headers import Headers, scan
 from tamis.message.mail.html import Budget, Html, parse_html
 from tamis.message.mail.limits import LIMITS, Limits
@@ -17,7 +19,7 @@ from tamis.message.mail.mailboxes import Address, parse_addresses
 from tamis.message.mail.mime import Container, Part, Structure
 from tamis.message.mail.scripts import Scripts, count_scripts
 from tamis.message.mail.seen import NOTHING_SEEN, Seen
-from tamis.message.mail.urls import Url, collect, html_urls, text_urls
+from tamis.message.mail.urls import Url, collect, text_urls
 
 # RFC 5322 3.6, RFC 2045 3: at most one of each.
 _SINGLETONS = (
@@ -40,6 +42,7 @@ _FILE_TEXT = frozenset(
         "text/xml",
     }
 )
+_NOT_LEGIBLE = ("audio/", "video/", "font/", "application/pgp-", "application/pkcs7-")
 _INVISIBLE = str.maketrans("", "", "\u200b\u200c\u200d\u2060\ufeff\u00ad\u034f")
 
 
@@ -196,7 +199,30 @@ class Mail:
         yield from self.seen.urls
         for html in self.html:
             yield from html_urls(html, self.limits)
+        yield from self._file_urls
         yield from text_urls(self.text, self.limits)
+
+    @derived
+    def _file_urls(self) -> tuple[Url, ...]:
+        """The addresses in legible files, at most a quarter of ``Limits.urls``."""
+        budget = Budget(self.limits.html_characters, self.limits.html_tags)
+        read = {part.path for part, _ in self._bodies}
+        found: list[Url] = []
+        most = self.limits.urls // 4
+        for part in self.parts:
+            if part.path in read or part.content_type.startswith(_NOT_LEGIBLE) or part.is_pdf:
+                continue
+            if part.is_image and "svg" not in part.content_type:
+                continue
+            name = part.filename or ""
+            if not may_be_legible(part.head, name):
+                continue
+            for url in file_urls(part.payload, name, budget, self.limits, self._report, part.path):
+                found.append(url)
+                if len(found) >= most:
+                    self._report.add(DefectKind.URL_LIMIT, most, part.path)
+                    return tuple(found)
+        return tuple(found)
 
     @derived
     def scripts(self) -> Scripts:

@@ -8,6 +8,7 @@ has no attributes but the few that matter, no formatting elements and a bounded 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 FORMATTING = re.compile(
     r"<(/?)(?:b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)(?=[\s/>])", re.IGNORECASE
@@ -20,18 +21,23 @@ _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9:-]*)")
 # Possessive: an attribute list is read once, and a quote that never ends swallows the rest, as in browsers.
 _REST = re.compile(r"(?:[^>\"']++|\"[^\"]*+\"|'[^']*+')*+(>?)")
 _ATTRIBUTE = re.compile(
-    r"\b(href|src|action|background|style|hidden|alt)\b(?:\s{0,9}=\s{0,9}(\"[^\"]*+\"|'[^']*+'|[^\s>\"']*+))?",
+    r"\b(href|srcset|srcdoc|src|formaction|action|background|style|hidden|alt|data|poster|content|http-equiv|value)"
+    r"(?=[\s=/>\"']|$)(?:\s{0,9}=\s{0,9}(\"[^\"]*+\"|'[^']*+'|[^\s>\"']*+))?",
     re.IGNORECASE,
 )
-_ATTRIBUTES = 8
-_VALUE_CHARACTERS = 4096
-_ATTRIBUTES_CHARACTERS = 16_384
+_VALUE_CHARACTERS = 65_536
+_ATTRIBUTES_CHARACTERS = 131_072
 _RAW_TEXT = frozenset(
     {"script", "style", "iframe", "noembed", "noframes", "xmp", "title", "textarea", "template"}
 )
 _NESTING_PUZZLES = frozenset(
     {"select", "option", "optgroup", "svg", "math", "frameset", "plaintext", "template"}
 )
+_REFERENCE = re.compile(
+    r"\b(?:href|src|action|formaction|background)\s{0,9}=\s{0,9}(\"[^\"]*+\"|'[^']*+'|[^\s>\"']++)",
+    re.IGNORECASE,
+)
+_LEFT_OVER = 3000
 _STRIPPED = re.compile(r"<[^<>]*+>")
 
 
@@ -52,6 +58,7 @@ def rewrite(source: str, tags: int) -> tuple[str, int]:
         out.append(source[position:at])
         if used >= tags:
             out.append(_STRIPPED.sub(" ", source[at:]).replace("<", "&lt;"))
+            out += _left_over(source, at)
             return "".join(out), used + 1
         used += 1
         tag = _TAG.match(source, at)
@@ -63,6 +70,10 @@ def rewrite(source: str, tags: int) -> tuple[str, int]:
             return "".join(out), used
         position = rest.end()
         closing, name = tag[1], tag[2].lower()
+        if name in {"iframe", "script"} and not closing:
+            list_end = min(position - 1, tag.end() + _ATTRIBUTES_CHARACTERS)
+            if attributes := _attributes(source, tag.end(), list_end):
+                out.append(f"<embed{attributes}>")
         if name in _RAW_TEXT:
             if not closing and name not in missing:
                 end = re.compile(rf"</{name}", re.IGNORECASE).search(source, position)
@@ -82,6 +93,13 @@ def rewrite(source: str, tags: int) -> tuple[str, int]:
             out.append(f"<{name}{_attributes(source, tag.end(), list_end)}>")
 
 
+def _left_over(source: str, at: int) -> Iterator[str]:
+    """The references beyond the number of tags that are read, without what is around them."""
+    for _, found in zip(range(_LEFT_OVER), _REFERENCE.finditer(source, at), strict=False):
+        value = found[1].strip("\"'")[:_VALUE_CHARACTERS].replace('"', "&quot;")
+        yield f'<a href="{value}"></a>'
+
+
 def _declaration(source: str, at: int, out: list[str]) -> int:
     """Where a comment, a declaration or a lone '<' at ``at`` ends; the latter stays, as text."""
     if source.startswith("<!--", at):
@@ -98,10 +116,8 @@ def _attributes(source: str, start: int, end: int) -> str:
     """The attributes that matter, quoted anew."""
     if end <= start:
         return ""
-    kept: list[str] = []
+    kept: dict[str, str] = {}  # the first of a name counts
     for attribute in _ATTRIBUTE.finditer(source, start, end):
         value = (attribute[2] or "").strip("\"'")[:_VALUE_CHARACTERS].replace('"', "&quot;")
-        kept.append(f' {attribute[1].lower()}="{value}"')
-        if len(kept) >= _ATTRIBUTES:
-            break
-    return "".join(kept)
+        kept.setdefault(attribute[1].lower(), value)
+    return "".join(f' {name}="{value}"' for name, value in kept.items())

@@ -10,21 +10,21 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import unquote
 
+from tamis.message.domains import is_top_level
 from tamis.message.mail.defects import DefectKind, Report
-from tamis.message.mail.html import Html
 from tamis.message.mail.limits import Limits
 
-Source = Literal["text", "link", "image", "form", "code"]
-"""Where a URL stood; "code" is a QR code."""
+Source = Literal["text", "link", "image", "form", "page", "script", "file", "code"]
+"""Where a URL stood: "page" is loaded by itself, "file" is in an attached file, "code" is a QR code."""
 
 _SCHEMES = ("https", "http", "ftp")
 _URL_END = r"\s<>\"\x00-\x1f\u201c\u201d\u300c\u300d\uff08\uff09"
 _AFTER_SCHEME = re.compile(rf"[^{_URL_END}]+")
 _WWW = re.compile(rf"www\.[^{_URL_END}]+")
-# A bare name is a link under a top-level domain that is neither a word nor a file suffix, or with a path.
+# A bare name is a link under a top-level domain that is neither a word nor a file suffix, or under any with a path.
 _BARE_END = re.compile(
     r"\.(?:(?:com|net|org|info|biz|edu|gov|xyz|icu|ru|de|uk|fr|cn|jp|nl|eu|pl|br|au)(?![\w-]|\.\w|@)|"
-    r"(?:online|site|shop|store|club|top|live|click|link|app|dev|io|co|me|us|it|in|ca|ch|es|se)(?=/\w))"
+    r"([a-z]{2,18})(?=(?::\d{1,5})?/[\w?#%~.-]))"
 )
 _BARE_START = re.compile(
     r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){0,10}[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z"
@@ -33,14 +33,11 @@ _BARE_REST = re.compile(rf"(?::\d{{1,5}})?(?:/[^{_URL_END}]*)?")
 _NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789.-"
 _NAME_WINDOW = 64
 _TRAILING = ".,;:!?'\"*_|>"
-_ABSOLUTE = re.compile(r"([a-z][a-z0-9+.-]{0,30}):", re.IGNORECASE)
-_IGNORED = re.compile(r"[\t\r\n]+")
 _AUTHORITY_END = re.compile(r"[/\\?#]")
 _DOTS = str.maketrans("\u3002\uff0e\uff61", "...")
 _HOST_CHARACTERS = 253
 _LABEL_CHARACTERS = 63
 _REPETITIONS = 10
-_SOURCES: dict[str, Source] = {"a": "link", "area": "link", "form": "form"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +126,7 @@ def text_urls(text: str, limits: Limits) -> Iterator[Url]:
         at = low.find("www.", end)
     covered = 0
     for top in _BARE_END.finditer(low):
-        if top.start() < covered:
+        if top.start() < covered or (top[1] and not is_top_level(top[1])):
             continue
         before = bisect_right(starts, top.start()) - 1
         if before >= 0 and top.start() < ends[before]:
@@ -160,36 +157,6 @@ def _trimmed(raw: str) -> str:
             excess[last] -= 1
         end -= 1
     return raw[:end]
-
-
-def html_urls(html: Html, limits: Limits) -> Iterator[Url]:
-    """The URLs of markup that name a host; relative ones only with a <base> (HTML Standard 4.2.3)."""
-    base = next((link.href for link in html.links if link.tag == "base"), "")
-    base_url = _absolute(base, None, "link", "", limits) if base else None
-    for link in html.links:
-        if link.tag != "base":
-            url = _absolute(link.href, base_url, _SOURCES.get(link.tag, "image"), link.text, limits)
-            if url is not None:
-                yield url
-
-
-def _absolute(href: str, base: Url | None, source: Source, text: str, limits: Limits) -> Url | None:
-    """A reference as browsers read it: white space stripped, backslashes for slashes, any number of them."""
-    raw = _IGNORED.sub("", href.strip()[: limits.url_characters])
-    scheme = _ABSOLUTE.match(raw)
-    if scheme is not None:
-        name = scheme[1].lower()
-        if name not in _SCHEMES:
-            return None
-        host = host_of(raw[scheme.end() :].lstrip("/\\"))
-    elif raw[:2] in {"//", "\\\\", "/\\", "\\/"}:
-        name = base.scheme if base else "http"
-        host = host_of(raw[2:].lstrip("/\\"))
-    elif base is not None:
-        name, host = base.scheme, base.host
-    else:
-        return None
-    return Url(raw, name, host, source, text) if host else None
 
 
 def collect(found: Iterable[Url], limits: Limits, report: Report) -> tuple[Url, ...]:

@@ -14,6 +14,8 @@ CHARACTERS = 8192
 """Characters of one link that are looked at."""
 
 _PARAMETERS = 64
+_LEAST_BASE64 = 8
+_WHITE = str.maketrans("\t\r\n\f\v\u2028\u2029", "       ")
 
 
 def parameters_of(text: str) -> Iterator[tuple[str, str]]:
@@ -70,10 +72,12 @@ def as_link(value: str) -> str:
     return ""
 
 
-def plain(value: str) -> str:
-    """Text in base64 of either alphabet, with or without padding; '' when it is none."""
-    text = octets_of(value).decode("utf-8", "replace") if len(value) >= 8 else ""
-    return text if text.isprintable() and "\ufffd" not in text else ""
+def plain(value: str, *, lines: bool = False) -> str:
+    """Text in base64 of either alphabet, with or without padding, of one line unless `lines`; '' when it is none."""
+    text = octets_of(value).decode("utf-8", "replace") if len(value) >= _LEAST_BASE64 else ""
+    if "\ufffd" in text or not (text.translate(_WHITE) if lines else text).isprintable():
+        return ""
+    return text
 
 
 def octets_of(value: str) -> bytes:

@@ -1,0 +1,99 @@
+"""Addresses in scripts: as they stand there, and behind the usual ways of writing them so that nobody sees them."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+from urllib.parse import unquote
+
+from tamis.message.mail.limits import Limits
+from tamis.message.mail.urls import Url, text_urls
+from tamis.message.mail.written_links import as_link, plain
+
+CHARACTERS = 262_144
+"""Characters of code that are looked at in one place; what is decoded from it counts anew."""
+
+_DEPTH = 3
+_TOKENS = 40
+_URLS = 200
+_JOINED = re.compile(r"[\"'`]\s{0,99}\+\s{0,99}[\"'`]")
+_ESCAPE = re.compile(
+    r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|u\{([0-9a-fA-F]{1,6})\}|([0-3]?[0-7]{2})|(\\?/))"
+)
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{12,}={0,2}")
+_CODES = re.compile(
+    r"(?:(?:0x[0-9a-f]{1,4}|[0-9]{2,5})\s{0,9},\s{0,9}){7,}(?:0x[0-9a-f]{1,4}|[0-9]{2,5})", re.IGNORECASE
+)
+_COMMA = re.compile(r"\s*,\s*")
+_HEX = re.compile(r"(?:%?[0-9a-fA-F]{2}){10,}")
+_GOES = re.compile(
+    r"(?:location|href|window\.open|\.replace|\.assign|\.src|\.action)\s{0,9}[=(:,\s]{1,9}[\"'`]([^\"'`]{4,2048})",
+    re.IGNORECASE,
+)
+
+
+def code_urls(code: str, limits: Limits) -> Iterator[Url]:
+    """The addresses in code, each once, of source "script"; bounded in number, and in what is decoded."""
+    seen: set[str] = set()
+    for text in _readings(code[:CHARACTERS], _DEPTH):
+        for url in text_urls(text, limits):
+            if url.raw not in seen and len(seen) < _URLS:
+                seen.add(url.raw)
+                yield Url(url.raw, url.scheme, url.host, "script")
+        for _, found in zip(range(_TOKENS), _GOES.finditer(text), strict=False):
+            address = as_link(found[1])
+            if address and not found[1].lower().startswith("http") and len(seen) < _URLS:
+                for url in text_urls(address, limits):
+                    if url.raw not in seen:
+                        seen.add(url.raw)
+                        yield Url(url.raw, url.scheme, url.host, "script")
+
+
+def _readings(code: str, depth: int) -> Iterator[str]:
+    """Code as it stands, and what its strings stand for."""
+    yield code
+    if depth == 0:
+        return
+    text = code
+    if "\\" in text:
+        text = _ESCAPE.sub(_character, text)
+    text = _JOINED.sub("", text)
+    if "&" in text:
+        text = html.unescape(text)
+    if text != code:
+        yield text
+    if "%" in text and (decoded := unquote(text)) != text:
+        yield from _readings(decoded, depth - 1)
+    if "ptth" in text:
+        yield text[::-1]
+    for piece in _hidden(text):
+        yield from _readings(piece[:CHARACTERS], depth - 1)
+
+
+def _hidden(text: str) -> Iterator[str]:
+    """Strings in base64, hexadecimal numbers or character codes."""
+    for _, found in zip(range(_TOKENS), _BASE64.finditer(text), strict=False):
+        if decoded := decoded_text(found[0]):
+            yield decoded
+    for _, found in zip(range(_TOKENS), _CODES.finditer(text), strict=False):
+        numbers = (int(one, 16 if one[1:2] in "xX" and one[1:] else 10) for one in _COMMA.split(found[0]))
+        yield "".join(chr(number) if 0 < number < 0xD800 else " " for number in numbers)
+    for _, found in zip(range(_TOKENS), _HEX.finditer(text), strict=False):
+        digits = found[0].replace("%", "")
+        yield bytes.fromhex(digits[: len(digits) // 2 * 2]).decode("utf-8", "replace")
+
+
+def decoded_text(token: str) -> str:
+    """Text in base64, of several lines too; '' when it is none."""
+    for cut in range(4):  # letters around it may be taken for a part of it
+        if text := plain(token[cut:], lines=True):
+            return text
+    return ""
+
+
+def _character(match: re.Match[str]) -> str:
+    if match[5]:
+        return "/"
+    number = int(match[4], 8) if match[4] else int(match[1] or match[2] or match[3], 16)
+    return chr(number) if 0 < number < 0x110000 and not 0xD800 <= number < 0xE000 else "\ufffd"

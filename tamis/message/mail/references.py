@@ -1,0 +1,202 @@
+"""Where markup can lead a reader or load something from: every element, every attribute, what hides in comments.
+
+Markup is read as readers' programs do it, Outlook among them, which takes conditional comments and VML for real.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import unquote_to_bytes
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from tamis.message.mail.defects import DefectKind, Report
+from tamis.message.mail.limits import Limits
+
+_NAMES = (
+    # HTML Standard, attributes that hold a URL; "xlink:href" is found as "href" (SVG 2, 16.2)
+    *("href", "src", "action", "formaction", "background", "data", "poster", "srcset", "imagesrcset", "ping"),
+    *(
+        "srcdoc",
+        "longdesc",
+        "cite",
+        "manifest",
+        "classid",
+        "codebase",
+        "archive",
+        "code",
+        "profile",
+        "usemap",
+    ),
+    # once in use, still followed somewhere
+    *("lowsrc", "dynsrc", "icon", "folder", "o\\:href", "xlink\\:href", "v\\:href", "style"),
+)
+_SELECTOR = ",".join([*(f"[{name}]" for name in _NAMES), "meta[content]", "param[value]", "style"])
+_VALUES = frozenset(name.replace("\\", "") for name in _NAMES)
+_LINK_TEXT = 300
+_LINK_TEXTS = 262_144
+_OF_PAGES = frozenset(
+    {"iframe", "frame", "object", "embed", "applet", "meta", "portal", "fencedframe", "param"}
+)
+_REFRESH = re.compile(r"^[\s\d.;,]*(?:url\s*=?)?\s*[\"']?", re.IGNORECASE)
+_CONDITIONAL = re.compile(
+    r"<!--\s*\[if[^\]>]{0,200}\]>?(.*?)(?:<!\s*\[endif\]|-->)", re.IGNORECASE | re.DOTALL
+)
+_CSS_URL = re.compile(r"url\(\s{0,9}(\"[^\"]{0,4096}\"?|'[^']{0,4096}'?|[^)\s]{0,4096})", re.IGNORECASE)
+_CSS_IMPORT = re.compile(r"@import\s{0,9}[\"']([^\"']{1,4096})", re.IGNORECASE)
+_CSS_ESCAPE = re.compile(r"\\([0-9a-fA-F]{1,6})[ \t\r\n]?|\\([^0-9a-fA-F\r\n])")
+_CSS_CHARACTERS = 262_144
+_COMMENTS = 200
+_SCRIPT = re.compile(r"<script\b[^>]{0,2000}>", re.IGNORECASE)
+_SCRIPT_END = re.compile(r"</script", re.IGNORECASE)
+_DATA = re.compile(r"data:([^,]{0,200}),", re.IGNORECASE | re.DOTALL)
+_DATA_CHARACTERS = 1_048_576
+EDGES = "".join(map(chr, range(0x21))) + "\u00a0\u2000\u2003\u2028\u2029\u3000\ufeff"
+"""What clients strip from both ends of a reference (URL Standard 4.4), and blanks that some of them do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A reference in markup: as written (entities decoded), the visible text within it, and what it is.
+
+    ``tag`` is "a" for what a click follows, "form" for where a form goes, "page" for what is loaded as a page or leads
+    to one by itself, "script" for code, "html" for markup within an attribute, "base", and else the name of the element
+    that shows what is loaded.
+    """
+
+    href: str
+    text: str
+    tag: str
+
+
+def references(tree: LexborHTMLParser, limits: Limits, report: Report, where: str) -> tuple[Link, ...]:
+    """The references of parsed markup, in their order, at most ``Limits.links``."""
+    links: list[Link] = []
+    room = _LINK_TEXTS
+    for node in tree.css(_SELECTOR):
+        tag = node.tag or ""
+        text = ""
+        attributes = node.attributes
+        # Links may lie within each other, each with the text of all: the sum is bounded.
+        if tag == "a" and room > 0:
+            text = node.text()
+            room -= len(text) + 64
+            text = " ".join(text[: 4 * _LINK_TEXT].split())[:_LINK_TEXT]
+        elif tag in {"img", "area", "input"}:
+            text = " ".join((attributes.get("alt") or "")[: 4 * _LINK_TEXT].split())[:_LINK_TEXT]
+        for href, kind in _of(node, tag, attributes):
+            if len(links) >= limits.links:
+                report.add(DefectKind.HTML_TRUNCATED, limits.links, where)
+                return tuple(links)
+            if len(href) > limits.url_characters and not _holds_more(href, kind):
+                report.add(DefectKind.URL_LIMIT, len(href), where)
+                links.append(Link(href[: limits.url_characters], text, kind))
+            else:
+                links.append(Link(href, text, kind))
+    return tuple(links)
+
+
+def _holds_more(href: str, kind: str) -> bool:
+    """Whether a reference is no address but a document or code, which has bounds of its own."""
+    return kind in {"script", "html"} or href.lstrip(EDGES)[:5].lower() == "data:"
+
+
+def _of(node: LexborNode, tag: str, attributes: dict[str, str | None]) -> Iterator[tuple[str, str]]:
+    """The references of one element and what they are."""
+    if tag == "style":
+        for href in css_links(node.text()):
+            yield href, "style"
+    for name, value in attributes.items():
+        if not value:
+            continue
+        if name == "style":
+            if "(" in value:
+                for href in css_links(value):
+                    yield href, "style"
+        elif name in {"srcset", "imagesrcset"}:
+            for candidate in value.split(",")[:20]:
+                yield candidate.split()[0] if candidate.strip() else "", "img"
+        elif name == "srcdoc":
+            yield value, "html"
+        elif name == "content":
+            if tag == "meta" and "refresh" in (attributes.get("http-equiv") or "").lower():
+                yield _REFRESH.sub("", value, count=1).rstrip("\"'"), "page"
+        elif name == "value":
+            if tag == "param":
+                yield value, "page"
+        elif name in {"action", "formaction"}:
+            yield value, "form"
+        elif name in _VALUES:
+            yield value, _kind(tag, name)
+        elif name.startswith("on"):
+            yield value, "script"
+
+
+def _kind(tag: str, name: str) -> str:
+    if tag == "base":
+        return "base"
+    if name.endswith("href") and tag not in {"image", "use", "link", "feimage"}:
+        return "a"  # whatever the element: a, area, SVG, VML, MathML
+    if tag in _OF_PAGES or tag == "script":
+        return "page"
+    return tag
+
+
+def conditional_markup(source: str) -> str:
+    """What stands in conditional comments, which Outlook shows and everybody else takes for comments."""
+    if "[if" not in source and "[IF" not in source:
+        return ""
+    found = (match[1] for _, match in zip(range(_COMMENTS), _CONDITIONAL.finditer(source), strict=False))
+    return "\n".join(found)
+
+
+def css_links(style: str) -> Iterator[str]:
+    """The addresses in a style sheet, escapes undone (CSS Syntax 4.3.7)."""
+    style = style[:_CSS_CHARACTERS]
+    if "\\" in style:
+        style = _CSS_ESCAPE.sub(_unescaped, style)
+    for pattern in (_CSS_URL, _CSS_IMPORT):
+        for _, found in zip(range(_COMMENTS), pattern.finditer(style), strict=False):
+            yield found[1].strip("\"'")
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    if match[2]:
+        return match[2]
+    number = int(match[1], 16)
+    return chr(number) if 0 < number < 0x110000 and not 0xD800 <= number < 0xE000 else "\ufffd"
+
+
+def scripts_in(source: str) -> Iterator[str]:
+    """The code between script tags as it stands, wherever they are."""
+    at = 0
+    for _ in range(_COMMENTS):
+        begin = _SCRIPT.search(source, at)
+        if begin is None:
+            return
+        end = _SCRIPT_END.search(source, begin.end())
+        at = end.end() if end else len(source)
+        if code := source[begin.end() : end.start() if end else at].strip():
+            yield code
+
+
+def data_of(href: str) -> tuple[str, bytes] | None:
+    """The media type, lower-cased, and the content of a data: URL (RFC 2397), within bounds; None when it is none."""
+    found = _DATA.match(href.strip(EDGES)[:_DATA_CHARACTERS])
+    if found is None:
+        return None
+    kind, *parameters = [piece.strip().lower() for piece in found[1].split(";")]
+    octets = unquote_to_bytes(href.strip(EDGES)[found.end() : _DATA_CHARACTERS])
+    if "base64" in parameters:
+        letters = re.sub(rb"[^A-Za-z0-9+/_-]", b"", octets).replace(b"-", b"+").replace(b"_", b"/")
+        if len(letters) % 4 == 1:
+            letters = letters[:-1]
+        try:
+            octets = base64.b64decode(letters + b"=" * (-len(letters) % 4))
+        except binascii.Error:
+            return kind, b""
+    return kind or "text/plain", octets
