@@ -51,10 +51,15 @@ def _bare(url: str) -> str:
 
 _PAD = "<p>" + "<b>x</b> " * 30_000
 
+
+def _around(element: str) -> Callable[[str], bytes]:
+    return lambda url: _body(element.replace("URL", url))
+
+
 PLACES: dict[str, Callable[[str], bytes]] = {
     # markup
     **{
-        f"<{element}>": lambda u, element=element: _body(element.replace("URL", u))
+        element: _around(element)
         for element in (
             '<a href="URL">x</a>',
             "<A HREF='URL'>x</A>",
@@ -126,7 +131,7 @@ PLACES: dict[str, Callable[[str], bytes]] = {
     "ms-excel:, coded": lambda u: _body(f'<a href="ms-excel:ofv%7Cu%7C{quote(u, safe="")}">x</a>'),
     "ms-appinstaller:": lambda u: _body(f'<a href="ms-appinstaller:?source={u}a.msix">x</a>'),
     "search-ms:": lambda u: _body(
-        f'<a href="search-ms:query=x&crumb=location:{chr(92) * 2}{_bare(u).partition("/")[0]}{chr(92)}s&displayname=x">x</a>'
+        f'<a href="search-ms:query=x&crumb=location:{chr(92) * 2}{_bare(u).partition("/")[0]}{chr(92)}s&a=x">x</a>'
     ),
     "view-source:": lambda u: _body(f'<a href="view-source:{u}">x</a>'),
     "file:": lambda u: _body(f'<a href="file://{_bare(u).partition("/")[0]}/share/x.lnk">x</a>'),
