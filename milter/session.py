@@ -66,6 +66,7 @@ class Session(Milter.Base):
         self._sender = ""
         self._sender_args: tuple[str, ...] = ()
         self._recipients: list[Recipient] = []
+        self._ours = False
         self._fields: list[tuple[str, bytes]] = []
         self._chunks: list[bytes] = []
         self._left = 0
@@ -126,6 +127,9 @@ class Session(Milter.Base):
         Where a filter may defer single recipients, this step was negotiated to have a reply.
         """
         recipient = Recipient(self._macro("{rcpt_addr}") or unbracket(to), s, spellings(to))
+        if self.worker.signer.is_ours(recipient.address):  # a content_filter's way back runs the milter again
+            self._ours = True
+            return int(Milter.CONTINUE)
         if self._answers_recipients and self._road is not None:
             reason = self._road.recipient(self._envelope(), recipient)
             if reason:
@@ -157,6 +161,8 @@ class Session(Milter.Base):
     def eom(self) -> int:
         """The end of the message: examine, plan, apply. Whatever fails here, the mail is not lost."""
         try:
+            if self._ours and not self._recipients and not self.broken:
+                return int(Milter.CONTINUE)  # every copy was judged, and its address says where it goes
             if self.broken or not self._recipients or self._road is None:
                 return self._defer("4.3.0", "mail filter lost track of the dialogue")
             return self._finish(self._envelope(), self._road)
@@ -199,7 +205,7 @@ class Session(Milter.Base):
                 self._remember(examined, mail)
                 return self._ask(asked)
         if plan.detours:
-            self.worker.route.ensure(self.progress)
+            self.worker.route.ensure(self.progress, self._macro("j"))
         self._changing = True
         application.apply(plan, examined, self.worker.signer, self.worker.notes, transaction)
         self._remember(examined, mail)

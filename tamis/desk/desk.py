@@ -16,7 +16,7 @@ from tamis.desk.detour import Detour, DetourSigner
 from tamis.desk.detour_notes import Note, Notes
 from tamis.desk.lmtp import LMTPServer, Reply, Transaction
 from tamis.desk.reinjection import Reinjector
-from tamis.desk.route import Proof, probe_sent_at
+from tamis.desk.route import Proof, probe_sent_at, received_by
 from tamis.judging.policy import Outcome
 from tamis.judging.site import Site
 from tamis.judging.trace import own_fields
@@ -58,8 +58,7 @@ class Desk:
         try:
             detour = self._signer.read(address)
             if sent_at := probe_sent_at(detour):
-                self._proof.record(sent_at)
-                return Reply(ok=True, text="probe noted")
+                return self._noted(sent_at, content)
             if detour.outcome == Outcome.QUARANTINE:
                 text = self._hold(address, detour, args, transaction, content)
             else:
@@ -72,6 +71,15 @@ class Desk:
             return Reply(ok=False, text="kept in the queue: internal error")
         self._notes.drop(address)
         return Reply(ok=True, text=text)
+
+    def _noted(self, sent_at: float, content: bytes) -> Reply:
+        """A probe is taken in any case: whoever sent it names the cause, and more of them would fill the queue."""
+        try:
+            self._proof.record(sent_at, received_by(content))
+        except OSError as error:
+            log.error("a probe of the route came back, but it can't be noted: %s", error)
+            return Reply(ok=True, text="probe not noted")
+        return Reply(ok=True, text="probe noted")
 
     def _hold(
         self, address: str, detour: Detour, args: Sequence[str], transaction: Transaction, content: bytes

@@ -80,6 +80,16 @@ class DetourSigner:
             raise AddressError("a detour address that is not signed by this installation")
         return detour
 
+    def is_ours(self, address: str) -> bool:
+        """Whether this installation signed the address."""
+        if not address.lower().endswith(SUFFIX):
+            return False
+        try:
+            self.read(address)
+        except AddressError:
+            return False
+        return True
+
     def transaction_of(self, *parts: bytes) -> str:
         """A transaction id that is the same whenever the parts are, and that nobody else can make."""
         digest = hmac.digest(self._key, b"\0".join((b"transaction", *parts)), hashlib.sha256)

@@ -2,23 +2,27 @@
 
 A missing transport line would make Postfix bounce `.tamis.invalid`. So a signed probe goes through the
 re-injection listener and has to come back to the desk; the proof holds for a few seconds only, and not at
-all once Postfix's configuration was touched after it.
+all once Postfix's configuration was touched after it. It belongs to the Postfix through which the probe went: another
+one, whose own transport line may be missing, is refused.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import re
 import threading
 import time
 from collections.abc import Callable
 from email.utils import formatdate, make_msgid
 from pathlib import Path
+from typing import NamedTuple
 
 from tamis.base.errors import ReinjectError, RouteError
 from tamis.base.shared_files import read_json, write_json
 from tamis.desk.detour import Detour, DetourSigner, new_transaction
 from tamis.desk.reinjection import Reinjector
+from tamis.message.header_editing import fields_of, split_header
 from tamis.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -29,22 +33,39 @@ _POLL_SECONDS = 0.01
 _FIRST_PAUSE, _LAST_PAUSE = 0.5, 5.0  # seconds between probes that fail
 
 
+class Proven(NamedTuple):
+    """When the latest probe that came back was sent (Unix seconds, 0 when none did), and through which Postfix."""
+
+    sent_at: float = 0.0
+    host: str = ""
+
+
 class Proof:
     """The file in which the desk notes that a probe came back; every worker reads it."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def record(self, sent_at: float) -> None:
-        """A probe that was sent at this time (Unix seconds) has come back. Raises OSError."""
-        known = self.sent_at()
+    def record(self, sent_at: float, host: str) -> None:
+        """A probe that was sent at this time has come back through the Postfix of that name. Raises OSError."""
+        known = self.read().sent_at
         if sent_at > known or known > time.time():  # one from the future: the clock was set back
-            write_json(self._path, {"sent_at": sent_at})
+            write_json(self._path, {"sent_at": sent_at, "host": host})
 
-    def sent_at(self) -> float:
-        """When the latest probe that came back was sent; 0 when none did."""
+    def read(self) -> Proven:
+        """What is proven."""
         data = read_json(self._path)
-        return float(data["sent_at"]) if isinstance(data, dict) and "sent_at" in data else 0.0
+        if not isinstance(data, dict) or "sent_at" not in data:
+            return Proven()
+        return Proven(float(data["sent_at"]), str(data.get("host", "")))
+
+    def try_to_write(self) -> None:
+        """Raises OSError where nothing can be noted: a full disk, or no right to write."""
+        trial = self._path.with_name(f".{self._path.name}.{os.getpid()}.{threading.get_ident()}")
+        try:
+            trial.write_bytes(b"x" * 512)
+        finally:
+            trial.unlink(missing_ok=True)
 
 
 class Route:
@@ -62,14 +83,23 @@ class Route:
         self._not_before = 0.0
         self._reason = ""
 
-    def ensure(self, pulse: Callable[[], None] = lambda: None) -> None:
+    def ensure(self, pulse: Callable[[], None] = lambda: None, host: str = "") -> None:
         """Return when the route is proven. Raises RouteError, with what to mend, when it is not.
 
-        One thread sends the probe, others wait for it; after a failure the answer is the same for a short
-        while, so that a flood of mail does not wait message by message.
+        `host` is the name (myhostname) of the Postfix that asks; "" leaves it open. One thread sends the probe, others
+        wait for it; after a failure the answer is the same for a short while, so that a flood of mail does not wait
+        message by message.
         """
-        if self.is_proven():
-            return
+        if not self.is_proven():
+            self._prove_once(pulse)
+        proven = self._proof.read().host
+        if host and proven and host.lower() != proven.lower():
+            raise RouteError(
+                f"the route is proven for the Postfix {proven}, not for {host}: give {host} a Tamis of its own, or let "
+                "it hand its mail to the other one"
+            )
+
+    def _prove_once(self, pulse: Callable[[], None]) -> None:
         with self._lock:
             if self.is_proven():
                 return
@@ -89,7 +119,7 @@ class Route:
 
     def is_proven(self) -> bool:
         """Whether a probe that came back is recent, and sent after Postfix's configuration was last touched."""
-        now, sent = time.time(), self._proof.sent_at()
+        now, sent = time.time(), self._proof.read().sent_at
         touched = last_touched(self._settings.postfix.config_directory)
         # while an edit is recent a reload may still follow it, so the proof must be nearly of this moment
         holds = min(self._settings.desk.proof_seconds, max(0.1, (now - touched) / 20))
@@ -99,6 +129,10 @@ class Route:
         desk = self._settings.desk
         sent = time.time()
         try:
+            self._proof.try_to_write()
+        except OSError as error:
+            raise RouteError(f"the proof of the route can't be noted: {error}") from None
+        try:
             self._reinjector.send("", (), [(self.probe_address(sent), ())], _probe_message(sent))
         except ReinjectError as error:
             raise RouteError(
@@ -107,7 +141,7 @@ class Route:
         until = time.monotonic() + desk.proof_wait
         waiting = threading.Event()
         next_pulse = time.monotonic() + 1.0
-        while not sent <= self._proof.sent_at() <= time.time():
+        while not sent <= self._proof.read().sent_at <= time.time():
             if time.monotonic() >= until:
                 raise RouteError(
                     f"a probe to .tamis.invalid did not reach the desk at {desk.socket} within {desk.proof_wait:g} s: "
@@ -128,6 +162,14 @@ def probe_sent_at(detour: Detour) -> float:
     """When the probe was sent that this detour is of; 0 when it is no probe of ours."""
     found = re.fullmatch(r"probe\+([0-9.]+)@localhost", detour.recipient)
     return float(found[1]) if found and detour.outcome == "probe" else 0.0
+
+
+def received_by(content: bytes) -> str:
+    """The name of the server that took a message last: of its topmost Received field (RFC 5321 4.4); "" if unknown."""
+    fields = fields_of(split_header(content)[0])
+    top = next((field for name, field in fields if name == "received"), b"")
+    found = re.search(rb"\sby\s+([^\s;()]+)", top)
+    return found[1].decode("ascii", "replace") if found else ""
 
 
 def last_touched(config_directory: Path) -> float:

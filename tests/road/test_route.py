@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
-from tests.real import Client, Envelope, Session, free_port, wait_until
+from tests.real import Client, Envelope, PrivatePostfix, Session, free_port, wait_until
+from tests.real.support import private_directory
 from tests.road.installation import Installation, ham, spam
 
 pytestmark = pytest.mark.real
@@ -129,3 +132,74 @@ def test_unsigned_detour_addresses_stay_in_the_queue(installation: Installation)
     installation.postfix.wait_log(r"status=deferred .*not signed by this installation")
     assert installation.held() == []
     assert "not signed by this installation" in installation.daemon.log()
+
+
+def test_the_proof_belongs_to_the_postfix_that_it_went_through(installation: Installation) -> None:
+    """A second instance without the transport line would bounce the held copy to its sender."""
+    with PrivatePostfix(
+        milter=installation.daemon.milter, main={"myhostname": "mx2.example.com", "transport_maps": ""}
+    ) as second:
+        assert installation.postfix.send(spam(1), to=[QUARANTINE], client=STRANGER).accepted
+        reply = second.send(spam(2), to=[QUARANTINE], client=STRANGER).reply
+        assert (reply.code, "mx2.example.com" in reply.text) == (451, True)
+        assert second.send(ham(3), to=[INBOX], client=STRANGER).accepted
+        wait_until(lambda: bool(second.maildir(INBOX)), timeout=30, what="what needs no desk to arrive")
+        assert second.outside() == []
+    wait_until(lambda: len(installation.held()) == 1, timeout=30, what="the first message to be held")
+
+
+def test_a_full_run_directory_is_named_and_no_probe_piles_up() -> None:
+    disk = private_directory("run")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tamis-test", disk], check=True)
+    try:
+        with Installation(settings={**FAST, "run_directory": str(disk)}) as running:
+            assert running.postfix.send(spam(1), to=[QUARANTINE], client=STRANGER).accepted
+            filler = disk / "filler"
+            with suppress(OSError), filler.open("wb", buffering=0) as file:
+                while file.write(b"x" * 4096):
+                    pass
+            running.postfix.postconf(mail_name="Postfix")  # touched: what was proven is to be proven anew
+            wait_until(
+                lambda: (
+                    "can't be noted: [Errno 28]"
+                    in running.postfix.send(spam(2), to=[QUARANTINE], client=STRANGER).reply.text
+                ),
+                timeout=30,
+                what="the cause to be named",
+            )
+            assert "Traceback" not in running.daemon.log()
+            running.postfix.wait_idle()
+            filler.unlink()
+            wait_until(
+                lambda: running.postfix.send(spam(3), to=[QUARANTINE], client=STRANGER).accepted,
+                timeout=60,
+                what="the route to be proven again",
+            )
+            wait_until(lambda: len(running.held()) == 2, timeout=30, what="both messages to be held")
+    finally:
+        subprocess.run(["umount", "--lazy", disk], check=True)
+
+
+def test_a_copy_that_comes_by_the_milter_again_passes_untouched() -> None:
+    """As with a content_filter whose way back runs the milter: what was judged is not judged again."""
+    port = free_port()
+    way_back = (
+        f"127.0.0.1:{port} inet n - n - - smtpd -o content_filter= -o mynetworks=127.0.0.0/8\n"
+        "    -o smtpd_recipient_restrictions=permit_mynetworks,reject\n"
+        "    -o smtpd_authorized_xforward_hosts=127.0.0.0/8\n"
+        "scan unix - - n - - smtp\n"
+    )
+    with Installation(main={"content_filter": f"scan:[127.0.0.1]:{port}"}, master=way_back) as running:
+        both = ["tag@example.com", QUARANTINE]
+        assert running.postfix.send(spam(1), to=both, client=STRANGER).accepted
+        wait_until(lambda: len(running.held()) == 1, timeout=30, what="the message to be held")
+        wait_until(
+            lambda: bool(running.postfix.maildir("tag@example.com")), timeout=30, what="the tagged copy"
+        )
+        (held,) = running.held()
+        assert held["recipient"] == QUARANTINE
+        (tagged,) = running.postfix.maildir("tag@example.com")
+        assert tagged.count(b"SPAM: ") == 1
+        wait_until(lambda: not running.postfix.mailq(), timeout=30, what="the queue to be empty")
+        assert len(running.held()) == 1
+        assert running.postfix.outside() == []

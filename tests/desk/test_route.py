@@ -1,0 +1,49 @@
+"""The proof of the route: whose it is, and that it is noted or its failure named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tamis.desk.route import Proof, Proven, received_by
+
+RECEIVED = (
+    b"Return-Path: <>\r\nReceived: from by.example.net (unknown [127.0.0.1])\r\n"
+    b"\tby mx.example.com (Postfix) with ESMTP id 4F2A; Sun, 29 Nov 2026 11:00:00 +0000\r\n"
+    b"Received: from a by other.example.net; Sun, 29 Nov 2026 10:00:00 +0000\r\n\r\nby nobody.example\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "host"),
+    [
+        (RECEIVED, "mx.example.com"),
+        (RECEIVED.replace(b"\r\n", b"\n"), "mx.example.com"),
+        (b"Subject: by mx.example.com\r\n\r\nReceived: from a\r\n by mx.example.com\r\n", ""),
+        (b"", ""),
+        (b"Received: by\r\n\r\n", ""),
+    ],
+)
+def test_the_server_that_took_a_probe_last(content: bytes, host: str) -> None:
+    assert received_by(content) == host
+
+
+def test_a_later_probe_counts_and_an_earlier_does_not(tmp_path: Path) -> None:
+    proof = Proof(tmp_path / "route.json")
+    assert proof.read() == Proven()
+    proof.record(2.0, "mx.example.com")
+    proof.record(1.0, "mx2.example.com")
+    assert proof.read() == Proven(2.0, "mx.example.com")
+
+
+def test_a_proof_of_a_version_before_has_no_host(tmp_path: Path) -> None:
+    (tmp_path / "route.json").write_text('{"sent_at": 5.0}')
+    assert Proof(tmp_path / "route.json").read() == Proven(5.0, "")
+
+
+def test_what_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No such file"):
+        Proof(tmp_path / "gone" / "route.json").try_to_write()
+    Proof(tmp_path / "route.json").try_to_write()
+    assert list(tmp_path.iterdir()) == []
