@@ -22,7 +22,7 @@ from tamis.database.schema import DetailsRow, MessageRow
 from tamis.message.address import PLATFORM
 from tamis.message.envelope import Envelope, Recipient
 from tamis.message.mail import Mail
-from tamis.quarantine.records import HeldMessage, Record, new_id
+from tamis.quarantine.records import HeldMessage, HeldRecord, new_id
 from tamis.store import Store
 from tests.real import PrivatePostgres
 
@@ -106,7 +106,7 @@ def looks(store: Store) -> dict[str, dict[str, float]]:
     deep = quarantine.list(PLATFORM, limit=20_000)[-1].id
     some = iter(quarantine.list(PLATFORM, limit=200))
 
-    def deliver(record: Record, content: bytes) -> None:
+    def deliver(record: HeldRecord, content: bytes) -> None:
         assert content
 
     return {

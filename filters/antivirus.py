@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
-from tamis.contract.filter import Filter, Message
+from tamis.contract.filter import Filter, Message, NoChallenge
 from tamis.contract.finding import Finding
 from tamis.contract.service_protocols import Antivirus
+from tamis.language.translation import marked
 
 _MAX_ATTACHMENTS = 30
 _NAME_CHARACTERS = 100
@@ -61,6 +62,8 @@ class FirstAntivirus(_AntivirusPass):
     name = "antivirus"
     spec_id = "S1"
     summary = "virus, first pass"
+    plain_reason = marked("a virus scanner raised the alarm")
+    forbids_challenge = NoChallenge.VIRUS
     asks = ("first_antivirus",)
 
     @staticmethod
@@ -78,6 +81,8 @@ class SecondAntivirus(_AntivirusPass):
     name = "antivirus_second"
     spec_id = "S25"
     summary = "virus, second pass"
+    plain_reason = marked("a virus scanner raised the alarm")
+    forbids_challenge = NoChallenge.VIRUS
     asks = ("second_antivirus",)
 
     @staticmethod

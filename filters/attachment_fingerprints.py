@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from tamis.contract.filter import Filter, FilterOptions, Message, Opinion, Scopes
+from tamis.contract.filter import Filter, FilterOptions, Message, NoChallenge, Opinion, Scopes
 from tamis.contract.finding import Finding, Status
-from tamis.contract.lists import Field, Match, Subject, unwanted
+from tamis.contract.lists import Match, MatchedField, Subject, unwanted
+from tamis.language.translation import marked
 from tamis.services.files.attachments import inspected, shown_path
 
 _MAX_HASHES = 50
@@ -21,6 +22,8 @@ class AttachmentFingerprints(Filter):
     name = "attachment_fingerprints"
     spec_id = "S26"
     summary = "attachment with a known bad fingerprint, also in archives"
+    plain_reason = marked("a file in it is known to be harmful")
+    forbids_challenge = NoChallenge.VIRUS
     dear = True
 
     def at_once(self, message: Message) -> Finding | None:
@@ -47,7 +50,7 @@ class AttachmentFingerprints(Filter):
             "known file {file}",
             file=hashes[entries[0].pattern],
             hashes=some,
-            matches=[Match.of(entry, Field.CONTENT).to_fact() for entry in entries],
+            matches=[Match.of(entry, MatchedField.CONTENT).to_fact() for entry in entries],
         )
 
     def judge(self, finding: Finding, options: FilterOptions, scopes: Scopes) -> Opinion:

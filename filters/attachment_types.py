@@ -11,6 +11,7 @@ from pydantic import field_validator
 from tamis.base.errors import nearest_name
 from tamis.contract.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes
 from tamis.contract.finding import Finding, Status
+from tamis.language.translation import marked
 from tamis.message.file_names import Risk
 from tamis.services.files.attachments import inspected, shown_path
 
@@ -87,6 +88,7 @@ class AttachmentTypes(Filter[AttachmentTypesOptions]):
     name = "attachment_types"
     spec_id = "S26b"
     summary = "dangerous attachments, by content and by name, also in archives"
+    plain_reason = marked("a file in it is of a dangerous kind")
     effect = Effect.SCORE
     dear = True
     options = AttachmentTypesOptions

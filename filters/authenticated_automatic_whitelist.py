@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tamis.contract.filter import Message, Stage, State
 from tamis.contract.finding import Finding, Status
-from tamis.contract.lists import Field
+from tamis.contract.lists import MatchedField
 from tamis.filters.authenticated_whitelist import authenticated
 from tamis.filters.automatic_whitelist import AutomaticWhitelist
 
@@ -36,7 +36,7 @@ class AuthenticatedAutomaticWhitelist(AutomaticWhitelist):
         if found.status is not Status.HIT:
             return found
         known, unanswered = await authenticated(message)
-        if Field.ENVELOPE in known:
+        if MatchedField.ENVELOPE in known:
             return found
         if unanswered:
             return self.unavailable("{problem}", problem=unanswered)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tamis.contract.filter import Message, Stage, State
 from tamis.contract.finding import Finding
-from tamis.contract.lists import Field
+from tamis.contract.lists import MatchedField
 from tamis.filters.sender_whitelist import SenderWhitelist
 from tamis.filters.signing.dkim_check import signatures
 from tamis.filters.signing.spf_check import check_mail_from, identity_of
@@ -45,21 +45,21 @@ class AuthenticatedWhitelist(SenderWhitelist):
         return self.clear("on the list, but neither SPF nor DKIM speaks for the sender")
 
 
-async def authenticated(message: Message) -> tuple[set[Field], str]:
+async def authenticated(message: Message) -> tuple[set[MatchedField], str]:
     """Which of MAIL FROM and the header From are known to be true, and what got no answer where something did not."""
     if message.is_own:
-        return {Field.ENVELOPE, Field.HEADER}, ""
+        return {MatchedField.ENVELOPE, MatchedField.HEADER}, ""
     checked = await signatures(message)
     held = [one for one in checked if one.result == "pass"]
-    known = {Field.ENVELOPE for one in held if one.of_sender} | {
-        Field.HEADER for one in held if one.of_author
+    known = {MatchedField.ENVELOPE for one in held if one.of_sender} | {
+        MatchedField.HEADER for one in held if one.of_author
     }
     unanswered = next((one.reason for one in checked if one.result == "temperror"), "")
     result, problem = await check_mail_from(message.services.dns, message.envelope)
     if result == "pass":
-        known.add(Field.ENVELOPE)
+        known.add(MatchedField.ENVELOPE)
         if {registered_domain(one.domain) for one in message.mail.from_addresses} == {
             registered_domain(identity_of(message.envelope).domain)
         }:
-            known.add(Field.HEADER)
+            known.add(MatchedField.HEADER)
     return known, unanswered or (problem if result == "temperror" else "")

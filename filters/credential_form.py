@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from tamis.contract.filter import Effect, Filter, Message
 from tamis.contract.finding import Finding
+from tamis.language.translation import marked
 from tamis.message.mail.urls import host_of
 
 _PASSWORD = re.compile(r"<input\b[^>]{0,500}?\btype\s{0,9}=\s{0,9}[\"']?\s{0,9}password", re.IGNORECASE)
@@ -27,6 +28,7 @@ class CredentialForm(Filter):
     name = "credential_form"
     spec_id = "S31f"
     summary = "form that asks for a password"
+    plain_reason = marked("it asks for a password")
     effect = Effect.SCORE
     inline = True
 

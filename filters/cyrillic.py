@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tamis.filters.shared.writing import ScriptOptions, Writing
+from tamis.language.translation import marked
 
 
 class Cyrillic(Writing[ScriptOptions]):
@@ -15,4 +16,5 @@ class Cyrillic(Writing[ScriptOptions]):
     name = "cyrillic"
     spec_id = "S29"
     summary = "written in Cyrillic script"
+    plain_reason = marked("it is written in Cyrillic letters")
     scripts = ("cyrillic",)

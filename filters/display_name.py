@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from tamis.contract.filter import Effect, Message
 from tamis.contract.finding import Finding
 from tamis.filters.shared.list_headers import ListsExcused
+from tamis.language.translation import marked
 from tamis.message.domains import registered_domain, skeleton
 from tamis.settings import Platform
 
@@ -31,6 +32,7 @@ class DisplayName(ListsExcused):
     name = "display_name"
     spec_id = "S31b"
     summary = "display name with another address, or with a protected name"
+    plain_reason = marked("the sender's name shows another address than the real one")
     effect = Effect.SCORE
 
     def look(self, message: Message) -> Finding:

@@ -7,6 +7,7 @@ from pydantic import Field as Option
 from tamis.contract.filter import Effect, Filter, FilterOptions, Message
 from tamis.contract.finding import Finding
 from tamis.filters.signing.dkim_check import Checked, has_signature, signatures
+from tamis.language.translation import marked
 from tamis.message.address import address_key
 
 
@@ -32,6 +33,7 @@ class DKIM(Filter[DKIMOptions]):
     name = "dkim"
     spec_id = "S5b"
     summary = "signed, but no signature holds"
+    plain_reason = marked("it was signed, and changed on its way or forged (DKIM)")
     asks = ("dns",)
     begins_at_once = True
     effect = Effect.SCORE

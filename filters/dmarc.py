@@ -9,14 +9,15 @@ from typing import Any, Literal
 from pydantic import Field as Option
 
 from tamis.base.errors import ServiceError
-from tamis.contract.filter import Filter, FilterOptions, Message, Opinion, Scopes
+from tamis.contract.filter import Filter, FilterOptions, Message, NoChallenge, Opinion, Scopes
 from tamis.contract.finding import Finding, Status
 from tamis.contract.service_protocols import DNS, Answer
 from tamis.filters.shared.clients import is_host_name, is_local, no_stranger
 from tamis.filters.signing.arc_check import chain, has_chain
 from tamis.filters.signing.dkim_check import has_signature, signatures
-from tamis.filters.signing.dmarc_record import Policy, Walk, applied, read_record, targets, walk_of
+from tamis.filters.signing.dmarc_record import DMARCPolicy, Walk, applied, read_record, targets, walk_of
 from tamis.filters.signing.spf_check import check_envelope, identity_of
+from tamis.language.translation import marked
 from tamis.message.address import domain_key
 from tamis.settings import DomainName
 
@@ -30,7 +31,7 @@ _SENTENCES = {
     "temperror": "no answer about {domain}: {problem}",
 }
 _WORST = ("fail", "temperror", "pass", "none")
-_STERNEST = (Policy.REJECT, Policy.QUARANTINE, Policy.NONE)
+_STERNEST = (DMARCPolicy.REJECT, DMARCPolicy.QUARANTINE, DMARCPolicy.NONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class _Result:
 
     result: str
     domain: str
-    policy: Policy = Policy.NONE
+    policy: DMARCPolicy = DMARCPolicy.NONE
     by: str = ""
     problem: str = ""
 
@@ -73,6 +74,8 @@ class DMARC(Filter[DMARCOptions]):
     name = "dmarc"
     spec_id = "S5d"
     summary = "fails the DMARC policy of the From domain"
+    plain_reason = marked("the owner of the sender's domain says that it is forged (DMARC)")
+    forbids_challenge = NoChallenge.DMARC
     asks = ("dns",)
     begins_at_once = True
     options = DMARCOptions

@@ -6,6 +6,7 @@ from tamis.contract.filter import Message, Stage
 from tamis.contract.finding import Finding
 from tamis.filters.shared.clients import no_stranger, registered_domain, reversed_labels, text_of
 from tamis.filters.shared.on_dns_lists import Asked, OnDNSLists
+from tamis.language.translation import marked
 from tamis.message.address import domain_of
 from tamis.settings.dns_lists import DNSList
 
@@ -23,6 +24,7 @@ class DNSBL(OnDNSLists):
     name = "dnsbl"
     spec_id = "S17"
     summary = "client or sender domain on DNS lists"
+    plain_reason = marked("the server it came from stands on public block lists")
     stage = Stage.MAIL
 
     async def examine(self, message: Message) -> Finding:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tamis.contract.filter import Filter, Message
 from tamis.contract.finding import Finding
+from tamis.language.translation import marked
 
 
 class Empty(Filter):
@@ -15,6 +16,7 @@ class Empty(Filter):
     name = "empty"
     spec_id = "S18"
     summary = "no subject, no text, no attachment"
+    plain_reason = marked("it is empty")
     inline = True
 
     def examine(self, message: Message) -> Finding:

@@ -12,6 +12,7 @@ from tamis.contract.filter import Effect, Filter, FilterOptions, Message, Opinio
 from tamis.contract.finding import Finding, Status
 from tamis.contract.service_protocols import SharedState
 from tamis.contract.state_keys import client_network, hashed
+from tamis.language.translation import marked
 from tamis.message.address import address_key
 
 _RETURN_SECONDS = 2 * 86400
@@ -50,6 +51,7 @@ class Greylisting(Filter[GreylistingOptions]):
     name = "greylisting"
     spec_id = "S3"
     summary = "unknown senders have to retry"
+    plain_reason = marked("the sender was not known yet")
     asks = ("state",)
     stage = Stage.RCPT
     effect = Effect.DEFER

@@ -14,6 +14,7 @@ from tamis.base.errors import ServiceError, nearest_name
 from tamis.contract.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes, Stage
 from tamis.contract.finding import Finding, Status
 from tamis.filters.shared.clients import confirming_names, is_host_name, no_stranger
+from tamis.language.translation import marked
 from tamis.message.address import domain_key
 from tamis.message.envelope import parse_ip
 
@@ -80,6 +81,7 @@ class Helo(Filter[HeloOptions]):
     name = "helo"
     spec_id = "S31"
     summary = "HELO that breaks the rules, unconfirmed client name"
+    plain_reason = marked("the server it came from does not give its name as it should (HELO)")
     asks = ("dns",)
     begins_at_once = True
     stage = Stage.MAIL

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pydantic import Field
 
 from tamis.base.errors import ServiceError
-from tamis.contract.filter import Filter, FilterOptions, Message, Opinion, Scopes
+from tamis.contract.filter import Filter, FilterOptions, Message, NoChallenge, Opinion, Scopes
 from tamis.contract.finding import Finding, Status
 from tamis.contract.state_keys import BLOCKED, client_key
 from tamis.filters.temporary_blacklist import entry
+from tamis.language.translation import marked
 from tamis.message.address import address_key
 
 
@@ -36,6 +37,8 @@ class Honeypot(Filter[HoneypotOptions]):
     name = "honeypot"
     spec_id = "S14"
     summary = "addressed to a honeypot"
+    plain_reason = marked("it was also written to an address that no person uses")
+    forbids_challenge = NoChallenge.HONEYPOT
     asks = ("state",)
     options = HoneypotOptions
 

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from tamis.contract.filter import Filter, FilterOptions, Message, Opinion, Scopes
 from tamis.contract.finding import Finding, Status
-from tamis.contract.lists import Field, ListEntry, Match, Subject, unwanted
+from tamis.contract.lists import ListEntry, Match, MatchedField, Subject, unwanted
 from tamis.contract.sentences import KNOWN_IMAGE
 from tamis.contract.service_protocols import NOT_READ, FileFacts
+from tamis.language.translation import marked
 from tamis.message.mail import Mail, Seen, Url
 from tamis.message.mail.limits import LIMITS
 from tamis.message.mail.urls import host_of, text_urls
@@ -45,6 +46,7 @@ class ImageText(Filter):
     name = "image_text"
     spec_id = "S22"
     summary = "known bad image; reads images, QR codes and PDF documents"
+    plain_reason = marked("an image in it is known")
     asks = ("reader", "state")
     dear = True
     deadline = 30.0
@@ -78,7 +80,7 @@ class ImageText(Filter):
             "problems": problems,
         }
         if entries:
-            matches = [Match.of(entry, Field.CONTENT).to_fact() for entry in entries]
+            matches = [Match.of(entry, MatchedField.CONTENT).to_fact() for entry in entries]
             return self.hit("known image", matches=matches, **facts)
         because = "images: {images}, documents: {documents}; letters read: {letters}, QR codes: {codes}"
         if problems:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from tamis.contract.filter import Stage
-from tamis.contract.lists import Colour, Field, Subject
+from tamis.contract.filter import NoChallenge, Stage
+from tamis.contract.lists import Colour, MatchedField, Subject
 from tamis.filters.shared.listed import Listed
+from tamis.language.translation import marked
 
 
 class IPBlacklist(Listed):
@@ -17,7 +18,9 @@ class IPBlacklist(Listed):
     name = "ip_blacklist"
     spec_id = "S8a"
     summary = "client address on a black list"
+    plain_reason = marked("the server it came from stands on the black list here")
+    forbids_challenge = NoChallenge.BLACKLIST
     stage = Stage.CONNECT
     colour = Colour.BLACK
     subject = Subject.IP
-    reasons = {Field.CLIENT: "Blacklisted Peer IP"}  # noqa: RUF012 - ClassVar declared in Listed
+    reasons = {MatchedField.CLIENT: "Blacklisted Peer IP"}  # noqa: RUF012 - ClassVar declared in Listed

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from tamis.contract.filter import Filter, Message, Stage
+from tamis.contract.filter import Filter, Message, NoChallenge, Stage
 from tamis.contract.finding import Finding
 from tamis.contract.state_keys import client_key
+from tamis.language.translation import marked
 
 CONDEMNED = "condemned:"
 """Clients that an operator condemned; the client's key stands behind it."""
@@ -23,6 +24,8 @@ class IPComplaints(Filter):
     name = "ip_complaints"
     spec_id = "S15"
     summary = "client condemned after complaints"
+    plain_reason = marked("there were complaints about the server it came from")
+    forbids_challenge = NoChallenge.COMPLAINTS
     asks = ("state",)
     stage = Stage.CONNECT
 

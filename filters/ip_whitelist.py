@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tamis.contract.filter import Effect, Stage
-from tamis.contract.lists import Colour, Field, Subject
+from tamis.contract.lists import Colour, MatchedField, Subject
 from tamis.filters.shared.listed import Listed
 
 
@@ -22,4 +22,4 @@ class IPWhitelist(Listed):
     effect = Effect.ACCEPT
     colour = Colour.WHITE
     subject = Subject.IP
-    reasons = {Field.CLIENT: "Whitelisted Peer IP"}  # noqa: RUF012 - ClassVar declared in Listed
+    reasons = {MatchedField.CLIENT: "Whitelisted Peer IP"}  # noqa: RUF012 - ClassVar declared in Listed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tamis.filters.shared.ruled import Ruled
+from tamis.language.translation import marked
 
 
 class Keywords(Ruled):
@@ -15,5 +16,6 @@ class Keywords(Ruled):
     name = "keywords"
     spec_id = "S20"
     summary = "operator's patterns over parts of the message"
+    plain_reason = marked("it contains words that are filtered here")
     actions = ("spam", "score")
     logic = (False,)

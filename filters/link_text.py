@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from tamis.contract.filter import Effect, Message
 from tamis.contract.finding import Finding
 from tamis.filters.shared.list_headers import ListsExcused
+from tamis.language.translation import marked
 from tamis.message.domains import registered_domain
 from tamis.message.mail.urls import host_of
 
@@ -29,6 +30,7 @@ class LinkText(ListsExcused):
     name = "link_text"
     spec_id = "S31e"
     summary = "link text shows one domain, its target is in another"
+    plain_reason = marked("a link in it leads somewhere else than it says")
     effect = Effect.SCORE
     looks_again = True
 

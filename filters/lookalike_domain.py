@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from tamis.contract.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes
 from tamis.contract.finding import Finding, Status
+from tamis.language.translation import marked
 from tamis.message.address import domain_of
 from tamis.message.domains import is_one_edit, label_of, registered_domain, skeleton
 
@@ -27,6 +28,7 @@ class LookalikeDomain(Filter):
     name = "lookalike_domain"
     spec_id = "S31c"
     summary = "domain that looks like the recipient's or a protected one"
+    plain_reason = marked("the sender's domain looks like another one")
     effect = Effect.SCORE
     inline = True
     looks_again = True

@@ -11,6 +11,7 @@ from pydantic import field_validator
 from tamis.base.errors import nearest_name
 from tamis.contract.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes
 from tamis.contract.finding import Finding, Status
+from tamis.language.translation import marked
 from tamis.message.mail import ATTRIBUTION, Attribution, DefectKind
 
 POINTS = MappingProxyType(
@@ -74,6 +75,7 @@ class Malformed(Filter[MalformedOptions]):
     name = "malformed"
     spec_id = "S33"
     summary = "headers or MIME that break the rules"
+    plain_reason = marked("its technical form is broken")
     effect = Effect.SCORE
     inline = True
     options = MalformedOptions

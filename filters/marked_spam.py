@@ -11,6 +11,7 @@ from tamis.contract.finding import Finding, Status
 from tamis.contract.sentences import MARKED_BY_HAND
 from tamis.contract.state_keys import client_key
 from tamis.filters.message_checksum import checksum_of
+from tamis.language.translation import marked
 from tamis.message.envelope import IPAddress
 
 _MARKED = "marked:"
@@ -40,6 +41,7 @@ class MarkedSpam(Filter[MarkedSpamOptions]):
     name = "marked_spam"
     spec_id = "S8b"
     summary = "same origin and content as spam that was marked by hand"
+    plain_reason = marked("the same message was reported here as unwanted before")
     asks = ("state",)
     options = MarkedSpamOptions
 

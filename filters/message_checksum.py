@@ -14,6 +14,7 @@ from tamis.contract.finding import Finding, Status
 from tamis.contract.sentences import SAME_FOR_MANY
 from tamis.contract.state_keys import hashed
 from tamis.filters.shared.list_headers import list_id, vouched
+from tamis.language.translation import marked
 from tamis.message.address import address_key
 from tamis.message.mail import Mail
 from tamis.services.runner import in_thread
@@ -58,6 +59,7 @@ class MessageChecksum(Filter[MessageChecksumOptions]):
     name = "message_checksum"
     spec_id = "S23"
     summary = "same message for many recipients"
+    plain_reason = marked("the same message came for many people at once")
     asks = ("state", "dns")
     state = State.SHADOW
     options = MessageChecksumOptions

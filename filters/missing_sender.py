@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tamis.contract.filter import Filter, Message
 from tamis.contract.finding import Finding
+from tamis.language.translation import marked
 
 
 class MissingSender(Filter):
@@ -16,6 +17,7 @@ class MissingSender(Filter):
     name = "missing_sender"
     spec_id = "S12"
     summary = "neither MAIL FROM nor header From"
+    plain_reason = marked("it does not say who sent it")
     inline = True
 
     def examine(self, message: Message) -> Finding:

@@ -7,6 +7,7 @@ from pydantic import Field
 from tamis.contract.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes, Stage, State
 from tamis.contract.finding import Finding, Status
 from tamis.contract.state_keys import client_key, hashed
+from tamis.language.translation import marked
 
 _WINDOW = 3600.0
 
@@ -37,6 +38,7 @@ class RateLimit(Filter[RateLimitOptions]):
     name = "rate_limit"
     spec_id = "S2b"
     summary = "too much mail in an hour"
+    plain_reason = marked("too much mail came from there in a short time")
     asks = ("state",)
     stage = Stage.MAIL
     effect = Effect.DEFER

@@ -9,6 +9,7 @@ from pydantic import Field as Option
 from tamis.contract.filter import Effect, FilterOptions, Message, Opinion, Scopes
 from tamis.contract.finding import Finding, Status
 from tamis.filters.shared.list_headers import ListsExcused
+from tamis.language.translation import marked
 from tamis.message.domains import registered_domain
 
 FREEMAIL = (
@@ -70,6 +71,7 @@ class ReplyTo(ListsExcused[ReplyToOptions]):
     name = "reply_to"
     spec_id = "S31d"
     summary = "Reply-To leads to another domain than From"
+    plain_reason = marked("answers would go somewhere else than to the sender")
     effect = Effect.SCORE
     options = ReplyToOptions
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tamis.contract.filter import Filter, Message, Stage
 from tamis.contract.finding import Finding
 from tamis.filters.shared.clients import confirm_denial, no_stranger, reverse_name, text_of
+from tamis.language.translation import marked
 
 
 class ReverseDNS(Filter):
@@ -19,6 +20,7 @@ class ReverseDNS(Filter):
     name = "reverse_dns"
     spec_id = "S11"
     summary = "client address without a PTR record"
+    plain_reason = marked("the server it came from has no name (PTR)")
     asks = ("dns",)
     begins_at_once = True
     stage = Stage.CONNECT

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tamis.filters.shared.ruled import Ruled
+from tamis.language.translation import marked
 
 
 class RuleLogic(Ruled):
@@ -17,5 +18,6 @@ class RuleLogic(Ruled):
     name = "rule_logic"
     spec_id = "S21"
     summary = "operator's logic over rules and other filters"
+    plain_reason = marked("it meets a rule that was set here")
     actions = ("spam", "score")
     logic = (True,)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tamis.contract.filter import Filter, FilterOptions, Message, Opinion, Scopes
 from tamis.contract.finding import Finding, Status
+from tamis.language.translation import marked
 from tamis.message.address import address_key
 
 
@@ -17,6 +18,7 @@ class SameAddress(Filter):
     name = "same_address"
     spec_id = "S13"
     summary = "MAIL FROM equal to the recipient, from an external client"
+    plain_reason = marked("it pretends to come from the recipient's own address")
     inline = True
 
     def examine(self, message: Message) -> Finding:

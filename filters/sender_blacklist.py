@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from tamis.contract.lists import Colour, Field, Subject
+from tamis.contract.filter import NoChallenge
+from tamis.contract.lists import Colour, MatchedField, Subject
 from tamis.filters.shared.listed import Listed
+from tamis.language.translation import marked
 
 
 class SenderBlacklist(Listed):
@@ -16,9 +18,11 @@ class SenderBlacklist(Listed):
     name = "sender_blacklist"
     spec_id = "S9"
     summary = "sender on a black list"
+    plain_reason = marked("the sender stands on the black list here")
+    forbids_challenge = NoChallenge.BLACKLIST
     colour = Colour.BLACK
     subject = Subject.SENDER
     reasons = {  # noqa: RUF012 - ClassVar declared in Listed
-        Field.ENVELOPE: "Blacklisted EMail Address",
-        Field.HEADER: "Blacklisted EMail Address From",
+        MatchedField.ENVELOPE: "Blacklisted EMail Address",
+        MatchedField.HEADER: "Blacklisted EMail Address From",
     }

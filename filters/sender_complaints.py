@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 
-from tamis.contract.filter import Filter, Message
+from tamis.contract.filter import Filter, Message, NoChallenge
 from tamis.contract.finding import Finding
 from tamis.contract.state_keys import hashed
+from tamis.language.translation import marked
 from tamis.message.address import address_key
 
 GENERATION = "complaints:generation"
@@ -28,6 +29,8 @@ class SenderComplaints(Filter):
     name = "sender_complaints"
     spec_id = "S10"
     summary = "sender on a list of complaints"
+    plain_reason = marked("there were complaints about this sender")
+    forbids_challenge = NoChallenge.COMPLAINTS
     asks = ("state",)
     switchable = False
 

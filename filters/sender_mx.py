@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from tamis.base.errors import ServiceError
-from tamis.contract.filter import Filter, Message, Stage
+from tamis.contract.filter import Filter, Message, NoChallenge, Stage
 from tamis.contract.finding import Finding
 from tamis.contract.service_protocols import Answer
 from tamis.filters.shared.clients import confirm_denial, is_host_name, is_reachable
+from tamis.language.translation import marked
 from tamis.message.address import domain_of
 
 _MOST_TARGETS = 10
@@ -24,6 +25,8 @@ class SenderMX(Filter):
     name = "sender_mx"
     spec_id = "S16"
     summary = "sender domain that can't receive mail"
+    plain_reason = marked("the sender's domain can't receive answers")
+    forbids_challenge = NoChallenge.UNREACHABLE
     asks = ("dns",)
     begins_at_once = True
     stage = Stage.MAIL

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field as Option
 
 from tamis.contract.filter import Effect, FilterOptions, Stage
-from tamis.contract.lists import Colour, Field, Match, Subject
+from tamis.contract.lists import Colour, Match, MatchedField, Subject
 from tamis.filters.shared.listed import Listed
 
 
@@ -35,8 +35,8 @@ class SenderWhitelist(Listed[SenderWhitelistOptions]):
     colour = Colour.WHITE
     subject = Subject.SENDER
     reasons = {  # noqa: RUF012 - ClassVar declared in Listed
-        Field.ENVELOPE: "Whitelisted EMail Address",
-        Field.HEADER: "Whitelisted EMail Address From (NRP)",
+        MatchedField.ENVELOPE: "Whitelisted EMail Address",
+        MatchedField.HEADER: "Whitelisted EMail Address From (NRP)",
     }
 
     def counts(self, match: Match, options: SenderWhitelistOptions) -> bool:

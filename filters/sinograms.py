@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field as Option
 
 from tamis.filters.shared.writing import ScriptOptions, Writing
+from tamis.language.translation import marked
 
 
 class SinogramsOptions(ScriptOptions):
@@ -27,6 +28,7 @@ class Sinograms(Writing[SinogramsOptions]):
     name = "sinograms"
     spec_id = "S30"
     summary = "written in Han, kana or hangul"
+    plain_reason = marked("it is written in Chinese, Japanese or Korean characters")
     options = SinogramsOptions
     scripts = ("han", "hiragana", "katakana", "hangul")
 

@@ -6,6 +6,7 @@ from pydantic import Field as Option
 
 from tamis.contract.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes, State
 from tamis.contract.finding import Finding, Status
+from tamis.language.translation import marked
 
 _MAX_RULES = 60
 
@@ -29,6 +30,7 @@ class SpamAssassin(Filter[SpamAssassinOptions]):
     name = "spamassassin"
     spec_id = "S28"
     summary = "SpamAssassin's score"
+    plain_reason = marked("SpamAssassin takes it for unwanted mail")
     asks = ("spamassassin",)
     effect = Effect.SCORE
     state = State.OFF

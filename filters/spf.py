@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from pydantic import Field as Option
 
-from tamis.contract.filter import Filter, FilterOptions, Message, Opinion, Scopes, Stage
+from tamis.contract.filter import Filter, FilterOptions, Message, NoChallenge, Opinion, Scopes, Stage
 from tamis.contract.finding import Finding, Status
 from tamis.filters.shared.clients import is_host_name, no_stranger, text_of
 from tamis.filters.signing.spf_check import check_envelope, identity_of
+from tamis.language.translation import marked
 
 _SENTENCES = {
     "pass": "{ip} may send for {domain}",
@@ -42,6 +43,8 @@ class SPF(Filter[SPFOptions]):
     name = "spf"
     spec_id = "S5"
     summary = "client may not send for the sender's domain"
+    plain_reason = marked("the server it came from may not send for the sender's domain (SPF)")
+    forbids_challenge = NoChallenge.SPF
     asks = ("dns",)
     begins_at_once = True
     stage = Stage.MAIL
@@ -78,3 +81,7 @@ class SPF(Filter[SPFOptions]):
         hit = wanted.get(finding.facts["result"], False)
         opinion = self.opinion(finding, options, hit=hit)
         return opinion if hit else replace(opinion, status=Status.CLEAR)
+
+    def challenge_barred_by(self, finding: Finding) -> NoChallenge | None:
+        """Only fail says that the sender is forged."""
+        return self.forbids_challenge if finding.facts.get("result") == "fail" else None

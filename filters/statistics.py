@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field
 from tamis.contract.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes
 from tamis.contract.finding import Finding, Status
 from tamis.judging.trace import total_for
+from tamis.language.translation import marked
 from tamis.models.scale import LEVELS
 
 
@@ -48,6 +49,7 @@ class Statistics(Filter[StatisticsOptions]):
     name = "statistics"
     spec_id = "S27"
     summary = "statistics learned from the site's own mail"
+    plain_reason = marked("its words and form resemble unwanted mail")
     asks = ("statistics",)
     effect = Effect.SCORE
     inline = True

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from tamis.contract.filter import Effect, Filter, Message, Stage
+from tamis.contract.filter import Effect, Filter, Message, NoChallenge, Stage
 from tamis.contract.finding import Finding
 from tamis.contract.state_keys import BLOCKED, client_key
+from tamis.language.translation import marked
 
 if TYPE_CHECKING:
     from tamis.settings import Platform
@@ -25,6 +26,8 @@ class TemporaryBlacklist(Filter):
     name = "temporary_blacklist"
     spec_id = "S2"
     summary = "client blocked temporarily"
+    plain_reason = marked("the server it came from is blocked for a time")
+    forbids_challenge = NoChallenge.BLACKLIST
     asks = ("state",)
     stage = Stage.CONNECT
     effect = Effect.DEFER

@@ -9,6 +9,7 @@ from tamis.contract.finding import Finding
 from tamis.filters.shared.clients import is_local, reversed_labels
 from tamis.filters.shared.link_hosts import subjects_of
 from tamis.filters.shared.on_dns_lists import Asked, OnDNSLists
+from tamis.language.translation import marked
 from tamis.message.envelope import parse_ip
 from tamis.services.runner import in_thread
 from tamis.settings.dns_lists import DNSList
@@ -34,6 +35,7 @@ class URIBL(OnDNSLists):
     name = "uribl"
     spec_id = "S24"
     summary = "links to domains on DNS lists"
+    plain_reason = marked("it links to addresses that stand on public block lists")
     looks_again = True
 
     async def examine(self, message: Message) -> Finding:

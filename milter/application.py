@@ -8,8 +8,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from tamis.chain.road import Examined
-from tamis.contract.finding import Finding, Status
-from tamis.contract.lists import Match
+from tamis.contract.lists import of_scopes
 from tamis.desk.detour import Detour, DetourSigner, new_transaction
 from tamis.desk.detour_notes import Note, Notes, verdict_data
 from tamis.judging.plan import Copy, Plan, all_detoured
@@ -144,17 +143,6 @@ def note_of(copy: Copy, recipient: Recipient, examined: Examined, *, asks: bool 
         _for_one(examined.envelope, recipient),
         asks,
     )
-
-
-def of_scopes(finding: Finding, scopes: Sequence[str]) -> Finding:
-    """A finding without the list entries of other recipients, who may be blind copies."""
-    matches = finding.facts.get("matches")
-    if matches is None:
-        return finding
-    own = [fact for fact in matches if Match.from_fact(fact).scope in scopes]
-    if own:
-        return replace(finding, facts={**finding.facts, "matches": own})
-    return Finding(finding.filter, Status.CLEAR, "not on the list", {}, finding.seconds)
 
 
 def dsn_args(recipient: Recipient) -> tuple[str, ...]:

@@ -1,10 +1,9 @@
 """Asking a sender in the SMTP reply: the copies go to the desk at once, and the answer is 550 with a link.
 
-The one case in which Postfix keeps nothing. So it is taken only when every copy is to be held in one domain, every
-policy wants it and nothing speaks against asking; and 550 is said only when the desk has all copies on disk. Whatever
-goes wrong before that, the message takes the ordinary detour, under the same transaction id, so that the desk knows the
-copies that it has. That id is made of sender and content: when the sender's server did not get our answer and tries
-again, it is told the same link, and nothing is held twice.
+The one case in which Postfix keeps nothing. So it is taken only where the plan asks (`Plan.asks`), and 550 is said
+only when the desk has all copies on disk. Whatever goes wrong before that, the message takes the ordinary detour, under
+the same transaction id, so that the desk knows the copies that it has. That id is made of sender and content: when the
+sender's server did not get our answer and tries again, it is told the same link, and nothing is held twice.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
-import re
 import smtplib
 import unicodedata
 from collections.abc import Sequence
@@ -24,17 +22,16 @@ from tamis.base.tokens import Tokens
 from tamis.chain.road import Examined
 from tamis.challenge.links import challenge_link
 from tamis.challenge.notices import language_of
-from tamis.challenge.suppression import Case, why_not
 from tamis.desk.detour import Detour, DetourSigner
 from tamis.desk.detour_notes import Notes
+from tamis.desk.held_answer import HeldAnswer
 from tamis.desk.reinjection import RawSMTP
 from tamis.judging.plan import Copy
 from tamis.judging.policy import Outcome
 from tamis.language.translation import LANGUAGES, translations
-from tamis.message.address import domain_of
 from tamis.message.envelope import Envelope
 from tamis.message.mail import Mail
-from tamis.milter.application import dsn_args, note_of, of_scopes
+from tamis.milter.application import dsn_args, note_of
 from tamis.settings import Settings, SocketAddress
 
 log = logging.getLogger(__name__)
@@ -43,29 +40,6 @@ DESK_SECONDS = 20.0
 """How long the desk may take for each step; Postfix waits longer (milter_content_timeout)."""
 
 _MAX_LINE = 480  # RFC 5321 4.5.3.1.5: 512 octets with the codes and the line end
-_HELD = re.compile(r"held as \S+, challenge ([0-9A-HJKMNP-TV-Z]{26})")
-
-
-def held_text(message: str, challenge: str = "") -> str:
-    """What the desk answers when it holds a copy; `challenge` is what its sender may be asked by."""
-    return f"held as {message}, challenge {challenge}" if challenge else f"held as {message}"
-
-
-def may_ask(examined: Examined, mail: Mail, settings: Settings) -> bool:
-    """Whether a message is one whose sender is asked in the reply. Pure."""
-    if examined.envelope.login or not mail.complete:
-        return False
-    if len({domain_of(one.verdict.recipient) for one in examined.judged}) != 1:
-        return False
-    for one in examined.judged:
-        if one.outcome is not Outcome.QUARANTINE or one.policy.terms.challenge != "reply":
-            return False
-        findings = {name: of_scopes(found, one.policy.scopes) for name, found in examined.findings.items()}
-        recipient, terms = one.verdict.recipient, one.policy.terms
-        case = Case(examined.envelope.sender, recipient, findings, mail.headers, terms)
-        if why_not(case, settings.notices, "reply") is not None:
-            return False
-    return True
 
 
 class Replies:
@@ -100,7 +74,8 @@ class Replies:
         except ReinjectError as error:
             log.warning("%s: the sender can't be asked in the reply: %s", envelope.queue_id, error)
             return ()
-        challenges = {found[1] if (found := _HELD.search(answer)) else "" for answer in answers}
+        held = [HeldAnswer.decode(answer) for answer in answers]
+        challenges = {one.challenge if one else "" for one in held}
         if len(challenges) != 1 or not (challenge := challenges.pop()):
             return ()
         language = language_of(mail.headers, envelope.sender, examined.judged[0].policy.terms.language)
@@ -166,4 +141,4 @@ def _expect(answer: tuple[int, bytes]) -> str:
     said = text.decode("ascii", "replace")
     if not 200 <= code < 300:
         raise ReinjectError(f"the desk answered {code} {said}")
-    return said
+    return said.partition(" ")[2]  # behind the enhanced status code (RFC 2034 4)

@@ -12,21 +12,22 @@ import logging
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import Milter
 
 from tamis.base.errors import RouteError, TamisError
 from tamis.chain.road import Examined, Road
+from tamis.desk.detour import DetourSigner
+from tamis.desk.detour_notes import Notes
+from tamis.desk.route import Route
+from tamis.judging.site import Site
 from tamis.judging.trace import failure_headers, own_fields
 from tamis.message.address import unbracket
 from tamis.message.envelope import Envelope, Recipient
 from tamis.message.mail import Mail
 from tamis.milter.application import Application
-from tamis.milter.reply import may_ask
-
-if TYPE_CHECKING:
-    from tamis.milter.worker import Worker
+from tamis.milter.reply import Replies
 
 log = logging.getLogger(__name__)
 
@@ -49,10 +50,36 @@ def guarded(callback: Callable[..., int]) -> Callable[..., int]:
     return wrapper
 
 
+class SessionWorker(Protocol):
+    """What a session needs of its worker (tamis/milter/worker.py)."""
+
+    site: Site
+    """The policy of this moment."""
+    signer: DetourSigner
+    notes: Notes
+    replies: Replies
+    route: Route
+
+    def session_begins(self, session: object) -> None:
+        """Count a connection as open."""
+
+    def session_ends(self, session: object) -> None:
+        """Count it no more."""
+
+    def new_road(self) -> Road:
+        """A transaction's road."""
+
+    def record(self, examined: Examined, mail: Mail) -> None:
+        """Remember a message's findings and verdicts."""
+
+    def count(self, examined: Examined, mail: Mail) -> None:
+        """Remember what is counted and learnt of a message."""
+
+
 class Session(Milter.Base):
     """libmilter makes one for each connection; `worker` is set on the class before the first."""
 
-    worker: Worker
+    worker: SessionWorker
 
     def __init__(self) -> None:
         self._connection: dict[str, str] = {}
@@ -197,7 +224,7 @@ class Session(Milter.Base):
         application = self._application(road, mail)
         plan = application.fitting(examined)
         transaction = ""
-        if may_ask(examined, mail, road.site.settings):
+        if plan.asks:
             replies, settings = self.worker.replies, road.site.settings
             transaction = replies.transaction(envelope, mail)
             asked = replies.hold(examined, mail, settings, transaction, self._macro("j"))

@@ -38,7 +38,7 @@ from tamis.desk.reinjection import Reinjector
 from tamis.desk.route import Proof, Route
 from tamis.handover.part_states import PartsFile
 from tamis.handover.sender_events import SenderEvents
-from tamis.handover.stories import Journal
+from tamis.handover.stories import StoryJournal
 from tamis.handover.teaching_samples import Samples
 from tamis.installation.listener import dead_socket, socket_descriptors
 from tamis.installation.paths import Paths
@@ -85,7 +85,7 @@ class Worker:
         self._lock = threading.Lock()
         self._hits: Counter[int] = Counter()
         self._counts = Counts()
-        self._journal = Journal(self._paths.journal, settings.history.journal)
+        self._journal = StoryJournal(self._paths.journal, settings.history.journal)
         self._senders = SenderEvents(self._paths.senders)
         self._samples = Samples()
         self._parts = PartsFile(self._paths.parts, self._services.breakers)
@@ -103,12 +103,12 @@ class Worker:
         """A transaction's road, under the policy of this moment."""
         return Road(self.site, self._runner, self._services)
 
-    def session_begins(self, session: Session) -> None:
+    def session_begins(self, session: object) -> None:
         """Count a connection from its negotiation on: Postfix buffers what follows."""
         with self._lock:
             self._sessions.add(id(session))
 
-    def session_ends(self, session: Session) -> None:
+    def session_ends(self, session: object) -> None:
         """A connection is closed."""
         with self._lock:
             self._sessions.discard(id(session))

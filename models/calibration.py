@@ -17,7 +17,7 @@ from tamis.models.durable import replace_file
 from tamis.models.model_file import ModelError
 from tamis.models.scale import interpolated
 
-Kind = Literal["logistic", "isotonic"]
+CalibrationKind = Literal["logistic", "isotonic"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Calibrator:
     `ham` and `spam` count what it was fitted on.
     """
 
-    kind: Kind
+    kind: CalibrationKind
     scores: tuple[float, ...]
     log_odds: tuple[float, ...]
     ham: int
@@ -60,7 +60,7 @@ class Calibrator:
         """Read what `save` wrote. Raises ModelError on anything else."""
         try:
             data = json.loads(path.read_bytes())
-            kind: Kind = "isotonic" if data["kind"] == "isotonic" else "logistic"
+            kind: CalibrationKind = "isotonic" if data["kind"] == "isotonic" else "logistic"
             xs, ys = tuple(map(float, data["scores"])), tuple(map(float, data["log_odds"]))
             if len(xs) != len(ys) or len(xs) < 2 or any(a >= b for a, b in pairwise(xs)):
                 raise ModelError(path, "no calibration: its scores don't ascend")

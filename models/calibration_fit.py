@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.isotonic import IsotonicRegression  # type: ignore[import-untyped]
 from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 
-from tamis.models.calibration import Calibrator, Kind
-
-Floats = npt.NDArray[np.float64]
-Labels = npt.NDArray[np.bool_]
+from tamis.models.calibration import CalibrationKind, Calibrator
+from tamis.models.measures import Floats, Labels
 
 ISOTONIC_FROM = 1000
 """Messages of each label from which isotonic regression is the better choice (Niculescu-Mizil & Caruana 2005)."""
 
 
-def fit_calibrator(scores: Floats, spam: Labels, kind: Kind | None = None) -> Calibrator:
+def fit_calibrator(scores: Floats, spam: Labels, kind: CalibrationKind | None = None) -> Calibrator:
     """A Calibrator for labelled scores; its kind follows from their number unless given.
 
     "logistic" is Platt's (1999), two numbers; "isotonic" is Zadrozny & Elkan's (2002), steps. Raises ValueError

@@ -29,7 +29,7 @@ from tamis.models.corpora import Place
 from tamis.models.features import Features, extract
 from tamis.models.learner import Learner
 
-Rule = Literal["immediate", "delayed", "partial", "noisy", "freeze"]
+TeachingRule = Literal["immediate", "delayed", "partial", "noisy", "freeze"]
 
 _BATCH = 64
 _AHEAD = 3
@@ -42,7 +42,7 @@ _SEED = 2005
 class Protocol:
     """What the model may learn; `amount` is N, F or P."""
 
-    rule: Rule = "immediate"
+    rule: TeachingRule = "immediate"
     amount: float = 0.0
 
     @classmethod

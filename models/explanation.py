@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tamis.message.mail import Mail
-from tamis.models.features import EXPERTS, VIEWS, Grams, Listed, Looks, View, extract, looks
+from tamis.models.features import EXPERTS, VIEWS, Grams, HashedWords, Looks, View, extract, looks
 from tamis.models.hashing import spans
 from tamis.models.header_tokens import ANYWHERE, Arrival, Home
 from tamis.models.learner import Weights
@@ -24,7 +24,7 @@ _READABLE = bytes(octet > 32 for octet in range(256))
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
+class WeighedWord:
     """One thing in the message: `view` says where, `word` what, `share` what it adds to the log-odds.
 
     The view "spelling" is what the 4-grams of a word say, wherever in the message.
@@ -43,7 +43,7 @@ def explain(
     home: Home = ANYWHERE,
     seen_text: str = "",
     limit: int = 10,
-) -> list[Reason]:
+) -> list[WeighedWord]:
     """The reasons that weigh most, for either side, heaviest first. Arguments as for `extract`."""
     features = extract(mail, arrival=arrival, home=home, seen_text=seen_text)
     scales = features.scales()
@@ -60,11 +60,11 @@ def explain(
                 name, found = view.name, _weighed(seen, look, view, weights)
             for word, weight in found.items():
                 totals[name, word] += factor * weight
-    reasons = [Reason(view, word, share) for (view, word), share in totals.items() if share]
+    reasons = [WeighedWord(view, word, share) for (view, word), share in totals.items() if share]
     return sorted(reasons, key=lambda reason: -abs(reason.share))[:limit]
 
 
-def _weighed(seen: Looks, look: Listed, view: View, weights: Weights) -> dict[str, float]:
+def _weighed(seen: Looks, look: HashedWords, view: View, weights: Weights) -> dict[str, float]:
     found: dict[str, float] = {}
     known: set[int] = set()
     for index, place in enumerate((look.hashes >> np.uint32(32 - view.bits)).tolist()):

@@ -145,14 +145,14 @@ class Grams(NamedTuple):
     hashes: Buckets
 
 
-class Listed(NamedTuple):
+class HashedWords(NamedTuple):
     """Words, or pairs of words, as their hashes; `numbers` has, for each, those of the words it stands for."""
 
     hashes: Buckets
     numbers: tuple[Positions, ...]
 
 
-Look = Grams | Listed
+Look = Grams | HashedWords
 
 
 class Looks(NamedTuple):
@@ -221,7 +221,7 @@ def _grams(sections: Sequence[bytes]) -> list[Grams]:
     return found
 
 
-def _listed(read: Words, lines: Positions) -> list[Listed]:
+def _listed(read: Words, lines: Positions) -> list[HashedWords]:
     """The words of each text, and the pairs of header and body in the places of their views."""
     bounds = read.bounds
     first, second = neighbours(0, bounds[1], _HEADER_DISTANCES)
@@ -232,11 +232,11 @@ def _listed(read: Words, lines: Positions) -> list[Listed]:
     hashes = halves(np.concatenate((read.hashes, paired)))
     every = np.arange(bounds[-1])
     header, origins, shapes, body, written, *others = [
-        Listed(hashes[start:stop], (every[start:stop],)) for start, stop in pairwise(bounds)
+        HashedWords(hashes[start:stop], (every[start:stop],)) for start, stop in pairwise(bounds)
     ]
     middle = bounds[-1] + len(of_header[0])
-    header_pairs = Listed(hashes[bounds[-1] : middle], of_header)
-    body_pairs = Listed(hashes[middle:], of_body)
+    header_pairs = HashedWords(hashes[bounds[-1] : middle], of_header)
+    body_pairs = HashedWords(hashes[middle:], of_body)
     return [header, origins, header_pairs, shapes, body, written, body_pairs, *others]
 
 

@@ -22,14 +22,13 @@ import numpy.typing as npt
 
 from tamis.models.calibration import Calibrator
 from tamis.models.durable import replace_file
+from tamis.models.measures import Floats
 from tamis.models.model_file import ModelError
 from tamis.models.scale import HIGHEST, LEVELS, interpolated, number_of, promise
 
 _TAIL = 0.05
 _LEAST_TAIL = 10
 _POINTS = 200
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

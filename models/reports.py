@@ -36,7 +36,7 @@ Label = Literal["spam", "ham", "forget"]
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ReportSource:
     """Where reports come from: `say` is the weight of one, `attended` whether a person looked at the message."""
 
     say: float
@@ -44,13 +44,13 @@ class Source:
 
 
 SOURCES: Final = {
-    "learn": Source(1.0),
-    "quarantine": Source(1.0),
-    "web": Source(1.0),
-    "dovecot": Source(1.0),
-    "honeypot": Source(0.7, attended=False),
-    "challenge": Source(0.5, attended=False),
-    "outgoing": Source(0.3, attended=False),
+    "learn": ReportSource(1.0),
+    "quarantine": ReportSource(1.0),
+    "web": ReportSource(1.0),
+    "dovecot": ReportSource(1.0),
+    "honeypot": ReportSource(0.7, attended=False),
+    "challenge": ReportSource(0.5, attended=False),
+    "outgoing": ReportSource(0.3, attended=False),
 }
 """All sources by the name that stands in a report."""
 

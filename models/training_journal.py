@@ -42,7 +42,7 @@ _COUNTS_OCTETS = 2 * len(VIEWS)
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class TrainingRecord:
     """One entry: `report` taught `features` as spam or ham with `weight`, for the domain that `salt` stands for; or,
     without features, was withdrawn."""
 
@@ -54,7 +54,7 @@ class Record:
     salt: int = 0
 
 
-def pack(record: Record) -> bytes:
+def pack(record: TrainingRecord) -> bytes:
     """A record as it stands in the file."""
     report = record.report.encode()
     kind, tail = _WITHDRAWN, b""
@@ -69,22 +69,24 @@ def pack(record: Record) -> bytes:
     return _FRAME.pack(len(body), zlib.crc32(body)) + body
 
 
-def _unpack(body: bytes) -> Record:
+def _unpack(body: bytes) -> TrainingRecord:
     sequence, kind, weight, salt, length = _BODY.unpack_from(body)
     report = body[_BODY.size : _BODY.size + length].decode()
     if kind == _WITHDRAWN:
-        return Record(sequence, report)
+        return TrainingRecord(sequence, report)
     tail = body[_BODY.size + length :]
     counts = np.frombuffer(tail[:_COUNTS_OCTETS], dtype="<u2").astype(np.intp)
     planes = zstandard.ZstdDecompressor().decompress(tail[_COUNTS_OCTETS:], max_output_size=4 * _MAX_FEATURES)
     steps = np.frombuffer(planes, dtype=np.uint8).reshape(4, -1).T.copy().view("<u4").ravel()
     indices = np.cumsum(steps, dtype=np.uint32)
-    return Record(sequence, report, kind == _SPAM, weight, Features(indices, counts), salt)
+    return TrainingRecord(sequence, report, kind == _SPAM, weight, Features(indices, counts), salt)
 
 
 def pack_lessons(lessons: Iterable[Lesson]) -> bytes:
     """What waits for rehearsal, as it stands in a model's file."""
-    return b"".join(pack(Record(0, "", one.spam, one.weight, one.features, one.salt)) for one in lessons)
+    return b"".join(
+        pack(TrainingRecord(0, "", one.spam, one.weight, one.features, one.salt)) for one in lessons
+    )
 
 
 def unpack_lessons(octets: bytes) -> Iterator[Lesson]:
@@ -105,7 +107,7 @@ def _framed(file: IO[bytes]) -> Iterator[bytes]:
         yield body
 
 
-class Journal:
+class TrainingJournal:
     """The journal file, open for its one writer. Raises ModelError when another process has it open."""
 
     def __init__(self, path: Path) -> None:
@@ -137,7 +139,7 @@ class Journal:
     def _whole(self) -> int:
         return _HEAD.size + sum(_FRAME.size + len(body) for body in self._bodies())
 
-    def records(self) -> Iterator[Record]:
+    def records(self) -> Iterator[TrainingRecord]:
         """Every record, in order. Not to be mixed with `append`."""
         for body in self._bodies():
             yield _unpack(body)
@@ -151,13 +153,13 @@ class Journal:
             at += _FRAME.size + len(body)
         return places
 
-    def at(self, place: int) -> Record:
+    def at(self, place: int) -> TrainingRecord:
         """The record that begins at a place."""
         self._file.seek(place)
         length, _ = _FRAME.unpack(self._file.read(_FRAME.size))
         return _unpack(self._file.read(length))
 
-    def append(self, record: Record) -> None:
+    def append(self, record: TrainingRecord) -> None:
         """Add a record, durably. Raises OSError, and adds nothing, when the disk says no."""
         self._append(pack(record))
 
@@ -173,7 +175,7 @@ class Journal:
             self._file.truncate(end)
             raise
 
-    def rewrite(self, records: Iterable[Record]) -> None:
+    def rewrite(self, records: Iterable[TrainingRecord]) -> None:
         """Put other records in the place of all, as a whole."""
         head = _HEAD.pack(_MAGIC, FEATURE_VERSION)
         replace_file(self.path, (part for part in (head, *map(pack, records))))

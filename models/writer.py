@@ -25,7 +25,7 @@ from tamis.models.correction import salt_of
 from tamis.models.features import Features
 from tamis.models.learner import Learner, Lesson, Score
 from tamis.models.model_file import Learned, Model, write_model
-from tamis.models.training_journal import Journal, Record, pack_lessons, unpack_lessons
+from tamis.models.training_journal import TrainingJournal, TrainingRecord, pack_lessons, unpack_lessons
 
 REACH = 4000
 """Reports that can be taken back at any time; a record takes about 8 KiB, learning it again about 1 ms."""
@@ -41,7 +41,7 @@ class ModelWriter:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.reach = reach
-        self._journal = Journal(folder / "journal")
+        self._journal = TrainingJournal(folder / "journal")
         self._reports: dict[str, tuple[int, bool]] = {}
         self._stale = False
         self._sequence = 0
@@ -77,7 +77,7 @@ class ModelWriter:
             self.unlearn(report)
         self._refresh()
         self._sequence += 1
-        record = Record(self._sequence, report, spam, weight, features, salt_of(domain))
+        record = TrainingRecord(self._sequence, report, spam, weight, features, salt_of(domain))
         self._journal.append(record)
         self._apply(record)
         if len(self._reports) >= self._fold_at:
@@ -95,7 +95,7 @@ class ModelWriter:
         if report not in self._reports:
             return False
         self._sequence += 1
-        self._journal.append(Record(self._sequence, report))
+        self._journal.append(TrainingRecord(self._sequence, report))
         del self._reports[report]
         self._stale = True
         return True
@@ -175,7 +175,7 @@ class ModelWriter:
         if self._stale:
             self._replay()
 
-    def _apply(self, record: Record) -> None:
+    def _apply(self, record: TrainingRecord) -> None:
         lesson = _lesson(record)
         if lesson is None:
             return
@@ -184,7 +184,7 @@ class ModelWriter:
         self._learned = Learned(old.ham + (not record.spam), old.spam + record.spam, record.sequence)
         self._reports[record.report] = (record.sequence, record.spam)
 
-    def _valid(self, after: int) -> Iterator[Record]:
+    def _valid(self, after: int) -> Iterator[TrainingRecord]:
         """The reports after a sequence number that were not withdrawn later."""
         withdrawn: dict[str, int] = {}
         for record in self._journal.records():
@@ -251,7 +251,7 @@ class ModelWriter:
         self._replay()
 
 
-def _lesson(record: Record) -> Lesson | None:
+def _lesson(record: TrainingRecord) -> Lesson | None:
     if record.features is None:
         return None
     return Lesson(record.features, record.spam, record.weight, record.salt)

@@ -15,8 +15,8 @@ from tamis.judging import authentication
 from tamis.judging.authentication import authentication_results
 from tamis.judging.trace import OwnFields, header_value, own_fields
 from tamis.message.envelope import Recipient
-from tamis.message.header_editing import Headers
-from tamis.quarantine.records import Deliver, Record
+from tamis.message.header_editing import NewFields
+from tamis.quarantine.records import Deliver, HeldRecord
 from tamis.settings import Settings
 
 _FIELD = re.compile(rb"([\x21-\x39\x3b-\x7e]+)[ \t]*:")
@@ -79,7 +79,7 @@ def released_copy(content: bytes, own: OwnFields, by: str, results: str = "") ->
     """The content as it goes to the inbox: without the fields that only we may write, so that no filing rule sends it
     to Junk, and with those on top that say who released it and, if known, the `results` of authentication. Everything
     else stays octet for octet."""
-    on_top: Headers = ((authentication.FIELD, results),) if results else ()
+    on_top: NewFields = ((authentication.FIELD, results),) if results else ()
     on_top = (*on_top, (own.prefix + "Status", header_value(f"No, released by {by}")))
     kept = [f"{name}: {value}\n".encode("ascii").replace(b"\n", b"\r\n") for name, value in on_top]
     position, begin = 0, 0
@@ -112,7 +112,7 @@ def redelivery(send: Send, settings: Settings) -> Deliver:
     """How a release reaches Postfix: marked, to exactly the one recipient, with the original's arguments."""
     own = own_fields(settings)
 
-    def deliver(record: Record, content: bytes) -> None:
+    def deliver(record: HeldRecord, content: bytes) -> None:
         results = _results(record, own.authserv_id)
         send(
             record.envelope.sender,
@@ -124,7 +124,7 @@ def redelivery(send: Send, settings: Settings) -> Deliver:
     return deliver
 
 
-def _results(record: Record, authserv_id: str) -> str:
+def _results(record: HeldRecord, authserv_id: str) -> str:
     """What was found of the sender when the message came, as far as the recipient's policy had it looked for."""
     try:
         judged = {opinion["filter"] for opinion in record.verdict["opinions"]}

@@ -23,7 +23,7 @@ from tamis.database.schema import (
     WebSessionRow,
 )
 from tamis.quarantine.held_mail import TOMBSTONE, bury_all, drop_contents
-from tamis.quarantine.records import GONE, State
+from tamis.quarantine.records import GONE, HeldState
 
 _REST = 2.0
 """Pause after a batch, in times of what it took: on SQLite a writer that waits only looks now and then, and would
@@ -43,7 +43,7 @@ class Expiry:
     def due(self, now: datetime | None = None) -> int:
         """How many messages, held ones and tombstones, a clean-up would take now."""
         now = now or datetime.now(UTC)
-        over = (MessageRow.expires_at <= now, MessageRow.state.in_((State.HELD, *GONE)))
+        over = (MessageRow.expires_at <= now, MessageRow.state.in_((HeldState.HELD, *GONE)))
         with self._database.read() as session:
             return session.scalar(select(func.count()).select_from(MessageRow).where(*over)) or 0
 
@@ -89,9 +89,9 @@ class Expiry:
 
     def _expire_held(self, now: datetime, batch: int) -> int:
         with self._database.write() as session:
-            over = _due(session, now, batch, (State.HELD,))
+            over = _due(session, now, batch, (HeldState.HELD,))
             if over:
-                bury_all(session, over, State.EXPIRED, now)
+                bury_all(session, over, HeldState.EXPIRED, now)
                 audit(session, now, WHO, "expire", "", {"messages": over})
             return len(over)
 
@@ -211,7 +211,7 @@ class Expiry:
             return len(over)
 
 
-def _due(session: Session, now: datetime, batch: int, states: tuple[State, ...]) -> list[str]:
+def _due(session: Session, now: datetime, batch: int, states: tuple[HeldState, ...]) -> list[str]:
     found: list[str] = []
     for state in states:  # one by one: the index has each in its order, and a batch sorts no backlog
         query = (

@@ -23,8 +23,8 @@ from tamis.quarantine.records import (
     Deliver,
     Done,
     HeldMessage,
-    Record,
-    State,
+    HeldRecord,
+    HeldState,
     Summary,
     new_id,
 )
@@ -37,7 +37,7 @@ STALE_RELEASE = timedelta(minutes=10)
 BIN = timedelta(minutes=10)
 """How long what was released or deleted keeps its content: a deletion, and what was learned, can be undone."""
 
-_DROPPED = (State.DELETED, State.EXPIRED)
+_DROPPED = (HeldState.DELETED, HeldState.EXPIRED)
 _TEXT = 500
 
 
@@ -116,7 +116,7 @@ class Quarantine:
         self,
         scope: str = PLATFORM,
         *,
-        state: State | None = State.HELD,
+        state: HeldState | None = HeldState.HELD,
         text: str = "",
         limit: int = 50,
         before: str | None = None,
@@ -136,12 +136,12 @@ class Quarantine:
         with self._database.read() as session:
             return tuple(_summary(row) for row in session.scalars(query))
 
-    def count(self, scope: str = PLATFORM, *, state: State | None = State.HELD) -> int:
+    def count(self, scope: str = PLATFORM, *, state: HeldState | None = HeldState.HELD) -> int:
         """How many messages of a scope are in a state."""
         with self._database.read() as session:
             return session.scalar(select(func.count()).select_from(MessageRow).where(*_of(scope, state))) or 0
 
-    def get(self, message: str) -> Record | None:
+    def get(self, message: str) -> HeldRecord | None:
         """Everything about one message except its content; None when there is no such id."""
         query = (
             select(MessageRow, DetailsRow)
@@ -178,12 +178,12 @@ class Quarantine:
         with self._database.write() as session:
             taken = session.execute(
                 update(MessageRow)
-                .where(MessageRow.id == clean(message), MessageRow.state == State.HELD)
-                .values(state=State.RELEASING, claim=token, claimed_at=now, released_by=clean(by))
+                .where(MessageRow.id == clean(message), MessageRow.state == HeldState.HELD)
+                .values(state=HeldState.RELEASING, claim=token, claimed_at=now, released_by=clean(by))
                 .returning(MessageRow.id)
             ).first()
             if taken is None:
-                return _refusal(session, message, State.RELEASED)
+                return _refusal(session, message, HeldState.RELEASED)
         self._deliver(message, token, deliver)
         return Done.DONE
 
@@ -192,7 +192,7 @@ class Quarantine:
     ) -> tuple[tuple[str, str], ...]:
         """Take up releases that a crash left half done; [(id, "" or why it is held again)]."""
         now = now or datetime.now(UTC)
-        stale = (MessageRow.state == State.RELEASING, MessageRow.claimed_at <= now - older_than)
+        stale = (MessageRow.state == HeldState.RELEASING, MessageRow.claimed_at <= now - older_than)
         with self._database.read() as session:
             waiting = session.scalars(select(MessageRow.id).where(*stale).order_by(MessageRow.id)).all()
         taken_up = []
@@ -232,20 +232,24 @@ class Quarantine:
             row = session.execute(
                 update(MessageRow)
                 .where(
-                    MessageRow.id == message, MessageRow.state == State.RELEASING, MessageRow.claim == token
+                    MessageRow.id == message,
+                    MessageRow.state == HeldState.RELEASING,
+                    MessageRow.claim == token,
                 )
-                .values(state=State.HELD, claim=None, claimed_at=None)
+                .values(state=HeldState.HELD, claim=None, claimed_at=None)
                 .returning(MessageRow.released_by)
             ).first()
             if row is not None:
                 audit(session, now, row[0] or "", "release failed", message, {"why": why[:_TEXT]})
 
-    def _finish(self, record: Record) -> None:
+    def _finish(self, record: HeldRecord) -> None:
         now = datetime.now(UTC)
         was = record.summary
         with self._database.write() as session:
             # "held" too: a slower first attempt may succeed after a second one failed
-            closed = bury(session, was.id, (State.RELEASING, State.HELD), State.RELEASED, now, kept=BIN)
+            closed = bury(
+                session, was.id, (HeldState.RELEASING, HeldState.HELD), HeldState.RELEASED, now, kept=BIN
+            )
             if closed:
                 audit(session, now, was.released_by, "release", was.id, {"recipient": was.recipient})
 
@@ -254,8 +258,8 @@ class Quarantine:
         back; the row stays as a tombstone until it expires."""
         now = now or datetime.now(UTC)
         with self._database.write() as session:
-            if not bury(session, clean(message), (State.HELD,), State.DELETED, now, kept=BIN):
-                return _refusal(session, message, State.DELETED)
+            if not bury(session, clean(message), (HeldState.HELD,), HeldState.DELETED, now, kept=BIN):
+                return _refusal(session, message, HeldState.DELETED)
             audit(session, now, by, "delete", message)
         return Done.DONE
 
@@ -267,15 +271,15 @@ class Quarantine:
                 update(MessageRow)
                 .where(
                     MessageRow.id == clean(message),
-                    MessageRow.state == State.DELETED,
+                    MessageRow.state == HeldState.DELETED,
                     MessageRow.bin_until > now,
                     MessageRow.body.is_not(None),
                 )
-                .values(state=State.HELD, bin_until=None)
+                .values(state=HeldState.HELD, bin_until=None)
                 .returning(MessageRow.id)
             ).first()
             if back is None:
-                return _refusal(session, message, State.HELD)
+                return _refusal(session, message, HeldState.HELD)
             audit(session, now, by, "restore", message)
         return Done.DONE
 
@@ -283,8 +287,8 @@ class Quarantine:
 def bury(
     session: Session,
     message: str,
-    was: tuple[State, ...],
-    becomes: State,
+    was: tuple[HeldState, ...],
+    becomes: HeldState,
     now: datetime,
     *,
     kept: timedelta = timedelta(0),
@@ -301,7 +305,7 @@ def bury(
 def bury_all(
     session: Session,
     messages: Sequence[str],
-    becomes: State,
+    becomes: HeldState,
     now: datetime,
     *,
     kept: timedelta = timedelta(0),
@@ -315,7 +319,7 @@ def bury_all(
         "claimed_at": None,
         "expires_at": case((MessageRow.expires_at < least, least), else_=MessageRow.expires_at),
     }
-    if becomes is State.RELEASED:
+    if becomes is HeldState.RELEASED:
         values["released_at"] = now
     if kept:
         values["bin_until"] = now + kept
@@ -339,7 +343,7 @@ def _let_go(session: Session, messages: Sequence[str]) -> None:
     session.execute(insert(LooseBody).from_select(["digest"], bodies))
 
 
-def _refusal(session: Session, message: str, wanted: State) -> Done:
+def _refusal(session: Session, message: str, wanted: HeldState) -> Done:
     state = session.scalar(select(MessageRow.state).where(MessageRow.id == clean(message)))
     if state is None:
         return Done.UNKNOWN
@@ -348,7 +352,7 @@ def _refusal(session: Session, message: str, wanted: State) -> Done:
     return Done.GONE if state in GONE else Done.BUSY
 
 
-def _of(scope: str, state: State | None) -> tuple[ColumnElement[bool], ...]:
+def _of(scope: str, state: HeldState | None) -> tuple[ColumnElement[bool], ...]:
     if scope == PLATFORM:
         conditions: tuple[ColumnElement[bool], ...] = ()
     else:
@@ -378,7 +382,7 @@ def _row(message: HeldMessage, now: datetime) -> dict[str, Any]:
         "received_at": envelope.received_at,
         "held_at": now,
         "expires_at": now + timedelta(days=message.retention_days),
-        "state": State.HELD,
+        "state": HeldState.HELD,
         "decided_by": clean(message.decided_by, _TEXT),
         "because": clean(message.because),
         "score": _finite(message.score),
@@ -402,13 +406,13 @@ def _details(made: str, message: HeldMessage) -> DetailsRow:
 
 def _summary(row: MessageRow) -> Summary:
     values = {name: getattr(row, name) for name in SUMMARY_FIELDS}
-    return Summary(**values | {"state": State(row.state), "released_by": row.released_by or ""})
+    return Summary(**values | {"state": HeldState(row.state), "released_by": row.released_by or ""})
 
 
-def _record(row: MessageRow, details: DetailsRow) -> Record:
+def _record(row: MessageRow, details: DetailsRow) -> HeldRecord:
     try:
         address, args = details.recipient
-        return Record(
+        return HeldRecord(
             summary=_summary(row),
             exact=Recipient(address, tuple(args)),
             envelope=Envelope.from_dict(details.envelope),

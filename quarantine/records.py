@@ -12,7 +12,7 @@ from typing import Any
 from tamis.message.envelope import Envelope, Recipient
 
 
-class State(StrEnum):
+class HeldState(StrEnum):
     """Where a message in quarantine stands."""
 
     HELD = "held"
@@ -22,7 +22,7 @@ class State(StrEnum):
     EXPIRED = "expired"
 
 
-GONE = (State.RELEASED, State.DELETED, State.EXPIRED)
+GONE = (HeldState.RELEASED, HeldState.DELETED, HeldState.EXPIRED)
 """States without content, once the bin is emptied: the row stays for a while, so that a late second delivery is
 recognised."""
 
@@ -82,7 +82,7 @@ class Summary:
     received_at: datetime
     held_at: datetime
     expires_at: datetime
-    state: State
+    state: HeldState
     decided_by: str
     because: str
     score: float
@@ -97,7 +97,7 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class HeldRecord:
     """Everything about one held message except its content; `exact` is the recipient as SMTP named it."""
 
     summary: Summary
@@ -119,7 +119,7 @@ class Record:
 
 SUMMARY_FIELDS = tuple(Summary.__dataclass_fields__)
 
-Deliver = Callable[[Record, bytes], None]
+Deliver = Callable[[HeldRecord, bytes], None]
 """Hands a held message and its content to Postfix; raises ReinjectError when Postfix did not take it."""
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tamis.contract.service_protocols import Kept, SharedState
+from tamis.contract.service_protocols import KeptValue, SharedState
 
 
 class MemoryState(SharedState):
@@ -44,9 +44,9 @@ class MemoryState(SharedState):
         held.update(dict.fromkeys(members, self.now))
         return tuple(sum(at > self.now - window for at in held.values()) for window in windows)
 
-    async def find(self, prefix: str, limit: int = 1000) -> list[Kept]:
+    async def find(self, prefix: str, limit: int = 1000) -> list[KeptValue]:
         return [
-            Kept(key, value, expires - self.now)
+            KeptValue(key, value, expires - self.now)
             for key, (value, expires) in sorted(self._kept.items())
             if key.startswith(prefix) and expires > self.now
         ][:limit]

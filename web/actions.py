@@ -12,14 +12,13 @@ from tamis.base.errors import ConfigError, TamisError
 from tamis.base.tokens import Purpose, Tokens
 from tamis.contract.lists import Colour, Subject, normalise_pattern
 from tamis.database.list_entries import NewEntry
-from tamis.desk.reinjection import Reinjector
+from tamis.desk.release import delivery
 from tamis.judging.site import Site
 from tamis.language.translation import marked
 from tamis.message.address import domain_of
 from tamis.models.reports import Label, Spool
-from tamis.quarantine.content import redelivery
 from tamis.quarantine.held_mail import BIN
-from tamis.quarantine.records import Deliver, Done, State, Summary
+from tamis.quarantine.records import Deliver, Done, HeldState, Summary
 from tamis.settings import Settings
 from tamis.store import Store
 
@@ -70,7 +69,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class Undoable:
     """What was done, as it stands in a token of Purpose.UNDO: who holds that can undo it for BIN."""
 
     verb: Verb
@@ -85,7 +84,7 @@ class Deed:
         return tokens.make(Purpose.UNDO, *words, expires=(now or datetime.now(UTC)) + BIN)
 
     @classmethod
-    def read(cls, words: tuple[str, ...]) -> tuple[Deed, str]:
+    def read(cls, words: tuple[str, ...]) -> tuple[Undoable, str]:
         """What `token` was made of, and who did it."""
         by, verb, message, entry, taught = words
         return cls(Verb(verb), message, int(entry), bool(taught)), by
@@ -97,14 +96,14 @@ class Actions:
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
         self._spool = Spool(settings.spool_directory)
-        self._deliver: Deliver = redelivery(Reinjector(settings.desk.reinject).send, settings)
+        self._deliver: Deliver = delivery(settings)
 
-    def do(self, verb: Verb, message: Summary, sender: str, by: str) -> tuple[Done, Deed]:
+    def do(self, verb: Verb, message: Summary, sender: str, by: str) -> tuple[Done, Undoable]:
         """Do it. `sender` is `listed_sender` of the message. Raises ReinjectError when Postfix takes nothing now: then
         the message is held as before, with the list entry that was asked for."""
         content = self._store.quarantine.content(message.id)
         listing = (
-            verb in _COLOUR and sender and message.state is State.HELD
+            verb in _COLOUR and sender and message.state is HeldState.HELD
         )  # an old link lists nobody unseen
         entry = self._list(_COLOUR[verb], sender, message.mailbox, by) if listing else 0
         if verb in _DELIVERING:
@@ -112,9 +111,9 @@ class Actions:
         else:
             done = self._store.quarantine.delete(message.id, by)
         taught = done is Done.DONE and verb in _LEARNT and self._teach(_LEARNT[verb], by, content)
-        return done, Deed(verb, message.id, entry, taught)
+        return done, Undoable(verb, message.id, entry, taught)
 
-    def undo(self, deed: Deed, by: str) -> bool:
+    def undo(self, deed: Undoable, by: str) -> bool:
         """Undo it, as far as it can be: a message that was delivered stays so. Whether all of it was undone."""
         content = self._store.quarantine.content(deed.message)
         undone = True

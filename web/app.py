@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 from tamis.language.translation import marked
 from tamis.web import confirm, preferences, sender, signing_in
 from tamis.web import held_list as mailbox
-from tamis.web.guard import Bounds, SafeHeaders
+from tamis.web.guard import RequestBounds, SafeHeaders
 from tamis.web.rendering import HERE
 from tamis.web.visit import NOT_VALID, House, Page, Visit, page, told
 
@@ -75,7 +75,7 @@ def create_app(house: House) -> ASGIApp:
         exception_handlers={HTTPException: _http_error, Exception: _failure},
     )
     app.state.house = house
-    return SafeHeaders(Bounds(app, house.site, house.state), house.site)
+    return SafeHeaders(RequestBounds(app, house.site, house.state), house.site)
 
 
 _SENTENCES = {

@@ -7,10 +7,10 @@ from starlette.responses import Response
 from tamis.base.tokens import Purpose
 from tamis.judging.reasons import plain_reason
 from tamis.language.translation import marked
-from tamis.quarantine.records import Done, Record, State
+from tamis.quarantine.records import Done, HeldRecord, HeldState
 from tamis.web.actions import Actions, Verb, listed_sender
 from tamis.web.held_list import NOT_DONE, done_notice, verb_of
-from tamis.web.visit import NOT_VALID, RefusedError, Visit
+from tamis.web.visit import NOT_VALID, PageRefusedError, Visit
 
 CHOICES = {
     Verb.DELIVER: marked("Deliver it to my inbox"),
@@ -21,11 +21,11 @@ CHOICES = {
 }
 
 
-def _message(visit: Visit) -> tuple[Record, Verb]:
+def _message(visit: Visit) -> tuple[HeldRecord, Verb]:
     mailbox, message, verb = visit.token(Purpose.ACTION)
     record = visit.store.quarantine.get(message)
     if record is None or record.summary.mailbox != mailbox or verb not in tuple(Verb):
-        raise RefusedError(NOT_VALID)
+        raise PageRefusedError(NOT_VALID)
     visit.__dict__["reader"] = visit.reader_of(mailbox)
     return record, Verb(verb)
 
@@ -34,7 +34,7 @@ def show(visit: Visit) -> Response:
     """What is asked, with the link's choice preselected."""
     record, verb = _message(visit)
     one = record.summary
-    if one.state is not State.HELD:
+    if one.state is not HeldState.HELD:
         return visit.render("told.html", sentence=NOT_DONE[Done.GONE])
     sender = listed_sender(one, visit.site)
     choices = {
@@ -42,9 +42,8 @@ def show(visit: Visit) -> Response:
         for choice, sentence in CHOICES.items()
         if sender or choice not in (Verb.ALLOW, Verb.BLOCK)
     }
-    return visit.render(
-        "confirm.html", one=one, verb=verb, choices=choices, why=plain_reason(one.decided_by), sender=sender
-    )
+    why = plain_reason(one.decided_by, visit.site.filters)
+    return visit.render("confirm.html", one=one, verb=verb, choices=choices, why=why, sender=sender)
 
 
 def act(visit: Visit) -> Response:

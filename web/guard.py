@@ -91,7 +91,7 @@ class LastHop:
         await self._app(scope, receive, send)
 
 
-class Bounds:
+class RequestBounds:
     """Refuses too many requests and too long ones; reads a form's octets before its page is asked.
 
     It leaves `network` (what limits count for) and `form` in the scope's state.

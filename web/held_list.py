@@ -17,11 +17,11 @@ from tamis.judging.reasons import plain_reason
 from tamis.judging.verdict import SCORE
 from tamis.language.translation import marked
 from tamis.message.address import address_key, domain_key
-from tamis.quarantine.records import Done, Record, State, Summary
-from tamis.web.actions import DONE, UNDO, UNDONE, Actions, Deed, Verb, listed_sender
+from tamis.quarantine.records import Done, HeldRecord, HeldState, Summary
+from tamis.web.actions import DONE, UNDO, UNDONE, Actions, Undoable, Verb, listed_sender
 from tamis.web.guard import FRAME_CSP
 from tamis.web.preview import formatted, preview
-from tamis.web.visit import NOT_VALID, RefusedError, Visit
+from tamis.web.visit import NOT_VALID, PageRefusedError, Visit
 
 PAGE = 50
 """Messages on one page of the list."""
@@ -48,7 +48,7 @@ DEEDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class DoneNotice:
     """What the page says on top: what was done, and how to undo it (`token`, `undo`)."""
 
     text: str
@@ -75,7 +75,7 @@ def show_list(visit: Visit) -> Response:
         digest=terms.digest,
         may_set="digest" in terms.self_service,
         notice=_notice(visit),
-        plain_reason=plain_reason,
+        plain_reason=lambda decided_by: plain_reason(decided_by, visit.site.filters),
         may_list=lambda one: bool(listed_sender(one, visit.site)),
     )
 
@@ -92,7 +92,7 @@ def _scope(visit: Visit) -> str:
             return mailbox
     elif person.administers(domain_key(wanted)):
         return domain_key(wanted)
-    raise RefusedError(marked("There is no such mailbox, or it is not open to you."))
+    raise PageRefusedError(marked("There is no such mailbox, or it is not open to you."))
 
 
 def _page(visit: Visit, scope: str, text: str, before: str) -> tuple[list[Summary], str]:
@@ -113,11 +113,11 @@ def _page(visit: Visit, scope: str, text: str, before: str) -> tuple[list[Summar
     return found, last
 
 
-def _record(visit: Visit) -> Record:
+def _record(visit: Visit) -> HeldRecord:
     """The message of the address. What is not there and what is not open are refused alike."""
     record = visit.store.quarantine.get(visit.request.path_params["message"])
     if record is None or not visit.signed_in.may_open(record.summary.mailbox, visit.site):
-        raise RefusedError(NOT_VALID)
+        raise PageRefusedError(NOT_VALID)
     return record
 
 
@@ -126,7 +126,7 @@ def show_message(visit: Visit) -> Response:
     person = visit.signed_in
     record = _record(visit)
     one = record.summary
-    content = visit.store.quarantine.content(one.id) if one.state is State.HELD else None
+    content = visit.store.quarantine.content(one.id) if one.state is HeldState.HELD else None
     if content is not None:
         visit.store.trail.note(person.address, "preview", one.id)
     return visit.render(
@@ -134,7 +134,7 @@ def show_message(visit: Visit) -> Response:
         one=one,
         is_own=one.mailbox == person.address,
         preview=preview(content) if content is not None else None,
-        why=plain_reason(one.decided_by),
+        why=plain_reason(one.decided_by, visit.site.filters),
         evidence=evidence(record, visit),
         trace=trace(record, visit),
         deeds=visit.store.trail.about(one.id),
@@ -149,10 +149,10 @@ def show_formatted(visit: Visit) -> Response:
     """The cleaned HTML of a message, for the sandboxed frame."""
     record = _record(visit)
     content = (
-        visit.store.quarantine.content(record.summary.id) if record.summary.state is State.HELD else None
+        visit.store.quarantine.content(record.summary.id) if record.summary.state is HeldState.HELD else None
     )
     if content is None:
-        raise RefusedError(NOT_VALID)
+        raise PageRefusedError(NOT_VALID)
     visit.store.trail.note(visit.signed_in.address, "preview", record.summary.id)
     response: HTMLResponse = visit.render("formatted.html", html=formatted(content))
     response.headers["content-security-policy"] = FRAME_CSP
@@ -176,8 +176,8 @@ def undo(visit: Visit) -> Response:
     try:
         words = visit.house.tokens.read(Purpose.UNDO, visit.field("deed"))
     except TokenError:
-        raise RefusedError(marked("It is too late to undo this.")) from None
-    deed, by = Deed.read(words)
+        raise PageRefusedError(marked("It is too late to undo this.")) from None
+    deed, by = Undoable.read(words)
     undone = _actions(visit).undo(deed, by)
     sentence = UNDONE[deed.verb] if undone else marked("It is too late to undo this.")
     if visit.person is not None and visit.person.address == by:
@@ -191,7 +191,7 @@ def verb_of(text: str) -> Verb:
     try:
         return Verb(text)
     except ValueError:
-        raise RefusedError(NOT_VALID, 400) from None
+        raise PageRefusedError(NOT_VALID, 400) from None
 
 
 def _actions(visit: Visit) -> Actions:
@@ -206,29 +206,29 @@ def _back(visit: Visit) -> dict[str, str]:
     return {name: (visit.query(name) or visit.field(name))[:500] for name in _BACK}
 
 
-def _notice(visit: Visit) -> Notice | None:
+def _notice(visit: Visit) -> DoneNotice | None:
     """What the address says was just done. The token makes sure that nobody else puts words on the page."""
     said = visit.query("said")
     if said == "late":
-        return Notice(visit.reader.gettext(marked("It is too late to undo this.")))
+        return DoneNotice(visit.reader.gettext(marked("It is too late to undo this.")))
     if said.startswith("undone-") and said.removeprefix("undone-") in tuple(Verb):
-        return Notice(visit.reader.gettext(UNDONE[Verb(said.removeprefix("undone-"))]))
+        return DoneNotice(visit.reader.gettext(UNDONE[Verb(said.removeprefix("undone-"))]))
     if said in tuple(NOT_DONE):
-        return Notice(visit.reader.gettext(NOT_DONE[Done(said)]))
+        return DoneNotice(visit.reader.gettext(NOT_DONE[Done(said)]))
     try:
-        deed, _ = Deed.read(visit.house.tokens.read(Purpose.UNDO, visit.query("did")))
+        deed, _ = Undoable.read(visit.house.tokens.read(Purpose.UNDO, visit.query("did")))
     except TokenError:
         return None
     return done_notice(visit, deed, visit.query("did"))
 
 
-def done_notice(visit: Visit, deed: Deed, token: str) -> Notice:
+def done_notice(visit: Visit, deed: Undoable, token: str) -> DoneNotice:
     """What was done, with its undoing where there is something to undo."""
     record = visit.store.quarantine.get(deed.message)
     sender = listed_sender(record.summary, visit.site) if record else ""
     text = visit.reader.gettext(DONE[deed.verb]) % {"sender": sender}
     needs_undo = deed.verb not in (Verb.DELIVER, Verb.ALLOW) or deed.taught or deed.entry
-    return Notice(text, token if needs_undo else "", visit.reader.gettext(UNDO[deed.verb]))
+    return DoneNotice(text, token if needs_undo else "", visit.reader.gettext(UNDO[deed.verb]))
 
 
 # --- why ------------------------------------------------------------------------------------------
@@ -255,7 +255,7 @@ STATUS = {
 }
 
 
-def evidence(record: Record, visit: Visit) -> str:
+def evidence(record: HeldRecord, visit: Visit) -> str:
     """What the deciding filter saw, in the reader's language where its sentence is known there; what weighed most where
     the total decided."""
     steps = trace(record, visit)
@@ -266,7 +266,7 @@ def evidence(record: Record, visit: Visit) -> str:
     return next((step.text for step in steps if step.decided), because)
 
 
-def trace(record: Record, visit: Visit) -> list[Step]:
+def trace(record: HeldRecord, visit: Visit) -> list[Step]:
     """What every filter said for this recipient, in chain order."""
     findings = {str(f.get("filter")): f for f in record.findings}
     steps = []

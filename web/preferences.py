@@ -16,7 +16,7 @@ from tamis.database.list_entries import NewEntry
 from tamis.judging.policy import Terms
 from tamis.language.translation import NAMES, marked
 from tamis.web.rate_limits import CHANGES
-from tamis.web.visit import RefusedError, Visit
+from tamis.web.visit import PageRefusedError, Visit
 
 _MOST_ENTRIES = 1000
 _MOST_DIGITS = 18  # of the number of an entry
@@ -62,7 +62,7 @@ def change_list(visit: Visit) -> Response:
         removed = visit.field("remove")[:_MOST_DIGITS]
         number = int(removed) if removed.isdecimal() else 0
         if number not in own:
-            raise RefusedError(marked("This entry is no longer there."))
+            raise PageRefusedError(marked("This entry is no longer there."))
         visit.store.lists.remove([number], by=mailbox)
         colour, pattern = own[number].colour, own[number].pattern
         return _changed(visit, f"removed-{colour}", pattern)
@@ -70,7 +70,7 @@ def change_list(visit: Visit) -> Response:
     try:
         colour = Colour(visit.field("colour"))
         if len(visit.store.lists.find(scope=mailbox, limit=_MOST_ENTRIES)) >= _MOST_ENTRIES:
-            raise RefusedError(marked("Your lists are full. Remove an entry first."), 409)
+            raise PageRefusedError(marked("Your lists are full. Remove an entry first."), 409)
         entry = NewEntry(
             colour=colour,
             subject=Subject.SENDER,

@@ -9,15 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tamis.language.display_text import named, plain
 from tamis.language.translation import translations
-
-if TYPE_CHECKING:
-    from tamis.web.visit import Visit
 
 HERE = Path(__file__).parent
 
@@ -25,11 +22,9 @@ HERE = Path(__file__).parent
 class Templates:
     """The templates of web/templates, compiled once a process and language."""
 
-    def render(self, name: str, visit: Visit, values: Mapping[str, Any]) -> str:
-        """A page; `visit`, `reader` and `path` are known to every template."""
-        environment = _environment(visit.reader.language)
-        shown = {"visit": visit, "reader": visit.reader, "path": visit.path, **values}
-        return environment.get_template(name).render(shown)
+    def render(self, name: str, language: str, values: Mapping[str, Any]) -> str:
+        """A page in one of LANGUAGES, from a template and all that it names."""
+        return _environment(language).get_template(name).render(values)
 
 
 @cache

@@ -11,14 +11,15 @@ from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
-from tamis.background.asking import delivery, terms_of
 from tamis.base.tokens import Purpose
-from tamis.challenge.captcha import DIGITS, Answer, CaptchaLimitError
-from tamis.challenge.challenge_records import Page, PageState, SolveResult
+from tamis.challenge.answers import terms_of
+from tamis.challenge.captcha import DIGITS, CaptchaAnswer, CaptchaLimitError
+from tamis.challenge.challenge_records import PageState, SenderPage, SolveResult
+from tamis.desk.release import delivery_by_answer
 from tamis.judging.reasons import plain_reason
 from tamis.language.translation import marked
 from tamis.web.rate_limits import TooManyError
-from tamis.web.visit import NOT_VALID, RefusedError, Visit
+from tamis.web.visit import NOT_VALID, PageRefusedError, Visit
 
 log = logging.getLogger(__name__)
 
@@ -26,19 +27,19 @@ _STALE = marked("That code was too old. Here is a new one.")
 _WRONG = marked("That was not the code. Here is a new one.")
 
 
-def _opened(visit: Visit) -> tuple[str, Page]:
+def _opened(visit: Visit) -> tuple[str, SenderPage]:
     """The challenge of the address. Whatever is wrong with the link, the answer is the same."""
     (challenge,) = visit.token(Purpose.CHALLENGE)
     found = visit.store.answers.open(challenge, terms_of(visit.site))
     if found is None or found.state is PageState.GONE:
-        raise RefusedError(NOT_VALID)
+        raise PageRefusedError(NOT_VALID)
     mailbox = found.recipients[0] if found.recipients else ""
     visit.__dict__["reader"] = visit.reader_of(mailbox, found.language)
     visit.__dict__["brand"] = found.domain
     return challenge, found
 
 
-def _shown(visit: Visit, found: Page, **values: Any) -> Response:
+def _shown(visit: Visit, found: SenderPage, **values: Any) -> Response:
     """The page, with the form for a code where `code` is one."""
     status = int(values.pop("status", 200))
     known: dict[str, Any] = {
@@ -48,9 +49,8 @@ def _shown(visit: Visit, found: Page, **values: Any) -> Response:
         "digits": DIGITS,
         "left": found.attempts_left,
     }
-    return visit.render(
-        "sender.html", status=status, page=found, why=plain_reason(found.decided_by), **known | values
-    )
+    why = plain_reason(found.decided_by, visit.site.filters)
+    return visit.render("sender.html", status=status, page=found, why=why, **known | values)
 
 
 def show(visit: Visit) -> Response:
@@ -72,11 +72,11 @@ def answer(visit: Visit) -> Response:
         given = visit.wait(captcha.check_code, challenge, visit.network, code, visit.field("typed"))
     else:
         return _with_code(visit, challenge, found)
-    if given is Answer.LOCKED:
+    if given is CaptchaAnswer.LOCKED:
         raise TooManyError("wrong answers")
-    if given is Answer.RIGHT:
+    if given is CaptchaAnswer.RIGHT:
         return _solved(visit, challenge, found)
-    if given is Answer.STALE:
+    if given is CaptchaAnswer.STALE:
         return _with_code(visit, challenge, found, wrong=_STALE)
     left = visit.store.answers.fail(challenge)
     if not left:
@@ -85,7 +85,7 @@ def answer(visit: Visit) -> Response:
 
 
 def _with_code(
-    visit: Visit, challenge: str, found: Page, wrong: str = "", left: int | None = None
+    visit: Visit, challenge: str, found: SenderPage, wrong: str = "", left: int | None = None
 ) -> Response:
     try:
         code = visit.wait(visit.house.captcha.code, challenge, visit.network)
@@ -95,11 +95,13 @@ def _with_code(
     return _shown(visit, found, code=code, wrong=wrong, left=left, status=422 if wrong else 200)
 
 
-def _solved(visit: Visit, challenge: str, found: Page) -> Response:
-    receipt = visit.store.answers.solve(challenge, terms_of(visit.site), delivery(visit.site.settings))
+def _solved(visit: Visit, challenge: str, found: SenderPage) -> Response:
+    receipt = visit.store.answers.solve(
+        challenge, terms_of(visit.site), delivery_by_answer(visit.site.settings)
+    )
     log.info("challenge %s: %s", challenge, receipt.result)
     if receipt.result is SolveResult.GONE:
-        raise RefusedError(NOT_VALID)
+        raise PageRefusedError(NOT_VALID)
     return _shown(visit, found, receipt=receipt)
 
 
@@ -107,7 +109,7 @@ def work(visit: Visit) -> Response:
     """A proof of work, for the script."""
     challenge, found = _opened(visit)
     if found.state is not PageState.OPEN:
-        raise RefusedError(NOT_VALID)
+        raise PageRefusedError(NOT_VALID)
     try:
         return JSONResponse(visit.wait(visit.house.captcha.work, challenge, visit.network))
     except CaptchaLimitError as error:
@@ -129,5 +131,5 @@ def audio(visit: Visit) -> Response:
 
 def _media(octets: bytes | None, kind: str) -> Response:
     if octets is None:
-        raise RefusedError(NOT_VALID)
+        raise PageRefusedError(NOT_VALID)
     return Response(octets, media_type=kind)

@@ -49,7 +49,7 @@ class Connection(H11Protocol):
         self.loop.call_later(HEAD_SECONDS, self._look, now if waits else self)
 
 
-class Server(uvicorn.Server):
+class PageServer(uvicorn.Server):
     """uvicorn's, which says when it listens."""
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
@@ -73,7 +73,7 @@ def make_house(
     return House(site, check, store, state, captcha, Tokens(key), key, Templates())
 
 
-def make_server(house: House, listening: socket.socket, ready: Callable[[], None]) -> Server:
+def make_server(house: House, listening: socket.socket, ready: Callable[[], None]) -> PageServer:
     """The server for `listening`; `serve([listening])` runs it on an event loop."""
     is_unix = listening.family == socket.AF_UNIX  # then the socket's permissions say who may ask
     app = create_app(house)
@@ -93,7 +93,7 @@ def make_server(house: House, listening: socket.socket, ready: Callable[[], None
         h11_max_incomplete_event_size=32 * 1024,
     )
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    return Server(config, ready)
+    return PageServer(config, ready)
 
 
 def serve(

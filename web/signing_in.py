@@ -26,7 +26,7 @@ from tamis.message.address import address_key, is_plain
 from tamis.message.envelope import IPAddress
 from tamis.quarantine.records import new_id
 from tamis.settings import WebSettings
-from tamis.web.people import is_served
+from tamis.web.person import is_served
 from tamis.web.rate_limits import (
     MAILS_FOR_NETWORK,
     MAILS_IN_ALL,
@@ -35,7 +35,7 @@ from tamis.web.rate_limits import (
     PASSWORDS_OF_ADDRESS,
     TooManyError,
 )
-from tamis.web.visit import NOT_VALID, SESSION, RefusedError, Visit
+from tamis.web.visit import NOT_VALID, SESSION, PageRefusedError, Visit
 
 LINK_MINUTES = 15
 """How long a mailed link works."""
@@ -141,7 +141,7 @@ def use_link(visit: Visit) -> Response:
     words = visit.token(Purpose.SIGN_IN)
     until = datetime.now(UTC) + timedelta(minutes=LINK_MINUTES)
     if not visit.store.sessions.spend("\0".join(words), until):
-        raise RefusedError(NOT_VALID)
+        raise PageRefusedError(NOT_VALID)
     return _let_in(visit, words[0], "link")
 
 

@@ -26,9 +26,9 @@ from tamis.language.translation import LANGUAGES, NAMES, accepted, marked
 from tamis.message.address import domain_of
 from tamis.message.envelope import IPAddress, parse_ip
 from tamis.store import Store
-from tamis.web.people import Person
+from tamis.web.page_reader import PageReader
+from tamis.web.person import Person
 from tamis.web.rate_limits import WRONG_TOKENS, Limit, TooManyError
-from tamis.web.reader import Reader
 from tamis.web.rendering import Templates
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ NOT_VALID = marked("This link is not valid, or no longer.")
 T = TypeVar("T")
 
 
-class RefusedError(TamisError):
+class PageRefusedError(TamisError):
     """What a page does not do: the reader gets `sentence`, translated, with an HTTP status."""
 
     def __init__(self, sentence: str, status: int = 404) -> None:
@@ -120,18 +120,18 @@ class Visit:
         return self.person
 
     @cached_property
-    def reader(self) -> Reader:
+    def reader(self) -> PageReader:
         """The reader by choice, browser, and, failing these, policy."""
         return self.reader_of(self.person.address if self.person else "")
 
-    def reader_of(self, mailbox: str, language: str = "") -> Reader:
+    def reader_of(self, mailbox: str, language: str = "") -> PageReader:
         """As `reader`, in the time zone of a mailbox; `language` is wanted when the reader's own is not known."""
         terms = self.site.book.policy(mailbox).terms
         chosen = self.query("lang") or self.request.cookies.get(LANGUAGE, "")
         if chosen not in LANGUAGES:
             header = self.request.headers.get("accept-language", "")
             chosen = accepted(header, language or terms.language)
-        return Reader(chosen, terms.time_zone)
+        return PageReader(chosen, terms.time_zone)
 
     def token(self, purpose: Purpose) -> tuple[str, ...]:
         """The words of the token in the address. Raises RefusedError, alike whatever is wrong with it."""
@@ -140,7 +140,7 @@ class Visit:
         except TokenError:
             if not self.wait(WRONG_TOKENS.count, self.house.state, self.network):
                 raise TooManyError("too many links that are not valid") from None
-            raise RefusedError(NOT_VALID) from None
+            raise PageRefusedError(NOT_VALID) from None
 
     def wait(self, call: Callable[..., Coroutine[Any, Any, T]], *arguments: Any) -> T:
         """The result of a coroutine, which runs on the process's loop while this thread waits."""
@@ -164,8 +164,9 @@ class Visit:
         return urlsplit(self.site.settings.web.url).path.rstrip("/")
 
     def render(self, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
-        """A page from a template."""
-        shown = self.house.templates.render(template, self, values)
+        """A page from a template, to each of which `visit`, `reader` and `path` are known."""
+        known = {"visit": self, "reader": self.reader, "path": self.path}
+        shown = self.house.templates.render(template, self.reader.language, known | values)
         response = HTMLResponse(shown, status, {"content-language": self.reader.language})
         self._leave_cookies(response)
         return response
@@ -207,14 +208,14 @@ class Visit:
     def check_origin(self, *, by_token: bool) -> None:
         """Refuse a form that another site sent. Raises RefusedError."""
         if self.request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-            raise RefusedError(NOT_VALID, 403)  # without the header: an old browser, or no https
+            raise PageRefusedError(NOT_VALID, 403)  # without the header: an old browser, or no https
         if by_token:
             return
         proof = self._proof(create=False)
         if not proof or not hmac.compare_digest(
             proof.encode(), self.field("csrf").encode("utf-8", "replace")
         ):
-            raise RefusedError(
+            raise PageRefusedError(
                 marked(
                     "This page was open for too long, or your browser keeps no cookies. Please try again."
                 ),
@@ -263,7 +264,7 @@ def page(answer: Page, *, by_token: bool = False) -> Endpoint:
             return answer(visit)
         except SignInError:
             return visit.redirect("/sign-in")
-        except RefusedError as error:
+        except PageRefusedError as error:
             return told(visit, error.sentence, error.status)
         except TooManyError:
             return told(visit, marked("That was too often. Please try again in an hour."), 429)

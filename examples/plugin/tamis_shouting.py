@@ -25,6 +25,7 @@ class Shouting(Filter[ShoutingOptions]):
     name = "shouting"
     spec_id = "S20"
     summary = "subject in capitals"
+    plain_reason = "its subject is written in capitals"
     effect = Effect.SCORE
     inline = True
     options = ShoutingOptions

@@ -6,10 +6,8 @@ import re
 from abc import abstractmethod
 from collections.abc import Collection, Sequence
 
-from typing_extensions import TypeVar
-
 from tamis.base.errors import ServiceError
-from tamis.contract.filter import Filter, FilterOptions, Message
+from tamis.contract.filter import Filter, Message, OptionsT
 from tamis.contract.finding import Finding, Status
 from tamis.filters.signing.dkim_check import signatures
 from tamis.filters.signing.spf_check import check_mail_from, identity_of
@@ -22,8 +20,6 @@ _URI = re.compile(r"<\s{0,9}(?:(https?)://([^<>\s]{1,1000})|mailto:([^<>\s]{1,50
 _VALUE = 4000
 _MAX_URIS = 5
 _MAX_AUTHORS = 50
-
-OptionsT = TypeVar("OptionsT", bound=FilterOptions, default=FilterOptions)
 
 
 class ListsExcused(Filter[OptionsT]):

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from tamis.contract.filter import Filter, Message, Opinion, OptionsT, Scopes
 from tamis.contract.finding import Finding, Status
-from tamis.contract.lists import Colour, Field, Match, Subject, nearest
+from tamis.contract.lists import Colour, Match, MatchedField, Subject, nearest
 from tamis.contract.sentences import OVERRULED
 
 
@@ -21,7 +21,7 @@ class Listed(Filter[OptionsT]):
     inline = True
     colour: ClassVar[Colour]
     subject: ClassVar[Subject]
-    reasons: ClassVar[dict[Field, str]]
+    reasons: ClassVar[dict[MatchedField, str]]
     """The header's words for a match, by the field that met the entry."""
 
     def examine(self, message: Message) -> Finding | Awaitable[Finding]:
@@ -57,7 +57,7 @@ class Listed(Filter[OptionsT]):
         A white entry met by the header From, which anybody can forge, speaks through S6 alone and as its options
         say: it overrules no black entry by itself.
         """
-        return match.field is not Field.HEADER or match.colour is Colour.BLACK
+        return match.field is not MatchedField.HEADER or match.colour is Colour.BLACK
 
     def is_mine(self, match: Match) -> bool:
         """Whether it is of this filter's colour and subject."""

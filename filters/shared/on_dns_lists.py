@@ -14,7 +14,7 @@ from tamis.contract.filter import Filter, FilterOptions, Message, Opinion, Scope
 from tamis.contract.finding import Finding, Status
 from tamis.contract.sentences import ON_LISTS
 from tamis.contract.service_protocols import Answer, Services
-from tamis.settings.dns_lists import DNSList, RefusedError
+from tamis.settings.dns_lists import DNSList, ListRefusedError
 
 _MOST_SHOWN = 5
 _MOST_CHARACTERS = 200
@@ -146,6 +146,6 @@ def _served(one: DNSList, answer: Answer | ServiceError) -> Answer | ServiceErro
     if isinstance(answer, Answer) and answer.records:
         try:
             one.weight(answer.records)
-        except RefusedError as error:
+        except ListRefusedError as error:
             return error
     return answer

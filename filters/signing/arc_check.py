@@ -35,7 +35,7 @@ _INSTANCE = re.compile(r"i=([1-9][0-9]?)")
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class ChainLink:
     """One server of the chain: the domain of its seal, and the results that it reports of the message it got."""
 
     sealer: str
@@ -53,7 +53,7 @@ class Chain:
 
     result: str
     reason: str = ""
-    links: Sequence[Link] = ()
+    links: Sequence[ChainLink] = ()
     unanswered: str = ""
 
 
@@ -102,7 +102,7 @@ async def _validate(message: Message) -> Chain:
     except SignatureError as error:
         known = error.result != "temperror"
         return Chain("fail" if known else "temperror", str(error), unanswered=error.domain)
-    return Chain("pass", "", [Link(one.seal.domain, _reported(one.results)) for one in reversed(sets)])
+    return Chain("pass", "", [ChainLink(one.seal.domain, _reported(one.results)) for one in reversed(sets)])
 
 
 def _sets(signed: SignedMessage, now: float) -> list[_Set]:

@@ -12,7 +12,7 @@ from tamis.base.errors import ServiceError, SignatureError
 from tamis.contract.filter import Message
 from tamis.contract.service_protocols import DNS
 from tamis.filters.shared.clients import confirm_denial
-from tamis.filters.signing.signature_fields import Key, Signature, dkim_signature, read_key
+from tamis.filters.signing.signature_fields import Signature, SigningKey, dkim_signature, read_key
 from tamis.filters.signing.signatures import SignedMessage, verify_message
 from tamis.message.address import domain_key, domain_of
 from tamis.message.domains import registered_domain
@@ -84,7 +84,7 @@ async def aside(mail: Mail, work: Callable[..., T], *given: Any) -> T:
 _CHECKS: WeakKeyDictionary[Mail, asyncio.Task[Sequence[Checked]]] = WeakKeyDictionary()
 
 
-async def key_of(signature: Signature, dns: DNS) -> Key:
+async def key_of(signature: Signature, dns: DNS) -> SigningKey:
     """A signature's key. Raises SignatureError: temperror where the DNS gives no answer."""
     try:
         answer = await dns.query(signature.key_name, "TXT")
@@ -127,7 +127,7 @@ async def _check_all(message: Message) -> Sequence[Checked]:
     async def checked(one: Signature) -> Checked:
         if not mail.complete:
             return about(one, "neutral", f"only {len(mail.raw)} of {mail.size} octets were examined")
-        key: Key | None = None
+        key: SigningKey | None = None
         try:
             key = await key_of(one, message.services.dns)
             await aside(mail, verify_message, one, key, signed)

@@ -15,7 +15,7 @@ MOST_LABELS = 8
 _VERSION = re.compile(r"[vV][ \t]{0,9}=[ \t]{0,9}DMARC1[ \t]{0,9}(?:;|\Z)")
 
 
-class Policy(StrEnum):
+class DMARCPolicy(StrEnum):
     """What a domain's owner wants done with messages that fail."""
 
     NONE = "none"
@@ -23,25 +23,29 @@ class Policy(StrEnum):
     REJECT = "reject"
 
 
-MILDER = {Policy.REJECT: Policy.QUARANTINE, Policy.QUARANTINE: Policy.NONE, Policy.NONE: Policy.NONE}
+MILDER = {
+    DMARCPolicy.REJECT: DMARCPolicy.QUARANTINE,
+    DMARCPolicy.QUARANTINE: DMARCPolicy.NONE,
+    DMARCPolicy.NONE: DMARCPolicy.NONE,
+}
 """One step less, for an owner who is testing (RFC 9989 4.7 t=)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class DMARCRecord:
     """A domain's record. `testing` is t=y or, as it was before RFC 9989, pct= below 100; `suffix` is psd=."""
 
     domain: str
-    policy: Policy
-    subdomains: Policy
-    missing: Policy
+    policy: DMARCPolicy
+    subdomains: DMARCPolicy
+    missing: DMARCPolicy
     strict_dkim: bool = False
     strict_spf: bool = False
     testing: bool = False
     suffix: str = "u"
 
 
-def read_record(domain: str, texts: Sequence[str]) -> Record | None:
+def read_record(domain: str, texts: Sequence[str]) -> DMARCRecord | None:
     """The record among a name's TXT records; None where there is none, or several (RFC 9989 4.10)."""
     found = [text for text in texts if _VERSION.match(text)]
     if len(found) != 1 or len(found[0]) > MAX_RECORD:
@@ -51,17 +55,17 @@ def read_record(domain: str, texts: Sequence[str]) -> Record | None:
         name, _, value = spec.partition("=")
         tags.setdefault(name.strip().lower(), value.strip())
     policies = {name: tags[name].lower() for name in ("p", "sp", "np") if name in tags}
-    if "p" not in policies or not all(value in set(Policy) for value in policies.values()):
+    if "p" not in policies or not all(value in set(DMARCPolicy) for value in policies.values()):
         if "mailto:" not in tags.get("rua", "").lower():
             return None
-        policies = {"p": Policy.NONE}  # who asks for reports only has no wish
-    policy = Policy(policies["p"])
-    subdomains = Policy(policies.get("sp", policy))
-    return Record(
+        policies = {"p": DMARCPolicy.NONE}  # who asks for reports only has no wish
+    policy = DMARCPolicy(policies["p"])
+    subdomains = DMARCPolicy(policies.get("sp", policy))
+    return DMARCRecord(
         domain,
         policy,
         subdomains,
-        Policy(policies.get("np", subdomains)),
+        DMARCPolicy(policies.get("np", subdomains)),
         strict_dkim=tags.get("adkim", "").lower() == "s",
         strict_spf=tags.get("aspf", "").lower() == "s",
         testing=tags.get("t", "").lower() == "y" or _below_all(tags.get("pct", "")),
@@ -86,7 +90,7 @@ class Walk:
     """What a walk from `domain` found, from the longest name up; `complete` is false when some name gave no answer."""
 
     domain: str
-    records: Sequence[Record]
+    records: Sequence[DMARCRecord]
     complete: bool = True
 
     @property
@@ -101,16 +105,16 @@ class Walk:
         return self.records[-1].domain if self.records else self.domain
 
     @property
-    def record(self) -> Record | None:
+    def record(self) -> DMARCRecord | None:
         """The record that counts: the domain's own, the organizational domain's, or the public suffix's."""
         by_domain = {record.domain: record for record in self.records}
         suffix = next((record for record in self.records if record.suffix == "y"), None)
         return by_domain.get(self.domain) or by_domain.get(self.organizational) or suffix
 
 
-def walk_of(domain: str, found: Sequence[Record | None], *, complete: bool = True) -> Walk:
+def walk_of(domain: str, found: Sequence[DMARCRecord | None], *, complete: bool = True) -> Walk:
     """The walk from what its targets have, in their order: it stops where a record says what is a public suffix."""
-    records: list[Record] = []
+    records: list[DMARCRecord] = []
     for record in found:
         if record is not None:
             records.append(record)
@@ -119,7 +123,7 @@ def walk_of(domain: str, found: Sequence[Record | None], *, complete: bool = Tru
     return Walk(domain, records, complete)
 
 
-def applied(record: Record, author: str, *, exists: bool = True) -> Policy:
+def applied(record: DMARCRecord, author: str, *, exists: bool = True) -> DMARCPolicy:
     """The policy for a message from `author` that fails."""
     inherited = record.subdomains if exists else record.missing
     policy = record.policy if record.domain == author else inherited

@@ -75,7 +75,7 @@ class Signature:
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class SigningKey:
     """A signer's public key. While `testing`, failures shall mean nothing; `exact` forbids i= a sub-domain."""
 
     kind: str
@@ -138,7 +138,7 @@ def arc_seal(field: bytes) -> tuple[Signature, str]:
 
 
 @lru_cache(maxsize=256)
-def read_key(record: str) -> Key:
+def read_key(record: str) -> SigningKey:
     """A key's TXT record (RFC 6376 3.6.1, RFC 8463)."""
     if len(record) > MAX_RECORD:
         raise SignatureError("permerror", "too long a key record")
@@ -154,7 +154,7 @@ def read_key(record: str) -> Key:
     kind = _text(tags.get("k", b"rsa"))
     public, bits = _public_key(kind, _base64(tags["p"], "permerror"))
     flags = _list(tags.get("t", b""))
-    return Key(kind, public, bits, b"y" in flags, b"s" in flags)
+    return SigningKey(kind, public, bits, b"y" in flags, b"s" in flags)
 
 
 def without_value(field: bytes) -> bytes:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from tamis.base.errors import SignatureError
 from tamis.filters.signing.canonical import relaxed_body, relaxed_field, simple_body
-from tamis.filters.signing.signature_fields import Key, Signature, without_value
+from tamis.filters.signing.signature_fields import Signature, SigningKey, without_value
 from tamis.message.header_editing import fields_of, split_header
 from tamis.message.mail.limits import LIMITS, Limits
 
@@ -56,7 +56,7 @@ class SignedMessage:
         return hashlib.sha256(memoryview(body)[:length]).digest(), len(body)
 
 
-def verify_message(signature: Signature, key: Key, message: SignedMessage) -> None:
+def verify_message(signature: Signature, key: SigningKey, message: SignedMessage) -> None:
     """Whether a DKIM-Signature or an ARC-Message-Signature holds. Raises SignatureError where it does not."""
     try:
         _verify_message(signature, key, message)
@@ -66,7 +66,7 @@ def verify_message(signature: Signature, key: Key, message: SignedMessage) -> No
         raise
 
 
-def _verify_message(signature: Signature, key: Key, message: SignedMessage) -> None:
+def _verify_message(signature: Signature, key: SigningKey, message: SignedMessage) -> None:
     if key.exact and signature.identity_domain not in ("", signature.domain):
         raise SignatureError("permerror", "i= is not d= exactly, as its key wants")
     # who reads the message is shown the first From, who signed it signed the last (RFC 6376 8.15)
@@ -85,7 +85,7 @@ def _verify_message(signature: Signature, key: Key, message: SignedMessage) -> N
         raise SignatureError("policy", f"only {signature.length} of {octets} octets of the body are signed")
 
 
-def verify_octets(signature: Signature, key: Key, header: bytes) -> None:
+def verify_octets(signature: Signature, key: SigningKey, header: bytes) -> None:
     """Whether a signature is that of these canonical fields, the last of which is its own without a value."""
     from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 - costs memory
     from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15  # noqa: PLC0415

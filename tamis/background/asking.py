@@ -10,21 +10,20 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from tamis.background.putting_off import PutOff
-from tamis.base.errors import ReinjectError, TamisError
+from tamis.base.errors import ReinjectError
 from tamis.base.tokens import Tokens
-from tamis.challenge.challenge_records import Agrees, Challenge, Decision, Page, PageState, Undecided
+from tamis.challenge.answers import terms_of
+from tamis.challenge.challenge_records import Challenge, ChallengeDecision, PageState, SenderPage, Undecided
 from tamis.challenge.links import challenge_link
 from tamis.challenge.notices import Notice, compose, language_of
-from tamis.challenge.suppression import Case, is_authenticated, why_not
 from tamis.contract.service_protocols import SharedState
 from tamis.desk.reinjection import Reinjector
+from tamis.desk.release import delivery_by_answer
 from tamis.handover.sender_events import publish
-from tamis.judging.policy import Terms
 from tamis.judging.site import Site
+from tamis.judging.suppression import Case, is_authenticated, why_not
 from tamis.message.address import domain_of
 from tamis.message.mail import Mail
-from tamis.quarantine.content import redelivery
-from tamis.quarantine.records import Deliver, Record
 from tamis.settings import Settings
 from tamis.store import Store
 
@@ -35,31 +34,6 @@ _SOLVED = 1000
 """Answered challenges that are looked at in one turn: more than there are copies that can't go."""
 _AGAIN, _AGAIN_AT_MOST = 2.0, 600.0
 """Seconds before something that Postfix did not take is tried again."""
-
-
-def delivery(settings: Settings) -> Deliver:
-    """How a message goes to its recipient because its sender answered: as at every release, and S27 learns from it."""
-    from tamis.models.reports import report_solved_challenge  # noqa: PLC0415 - loads numpy
-
-    back = redelivery(Reinjector(settings.desk.reinject).send, settings)
-
-    def deliver(record: Record, content: bytes) -> None:
-        back(record, content)
-        try:
-            report_solved_challenge(settings, record.envelope.sender, content)
-        except (TamisError, OSError) as error:  # the mail has arrived; that is what counts
-            log.warning("%s: nothing is learned from the sender's answer: %s", record.summary.id, error)
-
-    return deliver
-
-
-def terms_of(site: Site) -> Agrees:
-    """What the policy of a recipient's address says."""
-
-    def terms(recipient: str) -> Terms:
-        return site.book.policy(recipient).terms
-
-    return terms
 
 
 class Asking:
@@ -104,7 +78,7 @@ class Asking:
             elif self._store.challenges.claim(challenge.id):
                 self._send(site.settings, challenge, page)
 
-    def _send(self, settings: Settings, challenge: Challenge, page: Page) -> None:
+    def _send(self, settings: Settings, challenge: Challenge, page: SenderPage) -> None:
         sender = f"{page.sender.rpartition('@')[0]}@{domain_of(page.sender)}"  # its domain in A-labels
         notice = Notice(
             challenge=challenge.id,
@@ -143,7 +117,7 @@ class Asking:
             if self._put_off.waits(challenge.id):
                 continue
             site = self._site()
-            if not self._store.answers.finish(challenge, terms_of(site), delivery(site.settings)):
+            if not self._store.answers.finish(challenge, terms_of(site), delivery_by_answer(site.settings)):
                 self._put_off.failed(
                     challenge.id
                 )  # a copy that nobody takes is there until its retention ends
@@ -156,13 +130,13 @@ class Asking:
             log.info("challenge %s: solved by <%s>", challenge.id, challenge.sender)
 
 
-def decision(site: Site, copy: Undecided, now: datetime) -> Decision:
+def decision(site: Site, copy: Undecided, now: datetime) -> ChallengeDecision:
     """What becomes of an undecided copy under the policy and the settings of a site."""
     terms = site.book.policy(copy.recipient).terms
     headers = Mail(copy.head, complete=False).headers
     age = (now - copy.held_at).total_seconds() / 3600
-    case = Case(copy.sender, copy.recipient, copy.findings, headers, terms, age)
-    return Decision(
+    case = Case(copy.sender, copy.recipient, copy.findings, site.filters, headers, terms, age)
+    return ChallengeDecision(
         copy,
         why_not(case, site.settings.notices),
         language_of(headers, copy.sender, terms.language),

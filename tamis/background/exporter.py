@@ -195,10 +195,10 @@ class _Parts:
         self._before = states
 
 
-Values = Iterable[tuple[tuple[str, ...], float]]
+MetricValues = Iterable[tuple[tuple[str, ...], float]]
 
 
-def _plain(name: str, values: Values) -> Metric:
+def _plain(name: str, values: MetricValues) -> Metric:
     family = FAMILIES[name]
     made: CounterMetricFamily | GaugeMetricFamily
     made = _MAKERS[family.kind](name, family.help, labels=family.labels)
@@ -207,11 +207,11 @@ def _plain(name: str, values: Values) -> Metric:
     return made
 
 
-def _labelled(values: Mapping[str, float]) -> Values:
+def _labelled(values: Mapping[str, float]) -> MetricValues:
     return [((key,), value) for key, value in values.items()]
 
 
-def _single(value: float) -> Values:
+def _single(value: float) -> MetricValues:
     return [((), value)]
 
 

@@ -12,7 +12,7 @@ from tamis.base.errors import ReinjectError, TamisError
 from tamis.base.tokens import Purpose, Tokens
 from tamis.judging.site import Site
 from tamis.letters import digests, quota
-from tamis.letters.mailings import Kind, Untold
+from tamis.letters.mailings import MailingKind, Untold
 from tamis.quarantine.content import Send
 from tamis.store import Store
 
@@ -59,7 +59,7 @@ class Digesting:
 
     def _tell(self, untold: Untold, now: datetime) -> None:
         settings, terms = self._site().settings, self._site().book.policy(untold.mailbox).terms
-        last = self._store.mailings.last(untold.mailbox, Kind.DIGEST)
+        last = self._store.mailings.last(untold.mailbox, MailingKind.DIGEST)
         found = self._store.quarantine.list(untold.mailbox, limit=digests.MOST_LISTED)
         messages = [one for one in found if last < one.id <= untold.newest]
         ends = {one.id: one.expires_at for one in messages}
@@ -74,6 +74,7 @@ class Digesting:
             count=max(untold.count, len(messages)),
             link=link,
             home=f"{settings.web.url}/",
+            filters=self._site().filters,
             language=terms.language,
             time_zone=terms.time_zone,
             from_local=settings.notices.sender,
@@ -93,7 +94,7 @@ def notify_of_quota(site: Site, store: Store, send: Send, mailbox: str, percent:
     Raises ReinjectError when Postfix does not take the mail; then the next call may try again.
     """
     now = datetime.now(UTC)
-    if not store.mailings.claim(mailbox, Kind.QUOTA, quota.EVERY, now=now):
+    if not store.mailings.claim(mailbox, MailingKind.QUOTA, quota.EVERY, now=now):
         return False
     notice = quota.QuotaNotice(
         mailbox=mailbox,
@@ -104,6 +105,6 @@ def notify_of_quota(site: Site, store: Store, send: Send, mailbox: str, percent:
     try:
         send("", (), [(mailbox, ())], quota.compose(notice, now=now))
     except ReinjectError:
-        store.mailings.withdraw(mailbox, Kind.QUOTA)
+        store.mailings.withdraw(mailbox, MailingKind.QUOTA)
         raise
     return True

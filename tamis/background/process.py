@@ -23,6 +23,7 @@ from tamis.database.earned_senders import Sender
 from tamis.database.history import EXPIRE_BATCH
 from tamis.desk.detour_notes import Notes
 from tamis.desk.reinjection import Reinjector
+from tamis.desk.release import delivery
 from tamis.handover.marking import take_in as take_in_marks
 from tamis.handover.marking import waiting
 from tamis.handover.part_states import PartsFile
@@ -32,7 +33,6 @@ from tamis.installation.paths import Paths
 from tamis.installation.signing_key import signing_key
 from tamis.installation.snapshot import write_snapshot
 from tamis.judging.site import Site
-from tamis.quarantine.content import redelivery
 from tamis.services.state.opening import open_state
 from tamis.store import Store
 
@@ -213,9 +213,7 @@ class Background:
 
     def _resume(self) -> float:
         """Take up releases that a crash interrupted."""
-        settings = self._site().settings
-        send = Reinjector(settings.desk.reinject).send
-        self._store.quarantine.resume_releases(redelivery(send, settings))
+        self._store.quarantine.resume_releases(delivery(self._site().settings))
         return _SLOW_TICK
 
     def _digest(self) -> float:

@@ -38,7 +38,7 @@ _REASON = 200  # characters
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class BreakerLimits:
     """After how many failures in a row a part is left out, for how many seconds at first, and at the longest."""
 
     failures: int = 5
@@ -80,7 +80,7 @@ class Breaker:
     def __init__(
         self,
         part: str,
-        limits: Limits = Limits(),
+        limits: BreakerLimits = BreakerLimits(),
         *,
         checked: bool = False,
         clock: Clock = time.monotonic,
@@ -249,13 +249,13 @@ class Call:
 class Breakers:
     """All breakers of a process, by the name of the part. Names come from settings, never from messages."""
 
-    def __init__(self, limits: Limits = Limits(), clock: Clock = time.monotonic) -> None:
+    def __init__(self, limits: BreakerLimits = BreakerLimits(), clock: Clock = time.monotonic) -> None:
         self._limits = limits
         self._clock = clock
         self._lock = threading.Lock()
         self._known: dict[str, Breaker] = {}
 
-    def part(self, name: str, *, checked: bool = False, limits: Limits | None = None) -> Breaker:
+    def part(self, name: str, *, checked: bool = False, limits: BreakerLimits | None = None) -> Breaker:
         """The breaker of a part, made when it is first asked for; `limits` where the site's are not meant for it."""
         found = self._known.get(name)
         if found is None:

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from tamis.base.errors import PluginError
-from tamis.contract.filter import ALLOWED_EFFECTS, Filter, FilterOptions, Stage
+from tamis.contract.filter import ALLOWED_EFFECTS, Filter, FilterOptions, NoChallenge, Stage
 from tamis.contract.service_protocols import NAMES as SERVICES
 from tamis.filters.antivirus import FirstAntivirus, SecondAntivirus
 from tamis.filters.arc import ARC
@@ -116,6 +116,8 @@ BUILT_IN: tuple[type[Filter[Any]], ...] = (
 _SPEC_ID = re.compile(r"S([0-9]{1,2})([a-z]?)")
 _NAME = re.compile(r"[a-z][a-z0-9_]{1,39}")
 _MAX_DEADLINE = 250
+_MAX_REASON = 200
+_REASON = re.compile(rf"(?=\S)[^\x00-\x1f\x7f]{{2,{_MAX_REASON - 1}}}[^\s.]")
 
 
 def load_filters() -> tuple[Filter[Any], ...]:
@@ -180,6 +182,7 @@ def _check(one: object, taken: set[str]) -> None:
     stage: object = one.stage
     if not isinstance(stage, Stage):
         raise PluginError(f"{where}: stage must be one of tamis.contract.filter.Stage")
+    _check_words(one, where)
     deadline: object = one.deadline
     if not isinstance(deadline, (int, float)) or not 0 < deadline <= _MAX_DEADLINE:
         raise PluginError(f"{where}: deadline must be seconds, more than 0 and at most {_MAX_DEADLINE}")
@@ -194,3 +197,17 @@ def _check(one: object, taken: set[str]) -> None:
         raise PluginError(f"{where}: asks a service that does not exist: {', '.join(map(repr, unknown))}")
     if one.inline and inspect.iscoroutinefunction(one.examine):
         raise PluginError(f"{where}: examine can't be both inline and async")
+
+
+def _check_words(one: type[Filter[Any]], where: str) -> None:
+    """What it says to people, and what it forbids."""
+    reason: object = one.plain_reason
+    if not isinstance(reason, str) or not (reason == "" or _REASON.fullmatch(reason)):
+        raise PluginError(
+            f"{where}: plain_reason must be one line of 3 to {_MAX_REASON} characters without a full stop at its end"
+        )
+    forbids: object = one.forbids_challenge
+    if forbids is not None and not isinstance(forbids, NoChallenge):
+        raise PluginError(
+            f"{where}: forbids_challenge must be None or one of tamis.contract.filter.NoChallenge"
+        )

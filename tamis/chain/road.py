@@ -10,7 +10,7 @@ from tamis.contract.filter import Message, Stage
 from tamis.contract.finding import Finding
 from tamis.contract.service_protocols import Services
 from tamis.judging.authentication import METHODS, authentication_results
-from tamis.judging.plan import Judged, Plan, outcome_of, plan
+from tamis.judging.plan import Judged, Plan, SenderQuestion, outcome_of, plan
 from tamis.judging.policy import Policy
 from tamis.judging.site import Site, defers_early
 from tamis.judging.trace import trace_headers
@@ -89,7 +89,7 @@ class Road:
                 shared(findings, policies), envelope, self.site.settings.authserv_id
             )
             judged = tuple(self._judged(findings, policy, envelope, results) for policy in policies)
-        return Examined(envelope, findings, judged, plan(judged))
+        return Examined(envelope, findings, judged, plan(judged, self._question(envelope, mail, findings)))
 
     def abandon(self) -> None:
         """The transaction ended early: stop what is under way."""
@@ -118,6 +118,14 @@ class Road:
             rules=self.site.rules,
             scopes=frozenset(s for r in envelope.recipients for s in self.site.book.policy(r.address).scopes),
         )
+
+    def _question(
+        self, envelope: Envelope, mail: Mail, findings: Mapping[str, Finding]
+    ) -> SenderQuestion | None:
+        if envelope.login or not mail.complete:
+            return None
+        notices = self.site.settings.notices
+        return SenderQuestion(envelope.sender, mail.headers, findings, self.site.filters, notices)
 
     def _judged(
         self, findings: Mapping[str, Finding], policy: Policy, envelope: Envelope, results: str

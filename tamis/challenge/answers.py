@@ -18,17 +18,28 @@ from tamis.challenge.challenge_records import (
     Agrees,
     Challenge,
     ChallengeState,
-    Page,
     PageState,
     Receipt,
+    SenderPage,
     SolveResult,
 )
 from tamis.challenge.challenges import move, unfinished
 from tamis.database.connection import Database, audit, clean
 from tamis.database.earned_senders import can_earn, earn
 from tamis.database.schema import ChallengeRow, MessageRow
+from tamis.judging.policy import Terms
+from tamis.judging.site import Site
 from tamis.quarantine.held_mail import Quarantine
-from tamis.quarantine.records import Deliver, Done, State
+from tamis.quarantine.records import Deliver, Done, HeldState
+
+
+def terms_of(site: Site) -> Agrees:
+    """What the policy of a recipient's address says."""
+
+    def terms(recipient: str) -> Terms:
+        return site.book.policy(recipient).terms
+
+    return terms
 
 
 class Answers:
@@ -38,7 +49,7 @@ class Answers:
         self._database = database
         self._quarantine = quarantine
 
-    def open(self, challenge: str, terms: Agrees, *, now: datetime | None = None) -> Page | None:
+    def open(self, challenge: str, terms: Agrees, *, now: datetime | None = None) -> SenderPage | None:
         """What the sender's page may say; None when there is no such challenge. Changes nothing."""
         now = now or datetime.now(UTC)
         with self._database.read() as session:
@@ -133,7 +144,7 @@ class Answers:
         return tuple(delivered), tuple(waiting)
 
 
-_UNDER_WAY = (State.HELD, State.RELEASING)
+_UNDER_WAY = (HeldState.HELD, HeldState.RELEASING)
 
 
 def _by(sender: str) -> str:
@@ -141,7 +152,7 @@ def _by(sender: str) -> str:
 
 
 def _held(copies: Sequence[MessageRow]) -> list[MessageRow]:
-    return [copy for copy in copies if copy.state == State.HELD]
+    return [copy for copy in copies if copy.state == HeldState.HELD]
 
 
 def _copies(session: Session, challenge: str, terms: Agrees) -> list[MessageRow]:
@@ -161,9 +172,9 @@ def _whitelists(row: ChallengeRow, copies: Sequence[MessageRow], terms: Agrees) 
     )
 
 
-def _page(row: ChallengeRow, copies: Sequence[MessageRow], terms: Agrees, now: datetime) -> Page:
+def _page(row: ChallengeRow, copies: Sequence[MessageRow], terms: Agrees, now: datetime) -> SenderPage:
     held = _held(copies)
-    if row.state not in OPEN or (any(copy.state == State.RELEASED for copy in copies) and not held):
+    if row.state not in OPEN or (any(copy.state == HeldState.RELEASED for copy in copies) and not held):
         state = PageState.DELIVERED
     elif not held or row.expires_at <= now:
         state = PageState.GONE
@@ -172,7 +183,7 @@ def _page(row: ChallengeRow, copies: Sequence[MessageRow], terms: Agrees, now: d
     else:
         state = PageState.OPEN
     shown = held or copies
-    return Page(
+    return SenderPage(
         id=row.id,
         state=state,
         recipients=tuple(dict.fromkeys(copy.recipient for copy in shown)),

@@ -56,7 +56,7 @@ class CaptchaLimitError(TamisError):
     """A network, or everybody about one challenge, has asked for too much or answered wrong too often."""
 
 
-class Answer(StrEnum):
+class CaptchaAnswer(StrEnum):
     """What came of an answer."""
 
     RIGHT = "right"
@@ -109,31 +109,31 @@ class Captcha:
         )
         return dict(made.to_dict())
 
-    async def check_work(self, challenge: str, network: str, payload: str) -> Answer:
+    async def check_work(self, challenge: str, network: str, payload: str) -> CaptchaAnswer:
         """Hold the widget's answer (its base64 form) against what was asked about this challenge."""
         if await self._is_locked(network):
-            return Answer.LOCKED
+            return CaptchaAnswer.LOCKED
         answer, nonce = self._verified(challenge, payload)
-        if answer is Answer.RIGHT:
+        if answer is CaptchaAnswer.RIGHT:
             return await self._spend(nonce)
         return await self._counted(answer, network)
 
-    def _verified(self, challenge: str, payload: str) -> tuple[Answer, str]:
+    def _verified(self, challenge: str, payload: str) -> tuple[CaptchaAnswer, str]:
         import altcha  # noqa: PLC0415 - see above
 
         if len(payload) > _MAX_PAYLOAD:
-            return Answer.WRONG, ""
+            return CaptchaAnswer.WRONG, ""
         try:
             given = altcha.Payload.from_base64(payload)
             result = altcha.verify_solution(given, self._signing, hmac_key_secret=self._key_signing)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):  # it is anybody's JSON
-            return Answer.WRONG, ""
+            return CaptchaAnswer.WRONG, ""
         if result.expired:
-            return Answer.STALE, ""
+            return CaptchaAnswer.STALE, ""
         asked = given.challenge.parameters
         if not result.verified or asked.data != {"challenge": challenge}:
-            return Answer.WRONG, ""
-        return Answer.RIGHT, asked.nonce
+            return CaptchaAnswer.WRONG, ""
+        return CaptchaAnswer.RIGHT, asked.nonce
 
     async def code(self, challenge: str, network: str) -> str:
         """A new code about a challenge: its id, for `image`, `audio` and `check_code`. Raises CaptchaLimitError."""
@@ -158,19 +158,19 @@ class Captcha:
         async with self._drawing:
             return await asyncio.to_thread(_spoken, digits, language)
 
-    async def check_code(self, challenge: str, network: str, code: str, text: str) -> Answer:
+    async def check_code(self, challenge: str, network: str, code: str, text: str) -> CaptchaAnswer:
         """Hold what somebody typed against a code. A code is good for one answer, right or wrong."""
         if await self._is_locked(network):
-            return Answer.LOCKED
+            return CaptchaAnswer.LOCKED
         digits = await self._digits(code, challenge)
         if digits is None:
-            return Answer.STALE
+            return CaptchaAnswer.STALE
         spent = await self._spend(code)
-        if spent is Answer.STALE:
+        if spent is CaptchaAnswer.STALE:
             return spent
         typed = "".join(text[:100].split())
         right = hmac.compare_digest(typed.encode("utf-8", "replace"), digits.encode())
-        return await self._counted(Answer.RIGHT if right else Answer.WRONG, network)
+        return await self._counted(CaptchaAnswer.RIGHT if right else CaptchaAnswer.WRONG, network)
 
     async def _ask(self, challenge: str, network: str) -> None:
         if (
@@ -183,15 +183,15 @@ class Captcha:
     async def _is_locked(self, network: str) -> bool:
         return await self._state.count(f"captcha:wrong:{network}", WINDOW_SECONDS, 0) >= MOST_WRONG
 
-    async def _counted(self, answer: Answer, network: str) -> Answer:
-        if answer is Answer.WRONG:
+    async def _counted(self, answer: CaptchaAnswer, network: str) -> CaptchaAnswer:
+        if answer is CaptchaAnswer.WRONG:
             await self._state.count(f"captcha:wrong:{network}", WINDOW_SECONDS)
         return answer
 
-    async def _spend(self, name: str) -> Answer:
+    async def _spend(self, name: str) -> CaptchaAnswer:
         """RIGHT the first time, STALE ever after: atomic among all processes."""
         first = await self._state.put_new(f"captcha:spent:{name}", "", 2 * CODE_SECONDS)
-        return Answer.RIGHT if first else Answer.STALE
+        return CaptchaAnswer.RIGHT if first else CaptchaAnswer.STALE
 
     async def _digits(self, code: str, challenge: str) -> str | None:
         if not _CODE_ID.fullmatch(code):

@@ -8,9 +8,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from tamis.challenge.suppression import Reason
 from tamis.contract.finding import Finding
 from tamis.judging.policy import Terms
+from tamis.judging.suppression import NotAsked
 
 MOST_WRONG = 20
 """Wrong answers to one challenge, after which it is closed; its recipients can still release the message."""
@@ -51,11 +51,11 @@ class Undecided:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class ChallengeDecision:
     """What is to become of an undecided copy: budgets may still turn a question (`reason` None) down."""
 
     copy: Undecided
-    reason: Reason | None
+    reason: NotAsked | None
     language: str
     authenticated: bool
 
@@ -95,7 +95,7 @@ class PageState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class SenderPage:
     """What the sender's page may say: nothing of the message but its subject (as hostile as it came).
 
     `recipients` are those who agreed to be asked for; `decided_by` is for `reasons.plain_reason`; `whitelists`

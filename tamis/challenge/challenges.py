@@ -19,11 +19,10 @@ from sqlalchemy.orm import Session
 from tamis.base.errors import StoreError
 from tamis.challenge.challenge_records import (
     Challenge,
+    ChallengeDecision,
     ChallengeState,
-    Decision,
     Undecided,
 )
-from tamis.challenge.suppression import Reason, Spent, over_budget
 from tamis.contract.finding import Finding
 from tamis.database.connection import Database, clean
 from tamis.database.schema import (
@@ -35,6 +34,7 @@ from tamis.database.schema import (
     DetailsRow,
     MessageRow,
 )
+from tamis.judging.suppression import NotAsked, Spent, over_budget
 from tamis.message.address import address_key, domain_of
 from tamis.quarantine.content import packed_head, unpack_head
 from tamis.quarantine.held_mail import Quarantine
@@ -83,7 +83,7 @@ class Challenges:
             return tuple(_undecided(*found) for found in session.execute(query))
 
     def decide(
-        self, decisions: Iterable[Decision], budgets: NoticeSettings, *, now: datetime | None = None
+        self, decisions: Iterable[ChallengeDecision], budgets: NoticeSettings, *, now: datetime | None = None
     ) -> Counter[str]:
         """Write down what becomes of copies, all of them or none; how many new challenges there are, by reason.
 
@@ -134,7 +134,7 @@ class Challenges:
                 {},
                 b"",
             )
-            decision = Decision(copy, None, language, authenticated)
+            decision = ChallengeDecision(copy, None, language, authenticated)
             row = self._known(session, copy, "")
             row = row or self._insert(session, decision, None, now, ChallengeState.ASKED, "reply")
             self._join(session, row, held, expires)
@@ -181,8 +181,8 @@ class Challenges:
     def _insert(
         self,
         session: Session,
-        decision: Decision,
-        reason: Reason | None,
+        decision: ChallengeDecision,
+        reason: NotAsked | None,
         now: datetime,
         state: ChallengeState = ChallengeState.PENDING,
         transport: str = "mail",

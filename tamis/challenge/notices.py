@@ -13,7 +13,7 @@ from email.utils import format_datetime
 
 from markupsafe import Markup, escape
 
-from tamis.challenge.suppression import NOTICE_ID
+from tamis.judging.suppression import NOTICE_ID
 from tamis.language.display_text import plain
 from tamis.language.translation import LANGUAGES, accepted, translations
 from tamis.letters.letter import day, letter

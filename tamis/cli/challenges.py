@@ -10,11 +10,11 @@ import click
 from tamis.base.tokens import Tokens
 from tamis.challenge.challenge_records import OPEN, ChallengeState
 from tamis.challenge.links import challenge_link
-from tamis.challenge.suppression import SENTENCES, Reason
 from tamis.cli.context import Context, fail, json_option
 from tamis.cli.parameters import PAST, SCOPE
 from tamis.cli.terminal import print_json, printable, table
 from tamis.installation.signing_key import signing_key
+from tamis.judging.suppression import SENTENCES, NotAsked
 
 
 @click.group()
@@ -25,7 +25,7 @@ def challenges() -> None:
 @challenges.command("list")
 @click.option("--state", type=click.Choice([*map(str, ChallengeState)]), help="Only in this state.")
 @click.option(
-    "--reason", type=click.Choice([*map(str, Reason)]), help="Only those suppressed for this reason."
+    "--reason", type=click.Choice([*map(str, NotAsked)]), help="Only those suppressed for this reason."
 )
 @click.option("--domain", type=SCOPE, help="Only for recipients of this domain.")
 @click.option("--sender", metavar="ADDRESS", help="Only for this envelope sender.")
@@ -127,7 +127,7 @@ def count(context: Context, since: datetime | None, as_json: bool) -> None:
 
 def why(reason: str) -> str:
     """A reason's sentence; "" for none."""
-    return SENTENCES[Reason(reason)] if reason in set(Reason) else reason
+    return SENTENCES[NotAsked(reason)] if reason in set(NotAsked) else reason
 
 
 def _time(moment: datetime | None) -> str:

@@ -15,7 +15,7 @@ class Health(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class CheckResult:
     """One check: what was looked at, what was found, and what to do about it ("" when nothing)."""
 
     health: Health
@@ -24,16 +24,16 @@ class Result:
     mend: str = ""
 
 
-def ok(check: str, found: str) -> Result:
+def ok(check: str, found: str) -> CheckResult:
     """A check that found nothing wrong."""
-    return Result(Health.OK, check, found)
+    return CheckResult(Health.OK, check, found)
 
 
-def warning(check: str, found: str, mend: str) -> Result:
+def warning(check: str, found: str, mend: str) -> CheckResult:
     """Something that works but should not stay so."""
-    return Result(Health.WARNING, check, found, mend)
+    return CheckResult(Health.WARNING, check, found, mend)
 
 
-def error(check: str, found: str, mend: str) -> Result:
+def error(check: str, found: str, mend: str) -> CheckResult:
     """Something that keeps mail from its way."""
-    return Result(Health.ERROR, check, found, mend)
+    return CheckResult(Health.ERROR, check, found, mend)

@@ -15,7 +15,7 @@ import click
 from tamis.base.breaker import PartState
 from tamis.base.errors import ConfigError, RouteError, TamisError, times
 from tamis.chain.registry import load_filters
-from tamis.cli.checks import Health, Result, error, ok, warning
+from tamis.cli.checks import CheckResult, Health, error, ok, warning
 from tamis.cli.context import Context
 from tamis.cli.doctor_content import content_services
 from tamis.cli.doctor_postfix import postfix_checks
@@ -35,7 +35,7 @@ def doctor(context: Context, as_json: bool) -> int:
     """
     logging.disable()  # each result says what the log would
     click.get_current_context().call_on_close(lambda: logging.disable(logging.NOTSET))
-    results: list[Result] = []
+    results: list[CheckResult] = []
     for result in examine(context):
         results.append(result)
         if not as_json:
@@ -48,7 +48,7 @@ def doctor(context: Context, as_json: bool) -> int:
     return os.EX_UNAVAILABLE if any(r.health is Health.ERROR for r in results) else os.EX_OK
 
 
-def examine(context: Context) -> Iterator[Result]:
+def examine(context: Context) -> Iterator[CheckResult]:
     """All checks in turn; without good settings the others have nothing to look at."""
     try:
         file = context.file
@@ -75,8 +75,8 @@ def examine(context: Context) -> Iterator[Result]:
         yield from checks(settings)
 
 
-def _notices(file: SettingsFile) -> Callable[[Settings], Iterator[Result]]:
-    def check(settings: Settings) -> Iterator[Result]:
+def _notices(file: SettingsFile) -> Callable[[Settings], Iterator[CheckResult]]:
+    def check(settings: Settings) -> Iterator[CheckResult]:
         from tamis.cli.doctor_notices import notice_checks  # noqa: PLC0415 - needs the resolver only here
 
         yield from notice_checks(settings, file.layers)
@@ -84,12 +84,12 @@ def _notices(file: SettingsFile) -> Callable[[Settings], Iterator[Result]]:
     return check
 
 
-def _content(settings: Settings) -> Iterator[Result]:
+def _content(settings: Settings) -> Iterator[CheckResult]:
     for look in content_services(settings):
         yield warning(look.check, look.found, look.mend) if look.mend else ok(look.check, look.found)
 
 
-def _left_out(settings: Settings) -> Iterator[Result]:
+def _left_out(settings: Settings) -> Iterator[CheckResult]:
     """What the running daemon leaves out because it kept failing (docs/operations.md)."""
     told = read_parts(Paths(settings))
     parts: dict[str, list[PartState]] = {}
@@ -110,7 +110,7 @@ def _left_out(settings: Settings) -> Iterator[Result]:
         yield ok("external parts", "the daemon leaves none out")
 
 
-def _directories(settings: Settings) -> Iterator[Result]:
+def _directories(settings: Settings) -> Iterator[CheckResult]:
     for name in ("state_directory", "run_directory"):
         path: Path = getattr(settings, name)
         if not path.is_dir():
@@ -131,8 +131,8 @@ def _directories(settings: Settings) -> Iterator[Result]:
             yield ok("signing key", str(key))
 
 
-def _store(context: Context, file: SettingsFile) -> Callable[[Settings], Iterator[Result]]:
-    def check(settings: Settings) -> Iterator[Result]:
+def _store(context: Context, file: SettingsFile) -> Callable[[Settings], Iterator[CheckResult]]:
+    def check(settings: Settings) -> Iterator[CheckResult]:
         kind = settings.store_url.partition(":")[0]
         try:
             with context.store() as store:
@@ -148,7 +148,7 @@ def _store(context: Context, file: SettingsFile) -> Callable[[Settings], Iterato
     return check
 
 
-def _clock(_: Settings) -> Iterator[Result]:
+def _clock(_: Settings) -> Iterator[CheckResult]:
     """A clock that stands before this release was made makes expiry dates and DKIM times worthless."""
     if time.time() < _RELEASED:
         yield error("clock", time.ctime(), "set the clock (NTP)")
@@ -159,7 +159,7 @@ def _clock(_: Settings) -> Iterator[Result]:
 _RELEASED = 1_790_000_000  # 2026-09-21, Unix seconds
 
 
-def _listeners(settings: Settings) -> Iterator[Result]:
+def _listeners(settings: Settings) -> Iterator[CheckResult]:
     wanted = {"milter": settings.milter.socket, "desk": settings.desk.socket}
     for name, text in wanted.items():
         address = SocketAddress.parse(text)
@@ -189,13 +189,13 @@ def answers(address: SocketAddress) -> bool:
         return True
 
 
-def _dns(settings: Settings) -> Iterator[Result]:
+def _dns(settings: Settings) -> Iterator[CheckResult]:
     from tamis.cli.doctor_dns import dns_checks  # noqa: PLC0415 - needs the resolver only here
 
     yield from dns_checks(settings)
 
 
-def _route(settings: Settings) -> Iterator[Result]:
+def _route(settings: Settings) -> Iterator[CheckResult]:
     """Send a probe along the whole way, as the daemon does before it rewrites a recipient."""
     from tamis.desk.detour import DetourSigner  # noqa: PLC0415 - needs the daemon's parts only here
     from tamis.desk.reinjection import Reinjector  # noqa: PLC0415

@@ -21,7 +21,7 @@ _LETTER = b"From: doctor@example.com\r\nSubject: test\r\n\r\nA test of tamis doc
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ServiceLook:
     """One service: what was found, and what to do about it ("" when nothing)."""
 
     check: str
@@ -29,38 +29,44 @@ class Look:
     mend: str = ""
 
 
-def content_services(settings: Settings) -> Iterator[Look]:
+def content_services(settings: Settings) -> Iterator[ServiceLook]:
     """A look at each service that is set up."""
     for engine in settings.antivirus.engines:
         check = f"antivirus {engine.name}"
         try:
             virus = asyncio.run(Engines(settings.antivirus, [engine]).scan("".join(_TEST_VIRUS).encode(), []))
         except ServiceError as error:
-            yield Look(check, str(error), f"start clamd, and let the daemon's user reach {engine.socket}")
+            yield ServiceLook(
+                check, str(error), f"start clamd, and let the daemon's user reach {engine.socket}"
+            )
             continue
         if virus is None:
-            yield Look(check, "answers, but does not know the test virus", "give clamd its signature base")
+            yield ServiceLook(
+                check, "answers, but does not know the test virus", "give clamd its signature base"
+            )
         else:
-            yield Look(check, f"finds the test virus ({virus.signature})")
+            yield ServiceLook(check, f"finds the test virus ({virus.signature})")
     if settings.spamassassin.socket:
         try:
             asyncio.run(Spamd(settings.spamassassin).score(_LETTER))
         except ServiceError as error:
-            yield Look("spamassassin", str(error), f"start spamd on {settings.spamassassin.socket}")
+            yield ServiceLook("spamassassin", str(error), f"start spamd on {settings.spamassassin.socket}")
         else:
-            yield Look("spamassassin", "answers")
+            yield ServiceLook("spamassassin", "answers")
     if settings.abuse_mailbox.host:
         try:
             number = waiting_in(settings.abuse_mailbox)
         except TamisError as error:
-            yield Look("abuse mailbox", str(error), "see [abuse_mailbox] in the settings")
+            yield ServiceLook("abuse mailbox", str(error), "see [abuse_mailbox] in the settings")
         else:
             told = f"answers, {number} messages wait"
             file = Path(settings.abuse_mailbox.password_file)
             if file.stat().st_mode & 0o077:
-                yield Look("abuse mailbox", f"{told}; others can read its password", f"chmod 600 {file}")
+                yield ServiceLook(
+                    "abuse mailbox", f"{told}; others can read its password", f"chmod 600 {file}"
+                )
             else:
-                yield Look("abuse mailbox", told)
+                yield ServiceLook("abuse mailbox", told)
     if settings.images.ocr:
         found = shutil.which("tesseract")
-        yield Look("ocr", found or "tesseract is not installed: text in images is not read")
+        yield ServiceLook("ocr", found or "tesseract is not installed: text in images is not read")

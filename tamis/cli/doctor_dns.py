@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 
 from tamis.base.errors import ServiceError
 from tamis.chain.open_services import open_resolver, system_servers
-from tamis.cli.checks import Result, ok, warning
+from tamis.cli.checks import CheckResult, ok, warning
 from tamis.contract.service_protocols import DNS, Answer
 from tamis.filters.shared.clients import confirm_denial
 from tamis.settings import Settings
-from tamis.settings.dns_lists import DNSList, RefusedError
+from tamis.settings.dns_lists import DNSList, ListRefusedError
 
 LISTED_IP, NOT_LISTED_IP = "2.0.0.127", "1.0.0.127"  # 127.0.0.2 and 127.0.0.1
 LISTED_NAME, NOT_LISTED_NAME = "test", "invalid"
@@ -24,12 +24,12 @@ OWN_TEST_NAMES = {
 """Names that lists of domains have for testing besides RFC 5782's."""
 
 
-def dns_checks(settings: Settings) -> Iterator[Result]:
+def dns_checks(settings: Settings) -> Iterator[CheckResult]:
     """All checks, asked at once. What is wrong with a list keeps no mail from its way, so nothing is an error."""
     yield from asyncio.run(_checks(settings))
 
 
-async def _checks(settings: Settings) -> list[Result]:
+async def _checks(settings: Settings) -> list[CheckResult]:
     resolver = open_resolver(settings.dns)
     try:
         results = [await server_check(resolver, settings)]
@@ -51,7 +51,7 @@ def _names(one: DNSList) -> list[str]:
     return [LISTED_NAME, *([OWN_TEST_NAMES[one.zone]] if one.zone in OWN_TEST_NAMES else [])]
 
 
-async def server_check(dns: DNS, settings: Settings) -> Result:
+async def server_check(dns: DNS, settings: Settings) -> CheckResult:
     """Whether the servers answer at all."""
     servers = settings.dns.servers or tuple(f"{host}:{port}" for host, port in system_servers())
     shown = ", ".join(servers)
@@ -67,7 +67,7 @@ async def server_check(dns: DNS, settings: Settings) -> Result:
     return ok("DNS", f"{shown}, {(time.monotonic() - begun) * 1000:.0f} ms")
 
 
-async def list_check(dns: DNS, one: DNSList, listed: Sequence[str], not_listed: str) -> Result:
+async def list_check(dns: DNS, one: DNSList, listed: Sequence[str], not_listed: str) -> CheckResult:
     """Whether a list has its test entries and lacks what no list may have."""
     names = [f"{name}.{one.zone}" for name in (*listed, not_listed)]
     *there, absent = await dns.queries([(name, "A") for name in names])
@@ -75,7 +75,7 @@ async def list_check(dns: DNS, one: DNSList, listed: Sequence[str], not_listed: 
     try:
         weights = [one.weight(answer.records) for answer in there if isinstance(answer, Answer)]
         false_alarm = isinstance(absent, Answer) and one.weight(absent.records) > 0
-    except RefusedError as problem:
+    except ListRefusedError as problem:
         return warning(
             check,
             str(problem),

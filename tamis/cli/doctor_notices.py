@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from tamis.base.errors import ServiceError
 from tamis.chain.open_services import open_resolver
-from tamis.cli.checks import Result, ok, warning
+from tamis.cli.checks import CheckResult, ok, warning
 from tamis.contract.service_protocols import DNS
 from tamis.settings import Layers, Settings
 
@@ -20,7 +20,7 @@ _SECONDS = 5.0
 _MOST_DOMAINS = 50
 
 
-def notice_checks(settings: Settings, layers: Layers) -> Iterator[Result]:
+def notice_checks(settings: Settings, layers: Layers) -> Iterator[CheckResult]:
     """All checks; none where no policy asks senders. Nothing here keeps mail from its way, so nothing is an error."""
     if not asks(layers):
         yield ok("notices", "policy asks no senders")
@@ -45,7 +45,7 @@ def asks(layers: Layers) -> bool:
     )
 
 
-def link_check(url: str) -> Result:
+def link_check(url: str) -> CheckResult:
     """Whether web.url is one that strangers can open safely."""
     parts = urlsplit(url)
     host = parts.hostname or ""
@@ -64,7 +64,7 @@ def link_check(url: str) -> Result:
     return ok("web.url", url)
 
 
-def page_check(url: str) -> Result:
+def page_check(url: str) -> CheckResult:
     """Whether something answers there, whatever it says."""
     mend = (
         "start the pages, or mend web.url or the proxy before them; until then nobody can confirm a message"
@@ -81,7 +81,7 @@ def page_check(url: str) -> Result:
         return warning("pages", f"{url}: {problem}", mend)
 
 
-async def _domain_checks(settings: Settings, domains: tuple[str, ...]) -> list[Result]:
+async def _domain_checks(settings: Settings, domains: tuple[str, ...]) -> list[CheckResult]:
     resolver = open_resolver(settings.dns)
     try:
         return list(await asyncio.gather(*(domain_check(resolver, settings, one) for one in domains)))
@@ -89,7 +89,7 @@ async def _domain_checks(settings: Settings, domains: tuple[str, ...]) -> list[R
         resolver.close()
 
 
-async def domain_check(dns: DNS, settings: Settings, domain: str) -> Result:
+async def domain_check(dns: DNS, settings: Settings, domain: str) -> CheckResult:
     """Whether a notice from a domain can pass where it arrives.
 
     It has a null sender, so SPF speaks of the server's HELO name: under DMARC (RFC 7489 3.1) only a signature by DKIM

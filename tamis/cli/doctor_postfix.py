@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from tamis.cli.checks import Result, error, ok, warning
+from tamis.cli.checks import CheckResult, error, ok, warning
 from tamis.cli.postfix_listeners import Instance, Listener, milters, program, read_instance
 from tamis.settings import Settings, SocketAddress
 
@@ -26,7 +26,7 @@ _MACROS = {
 """What the session asks Postfix for; each but the first is in Postfix's own default."""
 
 
-def postfix_checks(settings: Settings) -> Iterator[Result]:
+def postfix_checks(settings: Settings) -> Iterator[CheckResult]:
     """Everything about Postfix that postconf(1) and postmap(1) can tell."""
     try:
         main = read_instance(settings.postfix.config_directory)
@@ -57,7 +57,7 @@ def _has_tamis(instance: Instance, settings: Settings) -> bool:
 
 def listener_checks(
     listener: Listener, where: str, settings: Settings, queue_directory: str
-) -> Iterator[Result]:
+) -> Iterator[CheckResult]:
     """Whether Tamis sees what comes in at one listener, whole, and whether a failure of Tamis lets nothing pass."""
     forms = postfix_forms(SocketAddress.parse(settings.milter.socket), queue_directory)
     if listener.name == settings.desk.reinject:
@@ -88,7 +88,7 @@ def listener_checks(
         )
 
 
-def _reinjection(listener: Listener, where: str, forms: frozenset[str]) -> Iterator[Result]:
+def _reinjection(listener: Listener, where: str, forms: frozenset[str]) -> Iterator[CheckResult]:
     if any(one.socket in forms for one in milters(listener.value("smtpd_milters"))):
         yield error(
             where,
@@ -99,7 +99,7 @@ def _reinjection(listener: Listener, where: str, forms: frozenset[str]) -> Itera
         yield ok(where, "takes copies back from the desk, without the milter")
 
 
-def _unseen(listener: Listener, where: str, form: str) -> Result:
+def _unseen(listener: Listener, where: str, form: str) -> CheckResult:
     found = "mail that comes in here does not go through Tamis"
     mend = f"smtpd_milters = {form} in main.cf, and no other value for it in master.cf"
     if listener.is_submission:
@@ -154,7 +154,7 @@ def postfix_forms(address: SocketAddress, queue_directory: str) -> frozenset[str
     return frozenset(forms)
 
 
-def _transport(instance: Instance, settings: Settings, where: str) -> Iterator[Result]:
+def _transport(instance: Instance, settings: Settings, where: str) -> Iterator[CheckResult]:
     values = instance.settings
     query = f"doctor@example.com.{'a' * 20}.{'b' * 20}.quarantine.tamis.invalid".partition("@")[2]
     # transport(5) looks a domain up, then its parent domains with a leading dot

@@ -15,7 +15,7 @@ from tamis.cli.context import Context, by_option, json_option
 from tamis.cli.parameters import SCOPE
 from tamis.cli.terminal import print_json
 from tamis.message.address import PLATFORM
-from tamis.quarantine.records import State, Summary
+from tamis.quarantine.records import HeldState, Summary
 
 if TYPE_CHECKING:
     from tamis.store import Store
@@ -51,7 +51,7 @@ def export(
 def _held(store: Store, scope: str, text: str) -> Iterator[Summary]:
     """All held messages of a scope, newest first, page by page."""
     before: str | None = None
-    while page := store.quarantine.list(scope, state=State.HELD, text=text, limit=_PAGE, before=before):
+    while page := store.quarantine.list(scope, state=HeldState.HELD, text=text, limit=_PAGE, before=before):
         yield from page
         before = page[-1].id
 

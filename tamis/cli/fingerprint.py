@@ -16,10 +16,10 @@ from tamis.cli.parameters import MOMENT, SCOPE
 from tamis.cli.terminal import print_json, printable, table
 from tamis.contract.lists import FINGERPRINTS, Colour, ListEntry, Subject, normalise_pattern
 from tamis.database.list_entries import NewEntry
-from tamis.database.marks import Kind
+from tamis.database.marks import MarkKind
 from tamis.message.address import PLATFORM
 
-MESSAGE = str(Kind.MESSAGE)
+MESSAGE = str(MarkKind.MESSAGE)
 _KIND = click.Choice([*map(str, FINGERPRINTS), MESSAGE])
 _scope = click.option(
     "--scope", type=SCOPE, default=PLATFORM, show_default=True, help='"platform", a domain or a mailbox.'
@@ -135,7 +135,7 @@ def remove(
 def show(context: Context, kind: str, scope: str | None, marked: bool, as_json: bool) -> None:
     """Show fingerprints, and how many messages each decided; for messages, their marks."""
     if marked or kind == MESSAGE:
-        marked_messages.show(context, Kind(kind), scope=scope, as_json=as_json)
+        marked_messages.show(context, MarkKind(kind), scope=scope, as_json=as_json)
         return
     with context.store() as store:
         found = store.lists.find(scope=scope, colour=Colour.BLACK, subject=Subject(kind))

@@ -16,7 +16,7 @@ from tamis.cli.context import Context, fail, json_option
 from tamis.cli.parameters import PAST, SCOPE
 from tamis.cli.terminal import print_json, printable, table
 from tamis.contract.finding import Status
-from tamis.database.history import Kept, Wanted
+from tamis.database.history import KeptStory, Wanted
 from tamis.judging.flip import flips
 from tamis.judging.plan import outcome_of
 from tamis.judging.policy import PolicyBook
@@ -131,7 +131,7 @@ class _Now:
         return cls(Told.of(verdict, outcome), flips(verdict, findings, policy))
 
 
-def _plain(one: Kept, book: PolicyBook) -> dict[str, Any]:
+def _plain(one: KeptStory, book: PolicyBook) -> dict[str, Any]:
     plain = one.to_dict(findings=True)
     for told in plain["recipients"]:
         now = _Now.of(one.story, told["recipient"], book)
@@ -143,7 +143,7 @@ def _plain(one: Kept, book: PolicyBook) -> dict[str, Any]:
     return plain
 
 
-def _story(one: Kept, book: PolicyBook, *, whole: bool) -> Iterator[str]:
+def _story(one: KeptStory, book: PolicyBook, *, whole: bool) -> Iterator[str]:
     story = one.story
     fields = {
         "id": str(one.id),

@@ -129,7 +129,7 @@ def quota(context: Context, percent: int, mailbox_: str) -> None:
     """
     from tamis.background.mailing import notify_of_quota  # noqa: PLC0415 # the store is slow to load
     from tamis.database.scope import mailbox_of  # noqa: PLC0415
-    from tamis.web.people import is_served  # noqa: PLC0415
+    from tamis.web.person import is_served  # noqa: PLC0415
 
     key = address_key(mailbox_)
     if not is_plain(key):

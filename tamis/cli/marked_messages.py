@@ -14,7 +14,7 @@ from tamis.cli.blocked import on_state
 from tamis.cli.context import AT_ONCE, Context, fail
 from tamis.cli.messages import read_messages
 from tamis.cli.terminal import print_json, printable, table
-from tamis.database.marks import Fingerprint, Kind, Mark
+from tamis.database.marks import Fingerprint, Mark, MarkKind
 from tamis.database.scope import parse_scope
 from tamis.handover.marking import marks_of, publish, read_before
 from tamis.handover.origin import origin_of
@@ -39,7 +39,7 @@ def add(
     with context.store() as store:
         about = store.marks.note(marks, expires=expires or datetime.now(UTC) + timedelta(days=days))
         _publish(context, store, about)
-    found = [fingerprint for kind, fingerprint in about if kind is Kind.MESSAGE]
+    found = [fingerprint for kind, fingerprint in about if kind is MarkKind.MESSAGE]
     if as_json:
         print_json({"fingerprints": found})
     else:
@@ -51,7 +51,7 @@ def remove(
 ) -> None:
     """End the marks of messages in a scope and the scopes within."""
     marks = _marks(context, sources, scope=scope, origin=origin, by=by, spam=False)
-    messages = {(mark.kind, mark.fingerprint) for mark in marks if mark.kind is Kind.MESSAGE}
+    messages = {(mark.kind, mark.fingerprint) for mark in marks if mark.kind is MarkKind.MESSAGE}
     with context.store() as store:
         known = {(one.kind, one.fingerprint) for one in store.marks.of(messages) if one.marks}
         if not known:
@@ -64,7 +64,7 @@ def remove(
         click.echo(f"{len(known)} no longer marked. {AT_ONCE}")
 
 
-def show(context: Context, kind: Kind, *, scope: str | None, as_json: bool) -> None:
+def show(context: Context, kind: MarkKind, *, scope: str | None, as_json: bool) -> None:
     """Show what is marked: how often, in how many messages, and how often as ham."""
     with context.store() as store:
         found = [one for one in store.marks.find(kind, scope=scope) if one.marks or one.ham]

@@ -16,11 +16,10 @@ from tamis.cli.context import Context, by_option, fail, json_option
 from tamis.cli.export import export
 from tamis.cli.parameters import SCOPE
 from tamis.cli.terminal import print_json, printable, table
-from tamis.desk.reinjection import Reinjector
+from tamis.desk.release import delivery
 from tamis.message.address import PLATFORM
 from tamis.models.reports import Label, Spool
-from tamis.quarantine.content import redelivery
-from tamis.quarantine.records import Done, Record, State, Summary
+from tamis.quarantine.records import Done, HeldRecord, HeldState, Summary
 
 if TYPE_CHECKING:
     from tamis.store import Store
@@ -41,8 +40,8 @@ quarantine.add_command(export)
 @click.option("--domain", type=SCOPE, help="Only this domain.")
 @click.option(
     "--state",
-    type=click.Choice([*map(str, State), _EVERY]),
-    default=str(State.HELD),
+    type=click.Choice([*map(str, HeldState), _EVERY]),
+    default=str(HeldState.HELD),
     show_default=True,
     help="Only messages in this state.",
 )
@@ -64,7 +63,7 @@ def list_(
     """List held messages, newest first."""
     if mailbox and domain:
         raise click.UsageError("--mailbox and --domain can't go together")
-    wanted = None if state == _EVERY else State(state)
+    wanted = None if state == _EVERY else HeldState(state)
     with context.store() as store:
         found = store.quarantine.list(
             mailbox or domain or PLATFORM, state=wanted, text=search, limit=limit, before=before
@@ -127,7 +126,7 @@ def _print_raw(content: bytes) -> None:
         sys.stdout.buffer.write(content)
 
 
-def _shown(record: Record) -> list[str]:
+def _shown(record: HeldRecord) -> list[str]:
     one = record.summary
     fields = {
         "id": one.id,
@@ -180,7 +179,7 @@ def _taught(
 def release(context: Context, messages: tuple[str, ...], teach: bool, by: str, as_json: bool) -> None:
     """Deliver held messages to their recipients' inboxes."""
     settings = context.file.settings
-    deliver = redelivery(Reinjector(settings.desk.reinject).send, settings)
+    deliver = delivery(settings)
     with context.store() as store:
 
         def released(message: str) -> Done:

@@ -38,7 +38,7 @@ _PART = 10_000
 
 
 @dataclass
-class Result:
+class ReplayResult:
     """What a replay found: `read` copies (a message for a recipient each), of which `same` have the verdict that was
     recorded, with the same score for the same reason; `moves` counts (where it went, where it would have gone)."""
 
@@ -49,7 +49,7 @@ class Result:
     changed: list[tuple[Packed, Told]] = field(default_factory=list)
     changes: int = 0
 
-    def add(self, part: Result, limit: int) -> None:
+    def add(self, part: ReplayResult, limit: int) -> None:
         """Take in the result of later messages; of what changed at most `limit` are kept."""
         self.read += part.read
         self.same += part.same
@@ -142,18 +142,18 @@ def _book(context: Context, stored: Sequence[Override], overrides: Sequence[Over
     return book
 
 
-def run(url: str, book: PolicyBook, wanted: Wanted, limit: int) -> Result:
+def run(url: str, book: PolicyBook, wanted: Wanted, limit: int) -> ReplayResult:
     """Judge all that is wanted in the store at `url`: in parts, by as many processes as there are processors."""
     with Store(url) as store:  # closed before the fork: no two processes may share its connections
         first, end = store.history.span(wanted)
     parts = [replace(wanted, numbers=(at, min(at + _PART, end))) for at in range(first, end, _PART)]
-    result, share = Result(), partial(_judge_part, limit=limit)
+    result, share = ReplayResult(), partial(_judge_part, limit=limit)
     hidden = not sys.stderr.isatty()
     processes = min(len(parts), os.cpu_count() or 1)
     with ExitStack() as stack:
         if processes > 1:
             pool = multiprocessing.get_context("fork").Pool(processes, _begin, (url, book))
-            found: Iterator[Result] = stack.enter_context(pool).imap(share, parts)
+            found: Iterator[ReplayResult] = stack.enter_context(pool).imap(share, parts)
         else:
             _begin(url, book)
             found = map(share, parts)
@@ -173,9 +173,9 @@ def _begin(url: str, book: PolicyBook) -> None:
     _own = Store(url), Replay(book)
 
 
-def _judge_part(wanted: Wanted, limit: int) -> Result:
+def _judge_part(wanted: Wanted, limit: int) -> ReplayResult:
     store, judge = _own
-    result = Result()
+    result = ReplayResult()
     gc.disable()  # it would look through all that is remembered again and again, and find no cycle
     try:
         copies = store.history.packed(wanted)
@@ -187,7 +187,9 @@ def _judge_part(wanted: Wanted, limit: int) -> Result:
     return result
 
 
-def _judge(history: History, judge: Replay, batch: Sequence[Packed], result: Result, limit: int) -> None:
+def _judge(
+    history: History, judge: Replay, batch: Sequence[Packed], result: ReplayResult, limit: int
+) -> None:
     missing = judge.missing(one.findings for one in batch)
     if missing:
         judge.learn(history.contents(missing))
@@ -207,7 +209,7 @@ def _judge(history: History, judge: Replay, batch: Sequence[Packed], result: Res
                 result.changed.append((one, told))
 
 
-def _plain(result: Result) -> dict[str, Any]:
+def _plain(result: ReplayResult) -> dict[str, Any]:
     return {
         "copies": result.read,
         "same": result.same,
@@ -229,7 +231,7 @@ def _plain(result: Result) -> dict[str, Any]:
     }
 
 
-def _told(result: Result) -> Iterator[str]:
+def _told(result: ReplayResult) -> Iterator[str]:
     otherwise = result.read - result.same - result.changes
     if result.same == result.read:
         yield f"{result.read} copies, and all would have gone where they went, for the same reasons."

@@ -122,6 +122,7 @@ def report(name: str, mail: Mail, examined: Examined) -> dict[str, Any]:
         "subject": mail.subject,
         "size": mail.size,
         "envelope": examined.envelope.to_dict(),
+        "asks": examined.plan.asks,
         "findings": [finding.to_dict() | {"text": finding.text()} for finding in examined.findings.values()],
         "recipients": [
             {
@@ -164,6 +165,8 @@ def story(name: str, mail: Mail, examined: Examined) -> Iterator[str]:
         yield from (line for line in _trace(one))
         if changes := flips(verdict, examined.findings, one.policy):
             yield f"    otherwise with: {printable(' or '.join(changes), 400)}"
+    if examined.plan.asks:
+        yield "  refused with 550: its sender is asked to confirm it in the SMTP reply"
 
 
 def weighed(reasons: Sequence[tuple[str, str, float]]) -> Iterator[str]:

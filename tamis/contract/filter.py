@@ -60,6 +60,19 @@ class State(StrEnum):
     ON = "on"
 
 
+class NoChallenge(StrEnum):
+    """Why nobody may be asked to confirm a message that a filter hit; the first of these that applies is told."""
+
+    VIRUS = "virus"
+    HONEYPOT = "honeypot"
+    BLACKLIST = "blacklist"
+    COMPLAINTS = "complaints"
+    SPF = "spf"
+    DMARC = "dmarc"
+    FILTER = "filter"  # any other; what a filter of another package says
+    UNREACHABLE = "unreachable"  # by mail; who is connected can still be answered in the SMTP reply
+
+
 class FilterOptions(BaseModel):
     """What policy can set for every filter; a filter's own model derives from it and adds its options."""
 
@@ -134,6 +147,13 @@ class Filter(ABC, Generic[OptionsT]):
     """S1…S35: the place in the chain's order of judgement."""
     summary: ClassVar[str]
     """One line for lists of filters."""
+    plain_reason: ClassVar[str] = ""
+    """Why a message was held, for people who don't run mail servers, where this filter decided. It follows "Why: ",
+    has no full stop, and tells the sender of spam, who reads it too, nothing that would help. "" says just that a
+    filter took it for unwanted mail. English; `marked` where a catalogue translates it."""
+    forbids_challenge: ClassVar[NoChallenge | None] = None
+    """Why the sender of a message that this filter hit is never asked to confirm it, under no policy; None where a hit
+    does not forbid that."""
     stage: ClassVar[Stage] = Stage.MESSAGE
     effect: ClassVar[Effect] = Effect.SPAM
     """The default effect, and the filter's kind in lists."""
@@ -191,6 +211,10 @@ class Filter(ABC, Generic[OptionsT]):
     ) -> Opinion:
         """As `judge`, for an open finding: `others` are the opinions on all findings that are not open. Pure."""
         return self.judge(finding, options, scopes)
+
+    def challenge_barred_by(self, finding: Finding) -> NoChallenge | None:
+        """Why nobody may be asked to confirm the message that the finding is of; None when they may. Pure."""
+        return self.forbids_challenge if finding.status is Status.HIT else None
 
     def opinion(
         self,

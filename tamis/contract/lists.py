@@ -6,13 +6,14 @@ import fnmatch
 import ipaddress
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from tamis.base.errors import ConfigError
+from tamis.contract.finding import Finding, Status
 from tamis.message.address import address_key, domain_key, domain_of
 from tamis.message.envelope import Envelope, IPAddress
 
@@ -36,7 +37,7 @@ class Subject(StrEnum):
     IMAGE = "image"  # an image's SHA-256 or its perceptual fingerprint (S22)
 
 
-class Field(StrEnum):
+class MatchedField(StrEnum):
     """Where in the message an entry matched."""
 
     CLIENT = "client"
@@ -71,7 +72,7 @@ class Match:
     colour: Colour
     subject: Subject
     pattern: str
-    field: Field
+    field: MatchedField
 
     def to_fact(self) -> list[Any]:
         """The form that a finding's facts hold."""
@@ -85,7 +86,7 @@ class Match:
         ]
 
     @classmethod
-    def of(cls, entry: ListEntry, field: Field) -> Match:
+    def of(cls, entry: ListEntry, field: MatchedField) -> Match:
         """An entry that matched."""
         return cls(entry.id, entry.scope, entry.colour, entry.subject, entry.pattern, field)
 
@@ -93,7 +94,7 @@ class Match:
     def from_fact(cls, fact: Sequence[Any]) -> Match:
         """Read what `to_fact` wrote."""
         entry, scope, colour, subject, pattern, where = fact
-        return cls(entry, scope, Colour(colour), Subject(subject), pattern, Field(where))
+        return cls(entry, scope, Colour(colour), Subject(subject), pattern, MatchedField(where))
 
 
 MAX_PATTERN = 320
@@ -182,12 +183,14 @@ class ListIndex:
         now = envelope.received_at
         found: list[Match] = []
         if (ip := envelope.ip) is not None:
-            self._collect(found, self._of_ip(ip), Field.CLIENT, scopes, now)
+            self._collect(found, self._of_ip(ip), MatchedField.CLIENT, scopes, now)
         if envelope.sender:
-            self._collect(found, self._of_sender(envelope.sender, scopes), Field.ENVELOPE, scopes, now)
+            self._collect(found, self._of_sender(envelope.sender, scopes), MatchedField.ENVELOPE, scopes, now)
         for author in mail.from_addresses[:_MAX_AUTHORS]:
             if author.address:
-                self._collect(found, self._of_sender(author.address, scopes), Field.HEADER, scopes, now)
+                self._collect(
+                    found, self._of_sender(author.address, scopes), MatchedField.HEADER, scopes, now
+                )
         return tuple(found)
 
     def fingerprints(
@@ -214,7 +217,7 @@ class ListIndex:
     def _collect(
         found: list[Match],
         entries: Iterable[ListEntry],
-        field: Field,
+        field: MatchedField,
         scopes: frozenset[str],
         now: datetime,
     ) -> None:
@@ -259,3 +262,14 @@ def unwanted(matches: Sequence[Match], scopes: Sequence[str]) -> Match | None:
     patterns = dict.fromkeys(match.pattern for match in matches)
     winners = (nearest((m for m in matches if m.pattern == pattern), scopes) for pattern in patterns)
     return next((one for one in winners if one is not None and one.colour is Colour.BLACK), None)
+
+
+def of_scopes(finding: Finding, scopes: Sequence[str]) -> Finding:
+    """A finding without the list entries of other recipients, who may be blind copies."""
+    matches = finding.facts.get("matches")
+    if matches is None:
+        return finding
+    own = [fact for fact in matches if Match.from_fact(fact).scope in scopes]
+    if own:
+        return replace(finding, facts={**finding.facts, "matches": own})
+    return Finding(finding.filter, Status.CLEAR, "not on the list", {}, finding.seconds)

@@ -47,7 +47,7 @@ class DNS(Protocol):
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Kept:
+class KeptValue:
     """A value of the shared state under its key, and the seconds until it expires."""
 
     key: str
@@ -96,7 +96,7 @@ class SharedState(Protocol):
     ) -> tuple[int, ...]:
         """Add members to a set; returns how many distinct ones were added within each of the windows (seconds)."""
 
-    async def find(self, prefix: str, limit: int = 1000) -> list[Kept]:
+    async def find(self, prefix: str, limit: int = 1000) -> list[KeptValue]:
         """Values whose keys have this prefix, sorted by key: for people, not for the mail path."""
 
     async def close(self) -> None:
@@ -276,7 +276,7 @@ class _NoState:
     ) -> tuple[int, ...]:
         raise ServiceError(f"no shared state here for {key}")
 
-    async def find(self, prefix: str, limit: int = 1000) -> list[Kept]:
+    async def find(self, prefix: str, limit: int = 1000) -> list[KeptValue]:
         raise ServiceError(f"no shared state here for {prefix}")
 
     async def close(self) -> None:

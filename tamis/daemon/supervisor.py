@@ -47,7 +47,7 @@ _GRACE = 5.0  # seconds beyond the drain before a child that does not leave is k
 
 
 @dataclass(slots=True)
-class Place:
+class WorkerPlace:
     """One child's place: which role, who fills it now, and when it may be filled again."""
 
     role: str
@@ -79,7 +79,7 @@ class Supervisor:
         self._site = self._source.read(first=True)
         self._sockets: dict[str, socket.socket] = {}
         self._addresses: dict[str, str] = {}
-        self._places: list[Place] = []
+        self._places: list[WorkerPlace] = []
         self._successor = 0
         self._told = False
         self._reloading_until = 0.0
@@ -100,7 +100,7 @@ class Supervisor:
         gc.collect()
         gc.freeze()  # what exists now stays shared with the children
         self._places = [
-            Place(role)
+            WorkerPlace(role)
             for role in self._roles_served
             for _ in range(settings.milter.workers if role == "workers" else 1)
         ]
@@ -193,7 +193,7 @@ class Supervisor:
         if changed:
             self._write_processes()
 
-    def _start(self, place: Place) -> None:
+    def _start(self, place: WorkerPlace) -> None:
         reader, writer = os.pipe2(os.O_CLOEXEC)
         own_pid = os.getpid()
         pid = os.fork()
@@ -354,7 +354,7 @@ class Supervisor:
             Paths(self._site.settings).processes.unlink(missing_ok=True)
         log.info("stopped")
 
-    def _end(self, places: list[Place], number: int, seconds: float) -> None:
+    def _end(self, places: list[WorkerPlace], number: int, seconds: float) -> None:
         for place in places:
             if place.pid:
                 os.kill(place.pid, number)

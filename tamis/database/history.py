@@ -39,7 +39,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class KeptStory:
     """A message of the history, with its number and the recipients that were asked for."""
 
     id: int
@@ -195,7 +195,7 @@ class History:
                     found[number] = content
         return found
 
-    def find(self, wanted: Wanted = Wanted(), limit: int = 50) -> list[Kept]:
+    def find(self, wanted: Wanted = Wanted(), limit: int = 50) -> list[KeptStory]:
         """Messages that have a recipient who fits, the newest first, with those recipients, without findings."""
         conditions = _conditions(wanted)
         fits = exists().where(ToldRow.message == StoryRow.id, *conditions).correlate(StoryRow)
@@ -203,9 +203,9 @@ class History:
             query = select(StoryRow).where(fits).order_by(StoryRow.at.desc(), StoryRow.id.desc())
             rows = session.scalars(query.limit(limit)).all()
             told = self._told(session, [row.id for row in rows], wanted)
-            return [Kept(row.id, _story(row, (), told[row.id])) for row in rows]
+            return [KeptStory(row.id, _story(row, (), told[row.id])) for row in rows]
 
-    def show(self, number_or_queue_id: str) -> list[Kept]:
+    def show(self, number_or_queue_id: str) -> list[KeptStory]:
         """The messages of a number or a queue id, with their findings and all recipients."""
         given = number_or_queue_id
         which: ColumnElement[bool] = StoryRow.queue_id == given
@@ -215,7 +215,7 @@ class History:
             rows = session.scalars(select(StoryRow).where(which).order_by(StoryRow.id).limit(20)).all()
             told = self._told(session, [row.id for row in rows], Wanted())
             contents = self.contents(number for row in rows for number in array("I", row.findings))
-            return [Kept(row.id, _story(row, _findings(row, contents), told[row.id])) for row in rows]
+            return [KeptStory(row.id, _story(row, _findings(row, contents), told[row.id])) for row in rows]
 
     @staticmethod
     def _told(session: Session, messages: Sequence[int], wanted: Wanted) -> dict[int, list[tuple[str, Told]]]:

@@ -19,7 +19,7 @@ MOST = 100_000
 _CHUNK = 500
 
 
-class Kind(StrEnum):
+class MarkKind(StrEnum):
     """What a fingerprint is of."""
 
     MESSAGE = "message"  # "CLIENT CHECKSUM": the origin and S23's checksum
@@ -27,7 +27,7 @@ class Kind(StrEnum):
     IMAGE = "image"  # SHA-256, or the perceptual fingerprint
 
 
-Fingerprint = tuple[Kind, str]
+Fingerprint = tuple[MarkKind, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Mark:
     It counts in `scope`. `message` names the message in every copy of it (models.reports.message_id).
     """
 
-    kind: Kind
+    kind: MarkKind
     fingerprint: str
     scope: str
     message: str
@@ -49,7 +49,7 @@ class Mark:
 class Marked:
     """A fingerprint with its marks in one scope; `messages` are distinct ones, `ham` are words against it."""
 
-    kind: Kind
+    kind: MarkKind
     fingerprint: str
     scope: str
     marks: int
@@ -79,7 +79,7 @@ class Marks:
                 about[mark.kind, mark.fingerprint] = None
                 if mark.spam is not True:
                     _end(session, mark)
-                if mark.spam or (mark.spam is False and mark.kind is not Kind.MESSAGE):
+                if mark.spam or (mark.spam is False and mark.kind is not MarkKind.MESSAGE):
                     self._keep(session, mark, expires)
         return list(about)
 
@@ -100,7 +100,7 @@ class Marks:
             )
         )
 
-    def remove(self, kind: Kind, fingerprint: str, scope: str) -> bool:
+    def remove(self, kind: MarkKind, fingerprint: str, scope: str) -> bool:
         """End all marks of a fingerprint in a scope and the scopes within; whether there were any."""
         with self._database.write() as session:
             return _end(session, Mark(kind, fingerprint, scope, "", "", None)) > 0
@@ -119,7 +119,7 @@ class Marks:
                 found += _marked(session, now, these)
         return found
 
-    def find(self, kind: Kind, *, scope: str | None = None, now: datetime | None = None) -> list[Marked]:
+    def find(self, kind: MarkKind, *, scope: str | None = None, now: datetime | None = None) -> list[Marked]:
         """All of a kind, by fingerprint and scope."""
         where = MarkRow.kind == str(kind)
         if scope is not None:
@@ -129,7 +129,7 @@ class Marks:
 
     def all_messages(self) -> Iterator[list[Marked]]:
         """Every marked content, in parts."""
-        every = self.find(Kind.MESSAGE)
+        every = self.find(MarkKind.MESSAGE)
         for start in range(0, len(every), _CHUNK):
             yield every[start : start + _CHUNK]
 
@@ -194,6 +194,6 @@ def _marked(session: Session, now: datetime, where: ColumnElement[bool]) -> list
         .order_by(MarkRow.kind, MarkRow.fingerprint, MarkRow.scope)
     )
     return [
-        Marked(Kind(kind), fingerprint, scope, marks, messages, ham, expires)
+        Marked(MarkKind(kind), fingerprint, scope, marks, messages, ham, expires)
         for kind, fingerprint, scope, marks, messages, ham, expires in rows
     ]

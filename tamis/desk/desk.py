@@ -10,22 +10,22 @@ from collections.abc import Callable, Sequence
 
 from tamis.base.errors import AddressError, TamisError
 from tamis.challenge.notices import language_of
-from tamis.challenge.suppression import is_authenticated
 from tamis.database.scope import mailbox_of
 from tamis.desk.detour import Detour, DetourSigner
 from tamis.desk.detour_notes import Note, Notes
-from tamis.desk.lmtp import LMTPServer, Reply, Transaction
+from tamis.desk.held_answer import HeldAnswer
+from tamis.desk.lmtp import LMTPReply, LMTPServer, Transaction
 from tamis.desk.reinjection import Reinjector
 from tamis.desk.route import Proof, probe_sent_at, received_by
 from tamis.judging.policy import Outcome
 from tamis.judging.site import Site
+from tamis.judging.suppression import is_authenticated
 from tamis.judging.trace import own_fields
 from tamis.message.address import unbracket
 from tamis.message.envelope import Envelope, Recipient
-from tamis.message.header_editing import Headers, edit
+from tamis.message.header_editing import NewFields, edit
 from tamis.message.mail import Mail
 from tamis.message.subject import tagged_subject
-from tamis.milter.reply import held_text
 from tamis.quarantine.records import HeldMessage
 from tamis.store import Store
 
@@ -44,16 +44,16 @@ class Desk:
         self._proof = proof
         self._store = store
 
-    def check(self, address: str) -> Reply:
+    def check(self, address: str) -> LMTPReply:
         """Whether an address is one that we signed."""
         try:
             self._signer.read(address)
         except AddressError as error:
             log.error("the desk refuses %r: %s", address, error)
-            return Reply(ok=False, text=f"{error}; it stays in the queue")
-        return Reply(ok=True, text="recipient ok")
+            return LMTPReply(ok=False, text=f"{error}; it stays in the queue")
+        return LMTPReply(ok=True, text="recipient ok")
 
-    def take(self, address: str, args: Sequence[str], transaction: Transaction, content: bytes) -> Reply:
+    def take(self, address: str, args: Sequence[str], transaction: Transaction, content: bytes) -> LMTPReply:
         """Deal with one recipient's copy; on 250 it is safe elsewhere, on 451 Postfix keeps it."""
         try:
             detour = self._signer.read(address)
@@ -65,21 +65,21 @@ class Desk:
                 text = self._send_back(address, detour, args, transaction, content)
         except TamisError as error:
             log.warning("%s stays in the queue: %s", address, error)
-            return Reply(ok=False, text=f"kept in the queue: {error}")
+            return LMTPReply(ok=False, text=f"kept in the queue: {error}")
         except Exception:
             log.exception("%s stays in the queue", address)
-            return Reply(ok=False, text="kept in the queue: internal error")
+            return LMTPReply(ok=False, text="kept in the queue: internal error")
         self._notes.drop(address)
-        return Reply(ok=True, text=text)
+        return LMTPReply(ok=True, text=text)
 
-    def _noted(self, sent_at: float, content: bytes) -> Reply:
+    def _noted(self, sent_at: float, content: bytes) -> LMTPReply:
         """A probe is taken in any case: whoever sent it names the cause, and more of them would fill the queue."""
         try:
             self._proof.record(sent_at, received_by(content))
         except OSError as error:
             log.error("a probe of the route came back, but it can't be noted: %s", error)
-            return Reply(ok=True, text="probe not noted")
-        return Reply(ok=True, text="probe noted")
+            return LMTPReply(ok=True, text="probe not noted")
+        return LMTPReply(ok=True, text="probe noted")
 
     def _hold(
         self, address: str, detour: Detour, args: Sequence[str], transaction: Transaction, content: bytes
@@ -116,13 +116,13 @@ class Desk:
                 authenticated=is_authenticated(findings, envelope.sender),
             )
             log.info("held %s for <%s>, challenge %s", message, detour.recipient, challenge or "none")
-            return held_text(message, challenge)
+            return HeldAnswer(message, challenge).encode()
         since = note.envelope.received_at if note else None
         message = self._store.quarantine.hold(held, original, since=since)
         if policy.terms.challenge == "reply":  # perhaps held before, with a reply that could not be given
             self._store.challenges.untold(message)
         log.info("held %s for <%s>", message, detour.recipient)
-        return held_text(message)
+        return HeldAnswer(message).encode()
 
     def _send_back(
         self, address: str, detour: Detour, args: Sequence[str], transaction: Transaction, content: bytes
@@ -151,7 +151,7 @@ class Desk:
     def _without_note(detour: Detour, site: Site) -> Note:
         policy = site.book.policy(detour.recipient)
         prefix = site.settings.headers.prefix
-        headers: Headers = ((f"{prefix}Status", "Unknown, the details of the examination are lost"),)
+        headers: NewFields = ((f"{prefix}Status", "Unknown, the details of the examination are lost"),)
         if detour.outcome == Outcome.JUNK:
             headers = ((f"{prefix}Flag", "YES"), *headers)
         tag = policy.terms.tag if detour.outcome == Outcome.TAG else ""
@@ -170,8 +170,8 @@ async def run_desk(desk: Desk, listening: socket.socket, concurrency: int, ready
     """Serve until SIGTERM or SIGUSR1; copies under way are finished first."""
     places = asyncio.Semaphore(concurrency)
 
-    async def deliver(transaction: Transaction, content: bytes) -> Sequence[Reply]:
-        async def one(address: str, args: tuple[str, ...]) -> Reply:
+    async def deliver(transaction: Transaction, content: bytes) -> Sequence[LMTPReply]:
+        async def one(address: str, args: tuple[str, ...]) -> LMTPReply:
             async with places:
                 return await asyncio.to_thread(desk.take, address, args, transaction, content)
 

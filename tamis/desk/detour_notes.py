@@ -14,7 +14,7 @@ from tamis.base.shared_files import read_json, write_json
 from tamis.contract.finding import Finding
 from tamis.judging.verdict import Verdict
 from tamis.message.envelope import Envelope
-from tamis.message.header_editing import Headers
+from tamis.message.header_editing import NewFields
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ class Note:
     """One copy's details. `tag` is put before the subject ("" leaves it); `verdict` is plain data; `asks` says that the
     sender is being asked in the SMTP dialogue, as soon as the copy is held."""
 
-    headers: Headers
+    headers: NewFields
     tag: str
     retention_days: int
     verdict: Mapping[str, Any]

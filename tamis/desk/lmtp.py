@@ -27,7 +27,7 @@ _CHUNK = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class LMTPReply:
     """One reply line: `ok` is 250, everything else 451 with a text for the log."""
 
     ok: bool
@@ -48,8 +48,8 @@ class Transaction:
     recipients: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
 
 
-CheckRecipient = Callable[[str], Reply]
-Deliver = Callable[[Transaction, bytes], Awaitable[Sequence[Reply]]]
+CheckRecipient = Callable[[str], LMTPReply]
+TakeCopies = Callable[[Transaction, bytes], Awaitable[Sequence[LMTPReply]]]
 
 
 class LMTPServer:
@@ -58,7 +58,7 @@ class LMTPServer:
     `idle` is set while no message is being delivered.
     """
 
-    def __init__(self, check: CheckRecipient, deliver: Deliver) -> None:
+    def __init__(self, check: CheckRecipient, deliver: TakeCopies) -> None:
         self._check = check
         self._deliver = deliver
         self._busy = 0
@@ -87,12 +87,12 @@ class LMTPServer:
                 case "MAIL":
                     sender, args = _path(rest, "FROM:")
                     transaction = Transaction(sender, args)
-                    writer.write(Reply(ok=True, text="sender ok").line())
+                    writer.write(LMTPReply(ok=True, text="sender ok").line())
                 case "RCPT":
                     writer.write(self._rcpt(transaction, rest).line())
                 case "DATA":
                     if not transaction.recipients:
-                        writer.write(Reply(ok=False, text="no valid recipients").line())
+                        writer.write(LMTPReply(ok=False, text="no valid recipients").line())
                         continue
                     writer.write(b"354 end with a dot\r\n")
                     await writer.drain()
@@ -102,28 +102,28 @@ class LMTPServer:
                     transaction = Transaction()
                 case "RSET":
                     transaction = Transaction()
-                    writer.write(Reply(ok=True, text="reset").line())
+                    writer.write(LMTPReply(ok=True, text="reset").line())
                 case "NOOP":
-                    writer.write(Reply(ok=True, text="yes").line())
+                    writer.write(LMTPReply(ok=True, text="yes").line())
                 case "QUIT":
                     writer.write(b"221 2.0.0 bye\r\n")
                     await writer.drain()
                     return
                 case _:
-                    writer.write(Reply(ok=False, text="not understood").line())
+                    writer.write(LMTPReply(ok=False, text="not understood").line())
 
-    def _rcpt(self, transaction: Transaction, rest: str) -> Reply:
+    def _rcpt(self, transaction: Transaction, rest: str) -> LMTPReply:
         if transaction.sender is None:
-            return Reply(ok=False, text="MAIL first")
+            return LMTPReply(ok=False, text="MAIL first")
         if len(transaction.recipients) >= MAX_RECIPIENTS:
-            return Reply(ok=False, text="too many recipients")
+            return LMTPReply(ok=False, text="too many recipients")
         address, args = _path(rest, "TO:")
         reply = self._check(address)
         if reply.ok:
             transaction.recipients.append((address, args))
         return reply
 
-    async def _dispatch(self, transaction: Transaction, content: bytes) -> Sequence[Reply]:
+    async def _dispatch(self, transaction: Transaction, content: bytes) -> Sequence[LMTPReply]:
         self._busy += 1
         self.idle.clear()
         try:

@@ -22,7 +22,7 @@ from tamis.base.shared_files import read_json, write_json
 from tamis.contract.lists import Colour, Subject
 from tamis.contract.service_protocols import FileFacts, SharedState
 from tamis.database.list_entries import NewEntry
-from tamis.database.marks import Fingerprint, Kind, Mark, Marked, by_scope
+from tamis.database.marks import Fingerprint, Mark, Marked, MarkKind, by_scope
 from tamis.filters.image_text import documents_of, images_of, seen_in
 from tamis.filters.marked_spam import fingerprint_of, marked_key
 from tamis.filters.message_checksum import checksum
@@ -52,7 +52,7 @@ _TAG = "SPAM: "
 _MAX_FILES = 20
 _MAX_WAITING = 10_000
 _LABELS = {"spam": True, "ham": False, "forget": None}
-_SUBJECTS = {Kind.ATTACHMENT: Subject.ATTACHMENT, Kind.IMAGE: Subject.IMAGE}
+_SUBJECTS = {MarkKind.ATTACHMENT: Subject.ATTACHMENT, MarkKind.IMAGE: Subject.IMAGE}
 
 
 class Marking:
@@ -116,22 +116,22 @@ def marks_of(
     """The words on a message: on its content with its origin, and on each file in it."""
     message = message_id(mail)
 
-    def mark(kind: Kind, fingerprint: str) -> Mark:
+    def mark(kind: MarkKind, fingerprint: str) -> Mark:
         return Mark(kind, fingerprint, scope, message, reporter, spam)
 
     if (ip := origin_of(mail, settings, told=origin)) is not None:
-        yield mark(Kind.MESSAGE, fingerprint_of(ip, checksum(mail, tag=tag)))
+        yield mark(MarkKind.MESSAGE, fingerprint_of(ip, checksum(mail, tag=tag)))
     for value, kind in _files(mail, read).items():
         yield mark(kind, value)
 
 
-def _files(mail: Mail, read: Iterable[FileFacts]) -> dict[str, Kind]:
+def _files(mail: Mail, read: Iterable[FileFacts]) -> dict[str, MarkKind]:
     """The fingerprints of images, and of attachments and what is in archives."""
-    found: dict[str, Kind] = {}
+    found: dict[str, MarkKind] = {}
     for one in read:
         if one.perceptual:
-            found[one.perceptual] = Kind.IMAGE
-            found[one.sha256] = Kind.IMAGE
+            found[one.perceptual] = MarkKind.IMAGE
+            found[one.sha256] = MarkKind.IMAGE
     try:
         files = inspect(mail)
     except ServiceError as error:
@@ -139,7 +139,7 @@ def _files(mail: Mail, read: Iterable[FileFacts]) -> dict[str, Kind]:
         files = ()
     for file in files:
         if file["sha256"] and not file["kind"].startswith("image/"):
-            found.setdefault(file["sha256"], Kind.ATTACHMENT)
+            found.setdefault(file["sha256"], MarkKind.ATTACHMENT)
     return dict(list(found.items())[:_MAX_FILES])
 
 
@@ -177,9 +177,9 @@ async def publish(about: Iterable[Fingerprint], store: Store, state: SharedState
     """Let workers have what stands for some fingerprints now. Raises StoreError, ServiceError."""
     about = list(about)
     marked = store.marks.of(about)
-    contents = by_scope(one for one in marked if one.kind is Kind.MESSAGE)
+    contents = by_scope(one for one in marked if one.kind is MarkKind.MESSAGE)
     for kind, fingerprint in about:
-        if kind is Kind.MESSAGE and fingerprint not in contents:
+        if kind is MarkKind.MESSAGE and fingerprint not in contents:
             await state.drop(marked_key(fingerprint))
     await publish_contents(state, marked)
     _learn_files(about, marked, store, learned_from)
@@ -188,7 +188,7 @@ async def publish(about: Iterable[Fingerprint], store: Store, state: SharedState
 async def publish_contents(state: SharedState, marked: Iterable[Marked]) -> None:
     """Put marked contents into the shared state until their marks end. Raises ServiceError."""
     now = datetime.now(UTC)
-    marked = [one for one in marked if one.kind is Kind.MESSAGE]
+    marked = [one for one in marked if one.kind is MarkKind.MESSAGE]
     until = {one.fingerprint: one.expires for one in sorted(marked, key=lambda one: one.expires)}
     for fingerprint, scopes in by_scope(marked).items():
         seconds = (until[fingerprint] - now).total_seconds()
@@ -211,7 +211,7 @@ def _learn_files(
         for one in marked
         if one.kind in _SUBJECTS and learned_from and one.messages >= learned_from and not one.ham
     }
-    there: set[tuple[Kind, str, str]] = set()
+    there: set[tuple[MarkKind, str, str]] = set()
     gone: list[int] = []
     for kind, fingerprint in about:
         if kind not in _SUBJECTS:
@@ -240,4 +240,4 @@ def _learn_files(
 
 
 def _mark(told: dict[str, Any]) -> Mark:
-    return Mark(**(told | {"kind": Kind(told["kind"])}))
+    return Mark(**(told | {"kind": MarkKind(told["kind"])}))

@@ -25,7 +25,7 @@ MAX_LINE = 1024 * 1024
 """Octets of one record; a larger one is not kept."""
 
 
-class Journal:
+class StoryJournal:
     """A worker's end. Any thread may write."""
 
     def __init__(self, folder: Path, limit: int) -> None:

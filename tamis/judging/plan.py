@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from tamis.contract.filter import Filter
+from tamis.contract.finding import Finding
+from tamis.contract.lists import of_scopes
 from tamis.judging.policy import Outcome, Policy
+from tamis.judging.suppression import Case, why_not
 from tamis.judging.verdict import Decision, Verdict
-from tamis.message.header_editing import Headers
+from tamis.message.address import domain_of
+from tamis.message.header_editing import NewFields
+from tamis.message.mail.headers import Headers
+from tamis.settings import NoticeSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +25,7 @@ class Judged:
 
     verdict: Verdict
     policy: Policy
-    headers: Headers
+    headers: NewFields
 
     @property
     def outcome(self) -> Outcome:
@@ -40,7 +48,7 @@ class Copy:
 
     outcome: Outcome
     recipients: tuple[str, ...]
-    headers: Headers
+    headers: NewFields
     tag: str = ""
 
 
@@ -50,15 +58,28 @@ class Plan:
 
     `defer` is the reason for answering 451 to the whole transaction, "" to accept it. `in_place` is the
     copy that Postfix already holds, None when every recipient leaves it; `detours` are the copies that go
-    by the desk, each for one recipient.
+    by the desk, each for one recipient. `asks`: the desk takes them while the sender's server waits, which is told
+    550 with a link by which the sender can confirm the message; where the desk can't, the detours are made as ever.
     """
 
     defer: str = ""
     in_place: Copy | None = None
     detours: tuple[Copy, ...] = ()
+    asks: bool = False
 
 
-def plan(judged: Sequence[Judged]) -> Plan:
+@dataclass(frozen=True, slots=True)
+class SenderQuestion:
+    """What decides, beside the policies of its recipients, whether a message's sender may be asked in the reply."""
+
+    sender: str
+    headers: Headers
+    findings: Mapping[str, Finding]
+    filters: Sequence[Filter[Any]]
+    settings: NoticeSettings
+
+
+def plan(judged: Sequence[Judged], question: SenderQuestion | None = None) -> Plan:
     """Divide the recipients over copies.
 
     Quarantine always goes by the desk. Of the other outcomes the one with most recipients (the milder one
@@ -66,6 +87,7 @@ def plan(judged: Sequence[Judged]) -> Plan:
     only if all of its recipients would have the same, so that none reads another's policy there. A tagged
     subject stays in place only if it is everybody's, since the copies of the detours have the subject too.
     A recipient whose verdict is to defer defers the transaction: SMTP has one answer for all at this point.
+    Without a `question` nobody is asked: for mail of our own users, and for what was not examined whole.
     """
     for one in judged:
         if one.outcome is Outcome.DEFER:
@@ -92,7 +114,24 @@ def plan(judged: Sequence[Judged]) -> Plan:
         for key, members in groups.items()
         for m in members
     )
-    return Plan(in_place=in_place, detours=detours)
+    return Plan(in_place=in_place, detours=detours, asks=question is not None and _may_ask(judged, question))
+
+
+def _may_ask(judged: Sequence[Judged], question: SenderQuestion) -> bool:
+    """Postfix keeps nothing of what it refuses, so all copies must be held, in one domain, and every policy want it."""
+    if len({domain_of(one.verdict.recipient) for one in judged}) != 1:
+        return False
+    for one in judged:
+        terms = one.policy.terms
+        if one.outcome is not Outcome.QUARANTINE or terms.challenge != "reply":
+            return False
+        findings = {name: of_scopes(found, one.policy.scopes) for name, found in question.findings.items()}
+        case = Case(
+            question.sender, one.verdict.recipient, findings, question.filters, question.headers, terms
+        )
+        if why_not(case, question.settings, "reply") is not None:
+            return False
+    return True
 
 
 def all_detoured(made: Plan, judged: Sequence[Judged]) -> Plan:
@@ -112,6 +151,6 @@ def _tag(one: Judged) -> str:
     return one.policy.terms.tag if one.outcome is Outcome.TAG else ""
 
 
-def _common(headers: Sequence[Headers]) -> Headers:
+def _common(headers: Sequence[NewFields]) -> NewFields:
     shared = Counter(field for fields in headers for field in set(fields))
     return tuple(field for field in headers[0] if shared[field] == len(headers))

@@ -110,7 +110,7 @@ class Terms(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class FilterRule:
     """One filter as one policy has it."""
 
     filter: Filter[Any]
@@ -126,7 +126,7 @@ class Policy:
     scopes: tuple[str, ...]
     terms: Terms
     forward: bool
-    rules: tuple[Rule, ...]
+    rules: tuple[FilterRule, ...]
 
     @property
     def outcome(self) -> Outcome:
@@ -165,7 +165,7 @@ class PolicyBook:
         self._source = source
         self._outside = outside
         self._delimiter = delimiter
-        self._compiled: dict[tuple[str, ...], tuple[Terms, tuple[Rule, ...]]] = {}
+        self._compiled: dict[tuple[str, ...], tuple[Terms, tuple[FilterRule, ...]]] = {}
         self._recent: dict[str, Policy] = {}
         for scope in self._layers:  # every layer must stand on its own, so that a mistake is found at start
             self._compile((scope,) if scope == PLATFORM else (scope, PLATFORM))
@@ -200,7 +200,7 @@ class PolicyBook:
             rules if terms.enabled else (),
         )
 
-    def all_rules(self) -> Iterator[Rule]:
+    def all_rules(self) -> Iterator[FilterRule]:
         """The rules of every layer on its own: whether any policy has a filter in some way."""
         for _, rules in tuple(self._compiled.values()):
             yield from rules
@@ -262,7 +262,7 @@ class PolicyBook:
                         "no such filter",
                         nearest=nearest_name(name, known) or _by_spec_id(name, self._filters),
                     )
-        rules = [Rule(one, self._options(one, layered)) for one in self._filters]
+        rules = [FilterRule(one, self._options(one, layered)) for one in self._filters]
         self._compiled[layered] = (terms, tuple(r for r in rules if r.options.state is not State.OFF))
 
     def _options(self, one: Filter[Any], layered: tuple[str, ...]) -> FilterOptions:

@@ -15,7 +15,7 @@ from typing import Any, overload
 from tamis.contract.filter import Filter, Opinion, Scopes
 from tamis.contract.finding import ALREADY_DECIDED, Finding, Status
 from tamis.judging.plan import outcome_of
-from tamis.judging.policy import Policy, PolicyBook, Rule
+from tamis.judging.policy import FilterRule, Policy, PolicyBook
 from tamis.judging.story import Told, finding_from
 from tamis.judging.verdict import is_decided, is_open, judge, opinion_of
 
@@ -53,7 +53,7 @@ class _Watched(Sequence[str]):
         return scope in self._scopes
 
 
-Outcome = tuple[Told, tuple[str, ...]]
+ReplayOutcome = tuple[Told, tuple[str, ...]]
 """What becomes of a message, and the filters that its policy wants but whose finding nobody knows."""
 
 
@@ -70,7 +70,7 @@ class _Terms:
         self._places = {name: place for place, name in enumerate(self.rules)}
         self.voices: dict[int, Finding | None] = {}
         self.missing: dict[tuple[str, ...], tuple[str, ...]] = {}
-        self.outcomes: dict[tuple[Any, ...], Outcome] = {}
+        self.outcomes: dict[tuple[Any, ...], ReplayOutcome] = {}
 
     def narrowed(self, policy: Policy, names: Iterable[str]) -> Policy:
         """One recipient's policy with the rules of these filters alone, which is all that a verdict on them needs."""
@@ -103,7 +103,7 @@ class Replay:
         self._looked = False
         self._scoped: set[str] = set()
         """Filters whose judging looked at the scopes once: what they say is for the verdict to hear each time."""
-        self._known = {one.name: Rule(one, one.options()) for one in book.filters}
+        self._known = {one.name: FilterRule(one, one.options()) for one in book.filters}
         self._judging = {
             one.name.encode()
             for one in book.filters
@@ -147,7 +147,7 @@ class Replay:
             if judged_by is not None and finding.facts and is_open(judged_by, finding):
                 self._open.add(number)
 
-    def tell(self, recipient: str, pack: bytes, *, author: str | None = None) -> Outcome:
+    def tell(self, recipient: str, pack: bytes, *, author: str | None = None) -> ReplayOutcome:
         """What becomes of a message for a recipient. Unknown are the findings of filters that were off, or left out
         because the verdict was decided. Raises KeyError on a number not learnt.
 
@@ -227,7 +227,7 @@ class Replay:
             absent = terms.missing[names] = tuple(name for name in terms.rules if name not in names)
         return absent
 
-    def _opine(self, rule: Rule, finding: Finding, scopes: Scopes) -> Opinion:
+    def _opine(self, rule: FilterRule, finding: Finding, scopes: Scopes) -> Opinion:
         key = (id(finding), id(rule.options))
         opinion = self._opinions.get(key)
         if opinion is None:

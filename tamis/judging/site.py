@@ -10,7 +10,7 @@ from tamis.base.errors import ConfigError
 from tamis.contract.filter import Effect, Filter, Stage, State
 from tamis.contract.lists import ListEntry, ListIndex
 from tamis.judging.forwards import outside_recipients
-from tamis.judging.policy import PolicyBook, Rule
+from tamis.judging.policy import FilterRule, PolicyBook
 from tamis.message.address import PLATFORM, address_key, domain_key
 from tamis.rules import EMPTY, RuleBook
 from tamis.rules.rule_file import compile_book
@@ -79,7 +79,7 @@ def policy_book(
     )
 
 
-def defers_early(rule: Rule, platform: Platform) -> bool:
+def defers_early(rule: FilterRule, platform: Platform) -> bool:
     """Whether a rule may answer 4xx to a single recipient, at RCPT TO."""
     return (
         rule.options.effect is Effect.DEFER

@@ -15,7 +15,7 @@ from tamis.judging.policy import Outcome
 from tamis.judging.verdict import Decision, Verdict
 from tamis.message.address import domain_of
 from tamis.message.envelope import Envelope
-from tamis.message.header_editing import Headers
+from tamis.message.header_editing import NewFields
 from tamis.settings import Settings
 
 NAMES = (
@@ -81,7 +81,7 @@ def trace_headers(
     prefix: str,
     outcome: Outcome,
     results: str = "",
-) -> Headers:
+) -> NewFields:
     """One recipient's headers, from top to bottom. The recipient's own name stands in Rcpt only.
 
     `results` is the value of Authentication-Results, "" for none. Without the filter score_tags (S32) only what does
@@ -138,7 +138,7 @@ def total_for(facts: Mapping[str, Any], recipient: str) -> tuple[float, float] |
     return float(number), float(probability)
 
 
-def failure_headers(prefix: str) -> Headers:
+def failure_headers(prefix: str) -> NewFields:
     """What a message says that was delivered untouched because Tamis itself failed (on_error = deliver)."""
     return ((prefix + "Status", "Unknown, not examined: internal error"),)
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 from tamis.contract.filter import Effect, Opinion, Scopes, State
 from tamis.contract.finding import Finding, Status
 from tamis.contract.sentences import TOTAL
-from tamis.judging.policy import Policy, Rule
+from tamis.judging.policy import FilterRule, Policy
 
 log = logging.getLogger(__name__)
 
@@ -51,11 +51,11 @@ class Verdict:
 _DECISIVE = {Effect.ACCEPT: Decision.HAM, Effect.SPAM: Decision.SPAM, Effect.DEFER: Decision.DEFER}
 
 
-Opine = Callable[[Rule, Finding, Scopes], Opinion]
+Opine = Callable[[FilterRule, Finding, Scopes], Opinion]
 """What one filter's finding means for one recipient's rule and scopes; replay caches it."""
 
 
-def opinion_of(rule: Rule, finding: Finding, scopes: Scopes) -> Opinion:
+def opinion_of(rule: FilterRule, finding: Finding, scopes: Scopes) -> Opinion:
     """As the filter itself judges. One whose judging fails is unavailable: it holds up no mail."""
     try:
         return _checked(rule, rule.filter.judge(finding, rule.options, scopes))
@@ -63,7 +63,7 @@ def opinion_of(rule: Rule, finding: Finding, scopes: Scopes) -> Opinion:
         return _failed(rule, error)
 
 
-def is_open(rule: Rule, finding: Finding) -> bool:
+def is_open(rule: FilterRule, finding: Finding) -> bool:
     """Whether a finding can only be judged beside other filters' opinions, as the filter itself says."""
     try:
         return rule.filter.is_open(finding)
@@ -72,14 +72,16 @@ def is_open(rule: Rule, finding: Finding) -> bool:
         return False
 
 
-def _opinion_among(rule: Rule, finding: Finding, scopes: Scopes, others: Mapping[str, Opinion]) -> Opinion:
+def _opinion_among(
+    rule: FilterRule, finding: Finding, scopes: Scopes, others: Mapping[str, Opinion]
+) -> Opinion:
     try:
         return _checked(rule, rule.filter.judge_among(finding, rule.options, scopes, others))
     except Exception as error:  # noqa: BLE001 - as above
         return _failed(rule, error)
 
 
-def _checked(rule: Rule, opinion: object) -> Opinion:
+def _checked(rule: FilterRule, opinion: object) -> Opinion:
     if not isinstance(opinion, Opinion):
         raise TypeError(f"judge returned {type(opinion).__name__}, not an Opinion")
     if type(rule.filter).__module__.startswith("tamis."):  # ours are tested for the rest
@@ -95,7 +97,7 @@ def _checked(rule: Rule, opinion: object) -> Opinion:
     )
 
 
-def _failed(rule: Rule, error: Exception) -> Opinion:
+def _failed(rule: FilterRule, error: Exception) -> Opinion:
     """An opinion that moves nothing. The log says so once a process and filter: it would with each message."""
     one = rule.filter
     if one.name not in _told:
@@ -146,7 +148,7 @@ def judge(findings: Mapping[str, Finding], policy: Policy, opine: Opine = opinio
 def _opinions(findings: Mapping[str, Finding], policy: Policy, opine: Opine) -> list[Opinion]:
     """Every opinion, in chain order."""
     opinions: list[Opinion] = []
-    waiting: list[tuple[int, Rule, Finding]] = []
+    waiting: list[tuple[int, FilterRule, Finding]] = []
     for rule in policy.rules:
         finding = findings.get(rule.filter.name)
         if finding is None:

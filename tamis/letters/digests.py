@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
+from typing import Any
 
 from markupsafe import Markup
 
+from tamis.contract.filter import Filter
 from tamis.judging.reasons import plain_reason
 from tamis.language.display_text import plain
 from tamis.language.time_zone import zone_of
@@ -50,13 +52,15 @@ def due(times: Sequence[str], time_zone: str, since: datetime, now: datetime) ->
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Digest:
     """What a digest says. `messages` are the newest untold ones, `count` is how many there are in all; `link` makes
-    the address of a confirming page from a message's id and a verb of VERBS; `home` is the page with everything."""
+    the address of a confirming page from a message's id and a verb of VERBS; `home` is the page with everything;
+    `filters` say why each was held."""
 
     mailbox: str
     messages: Sequence[Summary]
     count: int
     link: Callable[[str, str], str]
     home: str
+    filters: Sequence[Filter[Any]]
     language: str
     time_zone: str
     from_local: str
@@ -115,7 +119,7 @@ class _Row:
             day=day(message.received_at, digest.language, digest.time_zone),
             time=time_of_day(message.received_at, digest.language, digest.time_zone),
         )
-        self._why = words.gettext(plain_reason(message.decided_by))
+        self._why = words.gettext(plain_reason(message.decided_by, digest.filters))
         self._links = [(words.gettext(label), digest.link(message.id, verb)) for verb, label in VERBS]
 
     def lines(self) -> Iterator[str]:

@@ -10,10 +10,10 @@ from sqlalchemy import func, select
 
 from tamis.database.connection import Database, exact
 from tamis.database.schema import MailingRow, MessageRow
-from tamis.quarantine.records import State
+from tamis.quarantine.records import HeldState
 
 
-class Kind(StrEnum):
+class MailingKind(StrEnum):
     """What a mail to a mailbox is."""
 
     DIGEST = "digest"
@@ -38,7 +38,7 @@ class Mailings:
 
     def untold(self) -> list[Untold]:
         """Every mailbox that a digest would have something new to tell."""
-        last = (MailingRow.mailbox == MessageRow.mailbox) & (MailingRow.kind == Kind.DIGEST)
+        last = (MailingRow.mailbox == MessageRow.mailbox) & (MailingRow.kind == MailingKind.DIGEST)
         query = (
             select(
                 MessageRow.mailbox,
@@ -48,7 +48,7 @@ class Mailings:
             )
             .outerjoin(MailingRow, last)
             .where(
-                MessageRow.state == State.HELD,
+                MessageRow.state == HeldState.HELD,
                 MailingRow.upto.is_(None) | (MessageRow.id > MailingRow.upto),
             )
             .group_by(MessageRow.mailbox)
@@ -65,7 +65,7 @@ class Mailings:
                 times |= {row.id: row.held_at for row in rows}
         return [Untold(mailbox, count, times[first], newest) for mailbox, count, first, newest in found]
 
-    def last(self, mailbox: str, kind: Kind) -> str:
+    def last(self, mailbox: str, kind: MailingKind) -> str:
         """`upto` of the last mail of a kind; "" when there was none."""
         query = select(MailingRow.upto).where(MailingRow.mailbox == exact(mailbox), MailingRow.kind == kind)
         with self._database.read() as session:
@@ -74,7 +74,7 @@ class Mailings:
     def told(self, mailbox: str, upto: str, *, now: datetime | None = None) -> None:
         """A digest of `mailbox` was handed over; the newest message in it was `upto`."""
         now = now or datetime.now(UTC)
-        values = {"mailbox": exact(mailbox), "kind": Kind.DIGEST, "sent_at": now, "upto": upto}
+        values = {"mailbox": exact(mailbox), "kind": MailingKind.DIGEST, "sent_at": now, "upto": upto}
         statement = self._database.insert(MailingRow).values(values)
         with self._database.write() as session:
             session.execute(
@@ -83,7 +83,9 @@ class Mailings:
                 )
             )
 
-    def claim(self, mailbox: str, kind: Kind, every: timedelta, *, now: datetime | None = None) -> bool:
+    def claim(
+        self, mailbox: str, kind: MailingKind, every: timedelta, *, now: datetime | None = None
+    ) -> bool:
         """Whether a mail of a kind may go to a mailbox now, at most one in `every`; it counts as sent then."""
         now = now or datetime.now(UTC)
         values = {"mailbox": exact(mailbox), "kind": kind, "sent_at": now, "upto": ""}
@@ -98,7 +100,7 @@ class Mailings:
             ).first()
         return claimed is not None
 
-    def withdraw(self, mailbox: str, kind: Kind) -> None:
+    def withdraw(self, mailbox: str, kind: MailingKind) -> None:
         """A mail that was claimed could not be sent: the next one may be tried at once."""
         with self._database.write() as session:
             row = session.get(MailingRow, (exact(mailbox), kind))

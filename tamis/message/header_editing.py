@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-Headers = tuple[tuple[str, str], ...]
+NewFields = tuple[tuple[str, str], ...]
 """Fields to be added: (name, value) from top to bottom."""
 
 _EMPTY_LINE = re.compile(rb"\n\r?\n")
@@ -36,7 +36,7 @@ def edit(
     raw: bytes,
     *,
     remove: Callable[[str, bytes], bool] = lambda name, value: False,
-    insert: Headers = (),
+    insert: NewFields = (),
     subject: bytes | None = None,
 ) -> bytes:
     """The message without the fields that `remove` says (of a lower-case name and a value), with `insert` on top, whose

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from tamis.base.breaker import Limits
+from tamis.base.breaker import BreakerLimits
 from tamis.settings.values import Section, Socket
 
 
@@ -130,9 +130,9 @@ class BreakerSettings(Section):
     longest: float = Field(60.0, ge=0.1, le=86400, description="longest pause in seconds")
 
     @property
-    def limits(self) -> Limits:
+    def limits(self) -> BreakerLimits:
         """As the breakers take them."""
-        return Limits(self.failures, min(self.pause, self.longest), self.longest)
+        return BreakerLimits(self.failures, min(self.pause, self.longest), self.longest)
 
 
 class MetricsSettings(Section):

@@ -35,7 +35,7 @@ _REFUSALS = ipaddress.ip_network("127.255.255.0/24")
 _RESERVED = ipaddress.ip_address("127.0.0.1")
 
 
-class RefusedError(ServiceError):
+class ListRefusedError(ServiceError):
     """A list that does not serve this resolver: it has not answered."""
 
 
@@ -86,7 +86,7 @@ class DNSList:
         for record in records:
             address = ipaddress.ip_address(record)
             if address not in _LOOPBACK or address in _REFUSALS or address == _RESERVED:
-                raise RefusedError(f"{self.zone} does not serve this resolver ({record})")
+                raise ListRefusedError(f"{self.zone} does not serve this resolver ({record})")
             weight = max([weight, *(c.weight for c in self.codes if c.covers(int(address)))])
         return weight
 

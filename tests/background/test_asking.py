@@ -17,7 +17,8 @@ from tamis.background.asking import Asking
 from tamis.background.putting_off import PutOff
 from tamis.base.errors import ReinjectError
 from tamis.base.tokens import Tokens
-from tamis.challenge.challenge_records import Decision
+from tamis.challenge.challenge_records import ChallengeDecision
+from tamis.desk import release
 from tamis.judging.policy import Terms
 from tamis.store import Store
 from tests.background.test_mailing import site
@@ -53,7 +54,8 @@ class Postfix:
 @pytest.fixture
 def postfix(monkeypatch: pytest.MonkeyPatch) -> Postfix:
     made = Postfix()
-    monkeypatch.setattr(module, "Reinjector", made)
+    for place in (module, release):
+        monkeypatch.setattr(place, "Reinjector", made)
     return made
 
 
@@ -73,7 +75,7 @@ def hold(store: Store, transaction: str, sender: str, recipient: str = MARIE, *,
 
 def decide(store: Store) -> None:
     found = store.challenges.undecided(held_before=datetime.now(UTC))
-    wanted = [Decision(copy, None, "en", True) for copy in found]
+    wanted = [ChallengeDecision(copy, None, "en", True) for copy in found]
     store.challenges.decide(wanted, site().settings.notices)
 
 

@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from tamis.background.exporter import FAMILIES, Exporter
-from tamis.base.breaker import Breakers, Limits
+from tamis.base.breaker import BreakerLimits, Breakers
 from tamis.base.shared_files import write_json
 from tamis.contract.filter import Effect, Opinion
 from tamis.contract.finding import Finding, Status
@@ -77,7 +77,7 @@ def test_findings_shadow_hits_and_times_are_summed_over_workers(paths: Paths) ->
 
 def test_parts_are_summed_over_the_processes_that_run(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
     exporter = Exporter(paths)
-    breakers = {pid: Breakers(Limits(failures=2)) for pid in (21, 22, 23)}
+    breakers = {pid: Breakers(BreakerLimits(failures=2)) for pid in (21, 22, 23)}
 
     def tell() -> dict[str, float]:
         for pid, one in breakers.items():

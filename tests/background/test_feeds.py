@@ -143,7 +143,7 @@ def test_a_list_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 _STEP = """
 import asyncio, sys
 from pathlib import Path
-from tamis.milter import feeds
+from tamis.background import feeds
 from tests.memory_state import MemoryState
 feeds._READ_SECONDS = 3600
 asyncio.run(feeds.Feeds(Path(sys.argv[1])).step([sys.argv[2]], 60, MemoryState()))

@@ -15,7 +15,7 @@ from tamis.base.errors import ReinjectError
 from tamis.base.tokens import Tokens
 from tamis.judging.site import Site, Snapshot
 from tamis.letters import digests
-from tamis.letters.mailings import Kind
+from tamis.letters.mailings import MailingKind
 from tamis.settings import SettingsFile
 from tamis.store import Store
 from tests.builders import FILTERS
@@ -124,7 +124,7 @@ def test_a_quota_notice_that_is_refused_can_be_tried_again(tmp_path: Path) -> No
             notify_of_quota(site(), store, post, MARIE, 95)
         post.refusing = False
         assert [notify_of_quota(site(), store, post, MARIE, 95) for _ in range(2)] == [True, False]
-        assert store.mailings.last(MARIE, Kind.QUOTA) == ""
+        assert store.mailings.last(MARIE, MailingKind.QUOTA) == ""
     assert len(post.sent) == 1
 
 

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tamis.base.breaker import Breaker, Breakers, Limits, PartState
+from tamis.base.breaker import Breaker, BreakerLimits, Breakers, PartState
 from tamis.base.errors import LeftOutError, ServiceError
 from tests.builders import PROPERTY
 
-LIMITS = Limits(failures=3, pause=10, longest=25)
+LIMITS = BreakerLimits(failures=3, pause=10, longest=25)
 
 
 class Clock:
@@ -156,7 +156,7 @@ def test_what_is(error: BaseException) -> None:
 
 
 def test_an_inner_parts_refusal_is_no_failure_of_the_outer_one() -> None:
-    inner, outer = Breaker("inner", Limits(failures=1)), Breaker("outer", Limits(failures=1))
+    inner, outer = Breaker("inner", BreakerLimits(failures=1)), Breaker("outer", BreakerLimits(failures=1))
     fail(inner)
     with pytest.raises(LeftOutError), outer.call():
         inner.admit()

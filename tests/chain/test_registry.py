@@ -77,6 +77,11 @@ def breach(**attributes: Any) -> type[Filter[Any]]:
         (breach(summary=3), "lacks the text 'summary'"),
         (breach(spec_id=None), "lacks the text 'spec_id'"),
         *(
+            (breach(plain_reason=words), "plain_reason must be one line")
+            for words in (None, 3, "it", "it is bad.", " it is bad", "it is bad ", "a\nb c", "x" * 201)
+        ),
+        *((breach(forbids_challenge=why), "forbids_challenge must be") for why in (True, "virus", "FILTER")),
+        *(
             (breach(name=name), "must be lower case letters")
             for name in ("Good", "good-one", "", "x", "1x", "x" * 41)
         ),

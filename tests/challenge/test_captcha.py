@@ -23,8 +23,8 @@ from tamis.challenge.captcha import (
     MOST_SHOWN,
     MOST_WRONG,
     WINDOW_SECONDS,
-    Answer,
     Captcha,
+    CaptchaAnswer,
     CaptchaLimitError,
     network_of,
 )
@@ -66,9 +66,9 @@ def test_networks() -> None:
 def test_a_proof_of_work_counts_once_and_for_its_challenge() -> None:
     captcha = made()
     payload = solved(run(captcha.work(ONE, HERE)))
-    assert run(captcha.check_work(OTHER, HERE, payload)) is Answer.WRONG
-    assert run(captcha.check_work(ONE, HERE, payload)) is Answer.RIGHT
-    assert run(captcha.check_work(ONE, HERE, payload)) is Answer.STALE
+    assert run(captcha.check_work(OTHER, HERE, payload)) is CaptchaAnswer.WRONG
+    assert run(captcha.check_work(ONE, HERE, payload)) is CaptchaAnswer.RIGHT
+    assert run(captcha.check_work(ONE, HERE, payload)) is CaptchaAnswer.STALE
 
 
 def test_a_proof_of_work_that_was_changed_or_signed_elsewhere_is_wrong() -> None:
@@ -77,13 +77,13 @@ def test_a_proof_of_work_that_was_changed_or_signed_elsewhere_is_wrong() -> None
     whole = json.loads(base64.b64decode(solved(asked)))
     whole["challenge"]["parameters"]["data"] = {"challenge": OTHER}
     forged = base64.b64encode(json.dumps(whole).encode()).decode()
-    assert run(captcha.check_work(OTHER, HERE, forged)) is Answer.WRONG
+    assert run(captcha.check_work(OTHER, HERE, forged)) is CaptchaAnswer.WRONG
     elsewhere = Captcha(b"o" * 32, MemoryState())
-    assert run(captcha.check_work(ONE, HERE, solved(run(elsewhere.work(ONE, HERE))))) is Answer.WRONG
+    assert run(captcha.check_work(ONE, HERE, solved(run(elsewhere.work(ONE, HERE))))) is CaptchaAnswer.WRONG
     without = base64.b64encode(
         json.dumps({"challenge": asked, "solution": {"counter": 1, "derivedKey": "00"}}).encode()
     )
-    assert run(captcha.check_work(ONE, HERE, without.decode())) is Answer.WRONG
+    assert run(captcha.check_work(ONE, HERE, without.decode())) is CaptchaAnswer.WRONG
 
 
 def test_a_proof_of_work_ends() -> None:
@@ -91,7 +91,7 @@ def test_a_proof_of_work_ends() -> None:
     asked = altcha.create_challenge(
         "PBKDF2/SHA-256", 10, counter=1, expires_at=1, data={"challenge": ONE}, hmac_secret=captcha._signing
     )
-    assert run(captcha.check_work(ONE, HERE, solved(asked.to_dict()))) is Answer.STALE
+    assert run(captcha.check_work(ONE, HERE, solved(asked.to_dict()))) is CaptchaAnswer.STALE
 
 
 _json = st.recursive(
@@ -117,28 +117,28 @@ _payload = st.fixed_dictionaries(
     | (_payload | _json).map(lambda o: base64.b64encode(json.dumps(o).encode()).decode())
 )
 def test_anybodys_payload_is_wrong_and_nothing_more(payload: str) -> None:
-    assert run(made().check_work(ONE, HERE, payload)) in (Answer.WRONG, Answer.STALE)
+    assert run(made().check_work(ONE, HERE, payload)) in (CaptchaAnswer.WRONG, CaptchaAnswer.STALE)
 
 
 def test_a_long_payload_is_not_read() -> None:
-    assert run(made().check_work(ONE, HERE, "A" * 10_000_000)) is Answer.WRONG
+    assert run(made().check_work(ONE, HERE, "A" * 10_000_000)) is CaptchaAnswer.WRONG
 
 
 def test_a_code_counts_once_and_for_its_challenge() -> None:
     captcha = made()
     code = run(captcha.code(ONE, HERE))
-    assert run(captcha.check_code(OTHER, HERE, code, "271828")) is Answer.STALE
-    assert run(captcha.check_code(ONE, HERE, code, " 271 828\n")) is Answer.RIGHT
-    assert run(captcha.check_code(ONE, HERE, code, "271828")) is Answer.STALE
+    assert run(captcha.check_code(OTHER, HERE, code, "271828")) is CaptchaAnswer.STALE
+    assert run(captcha.check_code(ONE, HERE, code, " 271 828\n")) is CaptchaAnswer.RIGHT
+    assert run(captcha.check_code(ONE, HERE, code, "271828")) is CaptchaAnswer.STALE
 
 
 def test_a_wrong_answer_uses_the_code_up() -> None:
     captcha = made()
     code = run(captcha.code(ONE, HERE))
-    assert run(captcha.check_code(ONE, HERE, code, "000000")) is Answer.WRONG
-    assert run(captcha.check_code(ONE, HERE, code, "271828")) is Answer.STALE
+    assert run(captcha.check_code(ONE, HERE, code, "000000")) is CaptchaAnswer.WRONG
+    assert run(captcha.check_code(ONE, HERE, code, "271828")) is CaptchaAnswer.STALE
     fresh = run(captcha.code(ONE, HERE))
-    assert run(captcha.check_code(ONE, HERE, fresh, "271828")) is Answer.RIGHT
+    assert run(captcha.check_code(ONE, HERE, fresh, "271828")) is CaptchaAnswer.RIGHT
 
 
 def test_a_code_ends() -> None:
@@ -146,14 +146,14 @@ def test_a_code_ends() -> None:
     captcha = made(state)
     code = run(captcha.code(ONE, HERE))
     state.now += CODE_SECONDS + 1
-    assert run(captcha.check_code(ONE, HERE, code, "271828")) is Answer.STALE
+    assert run(captcha.check_code(ONE, HERE, code, "271828")) is CaptchaAnswer.STALE
     assert run(captcha.image(code, ONE)) is None
 
 
 @pytest.mark.parametrize("code", ["", "x", "a" * 22, "../../etc/passwd", "\0" * 22, "é" * 22, "a" * 10_000])
 def test_no_code_of_ours(code: str) -> None:
     captcha = made()
-    assert run(captcha.check_code(ONE, HERE, code, "271828")) is Answer.STALE
+    assert run(captcha.check_code(ONE, HERE, code, "271828")) is CaptchaAnswer.STALE
     assert run(captcha.image(code, ONE)) is None
 
 
@@ -200,7 +200,7 @@ def test_a_thousand_wrong_answers_lock_their_network_out_and_no_other() -> None:
     state = MemoryState()
     captcha = made(state)
 
-    async def guess(network: str) -> tuple[Answer | str, Answer | str]:
+    async def guess(network: str) -> tuple[CaptchaAnswer | str, CaptchaAnswer | str]:
         try:
             code = await captcha.code(f"{network} {state.now}", network)
         except CaptchaLimitError:
@@ -208,21 +208,23 @@ def test_a_thousand_wrong_answers_lock_their_network_out_and_no_other() -> None:
         by_code = await captcha.check_code(f"{network} {state.now}", network, code, "000000")
         return by_code, await captcha.check_work(ONE, network, "bm9uc2Vuc2U=")
 
-    answers: list[Answer | str] = []
+    answers: list[CaptchaAnswer | str] = []
     for _ in range(500):
         state.now += 1
         answers += run(guess(HERE))
-    assert answers.count(Answer.WRONG) == MOST_WRONG
-    assert set(answers[MOST_WRONG:]) == {Answer.LOCKED}
+    assert answers.count(CaptchaAnswer.WRONG) == MOST_WRONG
+    assert set(answers[MOST_WRONG:]) == {CaptchaAnswer.LOCKED}
     with pytest.raises(CaptchaLimitError):
         run(captcha.work(ONE, HERE))
     neighbour = network_of("192.0.3.7")
     for other in (THERE, neighbour):
         code = run(captcha.code(ONE, other))
-        assert run(captcha.check_code(ONE, other, code, "271828")) is Answer.RIGHT
-        assert run(captcha.check_work(ONE, other, solved(run(captcha.work(ONE, other))))) is Answer.RIGHT
+        assert run(captcha.check_code(ONE, other, code, "271828")) is CaptchaAnswer.RIGHT
+        assert (
+            run(captcha.check_work(ONE, other, solved(run(captcha.work(ONE, other))))) is CaptchaAnswer.RIGHT
+        )
     state.now += WINDOW_SECONDS + 1
-    assert run(guess(HERE))[0] is Answer.WRONG, "an hour later it may try again"
+    assert run(guess(HERE))[0] is CaptchaAnswer.WRONG, "an hour later it may try again"
 
 
 def test_new_codes_are_bounded_for_one_challenge() -> None:

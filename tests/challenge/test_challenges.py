@@ -17,17 +17,17 @@ from sqlalchemy import event
 from tamis.base.errors import ReinjectError
 from tamis.challenge.challenge_records import (
     MOST_WRONG,
+    ChallengeDecision,
     ChallengeState,
-    Decision,
     PageState,
     SolveResult,
     Undecided,
 )
 from tamis.challenge.challenges import HEAD, STALE_SENDING, Challenges
-from tamis.challenge.suppression import Reason
 from tamis.judging.policy import Terms
+from tamis.judging.suppression import NotAsked
 from tamis.quarantine.held_mail import TOMBSTONE
-from tamis.quarantine.records import Done, Record
+from tamis.quarantine.records import Done, HeldRecord
 from tamis.settings import NoticeSettings
 from tamis.store import Store
 from tests.quarantine.samples import CONTENT, NOW, Postbox, held
@@ -50,7 +50,7 @@ def all_but(*others: str, **terms: Any) -> Callable[[str], Terms]:
 
 def decide(
     store: Store,
-    reason: Callable[[Undecided], Reason | None] = lambda _: None,
+    reason: Callable[[Undecided], NotAsked | None] = lambda _: None,
     *,
     budgets: NoticeSettings = ROOM,
     authenticated: bool = True,
@@ -58,7 +58,7 @@ def decide(
 ) -> Counter[str]:
     """Decide about everything that is undecided."""
     found = store.challenges.undecided(held_before=now)
-    decisions = [Decision(copy, reason(copy), "fr", authenticated) for copy in found]
+    decisions = [ChallengeDecision(copy, reason(copy), "fr", authenticated) for copy in found]
     return store.challenges.decide(decisions, budgets, now=now)
 
 
@@ -95,7 +95,7 @@ def test_copies_of_one_domain_share_a_challenge(store: Store) -> None:
 
 def test_copies_have_reasons_of_their_own(store: Store) -> None:
     ids = hold(store, MARIE, PAUL)
-    made = decide(store, lambda copy: Reason.POLICY if copy.recipient == PAUL else None)
+    made = decide(store, lambda copy: NotAsked.POLICY if copy.recipient == PAUL else None)
     assert made == {"": 1, "policy": 1}
     (question,) = store.challenges.pending()
     assert store.challenges.messages(question.id) == (ids[0],)
@@ -154,7 +154,7 @@ def test_each_budget(store: Store, budgets: NoticeSettings, reason: str) -> None
 def test_what_nobody_was_mailed_spends_nothing(store: Store) -> None:
     for number in range(5):
         hold(store, MARIE, transaction=f"t{number}")
-    decide(store, lambda _: Reason.LIST)
+    decide(store, lambda _: NotAsked.LIST)
     store.challenges.hold_asked(held("r"), CONTENT, language="fr", authenticated=True, now=NOW)
     hold(store, MARIE, transaction="last")
     assert decide(store, budgets=NoticeSettings(per_sender_day=1)) == {"": 1}
@@ -391,7 +391,7 @@ def test_a_crash_amid_the_release_leaves_nothing_behind(store: Store) -> None:
 
     challenge, box = asked(store, MARIE, PAUL), Postbox()
 
-    def dying(record: Record, content: bytes) -> None:
+    def dying(record: HeldRecord, content: bytes) -> None:
         box(record, content)
         raise Crash
 
@@ -405,7 +405,7 @@ def test_a_crash_amid_the_release_leaves_nothing_behind(store: Store) -> None:
 
 
 def test_a_copy_that_can_never_go(store: Store) -> None:
-    def refusing(record: Record, content: bytes) -> None:
+    def refusing(record: HeldRecord, content: bytes) -> None:
         raise ReinjectError("no such user", permanent=True)
 
     challenge = asked(store, MARIE)
@@ -479,7 +479,7 @@ def test_a_reply_that_was_never_given(store: Store) -> None:
     assert store.challenges.get(challenge) is None
     assert {copy.message for copy in store.challenges.undecided(held_before=LATER)} == {message, other}
     store.challenges.untold(message)  # nothing more to take back
-    decide(store, lambda _: Reason.UNAUTHENTICATED)
+    decide(store, lambda _: NotAsked.UNAUTHENTICATED)
     assert by_reply(store.challenges, "t1", MARIE) == (message, ""), "it was ruled out since"
 
 
@@ -496,7 +496,7 @@ def test_an_answered_reply_is_not_taken_back(store: Store) -> None:
 def test_lists_and_counts(store: Store) -> None:
     for number in range(3):
         hold(store, MARIE, transaction=f"t{number}", sender=f"s{number}@example.net")
-    decide(store, lambda copy: Reason.LIST if copy.sender.startswith("s0") else None)
+    decide(store, lambda copy: NotAsked.LIST if copy.sender.startswith("s0") else None)
     hold(store, CHLOE, transaction="t9")
     decide(store)
     every = store.challenges.list()
@@ -542,7 +542,7 @@ def test_what_is_asked_every_second_is_served_by_small_indexes(store: Store) -> 
         look()
         assert ["ix_challenges_unfinished" in line for line in told] == [True], told
     told.clear()
-    store.challenges.decide([Decision(found[0], None, "fr", authenticated=True)], ROOM, now=LATER)
+    store.challenges.decide([ChallengeDecision(found[0], None, "fr", authenticated=True)], ROOM, now=LATER)
     counting = "\n".join(told)
     for index in ("mailed", "mailed_sender", "mailed_sender_domain", "mailed_domain"):
         assert f"ix_challenges_{index} " in counting, counting

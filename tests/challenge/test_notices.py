@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tamis.challenge.notices import MOST_SUBJECT, Notice, compose, language_of, message_id
-from tamis.challenge.suppression import NOTICE_ID
+from tamis.judging.suppression import NOTICE_ID
 from tamis.language.display_text import plain
 from tamis.message.mail import Mail
 

@@ -12,11 +12,11 @@ from threading import Thread
 import pytest
 
 from tamis.base.tokens import Purpose, Tokens
-from tamis.challenge.challenge_records import Decision
-from tamis.challenge.suppression import Reason
+from tamis.challenge.challenge_records import ChallengeDecision
 from tamis.cli.checks import Health
 from tamis.cli.doctor_notices import asks, domain_check, link_check, page_check
 from tamis.installation.signing_key import signing_key
+from tamis.judging.suppression import NotAsked
 from tamis.settings import NoticeSettings, Settings, read_settings
 from tamis.store import Store
 from tests.cli.conftest import Run
@@ -33,8 +33,8 @@ def fill(store: Store) -> None:
         store.quarantine.hold(message, CONTENT, now=NOW - timedelta(minutes=2 - number))
     first, second = store.challenges.undecided(held_before=NOW)
     decisions = [
-        Decision(first, None, "fr", authenticated=True),
-        Decision(second, Reason.LIST, "fr", authenticated=False),
+        ChallengeDecision(first, None, "fr", authenticated=True),
+        ChallengeDecision(second, NotAsked.LIST, "fr", authenticated=False),
     ]
     store.challenges.decide(decisions, NoticeSettings(), now=NOW)
 

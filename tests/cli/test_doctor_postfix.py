@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tamis.cli.checks import Health, Result
+from tamis.cli.checks import CheckResult, Health
 from tamis.cli.doctor_postfix import postfix_checks
 from tamis.cli.postfix_listeners import Listener, listeners, milters, pairs
 from tamis.settings import Settings
@@ -27,7 +27,7 @@ def write(path: Path, text: str) -> None:
     os.utime(path, (path.stat().st_mtime - 10,) * 2)
 
 
-def examined(folder: Path, *, main: str = "", master: str = PUBLIC) -> dict[str, Result]:
+def examined(folder: Path, *, main: str = "", master: str = PUBLIC) -> dict[str, CheckResult]:
     """What doctor says of a Postfix with the deployed lines and these, by check."""
     deployed = (DEPLOYED / "main.cf").read_text(encoding="utf-8")
     write(folder / "main.cf", f"{MAIN}queue_directory = {folder}\n{deployed}\n{main}\n")
@@ -35,7 +35,7 @@ def examined(folder: Path, *, main: str = "", master: str = PUBLIC) -> dict[str,
     return looked_at(folder)
 
 
-def looked_at(folder: Path) -> dict[str, Result]:
+def looked_at(folder: Path) -> dict[str, CheckResult]:
     """What doctor says of the configuration there, by check."""
     settings = Settings.model_validate({"postfix": {"config_directory": folder}})
     return {one.check: one for one in postfix_checks(settings)}

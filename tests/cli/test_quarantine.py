@@ -11,7 +11,7 @@ import pytest
 
 from tamis.cli.terminal import cells
 from tamis.models.reports import Report, Spool
-from tamis.quarantine.records import State
+from tamis.quarantine.records import HeldState
 from tamis.store import Store
 from tests.cli.conftest import Run
 from tests.desk.smtp import Listener
@@ -118,7 +118,7 @@ def test_release_goes_to_the_one_recipient(run: Run, store: Store, config: Path)
     assert b"Flag" not in header
     record = store.quarantine.get(number)
     assert record is not None
-    assert record.summary.state is State.RELEASED
+    assert record.summary.state is HeldState.RELEASED
 
 
 def test_release_without_postfix_is_held_again(run: Run, store: Store, config: Path) -> None:

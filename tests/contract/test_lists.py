@@ -11,11 +11,21 @@ from hypothesis import strategies as st
 from tamis.base.errors import ConfigError
 from tamis.chain.chain import examine_inline
 from tamis.contract.filter import Message
-from tamis.contract.lists import Field, ListEntry, ListIndex, Match, Subject, nearest, normalise_pattern
+from tamis.contract.finding import Finding, Status
+from tamis.contract.lists import (
+    ListEntry,
+    ListIndex,
+    Match,
+    MatchedField,
+    Subject,
+    nearest,
+    normalise_pattern,
+    of_scopes,
+)
 from tamis.judging.verdict import Verdict
 from tamis.message.address import PLATFORM, scopes_of
 from tamis.message.mail import Mail
-from tests.builders import FILTERS, MARIE, NOW, PROPERTY, book, entry, envelope, message, verdict_of
+from tests.builders import FILTERS, MARIE, NOW, PAUL, PROPERTY, book, entry, envelope, message, verdict_of
 
 HEADER = "From: {}\r\nSubject: x\r\n\r\nx\r\n"
 
@@ -86,7 +96,7 @@ def test_no_pattern(subject: Subject, pattern: str) -> None:
 )
 def test_clients(pattern: str, ip: str, met: bool) -> None:
     found = _matches([entry(pattern, subject="ip")], ip=ip, sender="", header="")
-    assert [m.field for m in found] == [Field.CLIENT] * met
+    assert [m.field for m in found] == [MatchedField.CLIENT] * met
 
 
 @pytest.mark.parametrize(
@@ -119,11 +129,15 @@ def test_clients(pattern: str, ip: str, met: bool) -> None:
         ("example.net", "", False),
     ],
 )
-@pytest.mark.parametrize("place", [Field.ENVELOPE, Field.HEADER])
-def test_senders(pattern: str, sender: str, met: bool, place: Field) -> None:
-    told = {"sender": sender, "header": ""} if place is Field.ENVELOPE else {"sender": "", "header": sender}
+@pytest.mark.parametrize("place", [MatchedField.ENVELOPE, MatchedField.HEADER])
+def test_senders(pattern: str, sender: str, met: bool, place: MatchedField) -> None:
+    told = (
+        {"sender": sender, "header": ""}
+        if place is MatchedField.ENVELOPE
+        else {"sender": "", "header": sender}
+    )
     found = _matches([entry(pattern, subject="sender")], ip="", **told)
-    if place is Field.HEADER and "@" not in sender:
+    if place is MatchedField.HEADER and "@" not in sender:
         assert not found  # no address, no author
     else:
         assert [m.field for m in found] == [place] * met
@@ -262,3 +276,13 @@ def test_the_lists_agree_with_one_sentence(entries: list[tuple[str, str, str]]) 
 
 def test_nearest_of_nothing() -> None:
     assert nearest((), scopes_of(MARIE)) is None
+
+
+def test_a_record_holds_no_other_recipients_entries() -> None:
+    mine, other = (
+        [1, MARIE, "white", "sender", "a@example.net", "envelope"],
+        [2, PAUL, "white", "sender", "a", "envelope"],
+    )
+    found = Finding("sender_whitelist", Status.HIT, "on the list", {"matches": [mine, other]})
+    assert of_scopes(found, (MARIE, "platform")).facts == {"matches": [mine]}
+    assert of_scopes(found, ("platform",)).status is Status.CLEAR

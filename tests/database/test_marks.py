@@ -12,7 +12,7 @@ import pytest
 
 from tamis.contract.lists import Subject
 from tamis.database import marks as marks_module
-from tamis.database.marks import Kind, Mark
+from tamis.database.marks import Mark, MarkKind
 from tamis.filters.marked_spam import marked_key
 from tamis.handover.marking import LEARNED, Marking, publish, take_in, waiting
 from tamis.handover.sender_events import fill
@@ -36,19 +36,19 @@ def mark(
     reporter: str = "marie@example.com",
     *,
     spam: bool | None = True,
-    kind: Kind = Kind.MESSAGE,
+    kind: MarkKind = MarkKind.MESSAGE,
     fingerprint: str = CONTENT,
 ) -> Mark:
     return Mark(kind, fingerprint, scope, message, reporter, spam)
 
 
 def standing(store: Store) -> dict[str, int]:
-    return {one.scope: one.marks for one in store.marks.find(Kind.MESSAGE)}
+    return {one.scope: one.marks for one in store.marks.find(MarkKind.MESSAGE)}
 
 
 def test_a_word_counts_once_and_in_its_scope(store: Store) -> None:
     words = [mark(), mark(), mark(reporter="paul@example.com"), mark("platform", reporter="root")]
-    assert store.marks.note(words, expires=SOON) == [(Kind.MESSAGE, CONTENT)]
+    assert store.marks.note(words, expires=SOON) == [(MarkKind.MESSAGE, CONTENT)]
     assert standing(store) == {"example.com": 2, "platform": 1}
 
 
@@ -81,11 +81,11 @@ def test_marks_end_and_are_bounded(store: Store, monkeypatch: pytest.MonkeyPatch
     for day in range(1, 6):
         one = mark(fingerprint=f"192.0.2.{day} " + "cd" * 20)
         store.marks.note([one], expires=now + timedelta(days=day))
-    assert len(store.marks.find(Kind.MESSAGE, now=now + timedelta(days=1.5))) == 4
+    assert len(store.marks.find(MarkKind.MESSAGE, now=now + timedelta(days=1.5))) == 4
     store.marks.expire(now=now + timedelta(days=1.5))
     monkeypatch.setattr(marks_module, "MOST", 2)
     store.marks.expire()
-    left = [one.fingerprint.split()[0] for one in store.marks.find(Kind.MESSAGE)]
+    left = [one.fingerprint.split()[0] for one in store.marks.find(MarkKind.MESSAGE)]
     assert left == ["192.0.2.4", "192.0.2.5"]
 
 
@@ -149,12 +149,12 @@ def test_a_file_of_several_marked_messages_gets_onto_the_base_until_somebody_say
         reported(settings, raw, "spam")
     taken_in(settings, store, state)
     assert learned(store) == []
-    assert {one.messages for one in store.marks.find(Kind.ATTACHMENT)} == {2}
+    assert {one.messages for one in store.marks.find(MarkKind.ATTACHMENT)} == {2}
     reported(settings, mails[2], "spam")
     taken_in(settings, store, state)
     assert learned(store) == [("example.com", LEARNED)] * 2  # the archive, and the file in it
-    assert [one.fingerprint.split()[0] for one in store.marks.find(Kind.MESSAGE)] == ["203.0.113.9"]
-    assert next(iter(store.marks.find(Kind.MESSAGE))).messages == 3  # all have the same content
+    assert [one.fingerprint.split()[0] for one in store.marks.find(MarkKind.MESSAGE)] == ["203.0.113.9"]
+    assert next(iter(store.marks.find(MarkKind.MESSAGE))).messages == 3  # all have the same content
     reported(settings, mails[3], "ham")
     taken_in(settings, store, state)
     assert learned(store) == []

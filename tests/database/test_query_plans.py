@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from tamis.challenge.challenge_records import Decision
+from tamis.challenge.challenge_records import ChallengeDecision
 from tamis.message.address import PLATFORM
 from tamis.settings import NoticeSettings
 from tamis.store import Store
@@ -61,7 +61,9 @@ def decide(store: Store) -> None:
     """Budgets are counted for each copy."""
     copies = store.challenges.undecided(held_before=NOW)
     assert copies
-    store.challenges.decide([Decision(one, None, "en", True) for one in copies], NoticeSettings(), now=NOW)
+    store.challenges.decide(
+        [ChallengeDecision(one, None, "en", True) for one in copies], NoticeSettings(), now=NOW
+    )
 
 
 CALLS: dict[str, tuple[Callable[[Store], object], set[str]]] = {

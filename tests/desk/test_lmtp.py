@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tamis.desk import lmtp
-from tamis.desk.lmtp import Input, LMTPServer, Reply, Transaction
+from tamis.desk.lmtp import Input, LMTPReply, LMTPServer, Transaction
 from tests.builders import MARIE, PAUL, PROPERTY
 
 
@@ -26,14 +26,14 @@ class Desk:
     raises: bool = False
     got: list[tuple[str | None, list[tuple[str, tuple[str, ...]]], bytes]] = field(default_factory=list)
 
-    def check(self, address: str) -> Reply:
-        return Reply(address.endswith("@example.com"), f"about {address}\r\n250 forged")
+    def check(self, address: str) -> LMTPReply:
+        return LMTPReply(address.endswith("@example.com"), f"about {address}\r\n250 forged")
 
-    async def deliver(self, transaction: Transaction, content: bytes) -> Sequence[Reply]:
+    async def deliver(self, transaction: Transaction, content: bytes) -> Sequence[LMTPReply]:
         if self.raises:
             raise ConnectionError("the store is gone")
         self.got.append((transaction.sender, list(transaction.recipients), content))
-        return [Reply(address not in self.fails, "kept") for address, _ in transaction.recipients]
+        return [LMTPReply(address not in self.fails, "kept") for address, _ in transaction.recipients]
 
 
 class Wire:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -135,12 +136,30 @@ def test_the_page_shows_the_filter_as_it_is() -> None:
     tomllib.loads((PLUGIN / "pyproject.toml").read_text())
 
 
+def test_the_example_is_short() -> None:
+    """The filter itself: at most 20 lines of code, as README and CHANGELOG promise."""
+    tree = ast.parse((PLUGIN / "tamis_shouting.py").read_text())
+    (filter_class,) = (one for one in tree.body if isinstance(one, ast.ClassDef) and one.name == "Shouting")
+    docstrings = {
+        line
+        for node in ast.walk(filter_class)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+    }
+    text = (PLUGIN / "tamis_shouting.py").read_text().splitlines()
+    lines = range(filter_class.lineno, (filter_class.end_lineno or 0) + 1)
+    code = [line for line in lines if text[line - 1].strip() and line not in docstrings]
+    assert len(code) <= 20, len(code)
+
+
 def test_the_page_names_every_attribute_and_status() -> None:
     page = (DOCS / "writing-a-filter.md").read_text()
     wanted = (
         "name",
         "spec_id",
         "summary",
+        "plain_reason",
+        "forbids_challenge",
         "effect",
         "state",
         "switchable",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tamis.handover.stories import MAX_LINE, Journal, finished, read_stories
+from tamis.handover.stories import MAX_LINE, StoryJournal, finished, read_stories
 from tamis.judging.story import to_line
 from tests.filters.golden import cases
 
@@ -21,7 +21,7 @@ def line() -> bytes:
 
 
 def test_a_file_is_finished_when_its_writer_lets_go(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "journal", LIMIT)
+    journal = StoryJournal(tmp_path / "journal", LIMIT)
     assert list(finished(tmp_path / "journal")) == []
     journal.write(line())
     journal.write(line())
@@ -39,7 +39,7 @@ def test_a_file_is_finished_when_its_writer_lets_go(tmp_path: Path) -> None:
 def test_a_killed_writer_leaves_whole_records(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     child = os.fork()
     if child == 0:
-        journal = Journal(tmp_path, LIMIT)
+        journal = StoryJournal(tmp_path, LIMIT)
         for _ in range(5):
             journal.write(line())
         os.kill(os.getpid(), signal.SIGKILL)
@@ -52,7 +52,7 @@ def test_a_killed_writer_leaves_whole_records(tmp_path: Path, caplog: pytest.Log
 
 
 def test_it_is_bounded(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    journal = Journal(tmp_path, 10)
+    journal = StoryJournal(tmp_path, 10)
     journal.write(b"x" * (MAX_LINE + 1))
     assert journal.lost == 1
     journal.write(line())
@@ -72,7 +72,7 @@ def test_trouble_with_the_disk_costs_the_record_only(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "journal").write_text("a file where the folder should be")
-    journal = Journal(tmp_path / "journal", LIMIT)
+    journal = StoryJournal(tmp_path / "journal", LIMIT)
     journal.write(line())
     assert journal.lost == 1
     assert "lost" in caplog.text

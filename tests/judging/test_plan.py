@@ -9,11 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tamis.judging.plan import Judged, Plan, outcome_of, plan
+from tamis.contract.finding import Finding, Status
+from tamis.judging.plan import Judged, Plan, SenderQuestion, outcome_of, plan
 from tamis.judging.policy import Outcome
 from tamis.judging.verdict import Decision
-from tamis.message.header_editing import Headers
-from tests.builders import MARIE, PAUL, PROPERTY, book, verdict
+from tamis.message.header_editing import NewFields
+from tamis.message.mail import Mail
+from tamis.message.mail.headers import Headers
+from tamis.settings import NoticeSettings
+from tests.builders import FILTERS, MARIE, PAUL, PROPERTY, book, finding, verdict
 
 ZOE = "zoe@example.com"
 INBOX, TAG, JUNK, QUARANTINE, DEFER = (
@@ -25,7 +29,7 @@ INBOX, TAG, JUNK, QUARANTINE, DEFER = (
 )
 
 
-def judged(recipient: str, outcome: Outcome, *, tag: str = "SPAM: ", headers: Headers = ()) -> Judged:
+def judged(recipient: str, outcome: Outcome, *, tag: str = "SPAM: ", headers: NewFields = ()) -> Judged:
     decision = {INBOX: "ham", DEFER: "defer"}.get(outcome, "spam")
     spam_goes = QUARANTINE if outcome in (INBOX, DEFER) else outcome
     wanted = book().policy(recipient).with_terms(outcome=str(spam_goes), tag=tag)
@@ -127,7 +131,7 @@ EVERYBODY = st.lists(
 
 @PROPERTY
 @given(EVERYBODY)
-def test_plan(everybody: list[tuple[Outcome, str, Headers]]) -> None:
+def test_plan(everybody: list[tuple[Outcome, str, NewFields]]) -> None:
     recipients = [
         judged(f"r{n}@example.com", outcome, tag=tag, headers=headers)
         for n, (outcome, tag, headers) in enumerate(everybody)
@@ -152,3 +156,63 @@ def test_plan(everybody: list[tuple[Outcome, str, Headers]]) -> None:
         assert not sizes or len(made.in_place.recipients) == max(sizes.values())
     else:
         assert not any(one.outcome in (INBOX, JUNK) for one in recipients)
+
+
+HELD, LETTER_HEAD = 'challenge = "reply"', Mail(b"Subject: Facture\r\n\r\n").headers
+
+
+def question(
+    sender: str = "jean@example.net", head: Headers = LETTER_HEAD, *found: Finding
+) -> SenderQuestion:
+    return SenderQuestion(sender, head, {one.filter: one for one in found}, FILTERS, NoticeSettings())
+
+
+def held(recipient: str, terms: str = HELD, decision: str = "spam") -> Judged:
+    return Judged(verdict(decision, recipient), book(terms).policy(recipient), ())
+
+
+NOTHING = finding("empty", Status.CLEAR)
+
+
+@pytest.mark.parametrize(
+    ("recipients", "asked", "asks"),
+    [
+        ([held(MARIE)], question("jean@example.net", LETTER_HEAD, NOTHING), True),
+        ([held(MARIE), held(PAUL)], question("jean@example.net", LETTER_HEAD, NOTHING), True),
+        ([held(MARIE)], None, False),
+        ([held(MARIE)], question(), False),  # the findings are lost
+        ([held(MARIE)], question("", LETTER_HEAD, NOTHING), False),
+        ([held(MARIE)], question("jean@example.net", LETTER_HEAD, finding("antivirus")), False),
+        ([held(MARIE)], question("jean@example.net", Mail(b"List-Id: x\r\n\r\n").headers, NOTHING), False),
+        ([held(MARIE, 'challenge = "mail"')], question("jean@example.net", LETTER_HEAD, NOTHING), False),
+        (
+            [held(MARIE), held(PAUL, 'challenge = "mail"')],
+            question("jean@example.net", LETTER_HEAD, NOTHING),
+            False,
+        ),
+        ([held(MARIE), held(PAUL, HELD, "ham")], question("jean@example.net", LETTER_HEAD, NOTHING), False),
+        (
+            [held(MARIE, HELD + '\noutcome = "junk"')],
+            question("jean@example.net", LETTER_HEAD, NOTHING),
+            False,
+        ),
+        ([held(MARIE), held("x@example.org")], question("jean@example.net", LETTER_HEAD, NOTHING), False),
+    ],
+)
+def test_when_the_sender_is_asked_in_the_reply(
+    recipients: list[Judged], asked: SenderQuestion | None, asks: bool
+) -> None:
+    """Every copy held, in one domain, all policies want it, and nothing speaks against asking. The detours stand beside
+    it, for when the desk can't."""
+    made = plan(recipients, asked)
+    assert made.asks is asks
+    assert replace(made, asks=False) == plan(recipients)
+
+
+def test_entries_of_other_recipients_forbid_nothing() -> None:
+    """Paul's black list is no reason of Marie's: she is not told that he is a recipient, and asking is hers."""
+    of_paul = [1, PAUL, "black", "sender", "jean@example.net", "envelope"]
+    found = finding("sender_blacklist", Status.HIT, "on the list", matches=[of_paul])
+    asked = question("jean@example.net", LETTER_HEAD, found)
+    assert plan([held(MARIE)], asked).asks
+    assert not plan([held(MARIE), held(PAUL)], asked).asks

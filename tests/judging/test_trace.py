@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tamis.contract.finding import Finding, Status
 from tamis.judging.policy import Outcome
 from tamis.judging.trace import MAX_VALUE, NAMES, OwnFields, failure_headers, header_value, trace_headers
-from tamis.message.header_editing import Headers
+from tamis.message.header_editing import NewFields
 from tests.builders import MARIE, PROPERTY, book, envelope, finding, verdict_of
 
 TAGS = finding("score_tags")
@@ -20,7 +20,7 @@ TAGS = finding("score_tags")
 
 def headers(
     findings: Sequence[Finding], *, policy: str = "", outcome: Outcome = Outcome.INBOX, **told: str
-) -> Headers:
+) -> NewFields:
     verdict = verdict_of(book(policy).policy(MARIE), *findings)
     given_ = {"helo": "mail.example.net"} | told
     return trace_headers(

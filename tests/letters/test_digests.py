@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from tamis.letters import quota
 from tamis.letters.digests import VERBS, Digest, compose, due
 from tamis.letters.letter import time_of_day
-from tamis.letters.mailings import Kind
+from tamis.letters.mailings import MailingKind
 from tamis.quarantine.records import SUMMARY_FIELDS, Summary
 from tamis.store import Store
+from tests.builders import FILTERS
 from tests.quarantine.samples import CONTENT, NOW, Postbox, held
 
 MARIE = "marie@example.com"
@@ -54,6 +55,7 @@ def digest_of(store: Store, language: str = "en") -> bytes:
             count=len(messages) + 3,
             link=lambda message, verb: f"https://mail.example.com/a/{message}.{verb}",
             home="https://mail.example.com/",
+            filters=FILTERS,
             language=language,
             time_zone="Europe/Paris",
             from_local="postmaster",
@@ -109,6 +111,7 @@ def test_nothing_that_a_sender_wrote_acts(subject: str, name: str) -> None:
             count=1,
             link=lambda message, verb: f"https://mail.example.com/a/{message}.{verb}",
             home="https://mail.example.com/",
+            filters=FILTERS,
             language="en",
             time_zone="UTC",
             from_local="postmaster",
@@ -148,7 +151,7 @@ def test_a_digest_tells_a_message_once(store: Store) -> None:
     second = store.quarantine.hold(held("t3"), CONTENT, now=NOW + timedelta(hours=1))
     again = next(one for one in store.mailings.untold() if one.mailbox == MARIE)
     assert (again.count, again.newest, again.since) == (1, second, NOW + timedelta(hours=1))
-    assert store.mailings.last(MARIE, Kind.DIGEST) == first
+    assert store.mailings.last(MARIE, MailingKind.DIGEST) == first
 
 
 def test_what_was_dealt_with_needs_no_telling(store: Store) -> None:
@@ -159,12 +162,12 @@ def test_what_was_dealt_with_needs_no_telling(store: Store) -> None:
 
 def test_a_quota_notice_goes_once_in_a_day(store: Store) -> None:
     claim = store.mailings.claim
-    assert claim(MARIE, Kind.QUOTA, quota.EVERY, now=NOW)
-    assert not claim(MARIE, Kind.QUOTA, quota.EVERY, now=NOW + timedelta(hours=23))
-    assert claim("paul@example.com", Kind.QUOTA, quota.EVERY, now=NOW + timedelta(hours=23))
-    assert claim(MARIE, Kind.QUOTA, quota.EVERY, now=NOW + timedelta(hours=24))
-    store.mailings.withdraw(MARIE, Kind.QUOTA)
-    assert claim(MARIE, Kind.QUOTA, quota.EVERY, now=NOW + timedelta(hours=25))
+    assert claim(MARIE, MailingKind.QUOTA, quota.EVERY, now=NOW)
+    assert not claim(MARIE, MailingKind.QUOTA, quota.EVERY, now=NOW + timedelta(hours=23))
+    assert claim("paul@example.com", MailingKind.QUOTA, quota.EVERY, now=NOW + timedelta(hours=23))
+    assert claim(MARIE, MailingKind.QUOTA, quota.EVERY, now=NOW + timedelta(hours=24))
+    store.mailings.withdraw(MARIE, MailingKind.QUOTA)
+    assert claim(MARIE, MailingKind.QUOTA, quota.EVERY, now=NOW + timedelta(hours=25))
 
 
 @pytest.mark.parametrize(("language", "words"), [("en", "95 % full"), ("fr", "95 %")])

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from tamis.chain.road import Examined
-from tamis.contract.finding import Finding, Status
 from tamis.desk.detour import Detour, DetourSigner
 from tamis.desk.detour_notes import Notes
 from tamis.judging.plan import Copy, Judged, Plan
@@ -18,7 +17,7 @@ from tamis.judging.policy import Outcome
 from tamis.judging.trace import OwnFields
 from tamis.message.envelope import Recipient
 from tamis.message.mail import Mail
-from tamis.milter.application import Application, dsn_args, of_scopes
+from tamis.milter.application import Application, dsn_args
 from tests.builders import MARIE, PAUL, book, envelope, finding, verdict_of
 
 SIGNER = DetourSigner(b"k" * 32)
@@ -170,13 +169,3 @@ def test_a_flood_of_forged_fields_sends_every_copy_to_the_desk(notes: Notes) -> 
 def test_a_tagged_subject_that_is_no_utf8_is_left_alone(notes: Notes) -> None:
     plan = stays(Outcome.TAG, tag="SPAM: ")
     assert apply(notes, plan, [("Subject", b" SPAM: caf\xe9")]) == []
-
-
-def test_a_record_holds_no_other_recipients_entries() -> None:
-    mine, other = (
-        [1, MARIE, "white", "sender", "a@example.net", "envelope"],
-        [2, PAUL, "white", "sender", "a", "envelope"],
-    )
-    found = Finding("sender_whitelist", Status.HIT, "on the list", {"matches": [mine, other]})
-    assert of_scopes(found, (MARIE, "platform")).facts == {"matches": [mine]}
-    assert of_scopes(found, ("platform",)).status is Status.CLEAR

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tamis.models.calibration import Calibrator, Kind
-from tamis.models.calibration_fit import Floats, Labels, fit_calibrator
+from tamis.models.calibration import CalibrationKind, Calibrator
+from tamis.models.calibration_fit import fit_calibrator
+from tamis.models.measures import Floats, Labels
 from tamis.models.model_file import ModelError
 
 
@@ -19,7 +20,7 @@ def sample(number: int, seed: int) -> tuple[Floats, Labels]:
 
 
 @pytest.mark.parametrize("kind", ["logistic", "isotonic"])
-def test_probabilities_come_true(kind: Kind) -> None:
+def test_probabilities_come_true(kind: CalibrationKind) -> None:
     calibrator = fit_calibrator(*sample(6000, 1), kind)
     scores, spam = sample(20_000, 2)
     stated = np.array([calibrator.probability(score) for score in scores.tolist()])
@@ -34,7 +35,7 @@ def test_the_kind_follows_from_the_number() -> None:
 
 
 @pytest.mark.parametrize("kind", ["logistic", "isotonic"])
-def test_monotone_and_never_certain(kind: Kind) -> None:
+def test_monotone_and_never_certain(kind: CalibrationKind) -> None:
     scores = np.array([-3.0, -2.0, -1.0, 1.0, 2.0, 3.0])
     calibrator = fit_calibrator(scores, scores > 0, kind)
     probabilities = [calibrator.probability(score) for score in np.linspace(-5, 5, 101).tolist()]

@@ -17,7 +17,7 @@ from tamis.models import training_journal as journal
 from tamis.models.features import Features, extract
 from tamis.models.learner import Learner
 from tamis.models.model_file import Learned, Model, ModelError
-from tamis.models.training_journal import Journal, Record, pack
+from tamis.models.training_journal import TrainingJournal, TrainingRecord, pack
 from tamis.models.writer import ModelWriter
 from tests.models.mails import raw_mail
 
@@ -142,11 +142,11 @@ def test_an_id_has_bounds(tmp_path: Path) -> None:
 
 def test_records_come_back_as_they_were(tmp_path: Path) -> None:
     records = [
-        Record(1, "a", True, 0.25, features_of(0)),
-        Record(2, "b é", False, 1.0, features_of(1)),
-        Record(3, "a"),
+        TrainingRecord(1, "a", True, 0.25, features_of(0)),
+        TrainingRecord(2, "b é", False, 1.0, features_of(1)),
+        TrainingRecord(3, "a"),
     ]
-    kept = Journal(tmp_path / "journal")
+    kept = TrainingJournal(tmp_path / "journal")
     for record in records:
         kept.append(record)
     again = list(kept.records())
@@ -166,7 +166,7 @@ def test_a_record_that_was_cut_short_is_dropped(tmp_path: Path) -> None:
         teach(writer, [0, 1, 2])
     path = tmp_path / "journal"
     whole = path.read_bytes()
-    last = len(pack(Record(3, "r2", True, 1.0, features_of(2))))
+    last = len(pack(TrainingRecord(3, "r2", True, 1.0, features_of(2))))
     for cut in (1, 8, last // 2, last - 1):
         path.write_bytes(whole[: len(whole) - cut])
         with ModelWriter(tmp_path) as writer:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from tamis.base.errors import ReinjectError
 from tamis.message.envelope import Envelope, Recipient
-from tamis.quarantine.records import HeldMessage, Record
+from tamis.quarantine.records import HeldMessage, HeldRecord
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 CONTENT = b"From: <offer@example.net>\r\nSubject: Win\r\nX-Spam-Flag: YES\r\n\r\nBuy now.\r\n.dot\r\n"
@@ -55,9 +55,9 @@ class Postbox:
     """A `Deliver` that keeps what it gets; it refuses while `refusing` says why."""
 
     refusing: str = ""
-    got: list[tuple[Record, bytes]] = field(default_factory=list)
+    got: list[tuple[HeldRecord, bytes]] = field(default_factory=list)
 
-    def __call__(self, record: Record, content: bytes) -> None:
+    def __call__(self, record: HeldRecord, content: bytes) -> None:
         if self.refusing:
             raise ReinjectError(self.refusing)
         self.got.append((record, content))

@@ -17,7 +17,7 @@ from tamis.database.connection import Database
 from tamis.database.schema import AuditRow, Base, Body, LooseBody, MessageRow
 from tamis.message.envelope import Recipient
 from tamis.quarantine.held_mail import BIN, STALE_RELEASE, TOMBSTONE
-from tamis.quarantine.records import Done, Record, State, new_id
+from tamis.quarantine.records import Done, HeldRecord, HeldState, new_id
 from tamis.store import Store
 from tests.quarantine.samples import CONTENT, NOW, Postbox, held
 
@@ -35,7 +35,7 @@ def clean_up(store: Store, now: datetime | None = None) -> int:
     return store.expiry.run(now, batch=3)
 
 
-def state(store: Store, message: str) -> State:
+def state(store: Store, message: str) -> HeldState:
     record = store.quarantine.get(message)
     assert record is not None
     return record.summary.state
@@ -51,7 +51,7 @@ def test_what_is_held_comes_back_as_it_was(store: Store) -> None:
     assert list(record.findings) == list(message.findings)
     assert record.verdict == {"decision": "spam"}
     summary = record.summary
-    assert (summary.state, summary.domain, summary.size) == (State.HELD, "example.com", len(CONTENT))
+    assert (summary.state, summary.domain, summary.size) == (HeldState.HELD, "example.com", len(CONTENT))
     assert (summary.received_at, summary.held_at) == (NOW, NOW)
     assert summary.expires_at == NOW + timedelta(days=30)
     assert store.quarantine.content(number) == CONTENT
@@ -71,7 +71,7 @@ def test_a_second_hold_changes_nothing_whatever_happened_since(store: Store, url
     assert store.quarantine.hold(held(subject="other"), b"other") == first
     store.quarantine.release(first, "root", Postbox())
     assert store.quarantine.hold(held(), CONTENT) == first
-    assert state(store, first) is State.RELEASED
+    assert state(store, first) is HeldState.RELEASED
     assert store.quarantine.hold(held("t2"), CONTENT) != first
     assert rows(url, MessageRow) == 2
 
@@ -161,7 +161,7 @@ def test_lists_by_scope_state_and_page(store: Store) -> None:
     store.quarantine.delete(one[0], "root")
     assert ids("example.com") == [one[2], one[1]]
     assert ids("example.com", state=None) == one[::-1]
-    assert ids(state=State.DELETED) == [one[0]]
+    assert ids(state=HeldState.DELETED) == [one[0]]
     assert store.quarantine.count() == 5
     assert store.quarantine.count("example.com", state=None) == 3
 
@@ -189,12 +189,12 @@ def test_release_delivers_once_and_leaves_a_tombstone(store: Store, url: str) ->
     assert [(r.summary.id, r.summary.released_by, c) for r, c in postbox.got] == [(number, "marie", CONTENT)]
     record = store.quarantine.get(number)
     assert record is not None
-    assert record.summary.state is State.RELEASED
+    assert record.summary.state is HeldState.RELEASED
     assert record.summary.released_at is not None
     assert rows(url, AuditRow) == 1
     clean_up(store, record.summary.released_at + BIN)
     assert store.quarantine.content(number) is None
-    assert state(store, number) is State.RELEASED
+    assert state(store, number) is HeldState.RELEASED
 
 
 def test_a_deletion_can_be_undone_for_a_while(store: Store, url: str) -> None:
@@ -204,7 +204,7 @@ def test_a_deletion_can_be_undone_for_a_while(store: Store, url: str) -> None:
         store.quarantine.delete(number, "marie", now=moment)
         clean_up(store, moment + BIN - timedelta(seconds=1))
         assert store.quarantine.restore(number, "marie", now=moment + BIN - timedelta(seconds=1)) is Done.DONE
-        assert state(store, number) is State.HELD
+        assert state(store, number) is HeldState.HELD
         assert store.quarantine.content(number) == CONTENT
     store.quarantine.delete(number, "marie", now=NOW)
     assert store.quarantine.restore(number, "marie", now=NOW + BIN) is Done.GONE
@@ -220,7 +220,7 @@ def test_a_failed_delivery_is_held_again(store: Store, url: str) -> None:
     number = store.quarantine.hold(held(), CONTENT)
     with pytest.raises(ReinjectError, match="451 later"):
         store.quarantine.release(number, "marie", postbox)
-    assert state(store, number) is State.HELD
+    assert state(store, number) is HeldState.HELD
     postbox.refusing = ""
     assert store.quarantine.release(number, "marie", postbox) is Done.DONE
     assert rows(url, AuditRow) == 2
@@ -231,7 +231,7 @@ def test_many_release_at_once_and_one_does(store: Store) -> None:
     inside, proceed = threading.Event(), threading.Event()
     postbox = Postbox()
 
-    def slowly(record: Record, content: bytes) -> None:
+    def slowly(record: HeldRecord, content: bytes) -> None:
         inside.set()
         assert proceed.wait(30)
         postbox(record, content)
@@ -265,24 +265,24 @@ def test_racing_releases_and_deletes_agree(store: Store) -> None:
         with ThreadPoolExecutor(6) as pool:
             came = list(pool.map(ask, asked))
         assert came.count(Done.DONE) == 1
-        released = state(store, number) is State.RELEASED
+        released = state(store, number) is HeldState.RELEASED
         assert len(postbox.got) == (1 if released else 0)
 
 
 def test_a_release_that_crashed_is_taken_up(store: Store) -> None:
     number = store.quarantine.hold(held(), CONTENT)
 
-    def crash(_record: Record, _content: bytes) -> None:
+    def crash(_record: HeldRecord, _content: bytes) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         store.quarantine.release(number, "marie", crash, now=NOW)
-    assert state(store, number) is State.RELEASING
+    assert state(store, number) is HeldState.RELEASING
     postbox = Postbox()
     assert store.quarantine.resume_releases(postbox, now=NOW + STALE_RELEASE - timedelta(seconds=1)) == ()
     assert store.quarantine.resume_releases(postbox, now=NOW + STALE_RELEASE) == ((number, ""),)
     assert [r.summary.released_by for r, _ in postbox.got] == ["marie"]
-    assert state(store, number) is State.RELEASED
+    assert state(store, number) is HeldState.RELEASED
     assert store.quarantine.resume_releases(postbox, now=NOW + 2 * STALE_RELEASE) == ()
 
 
@@ -292,36 +292,36 @@ def test_a_taken_up_release_that_fails_is_held_again(store: Store) -> None:
         store.quarantine.release(number, "marie", _interrupted, now=NOW)
     refused = store.quarantine.resume_releases(Postbox(refusing="no"), now=NOW + STALE_RELEASE)
     assert refused == ((number, "no"),)
-    assert state(store, number) is State.HELD
+    assert state(store, number) is HeldState.HELD
 
 
 def test_a_slow_release_that_was_taken_over_counts_when_it_succeeds(store: Store) -> None:
     number = store.quarantine.hold(held(), CONTENT)
 
-    def overtaken(_record: Record, _content: bytes) -> None:
+    def overtaken(_record: HeldRecord, _content: bytes) -> None:
         late = NOW + STALE_RELEASE
         assert store.quarantine.resume_releases(Postbox(refusing="no"), now=late) == ((number, "no"),)
-        assert state(store, number) is State.HELD
+        assert state(store, number) is HeldState.HELD
 
     assert store.quarantine.release(number, "marie", overtaken, now=NOW) is Done.DONE
-    assert state(store, number) is State.RELEASED
+    assert state(store, number) is HeldState.RELEASED
 
 
 def test_a_slow_release_that_fails_does_not_undo_its_successor(store: Store) -> None:
     number = store.quarantine.hold(held(), CONTENT)
     postbox = Postbox()
 
-    def overtaken(_record: Record, _content: bytes) -> None:
+    def overtaken(_record: HeldRecord, _content: bytes) -> None:
         store.quarantine.resume_releases(postbox, now=NOW + STALE_RELEASE)
         raise ReinjectError("too slow")
 
     with pytest.raises(ReinjectError):
         store.quarantine.release(number, "marie", overtaken, now=NOW)
-    assert state(store, number) is State.RELEASED
+    assert state(store, number) is HeldState.RELEASED
     assert len(postbox.got) == 1
 
 
-def _interrupted(_record: Record, _content: bytes) -> None:
+def _interrupted(_record: HeldRecord, _content: bytes) -> None:
     raise KeyboardInterrupt
 
 
@@ -334,7 +334,7 @@ def test_expiry_in_small_batches(store: Store, url: str) -> None:
     assert store.expiry.due(NOW + timedelta(days=10)) == 10
     assert clean_up(store, NOW + timedelta(days=10, seconds=-1)) == 0
     assert clean_up(store, NOW + timedelta(days=10)) == 10
-    assert {state(store, number) for number in numbers} == {State.EXPIRED}
+    assert {state(store, number) for number in numbers} == {HeldState.EXPIRED}
     assert store.quarantine.content(numbers[0]) is None
     assert store.quarantine.content(kept) == b"content 1"
     assert rows(url, Body) == 1
@@ -348,7 +348,7 @@ def test_a_tombstone_outlives_the_queue(store: Store) -> None:
     number = store.quarantine.hold(held(retention_days=1), CONTENT, now=NOW)
     store.quarantine.delete(number, "root", now=NOW)
     clean_up(store, NOW + TOMBSTONE - timedelta(seconds=1))
-    assert state(store, number) is State.DELETED
+    assert state(store, number) is HeldState.DELETED
     clean_up(store, NOW + TOMBSTONE)
     assert store.quarantine.get(number) is None
 
@@ -392,4 +392,4 @@ def test_damage_is_noticed(store: Store, url: str) -> None:
         store.quarantine.content(number)
     with pytest.raises(StoreError, match="damaged"):
         store.quarantine.release(number, "root", Postbox())
-    assert state(store, number) is State.HELD
+    assert state(store, number) is HeldState.HELD

@@ -28,7 +28,7 @@ from tamis.database.migrate import migrate
 from tamis.database.schema import Base, Body, DetailsRow, LooseBody, MessageRow
 from tamis.quarantine.content import digest_of
 from tamis.quarantine.held_mail import STALE_RELEASE
-from tamis.quarantine.records import Done, State
+from tamis.quarantine.records import Done, HeldState
 from tamis.store import Store
 from tests.quarantine.samples import CONTENT, NOW, Postbox, held
 from tests.real.databases import PrivatePostgres
@@ -253,7 +253,7 @@ def orphans(url: str) -> tuple[int, int]:
             select(func.count())
             .select_from(MessageRow)
             .where(
-                MessageRow.state.in_([State.HELD, State.RELEASING])
+                MessageRow.state.in_([HeldState.HELD, HeldState.RELEASING])
                 & (MessageRow.body.is_(None) | MessageRow.id.not_in(select(DetailsRow.id)))
             )
         )

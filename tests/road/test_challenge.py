@@ -15,10 +15,11 @@ from typing import Any
 
 import pytest
 
-from tamis.background.asking import delivery, terms_of
 from tamis.base.tokens import Purpose, Tokens
 from tamis.chain.registry import load_filters
-from tamis.challenge.challenge_records import Challenge, Page, PageState, Receipt, SolveResult
+from tamis.challenge.answers import terms_of
+from tamis.challenge.challenge_records import Challenge, PageState, Receipt, SenderPage, SolveResult
+from tamis.desk.release import delivery_by_answer
 from tamis.installation.signing_key import signing_key
 from tamis.judging.site import Site, Snapshot
 from tamis.quarantine.records import Summary
@@ -93,7 +94,7 @@ def site_of(installation: Installation) -> Site:
     return Site.build(read_settings(installation.daemon.config), load_filters(), Snapshot())
 
 
-def look(installation: Installation, challenge: str) -> Page:
+def look(installation: Installation, challenge: str) -> SenderPage:
     """The sender's page."""
     with opened(installation) as store:
         page = store.answers.open(challenge, terms_of(site_of(installation)))
@@ -105,7 +106,7 @@ def answer(installation: Installation, challenge: str) -> Receipt:
     """The sender's right answer."""
     site = site_of(installation)
     with opened(installation) as store:
-        return store.answers.solve(challenge, terms_of(site), delivery(site.settings))
+        return store.answers.solve(challenge, terms_of(site), delivery_by_answer(site.settings))
 
 
 def named_by(installation: Installation, link: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tamis.database.history import Kept
+from tamis.database.history import KeptStory
 from tests.filters.golden import TAGS, Case, cases
 from tests.real import wait_until
 from tests.road.golden_road import GoldenRoad, Gone
@@ -41,7 +41,7 @@ class Told:
             who: postfix.maildir(who) for case in cases() for who in case.expected.get("recipients", {})
         }
 
-    def story(self, case: Case) -> Kept | None:
+    def story(self, case: Case) -> KeptStory | None:
         """A case's own message in the history; None where every recipient was deferred before there was one."""
         queue_id = self.gone[str(case)].queue_id
         return self.stories[queue_id] if queue_id else None

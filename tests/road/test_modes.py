@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tamis.database.history import Kept
+from tamis.database.history import KeptStory
 from tests.attachments import blank_png, letter
 from tests.real import Client, wait_until
 from tests.road.installation import Installation, ham
@@ -40,7 +40,7 @@ def story(installation: Installation, number: int) -> dict[str, Any]:
     """The story of the message with this number."""
     wanted = f"<{number}@example.net>"
 
-    def told() -> list[Kept]:
+    def told() -> list[KeptStory]:
         return [one for one in store.history.find() if one.story.message_id == wanted]
 
     with installation.store() as store:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tamis.base.breaker import Breakers, Limits
+from tamis.base.breaker import BreakerLimits, Breakers
 from tamis.base.errors import LeftOutError, ServiceError
 from tamis.contract.finding import Finding, Status
 from tamis.contract.service_protocols import Answer, Services
@@ -24,7 +24,7 @@ from tamis.settings import AntivirusEngine, AntivirusSettings, SpamAssassinSetti
 from tamis.settings.dns_lists import DNSList
 from tests.builders import message
 
-LIMITS = Limits(failures=2, pause=0.2, longest=0.2)
+LIMITS = BreakerLimits(failures=2, pause=0.2, longest=0.2)
 BOMB = b"a bomb"
 
 

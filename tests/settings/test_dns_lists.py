@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tamis.settings import DNSSettings
-from tamis.settings.dns_lists import DNSBL, RHSBL, URIBL, DNSList, RefusedError
+from tamis.settings.dns_lists import DNSBL, RHSBL, URIBL, DNSList, ListRefusedError
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_what_a_listing_weighs(text: str, records: list[str], weight: float) -> 
 )
 def test_refusals_are_no_listings(record: str) -> None:
     for text in (*DNSBL, *RHSBL, *URIBL, "a.example.org"):
-        with pytest.raises(RefusedError):
+        with pytest.raises(ListRefusedError):
             DNSList.parse(text).weight([record])
 
 

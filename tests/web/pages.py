@@ -18,6 +18,7 @@ from typing import Any, Self
 from urllib.parse import urlencode, urlsplit
 
 from tamis.base.tokens import Purpose
+from tamis.contract.filter import Filter
 from tamis.database.overrides import checker
 from tamis.installation.listener import listen
 from tamis.judging.site import Site
@@ -111,7 +112,13 @@ class Visitor:
 class Pages:
     """The pages of one installation. `settings` are merged over what the tests need."""
 
-    def __init__(self, folder: Path, settings: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        settings: Mapping[str, Any] | None = None,
+        filters: Sequence[Filter[Any]] = FILTERS,
+    ) -> None:
+        self._filters = filters
         self.postbox = Listener()
         self.port = free_port()
         self.url = f"http://{LOOPBACK}:{self.port}"
@@ -144,12 +151,12 @@ class Pages:
     def site(self) -> Site:
         """The site as the store has it now: no wait for a snapshot."""
         if self._site is None or self.store.revision() != self._site.revision:
-            self._site = Site.build(self.file, FILTERS, self.store.snapshot())
+            self._site = Site.build(self.file, self._filters, self.store.snapshot())
         return self._site
 
     def check(self, scope: str, overrides: Any) -> None:
         """As the web process checks overrides."""
-        checker(self.file, FILTERS)(scope, overrides)
+        checker(self.file, self._filters)(scope, overrides)
 
     def __enter__(self) -> Self:
         self.postbox.__enter__()

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from tamis.base.tokens import Purpose
 from tamis.contract.lists import Colour, Subject
 from tamis.database.list_entries import NewEntry
-from tamis.quarantine.records import State
+from tamis.quarantine.records import HeldState
 from tamis.web.visit import SESSION
 from tests.web.browser import DESKTOP, PHONE, context_of
 from tests.web.pages import CODE, MARIE, Pages
@@ -91,7 +91,7 @@ def ask(pages: Pages, number: int = 90) -> tuple[str, str]:
     return held, f"/c/{pages.token(Purpose.CHALLENGE, challenge)}"
 
 
-def state(pages: Pages, number: str) -> State:
+def state(pages: Pages, number: str) -> HeldState:
     record = pages.store.quarantine.get(number)
     assert record is not None
     return record.summary.state
@@ -140,7 +140,7 @@ def test_everything_by_keys(browser: Browser, pages: Pages) -> None:
         expect(focused).to_have_text(LISTED[2][1])  # goes on where one was
         press("z")  # undo
         expect(tab.get_by_role("status")).to_contain_text("The message is back.")
-        assert state(pages, numbers[1]) is State.HELD
+        assert state(pages, numbers[1]) is HeldState.HELD
         expect(focused).to_have_text("Photos du week-end")
         press("d")  # deliver
         expect(tab.get_by_role("status")).to_contain_text("Delivered.")
@@ -155,7 +155,7 @@ def test_everything_by_keys(browser: Browser, pages: Pages) -> None:
         press("Enter")
         expect(tab.get_by_role("link", name="Invoice 2041")).to_be_visible()
         expect(tab.locator("[data-open]")).to_have_count(1)
-    assert [state(pages, n) for n in numbers[1:3]] == [State.RELEASED, State.RELEASED]
+    assert [state(pages, n) for n in numbers[1:3]] == [HeldState.RELEASED, HeldState.RELEASED]
 
 
 def visited(pages: Pages) -> dict[str, str]:
@@ -225,7 +225,7 @@ def test_the_proof_of_work_runs_by_itself(browser: Browser, pages: Pages, size: 
         tab.goto(pages.url + path)
         expect(tab.get_by_role("heading", level=1)).to_have_text("Votre message à marie@example.com attend")
         expect(tab.get_by_role("status")).to_have_text("prêt")
-        assert state(pages, held) is State.HELD  # nothing happens by itself
+        assert state(pages, held) is HeldState.HELD  # nothing happens by itself
         tab.get_by_role("button", name=re.compile("ai envoyé.: remettez-le")).click()
         expect(tab.get_by_role("heading", level=1)).to_have_text("Message remis à marie@example.com")
         no_overflow(tab)
@@ -263,7 +263,7 @@ def test_something_is_in_the_way_of_the_work(browser: Browser, pages: Pages) -> 
         tab.keyboard.type(CODE)
         tab.keyboard.press("Enter")
         expect(tab.get_by_role("heading", level=1)).to_have_text("Delivered to marie@example.com")
-    assert state(pages, held) is State.RELEASED
+    assert state(pages, held) is HeldState.RELEASED
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -276,13 +276,13 @@ def test_without_javascript(browser: Browser, pages: Pages, size: str) -> None:
         tab.get_by_label(re.compile("^Type the 6 digits")).fill(CODE)
         tab.get_by_role("button", name="I sent it").click()
         expect(tab.get_by_role("heading", level=1)).to_have_text("Delivered to marie@example.com")
-        assert state(pages, held) is State.RELEASED
+        assert state(pages, held) is HeldState.RELEASED
         sign_in(tab.context, pages, MARIE)
         tab.goto(f"{pages.url}/mail/{number}")
         tab.get_by_role("button", name="This is spam").click()
         expect(tab.get_by_role("status")).to_contain_text("remembered as unwanted")
         tab.get_by_role("button", name="Undo").click()
-        assert state(pages, number) is State.HELD
+        assert state(pages, number) is HeldState.HELD
 
 
 EVIL = "http://evil.example"

@@ -13,7 +13,7 @@ from tamis.base.tokens import Purpose
 from tamis.contract.lists import Colour
 from tamis.message.address import PLATFORM
 from tamis.models.reports import Spool
-from tamis.quarantine.records import State
+from tamis.quarantine.records import HeldState
 from tamis.web.rate_limits import CHANGES
 from tests.desk.smtp import Listener
 from tests.web.pages import ADMIN, JEAN, MARIE, Pages, Visitor
@@ -29,7 +29,7 @@ def shown(visitor: Visitor, path: str = "/mail") -> list[str]:
     return [unescape(s) for s in re.findall(r"data-open><bdi>([^<]*)</bdi>", answer.text)]
 
 
-def state(pages: Pages, number: str) -> State:
+def state(pages: Pages, number: str) -> HeldState:
     record = pages.store.quarantine.get(number)
     assert record is not None
     return record.summary.state
@@ -85,7 +85,7 @@ def test_deliver_goes_to_the_inbox_and_teaches(pages: Pages) -> None:
     number = pages.hold(message(), content())
     marie = pages.visitor(MARIE)
     where = act(marie, number, "deliver")
-    assert state(pages, number) is State.RELEASED
+    assert state(pages, number) is HeldState.RELEASED
     (copy,) = pages.postbox.got
     assert (copy.sender, copy.recipients) == (SENDER, [MARIE])
     assert labels(pages) == [("ham", "web", MARIE)]
@@ -108,7 +108,7 @@ def test_always_allow_lists_the_sender_for_this_mailbox_and_can_be_undone(pages:
         "web",
         MARIE,
     )
-    assert state(pages, number) is State.RELEASED
+    assert state(pages, number) is HeldState.RELEASED
     assert f"mail from {SENDER} will always reach you" in marie.get(where).text
     assert "filtered as before" in undo(marie, where)
     assert pages.store.lists.find() == ()
@@ -122,11 +122,11 @@ def test_what_deletes_can_be_undone(pages: Pages, verb: str, taught: list[str], 
     number = pages.hold(message(), content())
     marie = pages.visitor(MARIE)
     where = act(marie, number, verb)
-    assert state(pages, number) is State.DELETED
+    assert state(pages, number) is HeldState.DELETED
     assert [label for label, _, _ in labels(pages)] == taught
     assert [entry.colour for entry in pages.store.lists.find()] == [Colour.BLACK] * listed
     assert "The message is back" in undo(marie, where)
-    assert state(pages, number) is State.HELD
+    assert state(pages, number) is HeldState.HELD
     assert pages.store.lists.find() == ()
     assert [label for label, _, _ in labels(pages)] == taught + ["forget"] * len(taught)
     assert shown(marie) == ["Votre devis"]
@@ -161,7 +161,7 @@ def test_postfix_down_means_held_as_before(tmp_path: Path) -> None:
         answer = marie.submit("/mail", f"/mail/{number}", verb="deliver")
         assert (answer.status, "The mail server can&#39;t take the message now" in answer.text) == (503, True)
         assert "451" not in answer.text
-        assert state(pages, number) is State.HELD
+        assert state(pages, number) is HeldState.HELD
 
 
 def test_one_message_with_its_reasons(pages: Pages) -> None:
@@ -196,7 +196,7 @@ def test_strangers_messages_are_refused_like_missing_ones(pages: Pages) -> None:
         assert (answer.status, answer.body) == (404, missing.body), path
     answer = marie.post(f"/mail/{number}", {"csrf": proof, "verb": "deliver"})
     assert answer.status == 404
-    assert state(pages, number) is State.HELD
+    assert state(pages, number) is HeldState.HELD
     for box in ("paul@example.com", "example.com", PLATFORM):
         assert marie.get(f"/mail?box={box}").status == 404
 
@@ -240,13 +240,13 @@ def test_the_digest_links_ask_before_they_act(pages: Pages) -> None:
     assert page.status == 200
     assert re.search(r'value="delete"\s+checked', page.text)
     assert "Voici le devis" not in page.text  # a link tells nothing of the content
-    assert state(pages, number) is State.HELD
+    assert state(pages, number) is HeldState.HELD
     done = reader.post(f"/a/{token}", verb="delete")
     assert "Deleted." in done.text
-    assert state(pages, number) is State.DELETED
+    assert state(pages, number) is HeldState.DELETED
     assert "no longer here" in reader.get(f"/a/{token}").text
     assert "The message is back." in reader.post("/undo", deed=done.field("deed")).text
-    assert state(pages, number) is State.HELD
+    assert state(pages, number) is HeldState.HELD
     assert reader.post(f"/a/{token}", verb="nonsense").status == 400
     assert "Delivered." in reader.post(f"/a/{token}", verb="deliver").text
     assert len(pages.postbox.got) == 1

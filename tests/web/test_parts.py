@@ -16,15 +16,15 @@ from hypothesis import strategies as st
 
 from tamis.base.errors import StoreError
 from tamis.contract.filter import Effect
-from tamis.judging.reasons import REASONS
+from tamis.judging.reasons import TOTAL, UNKNOWN, plain_reason
 from tamis.judging.site import Site, Snapshot
 from tamis.judging.verdict import SCORE
 from tamis.language.display_text import named, plain, plain_lines
 from tamis.message.envelope import parse_ip
 from tamis.settings import SettingsFile, WebSettings
-from tamis.web.people import Person, is_served
+from tamis.web.page_reader import PageReader
+from tamis.web.person import Person, is_served
 from tamis.web.preview import MAX_ATTACHMENTS, formatted, preview
-from tamis.web.reader import Reader
 from tamis.web.signing_in import imap_accepts
 from tests.builders import FILTERS
 from tests.real.dovecot import PASSWORD, PrivateDovecot
@@ -74,7 +74,7 @@ def test_who_is_shown_as_sender(header: str, sender: str, shown: tuple[str, str]
 
 
 def test_dates_and_sizes_as_each_language_writes_them() -> None:
-    english, french = Reader("en", "Europe/Paris", NOW), Reader("fr", "Europe/Paris", NOW)
+    english, french = PageReader("en", "Europe/Paris", NOW), PageReader("fr", "Europe/Paris", NOW)
     assert english.moment(NOW) == "22 November, 14:02"
     assert french.moment(NOW) == "22 novembre \u00e0 14:02"
     assert french.day(datetime(2027, 1, 1, tzinfo=UTC)) == "1 janvier 2027"
@@ -92,7 +92,7 @@ def test_dates_and_sizes_as_each_language_writes_them() -> None:
         "5 MB",
     ]
     assert french.size(1536) == "1,5 Ko"
-    assert Reader("en", "No/Where", NOW).moment(NOW) == "22 November, 13:02"
+    assert PageReader("en", "No/Where", NOW).moment(NOW) == "22 November, 13:02"
 
 
 def test_text_as_it_was_written_comes_before_what_html_says() -> None:
@@ -167,11 +167,14 @@ def test_whose_mailboxes_are_here() -> None:
 
 
 def test_every_filter_that_can_decide_has_a_reason_in_plain_words() -> None:
-    deciding = {one.name for one in FILTERS if one.effect not in (Effect.ACCEPT, Effect.TAG)}
-    assert deciding | {SCORE} == set(REASONS)
-    for sentence in REASONS.values():
-        assert not sentence.endswith(".")
+    for one in FILTERS:
+        sentence = plain_reason(one.name, FILTERS)
+        assert sentence == (one.plain_reason or UNKNOWN)
+        assert (sentence != UNKNOWN) is (one.effect not in (Effect.ACCEPT, Effect.TAG)), one.name
         assert sentence[0].islower() or sentence.startswith("SpamAssassin")
+        assert not sentence.endswith(".")
+    assert plain_reason(SCORE, FILTERS) == TOTAL
+    assert plain_reason("gone", FILTERS) == UNKNOWN
 
 
 @pytest.mark.real

@@ -22,7 +22,7 @@ from tamis.challenge.captcha import network_of
 from tamis.database.connection import Database
 from tamis.database.schema import Base
 from tamis.message.envelope import IPAddress
-from tamis.quarantine.records import State
+from tamis.quarantine.records import HeldState
 from tamis.settings import WebSettings
 from tamis.web.guard import MAX_BODY, LastHop
 from tamis.web.rate_limits import PASSWORDS_OF_ADDRESS, WRONG_TOKENS
@@ -342,7 +342,7 @@ def test_a_late_undo_is_refused(pages: Pages) -> None:
     assert guest.post("/undo", deed=late).status == 404
     record = pages.store.quarantine.get(number)
     assert record is not None
-    assert record.summary.state is State.DELETED
+    assert record.summary.state is HeldState.DELETED
 
 
 def test_looking_takes_bounded_time(pages: Pages) -> None:

@@ -5,17 +5,23 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import runpy
+from pathlib import Path
 from typing import Any
 
 import altcha
 
-from tamis.background.asking import delivery, terms_of
 from tamis.base.tokens import Purpose
+from tamis.chain.registry import BUILT_IN, in_order
+from tamis.challenge.answers import terms_of
 from tamis.challenge.captcha import MOST_WRONG as MOST_OF_NETWORK
 from tamis.challenge.challenge_records import MOST_WRONG
-from tamis.quarantine.records import State
+from tamis.desk.release import delivery_by_answer
+from tamis.quarantine.records import HeldState
 from tests.web.pages import CODE, MARIE, Pages, Visitor
 from tests.web.samples import content, message
+
+ROOT = Path(__file__).parents[2]
 
 
 def ask(pages: Pages, number: int = 1, **how: Any) -> tuple[str, str]:
@@ -27,7 +33,7 @@ def ask(pages: Pages, number: int = 1, **how: Any) -> tuple[str, str]:
     return held, f"/c/{pages.token(Purpose.CHALLENGE, challenge)}"
 
 
-def state(pages: Pages, held: str) -> State:
+def state(pages: Pages, held: str) -> HeldState:
     record = pages.store.quarantine.get(held)
     assert record is not None
     return record.summary.state
@@ -62,7 +68,21 @@ def test_the_page_says_who_what_why_and_until_when(pages: Pages) -> None:
         stranger.get(path, method="HEAD")
         stranger.get(f"{path}/work")
         stranger.get(f"{path}/image?code=x")
-    assert state(pages, held) is State.HELD
+    assert state(pages, held) is HeldState.HELD
+
+
+def test_the_page_says_the_reason_that_another_packages_filter_gives(tmp_path: Path) -> None:
+    """The example's own; one that gives none, or is gone, took it for unwanted mail."""
+    shouting = runpy.run_path(str(ROOT / "examples" / "plugin" / "tamis_shouting.py"))["Shouting"]
+    silent = type("Silent", (shouting,), {"name": "silent", "plain_reason": "", "__doc__": "Says nothing."})
+    with Pages(tmp_path, filters=in_order((*BUILT_IN, shouting, silent))) as pages:
+        told = {}
+        for number, name in enumerate(("shouting", "silent", "gone"), 1):
+            _, path = ask(pages, number, decided_by=name)
+            told[name] = pages.visitor().get(path).text
+    assert "its subject is written in capitals" in told["shouting"]
+    assert "a filter here took it for unwanted mail" in told["silent"]
+    assert "a filter here took it for unwanted mail" in told["gone"]
 
 
 def test_a_code_delivers_once(pages: Pages) -> None:
@@ -78,7 +98,7 @@ def test_a_code_delivers_once(pages: Pages) -> None:
     assert receipt.status == 200
     assert "Delivered to marie@example.com" in receipt.text
     assert "example.com will not ask you again" in receipt.text
-    assert state(pages, held) is State.RELEASED
+    assert state(pages, held) is HeldState.RELEASED
     assert [mail.recipients for mail in pages.postbox.got] == [[MARIE]]
     assert "Your message was delivered" in stranger.get(path).text
     assert "Your message was delivered" in stranger.post(path, code=code, typed=CODE).text
@@ -100,7 +120,7 @@ def test_wrong_answers_are_counted_and_end(pages: Pages) -> None:
     page = stranger.get(path)
     assert "too many wrong answers" in page.text
     assert "too many wrong answers" in stranger.post(path).text
-    assert state(pages, held) is State.HELD
+    assert state(pages, held) is HeldState.HELD
 
 
 def test_a_code_is_good_for_one_answer_about_one_message(pages: Pages) -> None:
@@ -112,7 +132,7 @@ def test_a_code_is_good_for_one_answer_about_one_message(pages: Pages) -> None:
     assert stranger.post(path, code=code, typed="000000").status == 422
     again = stranger.post(path, code=code, typed=CODE)
     assert (again.status, "too old" in again.text) == (422, True)
-    assert state(pages, held) is State.HELD
+    assert state(pages, held) is HeldState.HELD
     assert "Delivered" in stranger.post(path, code=again.field("code"), typed=CODE).text
 
 
@@ -152,9 +172,9 @@ def test_the_real_proof_of_work(pages: Pages) -> None:
     payload = _solved(json.loads(stranger.post(f"{path}/work").body))
     assert stranger.post(other, altcha=payload).status == 422  # of another message
     assert stranger.post(path, altcha=payload[:-8]).status == 422
-    assert state(pages, held) is State.HELD
+    assert state(pages, held) is HeldState.HELD
     assert "Delivered to" in stranger.post(path, altcha=payload).text
-    assert state(pages, held) is State.RELEASED
+    assert state(pages, held) is HeldState.RELEASED
 
 
 def test_postfix_down_is_no_loss(pages: Pages) -> None:
@@ -163,11 +183,11 @@ def test_postfix_down_is_no_loss(pages: Pages) -> None:
     pages.settings.desk.__dict__["reinject"] = "127.0.0.1:9"
     answer = type_code(pages.visitor(), path)
     assert (answer.status, "Thank you. It is on its way." in answer.text) == (200, True)
-    assert state(pages, held) is State.HELD
+    assert state(pages, held) is HeldState.HELD
     pages.settings.desk.__dict__["reinject"] = address
     (solved,) = pages.store.answers.solved()  # what the background process takes up
-    assert pages.store.answers.finish(solved, terms_of(pages.site()), delivery(pages.settings))
-    assert state(pages, held) is State.RELEASED
+    assert pages.store.answers.finish(solved, terms_of(pages.site()), delivery_by_answer(pages.settings))
+    assert state(pages, held) is HeldState.RELEASED
 
 
 def test_a_lost_state_asks_nothing_and_delivers_nothing(pages: Pages) -> None:
@@ -179,7 +199,7 @@ def test_a_lost_state_asks_nothing_and_delivers_nothing(pages: Pages) -> None:
     state_file.unlink()
     state_file.mkdir()
     answer = pages.visitor().post(path, code=code, typed=CODE)
-    assert (answer.status, state(pages, held)) == (503, State.HELD)
+    assert (answer.status, state(pages, held)) == (503, HeldState.HELD)
     assert pages.visitor().get(path).status == 200  # looking goes on
 
 

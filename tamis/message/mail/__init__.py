@@ -1,7 +1,7 @@
 """A message and what follows from it: ``Mail``. It never raises on hostile input; it reports defects."""
 
 from tamis.message.mail.defects import ATTRIBUTION, Attribution, Defect, DefectKind
-from tamis.message.mail.headers import Field, Headers
+from tamis.message.mail.headers import HeaderField, Headers
 from tamis.message.mail.html import Html
 from tamis.message.mail.limits import LIMITS, Limits
 from tamis.message.mail.mail import Mail
@@ -20,7 +20,7 @@ __all__ = [
     "Container",
     "Defect",
     "DefectKind",
-    "Field",
+    "HeaderField",
     "Headers",
     "Html",
     "Limits",

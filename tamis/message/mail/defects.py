@@ -100,7 +100,7 @@ class Defect:
     where: str
 
 
-class Report:
+class DefectReport:
     """Collects defects: one of a kind in one place, bounded in number."""
 
     __slots__ = ("_defects", "_limit")
@@ -116,7 +116,7 @@ class Report:
         if key not in self._defects and len(self._defects) < self._limit:
             self._defects[key] = Defect(kind, printable(detail), where)
 
-    def of_cut(self) -> Report:
+    def of_cut(self) -> DefectReport:
         """This report, without defects that cutting the content makes: they are not the sender's."""
         return _CutReport(self)
 
@@ -126,12 +126,12 @@ class Report:
         return tuple(self._defects.values())
 
 
-class _CutReport(Report):
+class _CutReport(DefectReport):
     """Passes defects on, but those that may come of the cut."""
 
     __slots__ = ("_whole",)
 
-    def __init__(self, whole: Report) -> None:
+    def __init__(self, whole: DefectReport) -> None:
         super().__init__(0)
         self._whole = whole
 

@@ -10,10 +10,10 @@ from tamis.message.mail.code_links import code_urls
 from tamis.message.mail.html import Html
 from tamis.message.mail.limits import Limits
 from tamis.message.mail.references import EDGES, Link
-from tamis.message.mail.urls import Source, Url, host_of
+from tamis.message.mail.urls import Url, URLSource, host_of
 from tamis.message.mail.written_links import as_link
 
-_SOURCES: dict[str, Source] = {
+_SOURCES: dict[str, URLSource] = {
     "a": "link",
     "form": "form",
     "page": "page",
@@ -73,7 +73,7 @@ def urls_of(link: Link, base: Url | None, limits: Limits) -> Iterator[Url]:
         yield from _of_program(raw_kept, name, rest[: limits.url_characters], source, link.text)
 
 
-def _relative(raw: str, base: Url | None, source: Source, text: str) -> Iterator[Url]:
+def _relative(raw: str, base: Url | None, source: URLSource, text: str) -> Iterator[Url]:
     """Without a scheme: another host's behind two slashes, the base's, or a host's whose scheme was left out."""
     if raw[:2] in {"//", "\\\\", "/\\", "\\/"}:
         if host := host_of(raw[2:].lstrip("/\\")):
@@ -86,7 +86,7 @@ def _relative(raw: str, base: Url | None, source: Source, text: str) -> Iterator
         yield Url(raw, "http", host_of(address.partition("://")[2]), source, text)
 
 
-def _of_program(raw: str, name: str, rest: str, source: Source, text: str) -> Iterator[Url]:
+def _of_program(raw: str, name: str, rest: str, source: URLSource, text: str) -> Iterator[Url]:
     """Other schemes start a program: with the host behind "//", and with whatever addresses stand in the rest."""
     if rest[:2] in {"//", "\\\\", "/\\", "\\/"}:
         host = host_of(rest.lstrip("/\\"))

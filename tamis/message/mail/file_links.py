@@ -11,7 +11,7 @@ from dataclasses import replace
 from quopri import decodestring
 
 from tamis.message.mail.code_links import code_urls
-from tamis.message.mail.defects import DefectKind, Report
+from tamis.message.mail.defects import DefectKind, DefectReport
 from tamis.message.mail.destinations import html_urls, urls_of
 from tamis.message.mail.html import Budget, parse_html
 from tamis.message.mail.limits import Limits
@@ -72,7 +72,7 @@ _MOST = 400
 
 
 def file_urls(
-    octets: bytes, name: str, budget: Budget, limits: Limits, report: Report, where: str
+    octets: bytes, name: str, budget: Budget, limits: Limits, report: DefectReport, where: str
 ) -> Iterator[Url]:
     """The addresses in a legible file, of source "file"; nothing in others. `budget` bounds all files together."""
     text = legible(octets, budget.characters, suffix_of(name) in _MARKUP_SUFFIXES)
@@ -90,7 +90,9 @@ def file_urls(
             yield replace(url, source="file")
 
 
-def _urls(text: str, name: str, budget: Budget, limits: Limits, report: Report, where: str) -> Iterator[Url]:
+def _urls(
+    text: str, name: str, budget: Budget, limits: Limits, report: DefectReport, where: str
+) -> Iterator[Url]:
     head = text[:_HEAD].lstrip().lower()
     if head.startswith("{\\rt"):
         text = _RTF_UNICODE.sub(_rtf_character, _RTF_OCTET.sub(_rtf_octets, text))

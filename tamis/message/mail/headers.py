@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tamis.message.mail.defects import DefectKind, Report
+from tamis.message.mail.defects import DefectKind, DefectReport
 from tamis.message.mail.limits import Limits
 from tamis.message.mail.text import guess, is_utf8
 from tamis.message.mail.words import decode_words, unfold
@@ -18,7 +18,7 @@ _LINE_OCTETS = 998
 _NAME_OCTETS = 998
 
 
-class Field:
+class HeaderField:
     """One header field.
 
     ``name`` is lower-cased ASCII. ``raw_value`` is what follows the colon, folding and all, without the line
@@ -27,7 +27,7 @@ class Field:
 
     __slots__ = ("_report", "_unfolded", "_value", "_where", "name", "raw_name", "raw_value")
 
-    def __init__(self, raw_name: bytes, raw_value: bytes, report: Report, where: str) -> None:
+    def __init__(self, raw_name: bytes, raw_value: bytes, report: DefectReport, where: str) -> None:
         self.raw_name = raw_name
         self.raw_value = raw_value
         self.name = raw_name.decode("ascii", "replace").lower()
@@ -71,14 +71,14 @@ class Headers:
 
     __slots__ = ("_by_name", "fields")
 
-    def __init__(self, fields: tuple[Field, ...]) -> None:
+    def __init__(self, fields: tuple[HeaderField, ...]) -> None:
         self.fields = fields
-        by_name: dict[str, list[Field]] = {}
+        by_name: dict[str, list[HeaderField]] = {}
         for field in fields:
             by_name.setdefault(field.name, []).append(field)
         self._by_name = by_name
 
-    def fields_of(self, name: str) -> list[Field]:
+    def fields_of(self, name: str) -> list[HeaderField]:
         """The fields of a name, in their order."""
         return self._by_name.get(name.lower(), [])
 
@@ -102,7 +102,7 @@ class Headers:
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and name.lower() in self._by_name
 
-    def __iter__(self) -> Iterator[Field]:
+    def __iter__(self) -> Iterator[HeaderField]:
         return iter(self.fields)
 
     def __len__(self) -> int:
@@ -114,7 +114,7 @@ def scan(
     start: int,
     end: int,
     limits: Limits,
-    report: Report,
+    report: DefectReport,
     where: str = "",
     *,
     complete: bool = True,
@@ -124,7 +124,7 @@ def scan(
     The header ends at the first empty line, or before the first line that is no field: there Postfix puts
     the empty line that is missing. Never raises; ``report`` has what is wrong.
     """
-    fields: list[Field] = []
+    fields: list[HeaderField] = []
     position = start
     mbox = _MBOX.match(raw, position, end)
     if mbox:
@@ -145,7 +145,7 @@ def scan(
             raw_name, value = _bounded(raw_name, value, limits, report, where)
         elif value.endswith(b"\r"):
             value = value[:-1]
-        fields.append(Field(raw_name, value, report, where))
+        fields.append(HeaderField(raw_name, value, report, where))
         position = found.end()
     if position >= stop < end:
         report.add(DefectKind.TOO_MANY_HEADERS, limits.header_block_octets, where)
@@ -162,7 +162,7 @@ def scan(
 
 
 def _bounded(
-    raw_name: bytes, value: bytes, limits: Limits, report: Report, where: str
+    raw_name: bytes, value: bytes, limits: Limits, report: DefectReport, where: str
 ) -> tuple[bytes, bytes]:
     """A long field's name and value within the bounds, and the defects of its length."""
     value = value.removesuffix(b"\r")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
 from tamis.base.derived import derived
-from tamis.message.mail.defects import DefectKind, Report
+from tamis.message.mail.defects import DefectKind, DefectReport
 from tamis.message.mail.limits import Limits
 from tamis.message.mail.markup import FORMATTING, RENAMED, rewrite
 from tamis.message.mail.references import Link, conditional_markup, data_of, references, scripts_in
@@ -71,7 +71,7 @@ class Html:
         return f"Html({len(self.source)} characters, {len(self.links)} links)"
 
 
-def parse_html(source: str, budget: Budget, limits: Limits, report: Report, where: str) -> Html:
+def parse_html(source: str, budget: Budget, limits: Limits, report: DefectReport, where: str) -> Html:
     """Parse one HTML part once; what exceeds the budget is left out or only stripped of its tags."""
     if len(source) > budget.characters:
         report.add(DefectKind.HTML_TRUNCATED, len(source), where)
@@ -93,7 +93,7 @@ def parse_html(source: str, budget: Budget, limits: Limits, report: Report, wher
     return Html(source, "\n".join(lines), links, hidden)
 
 
-def _harmless(source: str, budget: Budget, report: Report, where: str) -> str:
+def _harmless(source: str, budget: Budget, report: DefectReport, where: str) -> str:
     """The source as the parser can take it in linear time."""
     tags = source.count("<")
     if len(source) <= budget.direct_characters and tags <= budget.direct_tags:
@@ -109,7 +109,7 @@ def _harmless(source: str, budget: Budget, report: Report, where: str) -> str:
 
 
 def _links(
-    tree: LexborHTMLParser, source: str, budget: Budget, limits: Limits, report: Report, where: str
+    tree: LexborHTMLParser, source: str, budget: Budget, limits: Limits, report: DefectReport, where: str
 ) -> tuple[Link, ...]:
     """The references of markup, of what Outlook takes for markup in comments, and of documents within attributes."""
     links = list(references(tree, limits, report, where))

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_tz
 
 from tamis.base.derived import derived
-from tamis.message.mail.defects import Defect, DefectKind, Report
+from tamis.message.mail.defects import Defect, DefectKind, DefectReport
 from tamis.message.mail.destinations import html_urls
 from tamis.message.mail.file_links import file_urls, may_be_legible
 from tamis.message.mail.headers import Headers, scan
@@ -63,7 +63,7 @@ class Mail:
         self.complete = complete
         self.limits = limits
         self.seen = NOTHING_SEEN
-        self._report = Report(limits.defects)
+        self._report = DefectReport(limits.defects)
         self.headers: Headers
         self.headers, self._body = scan(raw, 0, len(raw), limits, self._report, complete=complete)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from tamis.message.mail.defects import DefectKind, Report
+from tamis.message.mail.defects import DefectKind, DefectReport
 from tamis.message.mail.words import decode_words
 
 # Each branch begins with a character of its own and consumes: linear. A quoted string or an angle address
@@ -39,7 +39,7 @@ class Address:
         return self.address.rpartition("@")[2]
 
 
-def parse_addresses(value: str, limit: int, report: Report, where: str) -> tuple[Address, ...]:
+def parse_addresses(value: str, limit: int, report: DefectReport, where: str) -> tuple[Address, ...]:
     """The mailboxes of an unfolded address field whose encoded words are not yet decoded.
 
     Group syntax, comments, quoted strings and routes are understood; of garbage the best is made. At most
@@ -107,7 +107,7 @@ def _comment(value: str, position: int) -> tuple[str, int]:
 
 
 def _mailbox(
-    phrase: list[str], comments: list[str], angle: str | None, report: Report, where: str
+    phrase: list[str], comments: list[str], angle: str | None, report: DefectReport, where: str
 ) -> Address | None:
     """One mailbox from its tokens; ``None`` when they are only white space and comments."""
     if angle is None:
@@ -141,7 +141,7 @@ def _bare_spec(phrase: list[str]) -> str:
     return next((token.strip('"') for token in phrase if "@" in token), "")
 
 
-def _display(shown: str, report: Report, where: str) -> str:
+def _display(shown: str, report: DefectReport, where: str) -> str:
     """A display name without quotes, quoted pairs and encoding."""
     shown = shown[:_DISPLAY_CHARACTERS].strip()
     if '"' in shown:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from tamis.base.derived import derived
-from tamis.message.mail.defects import DefectKind, Report
+from tamis.message.mail.defects import DefectKind, DefectReport
 from tamis.message.mail.headers import Headers, scan
 from tamis.message.mail.limits import Limits
 from tamis.message.mail.text import decode
@@ -82,7 +82,7 @@ class Part:
         content_type: ContentType,
         place: tuple[str, int],
         limits: Limits,
-        report: Report,
+        report: DefectReport,
     ) -> None:
         self._raw = raw
         self._start, self._end = span
@@ -141,10 +141,10 @@ class Part:
         return self._decoded(self._start + self._allowance, self._content_report)
 
     @property
-    def _content_report(self) -> Report:
+    def _content_report(self) -> DefectReport:
         return self._report.of_cut() if self.cut else self._report
 
-    def _decoded(self, end: int, report: Report) -> bytes:
+    def _decoded(self, end: int, report: DefectReport) -> bytes:
         return decode_transfer(self._raw, self._start, end, self.encoding, report, self.path)
 
     @derived
@@ -175,7 +175,7 @@ class Part:
     def head(self) -> bytes:
         """The first decoded octets, about 100, whatever the part's size: enough for a magic number."""
         end = min(self._end, self._start + _HEAD_OCTETS)
-        return self._decoded(end, Report(0))
+        return self._decoded(end, DefectReport(0))
 
     @derived
     def is_image(self) -> bool:
@@ -205,7 +205,7 @@ class Part:
         return f"Part({self.path!r}, {self.content_type!r}, {self.size})"
 
 
-def content_type(headers: Headers, default: str, report: Report, where: str) -> ContentType:
+def content_type(headers: Headers, default: str, report: DefectReport, where: str) -> ContentType:
     """The Content-Type of a header; ``default`` when there is none, text/plain when it is invalid."""
     fields = headers.fields_of("content-type")
     if not fields:
@@ -219,7 +219,7 @@ def content_type(headers: Headers, default: str, report: Report, where: str) -> 
     return ContentType(f"{match[1]}/{match[2]}".lower(), found)
 
 
-def transfer_encoding(headers: Headers, report: Report, where: str) -> str:
+def transfer_encoding(headers: Headers, report: DefectReport, where: str) -> str:
     """The Content-Transfer-Encoding of a header; an unknown one is reported and taken for 'binary'."""
     fields = headers.fields_of("content-transfer-encoding")
     if not fields:
@@ -241,7 +241,7 @@ class Structure:
         headers: Headers,
         body: int,
         limits: Limits,
-        report: Report,
+        report: DefectReport,
         *,
         complete: bool = True,
     ) -> None:

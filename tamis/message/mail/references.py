@@ -14,7 +14,7 @@ from urllib.parse import unquote_to_bytes
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from tamis.message.mail.defects import DefectKind, Report
+from tamis.message.mail.defects import DefectKind, DefectReport
 from tamis.message.mail.limits import Limits
 
 _NAMES = (
@@ -73,7 +73,7 @@ class Link:
     tag: str
 
 
-def references(tree: LexborHTMLParser, limits: Limits, report: Report, where: str) -> tuple[Link, ...]:
+def references(tree: LexborHTMLParser, limits: Limits, report: DefectReport, where: str) -> tuple[Link, ...]:
     """The references of parsed markup, in their order, at most ``Limits.links``."""
     links: list[Link] = []
     room = _LINK_TEXTS

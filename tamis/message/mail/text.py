@@ -6,7 +6,7 @@ import codecs
 import re
 from functools import lru_cache
 
-from tamis.message.mail.defects import DefectKind, Report
+from tamis.message.mail.defects import DefectKind, DefectReport
 
 # Only these codecs are ever looked up: Python's registry also holds zlib, hex, rot13, idna, punycode, UTF-7,
 # which are no charsets of mail, or are means of attack.
@@ -144,7 +144,7 @@ def codec(charset: str) -> str | None:
     return _CODECS.get(_ALIASES.get(name, name))
 
 
-def decode(octets: bytes, charset: str | None, report: Report, where: str) -> str:
+def decode(octets: bytes, charset: str | None, report: DefectReport, where: str) -> str:
     """``octets`` as characters; octets that are none in ``charset`` become U+FFFD.
 
     Without a charset, with an unknown one, or with ASCII that is not ASCII: UTF-8 if it is well-formed,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import binascii
 import re
 
-from tamis.message.mail.defects import DefectKind, Report
+from tamis.message.mail.defects import DefectKind, DefectReport
 
 ENCODINGS = frozenset(
     {"7bit", "8bit", "binary", "base64", "quoted-printable", "x-uuencode", "uuencode", "x-uue", "uue"}
@@ -20,7 +20,9 @@ _BAD_QP = re.compile(rb"=(?![0-9A-Fa-f]{2}|[ \t]*+\r?\n|[ \t]*+\Z)")
 _SEGMENTS = 1000
 
 
-def decode_transfer(raw: bytes, start: int, end: int, encoding: str, report: Report, where: str) -> bytes:
+def decode_transfer(
+    raw: bytes, start: int, end: int, encoding: str, report: DefectReport, where: str
+) -> bytes:
     """The content in ``raw[start:end]`` without its encoding; never raises, in linear time."""
     if encoding == "base64":
         return decode_base64(raw[start:end], report, where)
@@ -32,7 +34,7 @@ def decode_transfer(raw: bytes, start: int, end: int, encoding: str, report: Rep
     return octets
 
 
-def decode_base64(octets: bytes, report: Report, where: str) -> bytes:
+def decode_base64(octets: bytes, report: DefectReport, where: str) -> bytes:
     """What base64 stands for; encoded pieces that follow one another, each padded, are joined."""
     octets = octets.rstrip()
     body = octets.rstrip(b"=" + _SPACE)

@@ -11,10 +11,10 @@ from typing import Literal
 from urllib.parse import unquote
 
 from tamis.message.domains import is_top_level
-from tamis.message.mail.defects import DefectKind, Report
+from tamis.message.mail.defects import DefectKind, DefectReport
 from tamis.message.mail.limits import Limits
 
-Source = Literal["text", "link", "image", "form", "page", "script", "file", "code"]
+URLSource = Literal["text", "link", "image", "form", "page", "script", "file", "code"]
 """Where a URL stood: "page" is loaded by itself, "file" is in an attached file, "code" is a QR code."""
 
 _SCHEMES = ("https", "http", "ftp")
@@ -51,7 +51,7 @@ class Url:
     raw: str
     scheme: str
     host: str
-    source: Source
+    source: URLSource
     text: str = ""
 
     @property
@@ -159,9 +159,9 @@ def _trimmed(raw: str) -> str:
     return raw[:end]
 
 
-def collect(found: Iterable[Url], limits: Limits, report: Report) -> tuple[Url, ...]:
+def collect(found: Iterable[Url], limits: Limits, report: DefectReport) -> tuple[Url, ...]:
     """Distinct URLs in the order in which they are found, at most ``Limits.urls``."""
-    seen: dict[tuple[str, Source, str], Url] = {}
+    seen: dict[tuple[str, URLSource, str], Url] = {}
     for number, url in enumerate(found):
         key = (url.raw, url.source, url.text)
         if key in seen and number < limits.urls * _REPETITIONS:

@@ -7,7 +7,7 @@ import re
 from itertools import islice
 from urllib.parse import unquote_to_bytes
 
-from tamis.message.mail.defects import DefectKind, Report
+from tamis.message.mail.defects import DefectKind, DefectReport
 from tamis.message.mail.text import codec, decode, guess
 
 # RFC 2047 2; white space within the text is forbidden but common. RFC 2231 5 adds *language.
@@ -43,7 +43,7 @@ def _octets(encoding: str, text: str) -> bytes | None:
     return binascii.a2b_base64(letters + b"=" * (-len(letters) % 4))
 
 
-def decode_words(value: str, report: Report, where: str) -> str:
+def decode_words(value: str, report: DefectReport, where: str) -> str:
     """``value`` with its encoded words decoded; those that are none stay as they are, with a defect.
 
     Octets of adjacent words in one charset are joined first: senders split multi-octet characters, which

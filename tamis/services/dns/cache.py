@@ -7,7 +7,7 @@ from collections import OrderedDict
 from tamis.base.errors import ServiceError
 from tamis.contract.service_protocols import Answer
 
-Key = tuple[str, str]
+CacheKey = tuple[str, str]
 """Name and type."""
 
 LEAST_TTL, MOST_TTL, MOST_NEGATIVE_TTL = 5.0, 3600.0, 900.0
@@ -24,12 +24,12 @@ class Cache:
     def __init__(self, entries: int) -> None:
         self._entries = entries
         self._room = entries * _CHARACTERS_PER_ENTRY
-        self._held: OrderedDict[Key, tuple[float, int, Answer | ServiceError]] = OrderedDict()
+        self._held: OrderedDict[CacheKey, tuple[float, int, Answer | ServiceError]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._held)
 
-    def get(self, key: Key, now: float) -> Answer | ServiceError | None:
+    def get(self, key: CacheKey, now: float) -> Answer | ServiceError | None:
         """What is still fresh at `now` (time.monotonic). In any thread; all else is for one thread only."""
         held = self._held.get(key)
         if held is None or now >= held[0]:
@@ -40,7 +40,7 @@ class Cache:
             pass
         return held[2]
 
-    def put(self, key: Key, answer: Answer | ServiceError, now: float, seconds: float | None) -> None:
+    def put(self, key: CacheKey, answer: Answer | ServiceError, now: float, seconds: float | None) -> None:
         """Keep an answer; `seconds` is its time to live, None when it has none."""
         self._drop(key)
         if isinstance(answer, ServiceError):
@@ -57,7 +57,7 @@ class Cache:
         while self._held and (len(self._held) > self._entries or self._room < 0):
             self._room += self._held.popitem(last=False)[1][1]
 
-    def _drop(self, key: Key) -> None:
+    def _drop(self, key: CacheKey) -> None:
         held = self._held.pop(key, None)
         if held is not None:
             self._room += held[1]

@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 
 from tamis.base.errors import ServiceError
-from tamis.services.dns.server import Attempt, Server
-from tamis.services.dns.wire import Question, Reply, question, read
+from tamis.services.dns.server import Attempt, DNSServer
+from tamis.services.dns.wire import DNSReply, Question, question, read
 
 _GROWTH = 1.5  # each pause before another attempt is longer than the one before
 _MAX_CHAIN = 8
@@ -24,9 +24,9 @@ class Lookup:
 
     def __init__(
         self,
-        usable: Callable[[], list[Server]],
+        usable: Callable[[], list[DNSServer]],
         asked: Question,
-        ended: Callable[[Reply | ServiceError], None],
+        ended: Callable[[DNSReply | ServiceError], None],
         *,
         retransmit: float,
         until: float,
@@ -36,7 +36,7 @@ class Lookup:
         self._ended = ended
         self._retransmit = retransmit
         self._until = self.due = until
-        self._last: Server | None = None
+        self._last: DNSServer | None = None
         self._waiting: list[Attempt] = []
         self._aliases = 0
         self._ttl = math.inf
@@ -96,7 +96,7 @@ class Lookup:
         self._asked = following
         self.begin()
 
-    def end(self, reply: Reply | ServiceError) -> None:
+    def end(self, reply: DNSReply | ServiceError) -> None:
         """Have it ended with what is known by now."""
         self._forget()
         self._ended(reply)

@@ -11,10 +11,10 @@ from typing import NamedTuple
 from tamis.base.breaker import Breakers
 from tamis.base.errors import LeftOutError, ServiceError
 from tamis.contract.service_protocols import Answer
-from tamis.services.dns.cache import Cache, Key
+from tamis.services.dns.cache import Cache, CacheKey
 from tamis.services.dns.lookup import Lookup
-from tamis.services.dns.server import Server
-from tamis.services.dns.wire import Reply, question
+from tamis.services.dns.server import DNSServer
+from tamis.services.dns.wire import DNSReply, question
 from tamis.services.runner import on_loop
 
 MAX_IN_FLIGHT = 2000
@@ -41,11 +41,11 @@ class Resolver:
     ) -> None:
         self._breakers = breakers or Breakers()
         self._addresses = tuple(servers)
-        self._servers: list[Server] = []
+        self._servers: list[DNSServer] = []
         self._retransmit = retransmit
         self._deadline = deadline
         self._cache = Cache(cache_entries)
-        self._under_way: dict[Key, _UnderWay] = {}
+        self._under_way: dict[CacheKey, _UnderWay] = {}
         self._ticks = False
 
     async def query(self, name: str, rdtype: str) -> Answer:
@@ -79,7 +79,7 @@ class Resolver:
             server.close()
         self._servers.clear()
 
-    def _find(self, key: Key, gathered: _Gathered, place: int) -> None:
+    def _find(self, key: CacheKey, gathered: _Gathered, place: int) -> None:
         """Have an answer handed over: at once when it is known by now, else when it is there."""
         now = time.monotonic()
         under_way = self._under_way.get(key)
@@ -119,16 +119,16 @@ class Resolver:
                 one.lookup.end(left_out)
         self._tick_while_needed()
 
-    def _usable(self) -> list[Server]:
+    def _usable(self) -> list[DNSServer]:
         """The servers that may be asked now, the doubtful ones last."""
         if not self._servers:
-            self._servers = [Server(*address, self._breakers) for address in self._addresses]
+            self._servers = [DNSServer(*address, self._breakers) for address in self._addresses]
         usable = [one for one in self._servers if one.is_usable()]
         if len(usable) > 1:
             usable.sort(key=lambda one: one.is_doubtful)
         return usable
 
-    def _ended(self, key: Key, reply: Reply | ServiceError) -> None:
+    def _ended(self, key: CacheKey, reply: DNSReply | ServiceError) -> None:
         found: Answer | ServiceError
         if isinstance(reply, ServiceError):
             found, ttl = self._all_left_out() or reply, None

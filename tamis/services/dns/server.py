@@ -13,7 +13,7 @@ import struct
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
-from tamis.base.breaker import FAILURES, Breakers, Limits
+from tamis.base.breaker import FAILURES, BreakerLimits, Breakers
 from tamis.base.errors import ServiceError
 from tamis.services.dns.wire import Question, answers, is_truncated, number_of, question
 
@@ -22,7 +22,7 @@ POOL = 8
 USES = 64
 """Queries of one socket; then another port takes its place (RFC 5452 9.2)."""
 PROBE_SECONDS = 1.0
-LIMITS = Limits(failures=8, pause=2.0, longest=2.0)
+LIMITS = BreakerLimits(failures=8, pause=2.0, longest=2.0)
 """Others than the site's: a probe costs no message anything, so it may come soon and often."""
 
 SOON = 0.002
@@ -33,7 +33,7 @@ _PROBES = 2  # one datagram may get lost
 _LARGEST = 4096  # octets of a datagram: more than the 1232 that a question allows
 _AT_ONCE = 64  # datagrams read from one socket before others have their turn
 
-Told = Callable[["Attempt", bytes | ServiceError], None]
+Answered = Callable[["Attempt", bytes | ServiceError], None]
 """Called once on the loop with the octets of the whole answer, or what went wrong, unless that was cancelled."""
 
 
@@ -48,9 +48,9 @@ class Attempt:
 
     __slots__ = ("_number", "_socket", "_task", "_told", "asked", "server")
 
-    def __init__(self, server: Server, asked: Question, told: Told) -> None:
+    def __init__(self, server: DNSServer, asked: Question, told: Answered) -> None:
         self.server, self.asked = server, asked
-        self._told: Told | None = told
+        self._told: Answered | None = told
         self._socket: _Socket | None = None
         self._number = 0
         self._task: asyncio.Task[None] | None = None
@@ -198,7 +198,7 @@ class _Socket:
             self._socket.close()
 
 
-class Server:
+class DNSServer:
     """One server: its sockets, and its breaker, which says whether it is worth asking.
 
     Unanswered questions may be the fault of the names' own servers, so a probe that every server can answer decides: a
@@ -241,7 +241,7 @@ class Server:
         self.breaker.failed("nothing listens there", certain=True)
         return ServiceError(f"nothing listens at {self}")
 
-    def ask(self, asked: Question, told: Told) -> Attempt:
+    def ask(self, asked: Question, told: Answered) -> Attempt:
         """Ask once, over TCP if the answer is truncated. What comes of it is told later; nothing, if nothing comes."""
         attempt = Attempt(self, asked, told)
         chance = next(self._chances)

@@ -45,7 +45,7 @@ class Question(NamedTuple):
         return number.to_bytes(2, "big") + _ASKING + self.octets + _OPT
 
 
-class Reply(NamedTuple):
+class DNSReply(NamedTuple):
     """What a server said: the records, or where a chain of aliases goes on that it did not follow.
 
     `ttl` is None for a negative answer without SOA, which can't be kept (RFC 2308 5).
@@ -85,7 +85,7 @@ def is_truncated(octets: bytes) -> bool:
     return bool(_HEADER.unpack_from(octets)[1] & _TRUNCATED)
 
 
-def read(octets: bytes, asked: Question) -> Reply:
+def read(octets: bytes, asked: Question) -> DNSReply:
     """What a reply says. Raises ServiceError when the server failed or wrote garbage.
 
     By hand, because a library's objects for every record cost more than everything else about a question.
@@ -100,13 +100,13 @@ def read(octets: bytes, asked: Question) -> Reply:
         found, at = _answer(octets, _HEADER.size + len(asked.octets), answered, TYPES[asked.rdtype])
         last, ttl = _followed(found, asked)
         if last is not None and last.records:
-            return Reply(tuple(last.records), True, ttl)
+            return DNSReply(tuple(last.records), True, ttl)
         denied_for = _denied_for(octets, at, authority)
     except (IndexError, struct.error, ValueError, OSError) as error:
         raise ServiceError(f"unreadable answer for {asked.rdtype} of {asked.name}: {error}") from error
     if last is not None and rcode != _NXDOMAIN and denied_for is None:
-        return Reply((), True, ttl, goes_on=last.alias)
-    return Reply((), rcode != _NXDOMAIN, None if denied_for is None else min(ttl, denied_for))
+        return DNSReply((), True, ttl, goes_on=last.alias)
+    return DNSReply((), rcode != _NXDOMAIN, None if denied_for is None else min(ttl, denied_for))
 
 
 @dataclass(slots=True)

@@ -21,12 +21,12 @@ _POOL = HelperPool("attachment", processes=2, waiting=16, memory=768 * 1024 * 10
 _LOCK = threading.Lock()
 _SEEN: WeakKeyDictionary[Mail, Sequence[Mapping[str, Any]]] = WeakKeyDictionary()
 
-FileFacts = Mapping[str, Any]
+FoundFile = Mapping[str, Any]
 """One file: `path` (names from the attachment down), `kind` (MIME type by content), `size`, `sha256` ('' when it was
 not read to its end), `risks`."""
 
 
-def inspect(mail: Mail, breakers: Breakers | None = None) -> Sequence[FileFacts]:
+def inspect(mail: Mail, breakers: Breakers | None = None) -> Sequence[FoundFile]:
     """Every attachment and, within bounds, every member of an archive. Blocks; raises ServiceError."""
     with _LOCK:
         known = _SEEN.get(mail)
@@ -38,13 +38,13 @@ def inspect(mail: Mail, breakers: Breakers | None = None) -> Sequence[FileFacts]
     blobs = [part.payload for part in parts]
     files = [[part.filename or "", not part.cut] for part in parts]
     answer = _POOL.call("attachments", {"files": files}, blobs, seconds=SECONDS, breakers=breakers)
-    objects: Sequence[FileFacts] = answer["objects"]
+    objects: Sequence[FoundFile] = answer["objects"]
     with _LOCK:
         _SEEN[mail] = objects
     return objects
 
 
-async def inspected(message: Message) -> Sequence[FileFacts]:
+async def inspected(message: Message) -> Sequence[FoundFile]:
     """The same for a filter on the event loop."""
     known = _SEEN.get(message.mail)
     if known is not None:
@@ -52,6 +52,6 @@ async def inspected(message: Message) -> Sequence[FileFacts]:
     return await in_thread("attachments", lambda: inspect(message.mail, message.services.breakers))
 
 
-def shown_path(file: FileFacts) -> str:
+def shown_path(file: FoundFile) -> str:
     """A file's place for people: "letter.zip > invoice.pdf.exe"."""
     return " > ".join(str(name) or "(no name)" for name in file["path"])[:300]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tamis.base.breaker import Breakers
-from tamis.contract.service_protocols import Kept, SharedState
+from tamis.contract.service_protocols import KeptValue, SharedState
 from tamis.settings import Settings
 
 PART = "shared state"
@@ -73,7 +73,7 @@ class Observed(SharedState):
         """The numbers as they stand."""
         return await self._state.distinct_within(key, (), windows)
 
-    async def find(self, prefix: str, limit: int = 1000) -> list[Kept]:
+    async def find(self, prefix: str, limit: int = 1000) -> list[KeptValue]:
         """As it is."""
         return await self._state.find(prefix, limit)
 

@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 
 from tamis.base.breaker import Breaker
 from tamis.base.errors import ConfigError, ServiceError
-from tamis.contract.service_protocols import MAX_KEY, MAX_MEMBERS, WINDOW_SLOTS, Kept, SharedState
+from tamis.contract.service_protocols import MAX_KEY, MAX_MEMBERS, WINDOW_SLOTS, KeptValue, SharedState
 
 T = TypeVar("T")
 
@@ -127,11 +127,11 @@ class RedisState(SharedState):
         args: list[str | int] = [MAX_MEMBERS, len(windows), *(repr(float(one)) for one in windows), *members]
         return tuple(await self._ask(key, lambda: self._distinct(keys=[_MEMBERS + key], args=args)))
 
-    async def find(self, prefix: str, limit: int = 1000) -> list[Kept]:
+    async def find(self, prefix: str, limit: int = 1000) -> list[KeptValue]:
         """See SharedState."""
         return await self._ask(prefix, lambda: self._found(prefix, limit))
 
-    async def _found(self, prefix: str, limit: int) -> list[Kept]:
+    async def _found(self, prefix: str, limit: int) -> list[KeptValue]:
         pattern = _KEPT + "".join(f"\\{c}" if c in "*?[]\\^" else c for c in prefix) + "*"
         names: list[str] = []
         async for name in self._redis.scan_iter(match=pattern, count=1000):
@@ -144,7 +144,7 @@ class RedisState(SharedState):
             pipeline.pttl(name)
         answers = await pipeline.execute()
         return sorted(
-            Kept(name.removeprefix(_KEPT), value, left / 1000)
+            KeptValue(name.removeprefix(_KEPT), value, left / 1000)
             for name, value, left in zip(names, answers[::2], answers[1::2], strict=True)
             if value is not None
         )

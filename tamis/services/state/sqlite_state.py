@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 
 from tamis.base.breaker import Breaker
 from tamis.base.errors import ServiceError
-from tamis.contract.service_protocols import MAX_KEY, MAX_MEMBERS, WINDOW_SLOTS, Kept, SharedState
+from tamis.contract.service_protocols import MAX_KEY, MAX_MEMBERS, WINDOW_SLOTS, KeptValue, SharedState
 
 log = logging.getLogger(__name__)
 
@@ -186,16 +186,16 @@ class SQLiteState(SharedState):
 
         return await self._ask(work, key, writes=bool(members))
 
-    async def find(self, prefix: str, limit: int = 1000) -> list[Kept]:
+    async def find(self, prefix: str, limit: int = 1000) -> list[KeptValue]:
         """See SharedState."""
 
-        def work(db: sqlite3.Connection, now: float) -> list[Kept]:
+        def work(db: sqlite3.Connection, now: float) -> list[KeptValue]:
             rows = db.execute(
                 "SELECT key, value, expires FROM kept WHERE key >= ? AND substr(key, 1, ?) = ? AND expires > ?"
                 " ORDER BY key LIMIT ?",
                 (prefix, len(prefix), prefix, now, limit),
             )
-            return [Kept(key, value, expires - now) for key, value, expires in rows]
+            return [KeptValue(key, value, expires - now) for key, value, expires in rows]
 
         return await self._ask(work, prefix, writes=False)
 

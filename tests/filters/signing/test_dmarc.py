@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tamis.contract.finding import Finding, Status
 from tamis.contract.service_protocols import Services
 from tamis.filters.dmarc import DMARC, DMARCOptions, walk
-from tamis.filters.signing.dmarc_record import Policy, Record, applied, read_record, targets
+from tamis.filters.signing.dmarc_record import DMARCPolicy, DMARCRecord, applied, read_record, targets
 from tamis.message.mail import Mail
 from tests.builders import LETTER, PROPERTY, message
 from tests.services.dns.resolving import WrittenDNS
@@ -90,7 +90,7 @@ def test_owners_who_test_are_taken_at_one_step_less(more: str, policy: str) -> N
 
 
 def test_policies_of_sub_domains() -> None:
-    record = Record("example.net", Policy.NONE, Policy.QUARANTINE, Policy.REJECT)
+    record = DMARCRecord("example.net", DMARCPolicy.NONE, DMARCPolicy.QUARANTINE, DMARCPolicy.REJECT)
     assert applied(record, "example.net") == "none"
     assert applied(record, "a.example.net") == "quarantine"
     assert applied(record, "a.example.net", exists=False) == "reject"
@@ -100,7 +100,7 @@ def test_policies_of_sub_domains() -> None:
 @given(st.lists(st.text(max_size=60).map(lambda text: "v=DMARC1;" + text), max_size=2))
 def test_any_record(texts: list[str]) -> None:
     record = read_record("example.net", texts)
-    assert record is None or record.policy in set(Policy)
+    assert record is None or record.policy in set(DMARCPolicy)
 
 
 def test_targets_of_a_walk() -> None:

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tamis.message.mail import Mail
-from tamis.message.mail.defects import Report
+from tamis.message.mail.defects import DefectReport
 from tamis.message.mail.headers import scan
 from tamis.message.mail.limits import LIMITS
 from tamis.message.mail.markup import rewrite
@@ -78,7 +78,7 @@ def test_no_markup_raises(source: str) -> None:
 @SETTINGS
 @given(GRAMMAR)
 def test_spans_lie_within_the_message(raw: bytes) -> None:
-    headers, body = scan(raw, 0, len(raw), LIMITS, Report(100))
+    headers, body = scan(raw, 0, len(raw), LIMITS, DefectReport(100))
     assert 0 <= body <= len(raw)
     assert sum(len(field.raw_name) + len(field.raw_value) for field in headers) <= len(raw)
     mail = Mail(raw)
@@ -108,7 +108,7 @@ def test_words_split_within_characters_are_joined(text: str, step: int) -> None:
         for at in range(0, len(octets), step)
     ]
     expected = text.removeprefix("\ufeff")
-    assert decode_words(" ".join(words), Report(10), "subject") == expected
+    assert decode_words(" ".join(words), DefectReport(10), "subject") == expected
 
 
 @SETTINGS

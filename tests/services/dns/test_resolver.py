@@ -15,14 +15,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tamis.base.breaker import Breakers, Limits
+from tamis.base.breaker import BreakerLimits, Breakers
 from tamis.base.errors import LeftOutError, ServiceError
 from tamis.contract.service_protocols import Answer
 from tamis.services.dns import cache as dns_cache
 from tamis.services.dns import server as dns_server
 from tamis.services.dns.cache import Cache
 from tamis.services.dns.resolver import Resolver
-from tamis.services.dns.server import Server
+from tamis.services.dns.server import DNSServer
 from tamis.services.dns.wire import question, read
 from tamis.services.runner import Runner
 from tests.builders import PROPERTY
@@ -377,7 +377,7 @@ def test_a_refusal_that_nobody_waited_for_is_not_the_next_question_s(monkeypatch
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as there:
             there.bind(("127.0.0.1", 0))
             address = there.getsockname()
-        server = Server(address[0], address[1], Breakers())
+        server = DNSServer(address[0], address[1], Breakers())
         server.ask(asked, lambda *_: None).cancel()
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as there:
             there.bind(address)
@@ -411,7 +411,7 @@ def test_a_closed_port_is_told_at_once() -> None:
 
 def test_a_dead_server_is_left_alone_until_a_probe_finds_it_alive(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dns_server, "PROBE_SECONDS", 0.05)
-    monkeypatch.setattr(dns_server, "LIMITS", Limits(failures=8, pause=0.05, longest=0.05))
+    monkeypatch.setattr(dns_server, "LIMITS", BreakerLimits(failures=8, pause=0.05, longest=0.05))
     monkeypatch.setattr(dns_cache, "FAILURE_TTL", 0.0)
 
     async def work(resolver: Resolver, servers: list[StandIn]) -> None:

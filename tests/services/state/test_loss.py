@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tamis.base.breaker import Breaker, Limits
+from tamis.base.breaker import Breaker, BreakerLimits
 from tamis.base.errors import ConfigError, LeftOutError, ServiceError
 from tamis.services.state.redis_state import RedisState
 from tamis.services.state.sqlite_state import SQLiteState
@@ -97,7 +97,7 @@ def test_a_redis_that_is_restarted() -> None:
 
 def test_a_redis_that_accepts_and_never_answers() -> None:
     async def test(port: int) -> None:
-        breaker = Breaker("shared state", Limits(failures=2))
+        breaker = Breaker("shared state", BreakerLimits(failures=2))
         state = RedisState(f"redis://127.0.0.1:{port}/0", wait=0.3, breaker=breaker)
         begun = time.monotonic()
         for _ in range(2):

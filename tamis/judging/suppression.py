@@ -6,14 +6,17 @@ stand in the order in which they are told: the first that applies is the reason.
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
-from tamis.contract.finding import Finding, Status
+from tamis.base.derived import derived
+from tamis.contract.filter import Filter, NoChallenge
+from tamis.contract.finding import Finding
 from tamis.judging.authentication import Standing, evidence
 from tamis.judging.policy import Terms
 from tamis.language.translation import marked
@@ -21,10 +24,12 @@ from tamis.message.address import domain_of
 from tamis.message.mail.headers import Headers
 from tamis.settings import NoticeSettings
 
+log = logging.getLogger(__name__)
+
 Transport = Literal["mail", "reply"]
 
 
-class Reason(StrEnum):
+class NotAsked(StrEnum):
     """Why a sender is not asked."""
 
     POLICY = "policy"
@@ -52,53 +57,60 @@ class Reason(StrEnum):
     DAY_BUDGET = "day-budget"
 
 
-SENTENCES: Mapping[Reason, str] = MappingProxyType(
+SENTENCES: Mapping[NotAsked, str] = MappingProxyType(
     {
-        Reason.POLICY: marked("policy asks no senders"),
-        Reason.NULL_SENDER: marked("it has no envelope sender, as bounces have none"),
-        Reason.ADDRESS: marked("its envelope sender is no address that an answer could go to"),
-        Reason.OWN_DOMAIN: marked("its sender is in the recipient's own domain"),
-        Reason.OWN_NOTICE: marked("it answers a notice of ours"),
-        Reason.AUTOMATIC: marked("a program sent it"),
-        Reason.LIST: marked("it came from a mailing list or in bulk"),
-        Reason.VIRUS: marked("it carries a virus or a file known to be harmful"),
-        Reason.HONEYPOT: marked("its sender also writes to addresses that no person uses"),
-        Reason.BLACKLIST: marked("its sender is on a black list"),
-        Reason.COMPLAINTS: marked("there were complaints about its sender"),
-        Reason.SPF: marked("SPF says that its sender is forged"),
-        Reason.DMARC: marked("DMARC says that its sender is forged"),
-        Reason.FILTER: marked("a filter says that nobody may be asked"),
-        Reason.UNKNOWN: marked("the details of its examination are lost"),
-        Reason.OLD: marked("it was held too long ago"),
-        Reason.UNREACHABLE: marked("its sender's domain can't receive mail"),
-        Reason.UNAUTHENTICATED: marked("nothing says that it really comes from its sender"),
-        Reason.SENDER_BUDGET: marked("its sender was asked often enough today"),
-        Reason.SENDER_DOMAIN_BUDGET: marked("senders of its domain were asked often enough today"),
-        Reason.DOMAIN_BUDGET: marked("enough senders were asked for this domain today"),
-        Reason.HOUR_BUDGET: marked("enough senders were asked in this hour"),
-        Reason.DAY_BUDGET: marked("enough senders were asked today"),
+        NotAsked.POLICY: marked("policy asks no senders"),
+        NotAsked.NULL_SENDER: marked("it has no envelope sender, as bounces have none"),
+        NotAsked.ADDRESS: marked("its envelope sender is no address that an answer could go to"),
+        NotAsked.OWN_DOMAIN: marked("its sender is in the recipient's own domain"),
+        NotAsked.OWN_NOTICE: marked("it answers a notice of ours"),
+        NotAsked.AUTOMATIC: marked("a program sent it"),
+        NotAsked.LIST: marked("it came from a mailing list or in bulk"),
+        NotAsked.VIRUS: marked("it carries a virus or a file known to be harmful"),
+        NotAsked.HONEYPOT: marked("its sender also writes to addresses that no person uses"),
+        NotAsked.BLACKLIST: marked("its sender is on a black list"),
+        NotAsked.COMPLAINTS: marked("there were complaints about its sender"),
+        NotAsked.SPF: marked("SPF says that its sender is forged"),
+        NotAsked.DMARC: marked("DMARC says that its sender is forged"),
+        NotAsked.FILTER: marked("a filter says that nobody may be asked"),
+        NotAsked.UNKNOWN: marked("the details of its examination are lost"),
+        NotAsked.OLD: marked("it was held too long ago"),
+        NotAsked.UNREACHABLE: marked("its sender's domain can't receive mail"),
+        NotAsked.UNAUTHENTICATED: marked("nothing says that it really comes from its sender"),
+        NotAsked.SENDER_BUDGET: marked("its sender was asked often enough today"),
+        NotAsked.SENDER_DOMAIN_BUDGET: marked("senders of its domain were asked often enough today"),
+        NotAsked.DOMAIN_BUDGET: marked("enough senders were asked for this domain today"),
+        NotAsked.HOUR_BUDGET: marked("enough senders were asked in this hour"),
+        NotAsked.DAY_BUDGET: marked("enough senders were asked today"),
     }
 )
 """Each reason for people: what stands behind "nobody was asked: "."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Case:
     """One copy: what decides whether its sender may be asked.
 
-    `findings` are those of the copy's recipient (by filter; none when they are lost), `headers` the message's, `age`
-    the hours since it was held.
+    `findings` are those of the copy's recipient (by filter; none when they are lost), `filters` all that there are,
+    `headers` the message's, `age` the hours since it was held.
     """
 
     sender: str
     recipient: str
     findings: Mapping[str, Finding]
+    filters: Sequence[Filter[Any]]
     headers: Headers
     terms: Terms
     age: float = 0.0
 
+    @derived
+    def barred(self) -> frozenset[NoChallenge | None]:
+        """What the filters say of their findings (`Filter.forbids_challenge`)."""
+        found = [(one, self.findings[one.name]) for one in self.filters if one.name in self.findings]
+        return frozenset(_barred_by(one, finding) for one, finding in found)
 
-def why_not(case: Case, settings: NoticeSettings, transport: Transport = "mail") -> Reason | None:
+
+def why_not(case: Case, settings: NoticeSettings, transport: Transport = "mail") -> NotAsked | None:
     """The reason why the sender of a held copy must not be asked, before budgets; None when it may be.
 
     By SMTP reply the answer goes to whoever is connected and no mail is made: so the sender need not be authenticated
@@ -126,14 +138,14 @@ class Spent:
     day: int = 0
 
 
-def over_budget(spent: Spent, settings: NoticeSettings) -> Reason | None:
+def over_budget(spent: Spent, settings: NoticeSettings) -> NotAsked | None:
     """The budget that one more notice would exceed; None when there is room (Q4)."""
     for reason, used, budget in (
-        (Reason.SENDER_BUDGET, spent.sender_day, settings.per_sender_day),
-        (Reason.SENDER_DOMAIN_BUDGET, spent.sender_domain_day, settings.per_sender_domain_day),
-        (Reason.DOMAIN_BUDGET, spent.domain_day, settings.per_domain_day),
-        (Reason.HOUR_BUDGET, spent.hour, settings.per_hour),
-        (Reason.DAY_BUDGET, spent.day, settings.per_day),
+        (NotAsked.SENDER_BUDGET, spent.sender_day, settings.per_sender_day),
+        (NotAsked.SENDER_DOMAIN_BUDGET, spent.sender_domain_day, settings.per_sender_domain_day),
+        (NotAsked.DOMAIN_BUDGET, spent.domain_day, settings.per_domain_day),
+        (NotAsked.HOUR_BUDGET, spent.hour, settings.per_hour),
+        (NotAsked.DAY_BUDGET, spent.day, settings.per_day),
     ):
         if used >= budget:
             return reason
@@ -250,25 +262,20 @@ def _precedence(headers: Headers) -> set[str]:
     return {value.strip().lower() for value in headers.all("precedence")}
 
 
-def _hit(*filters: str) -> Callable[[Case, NoticeSettings], bool]:
-    def rule(case: Case, settings: NoticeSettings) -> bool:
-        return any(
-            (found := case.findings.get(name)) is not None and found.status is Status.HIT for name in filters
-        )
-
-    return rule
+def _barred(why: NoChallenge) -> Callable[[Case, NoticeSettings], bool]:
+    return lambda case, settings: why in case.barred
 
 
-def _failed(name: str) -> Callable[[Case, NoticeSettings], bool]:
-    def rule(case: Case, settings: NoticeSettings) -> bool:
-        found = case.findings.get(name)
-        return found is not None and found.facts.get("result") == "fail"
-
-    return rule
+def _barred_by(one: Filter[Any], finding: Finding) -> NoChallenge | None:
+    try:
+        return one.challenge_barred_by(finding)
+    except Exception:  # a filter of another package: where it fails nobody is asked
+        log.exception("filter %s can't say whether its finding forbids a challenge", one.name)
+        return NoChallenge.FILTER
 
 
 def _forbidden(case: Case, settings: NoticeSettings) -> bool:
-    """What any filter, a plugin's too, says by a fact."""
+    """What a finding says by a fact, whichever filter it is of."""
     return any(finding.facts.get("no_challenge") is True for finding in case.findings.values())
 
 
@@ -284,27 +291,22 @@ def _unauthenticated(case: Case, settings: NoticeSettings) -> bool:
     return settings.evidence == "authenticated" and not is_authenticated(case.findings, case.sender)
 
 
-Rule = tuple[Reason, Callable[[Case, NoticeSettings], bool]]
+Suppression = tuple[NotAsked, Callable[[Case, NoticeSettings], bool]]
 
-_RULES: tuple[Rule, ...] = (
-    (Reason.POLICY, _asks_nobody),
-    (Reason.NULL_SENDER, _null_sender),
-    (Reason.ADDRESS, _no_address),
-    (Reason.OWN_DOMAIN, _own_domain),
-    (Reason.OWN_NOTICE, _own_notice),
-    (Reason.AUTOMATIC, _automatic),
-    (Reason.LIST, _of_a_list),
-    (Reason.VIRUS, _hit("antivirus", "antivirus_second", "attachment_fingerprints")),
-    (Reason.HONEYPOT, _hit("honeypot")),
-    (Reason.BLACKLIST, _hit("sender_blacklist", "ip_blacklist", "temporary_blacklist")),
-    (Reason.COMPLAINTS, _hit("sender_complaints", "ip_complaints")),
-    (Reason.SPF, _failed("spf")),
-    (Reason.DMARC, _failed("dmarc")),
-    (Reason.FILTER, _forbidden),
-    (Reason.UNKNOWN, _lost),
+_RULES: tuple[Suppression, ...] = (
+    (NotAsked.POLICY, _asks_nobody),
+    (NotAsked.NULL_SENDER, _null_sender),
+    (NotAsked.ADDRESS, _no_address),
+    (NotAsked.OWN_DOMAIN, _own_domain),
+    (NotAsked.OWN_NOTICE, _own_notice),
+    (NotAsked.AUTOMATIC, _automatic),
+    (NotAsked.LIST, _of_a_list),
+    *((NotAsked(why), _barred(why)) for why in NoChallenge if why is not NoChallenge.UNREACHABLE),
+    (NotAsked.FILTER, _forbidden),
+    (NotAsked.UNKNOWN, _lost),
 )
-_MAIL_RULES: tuple[Rule, ...] = (
-    (Reason.OLD, _old),
-    (Reason.UNREACHABLE, _hit("sender_mx")),
-    (Reason.UNAUTHENTICATED, _unauthenticated),
+_MAIL_RULES: tuple[Suppression, ...] = (
+    (NotAsked.OLD, _old),
+    (NotAsked.UNREACHABLE, _barred(NoChallenge.UNREACHABLE)),
+    (NotAsked.UNAUTHENTICATED, _unauthenticated),
 )

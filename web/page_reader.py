@@ -31,7 +31,7 @@ def _now() -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class PageReader:
     """One reader. `language` is one of LANGUAGES, `zone` an IANA name, `now` the moment of the page."""
 
     language: str
