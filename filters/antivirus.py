@@ -8,8 +8,11 @@ from tamis.contract.filter import Filter, Message, NoChallenge
 from tamis.contract.finding import Finding
 from tamis.contract.service_protocols import Antivirus
 from tamis.language.translation import marked
+from tamis.services.files.attachments import chosen
 
 _MAX_ATTACHMENTS = 30
+"""Attachments that are sent by themselves. Beyond: as part of the whole message alone; dangerous names first, others
+by lot."""
 _NAME_CHARACTERS = 100
 
 
@@ -35,7 +38,7 @@ class _AntivirusPass(Filter):
         # clamd takes MIME apart too, but what its reader and ours disagree on is where viruses hide
         attachments = [
             ((part.filename or part.path)[:_NAME_CHARACTERS], part.payload)
-            for part in mail.attachments[:_MAX_ATTACHMENTS]
+            for part in chosen(mail, _MAX_ATTACHMENTS)
         ]
         found = await engines.scan(mail.raw, [(name, octets) for name, octets in attachments if octets])
         names = ", ".join(engines.engines)

@@ -15,9 +15,9 @@ from tamis.contract.state_keys import hashed
 from tamis.message.address import address_key, domain_of
 from tamis.message.delivery_report import failed_recipients
 
-_MAX_DOMAINS = 50
-_MAX_RECIPIENTS = 200
-MAX_ADDRESS = 320
+_MAX_DOMAINS = 50  # recipients' domains that are looked up; beyond: nothing is known of the sender there
+_MAX_RECIPIENTS = 200  # recipients of own mail that are learned; beyond: not learned
+MAX_ADDRESS = 320  # characters of an address; beyond: not looked up and not learned
 
 
 class AutomaticWhitelistOptions(FilterOptions):

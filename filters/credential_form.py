@@ -8,14 +8,15 @@ from collections.abc import Iterator
 from tamis.contract.filter import Effect, Filter, Message
 from tamis.contract.finding import Finding
 from tamis.language.translation import marked
+from tamis.message.mail.sampling import sampled
 from tamis.message.mail.urls import host_of
 
 _PASSWORD = re.compile(r"<input\b[^>]{0,500}?\btype\s{0,9}=\s{0,9}[\"']?\s{0,9}password", re.IGNORECASE)
 _ACTION = re.compile(
     r"<form\b[^>]{0,1000}?\baction\s{0,9}=\s{0,9}[\"']?\s{0,9}(?:https?:)?//([^\s\"'>]{1,500})", re.IGNORECASE
 )
-_CHARACTERS = 262_144
-_MAX_ATTACHED = 5
+_CHARACTERS = 262_144  # characters of one page's source that are searched; beyond: not searched
+_MAX_ATTACHED = 5  # attached pages that are searched; beyond: by lot
 _MAX_HOSTS = 10
 
 
@@ -52,6 +53,6 @@ class CredentialForm(Filter):
             if part.content_type == "text/html"
             or (part.filename or "").lower().endswith((".html", ".htm", ".shtml"))
         ]
-        for part in attached[:_MAX_ATTACHED]:
+        for part in sampled(attached, _MAX_ATTACHED, message.mail.chance("forms")):
             text = part.text or part.payload[:_CHARACTERS].decode("utf-8", "replace")
             yield (part.filename or "an attachment")[:100], text[:_CHARACTERS]

@@ -14,9 +14,10 @@ from tamis.settings import Platform
 
 _ADDRESS = re.compile(r"[^\s<>()\"',;:@]{1,64}@([a-z0-9][a-z0-9.-]{0,250}\.[a-z]{2,24})", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]+")
-_MAX_WORDS = 50
-_MAX_AUTHORS = 5
+_MAX_WORDS = 50  # words of a name that are compared; beyond: not compared
+_MAX_AUTHORS = 5  # authors whose names are looked at; beyond: not looked at
 _DISPLAY_CHARACTERS = 300
+"""Characters of a name that are looked at. Beyond: not looked at: nobody sees so much."""
 
 
 class DisplayName(ListsExcused):

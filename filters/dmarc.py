@@ -22,7 +22,7 @@ from tamis.message.address import domain_key
 from tamis.settings import DomainName
 
 MOST_AUTHORS = 5
-"""Domains in From that are looked at."""
+"""Domains in From that are looked at. Beyond: not looked at."""
 
 _SENTENCES = {
     "pass": "pass: {by} speaks for {domain}",

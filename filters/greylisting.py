@@ -20,11 +20,11 @@ _RETURN_SECONDS = 2 * 86400
 _KEEP_SECONDS = 36 * 86400
 """How long a triplet or network that came back is known: a monthly newsletter is seen again."""
 _MAX_RECIPIENTS = 100
-"""Recipients of one message that are looked up; the others are let through."""
+"""Recipients of one message that are looked up. Beyond: the others are let through."""
 _LONGEST = 3600
 """The longest delay that a policy can ask for."""
 _NUMBER = re.compile(r"\d+|(?<=[=+-])[0-9a-f]{8,}")
-_MAX_SENDER = 320
+_MAX_SENDER = 320  # characters of a sender that count; beyond: cut
 
 
 class GreylistingOptions(FilterOptions):

@@ -13,16 +13,17 @@ from tamis.contract.service_protocols import NOT_READ, FileFacts
 from tamis.language.translation import marked
 from tamis.message.mail import Mail, Seen, Url
 from tamis.message.mail.limits import LIMITS
+from tamis.message.mail.sampling import sampled
 from tamis.message.mail.urls import host_of, text_urls
 from tamis.services.files.helper import QueueFullError
 
-_MAX_IMAGES = 4
-_LEAST_OCTETS = 100
-_MAX_OCTETS = 5 * 1024 * 1024
-_MAX_DOCUMENTS = 3
-_MAX_DOCUMENT_OCTETS = 8 * 1024 * 1024
-_TEXT_CHARACTERS = 16_000
-_MAX_URLS = 40
+_MAX_IMAGES = 4  # images that are read; beyond: by lot; `left_out` in the finding
+_LEAST_OCTETS = 100  # octets that an image has at least; beyond: smaller ones show nothing
+_MAX_OCTETS = 5 * 1024 * 1024  # octets of an image that is read; beyond: not read
+_MAX_DOCUMENTS = 3  # documents that are read; beyond: by lot; `left_out` in the finding
+_MAX_DOCUMENT_OCTETS = 8 * 1024 * 1024  # octets of a document that is read; beyond: not read
+_TEXT_CHARACTERS = 16_000  # characters of the text of all files; beyond: cut
+_MAX_URLS = 40  # URLs of all files, those of QR codes first; beyond: left out
 _MAX_HOSTS = 10
 _DISTANCE = 8  # of 128 bits: a rescaled or recompressed copy differs in fewer, another image in about 64
 
@@ -35,9 +36,9 @@ class ImageText(Filter):
     ([Marked by hand](operations.md#marked-by-hand)).
 
     Text in images is read by OCR (tesseract, `images.languages`). From the first pages of a PDF document
-    (`images.pages`) text, links and QR codes are taken; a scanned page is read by OCR. At most the four largest
-    images and the first three documents of a message are read, each distinct one once. What was read decides
-    nothing here: the rules (S19-S21), the lists of links (S24), the statistics (S27) and the filters against
+    (`images.pages`) text, links and QR codes are taken; a scanned page is read by OCR. At most four
+    images and three documents of a message are read, each distinct one once: the two largest images and the
+    smallest, the first and the last document, and others by lot. What was read decides nothing here: the rules (S19-S21), the lists of links (S24), the statistics (S27) and the filters against
     deception look at the message again with it. Documents that need a password are reported by `attachment_types`;
     those in archives are not read. When the queue for reading is full, the message goes on without, and the trace
     says so.
@@ -71,6 +72,10 @@ class ImageText(Filter):
         entries = _entries(message, read)
         hosts = list(dict.fromkeys(url.host for url in message.seen.urls))
         problems = sorted({one.problem for one in read if one.problem})
+        left_out = max(0, len(_fit_images(message.mail)) - _MAX_IMAGES)
+        left_out += max(0, len(_fit_documents(message.mail)) - _MAX_DOCUMENTS)
+        if left_out:
+            problems.append(f"{left_out} more than are read")
         facts = {
             "images": len(images),
             "documents": len(documents),
@@ -78,6 +83,7 @@ class ImageText(Filter):
             "codes": sum(len(one.codes) for one in read),
             "hosts": hosts[:_MAX_HOSTS],
             "problems": problems,
+            "left_out": left_out,
         }
         if entries:
             matches = [Match.of(entry, MatchedField.CONTENT).to_fact() for entry in entries]
@@ -99,16 +105,24 @@ class ImageText(Filter):
 
 
 def images_of(mail: Mail) -> list[bytes]:
-    """The images of a message that are read: distinct, whole ones, the largest first."""
-    whole = {part.payload: None for part in mail.images if not part.cut}
-    fit = sorted((octets for octets in whole if _LEAST_OCTETS <= len(octets) <= _MAX_OCTETS), key=len)
-    return fit[: -_MAX_IMAGES - 1 : -1]
+    """The images of a message that are read: distinct, whole ones, the largest first; more by lot."""
+    fit = _fit_images(mail)
+    return sampled(fit, _MAX_IMAGES, mail.chance("images"), sure=_MAX_IMAGES // 2)
 
 
 def documents_of(mail: Mail) -> list[bytes]:
-    """The documents of a message that are read: distinct, whole ones, in their order."""
+    """The documents of a message that are read: distinct, whole ones, in their order; more by lot."""
+    return sampled(_fit_documents(mail), _MAX_DOCUMENTS, mail.chance("documents"), sure=1)
+
+
+def _fit_images(mail: Mail) -> list[bytes]:
+    whole = {part.payload: None for part in mail.images if not part.cut}
+    return sorted((one for one in whole if _LEAST_OCTETS <= len(one) <= _MAX_OCTETS), key=len, reverse=True)
+
+
+def _fit_documents(mail: Mail) -> list[bytes]:
     whole = {part.payload: None for part in mail.documents if not part.cut}
-    return [octets for octets in whole if len(octets) <= _MAX_DOCUMENT_OCTETS][:_MAX_DOCUMENTS]
+    return [octets for octets in whole if len(octets) <= _MAX_DOCUMENT_OCTETS]
 
 
 def seen_in(read: Sequence[FileFacts]) -> Seen:

@@ -15,7 +15,7 @@ from tamis.message.mail.urls import host_of
 # The whole text must be an address: in "see example.com for more" no domain is promised.
 _SHOWN = re.compile(r"(?:https?://|(?=www\.))([^\s/?#]{4,253})(?:[/?#]\S*)?", re.IGNORECASE)
 _LIST = ("list-unsubscribe", "list-id", "list-post")
-_MAX_PAIRS = 10
+_MAX_PAIRS = 10  # pairs that are shown; beyond: left out, the first counts
 
 
 class LinkText(ListsExcused):

@@ -9,11 +9,12 @@ from tamis.contract.finding import Finding, Status
 from tamis.language.translation import marked
 from tamis.message.address import domain_of
 from tamis.message.domains import is_one_edit, label_of, registered_domain, skeleton
+from tamis.message.mail.sampling import sampled
 
 _LEAST_FOR_EDIT = 6  # a shorter label is one edit away from many honest ones
-_MAX_LINKS = 100
-_MAX_PAIRS = 20
-_MAX_IMITATED = 1000
+_MAX_LINKS = 100  # URLs whose hosts are compared; beyond: the first half and the last one, others by lot
+_MAX_PAIRS = 20  # pairs that are kept for the recipients' policies; beyond: left out
+_MAX_IMITATED = 1000  # domains that hosts are compared with; beyond: not compared
 
 
 class LookalikeDomain(Filter):
@@ -67,7 +68,7 @@ class LookalikeDomain(Filter):
     @staticmethod
     def _seen(message: Message) -> Iterator[tuple[str, str]]:
         mail = message.mail
-        for url in mail.urls[:_MAX_LINKS]:
+        for url in sampled(mail.urls, _MAX_LINKS, mail.chance("look-alikes"), sure=_MAX_LINKS // 2):
             if url.source in {"link", "form", "page", "text", "code", "file"}:
                 yield registered_domain(url.host), "a QR code" if url.source == "code" else "a link"
         yield registered_domain(domain_of(message.envelope.sender)), "MAIL FROM"

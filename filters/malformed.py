@@ -12,7 +12,7 @@ from tamis.base.errors import nearest_name
 from tamis.contract.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes
 from tamis.contract.finding import Finding, Status
 from tamis.language.translation import marked
-from tamis.message.mail import ATTRIBUTION, Attribution, DefectKind
+from tamis.message.mail import DefectKind
 
 POINTS = MappingProxyType(
     {
@@ -37,6 +37,13 @@ POINTS = MappingProxyType(
         DefectKind.UNKNOWN_ENCODING: 1.0,
         DefectKind.BAD_BASE64: 1.0,
         DefectKind.BAD_QP: 0.25,
+        # What we do not examine to its end: only bounds that honest mail does not meet.
+        DefectKind.HEADER_TOO_LONG: 0.5,
+        DefectKind.TOO_MANY_HEADERS: 1.0,
+        DefectKind.TOO_MANY_PARTS: 1.0,
+        DefectKind.TOO_DEEP: 1.0,
+        DefectKind.LONG_HEADER: 0.5,
+        DefectKind.TOO_MANY_FILES: 0.5,
     }
 )
 """Points a kind of defect adds; the others are so common in legitimate mail that they add none."""
@@ -68,8 +75,8 @@ class Malformed(Filter[MalformedOptions]):
     """Adds points for what breaks the rules of headers and MIME (RFC 5322, 2045-2047).
 
     Duplicate fields that may stand once, encoded words that can't be decoded, impossible dates, raw 8-bit octets, NUL,
-    bare CR, broken multiparts and more. Each kind counts once a message. If only one of our own limits stopped the
-    examination, nothing counts against the sender.
+    bare CR, broken multiparts and more. Each kind counts once a message. Where the examination stopped at one of
+    Tamis's own [bounds](bounds.md), that is among the kinds, and adds points if honest mail does not go so far.
     """
 
     name = "malformed"
@@ -83,7 +90,7 @@ class Malformed(Filter[MalformedOptions]):
     def examine(self, message: Message) -> Finding:
         """Which kinds of defects the message has."""
         mail = message.mail
-        kinds = sorted({str(d.kind) for d in mail.defects if ATTRIBUTION[d.kind] is Attribution.SENDER})
+        kinds = sorted({str(defect.kind) for defect in mail.defects})
         if not kinds:
             return self.clear("well-formed")
         return self.hit("{names}", names=", ".join(kinds), kinds=kinds)

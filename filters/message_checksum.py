@@ -21,11 +21,11 @@ from tamis.services.runner import in_thread
 
 WINDOWS = (600, 3600, 86400)
 """Seconds; the policies' choice."""
-_MAX_RECIPIENTS = 1000
+_MAX_RECIPIENTS = 1000  # recipients that are counted; beyond: not counted: the message is bulk by then
 _FEW = 5
 """Recipients from which on a policy may call a message bulk; fewer are a letter to a family."""
-_MAX_PARTS = 200
-_ADDRESSES = 10
+_MAX_PARTS = 200  # parts that the checksum is made of; beyond: they change nothing
+_ADDRESSES = 10  # authors that the checksum is made of; beyond: they change nothing
 
 
 class MessageChecksumOptions(FilterOptions):
@@ -97,7 +97,8 @@ _LARGE = 512 * 1024
 
 
 _NORMALISED = 256 * 1024
-"""Octets of a text in which line ends and trailing blanks don't count: millions of lines would cost a second."""
+"""Octets of a text in which line ends and trailing blanks don't count: millions of lines would cost a second. Beyond:
+they count."""
 
 _KNOWN: WeakKeyDictionary[Mail, str] = WeakKeyDictionary()
 """The checksums of messages under way, for every filter that asks. Touched on the event loop alone."""

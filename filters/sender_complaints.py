@@ -13,8 +13,8 @@ from tamis.message.address import address_key
 
 GENERATION = "complaints:generation"
 """The key whose value names the entries that count now: a refresh is one change of it."""
-_MAX_AUTHORS = 5
-_MAX_LABELS = 6
+_MAX_AUTHORS = 5  # authors that are looked up; beyond: not looked up
+_MAX_LABELS = 6  # labels of a domain, from its end, that are looked up; beyond: not looked up
 
 
 class SenderComplaints(Filter):

@@ -8,7 +8,7 @@ from tamis.contract.filter import Effect, Filter, FilterOptions, Message, Opinio
 from tamis.contract.finding import Finding, Status
 from tamis.language.translation import marked
 
-_MAX_RULES = 60
+_MAX_RULES = 60  # names of rules that are shown; beyond: left out
 
 
 class SpamAssassinOptions(FilterOptions):

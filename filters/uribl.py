@@ -24,8 +24,8 @@ class URIBL(OnDNSLists):
     and redirects ([which ones](links-and-files.md)), the domains of From, Reply-To and Sender, and, once
     `image_text` has read images and PDF documents, the URLs of QR codes and of links in documents. Registered
     domains are looked up, by the public suffix list; numbers that browsers take for addresses are addresses. At
-    most 20 domains and addresses of a message are looked up: links first, and if there are more, a choice that
-    nobody can predict; the finding's `left_out` says how many were not.
+    most 40 domains and addresses of a message are looked up: if there are more, those of QR codes and of the header
+    and a choice of the others that nobody can predict, links first; the finding's `left_out` says how many were not.
 
     `platform.uribl` names the lists, with the return codes that count (docs/dns-lists.md). A hit is when at least
     `share` percent of the lists that answered for one domain have it; a list that fails, times out, or refuses this

@@ -114,7 +114,8 @@ async def confirming_names(message: Message, ip: IPAddress) -> tuple[list[str], 
     return names, confirmed
 
 
-_MOST_NAMES = 10  # RFC 7208 4.6.4 has the same bound
+_MOST_NAMES = 10
+"""Names of a client that are looked up (RFC 7208 4.6.4 has the same bound). Beyond: not looked up."""
 
 
 def registered_domain(host: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,20 +13,18 @@ from tamis.message.envelope import IPAddress, parse_ip
 from tamis.message.mail import Mail
 from tamis.message.mail.limits import LIMITS
 from tamis.message.mail.redirects import led_to
+from tamis.message.mail.sampling import sampled
 from tamis.message.mail.urls import host_of, text_urls
 
-MOST = 20
-"""Domains and addresses of one message that are asked about."""
+MOST = LIMITS.hosts
+"""Domains and addresses of one message that are asked about. Beyond: by lot; `too_many_hosts`, and `left_out` in the
+finding of `uribl`."""
 
-_MOST_DECODED = 300  # URLs whose inside is looked at
+_MOST_DECODED = 300  # URLs whose inside is looked at; beyond: the first half and the last one, others by lot
 _ORDER = {"code": 0, "link": 1, "form": 1, "page": 1, "file": 2, "text": 2, "script": 3, "image": 4}
-_OF_HEADER = 5
+_HEADER = "header"
 _NUMERIC = re.compile(r"(?:0x[0-9a-f]+|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+)){0,3}\.?")
 _HEADERS = ("from", "reply-to", "sender")
-
-
-_LOTS = 5  # of MOST, drawn among all that found no place
-_CONSIDERED = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,37 +39,42 @@ class Subjects:
 
 
 def subjects_of(mail: Mail) -> Subjects:
-    """Whom a message leads to, the likeliest first; where there are more than `MOST`, a choice that nobody foresees."""
-    found: dict[str, int] = {}
-    for host, rank in _hosts(mail):
+    """Whom a message leads to, the likeliest first: QR codes, links, text, images, the header last.
+
+    Of more than `MOST`, those of QR codes and of the header and the first and the last of the others are always among
+    them; the rest is drawn, links more often than text.
+    """
+    found: dict[str, str] = {}
+    for host, source in _hosts(mail):
         ip = address_in(host)
         subject = str(ip) if ip is not None else registered_domain(host)
         if subject:
-            found.setdefault(subject, rank)
-        if len(found) >= _CONSIDERED:
-            break
+            found.setdefault(subject, source)
     if len(found) <= MOST:
         return Subjects(tuple(found))
-    lots = secrets.SystemRandom()
-    mixed = sorted(lots.sample(list(found), len(found)), key=found.__getitem__)
-    chosen, others = mixed[: MOST - _LOTS], mixed[MOST - _LOTS :]
-    return Subjects((*chosen, *lots.sample(others, _LOTS)), len(found) - MOST)
+    sure = [one for one, source in found.items() if source in ("code", _HEADER)][: MOST // 2]
+    rest = [one for one in found if one not in set(sure)]
+    lots = mail.chance("hosts")
+    drawn = sampled(rest, MOST - len(sure), lots, sure=1, weight=lambda one: _WEIGHT.get(found[one], 1.0))
+    kept = {*sure, *drawn}
+    return Subjects(tuple(one for one in found if one in kept), len(found) - len(kept))
 
 
-def _hosts(mail: Mail) -> Iterator[tuple[str, int]]:
-    """QR codes and links before text, text before images; what a link leads on to right behind it; the header last."""
+def _hosts(mail: Mail) -> Iterator[tuple[str, str]]:
+    """(host, where it is); what a link leads on to stands right behind it."""
     urls = sorted(mail.urls, key=lambda url: _ORDER[url.source])
+    numbers = range(len(urls))
+    opened = set(sampled(numbers, _MOST_DECODED, mail.chance("inside links"), sure=_MOST_DECODED // 2))
     for number, url in enumerate(urls):
-        rank = _ORDER[url.source]
-        yield url.host, rank
-        if number < _MOST_DECODED:
+        yield url.host, url.source
+        if number in opened:
             for address in led_to(url.raw):
-                yield host_of(address.partition("://")[2]), rank
+                yield host_of(address.partition("://")[2]), url.source
     for url in text_urls((mail.subject or "")[:1000], LIMITS):
-        yield url.host, _ORDER["text"]
+        yield url.host, _HEADER
     for name in _HEADERS:
         for one in mail.addresses(name)[:5]:
-            yield domain_of(one.address or ""), _OF_HEADER
+            yield domain_of(one.address or ""), _HEADER
 
 
 def address_in(host: str) -> IPAddress | None:

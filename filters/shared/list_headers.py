@@ -17,9 +17,9 @@ from tamis.message.mail.headers import Headers
 from tamis.message.mail.urls import host_of
 
 _URI = re.compile(r"<\s{0,9}(?:(https?)://([^<>\s]{1,1000})|mailto:([^<>\s]{1,500}))\s{0,9}>", re.IGNORECASE)
-_VALUE = 4000
-_MAX_URIS = 5
-_MAX_AUTHORS = 50
+_VALUE = 4000  # characters of a field that are read; beyond: not read: the message is no list's
+_MAX_URIS = 5  # addresses of a field that are read; beyond: left out
+_MAX_AUTHORS = 50  # authors whose signatures count; beyond: they sign nothing
 
 
 class ListsExcused(Filter[OptionsT]):

@@ -35,11 +35,11 @@ class Writing(Filter[OptionsT]):
         """How many letters are in each script, and which host names use one."""
         scripts = message.mail.scripts
         counts = {name: count for name in self.scripts if (count := getattr(scripts, name))}
-        hosts = {
-            url.unicode_host: script
-            for url in message.mail.urls
-            if not url.unicode_host.isascii() and (script := self._script_of(url.unicode_host))
-        }
+        hosts: dict[str, str] = {}
+        for url in message.mail.urls:
+            if not url.unicode_host.isascii() and (script := self._script_of(url.unicode_host)):
+                hosts.setdefault(url.unicode_host, script)
+        first = {script: host for host, script in reversed(hosts.items())}  # one of each is enough to judge
         if not counts and not hosts:
             return self.clear("no letter of the script")
         return self.hit(
@@ -48,7 +48,7 @@ class Writing(Filter[OptionsT]):
             letters=scripts.letters,
             links=len(hosts),
             counts=counts,
-            hosts=dict(list(hosts.items())[:_MAX_HOSTS]),
+            hosts={host: script for script, host in first.items()},
         )
 
     def judge(self, finding: Finding, options: OptionsT, scopes: Scopes) -> Opinion:
@@ -69,6 +69,3 @@ class Writing(Filter[OptionsT]):
     def wanted(self, options: ScriptOptions) -> tuple[str, ...]:
         """The scripts that count for this recipient."""
         return self.scripts
-
-
-_MAX_HOSTS = 20

@@ -28,7 +28,7 @@ from tamis.message.domains import registered_domain
 from tamis.message.mail import Mail
 
 MOST_SETS = 50
-"""RFC 8617 4.2.1 allows no more."""
+"""Sets of a chain: RFC 8617 4.2.1 allows no more. Beyond: the chain fails."""
 
 _NAMES = ("arc-authentication-results", "arc-message-signature", "arc-seal")
 _INSTANCE = re.compile(r"i=([1-9][0-9]?)")

@@ -20,11 +20,11 @@ from tamis.message.mail import Mail
 from tamis.services.runner import on_loop
 
 MAX_SIGNATURES = 5
-"""Signatures of a message that are verified; those of the author's domain first."""
+"""Signatures of a message that are verified; those of the author's domain first. Beyond: they do not count."""
 
 _LONG = 256 * 1024
-_MAX_READ = 50  # signatures that are looked at to choose from
-_MAX_RECORDS = 4
+_MAX_READ = 50  # signatures that are looked at to choose from; beyond: they do not count
+_MAX_RECORDS = 4  # records of one key's name; beyond: they do not count
 _REASON = 120
 
 T = TypeVar("T")

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 MAX_RECORD = 4096
-"""Characters of a record that is read."""
+"""Characters of a record that is read. Beyond: there is no record."""
 MOST_LABELS = 8
-"""Of a longer name only the last seven labels are walked (RFC 9989 4.10)."""
+"""Labels of a domain that are walked one by one. Beyond: only the last seven labels (RFC 9989 4.10)."""
 
 _VERSION = re.compile(r"[vV][ \t]{0,9}=[ \t]{0,9}DMARC1[ \t]{0,9}(?:;|\Z)")
 

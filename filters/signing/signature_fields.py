@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 MAX_FIELD = 16_384
-"""Octets of a signature's field that are read."""
+"""Octets of a signature's field that are read. Beyond: the signature does not count."""
 MAX_NAMES = 500
-"""Names of signed fields."""
+"""Names of signed fields. Beyond: the signature does not count."""
 MAX_RECORD = 8192
-"""Characters of a key's record: a key of 8192 bits has 1,400."""
+"""Characters of a key's record: a key of 8192 bits has 1,400. Beyond: permerror."""
 LEAST_BITS, MOST_BITS = 1024, 8192
 """RSA keys that are used: RFC 8301 3.2 refuses shorter ones, and nobody needs longer ones."""
 CLOCK_SKEW = 3600
@@ -39,9 +39,10 @@ _TAG = re.compile(rb"[A-Za-z][A-Za-z0-9_]{0,60}")
 _NUMBER = re.compile(rb"[0-9]{1,12}")
 _FIELD_NAME = re.compile(rb"[!-9;-~]+")
 _SELECTOR = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]{0,200}[a-z0-9_])?")
-_MAX_NAME = 255
+_MAX_NAME = 255  # octets of d= and s=; beyond: the signature does not count
 _KINDS = {"rsa-sha256": "rsa", "ed25519-sha256": "ed25519"}
-_MAX_EXPONENT = 1 << 33  # a larger one takes long, and everybody has 65537
+_MAX_EXPONENT = 1 << 33
+"""A key's exponent: a larger one takes long, and everybody has 65537. Beyond: permerror."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from tamis.message.header_editing import fields_of, split_header
 from tamis.message.mail.limits import LIMITS, Limits
 
 MAX_LINES = 20_000
-"""Lines of a header that is read."""
+"""Lines of a header that is read. Beyond: no signature counts."""
 
 _BARE = re.compile(rb"(?<!\r)\n")
 

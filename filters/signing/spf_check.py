@@ -21,13 +21,15 @@ from tamis.message.envelope import Envelope, IPAddress
 from tamis.services.runner import in_thread
 
 MAX_QUESTIONS = 120
-"""Questions of one check: RFC 7208 4.6.4 allows 10 terms of up to 10 addresses each, and little more."""
+"""Questions of one check: RFC 7208 4.6.4 allows 10 terms of up to 10 addresses each, and little more. Beyond:
+permerror."""
 MAX_RECORD = 4096
-"""Octets of a TXT record that is read; RFC 7208 3.4 asks for less than 450."""
+"""Octets of a TXT record that is read; RFC 7208 3.4 asks for less than 450. Beyond: there is no record."""
 
 _PROBLEM_LENGTH = 200
 _LONG = 4096  # characters of all records together
-_MOST_HOSTS = 10  # RFC 7208 4.6.4
+_MOST_HOSTS = 10
+"""Hosts of one term that are asked for at once (RFC 7208 4.6.4). Beyond: one by one, or permerror."""
 _Known = dict[tuple[str, str], Answer]
 _Told = tuple[tuple[tuple[str, str], Answer], ...]
 _known: ContextVar[_Known] = ContextVar("spf answers")

@@ -8,6 +8,7 @@ from tamis.message.envelope import IPAddress, parse_ip
 from tamis.message.mail import Mail
 
 _MAX_OCTETS = 64 * 1024
+"""Octets of a report's part that are read. Beyond: not read: what stands at its top counts."""
 _FOLD = re.compile(r"\r?\n[ \t]+")
 _KINDS = frozenset({"abuse", "fraud", "virus", "other"})
 """Feedback types that speak against the client; "not-spam" and "opt-out" do not (RFC 5965 3.1, 7.3)."""

@@ -10,8 +10,9 @@ from tamis.message.mail import Mail
 
 _TYPES = frozenset({"message/delivery-status", "message/global-delivery-status"})
 _MAX_OCTETS = 64 * 1024
-_MAX_RECIPIENTS = 100
-_MAX_ADDRESS = 320
+"""Octets of a report's part that are read. Beyond: not read: what stands at its top counts."""
+_MAX_RECIPIENTS = 100  # recipients taken from a report; beyond: they keep what they have earned
+_MAX_ADDRESS = 320  # characters of an address in a report; beyond: it is none
 _FOLD = re.compile(r"\n[ \t]+")
 
 

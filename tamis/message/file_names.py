@@ -38,6 +38,7 @@ _HARMLESS = frozenset(_HARMLESS_TEXT.split())
 _DIRECTION = re.compile("[\u202a-\u202e\u2066-\u2069\u200e\u200f]")
 _PADDED = re.compile(r"[\s_.\u00a0]{6,}\.?[A-Za-z0-9-]{1,12}$")
 _NAME_CHARACTERS = 1000
+"""Characters of a file's name, its end. Beyond: not looked at: what comes last makes a system run it."""
 
 
 def extensions(name: str) -> list[str]:

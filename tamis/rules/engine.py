@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import re2
 
-PATTERN_MEMORY = 256 * 1024
+PATTERN_MEMORY = 256 * 1024  # octets of memory of one pattern; beyond: the rule file is refused
 SET_MEMORY = 8 * 1024 * 1024
+"""Octets of memory of all patterns over a place. Beyond: the rule files are refused."""
 
 
 class PatternError(ValueError):

@@ -11,8 +11,8 @@ from typing import Any
 
 Expression = bool | str | Sequence[Any]
 
-MAX_DEPTH = 32
-MAX_NODES = 500
+MAX_DEPTH = 32  # levels of an expression; beyond: the rule file is refused
+MAX_NODES = 500  # names and operators of an expression; beyond: the rule file is refused
 _TOKEN = re.compile(r"\s*(?:([a-z][a-z0-9_]*)|([0-9]{1,3})|([(),])|(\S))")
 
 

@@ -18,9 +18,9 @@ from tamis.rules.engine import PatternError, compiled
 from tamis.rules.expression import Expression, ExpressionError, parse, reduce, size
 from tamis.rules.places import PLACES, is_place
 
-MAX_FILE = 1024 * 1024
-MAX_RULES = 2000
-MAX_EXPANDED = 2000
+MAX_FILE = 1024 * 1024  # octets of a rule file; beyond: it is refused
+MAX_RULES = 2000  # rules of all files; beyond: they are refused
+MAX_EXPANDED = 2000  # nodes of an expression once what it names is put in; beyond: the rule file is refused
 _NAME = r"^[a-z][a-z0-9_]{1,39}$"
 _NAME_RULE = "must be 2 to 40 lower case letters, digits and _, a letter first"
 _HEADING = re.compile(r"(?m)^[ \t]*\[\[[ \t]*rule[ \t]*\]\]")

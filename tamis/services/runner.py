@@ -18,7 +18,8 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 MAX_HANGING = 16
-"""Blocking calls of one filter that may be under way at once; more would pile up behind a hung service."""
+"""Blocking calls of one filter that may be under way at once; more would pile up behind a hung service. Beyond: the
+filter is unavailable."""
 
 
 class TooManyHangingError(ServiceError):

@@ -15,6 +15,7 @@ from tamis.cli.settings import all_settings, filter_settings, markdown_table, ma
 from tamis.contract.service_protocols import NAMES as SERVICES
 from tamis.message.mail.wrappers import WRAPPERS
 from tests.builders import FILTERS
+from tests.docs.bounds import table
 from tests.filters.golden import cases
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -159,6 +160,25 @@ What to watch: `rate(tamis_findings_total{status="unavailable"}[5m])` for filter
 """
 
 
+BOUNDS = """
+# Bounds
+
+Mail is written by attackers, so everything that Tamis does with a message has a bound: on octets, numbers, depth, time.
+A bound is no shelter: what stands behind one is told, and may weigh.
+
+- What is left out of a message as a whole is a *defect*, named below in code font: `too_many_files`, `long_text` and so
+  on. `malformed` (S33) shows them; those that honest mail does not meet add points, and `points` there can give points
+  to the others. Rules can look for them: `where = ["defects"]`.
+- Where a filter can look at some things only, nobody who writes a message can know which: what is most likely to be
+  bad is always among them, the others are drawn by lot, with a secret of each process and for each message anew. The
+  finding's `left_out` says how many were not looked at.
+- A service, a file or a record that is too large for its reader is no answer: *unavailable*, or a result such as
+  permerror that the standard has for it.
+
+`milter.max_examined` ([settings](settings.md)) is how much of a message is examined at all; more is `truncated`.
+"""
+
+
 def settings_page() -> str:
     """docs/settings.md."""
     return _page(SETTINGS, markdown_tables(all_settings(FILTERS)))
@@ -192,6 +212,11 @@ def _wrappers() -> Iterator[str]:
         hosts = ", ".join(f"`{host.replace('|', chr(92) + '|')}`" for host in row.hosts)
         target = f"`{row.example}` -> `{row.target}`" if row.target else "nobody but the service knows where"
         yield f"| {row.name} | {hosts} | {target} | {row.source} |"
+
+
+def bounds_page() -> str:
+    """docs/bounds.md."""
+    return _page(BOUNDS, table())
 
 
 def metrics_page() -> str:
@@ -273,6 +298,7 @@ PAGES: Mapping[str, Callable[[], str]] = MappingProxyType(
         "commands.md": commands_page,
         "golden-cases.md": cases_page,
         "metrics.md": metrics_page,
+        "bounds.md": bounds_page,
         "links-and-files.md": links_page,
     }
 )

@@ -21,8 +21,11 @@ from tamis import __version__
 from tamis.cli import COMMANDS, tamis
 from tamis.cli.settings import all_settings
 from tamis.judging.policy import PolicyBook, Terms
+from tamis.message.file_names import Risk
+from tamis.message.mail import ATTRIBUTION, Attribution, DefectKind
 from tamis.settings import SettingsFile
 from tests.builders import FILTERS
+from tests.docs.bounds import NO_BOUNDS, numbers
 from tests.docs.generate import DOCS, PAGES
 
 ROOT = DOCS.parent
@@ -33,6 +36,22 @@ SHOUT = b"From: a@example.net\nDate: Sun, 1 Mar 2026 12:00:00 +0000\nSubject: BU
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_made_from_the_code_is_fresh(name: str) -> None:
     assert (DOCS / name).read_text() == PAGES[name](), "run: python -m tests.docs.generate"
+
+
+def test_every_bound_says_what_becomes_of_the_rest() -> None:
+    """In its docstring or the comment behind it: "Octets of a report that are read. Beyond: not read."."""
+    found = list(numbers())
+    silent = {one.key for one in found if one.is_like_a_bound and not one.beyond}
+    assert silent == NO_BOUNDS
+    assert [one.key for one in found if one.beyond and not one.what] == []
+
+
+def test_a_bound_that_is_a_defect_names_one_that_there_is() -> None:
+    kinds, risks = {str(kind) for kind in DefectKind}, {str(risk) for risk in Risk}
+    named = {word for one in numbers() for word in re.findall(r"`([a-z_]+)`", one.beyond)}
+    assert named - kinds - risks - {"left_out"} - {one.name for one in FILTERS} == set()
+    of_bounds = {str(kind) for kind in DefectKind if ATTRIBUTION[kind] is Attribution.BOUND}
+    assert of_bounds - named == {"truncated"}  # by a setting
 
 
 def test_every_filter_is_in_the_table_of_cases_with_every_kind() -> None:

@@ -44,6 +44,10 @@ class DefectKind(StrEnum):
     HTML_TRUNCATED = "html_truncated"  # Limits.html_characters, Limits.html_tags, Limits.links
     TEXT_TRUNCATED = "text_truncated"  # Limits.text_characters
     URL_LIMIT = "url_limit"  # Limits.urls, Limits.url_characters
+    TOO_MANY_FILES = "too_many_files"  # Limits.files
+    TOO_MANY_HOSTS = "too_many_hosts"  # Limits.hosts
+    LONG_HEADER = "long_header"  # Limits.searched_octets
+    LONG_TEXT = "long_text"  # Limits.searched_octets
     TRUNCATED = "truncated"  # the caller cut the message at its examination bound
 
 
@@ -67,6 +71,10 @@ _OF_BOUNDS = frozenset(
         DefectKind.HTML_TRUNCATED,
         DefectKind.TEXT_TRUNCATED,
         DefectKind.URL_LIMIT,
+        DefectKind.TOO_MANY_FILES,
+        DefectKind.TOO_MANY_HOSTS,
+        DefectKind.LONG_HEADER,
+        DefectKind.LONG_TEXT,
         DefectKind.TRUNCATED,
     }
 )
@@ -101,20 +109,22 @@ class Defect:
 
 
 class DefectReport:
-    """Collects defects: one of a kind in one place, bounded in number."""
+    """Collects defects: one of a kind in one place, bounded in number; the first of a kind always has room."""
 
-    __slots__ = ("_defects", "_limit")
+    __slots__ = ("_defects", "_kinds", "_limit")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._defects: dict[tuple[DefectKind, str], Defect] = {}
+        self._kinds: set[DefectKind] = set()
 
     def add(self, kind: DefectKind, detail: object = "", where: str = "") -> None:
-        """Record a defect, unless one of its kind is recorded there or the report is full."""
+        """Record a defect, unless one of its kind is recorded there, or one somewhere and the report is full."""
         where = printable(where, _WHERE_CHARACTERS)
         key = (kind, where)
-        if key not in self._defects and len(self._defects) < self._limit:
+        if key not in self._defects and (len(self._defects) < self._limit or kind not in self._kinds):
             self._defects[key] = Defect(kind, printable(detail), where)
+            self._kinds.add(kind)
 
     def of_cut(self) -> DefectReport:
         """This report, without defects that cutting the content makes: they are not the sender's."""

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_tz
+from random import Random
 
 from tamis.base.derived import derived
 from tamis.message.mail.defects import Defect, DefectKind, DefectReport
@@ -17,6 +18,7 @@ from tamis.message.mail.html import Budget, Html, parse_html
 from tamis.message.mail.limits import LIMITS, Limits
 from tamis.message.mail.mailboxes import Address, parse_addresses
 from tamis.message.mail.mime import Container, Part, Structure
+from tamis.message.mail.sampling import chance
 from tamis.message.mail.scripts import Scripts, count_scripts
 from tamis.message.mail.seen import NOTHING_SEEN, Seen
 from tamis.message.mail.urls import Url, collect, text_urls
@@ -28,7 +30,7 @@ _SINGLETONS = (
 )
 _ADDRESS_FIELDS = ("from", "sender", "reply-to", "to", "cc")
 _MESSAGE_ID = re.compile(r"<([^<>\s]{1,998})>")
-_DATE_CHARACTERS = 100
+_DATE_CHARACTERS = 100  # characters of a date; beyond: `impossible_date`
 # Text that readers' programs offer as a file, not as the message.
 _FILE_TEXT = frozenset(
     {
@@ -73,6 +75,10 @@ class Mail:
         mail.seen = seen
         mail.__dict__.pop("urls", None)
         return mail
+
+    def chance(self, purpose: str) -> Random:
+        """Random numbers to choose with where a bound leaves something out; the same for a purpose each time."""
+        return chance(self.raw, purpose)
 
     @derived
     def subject(self) -> str | None:
@@ -262,6 +268,7 @@ class Mail:
         for part in self.parts:
             _ = part.filename, part.payload, part.text
         _ = self.date, self.urls, self.scripts
+        self._check_bounds()
         return self._report.defects
 
     def _check_header(self) -> None:
@@ -277,6 +284,20 @@ class Mail:
                 report.add(DefectKind.MISSING_DATE)
         for name in _ADDRESS_FIELDS:
             self.addresses(name)
+
+    def _check_bounds(self) -> None:
+        """What filters and rules will not look at all of."""
+        report, limits = self._report, self.limits
+        hosts = {url.host for url in self.urls}
+        if self._body > limits.searched_octets:
+            report.add(DefectKind.LONG_HEADER, self._body)
+        for kind, number, most in (
+            (DefectKind.TOO_MANY_FILES, len(self.attachments), limits.files),
+            (DefectKind.TOO_MANY_HOSTS, len(hosts), limits.hosts),
+            (DefectKind.LONG_TEXT, len(self.text), limits.searched_octets),
+        ):
+            if number > most:
+                report.add(kind, number)
 
     def _check_octets(self) -> None:
         report, raw = self._report, self.raw

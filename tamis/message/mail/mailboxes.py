@@ -17,8 +17,8 @@ _TOKEN = re.compile(
 _COMMENT = re.compile(r"[^()\\]+|\\.?|[()]", re.DOTALL)
 _QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]+")
-_ADDRESS_CHARACTERS = 1000
-_DISPLAY_CHARACTERS = 2000
+_ADDRESS_CHARACTERS = 1000  # characters of one address; beyond: `bad_address`
+_DISPLAY_CHARACTERS = 2000  # characters of one display name; beyond: cut: nobody sees so much
 
 
 @dataclass(frozen=True, slots=True)

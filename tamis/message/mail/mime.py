@@ -20,11 +20,11 @@ _DELIMITER_END = re.compile(rb"(--)?[ \t]*+(?:\r?\n|\r?\Z)")
 _META_CHARSET = re.compile(
     rb"<meta[^>]{1,200}?charset\s{0,9}=\s{0,9}[\"']?\s{0,9}([\w.:-]{1,60})", re.IGNORECASE
 )
-_META_OCTETS = 2048
+_META_OCTETS = 2048  # octets of HTML searched for a charset, as HTML 13.2.3.2 has 1024; beyond: not searched
 _RFC2046_BOUNDARY_OCTETS = 70
 _HEAD_OCTETS = 128
 _LF = 0x0A
-_PDF_HEAD = 1024  # octets: readers' programs look so far for the mark (ISO 32000-2, annex I)
+_PDF_HEAD = 1024  # octets: readers' programs look so far for the mark (ISO 32000-2, annex I); beyond: no PDF
 _IMAGE_MAGIC = (
     b"\x89PNG\r\n\x1a\n",
     b"\xff\xd8\xff",

@@ -13,9 +13,9 @@ from tamis.message.mail.wrappers import unwrapped
 from tamis.message.mail.written_links import CHARACTERS, as_link, parameters_of, plain
 
 MOST_TARGETS = 12
-"""Addresses within one link that are looked at."""
+"""Addresses within one link that are looked at. Beyond: left out."""
 
-_PIECES = 24  # of a path, and values in base64, that are looked into
+_PIECES = 24  # of a path, and values in base64, that are looked into; beyond: left out
 
 _REDIRECTS = frozenset(
     """

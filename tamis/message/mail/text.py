@@ -128,7 +128,7 @@ _NOT_ASCII = frozenset(
     | {name for name in _CODECS.values() if name.startswith("iso2022_jp")}
 )
 _SINGLE_OCTET = re.compile(r"cp125|cp874|cp4|cp8|iso8859|koi8|mac")
-_CHARSET_CHARACTERS = 60
+_CHARSET_CHARACTERS = 60  # characters of a charset's name; beyond: `unknown_charset`
 _SEPARATORS = re.compile(r"[\s_]+")
 
 

@@ -17,7 +17,7 @@ _NOT_BASE64 = bytes(octet for octet in range(256) if octet not in _BASE64)
 _SPACE = b" \t\r\n\v\f"
 _PADDING = re.compile(rb"=[=\s]*+")
 _BAD_QP = re.compile(rb"=(?![0-9A-Fa-f]{2}|[ \t]*+\r?\n|[ \t]*+\Z)")
-_SEGMENTS = 1000
+_SEGMENTS = 1000  # pieces of base64 that end in padding; beyond: one piece; `bad_base64`
 
 
 def decode_transfer(

@@ -18,9 +18,10 @@ _FOLD = re.compile(r"\r?\n")
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
 _NAMES = frozenset({"name", "filename"})
 _MOST_WORDS = 1000
-"""Encoded words of one value that are decoded: more can't be had in a field of 64 KiB but by words of a few letters."""
-_PARAMETERS = 100
-_SECTIONS = 100
+"""Encoded words of one value that are decoded: more can't be had in a field of 64 KiB but by words of a few letters.
+Beyond: as they stand; `header_too_long`."""
+_PARAMETERS = 100  # parameters of one field; beyond: left out
+_SECTIONS = 100  # sections of one parameter (RFC 2231 3); beyond: left out
 
 
 def unfold(value: bytes) -> bytes:

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from tamis.message.mail.urls import host_of
 
 CHARACTERS = 8192
-"""Characters of one link that are looked at."""
+"""Characters of one link that are looked at. Beyond: cut."""
 
 _PARAMETERS = 64
 _LEAST_BASE64 = 8

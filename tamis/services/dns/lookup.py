@@ -11,7 +11,7 @@ from tamis.services.dns.server import Attempt, DNSServer
 from tamis.services.dns.wire import DNSReply, Question, question, read
 
 _GROWTH = 1.5  # each pause before another attempt is longer than the one before
-_MAX_CHAIN = 8
+_MAX_CHAIN = 8  # aliases followed for one name; beyond: the filter is unavailable
 
 
 class Lookup:

@@ -18,7 +18,8 @@ from tamis.services.dns.wire import DNSReply, question
 from tamis.services.runner import on_loop
 
 MAX_IN_FLIGHT = 2000
-"""Questions under way at once; more would only pile up behind servers that don't answer."""
+"""Questions under way at once; more would only pile up behind servers that don't answer. Beyond: they fail at once:
+unavailable."""
 
 _TICK = 0.1  # seconds; at most a quarter of the first pause
 

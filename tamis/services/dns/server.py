@@ -30,7 +30,8 @@ SOON = 0.002
 
 _TCP_AT_ONCE = 16
 _PROBES = 2  # one datagram may get lost
-_LARGEST = 4096  # octets of a datagram: more than the 1232 that a question allows
+_LARGEST = 4096
+"""Octets of a datagram: more than the 1232 that a question allows. Beyond: cut, and asked by TCP."""
 _AT_ONCE = 64  # datagrams read from one socket before others have their turn
 
 Answered = Callable[["Attempt", bytes | ServiceError], None]

@@ -12,7 +12,7 @@ from tamis.base.errors import ServiceError
 
 TYPES = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28}
 MAX_RECORDS = 100
-"""Records of one answer that are kept."""
+"""Records of one answer that are kept. Beyond: left out."""
 
 _HEADER = struct.Struct("!6H")
 _RESPONSE, _TRUNCATED, _RECURSE = 0x8000, 0x0200, 0x0100
@@ -22,9 +22,10 @@ _MINIMUM = struct.Struct("!I")
 _PREFERENCE = struct.Struct("!H")
 _KIND = struct.Struct("!HH")
 _OPT = b"\0" + struct.pack("!HHIH", 41, 1232, 0, 0)  # EDNS0 (RFC 6891): replies up to 1232 octets
-_MAX_PARSED = 400  # records of all sections: more takes too long to read and is never needed
-_MAX_CHAIN = 12
-_MAX_NAME = 254  # octets without the root's (RFC 1035 3.1)
+_MAX_PARSED = 400
+"""Records of all sections: more takes too long to read and is never needed. Beyond: the answer is a failure."""
+_MAX_CHAIN = 12  # aliases within one answer; beyond: the answer is a failure
+_MAX_NAME = 254  # octets without the root's (RFC 1035 3.1); beyond: there is no such name
 _LONGEST_TTL = 2**31 - 1  # RFC 2181 8
 _INTERNET = 1
 _NAME = re.compile(r"(?:[!-\-/-~]{1,63}(?:\.[!-\-/-~]{1,63})*)?", re.ASCII)

@@ -20,9 +20,9 @@ from tamis.services.files.images import MAX_CODES, TEXT_CHARACTERS, codes_in, te
 
 _PAGE_SIDE = 2000  # pixels of a page's longer side: 170 dpi of A4, enough for OCR of common sizes
 _SCANNED = 20  # characters of text below which a page is taken for a picture
-_MAX_LINKS = 20
-_URL_CHARACTERS = 1000
-_SHOWN_CHARACTERS = 200  # of the text under a link
+_MAX_LINKS = 20  # links of one document; beyond: left out
+_URL_CHARACTERS = 1000  # characters of a document's link; beyond: left out
+_SHOWN_CHARACTERS = 200  # characters of the text under a link; beyond: cut
 _SCHEMES = ("http://", "https://", "ftp://")
 _NO_TIME = "no time left to read it"
 

@@ -27,7 +27,7 @@ from tamis.base.breaker import Breakers
 from tamis.base.errors import ServiceError
 
 _LENGTH = struct.Struct("!I")
-_MAX_REPLY = 8 * 1024 * 1024
+_MAX_REPLY = 8 * 1024 * 1024  # octets of a helper's answer; beyond: unavailable: the helper is ended
 _CHUNK = 65_536
 _HOME = Path(tamis.__file__).parent.parent  # where `-m` finds the same code as this process runs
 

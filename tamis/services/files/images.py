@@ -15,14 +15,14 @@ from tamis.base.errors import ServiceError
 from tamis.contract.service_protocols import NOT_READ
 
 _FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")
-_MAX_PIXELS = 30_000_000
+_MAX_PIXELS = 30_000_000  # pixels of an image that is read; beyond: not read; `image_text` says so
 _READ_SIDE = 1600  # pixels of the longer side that are read: more makes OCR slower, not better
 _LEAST_WIDTH, _LEAST_HEIGHT = 60, 16  # what is smaller holds no text: icons, counters
 TEXT_CHARACTERS = 4000
-"""Characters that are kept of one file's text."""
+"""Characters that are kept of one file's text. Beyond: cut."""
 MAX_CODES = 5
-"""QR codes of one image or document."""
-_CODE_CHARACTERS = 2000
+"""QR codes of one image or document. Beyond: left out."""
+_CODE_CHARACTERS = 2000  # characters of one QR code; beyond: cut: the host comes first
 _QR = zxingcpp.barcode_formats_from_str("QRCode,MicroQRCode")
 _HASH_SIDE = 8
 _FLAT_BITS = 6  # a plain area has a fingerprint like every other plain area's

@@ -19,7 +19,7 @@ from libarchive.exception import ArchiveError
 from tamis.message.file_names import Risk, content_risks, name_risks
 from tamis.services.files.macros import OLE, document_risks, pdf_risks
 
-_HEAD = 65_536  # octets that libmagic looks at
+_HEAD = 65_536  # octets that libmagic looks at; beyond: they do not change a file's kind
 _COMPRESSED = {
     b"\x1f\x8b": "gzip",
     b"BZh": "bzip2",
@@ -37,10 +37,12 @@ class Bounds:
     """How much of all attachments of a message is unpacked."""
 
     octets: int = 67_108_864
+    """Octets unpacked. Beyond: `archive_limit`."""
     members: int = 1000
-    depth: int = 4
-    ratio: int = 200
-    seconds: float = 5.0
+    """Files and members looked at. Beyond: `archive_limit`."""
+    depth: int = 4  # archives within archives; beyond: `archive_limit`
+    ratio: int = 200  # times its own size that an archive is unpacked to; beyond: `archive_limit`
+    seconds: float = 5.0  # seconds of unpacking; beyond: `archive_limit`
 
 
 @dataclass(slots=True)

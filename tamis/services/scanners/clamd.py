@@ -21,7 +21,7 @@ _HARMLESS = b"nothing\n"
 _TRIAL_SECONDS = 2.0
 _CHUNK = 65_536
 _LENGTH = struct.Struct("!I")
-_MAX_ANSWER = 4096
+_MAX_ANSWER = 4096  # octets of an answer; beyond: the engine is unavailable
 _FOUND = re.compile(r"(?:[^:]*: )?(?P<signature>\S.*) FOUND", re.DOTALL)
 _MAX_SIGNATURE = 200
 

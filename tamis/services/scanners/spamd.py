@@ -15,7 +15,7 @@ from tamis.services.scanners.clamd import connection
 from tamis.settings import SpamAssassinSettings
 
 _TRIAL_SECONDS = 2.0
-_MAX_ANSWER = 65_536
+_MAX_ANSWER = 65_536  # octets of an answer; beyond: the filter is unavailable
 _STATUS = re.compile(r"SPAMD/[0-9.]+ 0 ")
 _SPAM = re.compile(
     r"^Spam:\s*(?:True|False|Yes|No)\s*;\s*(-?[0-9]{1,6}(?:\.[0-9]+)?)\s*/\s*(-?[0-9]{1,6}(?:\.[0-9]+)?)\s*$",
