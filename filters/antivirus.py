@@ -8,7 +8,7 @@ from tamis.contract.filter import Filter, Message, NoChallenge
 from tamis.contract.finding import Finding
 from tamis.contract.service_protocols import Antivirus
 from tamis.language.translation import marked
-from tamis.services.files.attachments import chosen
+from tamis.message.chosen_files import chosen
 
 _MAX_ATTACHMENTS = 30
 """Attachments that are sent by themselves. Beyond: as part of the whole message alone; dangerous names first, others

@@ -42,7 +42,7 @@ def subjects_of(mail: Mail) -> Subjects:
     """Whom a message leads to, the likeliest first: QR codes, links, text, images, the header last.
 
     Of more than `MOST`, those of QR codes and of the header and the first and the last of the others are always among
-    them; the rest is drawn, links more often than text.
+    them. Three quarters of the rest are links before text, in a mixed order; one quarter is drawn from all.
     """
     found: dict[str, str] = {}
     for host, source in _hosts(mail):
@@ -52,11 +52,13 @@ def subjects_of(mail: Mail) -> Subjects:
             found.setdefault(subject, source)
     if len(found) <= MOST:
         return Subjects(tuple(found))
-    sure = [one for one, source in found.items() if source in ("code", _HEADER)][: MOST // 2]
-    rest = [one for one in found if one not in set(sure)]
     lots = mail.chance("hosts")
-    drawn = sampled(rest, MOST - len(sure), lots, sure=1, weight=lambda one: _WEIGHT.get(found[one], 1.0))
-    kept = {*sure, *drawn}
+    sure = [one for one, source in found.items() if source in ("code", _HEADER)][: MOST // 2]
+    others = [one for one in found if one not in set(sure)]
+    sure += [others.pop(), others.pop(0)]
+    mixed = sorted(lots.sample(others, len(others)), key=lambda one: _ORDER.get(found[one], 0))
+    likely = (MOST - len(sure)) * 3 // 4
+    kept = {*sure, *mixed[:likely], *lots.sample(mixed[likely:], MOST - len(sure) - likely)}
     return Subjects(tuple(one for one in found if one in kept), len(found) - len(kept))
 
 

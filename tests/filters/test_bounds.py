@@ -8,9 +8,9 @@ import pytest
 
 from tamis.filters.image_text import documents_of, images_of
 from tamis.filters.malformed import Malformed
+from tamis.message.chosen_files import chosen
 from tamis.message.mail import Mail, sampling
 from tamis.rules.places import MAX_OCTETS, octets
-from tamis.services.files.attachments import chosen
 from tests.attachments import letter
 from tests.builders import message
 

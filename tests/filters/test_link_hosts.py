@@ -65,9 +65,7 @@ def test_no_sender_knows_which_of_many_are_asked_about(monkeypatch: pytest.Monke
         assert {"l0.example", "i.example", "example.net"} <= set(found)  # the first, the last, the author's
         chosen.append(found)
     assert all(len(set(names)) == MOST for names in chosen)
-    drawn = [name for names in chosen for name in names]
-    assert len(set(drawn)) == 63
-    assert drawn.count("l30.example") > drawn.count("t.example") > 0  # links are likelier than text
+    assert len({name for names in chosen for name in names}) == 63
 
 
 def test_ten_thousand_urls_take_little_time() -> None:

@@ -9,9 +9,8 @@ from weakref import WeakKeyDictionary
 
 from tamis.base.breaker import Breakers
 from tamis.contract.filter import Message
-from tamis.message.file_names import name_risks
-from tamis.message.mail import Mail, Part
-from tamis.message.mail.sampling import sampled
+from tamis.message.chosen_files import chosen
+from tamis.message.mail import Mail
 from tamis.services.files.helper import HelperPool
 from tamis.services.runner import in_thread
 
@@ -43,17 +42,6 @@ def inspect(mail: Mail, breakers: Breakers | None = None) -> Sequence[FoundFile]
     with _LOCK:
         _SEEN[mail] = objects
     return objects
-
-
-def chosen(mail: Mail, most: int) -> Sequence[Part]:
-    """At most so many of the attachments: those with a dangerous name before others, which are drawn by lot."""
-    if len(mail.attachments) <= most:
-        return mail.attachments
-    return sampled(mail.attachments, most, mail.chance("files"), sure=1, weight=_likelihood)
-
-
-def _likelihood(part: Part) -> float:
-    return 1000.0 if name_risks(part.filename or "", "") else 1.0
 
 
 async def inspected(message: Message) -> Sequence[FoundFile]:
