@@ -36,12 +36,12 @@ class ImageText(Filter):
     ([Marked by hand](operations.md#marked-by-hand)).
 
     Text in images is read by OCR (tesseract, `images.languages`). From the first pages of a PDF document
-    (`images.pages`) text, links and QR codes are taken; a scanned page is read by OCR. At most four
-    images and three documents of a message are read, each distinct one once: the two largest images and the
-    smallest, the first and the last document, and others by lot. What was read decides nothing here: the rules (S19-S21), the lists of links (S24), the statistics (S27) and the filters against
-    deception look at the message again with it. Documents that need a password are reported by `attachment_types`;
-    those in archives are not read. When the queue for reading is full, the message goes on without, and the trace
-    says so.
+    (`images.pages`) text, links and QR codes are taken; a scanned page is read by OCR. At most four images and three
+    documents of a message are read, each distinct one once: the two largest images and the smallest, the first and
+    the last document, and others by lot. What was read decides nothing here: the rules (S19-S21), the lists of links
+    (S24), the statistics (S27) and the filters against deception look at the message again with it. Documents that
+    need a password are reported by `attachment_types`; those in archives are not read. When the queue for reading is
+    full, the message goes on without, and the trace says so.
     """
 
     name = "image_text"

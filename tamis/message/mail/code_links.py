@@ -12,11 +12,11 @@ from tamis.message.mail.urls import Url, text_urls
 from tamis.message.mail.written_links import as_link, plain
 
 CHARACTERS = 262_144
-"""Characters of code that are looked at in one place; what is decoded from it counts anew."""
+"""Characters of code that are looked at in one place; what is decoded from it counts anew. Beyond: not looked at."""
 
-_DEPTH = 3
-_TOKENS = 40
-_URLS = 200
+_DEPTH = 3  # layers of coding that are undone; beyond: not undone
+_TOKENS = 40  # coded pieces of one script that are decoded; beyond: not decoded
+_URLS = 200  # URLs of one script; beyond: left out
 _JOINED = re.compile(r"[\"'`]\s{0,99}\+\s{0,99}[\"'`]")
 _ESCAPE = re.compile(
     r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|u\{([0-9a-fA-F]{1,6})\}|([0-3]?[0-7]{2})|(\\?/))"

@@ -31,7 +31,7 @@ _PORT = re.compile(r"\d{1,5}(?:[/?#]|$)")
 _IGNORED = re.compile(r"[\t\r\n]+")
 _INNER = re.compile(r"(?:https?|ftp|file):[/\\]*(?=[^/\\\s|&])|\\\\(?=[\w.\[])", re.IGNORECASE)
 _INNER_END = re.compile(r"[\s|\"'<>]|&(?=\w+=)")
-_MOST_INNER = 5
+_MOST_INNER = 5  # URLs within one reference; beyond: left out
 
 
 def html_urls(html: Html, limits: Limits) -> Iterator[Url]:

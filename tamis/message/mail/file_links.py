@@ -68,7 +68,7 @@ _SHARE = re.compile(
     r"(?:file:/{2,5}|\\\\)((?:[\w-]{1,63}\.){1,10}[\w-]{1,63}|\[[0-9a-f:.]{2,45}\])(?:@(?:ssl|[0-9]{1,5})){0,2}[\\/]",
     re.IGNORECASE,
 )
-_MOST = 400
+_MOST = 400  # URLs of one file; beyond: `url_limit`
 
 
 def file_urls(

@@ -28,8 +28,9 @@ _HIDES = re.compile(
     re.IGNORECASE,
 )
 _STYLE_CHARACTERS = 2000
-_NESTED = 3  # documents within attributes of documents
-_DOCUMENTS = 20
+"""Characters of one style attribute that are read. Beyond: not read: it hides nothing."""
+_NESTED = 3  # documents within attributes of documents; beyond: not read
+_DOCUMENTS = 20  # documents in attributes of one page; beyond: not read
 # Within these the parser's worst case, which is quadratic, is some milliseconds (see markup.py).
 _DIRECT_CHARACTERS = 65_536
 _DIRECT_TAGS = 3000

@@ -25,8 +25,8 @@ _ATTRIBUTE = re.compile(
     r"(?=[\s=/>\"']|$)(?:\s{0,9}=\s{0,9}(\"[^\"]*+\"|'[^']*+'|[^\s>\"']*+))?",
     re.IGNORECASE,
 )
-_VALUE_CHARACTERS = 65_536
-_ATTRIBUTES_CHARACTERS = 131_072
+_VALUE_CHARACTERS = 65_536  # characters of one attribute's value; beyond: cut
+_ATTRIBUTES_CHARACTERS = 131_072  # characters of a tag that are searched for attributes; beyond: left out
 _RAW_TEXT = frozenset(
     {"script", "style", "iframe", "noembed", "noframes", "xmp", "title", "textarea", "template"}
 )

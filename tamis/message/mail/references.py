@@ -38,7 +38,8 @@ _NAMES = (
 _SELECTOR = ",".join([*(f"[{name}]" for name in _NAMES), "meta[content]", "param[value]", "style"])
 _VALUES = frozenset(name.replace("\\", "") for name in _NAMES)
 _LINK_TEXT = 300
-_LINK_TEXTS = 262_144
+"""Characters of a link's visible text. Beyond: cut: no web address that people could read is longer."""
+_LINK_TEXTS = 262_144  # characters of all links' visible text; beyond: links without text
 _OF_PAGES = frozenset(
     {"iframe", "frame", "object", "embed", "applet", "meta", "portal", "fencedframe", "param"}
 )
@@ -49,12 +50,12 @@ _CONDITIONAL = re.compile(
 _CSS_URL = re.compile(r"url\(\s{0,9}(\"[^\"]{0,4096}\"?|'[^']{0,4096}'?|[^)\s]{0,4096})", re.IGNORECASE)
 _CSS_IMPORT = re.compile(r"@import\s{0,9}[\"']([^\"']{1,4096})", re.IGNORECASE)
 _CSS_ESCAPE = re.compile(r"\\([0-9a-fA-F]{1,6})[ \t\r\n]?|\\([^0-9a-fA-F\r\n])")
-_CSS_CHARACTERS = 262_144
-_COMMENTS = 200
+_CSS_CHARACTERS = 262_144  # characters of one style sheet; beyond: not searched for links
+_COMMENTS = 200  # comments that are searched for links; beyond: not searched
 _SCRIPT = re.compile(r"<script\b[^>]{0,2000}>", re.IGNORECASE)
 _SCRIPT_END = re.compile(r"</script", re.IGNORECASE)
 _DATA = re.compile(r"data:([^,]{0,200}),", re.IGNORECASE | re.DOTALL)
-_DATA_CHARACTERS = 1_048_576
+_DATA_CHARACTERS = 1_048_576  # characters of one data: reference; beyond: not decoded
 EDGES = "".join(map(chr, range(0x21))) + "\u00a0\u2000\u2003\u2028\u2029\u3000\ufeff"
 """What clients strip from both ends of a reference (URL Standard 4.4), and blanks that some of them do."""
 

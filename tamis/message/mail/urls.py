@@ -35,9 +35,9 @@ _NAME_WINDOW = 64
 _TRAILING = ".,;:!?'\"*_|>"
 _AUTHORITY_END = re.compile(r"[/\\?#]")
 _DOTS = str.maketrans("\u3002\uff0e\uff61", "...")
-_HOST_CHARACTERS = 253
-_LABEL_CHARACTERS = 63
-_REPETITIONS = 10
+_HOST_CHARACTERS = 253  # characters of a host (RFC 1035 2.3.4); beyond: no host
+_LABEL_CHARACTERS = 63  # characters of a host's label (RFC 1035 2.3.4); beyond: cut: no name in the DNS
+_REPETITIONS = 10  # times the bound on URLs: so many are looked at to find distinct ones; beyond: `url_limit`
 
 
 @dataclass(frozen=True, slots=True)
