@@ -124,7 +124,7 @@ class Application:
         notes: Notes,
     ) -> None:
         """First the new recipient, then the old one away: a crash between leaves Postfix's 250 unsaid."""
-        address = signer.address(Detour(recipient.address, transaction, str(copy.outcome)))
+        address = signer.address(Detour(recipient.as_given, transaction, str(copy.outcome)))
         notes.write(address, note_of(copy, recipient, examined))
         self._editor.addrcpt(f"<{address}>", " ".join(dsn_args(recipient)))
         for form in sorted(recipient.spellings | {recipient.address}):
@@ -149,7 +149,7 @@ def dsn_args(recipient: Recipient) -> tuple[str, ...]:
     """NOTIFY and ORCPT for the detour (RFC 3461 4): notices name the address that the sender knows."""
     notify = [arg for arg in recipient.args if arg.upper().startswith("NOTIFY=")]
     orcpt = [arg for arg in recipient.args if arg.upper().startswith("ORCPT=")]
-    return (*notify, *(orcpt or [f"ORCPT=rfc822;{_xtext(recipient.address)}"]))
+    return (*notify, *(orcpt or [f"ORCPT=rfc822;{_xtext(recipient.as_given)}"]))
 
 
 def _xtext(text: str) -> str:

@@ -64,7 +64,7 @@ class Replies:
         copies = [(one, recipients[one.verdict.recipient]) for one in examined.judged]
         addresses = []
         for one, recipient in copies:
-            detour = Detour(recipient.address, transaction, str(Outcome.QUARANTINE))
+            detour = Detour(recipient.as_given, transaction, str(Outcome.QUARANTINE))
             addresses.append((self._signer.address(detour), dsn_args(recipient)))
             copy = Copy(Outcome.QUARANTINE, (recipient.address,), one.headers)
             self._notes.write(addresses[-1][0], note_of(copy, recipient, examined, asks=True))

@@ -154,7 +154,9 @@ class Session(Milter.Base):
         Where a filter may defer single recipients, this step was negotiated to have a reply.
         """
         recipient = Recipient(self._macro("{rcpt_addr}") or unbracket(to), s, spellings(to))
-        if self.worker.signer.is_ours(recipient.address):  # a content_filter's way back runs the milter again
+        if self.worker.signer.is_ours(
+            recipient.as_given
+        ):  # a content_filter's way back runs the milter again
             self._ours = True
             return int(Milter.CONTINUE)
         if self._answers_recipients and self._road is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -21,6 +22,20 @@ class Recipient:
     address: str
     args: tuple[str, ...] = ()
     spellings: frozenset[str] = frozenset()
+
+    @property
+    def as_given(self) -> str:
+        """The address for delivery: with the local part's case that the client gave, which only the mailbox's host may
+        interpret (RFC 5321 2.4). Postfix resolves to lower case."""
+        local, at, domain = self.address.rpartition("@")
+        for spelling in sorted(self.spellings):
+            if spelling.casefold() == self.address.casefold():
+                return f"{spelling.rpartition('@')[0]}{at}{domain}"
+        for spelling in sorted(self.spellings):  # in quotes, or with comments that Postfix took out
+            found = re.search(re.escape(local), spelling, re.IGNORECASE) if local else None
+            if found:
+                return f"{found[0]}{at}{domain}"
+        return self.address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -91,3 +91,20 @@ def test_no_mail_forges_a_log_line() -> None:
         "x", logging.INFO, "", 0, "from %s", ("a\r\nfake: line\x1b[2J\u2028\udcff",), None
     )
     assert OneLine("%(message)s").format(record) == "from a\\r\\nfake: line\\x1b[2J\\u2028\\udcff"
+
+
+@pytest.mark.parametrize(
+    ("address", "spellings", "given"),
+    [
+        ("bob+tokenabc@example.com", {"Bob+TokenAbC@Example.COM"}, "Bob+TokenAbC@example.com"),
+        ("bob@example.com", {"<BOB(c)@example.com>"}, "BOB@example.com"),
+        ("bob@example.com", {'"Bob"@Example.com'}, "Bob@example.com"),
+        ("strasse@example.com", {"Straße@example.com"}, "Straße@example.com"),
+        ("bob@example.com", set(), "bob@example.com"),
+        ("alias@example.com", {"Other@example.com"}, "alias@example.com"),
+        ("bob", {"Bob"}, "bob"),
+        ("b.b@example.com", {"bxb@example.com"}, "b.b@example.com"),
+    ],
+)
+def test_the_local_part_is_delivered_as_it_was_given(address: str, spellings: set[str], given: str) -> None:
+    assert Recipient(address, (), frozenset(spellings)).as_given == given

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.real import Client, wait_until
 from tests.road.installation import Installation, spam
 
 pytestmark = pytest.mark.real
@@ -96,7 +97,7 @@ def test_every_spelling_is_held_and_not_delivered(installation: Installation) ->
     dialogue.close()
     installation.postfix.wait_idle()
     assert installation.postfix.maildir("bob@example.com") == []
-    held = [h["recipient"] for h in installation.held()]
+    held = [h["recipient"].lower() for h in installation.held()]  # each with the case it was given
     assert held == ["bob@example.com"] * (taken + 1)
     assert taken >= 12
 
@@ -136,3 +137,18 @@ def test_raw_utf8_senders_come_back_as_they_came(installation: Installation) -> 
     installation.postfix.wait_idle()
     assert len(installation.postfix.maildir("junk@example.com")) == 1
     assert installation.postfix.bounces() == []
+
+
+def test_a_tagged_and_a_released_copy_keep_the_case_of_the_local_part() -> None:
+    """RFC 5321 2.4: what a token behind the delimiter means, its mailbox alone knows."""
+    given = ("Tag+TokenAbC@example.com", "Quarantine+TokenAbC@example.org")
+    with Installation(main={"recipient_delimiter": "+"}) as running:
+        assert running.postfix.send(spam(), to=given, client=Client("192.0.2.7")).accepted
+        running.postfix.wait_log(
+            r"to=<Tag\+TokenAbC@example\.com>, orig_to|to=<Tag\+TokenAbC@example\.com>, relay"
+        )
+        wait_until(lambda: len(running.held()) == 1, timeout=30, what="the message to be held")
+        (held,) = running.held()
+        assert (held["recipient"], held["mailbox"]) == (given[1], "quarantine@example.org")
+        running.tamis("quarantine", "release", held["id"])
+        running.postfix.wait_log(r"to=<Quarantine\+TokenAbC@example\.org>, (orig_to=[^ ]+ )?relay=virtual")
