@@ -122,7 +122,7 @@ class Reading:
     """Recipient's domain -> number and probability there, for domains with a correction of their own."""
 
 
-class Statistics(Protocol):
+class StatisticsService(Protocol):
     """The site's statistical model, as it stands."""
 
     def read(self, envelope: Envelope, mail: Mail) -> Reading | None:
@@ -214,7 +214,7 @@ class SpamScore:
     rules: tuple[str, ...] = ()
 
 
-class SpamAssassin(Protocol):
+class SpamAssassinService(Protocol):
     """A spamd."""
 
     async def score(self, message: bytes) -> SpamScore | None:
@@ -289,11 +289,11 @@ class Services:
 
     dns: DNS = field(default_factory=_NoDNS)
     state: SharedState = field(default_factory=_NoState)
-    statistics: Statistics = field(default_factory=_NoModel)
+    statistics: StatisticsService = field(default_factory=_NoModel)
     first_antivirus: Antivirus = field(default_factory=_NoAntivirus)
     second_antivirus: Antivirus = field(default_factory=_NoAntivirus)
     reader: Reader = field(default_factory=_NoReader)
-    spamassassin: SpamAssassin = field(default_factory=_NoSpamAssassin)
+    spamassassin: SpamAssassinService = field(default_factory=_NoSpamAssassin)
     breakers: Breakers = field(default_factory=Breakers)
     """Leaves out parts that keep failing; a filter with a service of its own gets its breaker here."""
 

@@ -43,9 +43,9 @@ class Runner:
             self._woken = True
             loop.call_soon_threadsafe(self._take)
 
-    def submit(self, coroutine: Coroutine[Any, Any, T]) -> Outcome[T]:
+    def submit(self, coroutine: Coroutine[Any, Any, T]) -> Awaited[T]:
         """Start a coroutine on the loop."""
-        outcome: Outcome[T] = Outcome(self, coroutine)
+        outcome: Awaited[T] = Awaited(self, coroutine)
         self.call(outcome.start)
         return outcome
 
@@ -67,7 +67,7 @@ class Runner:
         return self._loop
 
 
-class Outcome(Generic[T]):
+class Awaited(Generic[T]):
     """What comes of a coroutine, for the one thread that waits for it; concurrent.futures costs four times as much."""
 
     def __init__(self, runner: Runner, coroutine: Coroutine[Any, Any, T]) -> None:

@@ -1,0 +1,148 @@
+"""The checks of the layout fail where somebody plants what they are there for, in a copy of this checkout."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = ("tamis", "filters", "milter", "models", "quarantine", "web", "tests", "benchmarks", "scripts")
+LINT = str(Path(sys.executable).with_name("lint-imports"))
+MODULE = '"""Planted."""\n\n'
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("checkout")
+    for name in FOLDERS:
+        skipped = shutil.ignore_patterns("__pycache__", "cases")
+        shutil.copytree(ROOT / name, folder / name, symlinks=True, ignore=skipped)
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    return folder
+
+
+@contextmanager
+def planted(copy: Path, *files: tuple[str, str]) -> Iterator[None]:
+    """Lines at the end of a file, which is made where there is none."""
+    before = {copy / name: (copy / name).read_text() if (copy / name).exists() else None for name, _ in files}
+    try:
+        for name, text in files:
+            path = copy / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_text((before[path] or MODULE) + text)
+        yield
+    finally:
+        for path, old in before.items():
+            path.unlink() if old is None else path.write_text(old)
+
+
+def run(copy: Path, *command: str) -> tuple[int, str]:
+    ended = subprocess.run(
+        [str(part) for part in command], cwd=copy, capture_output=True, text=True, check=False
+    )
+    return ended.returncode, " ".join((ended.stdout + ended.stderr).split())
+
+
+@pytest.fixture(scope="module")
+def unplanted(copy: Path) -> str:
+    """What import-linter says of the copy as it is."""
+    return run(copy, LINT)[1]
+
+
+LINTED = [
+    pytest.param(
+        ("tamis/message/subject.py", "import tamis.judging.plan\n"),
+        "tamis.message.subject -> tamis.judging.plan",
+        id="upward",
+    ),
+    pytest.param(
+        ("quarantine/content.py", "import tamis.milter.reply\n"),
+        "tamis.quarantine.content -> tamis.milter.reply",
+        id="upward-between-linked-rooms",
+    ),
+    pytest.param(
+        ("tamis/background/feeds.py", "import tamis.web.app\n"),
+        "tamis.background.feeds -> tamis.web.app",
+        id="sideways",
+    ),
+    pytest.param(
+        ("tamis/attic/trunk.py", "import tamis.cli\n"),
+        "tamis.attic",
+        id="room-without-floor",
+    ),
+    pytest.param(
+        ("tamis/desk/lmtp.py", "import tamis.desk.desk\n"), "No cycles are allowed in tamis.desk", id="circle"
+    ),
+    pytest.param(
+        ("milter/application.py", "import tamis.milter.session\n"),
+        "No cycles are allowed in tamis.milter",
+        id="circle-in-a-linked-room",
+    ),
+    *(
+        pytest.param(
+            ("filters/empty.py", f"import {backend}\n"), f"tamis.filters.empty -> {backend}", id=backend
+        )
+        for backend in ("tamis.services.dns.resolver", "redis", "sqlite3", "sqlalchemy", "subprocess")
+    ),
+    pytest.param(
+        ("tamis/judging/verdict.py", "import sqlalchemy\n"),
+        "tamis.judging.verdict -> sqlalchemy",
+        id="pure",
+    ),
+]
+
+
+@pytest.mark.parametrize(("plant", "told"), LINTED)
+def test_imports_that_the_floors_forbid(
+    copy: Path, unplanted: str, plant: tuple[str, str], told: str
+) -> None:
+    with planted(copy, plant, *([("tamis/attic/__init__.py", "")] if "attic" in plant[0] else [])):
+        status, said = run(copy, LINT)
+    assert status == 1, said
+    assert told in said
+    assert told not in unplanted
+
+
+CHECKED = [
+    (("tamis/desk/verdict.py", ""), "modules called alike, verdict: tamis/desk/verdict.py, tamis/judging/"),
+    (("filters/shared/hashing.py", ""), "modules called alike, hashing: filters/shared/hashing.py, models/"),
+    (
+        ("web/app.py", "\nclass Verdict:\n    pass\n"),
+        "classes called alike, Verdict: tamis/judging/verdict.py, web/",
+    ),
+    (("web/app.py", "\nVerdict = str\n"), "classes called alike, Verdict:"),
+    (("filters/wire.py", "\ndef read() -> None:\n    pass\n"), "no filter of the registry: filters/wire.py"),
+    (
+        ("filters/empty.py", "\nclass Cache:\n    pass\n"),
+        "no filter of the registry: Cache in filters/empty.py",
+    ),
+    (
+        ("tamis/desk/desk.py", "\nfrom filters.empty import Empty\n"),
+        "filters.empty: write tamis.filters.empty",
+    ),
+    (("tests/builders.py", "\nimport models\n"), "models: write tamis.models"),
+    (("milter/worker.py", "\nfrom milter.reply import Replies\n"), "milter.reply: write tamis.milter.reply"),
+    (("tests/middle/test_it.py", ""), "tests in tests/middle: there is no such room"),
+    (("tests/services/http/test_it.py", ""), "tests in tests/services/http: there is no such room"),
+    (("tests/test_it.py", ""), "tests in tests: there is no such room"),
+]
+
+
+@pytest.mark.parametrize(("plant", "told"), CHECKED, ids=[told[:50] for _, told in CHECKED])
+def test_what_stands_in_the_wrong_place(copy: Path, plant: tuple[str, str], told: str) -> None:
+    command = (sys.executable, str(ROOT / "scripts" / "check_layout.py"), str(copy))
+    with planted(copy, plant):
+        status, said = run(copy, *command)
+    assert status == 1, said
+    assert told in said
+
+
+def test_this_checkout_is_in_order() -> None:
+    status, said = run(ROOT, sys.executable, str(ROOT / "scripts" / "check_layout.py"))
+    assert (status, said.endswith("0 breaches")) == (0, True), said
