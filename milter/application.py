@@ -63,10 +63,16 @@ class Application:
         Postfix looks each field up from the top, so thousands of forged ones would cost it minutes; the desk reads
         the header once.
         """
+        if self._is_flood():
+            return all_detoured(examined.plan, examined.judged)
+        return examined.plan
+
+    def _is_flood(self) -> bool:
+        """Whether more fields would have to go than Postfix should be asked to delete."""
         if len(self._fields) <= MAX_DELETIONS:
-            return examined.plan
+            return False
         surplus = sum(self._own.hold(*one) or one[0].lower() == "subject" for one in self._fields)
-        return all_detoured(examined.plan, examined.judged) if surplus > MAX_DELETIONS else examined.plan
+        return surplus > MAX_DELETIONS
 
     def apply(
         self, plan: Plan, examined: Examined, signer: DetourSigner, notes: Notes, transaction: str = ""
@@ -78,6 +84,8 @@ class Application:
         if plan.in_place is not None:
             self.remove_own()
             self._change(plan.in_place)
+        elif not self._is_flood():  # Postfix's own copies (always_bcc) are made of what stands there
+            self.remove_own()
         if not plan.detours:
             return
         transaction = transaction or new_transaction()

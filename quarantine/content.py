@@ -115,7 +115,7 @@ def redelivery(send: Send, settings: Settings) -> Deliver:
     def deliver(record: HeldRecord, content: bytes) -> None:
         results = _results(record, own.authserv_id)
         send(
-            record.envelope.sender,
+            record.return_path,
             record.envelope.sender_args,
             [_addressed(record.exact)],
             released_copy(content, own, record.summary.released_by, results),

@@ -394,11 +394,17 @@ def _finite(number: float) -> float:
     return number if math.isfinite(number) else 0.0
 
 
+def _return_path(message: HeldMessage) -> dict[str, str]:
+    """What is kept beside the envelope only where it differs: most mail has no rewritten sender."""
+    differs = message.return_path is not None and message.return_path != message.envelope.sender
+    return {"return_path": message.return_path or ""} if differs else {}
+
+
 def _details(made: str, message: HeldMessage) -> DetailsRow:
     return DetailsRow(
         id=made,
         recipient=[message.recipient.address, list(message.recipient.args)],
-        envelope=message.envelope.to_dict(),
+        envelope=message.envelope.to_dict() | _return_path(message),
         findings=[dict(finding) for finding in message.findings],
         verdict=dict(message.verdict or {}),
     )
@@ -416,6 +422,7 @@ def _record(row: MessageRow, details: DetailsRow) -> HeldRecord:
             summary=_summary(row),
             exact=Recipient(address, tuple(args)),
             envelope=Envelope.from_dict(details.envelope),
+            return_path=str(details.envelope.get("return_path", details.envelope["sender"])),
             findings=details.findings,
             verdict=details.verdict,
         )

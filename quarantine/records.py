@@ -42,7 +42,8 @@ class HeldMessage:
     """One recipient's copy, to be held.
 
     `transaction` and `recipient.address` together name it; `mailbox` is `scope.mailbox_of` the recipient;
-    `subject` and `header_from` are decoded text; `findings` and `verdict` are plain JSON data;
+    `return_path` is the sender under which Postfix delivers, where it was rewritten on the way to us (SRS); None means
+    that of the envelope. `subject` and `header_from` are decoded text; `findings` and `verdict` are plain JSON data;
     `retention_days` comes from the recipient's policy.
     """
 
@@ -50,6 +51,7 @@ class HeldMessage:
     recipient: Recipient
     mailbox: str
     envelope: Envelope
+    return_path: str | None = None
     header_from: str = ""
     subject: str = ""
     message_id: str = ""
@@ -98,11 +100,13 @@ class Summary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldRecord:
-    """Everything about one held message except its content; `exact` is the recipient as SMTP named it."""
+    """Everything about one held message except its content; `exact` is the recipient as SMTP named it,
+    `return_path` the sender under which it is delivered."""
 
     summary: Summary
     exact: Recipient
     envelope: Envelope
+    return_path: str
     findings: Sequence[Mapping[str, Any]]
     verdict: Mapping[str, Any]
 
@@ -112,6 +116,7 @@ class HeldRecord:
             **self.summary.to_dict(),
             "recipient_args": list(self.exact.args),
             "envelope": self.envelope.to_dict(),
+            "return_path": self.return_path,
             "findings": list(self.findings),
             "verdict": dict(self.verdict),
         }

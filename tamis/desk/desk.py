@@ -6,9 +6,11 @@ import asyncio
 import logging
 import signal
 import socket
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
-from tamis.base.errors import AddressError, TamisError
+from tamis.base.errors import AddressError, ReinjectError, TamisError
 from tamis.challenge.notices import language_of
 from tamis.database.scope import mailbox_of
 from tamis.desk.detour import Detour, DetourSigner
@@ -43,6 +45,8 @@ class Desk:
         self._notes = notes
         self._proof = proof
         self._store = store
+        self._sending: set[tuple[str, str]] = set()
+        self._lock = threading.Lock()
 
     def check(self, address: str) -> LMTPReply:
         """Whether an address is one that we signed."""
@@ -96,6 +100,7 @@ class Desk:
             recipient=Recipient(detour.recipient, tuple(args)),
             mailbox=mailbox_of(detour.recipient, site.settings.platform.recipient_delimiter),
             envelope=envelope,
+            return_path=None if note is not None and note.asks else unbracket(transaction.sender or ""),
             header_from=mail.headers.first("from") or "",
             subject=mail.subject or "",
             message_id=mail.message_id or "",
@@ -128,6 +133,27 @@ class Desk:
         self, address: str, detour: Detour, args: Sequence[str], transaction: Transaction, content: bytes
     ) -> str:
         """Re-inject the changed copy, once for each detour as far as can be known (see docs/rooms/desk.md)."""
+        with self._alone(detour):
+            return self._sent_back(address, detour, args, transaction, content)
+
+    @contextmanager
+    def _alone(self, detour: Detour) -> Iterator[None]:
+        """Postfix may deliver one copy twice at once (postsuper -r): the second waits in the queue for what comes of
+        the first. Raises ReinjectError."""
+        copy = (detour.transaction, detour.recipient)
+        with self._lock:
+            if copy in self._sending:
+                raise ReinjectError("this copy is being sent back by another delivery of it")
+            self._sending.add(copy)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._sending.discard(copy)
+
+    def _sent_back(
+        self, address: str, detour: Detour, args: Sequence[str], transaction: Transaction, content: bytes
+    ) -> str:
         if self._store.notes.is_done(detour.transaction, detour.recipient):
             return "was sent back before"
         site = self._site()
