@@ -113,7 +113,7 @@ def test_a_detour_is_added_before_the_recipient_goes(notes: Notes) -> None:
         Detour(MARIE, read[0].transaction, "junk"),
         Detour(PAUL, read[0].transaction, "quarantine"),
     ]
-    assert changes[0][2] == f"NOTIFY=NEVER ORCPT=rfc822;{MARIE}"
+    assert changes[1][2] == f"NOTIFY=NEVER ORCPT=rfc822;{MARIE}"
     assert [change[1] for change in changes if change[0] == "gone"] == [f"<{MARIE}>", f"<{PAUL}>"]
 
     note = notes.read(first)
