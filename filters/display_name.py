@@ -7,15 +7,16 @@ from collections.abc import Sequence
 
 from tamis.contract.filter import Effect, Message
 from tamis.contract.finding import Finding
+from tamis.filters.shared.clients import registered_domain
 from tamis.filters.shared.list_headers import ListsExcused
 from tamis.language.translation import marked
-from tamis.message.domains import registered_domain, skeleton
+from tamis.message.domains import skeleton
+from tamis.message.mail import Address
+from tamis.message.mail.mailboxes import shown_domains
 from tamis.settings import Platform
 
-_ADDRESS = re.compile(r"[^\s<>()\"',;:@]{1,64}@([a-z0-9][a-z0-9.-]{0,250}\.[a-z]{2,24})", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]+")
 _MAX_WORDS = 50  # words of a name that are compared; beyond: not compared
-_MAX_AUTHORS = 5  # authors whose names are looked at; beyond: not looked at
 _DISPLAY_CHARACTERS = 300
 """Characters of a name that are looked at. Beyond: not looked at: nobody sees so much."""
 
@@ -39,8 +40,8 @@ class DisplayName(ListsExcused):
     def look(self, message: Message) -> Finding:
         """Which pretence there is, if any: a protected name before an address, which can be excused."""
         shows: Finding | None = None
-        for author in message.mail.from_addresses[:_MAX_AUTHORS]:
-            display = author.display[:_DISPLAY_CHARACTERS]
+        for author in message.mail.some_authors:
+            display = _shown(author)
             real = registered_domain(author.domain)
             if not display or not real:
                 continue
@@ -48,9 +49,7 @@ class DisplayName(ListsExcused):
                 return self.hit(
                     "the name {name} before an address in {real}", kind="protected", name=name, real=real
                 )
-            if "@" not in display:
-                continue
-            others = (registered_domain(found[1].lower()) for found in _ADDRESS.finditer(display))
+            others = map(registered_domain, shown_domains(display))
             shown = next((one for one in others if one and one != real), "")
             if shown and shows is None:
                 shows = self.hit(
@@ -67,6 +66,12 @@ class DisplayName(ListsExcused):
         if hit.facts["kind"] != "address":
             return []
         return [*["list-id"] * ("list-id" in message.mail.headers), *["from"] * hit.facts["via"]]
+
+
+def _shown(author: Address) -> str:
+    """The name, and a local part that looks like an address itself ("service@bank.example"@example.net)."""
+    local = author.local.strip('"') if "@" in author.local else ""
+    return f"{author.display[:_DISPLAY_CHARACTERS]} {local}".strip()
 
 
 def _protected(platform: Platform, display: str, real: str) -> str | None:

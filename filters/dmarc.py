@@ -12,17 +12,14 @@ from tamis.base.errors import ServiceError
 from tamis.contract.filter import Filter, FilterOptions, Message, NoChallenge, Opinion, Scopes
 from tamis.contract.finding import Finding, Status
 from tamis.contract.service_protocols import DNS, Answer
-from tamis.filters.shared.clients import is_host_name, is_local, no_stranger
+from tamis.filters.shared.clients import is_local, no_stranger
 from tamis.filters.signing.arc_check import chain, has_chain
 from tamis.filters.signing.dkim_check import has_signature, signatures
 from tamis.filters.signing.dmarc_record import DMARCPolicy, Walk, applied, read_record, targets, walk_of
 from tamis.filters.signing.spf_check import check_envelope, identity_of
 from tamis.language.translation import marked
-from tamis.message.address import domain_key
+from tamis.message.names import is_host_name
 from tamis.settings import DomainName
-
-MOST_AUTHORS = 5
-"""Domains in From that are looked at. Beyond: not looked at."""
 
 _SENTENCES = {
     "pass": "pass: {by} speaks for {domain}",
@@ -62,8 +59,10 @@ class DMARC(Filter[DMARCOptions]):
     The domain's owner publishes a policy, and the message passes when DKIM or SPF passes for a domain of the same
     owner. A failure is a hit if the policy is `reject` or `quarantine` (`policies`); while the owner is testing
     (t=y, or pct= below 100) the policy is taken one step milder. No record, no answer from the DNS, and a message
-    examined only in part make no hit; neither do own networks and users. If From has several domains, each is
-    checked and the worst result counts; otherwise a second domain would be a way around.
+    examined only in part make no hit; neither do own networks and users. Every author that some mail program
+    could show is checked ([who wrote it](authors.md)) and the worst result counts; otherwise a second one would
+    be a way around. Of more than ten, the first, the last and eight others at random are checked; S33 adds points
+    for that, and for a From that names nobody who can be checked.
 
     Mailing lists that change messages make DMARC fail. If they seal what they found (ARC), name them in
     `trusted_arc`: a failure is excused when the newest seals are theirs and report that the message had passed, or
@@ -86,7 +85,7 @@ class DMARC(Filter[DMARCOptions]):
             return self.clear("own network or user")
         authors = author_domains(message)
         if not authors:
-            return self.clear("no domain in From", result="none")
+            return self.clear("From names nobody who can be checked", result="none")
         results = [await _result_of(author, message) for author in authors]
         worst = min(results, key=lambda one: (_WORST.index(one.result), _STERNEST.index(one.policy)))
         facts: dict[str, Any] = {name: getattr(worst, name) for name in worst.__slots__} | {
@@ -126,8 +125,8 @@ def _excuse(facts: Mapping[str, Any], trusted: Collection[str]) -> str:
 
 def author_domains(message: Message) -> Sequence[str]:
     """The distinct domains of the header From, as the DNS has them."""
-    domains = (domain_key(one.domain[:300]) for one in message.mail.from_addresses[:50])
-    return [one for one in dict.fromkeys(domains) if is_host_name(one)][:MOST_AUTHORS]
+    domains = dict.fromkeys(one.domain for one in message.mail.some_authors)
+    return [one for one in domains if is_host_name(one)]
 
 
 async def walk(domain: str, dns: DNS) -> Walk:

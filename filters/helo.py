@@ -13,10 +13,11 @@ from pydantic import field_validator
 from tamis.base.errors import ServiceError, nearest_name
 from tamis.contract.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes, Stage
 from tamis.contract.finding import Finding, Status
-from tamis.filters.shared.clients import confirming_names, is_host_name, no_stranger
+from tamis.filters.shared.clients import confirming_names, no_stranger
 from tamis.language.translation import marked
 from tamis.message.address import domain_key
 from tamis.message.envelope import parse_ip
+from tamis.message.names import is_host_name
 
 POINTS = MappingProxyType(
     {

@@ -9,6 +9,7 @@ from tamis.contract.finding import Finding, Status
 from tamis.language.translation import marked
 from tamis.message.address import domain_of
 from tamis.message.domains import is_one_edit, label_of, registered_domain, skeleton
+from tamis.message.mail.authors import some_of
 from tamis.message.mail.sampling import sampled
 
 _LEAST_FOR_EDIT = 6  # a shorter label is one edit away from many honest ones
@@ -72,9 +73,10 @@ class LookalikeDomain(Filter):
             if url.source in {"link", "form", "page", "text", "code", "file"}:
                 yield registered_domain(url.host), "a QR code" if url.source == "code" else "a link"
         yield registered_domain(domain_of(message.envelope.sender)), "MAIL FROM"
-        for name in ("reply-to", "from"):
-            for author in mail.addresses(name)[:5]:
-                yield registered_domain(author.domain), name.title()
+        for one in some_of(mail.addresses("reply-to"), mail.chance("replies")):
+            yield registered_domain(one.domain), "Reply-To"
+        for one in mail.some_authors:
+            yield registered_domain(one.domain), "From"
 
 
 def looks_like(seen: str, like: str) -> bool:

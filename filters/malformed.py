@@ -21,6 +21,10 @@ POINTS = MappingProxyType(
         DefectKind.MISSING_DATE: 1.0,
         DefectKind.IMPOSSIBLE_DATE: 1.5,
         DefectKind.BAD_ADDRESS: 0.5,
+        DefectKind.UNUSABLE_AUTHOR: 3.0,
+        DefectKind.TOO_MANY_AUTHORS: 3.0,
+        DefectKind.AMBIGUOUS_ADDRESS: 1.5,
+        DefectKind.INVALID_HOST: 1.0,
         DefectKind.UNDECODABLE_WORD: 1.0,
         DefectKind.UNKNOWN_CHARSET: 0.5,
         DefectKind.RAW_8BIT_HEADER: 0.5,
@@ -77,6 +81,12 @@ class Malformed(Filter[MalformedOptions]):
     Duplicate fields that may stand once, encoded words that can't be decoded, impossible dates, raw 8-bit octets, NUL,
     bare CR, broken multiparts and more. Each kind counts once a message. Where the examination stopped at one of
     Tamis's own [bounds](bounds.md), that is among the kinds, and adds points if honest mail does not go so far.
+
+    Some kinds are about who wrote it ([authors](authors.md)). `unusable_author`: From has an at sign but no domain that
+    the DNS could have ("service@bank..example", "root@webserver1"), so nobody can be asked who may use it; own networks
+    and users and delivery status notifications are exempt. `too_many_authors`: more than the ten that are checked.
+    `ambiguous_address`: mail programs take it for different addresses. `invalid_host`: a link to a host with characters
+    that no host name may have.
     """
 
     name = "malformed"
@@ -90,7 +100,10 @@ class Malformed(Filter[MalformedOptions]):
     def examine(self, message: Message) -> Finding:
         """Which kinds of defects the message has."""
         mail = message.mail
-        kinds = sorted({str(defect.kind) for defect in mail.defects})
+        found = {defect.kind for defect in mail.defects}
+        if message.is_own or (not message.envelope.sender and mail.is_dsn):
+            found.discard(DefectKind.UNUSABLE_AUTHOR)  # "MAILER-DAEMON@host", as programs within a site write
+        kinds = sorted(map(str, found))
         if not kinds:
             return self.clear("well-formed")
         return self.hit("{names}", names=", ".join(kinds), kinds=kinds)

@@ -24,7 +24,7 @@ class MissingSender(Filter):
         """Whether the message names a sender anywhere."""
         if message.envelope.sender:
             return self.clear("the envelope names a sender")
-        if any(author.address for author in message.mail.from_addresses):
+        if any(author.address for author in message.mail.addresses("from")):
             return self.clear("null MAIL FROM, but the header From names a sender")
         if message.mail.is_dsn:
             return self.clear("a delivery status notification")

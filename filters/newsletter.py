@@ -33,7 +33,7 @@ class Newsletter(Filter):
             return self.clear("no newsletter")
         domains = {registered_domain(host) for _, host in ways} - {""}
         one_click = "list-unsubscribe=one-click" in (headers.first("list-unsubscribe-post") or "").lower()
-        senders = {registered_domain(one.domain) for one in message.mail.from_addresses[:5]}
+        senders = {registered_domain(one.domain) for one in message.mail.from_addresses}
         facts = {
             "where": ", ".join(sorted(domains)) or "no domain",
             "one_click": one_click and any(scheme == "https" for scheme, _ in ways),

@@ -78,8 +78,8 @@ class ReplyTo(ListsExcused[ReplyToOptions]):
     def look(self, message: Message) -> Finding:
         """From's and Reply-To's registered domains, if they differ."""
         mail = message.mail
-        authors = {registered_domain(one.domain) for one in mail.from_addresses[:5]} - {""}
-        replies = {registered_domain(one.domain) for one in mail.addresses("reply-to")[:5]} - {""}
+        authors = {registered_domain(one.domain) for one in mail.from_addresses} - {""}
+        replies = {registered_domain(one.domain) for one in mail.addresses("reply-to")} - {""}
         if not authors or not replies or authors & replies:
             return self.clear("replies go where it came from")
         return self.hit(

@@ -13,7 +13,6 @@ from tamis.message.address import address_key
 
 GENERATION = "complaints:generation"
 """The key whose value names the entries that count now: a refresh is one change of it."""
-_MAX_AUTHORS = 5  # authors that are looked up; beyond: not looked up
 _MAX_LABELS = 6  # labels of a domain, from its end, that are looked up; beyond: not looked up
 
 
@@ -47,7 +46,7 @@ class SenderComplaints(Filter):
         if generation is None:
             return self.unavailable("the lists are not loaded yet")
         senders = [message.envelope.sender]
-        senders += [author.address for author in message.mail.from_addresses[:_MAX_AUTHORS]]
+        senders += [author.address for author in message.mail.some_authors]
         patterns = list(dict.fromkeys(p for sender in senders for p in patterns_of(sender)))
         found = await asyncio.gather(*(state.get(entry_key(generation, pattern)) for pattern in patterns))
         for pattern, source in zip(patterns, found, strict=True):

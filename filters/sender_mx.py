@@ -6,9 +6,10 @@ from tamis.base.errors import ServiceError
 from tamis.contract.filter import Filter, Message, NoChallenge, Stage
 from tamis.contract.finding import Finding
 from tamis.contract.service_protocols import Answer
-from tamis.filters.shared.clients import confirm_denial, is_host_name, is_reachable
+from tamis.filters.shared.clients import confirm_denial, is_reachable
 from tamis.language.translation import marked
 from tamis.message.address import domain_of
+from tamis.message.names import is_host_name
 
 _MOST_TARGETS = 10  # mail servers of a domain that are looked up; beyond: taken to be there
 

@@ -8,9 +8,10 @@ from pydantic import Field as Option
 
 from tamis.contract.filter import Filter, FilterOptions, Message, NoChallenge, Opinion, Scopes, Stage
 from tamis.contract.finding import Finding, Status
-from tamis.filters.shared.clients import is_host_name, no_stranger, text_of
+from tamis.filters.shared.clients import no_stranger, text_of
 from tamis.filters.signing.spf_check import check_envelope, identity_of
 from tamis.language.translation import marked
+from tamis.message.names import is_host_name
 
 _SENTENCES = {
     "pass": "{ip} may send for {domain}",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 from functools import lru_cache
 from typing import Any
 
@@ -13,6 +12,7 @@ from tamis.contract.finding import Finding
 from tamis.contract.service_protocols import DNS, Answer
 from tamis.message import domains
 from tamis.message.envelope import IPAddress, parse_ip
+from tamis.message.names import is_host_name
 
 _LOCAL = tuple(
     ipaddress.ip_network(text)
@@ -24,9 +24,6 @@ _LOCAL = tuple(
 """Addresses of a site's own (RFC 1918, 6598, 4193): the public DNS knows nothing about them."""
 _NOWHERE = tuple(
     ipaddress.ip_network(text) for text in ("0.0.0.0/8", "224.0.0.0/3", "::/128", "ff00::/8", "100::/64")
-)
-_HOST = re.compile(
-    r"(?=.{1,253}\Z)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 )
 
 
@@ -42,12 +39,6 @@ def is_reachable(text: str) -> bool:
     if ip is None or is_local(ip):
         return False
     return not any(ip.version == net.version and ip in net for net in _NOWHERE)
-
-
-@lru_cache(maxsize=4096)
-def is_host_name(text: str) -> bool:
-    """Whether a text is a full domain name in the form that the DNS has, lower case, with A-labels."""
-    return _HOST.fullmatch(text) is not None and not text.rpartition(".")[2].isdecimal()
 
 
 @lru_cache(maxsize=4096)

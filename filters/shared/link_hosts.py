@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tamis.filters.shared.clients import registered_domain
-from tamis.message.address import domain_of
 from tamis.message.envelope import IPAddress, parse_ip
 from tamis.message.mail import Mail
 from tamis.message.mail.limits import LIMITS
@@ -75,8 +74,8 @@ def _hosts(mail: Mail) -> Iterator[tuple[str, str]]:
     for url in text_urls((mail.subject or "")[:1000], LIMITS):
         yield url.host, _HEADER
     for name in _HEADERS:
-        for one in mail.addresses(name)[:5]:
-            yield domain_of(one.address or ""), _HEADER
+        for one in mail.addresses(name):
+            yield one.domain, _HEADER
 
 
 def address_in(host: str) -> IPAddress | None:

@@ -11,7 +11,7 @@ from tamis.contract.filter import Filter, Message, OptionsT
 from tamis.contract.finding import Finding, Status
 from tamis.filters.signing.dkim_check import signatures
 from tamis.filters.signing.spf_check import check_mail_from, identity_of
-from tamis.message.address import domain_key
+from tamis.message.address import domain_of
 from tamis.message.domains import registered_domain
 from tamis.message.mail.headers import Headers
 from tamis.message.mail.urls import host_of
@@ -19,7 +19,6 @@ from tamis.message.mail.urls import host_of
 _URI = re.compile(r"<\s{0,9}(?:(https?)://([^<>\s]{1,1000})|mailto:([^<>\s]{1,500}))\s{0,9}>", re.IGNORECASE)
 _VALUE = 4000  # characters of a field that are read; beyond: not read: the message is no list's
 _MAX_URIS = 5  # addresses of a field that are read; beyond: left out
-_MAX_AUTHORS = 50  # authors whose signatures count; beyond: they sign nothing
 
 
 class ListsExcused(Filter[OptionsT]):
@@ -63,7 +62,7 @@ async def vouched(message: Message, fields: Collection[str], *, by_author: bool 
         return True
     mail = message.mail
     trusted = {registered_domain(host) for name in fields for host in _hosts(mail.headers, name)}
-    authors = {registered_domain(domain_key(one.domain)) for one in mail.from_addresses[:_MAX_AUTHORS]}
+    authors = {registered_domain(one.domain) for one in mail.from_addresses}
     if by_author and len(authors) == 1:
         trusted |= authors
     trusted.discard("")
@@ -95,9 +94,7 @@ def uris(headers: Headers, name: str) -> Sequence[tuple[str, str]]:
     """Scheme and host, in lower case, of the web and mail addresses in a field of RFC 2369."""
     found = list(_URI.finditer((headers.first(name) or "")[:_VALUE]))[:_MAX_URIS]
     return [
-        (one[1].lower(), host_of(one[2]))
-        if one[1]
-        else ("mailto", one[3].partition("?")[0].rpartition("@")[2].lower())
+        (one[1].lower(), host_of(one[2])) if one[1] else ("mailto", domain_of(one[3].partition("?")[0]))
         for one in found
     ]
 

@@ -24,6 +24,7 @@ from tamis.filters.signing.signature_fields import (
 )
 from tamis.filters.signing.signatures import SignedMessage, verify_message, verify_octets
 from tamis.judging.authentication import Reported, read_results
+from tamis.message.address import domain_key
 from tamis.message.domains import registered_domain
 from tamis.message.mail import Mail
 
@@ -164,10 +165,10 @@ def _reported(field: bytes) -> Sequence[Reported]:
 
 def _speaks_for(one: Reported, author: str) -> bool:
     if one.method == "dmarc":
-        return one.properties.get("header.from", author).lower() == author
+        return domain_key(one.properties.get("header.from", author)) == author
     name = {"dkim": "header.d", "spf": "smtp.mailfrom"}.get(one.method)
     if name is None:
         return False
     domain = one.properties.get(name, "") or one.properties.get("header.i", "")
-    registered = registered_domain(domain.rpartition("@")[2].lower())
+    registered = registered_domain(domain_key(domain.rpartition("@")[2]))
     return registered != "" and registered == registered_domain(author)

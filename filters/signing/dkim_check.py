@@ -14,7 +14,7 @@ from tamis.contract.service_protocols import DNS
 from tamis.filters.shared.clients import confirm_denial
 from tamis.filters.signing.signature_fields import Signature, SigningKey, dkim_signature, read_key
 from tamis.filters.signing.signatures import SignedMessage, verify_message
-from tamis.message.address import domain_key, domain_of
+from tamis.message.address import domain_of
 from tamis.message.domains import registered_domain
 from tamis.message.mail import Mail
 from tamis.services.runner import on_loop
@@ -107,7 +107,7 @@ async def _check_all(message: Message) -> Sequence[Checked]:
         signed = await aside(mail, SignedMessage, mail.raw)
     except SignatureError as error:
         return [Checked(error.result, str(error))]
-    authors = {registered_domain(domain_key(one.domain)) for one in mail.from_addresses[:_MAX_READ]}
+    authors = {registered_domain(one.domain) for one in mail.from_addresses}
     sender = registered_domain(domain_of(message.envelope.sender))
 
     def about(one: Signature, result: str, reason: str, bits: int = 0) -> Checked:

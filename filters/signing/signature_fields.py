@@ -13,8 +13,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NoReturn
 
 from tamis.base.errors import SignatureError
-from tamis.filters.shared.clients import is_host_name
-from tamis.message.address import domain_key
+from tamis.message.address import domain_key, domain_of
+from tamis.message.names import is_host_name
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -115,7 +115,7 @@ def dkim_signature(field: bytes, now: float) -> Signature:
     signed = _message_signature(field, tags, now)
     if "from" not in signed.headers:
         raise SignatureError("permerror", "From is not signed")
-    identity = _text(tags.get("i", b"")).rpartition("@")[2].lower() or signed.domain
+    identity = domain_of(_text(tags.get("i", b""))) or signed.domain
     if identity != signed.domain and not identity.endswith("." + signed.domain):
         raise SignatureError("permerror", "i= is outside d=")
     length = _number(tags, "l")

@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 
 from tamis.base.errors import ServiceError
 from tamis.contract.service_protocols import DNS, Answer
-from tamis.filters.shared.clients import is_host_name, is_local, text_of
+from tamis.filters.shared.clients import is_local, text_of
 from tamis.message.address import domain_key, unbracket
 from tamis.message.envelope import Envelope, IPAddress
+from tamis.message.names import is_host_name
 from tamis.services.runner import in_thread
 
 MAX_QUESTIONS = 120

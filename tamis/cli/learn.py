@@ -19,6 +19,7 @@ import click
 from tamis.cli.context import Context, fail, json_option
 from tamis.cli.terminal import print_json, printable, progress
 from tamis.handover.marking import Marking
+from tamis.message.address import domain_key
 from tamis.models.bulk import candidates, in_turn
 from tamis.models.corpora import CorpusError, Place, found
 from tamis.models.model_file import ModelBusyError
@@ -99,9 +100,9 @@ def learn(
 def _known_domain(settings: Settings, domain: str) -> str:
     """The domain as the platform has it; the command ends with its nearest one when it is none."""
     domains = list(settings.platform.domains)
-    if domain.lower() in domains:
-        return domain.lower()
-    near = difflib.get_close_matches(domain.lower(), domains, 1)
+    if domain_key(domain) in domains:
+        return domain_key(domain)
+    near = difflib.get_close_matches(domain_key(domain), domains, 1)
     hint = f" (did you mean {near[0]}?)" if near else ""
     raise click.BadParameter(f"{domain} is not among platform.domains{hint}", param_hint="--domain")
 

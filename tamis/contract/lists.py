@@ -186,11 +186,8 @@ class ListIndex:
             self._collect(found, self._of_ip(ip), MatchedField.CLIENT, scopes, now)
         if envelope.sender:
             self._collect(found, self._of_sender(envelope.sender, scopes), MatchedField.ENVELOPE, scopes, now)
-        for author in mail.from_addresses[:_MAX_AUTHORS]:
-            if author.address:
-                self._collect(
-                    found, self._of_sender(author.address, scopes), MatchedField.HEADER, scopes, now
-                )
+        for author in mail.some_authors:
+            self._collect(found, self._of_sender(author.address, scopes), MatchedField.HEADER, scopes, now)
         return tuple(found)
 
     def fingerprints(
@@ -243,8 +240,6 @@ class ListIndex:
                     yield entry
 
 
-_MAX_AUTHORS = 10
-"""Header From mailboxes that are looked up; more than one is rare, more than ten is an attack."""
 _MAX_LABELS = 32
 
 

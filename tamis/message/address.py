@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import lru_cache
+
+from tamis.message.names import host_name, without_invisible
 
 PLATFORM = "platform"
 """The scope of the whole installation; the other scopes are a domain and a mailbox."""
@@ -22,28 +25,37 @@ def unbracket(path: str) -> str:
 _PLAIN = re.compile(r"[^\s@%!\"(),:;<>\[\\\]]+@[^\s@%!\"(),:;<>\[\\\]]+")
 
 
+_QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
+_DOT_ATOM = re.compile(r"[^\s@\"(),:;<>\[\]\\.\x00-\x1f\x7f]+(?:\.[^\s@\"(),:;<>\[\]\\.\x00-\x1f\x7f]+)*+")
+
+
 def is_plain(address: str) -> bool:
     """Whether an address that somebody gave us means one mailbox to every server: nothing in it is quoted, and there is
     no route, which Postfix would follow for us to any host (`allow_percent_hack`: marie%example.net@example.com)."""
     return address.isprintable() and _PLAIN.fullmatch(address) is not None
 
 
-@lru_cache(maxsize=4096)
 def domain_key(domain: str) -> str:
-    """A domain for comparing: lower case, A-labels, no trailing dot; never raises."""
-    domain = domain.strip().rstrip(".").lower()
-    if domain.isascii():
-        return domain
-    try:
-        return domain.encode("idna").decode("ascii")
-    except UnicodeError:  # over-long or empty label: compared as written
-        return domain
+    """A domain for comparing: lower case, A-labels, no trailing dot (tamis.message.names); never raises."""
+    return host_name(domain).key
+
+
+@lru_cache(maxsize=4096)
+def local_key(local: str) -> str:
+    """A local part for comparing: without case, as mailbox hosts compare it, in one of its Unicode forms (RFC 6532
+    3.1), without what nobody sees, and without quotes where it needs none (RFC 5321 4.1.2)."""
+    if len(local) > 1 and local.startswith('"') and local.endswith('"'):
+        plain = _QUOTED_PAIR.sub(r"\1", local[1:-1])
+        local = plain if _DOT_ATOM.fullmatch(plain) else local
+    if not local.isascii():
+        local = unicodedata.normalize("NFC", without_invisible(local))
+    return local.lower()
 
 
 def address_key(address: str) -> str:
-    """An address for comparing. Local parts are compared without case, as mailbox hosts do."""
+    """An address for comparing only: mail goes to the address as it was written (RFC 5321 2.4)."""
     local, at, domain = unbracket(address).rpartition("@")
-    return f"{local.lower()}@{domain_key(domain)}" if at else domain.lower()
+    return f"{local_key(local)}@{domain_key(domain)}" if at else domain.lower()
 
 
 def domain_of(address: str) -> str:

@@ -8,6 +8,8 @@ from functools import cache, lru_cache
 
 from publicsuffixlist import PublicSuffixList
 
+from tamis.message.names import u_label
+
 _ASCII_LIKE = (
     ("rn", "m"),
     ("vv", "w"),
@@ -54,13 +56,7 @@ def registered_domain(host: str) -> str:
 
 def label_of(domain: str) -> str:
     """The registered label as readers see it: "example.co.uk" -> "example", A-labels decoded."""
-    label = domain.partition(".")[0]
-    if label.startswith("xn--") and len(label) <= _MAX_LABEL:
-        try:
-            return label[4:].encode("ascii").decode("punycode")
-        except UnicodeError:
-            return label
-    return label
+    return u_label(domain.partition(".")[0])
 
 
 @lru_cache(maxsize=4096)

@@ -6,9 +6,10 @@ import time
 
 import pytest
 
-from tamis.filters.shared.clients import is_host_name, registered_domain
+from tamis.filters.shared.clients import registered_domain
 from tamis.filters.shared.link_hosts import MOST, address_in, subjects_of
 from tamis.message.mail import Mail, sampling
+from tamis.message.names import is_host_name
 
 HEADER = b"From: a@example.net\r\nMIME-Version: 1.0\r\nContent-Type: text/html; charset=utf-8\r\n\r\n"
 

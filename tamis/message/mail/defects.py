@@ -16,6 +16,11 @@ class DefectKind(StrEnum):
     MISSING_DATE = "missing_date"  # RFC 5322 3.6: Date is required
     IMPOSSIBLE_DATE = "impossible_date"  # RFC 5322 3.3
     BAD_ADDRESS = "bad_address"  # RFC 5322 3.4: a mailbox without local part and domain
+    UNUSABLE_AUTHOR = (
+        "unusable_author"  # RFC 5321 2.3.5: an at sign in From, and no domain that the DNS could have
+    )
+    AMBIGUOUS_ADDRESS = "ambiguous_address"  # RFC 5322 3.4: readers take a mailbox for different ones
+    TOO_MANY_AUTHORS = "too_many_authors"  # RFC 5322 3.6.2 has no bound: more than are looked at
     TOO_MANY_ADDRESSES = "too_many_addresses"  # Limits.addresses
     UNDECODABLE_WORD = "undecodable_word"  # RFC 2047 2
     UNKNOWN_CHARSET = "unknown_charset"  # RFC 2045 5, RFC 2978: no charset, or one that is refused
@@ -43,6 +48,7 @@ class DefectKind(StrEnum):
     DECODED_TOO_LARGE = "decoded_too_large"  # Limits.decoded_octets
     HTML_TRUNCATED = "html_truncated"  # Limits.html_characters, Limits.html_tags, Limits.links
     TEXT_TRUNCATED = "text_truncated"  # Limits.text_characters
+    INVALID_HOST = "invalid_host"  # UTS 46 4.1, RFC 5891 5.4: a URL's host with characters that no name has
     URL_LIMIT = "url_limit"  # Limits.urls, Limits.url_characters
     TOO_MANY_FILES = "too_many_files"  # Limits.files
     TOO_MANY_HOSTS = "too_many_hosts"  # Limits.hosts

@@ -10,6 +10,7 @@ from email.utils import parsedate_tz
 from random import Random
 
 from tamis.base.derived import derived
+from tamis.message.mail.authors import check_authors, some_of
 from tamis.message.mail.defects import Defect, DefectKind, DefectReport
 from tamis.message.mail.destinations import html_urls
 from tamis.message.mail.file_links import file_urls, may_be_legible
@@ -87,19 +88,28 @@ class Mail:
 
     @derived
     def from_addresses(self) -> tuple[Address, ...]:
-        """The mailboxes of the header From."""
-        return self.addresses("from")
+        """Every mailbox that a reader's program could show as the author, at most ``Limits.addresses``; the likeliest
+        first. They are those of all From fields, and of Sender where From has none: some programs show that then."""
+        found = self.addresses("from")
+        return found if any(one.address for one in found) else found + self.addresses("sender")
+
+    @derived
+    def some_authors(self) -> tuple[Address, ...]:
+        """The authors with an address to ask others about: all, or of too many the first and a random choice, which
+        is the same each time."""
+        return some_of(self.from_addresses, self.chance("authors"))
 
     def addresses(self, name: str) -> tuple[Address, ...]:
-        """The mailboxes of every field of a name: To, Cc, Reply-To, Sender and the like."""
+        """The mailboxes of every field of a name: To, Cc, Reply-To, Sender and the like, as readers could take them."""
         found = self._addresses.get(name := name.lower())
         if found is None:
             found = ()
             for field in self.headers.fields_of(name):
                 room = self.limits.addresses - len(found)
-                found += parse_addresses(field.unfolded, max(1, room), self._report, field.where)
-                if room <= 1:
+                if room <= 0:
+                    self._report.add(DefectKind.TOO_MANY_ADDRESSES, self.limits.addresses, field.where)
                     break
+                found += parse_addresses(field.unfolded, room, self._report, field.where)
             self._addresses[name] = found
         return found
 
@@ -282,6 +292,7 @@ class Mail:
                 report.add(DefectKind.MISSING_FROM)
             if "date" not in self.headers:
                 report.add(DefectKind.MISSING_DATE)
+            check_authors(self.headers.fields_of("from"), self.addresses("from"), report)
         for name in _ADDRESS_FIELDS:
             self.addresses(name)
 

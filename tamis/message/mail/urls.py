@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from urllib.parse import unquote
 from tamis.message.domains import is_top_level
 from tamis.message.mail.defects import DefectKind, DefectReport
 from tamis.message.mail.limits import Limits
+from tamis.message.names import HostName, host_name, u_label
 
 URLSource = Literal["text", "link", "image", "form", "page", "script", "file", "code"]
 """Where a URL stood: "page" is loaded by itself, "file" is in an attached file, "code" is a QR code."""
@@ -34,9 +34,7 @@ _NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789.-"
 _NAME_WINDOW = 64
 _TRAILING = ".,;:!?'\"*_|>"
 _AUTHORITY_END = re.compile(r"[/\\?#]")
-_DOTS = str.maketrans("\u3002\uff0e\uff61", "...")
 _HOST_CHARACTERS = 253  # characters of a host (RFC 1035 2.3.4); beyond: no host
-_LABEL_CHARACTERS = 63  # characters of a host's label (RFC 1035 2.3.4); beyond: cut: no name in the DNS
 _REPETITIONS = 10  # times the bound on URLs: so many are looked at to find distinct ones; beyond: `url_limit`
 
 
@@ -57,40 +55,26 @@ class Url:
     @property
     def unicode_host(self) -> str:
         """The host with its A-labels shown as the letters that they stand for."""
-        return ".".join(map(_u_label, self.host.split(".")))
-
-
-def _a_label(label: str) -> str:
-    if label.isascii():
-        return label
-    return "xn--" + label[:_LABEL_CHARACTERS].encode("punycode").decode("ascii", "replace")
-
-
-def _u_label(label: str) -> str:
-    if not label.startswith("xn--") or len(label) > _HOST_CHARACTERS:
-        return label
-    try:
-        return label[4:].encode("ascii").decode("punycode")
-    except UnicodeError:
-        return label
+        return ".".join(map(u_label, self.host.split(".")))
 
 
 def host_of(after_scheme: str) -> str:
-    """The host in what follows '//': without user, password and port, lower-cased, A-labels; '' if none."""
+    """The host in what follows '//': without user, password and port, in its comparing form; '' if none."""
+    return _host_name_of(after_scheme).key
+
+
+def _host_name_of(after_scheme: str) -> HostName:
+    """The host as browsers read it (URL Standard 3.5): percent-coding undone, then IDNA."""
     end = _AUTHORITY_END.search(after_scheme)
     authority = after_scheme[: end.start()] if end else after_scheme
     host = authority.rpartition("@")[2]
     if host.startswith("["):
-        return host.partition("]")[0][1 : _HOST_CHARACTERS + 1].lower()
+        return HostName(host.partition("]")[0][1 : _HOST_CHARACTERS + 1].lower())
     host = host.partition(":")[0][: _HOST_CHARACTERS * 3]
     if "%" in host:
         host = unquote(host, errors="replace")
-    if not host.isascii():
-        host = unicodedata.normalize("NFKC", host.translate(_DOTS))
-    host = host.lower().strip(". ")[:_HOST_CHARACTERS]
-    if not host.isascii():
-        host = ".".join(map(_a_label, host.split(".")))
-    return host
+    found = host_name(host)
+    return HostName(found.key.strip(". ")[:_HOST_CHARACTERS], found.problem)
 
 
 def text_urls(text: str, limits: Limits) -> Iterator[Url]:
@@ -170,4 +154,13 @@ def collect(found: Iterable[Url], limits: Limits, report: DefectReport) -> tuple
             report.add(DefectKind.URL_LIMIT, limits.urls)
             break
         seen[key] = url
+        if not url.raw.isascii() or "%" in url.raw or "xn--" in url.raw.lower():
+            _check_host(url, report)
     return tuple(seen.values())
+
+
+def _check_host(url: Url, report: DefectReport) -> None:
+    """Report a host that is no name: readers' programs differ in what they make of it."""
+    found = _host_name_of(url.raw.partition("//")[2] or url.raw)
+    if found.problem and found.key == url.host:
+        report.add(DefectKind.INVALID_HOST, f"{found.key}: {found.problem}")

@@ -17,8 +17,8 @@ import pytest
 
 from tamis.base.errors import ServiceError
 from tamis.contract.service_protocols import Answer
-from tamis.filters.shared.clients import is_host_name
 from tamis.filters.signing.spf_check import check_envelope, identity_of
+from tamis.message.names import is_host_name
 from tests.builders import envelope
 
 SUITE = Path(__file__).parent / "rfc7208" / "rfc7208-tests.json"
