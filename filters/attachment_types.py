@@ -13,7 +13,7 @@ from tamis.contract.filter import Effect, Filter, FilterOptions, Message, Opinio
 from tamis.contract.finding import Finding, Status
 from tamis.language.translation import marked
 from tamis.message.file_names import Risk
-from tamis.services.files.attachments import inspected, shown_path
+from tamis.services.files.attachments import inspected, links_in, shown_path
 
 POINTS = MappingProxyType(
     {
@@ -29,6 +29,14 @@ POINTS = MappingProxyType(
         Risk.ENCRYPTED_DOCUMENT: 0.5,
         Risk.ARCHIVE_LIMIT: 1.0,
         Risk.BROKEN_ARCHIVE: 0.5,
+        Risk.RISKY_NAME: 1.0,
+        Risk.AMBIGUOUS_ARCHIVE: 2.0,
+        Risk.EMBEDDED_FILE: 1.0,
+        Risk.SMUGGLING: 4.0,
+        Risk.ACTIVE_IMAGE: 4.0,
+        Risk.REMOTE_TEMPLATE: 3.0,
+        Risk.DDE: 3.0,
+        Risk.NOT_READ: 0.5,
     }
 )
 """Points that a kind of risk adds."""
@@ -73,15 +81,24 @@ class AttachmentTypes(Filter[AttachmentTypesOptions]):
     """Checks what attachments really are, whatever their names say, and what is in archives.
 
     The kinds of risk: `executable` (a program by its content), `disguised` (a program under a harmless name),
-    `dangerous_name` (a name that makes a system run the file), `executable_in_archive` (either of these in an
-    archive), `double_extension` (invoice.pdf.exe), `rtlo_name` (directional controls in such a name), `macro` and
-    `macro_auto` (office macros; those that run by themselves), `encrypted_archive`, `encrypted_document` (an office
-    file or PDF that needs a password), `archive_limit` (more, deeper or larger than is unpacked), `broken_archive`.
-    Each kind counts once a message; those named in `spam` decide alone.
+    `dangerous_name` (a name that makes a system run the file), `risky_name` (the name of what often carries programs
+    or code), `executable_in_archive` (a program or a dangerous name inside another file), `double_extension`
+    (invoice.pdf.exe), `rtlo_name` (directional controls in such a name), `macro` and `macro_auto` (office macros; those
+    that run by themselves), `dde` (a field or formula that starts a program), `remote_template` (an office document
+    that fetches another file when it is opened), `embedded_file` (a file in a document, for a click to open),
+    `smuggling` (a page whose script builds a file), `active_image` (a drawing with a script), `encrypted_archive`,
+    `encrypted_document` (an office file or PDF that needs a password), `ambiguous_archive` (programs differ in what
+    they find in it: behind something else, several in one, names that don't agree), `archive_limit` (more, deeper or
+    larger than is unpacked), `broken_archive`, `not_read` (a file that can't be read). Each kind counts once a message;
+    those named in `spam` decide alone. [Which names](links-and-files.md#names-of-files) are dangerous or risky.
+
+    Looked into are archives (zip, rar, 7z, tar, gz, bz2, xz, zst, cab, lha, iso), office documents (OOXML, OLE, RTF),
+    PDF, OneNote, winmail.dat, messages (.eml, .msg, .mht), pages, drawings and invitations, also within each other. The
+    links in them are looked at by the filters that judge links. All of it happens in a helper process, to 4 levels,
+    1,000 members, 64 MiB, 200 times their size and 5 seconds for a message.
 
     Of more than 100 attachments of a message those with a dangerous name are looked into first, the others by lot;
-    `left_out` says how many were not. Archives (zip, rar, 7z, tar, gz, bz2, xz, zst, cab, iso, OOXML) are unpacked in a
-    helper process to 4 levels, 1,000 members, 64 MiB, 200 times their size and 5 seconds for a message.
+    `left_out` says how many were not.
     """
 
     name = "attachment_types"
@@ -99,6 +116,7 @@ class AttachmentTypes(Filter[AttachmentTypesOptions]):
     async def examine(self, message: Message) -> Finding:
         """Which kinds of risk the attachments have, and in which file each was seen first."""
         files = await inspected(message)
+        message.seen = message.mail.seen.joined(links_in(files))
         left_out = max(0, len(message.mail.attachments) - message.mail.limits.files)
         first: dict[str, str] = {}
         for file in files:

@@ -221,7 +221,7 @@ class Examination:
                         if at_once is None
                         else {one.name: at_once}
                     )
-                    if message.seen and not message.mail.seen:
+                    if message.seen and message.seen != message.mail.seen:
                         message = replace(message, mail=message.mail.with_seen(message.seen))
                         found |= await self._look_again({**findings, **found}, message, until)
                 else:

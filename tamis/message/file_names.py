@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 
+from tamis.message.dangerous_names import CARRIES, RUNS
+
 
 class Risk(StrEnum):
     """What speaks against a file; several may."""
@@ -12,6 +14,7 @@ class Risk(StrEnum):
     EXECUTABLE = "executable"  # a program by its content
     DISGUISED = "disguised"  # a program by its content whose name says something else
     DANGEROUS_NAME = "dangerous_name"  # its name makes a system run it or what is in it
+    RISKY_NAME = "risky_name"  # its name is that of what carries programs or code past other guards
     EXECUTABLE_IN_ARCHIVE = "executable_in_archive"  # either of these, inside an archive
     DOUBLE_EXTENSION = "double_extension"  # invoice.pdf.exe
     RTLO_NAME = "rtlo_name"  # directional controls turn the end of the name round
@@ -21,20 +24,22 @@ class Risk(StrEnum):
     ENCRYPTED_DOCUMENT = "encrypted_document"
     ARCHIVE_LIMIT = "archive_limit"  # more, deeper or larger than is unpacked: a bomb, or just big
     BROKEN_ARCHIVE = "broken_archive"
+    AMBIGUOUS_ARCHIVE = "ambiguous_archive"  # readers' programs differ in what is in it
+    EMBEDDED_FILE = "embedded_file"  # a file within a document, which a click there opens
+    SMUGGLING = "smuggling"  # a page that builds a file by script
+    ACTIVE_IMAGE = "active_image"  # a drawing with a script in it
+    REMOTE_TEMPLATE = "remote_template"  # a document that fetches another, or an object, when it is opened
+    DDE = "dde"  # a document that starts a program by a field or a formula
+    NOT_READ = "not_read"  # a file whose reader failed or had no time left
 
 
-# What Windows, macOS or a desktop runs on a double click (no list is complete: content is looked at too).
-_RUNS_TEXT = """
-    ade adp app appref-ms appx bat chm cmd com cpl dll exe gadget hlp hta inf ins isp jar jnlp js jse
-    lib library-ms lnk mde msc msi msix msp mst nsh pif ps1 psc1 psm1 reg scf scr sct shb sys url vb vbe
-    vbs vxd wsc wsf wsh xll desktop pkg command
-"""
-_RUNS = frozenset(_RUNS_TEXT.split())
 # What a reader takes for a harmless file.
 _HARMLESS_TEXT = """
     avi bmp csv doc docx gif htm html jpeg jpg mov mp3 mp4 odt pdf png ppt pptx rtf txt xls xlsx xml zip
 """
 _HARMLESS = frozenset(_HARMLESS_TEXT.split())
+# Before a harmless extension they ask the reader to rename the file: "run.bat.txt".
+_RENAMED = frozenset("bat cmd exe scr pif vbs vbe js jse wsf hta ps1 lnk msi jar".split())  # noqa: SIM905
 _DIRECTION = re.compile("[\u202a-\u202e\u2066-\u2069\u200e\u200f]")
 _PADDED = re.compile(r"[\s_.\u00a0]{6,}\.?[A-Za-z0-9-]{1,12}$")
 _NAME_CHARACTERS = 1000
@@ -57,19 +62,21 @@ def name_risks(name: str, kind: str) -> set[Risk]:
     found = extensions(name)
     last = found[0] if found else ""
     # "example.com" is more often the name of a site than of a DOS program
-    runs = last in _RUNS and not (last == "com" and kind.startswith("text/"))
+    runs = last in RUNS and not (last == "com" and kind.startswith("text/"))
     if _DIRECTION.search(name) and runs:
         risks.add(Risk.RTLO_NAME)
     if runs:
         risks.add(Risk.DANGEROUS_NAME)
         if (len(found) > 1 and found[1] in _HARMLESS) or _PADDED.search(name):
             risks.add(Risk.DOUBLE_EXTENSION)
+    elif last in CARRIES or (len(found) > 1 and last in _HARMLESS and found[1] in _RENAMED):
+        risks.add(Risk.RISKY_NAME)
     return risks
 
 
-def content_risks(name: str, kind: str) -> set[Risk]:
-    """The risks in what a file is, against what its name says."""
-    if kind not in PROGRAMS:
+def content_risks(name: str, head: bytes) -> set[Risk]:
+    """The risks in what a file is by its first octets, against what its name says."""
+    if not is_program(head):
         return set()
     found = extensions(name)
     if found and found[0] in _HARMLESS:
@@ -77,18 +84,22 @@ def content_risks(name: str, kind: str) -> set[Risk]:
     return {Risk.EXECUTABLE}
 
 
-PROGRAMS = frozenset(
-    {
-        "application/x-dosexec",
-        "application/vnd.microsoft.portable-executable",
-        "application/x-executable",
-        "application/x-pie-executable",
-        "application/x-sharedlib",
-        "application/x-mach-binary",
-        "application/x-msi",
-        "application/x-ms-shortcut",
-        "application/x-java-applet",
-        "application/vnd.android.package-archive",
-    }
+_PROGRAMS = (
+    b"\x7fELF",
+    *(b"\xfe\xed\xfa\xce", b"\xfe\xed\xfa\xcf", b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe"),  # Mach-O
+    b"\xca\xfe\xba\xbe",  # Mach-O for several machines, Java class
+    b"dex\n03",
+    b"L\x00\x00\x00\x01\x14\x02\x00",  # Windows shortcut
+    b"ITSF\x03\x00",  # compiled help
+    b"#@~^",  # encoded Windows script
+    b"!<arch>\ndebian",
+    b"\xed\xab\xee\xdb",  # RPM
 )
-"""MIME types, as libmagic names them, of what runs."""
+_DOS_HEADER = 64
+
+
+def is_program(head: bytes) -> bool:
+    """Whether a file is something that runs, by its own mark; libmagic takes random octets for DOS programs."""
+    if head.startswith(_PROGRAMS):
+        return True
+    return head[:2] in {b"MZ", b"ZM"} and (len(head) < _DOS_HEADER or b"\0" in head[:_DOS_HEADER])

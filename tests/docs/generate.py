@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 
@@ -13,6 +14,8 @@ from tamis.background.exporter import FAMILIES
 from tamis.cli import tamis
 from tamis.cli.settings import all_settings, filter_settings, markdown_table, markdown_tables
 from tamis.contract.service_protocols import NAMES as SERVICES
+from tamis.message.dangerous_names import DANGEROUS
+from tamis.message.file_names import Risk
 from tamis.message.mail.wrappers import WRAPPERS
 from tests.builders import FILTERS
 from tests.docs.bounds import table
@@ -202,7 +205,7 @@ def cases_page() -> str:
 
 def links_page() -> str:
     """docs/links-and-files.md."""
-    return _page(LINKS, _wrappers())
+    return _page(LINKS, chain(_wrappers(), _names()))
 
 
 def _wrappers() -> Iterator[str]:
@@ -217,6 +220,18 @@ def _wrappers() -> Iterator[str]:
 def bounds_page() -> str:
     """docs/bounds.md."""
     return _page(BOUNDS, table())
+
+
+def _names() -> Iterator[str]:
+    yield "\n## Names of files\n"
+    yield "Opening one of the first kinds runs what is in it (`dangerous_name`); the last ones"
+    yield "often carry something that runs, and are honest now and then (`risky_name`). What a file is by its content"
+    yield "counts whatever its name.\n"
+    yield "| kind | extensions | risk | source |"
+    yield "|---|---|---|---|"
+    for row in DANGEROUS:
+        risk = Risk.DANGEROUS_NAME if row.runs else Risk.RISKY_NAME
+        yield f"| {row.kind} | {' '.join(sorted(row.extensions))} | `{risk}` | {row.source} |"
 
 
 def metrics_page() -> str:

@@ -75,7 +75,7 @@ def file_urls(
     octets: bytes, name: str, budget: Budget, limits: Limits, report: DefectReport, where: str
 ) -> Iterator[Url]:
     """The addresses in a legible file, of source "file"; nothing in others. `budget` bounds all files together."""
-    text = legible(octets, budget.characters, suffix_of(name) in _MARKUP_SUFFIXES)
+    text = legible(octets, budget.characters, forced=is_page_name(name))
     if not text:
         return
     if len(octets) > 4 * len(text):
@@ -104,7 +104,7 @@ def _urls(
         if "encoding=quoted-printable" in text.lower():
             text = decodestring(_SOFT_BREAK.sub("", text).encode()).decode("utf-8", "replace")
         text = _ESCAPE.sub(lambda found: _ESCAPES[found[0]], text)
-    if suffix_of(name) in _MARKUP_SUFFIXES or _MARKUP.search(text[:_HEAD]) or "<a " in text:
+    if is_page_name(name) or _MARKUP.search(text[:_HEAD]) or "<a " in text:
         html = parse_html(text, budget, limits, report, where)
         yield from html_urls(html, limits)
         yield from text_urls(html.text, limits)
@@ -123,12 +123,17 @@ def suffix_of(name: str) -> str:
     return name.rpartition(".")[2].strip(" .").lower()
 
 
+def is_page_name(name: str) -> bool:
+    """Whether a browser opens a file of this name, whatever is in it."""
+    return suffix_of(name) in _MARKUP_SUFFIXES
+
+
 def may_be_legible(head: bytes, name: str) -> bool:
     """Whether a file may be text by its first octets, or is taken for a web page by its name."""
-    return suffix_of(name) in _MARKUP_SUFFIXES or bool(legible(head, len(head)))
+    return is_page_name(name) or bool(legible(head, len(head)))
 
 
-def legible(octets: bytes, most: int, forced: bool = False) -> str:
+def legible(octets: bytes, most: int, *, forced: bool = False) -> str:
     """A file's characters, at most `most`, if it is text of some kind; else ''. `forced`: whatever it is."""
     head = octets[:_HEAD]
     for mark, codec in _BOMS.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tamis.message.mail.urls import Url
@@ -13,6 +14,10 @@ class Seen:
 
     text: str = ""
     urls: tuple[Url, ...] = ()
+
+    def joined(self, urls: Iterable[Url]) -> Seen:
+        """With further URLs, each once."""
+        return Seen(self.text, tuple(dict.fromkeys((*self.urls, *urls))))
 
     def __bool__(self) -> bool:
         return bool(self.text or self.urls)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
+import re
 
 from tamis.message.file_names import Risk
 
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 """What a compound file begins with: the office files of 1997, MSI, encrypted new ones."""
 
+_MSI = "000C1084-0000-0000-C000-000000000046"  # the class of a Windows installer package
+_XLM_SHEET = re.compile(rb"xl/macrosheets/", re.IGNORECASE)
+_XLM_AUTO = re.compile(rb"auto_?(?:open|close|activate)", re.IGNORECASE)
 _ENCRYPTED = ("EncryptedPackage", "EncryptionInfo")
 
 
@@ -23,8 +27,10 @@ def document_risks(octets: bytes) -> set[Risk]:
             with olefile.OleFileIO(io.BytesIO(octets)) as file:
                 if any(file.exists(name) for name in _ENCRYPTED):
                     risks.add(Risk.ENCRYPTED_DOCUMENT)
+                if str(file.root.clsid).upper() == _MSI:
+                    risks.add(Risk.EXECUTABLE)
         except Exception:  # noqa: BLE001 - a broken compound file raises whatever its reader stumbled over
-            return risks
+            return risks | {Risk.NOT_READ}
     try:
         parser = VBA_Parser("attachment", data=octets)
         try:
@@ -32,10 +38,14 @@ def document_risks(octets: bytes) -> set[Risk]:
                 risks.add(Risk.MACRO)
                 if any(found[0] == "AutoExec" for found in parser.analyze_macros()):
                     risks.add(Risk.MACRO_AUTO)
+            if parser.detect_xlm_macros():
+                risks |= {Risk.MACRO, Risk.MACRO_AUTO} if _XLM_AUTO.search(octets) else {Risk.MACRO}
         finally:
             parser.close()
     except Exception:  # noqa: BLE001 - as above: oletools raises what its own readers raise
         return risks
+    if _XLM_SHEET.search(octets):  # the name of a member in a ZIP's directory is not packed
+        risks.add(Risk.MACRO)
     return risks
 
 

@@ -7,8 +7,11 @@ file is by its content; oletools finds macros.
 from __future__ import annotations
 
 import hashlib
+import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +20,33 @@ import magic
 from libarchive.exception import ArchiveError
 
 from tamis.message.file_names import Risk, content_risks, name_risks
+from tamis.message.mail import LIMITS, Mail
+from tamis.message.mail.defects import DefectReport
+from tamis.message.mail.file_links import file_urls, is_page_name, legible
+from tamis.message.mail.html import Budget
+from tamis.message.mail.mime import is_pdf
+from tamis.message.mail.urls import text_urls
+from tamis.services.files.active import external_targets, field_risks, page_risks, text_risks
+from tamis.services.files.containers import (
+    ONENOTE,
+    RTF,
+    calendar_files,
+    is_message,
+    message_members,
+    ole_members,
+    onenote,
+    page_files,
+    pdf_files,
+    rtf_objects,
+    strings,
+    unzip,
+    zip_directory,
+    zip_entries,
+)
 from tamis.services.files.macros import OLE, document_risks, pdf_risks
+from tamis.services.files.members import Member
+from tamis.services.files.tnef import MAGIC as TNEF
+from tamis.services.files.tnef import members as tnef_members
 
 _HEAD = 65_536  # octets that libmagic looks at; beyond: they do not change a file's kind
 _COMPRESSED = {
@@ -27,6 +56,27 @@ _COMPRESSED = {
     b"\x28\xb5\x2f\xfd": "zstd",
 }
 _ARCHIVES = (b"PK\x03\x04", b"PK\x05\x06", b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"MSCF\x00\x00\x00\x00")
+_ZIP = b"PK\x03\x04"
+_BEHIND = 4_194_304  # octets in front of an archive that is no ZIP
+_SHORTCUT = b"L\x00\x00\x00"
+_MEDIA = (
+    b"\x89PNG",
+    b"\xff\xd8\xff",
+    b"GIF8",
+    b"BM",
+    b"RIFF",
+    b"OggS",
+    b"ID3",
+    b"\x00\x01\x00\x00\x00",
+    b"OTTO",
+    b"wOF",
+    b"fLaC",
+)
+_OF_OFFICE = re.compile(r"\.rels$|^(?:word|xl|ppt)/[^/]{1,60}\.xml$|^xl/externalLinks/", re.IGNORECASE)
+TEXT_CHARACTERS = 1_048_576
+"""Characters of one legible file that are looked at. Beyond: not looked at; `archive_limit`."""
+_MOST_LINKS = 400  # addresses in all files of a message; beyond: left out, `archive_limit`
+_LINK_CHARACTERS = 2000  # of one address; beyond: cut
 _FILES = (0o100000, 0)  # regular, and what does not say: unpackers make a file of it
 _PATH_CHARACTERS = 200
 _RATIO_FROM = 1_048_576  # octets below which a high ratio is of no interest
@@ -51,6 +101,12 @@ class _Work:
     until: float
     objects: list[dict[str, Any]] = field(default_factory=list)
     octets: int = 0
+    links: int = 0
+    html: Budget = field(default_factory=lambda: Budget(LIMITS.html_characters, LIMITS.html_tags))
+
+    def room(self) -> int:
+        """Octets that may still be unpacked."""
+        return max(1, self.bounds.octets - self.octets)
 
     def spent(self) -> bool:
         return (
@@ -73,26 +129,123 @@ def _look(work: _Work, octets: bytes, path: list[str], *, whole: bool) -> None:
     """One file: what it is, what speaks against it, and what is in it."""
     name, depth = path[-1], len(path) - 1
     kind = magic.from_buffer(octets[:_HEAD], mime=True) if octets else "inode/x-empty"
-    risks = name_risks(name, kind) | content_risks(name, kind)
-    if depth and risks & {Risk.EXECUTABLE, Risk.DANGEROUS_NAME}:
-        risks.add(Risk.EXECUTABLE_IN_ARCHIVE)
-    seen = {
+    risks = name_risks(name, kind) | content_risks(name, octets[:_HEAD])
+    seen: dict[str, Any] = {
         "path": [piece[-_PATH_CHARACTERS:] for piece in path],
         "kind": kind,
         "size": len(octets),
         # of a piece only the piece's hash could be known
         "sha256": hashlib.sha256(octets).hexdigest() if whole and octets else "",
+        "links": [],
     }
     work.objects.append(seen)
+    links: list[str] = []
     if octets.startswith(OLE):
         risks |= document_risks(octets)
-    elif kind == "application/pdf":
+        _read(work, octets, path, risks, ole_members)
+        links += strings(octets)
+    elif kind == "application/pdf" or is_pdf(octets):
         risks |= pdf_risks(octets)
+        if Risk.ENCRYPTED_DOCUMENT not in risks and b"EmbeddedFile" in octets:
+            _read(work, octets, path, risks, pdf_files)
+    elif octets.startswith(ONENOTE):
+        _read(work, octets, path, risks, onenote)
+        links += strings(octets)
+    elif octets.startswith(TNEF):
+        _read(work, octets, path, risks, tnef_members, embedded=False)
+    elif octets[:64].lstrip().startswith(RTF):
+        _read(work, octets, path, risks, rtf_objects)
+        links += _legible(work, octets, path, risks)
     elif whole and (form := _form(octets, kind)) is not None:
         members = _unpack(work, octets, form, path, risks)
+        if not form and octets.find(_ZIP) >= 0:
+            _further_entries(work, octets, path, members, risks)
         if kind != "application/java-archive" and _is_office(members):
             risks |= document_risks(octets)
+    elif (at := _archive_behind(octets)) is not None and not risks & {Risk.EXECUTABLE}:
+        risks.add(Risk.AMBIGUOUS_ARCHIVE)
+        if octets.startswith(_ZIP, at):
+            _further_entries(work, octets, path, [], risks)
+        else:
+            _unpack(work, octets[at:], "", path, risks)
+    elif is_message(octets, name):
+        _read(work, octets, path, risks, message_members, embedded=False)
+        links += (url.raw for url in Mail(octets).urls)
+    elif depth and _OF_OFFICE.search(name):
+        links += _of_office(octets, path, risks)
+    else:
+        links += _legible(work, octets, path, risks)
+    if depth and risks & {Risk.EXECUTABLE, Risk.DANGEROUS_NAME}:
+        risks.add(Risk.EXECUTABLE_IN_ARCHIVE)
+    room = max(0, _MOST_LINKS - work.links)
+    some = list(dict.fromkeys(link[:_LINK_CHARACTERS] for link in links))
+    if len(some) > room:
+        risks.add(Risk.ARCHIVE_LIMIT)
+        some = some[:room]
+    seen["links"] = some
+    work.links += len(some)
     seen["risks"] = sorted(risks)
+
+
+def _read(
+    work: _Work,
+    octets: bytes,
+    path: list[str],
+    risks: set[Risk],
+    reader: Callable[[bytes], Iterator[Member]],
+    *,
+    embedded: bool = True,
+) -> None:
+    """Look at every member that a reader finds; what its library raises on hostile files is told as not read."""
+    if len(path) > work.bounds.depth:
+        risks.add(Risk.ARCHIVE_LIMIT)
+        return
+    members = 0
+    try:
+        for name, content, whole in reader(octets):
+            members += 1
+            if work.spent():
+                risks.add(Risk.ARCHIVE_LIMIT)
+                break
+            work.octets += len(content)
+            _look(work, content, [*path, name], whole=whole)
+    except Exception:  # noqa: BLE001 - readers raise whatever they stumble over
+        risks.add(Risk.NOT_READ)
+    if members and embedded:
+        risks.add(Risk.EMBEDDED_FILE)
+
+
+def _legible(work: _Work, octets: bytes, path: list[str], risks: set[Risk]) -> Iterator[str]:
+    """What is in text: links, files within pages and invitations, and what its code does."""
+    name = path[-1]
+    text = legible(octets, TEXT_CHARACTERS, forced=is_page_name(name))
+    if not text:
+        if (Risk.EXECUTABLE not in risks or octets.startswith(_SHORTCUT)) and not octets.startswith(_MEDIA):
+            yield from strings(octets)
+        return
+    if "<" in text:
+        risks |= page_risks(text)
+        _read(work, octets, path, risks, lambda _: page_files(text), embedded=False)
+    if "BEGIN:V" in text[:4096].upper():
+        _read(work, octets, path, risks, lambda _: calendar_files(text), embedded=False)
+    risks |= text_risks(text)
+    report = DefectReport(1)
+    for url in file_urls(octets, name, work.html, LIMITS, report, name):
+        yield url.raw
+    if report.defects:
+        risks.add(Risk.ARCHIVE_LIMIT)
+
+
+def _of_office(octets: bytes, path: list[str], risks: set[Risk]) -> Iterator[str]:
+    """A part of an OOXML document: what it leads to, fetches and starts, told of the part itself."""
+    if path[-1].endswith(".rels"):
+        targets, found = external_targets(octets)
+        risks |= found
+        yield from targets
+        return
+    told, found = field_risks(octets)
+    risks |= found
+    yield from (url.raw for url in text_urls(told, LIMITS))
 
 
 def _form(octets: bytes, kind: str) -> str | None:
@@ -100,6 +253,59 @@ def _form(octets: bytes, kind: str) -> str | None:
     if octets.startswith(_ARCHIVES) or kind in {"application/x-tar", "application/x-iso9660-image"}:
         return ""
     return next((form for head, form in _COMPRESSED.items() if octets.startswith(head)), None)
+
+
+def _archive_behind(octets: bytes) -> int | None:
+    """Where an archive begins behind something else, as unpackers find it; None when there is none."""
+    if _ZIP in octets and b"PK\x05\x06" in octets:
+        return octets.find(_ZIP)
+    begins = [
+        at
+        for head in (b"7z\xbc\xaf\x27\x1c\x00", b"Rar!\x1a\x07")
+        if (at := octets.find(head, 0, _BEHIND)) > 0
+    ]
+    return min(begins, default=None)
+
+
+def _further_entries(
+    work: _Work, octets: bytes, path: list[str], known: Sequence[str], risks: set[Risk]
+) -> None:
+    """What a ZIP holds beside what its last directory names: of joined ZIPs, behind junk, under other names."""
+    if len(path) > work.bounds.depth:
+        risks.add(Risk.ARCHIVE_LIMIT)
+        return
+    entries = zip_entries(octets, work.bounds.members)
+    missing = Counter(known)
+    most = max(_RATIO_FROM, len(octets) * work.bounds.ratio)
+    for entry in entries:
+        if missing[entry.name]:
+            missing[entry.name] -= 1
+            continue
+        if entry.name.endswith("/"):
+            continue
+        risks.add(Risk.AMBIGUOUS_ARCHIVE)
+        if work.spent():
+            risks.add(Risk.ARCHIVE_LIMIT)
+            return
+        if entry.encrypted:
+            risks.add(Risk.ENCRYPTED_ARCHIVE)
+            work.objects.append(_unread(path, entry.name))
+            continue
+        try:
+            content, whole = unzip(octets, entry, min(most, work.room()))
+        except zlib.error:
+            risks.add(Risk.BROKEN_ARCHIVE)
+            work.objects.append(_unread(path, entry.name))
+            continue
+        work.octets += len(content)
+        if not whole:
+            risks.add(Risk.ARCHIVE_LIMIT)
+        _look(work, content, [*path, entry.name], whole=whole)
+    names = {entry.name for entry in entries} | set(known)
+    for name in zip_directory(octets, work.bounds.members):
+        if name not in names and not name.endswith("/") and entries:
+            risks.add(Risk.AMBIGUOUS_ARCHIVE)
+            work.objects.append(_unread(path, name))
 
 
 def _is_office(members: Sequence[str]) -> bool:
@@ -161,6 +367,7 @@ def _unread(path: list[str], name: str) -> dict[str, Any]:
         "kind": "",
         "size": 0,
         "sha256": "",
+        "links": [],
         "risks": sorted(risks),
     }
 

@@ -1,0 +1,90 @@
+"""What legible files do: pages that build files, drawings with scripts, documents that fetch or start others."""
+
+from __future__ import annotations
+
+import re
+
+from tamis.message.file_names import Risk
+
+_SCRIPT = re.compile(
+    r"<script\b|\bon[a-z]{3,20}\s{0,9}=\s{0,9}[\"']?|(?:href|src)\s{0,9}=\s{0,9}[\"']?\s{0,9}javascript:",
+    re.IGNORECASE,
+)
+_BUILDS = re.compile(
+    r"createObjectURL|msSaveOrOpenBlob|msSaveBlob|new\s+Blob\b|new\s+File\s*\(|\[[\"']Blob[\"']\]|navigator\.msSave",
+    re.IGNORECASE,
+)
+_GIVES = re.compile(
+    r"\.download\b|\bdownload\s{0,9}=|setAttribute\s*\(\s*[\"']download|\.click\s*\(|saveAs\s*\(",
+    re.IGNORECASE,
+)
+_UNPACKS = re.compile(r"\batob\s*\(|fromCharCode|unescape\s*\(|charCodeAt|Uint8Array", re.IGNORECASE)
+_DATA_FILE = re.compile(
+    r"data:application/(?:octet-stream|zip|x-zip-compressed|x-msdownload|x-iso9660-image|java-archive|vnd\.[a-z.-]{1,60})[;,]",
+    re.IGNORECASE,
+)
+_SVG = re.compile(r"<svg\b", re.IGNORECASE)
+_LONG_STRING = re.compile(r"[A-Za-z0-9+/]{4000}")
+_EXTERNAL = re.compile(rb"<Relationship\b[^>]{0,4000}>", re.IGNORECASE)
+_TARGET = re.compile(rb"\bTarget\s{0,9}=\s{0,9}(?:\"([^\"]{1,4000})\"|'([^']{1,4000})')", re.IGNORECASE)
+_FETCHED = re.compile(
+    rb"/(?:attachedTemplate|oleObject|frame|externalLink|externalLinkPath|subDocument|aFChunk|image|package)[\"']"
+)
+_DDE = re.compile(rb"\bDDE(?:AUTO)?\b[\s\"]|<ddeLink\b", re.IGNORECASE)
+_INSTRUCTION = re.compile(
+    rb"<w:instrText[^>]{0,200}>([^<]{0,4000})|w:instr=\"([^\"]{0,4000})\"", re.IGNORECASE
+)
+_DDE_CELL = re.compile(
+    r"^[\"']?[=+@-][^\r\n|]{0,200}\|[\"'\s]?[^\r\n!]{0,400}![A-Z0-9_]", re.MULTILINE | re.IGNORECASE
+)
+_MOST = 500  # relationships of a document, and a quarter of its fields; beyond: not looked at
+
+
+def page_risks(text: str) -> set[Risk]:
+    """What a page's or a drawing's code is for."""
+    risks: set[Risk] = set()
+    if not _SCRIPT.search(text):
+        return risks
+    if _SVG.search(text[:4096]) and "<html" not in text[:4096].lower():
+        risks.add(Risk.ACTIVE_IMAGE)
+    gives = bool(_GIVES.search(text))
+    if (
+        (_BUILDS.search(text) and (gives or _UNPACKS.search(text)))
+        or (gives and _DATA_FILE.search(text))
+        or (_UNPACKS.search(text) and _LONG_STRING.search(text))
+    ):
+        risks.add(Risk.SMUGGLING)
+    return risks
+
+
+def text_risks(text: str) -> set[Risk]:
+    """What a table in text starts when a spreadsheet program opens it."""
+    return {Risk.DDE} if _DDE_CELL.search(text[:262_144]) else set()
+
+
+def external_targets(octets: bytes) -> tuple[list[str], set[Risk]]:
+    """What a document's relationships file (.rels, ECMA-376 part 2, 9) leads to outside of the document."""
+    found: list[str] = []
+    risks: set[Risk] = set()
+    for _, relationship in zip(range(_MOST), _EXTERNAL.finditer(octets), strict=False):
+        whole = relationship[0]
+        target = _TARGET.search(whole)
+        if target is None or b"External" not in whole:
+            continue
+        address = (target[1] or target[2]).decode("utf-8", "replace").replace("&amp;", "&")
+        found.append(address)
+        remote = "://" in address or address.startswith("\\\\") or ":" in address[2:9]
+        if remote and _FETCHED.search(whole) and b"/image" not in whole:
+            risks.add(Risk.REMOTE_TEMPLATE)
+    return found, risks
+
+
+def field_risks(octets: bytes) -> tuple[str, set[Risk]]:
+    """The instructions of the fields in a document's XML, and whether one starts a program."""
+    told = b" ".join(
+        found[1] or found[2] or b""
+        for _, found in zip(range(_MOST * 4), _INSTRUCTION.finditer(octets), strict=False)
+    )
+    joined = re.sub(rb"\s+", b" ", told)
+    starts = _DDE.search(joined) or _DDE.search(joined.replace(b" ", b"")) or b"<ddeLink" in octets
+    return joined.decode("utf-8", "replace"), {Risk.DDE} if starts else set()

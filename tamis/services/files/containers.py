@@ -1,0 +1,250 @@
+"""Files within files that no archive reader knows: documents, notebooks, messages, pages. Runs in a helper only.
+
+Each reader takes a file's octets and gives its members, lazily, so that the caller stops at its bounds; what goes wrong
+in one raises, and the caller says that the file was not read.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from tamis.message.dangerous_names import RUNS
+from tamis.message.mail import Mail
+from tamis.message.mail.code_links import decoded_text
+from tamis.message.mail.references import data_of
+from tamis.message.mail.written_links import octets_of
+from tamis.services.files.members import Member
+
+ONENOTE = bytes.fromhex("e4525c7b8cd8a74daeb15378d02996d3")
+"""What a OneNote section begins with ([MS-ONESTORE] 2.3.1)."""
+RTF = b"{\\rt"
+"""What RTF begins with; Word asks for no more."""
+
+_FILE_DATA = bytes.fromhex("e716e3bd65261145a4c48d4d0b7a9eac")  # FileDataStoreObject, [MS-ONESTORE] 2.6.13
+_FILE_DATA_HEADER = struct.Struct("<QIQ")
+_UTF16_NAME = re.compile(rb"(?:[\x20-\x7e]\x00){1,80}\.\x00(?:[A-Za-z0-9]\x00){1,14}")
+_LINK_STRINGS = re.compile(rb"(?:https?|ftp|file)://[\x21-\x7e]{4,2000}", re.IGNORECASE)
+_WIDE_LINK_STRINGS = re.compile(
+    rb"(?:h\0t\0t\0p\0(?:s\0)?|f\0i\0l\0e\0|f\0t\0p\0):\0/\0/\0(?:[\x21-\x7e]\0){4,1000}", re.IGNORECASE
+)
+_MOST_STRINGS = 100  # addresses in a file that is no text; beyond: left out
+
+
+def onenote(octets: bytes) -> Iterator[Member]:
+    """The files embedded in a OneNote section, and the names of those that a click would run."""
+    names = {found[0].decode("utf-16-le") for found in _UTF16_NAME.finditer(octets)}
+    dangerous = [name for name in sorted(names) if name.rpartition(".")[2].lower() in RUNS]
+    at = 0
+    while (at := octets.find(_FILE_DATA, at)) >= 0:
+        begin = at + len(_FILE_DATA) + _FILE_DATA_HEADER.size
+        if begin > len(octets):
+            break
+        length = _FILE_DATA_HEADER.unpack_from(octets, at + len(_FILE_DATA))[0]
+        yield Member("", octets[begin : begin + length])
+        at = begin
+    for name in dangerous:
+        yield Member(name, b"")
+
+
+def rtf_objects(octets: bytes) -> Iterator[Member]:
+    """The objects embedded in RTF: packages by their names, others by their classes."""
+    from oletools.rtfobj import RtfObjParser  # noqa: PLC0415 # slow to load
+
+    parser = RtfObjParser(octets)
+    parser.parse()
+    for found in parser.objects:
+        if found.is_package:
+            yield Member(_shown(found.filename), found.olepkgdata or b"")
+        elif found.is_ole:
+            yield Member(_shown(found.class_name), found.oledata or b"")
+
+
+def ole_members(octets: bytes) -> Iterator[Member]:
+    """Packages in a compound file, and what is attached to an Outlook message (.msg, [MS-OXMSG])."""
+    import olefile  # noqa: PLC0415
+    from oletools.oleobj import OleNativeStream  # noqa: PLC0415
+
+    with olefile.OleFileIO(io.BytesIO(octets)) as file:
+        entries = file.listdir()
+        names: dict[str, str] = {}
+        for entry in entries:
+            if entry[-1].lower() in {"__substg1.0_3707001f", "__substg1.0_3707001e", "__substg1.0_3704001f"}:
+                wide = entry[-1].lower().endswith("1f")
+                told = file.openstream(entry).read(1000).decode("utf-16-le" if wide else "cp1252", "replace")
+                names.setdefault("/".join(entry[:-1]), told.rstrip("\0"))
+        for entry in entries:
+            last = entry[-1].lower()
+            if last == "\x01ole10native":
+                package = OleNativeStream(file.openstream(entry).read())
+                yield Member(_shown(package.filename), package.data or b"")
+            elif last == "__substg1.0_37010102":
+                yield Member(names.get("/".join(entry[:-1]), ""), file.openstream(entry).read())
+            elif last in {"__substg1.0_10130102", "__substg1.0_1013001f"}:
+                yield Member("body.html", file.openstream(entry).read())
+            elif last in {"__substg1.0_1000001f", "__substg1.0_1000001e"}:
+                yield Member("body.txt", file.openstream(entry).read())
+
+
+def pdf_files(octets: bytes) -> Iterator[Member]:
+    """The files embedded in a PDF document (ISO 32000-2 7.11.4)."""
+    import pypdfium2  # noqa: PLC0415
+
+    document = pypdfium2.PdfDocument(octets)
+    try:
+        for number in range(document.count_attachments()):
+            attached = document.get_attachment(number)
+            yield Member(attached.get_name(), bytes(attached.get_data()))
+    finally:
+        document.close()
+
+
+_FIELD = re.compile(rb"[A-Za-z][A-Za-z0-9-]{1,40}:[^\r\n]{0,998}(?:\r?\n[ \t][^\r\n]{0,998}){0,50}\r?\n")
+_MAIL_FIELDS = re.compile(
+    rb"^(?:received|from|to|subject|date|message-id|mime-version|content-type|return-path|x-[a-z-]{2,30}):",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+def is_message(octets: bytes, name: str) -> bool:
+    """Whether a file is a message or a web archive (.eml, .mht): by its name, or as it begins with such fields."""
+    if name.lower().endswith((".eml", ".mht", ".mhtml", ".nws")):
+        return True
+    head = octets[:4096].lstrip()
+    if head.startswith(b"From "):
+        head = head.partition(b"\n")[2]
+    begun = _FIELD.match(head)
+    return begun is not None and len(set(_MAIL_FIELDS.findall(head))) > 2
+
+
+def message_members(octets: bytes) -> Iterator[Member]:
+    """The parts of a message, those that are read as well."""
+    mail = Mail(octets)
+    for part in mail.parts:
+        name = part.filename or ("body.html" if part.content_type == "text/html" else "")
+        yield Member(name, part.payload, not part.cut)
+
+
+_SCRIPT_STRINGS = re.compile(r"[A-Za-z0-9+/]{256,}={0,2}")
+_DATA_URL = re.compile(r"data:[^,\"'\s<>]{0,200},[^\"'\s<>]{16,}", re.IGNORECASE)
+_MAGIC = (
+    b"MZ",
+    b"PK\x03\x04",
+    b"Rar!",
+    b"7z\xbc\xaf",
+    b"\xd0\xcf\x11\xe0",
+    b"%PDF",
+    b"ISO",
+    b"MSCF",
+    b"\x7fELF",
+)
+
+
+def page_files(text: str) -> Iterator[Member]:
+    """Files that a page carries: data: URLs of no image, and strings in base64 that are files."""
+    for found in _DATA_URL.finditer(text):
+        data = data_of(found[0])
+        if data is not None and not data[0].startswith(("image/", "font/", "text/", "audio/", "video/")):
+            yield Member("", data[1])
+    for found in _SCRIPT_STRINGS.finditer(text):
+        octets = octets_of(found[0])
+        if octets.startswith(_MAGIC):
+            yield Member("", octets)
+        elif not octets and (told := decoded_text(found[0])):
+            yield Member("", told.encode())
+
+
+_ICS_ATTACHED = re.compile(
+    r"^ATTACH((?:;[^:\r\n]{0,500})?;ENCODING=BASE64(?:;[^:\r\n]{0,500})?):([A-Za-z0-9+/=\s]+)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_ICS_NAME = re.compile(r"(?:FILENAME|X-[A-Z-]{0,30}FILENAME)=\"?([^\";:]{1,200})", re.IGNORECASE)
+
+
+def calendar_files(text: str) -> Iterator[Member]:
+    """The files within an invitation (RFC 5545 3.8.1.1)."""
+    unfolded = re.sub(r"\r?\n[ \t]", "", text)
+    for found in _ICS_ATTACHED.finditer(unfolded):
+        name = _ICS_NAME.search(found[1])
+        yield Member(name[1] if name else "", octets_of("".join(found[2].split())))
+
+
+def strings(octets: bytes) -> Iterator[str]:
+    """Addresses that stand in a file that is no text, in ASCII or UTF-16."""
+    for _, found in zip(range(_MOST_STRINGS), _LINK_STRINGS.finditer(octets), strict=False):
+        yield found[0].decode("ascii")
+    for _, wide in zip(range(_MOST_STRINGS), _WIDE_LINK_STRINGS.finditer(octets), strict=False):
+        yield wide[0].decode("utf-16-le")
+
+
+class ZipEntry(NamedTuple):
+    """A local file header of a ZIP and where its data is (APPNOTE 4.3.7)."""
+
+    name: str
+    offset: int
+    method: int
+    size: int
+    encrypted: bool
+
+
+_LOCAL = struct.Struct("<4sHHHHHIIIHH")
+_CENTRAL = struct.Struct("<4sHHHHHHIIIHHHHHII")
+_STORED, _DEFLATED, _ENCRYPTED, _DESCRIPTOR, _UTF8 = 0, 8, 1, 8, 0x800
+
+
+def zip_entries(octets: bytes, most: int) -> list[ZipEntry]:
+    """Every local header in its order: behind junk, of several joined ZIPs, left out of the directory."""
+    found: list[ZipEntry] = []
+    at = octets.find(b"PK\x03\x04")
+    while 0 <= at <= len(octets) - _LOCAL.size and len(found) < most:
+        _, _, flags, method, _, _, _, packed, _, name_length, extra = _LOCAL.unpack_from(octets, at)
+        begin = at + _LOCAL.size
+        if method > 99 or not name_length or begin + name_length > len(octets):
+            at = octets.find(b"PK\x03\x04", at + 4)
+            continue
+        name = octets[begin : begin + name_length]
+        data = begin + name_length + extra
+        size = packed if packed and packed != 0xFFFFFFFF else 0
+        found.append(ZipEntry(_zip_name(name, flags), data, method, size, bool(flags & _ENCRYPTED)))
+        beyond = data + size if size and data + size <= len(octets) else data
+        at = octets.find(b"PK\x03\x04", beyond)
+    return found
+
+
+def zip_directory(octets: bytes, most: int) -> list[str]:
+    """The names in every central directory."""
+    names: list[str] = []
+    at = octets.find(b"PK\x01\x02")
+    while 0 <= at <= len(octets) - _CENTRAL.size and len(names) < most:
+        fields = _CENTRAL.unpack_from(octets, at)
+        begin = at + _CENTRAL.size
+        names.append(_zip_name(octets[begin : begin + fields[10]], fields[3]))
+        at = octets.find(b"PK\x01\x02", begin + fields[10])
+    return names
+
+
+def unzip(octets: bytes, entry: ZipEntry, most: int) -> tuple[bytes, bool]:
+    """An entry's content by its own header, at most `most` octets, and whether that is all; raises zlib.error."""
+    if entry.method == _DEFLATED:
+        inflater = zlib.decompressobj(-15)
+        content = inflater.decompress(memoryview(octets)[entry.offset :], most)
+        return content, inflater.eof
+    if entry.method != _STORED:
+        raise zlib.error(f"method {entry.method}")
+    end = entry.offset + entry.size if entry.size else octets.find(b"PK", entry.offset)
+    content = octets[entry.offset : end if end > 0 else len(octets)]
+    return content[:most], len(content) <= most
+
+
+def _zip_name(name: bytes, flags: int) -> str:
+    return name.decode("utf-8" if flags & _UTF8 else "cp437", "replace")
+
+
+def _shown(name: str | bytes | None) -> str:
+    if isinstance(name, bytes):
+        return name.decode("utf-8", "replace")
+    return name or ""
