@@ -11,6 +11,7 @@ from tamis.filters.shared.list_headers import ListsExcused
 from tamis.language.translation import marked
 from tamis.message.domains import registered_domain
 from tamis.message.mail.urls import host_of
+from tamis.message.mail.wrappers import unwrapped
 
 # The whole text must be an address: in "see example.com for more" no domain is promised.
 _SHOWN = re.compile(r"(?:https?://|(?=www\.))([^\s/?#]{4,253})(?:[/?#]\S*)?", re.IGNORECASE)
@@ -25,6 +26,10 @@ class LinkText(ListsExcused):
     where they can be believed, which is where a DKIM signature of the sender or the list covers them, or SPF passes
     for a MAIL FROM of theirs. Links into the domain of the message's own sender are not checked. Links in PDF
     documents are checked too.
+
+    Services that rewrite links (Safelinks, URL Defense and [others](links-and-files.md)) are undone first, in the text
+    and in the target. Where only the service knows the target, a link that shows the author's own domain is excused as
+    above.
     """
 
     name = "link_text"
@@ -39,19 +44,31 @@ class LinkText(ListsExcused):
         mail = message.mail
         senders = {registered_domain(one.domain) for one in mail.from_addresses[:5]}
         pairs: dict[str, str] = {}
+        tracked = True
         for url in mail.urls:
             if url.source != "link" or not (found := _SHOWN.fullmatch(url.text.strip())):
                 continue
-            shown, real = registered_domain(host_of(found[1])), registered_domain(url.host)
-            if shown and real and shown != real and real not in senders and len(pairs) < _MAX_PAIRS:
+            way = unwrapped(url.raw)
+            real = _domain(way.target) or registered_domain(url.host)
+            shown = registered_domain(host_of(found[1]))
+            if not shown or not real or real in {shown, _domain(unwrapped(found[0]).target)} | senders:
+                continue
+            tracked &= way.opaque and shown in senders
+            if len(pairs) < _MAX_PAIRS:
                 pairs.setdefault(shown, real)
         if not pairs:
             return self.clear("links go where they say")
         shown, real = next(iter(pairs.items()))
-        return self.hit("shows {shown}, goes to {real}", shown=shown, real=real, pairs=pairs)
+        return self.hit("shows {shown}, goes to {real}", shown=shown, real=real, pairs=pairs, tracked=tracked)
 
     def excuses(self, message: Message, hit: Finding) -> Sequence[str]:
-        """What says that it is bulk mail."""
+        """What says that it is bulk mail, or who lets a service count clicks."""
         headers = message.mail.headers
         bulk = (headers.first("precedence") or "").strip().lower() in {"bulk", "list"}
-        return [*(name for name in _LIST if name in headers), *["precedence"] * bulk]
+        told = [name for name in _LIST if name in headers]
+        return [*told, *["precedence"] * bulk, *["from"] * hit.facts["tracked"]]
+
+
+def _domain(link: str) -> str:
+    """The registered domain that a link leads to; "" for none."""
+    return registered_domain(host_of(link.partition("://")[2]))

@@ -10,6 +10,7 @@ from tamis.contract.filter import Effect, FilterOptions, Message, Opinion, Scope
 from tamis.contract.finding import Finding, Status
 from tamis.filters.shared.list_headers import ListsExcused
 from tamis.language.translation import marked
+from tamis.message.address import domain_of
 from tamis.message.domains import registered_domain
 
 FREEMAIL = (
@@ -65,7 +66,8 @@ class ReplyTo(ListsExcused[ReplyToOptions]):
 
     This is how an impostor gets the replies. A Reply-To in another domain that is not freemail adds nothing unless
     `other` is set. Mailing lists do it, too: List-Id or List-Post excuse it where a DKIM signature of the author or
-    the list covers them, or SPF passes for a MAIL FROM of theirs.
+    the list covers them, or SPF passes for a MAIL FROM of theirs. So do forms on web sites, which give the visitor's
+    address: that is excused for mail from the recipient's own domain, if its DKIM or SPF passes.
     """
 
     name = "reply_to"
@@ -90,8 +92,11 @@ class ReplyTo(ListsExcused[ReplyToOptions]):
         )
 
     def excuses(self, message: Message, hit: Finding) -> Sequence[str]:
-        """What says that it came through a mailing list."""
-        return [name for name in ("list-id", "list-post") if name in message.mail.headers]
+        """What says that it came through a mailing list, or from a form of the recipients' own site."""
+        own = {registered_domain(domain_of(one.address)) for one in message.envelope.recipients}
+        authors = {registered_domain(one.domain) for one in message.mail.from_addresses}
+        form = ["from"] if authors <= own else []
+        return [name for name in ("list-id", "list-post") if name in message.mail.headers] + form
 
     def judge(self, finding: Finding, options: ReplyToOptions, scopes: Scopes) -> Opinion:
         """Freemail counts fully, another domain as `other` says."""

@@ -34,13 +34,14 @@ answers for a list's header. Nothing was tuned on the spam."""
 def test_hits_in_honest_mail() -> None:
     hits: Counter[str] = Counter()
     points, number = 0.0, 0
-    road = Road(site(), Runner(), Services(dns=WrittenDNS(client=STRANGER_IP)))
+    made, runner, services = site(), Runner(), Services(dns=WrittenDNS(client=STRANGER_IP))
     for name, raw in messages():
         if "-ham-" not in name:
             continue
         number += 1
         mail = Mail(raw)
         sender = mail.from_addresses[0].address if mail.from_addresses else "stranger@example.net"
+        road = Road(made, runner, services)
         (judged,) = road.end_of_message(envelope(sender=sender, helo=CLIENT_NAME), mail).judged
         acting = [one for one in judged.verdict.opinions if one.effect is not None and one.filter != TAGS]
         hits.update(one.filter for one in acting)

@@ -31,7 +31,9 @@ _SINGLETONS = (
 )
 _ADDRESS_FIELDS = ("from", "sender", "reply-to", "to", "cc")
 _MESSAGE_ID = re.compile(r"<([^<>\s]{1,998})>")
-_DATE_CHARACTERS = 100  # characters of a date; beyond: `impossible_date`
+_COMMENT = re.compile(r"\((?:[^()\\]|\\.)*\)")
+_BEFORE_COMMA = re.compile(r"\s+,")
+_DATE_CHARACTERS = 200  # characters of a date; beyond: `impossible_date`
 # Text that readers' programs offer as a file, not as the message.
 _FILE_TEXT = frozenset(
     {
@@ -335,7 +337,11 @@ _STATUS = frozenset({"message/delivery-status", "message/global-delivery-status"
 
 
 def _date(value: str) -> datetime | None:
-    """A date of RFC 5322 3.3, obsolete forms included; without a zone it is taken for UTC (as "-0000")."""
+    """A date of RFC 5322 3.3, with obsolete forms and comments; without a zone it is taken for UTC (as "-0000")."""
+    outside = _COMMENT.sub(" ", value)
+    while outside != value:  # what was around a comment is one now
+        value, outside = outside, _COMMENT.sub(" ", outside)
+    value = _BEFORE_COMMA.sub(",", value)
     try:
         fields = parsedate_tz(value)
         if fields is None:

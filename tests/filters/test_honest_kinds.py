@@ -1,0 +1,66 @@
+"""Honest mail of many kinds gets no points from any filter."""
+
+from __future__ import annotations
+
+import pytest
+
+from tamis.chain.road import Examined, Road
+from tamis.contract.filter import Effect
+from tamis.contract.service_protocols import Services
+from tamis.message.mail import Mail
+from tamis.services.files.attachments import inspect
+from tamis.services.runner import Runner
+from tests.builders import STRANGER_IP, envelope, site
+from tests.filters.honest_kinds import FIRST_OCTETS, KINDS, NULL_SENDER
+from tests.services.dns.resolving import CLIENT_NAME, WrittenDNS
+from tests.signing import RECORDS
+
+SENDERS = ("example.net", CLIENT_NAME, "example.com", "lists.example.org")
+DNS = {
+    **{f"{domain} TXT": ["v=spf1 ip4:192.0.2.7 -all"] for domain in SENDERS},
+    **{f"_dmarc.{domain} TXT": ["v=DMARC1; p=reject"] for domain in SENDERS},
+    **{
+        f"{selector}._domainkey.{domain} TXT": [record]
+        for domain in SENDERS
+        for selector, record in RECORDS.items()
+    },
+}
+
+
+RUNNER = Runner()
+
+
+def examined(raw: bytes, sender: str) -> Examined:
+    """What the road makes of a message to Marie."""
+    road = Road(site(), RUNNER, Services(dns=WrittenDNS(DNS, client=STRANGER_IP)))
+    return road.end_of_message(envelope(sender=sender, helo=CLIENT_NAME), Mail(raw))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_honest_mail_gets_no_points(kind: str) -> None:
+    raw = KINDS[kind]
+    (judged,) = examined(raw, "" if kind in NULL_SENDER else Mail(raw).from_addresses[0].address).judged
+    spoke = [one for one in judged.verdict.opinions if one.effect not in (None, Effect.TAG, Effect.ACCEPT)]
+    assert [(one.filter, one.points, one.text) for one in spoke] == []
+
+
+def test_data_that_begins_like_a_program_is_none() -> None:
+    """What libmagic takes for programs of DOS without a header, by their first octet."""
+    found = inspect(Mail(KINDS["encrypted data by a name of one's own"]))
+    assert len(found) == len(FIRST_OCTETS)
+    assert [one for one in found if one["risks"]] == []
+
+
+@pytest.mark.parametrize("kind", ["Safelinks in a reply", "URL Defense 3", "clicks counted by a service"])
+def test_what_wraps_a_link_excuses_no_other_target(kind: str) -> None:
+    raw = KINDS[kind].replace(b">https://www.firm.example", b">https://www.bank.example")
+    raw = raw.replace(b">https://www.example.net/order", b">https://www.bank.example/order")
+    found = examined(raw, "anna@example.net").findings
+    assert found["link_text"].facts["pairs"].keys() == {"bank.example"}
+
+
+def test_a_form_that_nobody_answers_for_is_no_excuse() -> None:
+    """An author in the recipient's own domain, unsigned, whose replies go to a freemail address."""
+    raw = KINDS["contact form of one's own site"].partition(b"From: ")
+    found = examined(raw[1] + raw[2], "stranger@example.org").findings
+    assert found["reply_to"].status == "hit"
