@@ -128,7 +128,7 @@ def inspect_job(request: Mapping[str, Any], blobs: Sequence[bytes]) -> dict[str,
 def _look(work: _Work, octets: bytes, path: list[str], *, whole: bool) -> None:
     """One file: what it is, what speaks against it, and what is in it."""
     name, depth = path[-1], len(path) - 1
-    kind = _kind(octets)
+    kind = magic.from_buffer(octets[:_HEAD], mime=True) if octets else "inode/x-empty"
     risks = name_risks(name, kind) | content_risks(name, octets[:_HEAD])
     seen: dict[str, Any] = {
         "path": [piece[-_PATH_CHARACTERS:] for piece in path],
@@ -246,20 +246,6 @@ def _of_office(octets: bytes, path: list[str], risks: set[Risk]) -> Iterator[str
     told, found = field_risks(octets)
     risks |= found
     yield from (url.raw for url in text_urls(told, LIMITS))
-
-
-def _kind(octets: bytes) -> str:
-    """The MIME type by content.
-
-    libmagic takes one in a hundred random files for a program of DOS without a header, by their first octet alone:
-    those are told by their name (.com).
-    """
-    if not octets:
-        return "inode/x-empty"
-    kind = magic.from_buffer(octets[:_HEAD], mime=True)
-    if kind == "application/x-dosexec" and not octets.startswith((b"MZ", b"ZM")):
-        return "application/octet-stream"
-    return str(kind)
 
 
 def _form(octets: bytes, kind: str) -> str | None:
