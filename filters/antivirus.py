@@ -30,7 +30,7 @@ class _AntivirusPass(Filter):
 
     def at_once(self, message: Message) -> Finding | None:
         """Nothing to ask without engines."""
-        return None if self._engines(message).engines else self.skipped("no engine is set up")
+        return None if self._engines(message).engines else self.skipped("no virus scanner is configured")
 
     async def examine(self, message: Message) -> Finding:
         """What the engines of this pass find."""

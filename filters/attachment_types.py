@@ -123,7 +123,7 @@ class AttachmentTypes(Filter[AttachmentTypesOptions]):
             for risk in file["risks"]:
                 first.setdefault(risk, shown_path(file))
         if not first:
-            return self.clear("{number} files, nothing against them", number=len(files), left_out=left_out)
+            return self.clear("{number} files, none suspicious", number=len(files), left_out=left_out)
         seen = ", ".join(f"{risk} ({path})" for risk, path in first.items())
         return self.hit("{seen}", seen=seen, risks=first, number=len(files), left_out=left_out)
 

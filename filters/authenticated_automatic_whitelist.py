@@ -40,4 +40,4 @@ class AuthenticatedAutomaticWhitelist(AutomaticWhitelist):
             return found
         if unanswered:
             return self.unavailable("{problem}", problem=unanswered)
-        return self.clear("has earned it, but neither SPF nor DKIM speaks for the sender")
+        return self.clear("on the automatic list, but neither SPF nor DKIM authenticates the sender")

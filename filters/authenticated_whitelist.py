@@ -42,7 +42,7 @@ class AuthenticatedWhitelist(SenderWhitelist):
             return self.told(kept)
         if unanswered:
             return self.unavailable("{problem}", problem=unanswered)
-        return self.clear("on the list, but neither SPF nor DKIM speaks for the sender")
+        return self.clear("on the list, but neither SPF nor DKIM authenticates the sender")
 
 
 async def authenticated(message: Message) -> tuple[set[MatchedField], str]:

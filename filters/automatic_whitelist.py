@@ -71,7 +71,7 @@ class AutomaticWhitelist(Filter[AutomaticWhitelistOptions]):
             return self.clear("no sender", bounced=list(_bounced(message)))
         sender = address_key(envelope.sender)
         if len(sender) > MAX_ADDRESS:
-            return self.clear("sender too long")
+            return self.clear("sender address too long")
         domains = sorted({domain_of(r.address) for r in envelope.recipients})[:_MAX_DOMAINS]
         found = await asyncio.gather(
             *(message.services.state.get(sender_key(domain, sender)) for domain in domains)

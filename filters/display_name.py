@@ -59,7 +59,7 @@ class DisplayName(ListsExcused):
                     real=real,
                     via=" via " in display.lower(),
                 )
-        return shows or self.clear("nobody else's name")
+        return shows or self.clear("no other name")
 
     def excuses(self, message: Message, hit: Finding) -> Sequence[str]:
         """Where it says that a list wrote the name; what protects a name excuses nobody."""

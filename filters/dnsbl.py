@@ -24,7 +24,7 @@ class DNSBL(OnDNSLists):
     name = "dnsbl"
     spec_id = "S17"
     summary = "client or sender domain on DNS lists"
-    plain_reason = marked("the server it came from stands on public block lists")
+    plain_reason = marked("the server it came from is on public block lists")
     stage = Stage.MAIL
 
     async def examine(self, message: Message) -> Finding:
@@ -42,5 +42,5 @@ class DNSBL(OnDNSLists):
             lists = map(DNSList.parse, message.platform.rhsbl)
             questions += [Asked(domain, one, f"{domain}.{one.zone}") for one in lists]
         if not questions:
-            return self.skipped("no lists are set")
+            return self.skipped("no lists are configured")
         return await self.ask(message, questions)

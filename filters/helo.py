@@ -82,7 +82,7 @@ class Helo(Filter[HeloOptions]):
     name = "helo"
     spec_id = "S31"
     summary = "HELO that breaks the rules, unconfirmed client name"
-    plain_reason = marked("the server it came from does not give its name as it should (HELO)")
+    plain_reason = marked("the server it came from does not identify itself correctly (HELO)")
     asks = ("dns",)
     begins_at_once = True
     stage = Stage.MAIL

@@ -37,7 +37,7 @@ class Honeypot(Filter[HoneypotOptions]):
     name = "honeypot"
     spec_id = "S14"
     summary = "addressed to a honeypot"
-    plain_reason = marked("it was also written to an address that no person uses")
+    plain_reason = marked("it was also sent to an address that nobody uses")
     forbids_challenge = NoChallenge.HONEYPOT
     asks = ("state",)
     options = HoneypotOptions
@@ -68,7 +68,7 @@ class Honeypot(Filter[HoneypotOptions]):
             return self.clear("no honeypot")
         if trapped:
             return self.hit("written to a honeypot", trapped=True, writes=writes)
-        return self.hit("the client wrote to honeypots, {writes} messages", trapped=False, writes=writes)
+        return self.hit("the client wrote {writes} messages to honeypots", trapped=False, writes=writes)
 
     def judge(self, finding: Finding, options: HoneypotOptions, scopes: Scopes) -> Opinion:
         """A hit for a message to a honeypot, and for those of a client that is known to write to them."""

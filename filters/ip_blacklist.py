@@ -18,7 +18,7 @@ class IPBlacklist(Listed):
     name = "ip_blacklist"
     spec_id = "S8a"
     summary = "client address on a black list"
-    plain_reason = marked("the server it came from stands on the black list here")
+    plain_reason = marked("the server it came from is on our black list")
     forbids_challenge = NoChallenge.BLACKLIST
     stage = Stage.CONNECT
     colour = Colour.BLACK

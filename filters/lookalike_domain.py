@@ -30,7 +30,7 @@ class LookalikeDomain(Filter):
     name = "lookalike_domain"
     spec_id = "S31c"
     summary = "domain that looks like the recipient's or a protected one"
-    plain_reason = marked("the sender's domain looks like another one")
+    plain_reason = marked("the sender's domain imitates another one")
     effect = Effect.SCORE
     inline = True
     looks_again = True

@@ -92,7 +92,7 @@ class Malformed(Filter[MalformedOptions]):
     name = "malformed"
     spec_id = "S33"
     summary = "headers or MIME that break the rules"
-    plain_reason = marked("its technical form is broken")
+    plain_reason = marked("its structure is invalid")
     effect = Effect.SCORE
     inline = True
     options = MalformedOptions

@@ -59,7 +59,7 @@ class MessageChecksum(Filter[MessageChecksumOptions]):
     name = "message_checksum"
     spec_id = "S23"
     summary = "same message for many recipients"
-    plain_reason = marked("the same message came for many people at once")
+    plain_reason = marked("the same message arrived for many people at once")
     asks = ("state", "dns")
     state = State.SHADOW
     options = MessageChecksumOptions
@@ -79,7 +79,7 @@ class MessageChecksum(Filter[MessageChecksumOptions]):
             "checksum": digest,
         }
         if max(counts) < _FEW:
-            return self.clear("seen for few recipients", **facts)
+            return self.clear("sent to few recipients", **facts)
         facts["list"] = await _believed_list(message)
         return self.hit("the same message came for {most} recipients", **facts)
 

@@ -30,7 +30,7 @@ class Newsletter(Filter):
         headers = message.mail.headers
         ways = uris(headers, _FIELD)
         if not ways:
-            return self.clear("no newsletter")
+            return self.clear("not a newsletter")
         domains = {registered_domain(host) for _, host in ways} - {""}
         one_click = "list-unsubscribe=one-click" in (headers.first("list-unsubscribe-post") or "").lower()
         senders = {registered_domain(one.domain) for one in message.mail.from_addresses}

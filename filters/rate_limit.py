@@ -38,7 +38,7 @@ class RateLimit(Filter[RateLimitOptions]):
     name = "rate_limit"
     spec_id = "S2b"
     summary = "too much mail in an hour"
-    plain_reason = marked("too much mail came from there in a short time")
+    plain_reason = marked("too much mail came from the same place in a short time")
     asks = ("state",)
     stage = Stage.MAIL
     effect = Effect.DEFER

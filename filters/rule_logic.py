@@ -18,6 +18,6 @@ class RuleLogic(Ruled):
     name = "rule_logic"
     spec_id = "S21"
     summary = "operator's logic over rules and other filters"
-    plain_reason = marked("it meets a rule that was set here")
+    plain_reason = marked("it matches a rule that was set here")
     actions = ("spam", "score")
     logic = (True,)

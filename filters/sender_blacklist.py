@@ -18,7 +18,7 @@ class SenderBlacklist(Listed):
     name = "sender_blacklist"
     spec_id = "S9"
     summary = "sender on a black list"
-    plain_reason = marked("the sender stands on the black list here")
+    plain_reason = marked("the sender is on our black list")
     forbids_challenge = NoChallenge.BLACKLIST
     colour = Colour.BLACK
     subject = Subject.SENDER

@@ -51,7 +51,7 @@ class SenderComplaints(Filter):
         found = await asyncio.gather(*(state.get(entry_key(generation, pattern)) for pattern in patterns))
         for pattern, source in zip(patterns, found, strict=True):
             if source is not None:
-                return self.hit("{pattern} stands on {source}", pattern=pattern[:320], source=source)
+                return self.hit("{pattern} is on {source}", pattern=pattern[:320], source=source)
         return self.clear("on no list")
 
 

@@ -40,7 +40,7 @@ class SenderMX(Filter):
         if not domain or domain.startswith("["):
             return self.clear("no sender domain")
         if not is_host_name(domain):
-            return self.hit("{domain} is no domain name", domain=domain)
+            return self.hit("{domain} is not a domain name", domain=domain)
         dns = message.services.dns
         answer = await dns.query(domain, "MX")
         if not answer.exists:
@@ -51,7 +51,7 @@ class SenderMX(Filter):
         pairs = [record.partition(" ")[::2] for record in answer.records]
         targets = [host for _, host in sorted(pairs, key=lambda pair: int(pair[0]))]
         if targets == ["."]:
-            return self.hit("{domain} takes no mail (null MX)", domain=domain)
+            return self.hit("{domain} accepts no mail (null MX)", domain=domain)
         reachable, addresses = await self._addresses(message, targets[:_MOST_TARGETS])
         if reachable or len(targets) > _MOST_TARGETS:
             return self.clear("{domain} has a mail server", domain=domain, targets=targets[:_MOST_TARGETS])

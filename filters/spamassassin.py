@@ -30,7 +30,7 @@ class SpamAssassin(Filter[SpamAssassinOptions]):
     name = "spamassassin"
     spec_id = "S28"
     summary = "SpamAssassin's score"
-    plain_reason = marked("SpamAssassin takes it for unwanted mail")
+    plain_reason = marked("SpamAssassin rates it as unwanted mail")
     asks = ("spamassassin",)
     effect = Effect.SCORE
     state = State.OFF
@@ -42,7 +42,7 @@ class SpamAssassin(Filter[SpamAssassinOptions]):
         """spamd's score and rules."""
         found = await message.services.spamassassin.score(message.mail.raw)
         if found is None:
-            return self.skipped("no spamd is set up")
+            return self.skipped("no spamd is configured")
         rules = list(found.rules[:_MAX_RULES])
         facts = {"score": found.score, "required": found.required, "rules": rules}
         if not found.score:

@@ -26,7 +26,7 @@ class TemporaryBlacklist(Filter):
     name = "temporary_blacklist"
     spec_id = "S2"
     summary = "client blocked temporarily"
-    plain_reason = marked("the server it came from is blocked for a time")
+    plain_reason = marked("the server it came from is blocked temporarily")
     forbids_challenge = NoChallenge.BLACKLIST
     asks = ("state",)
     stage = Stage.CONNECT
@@ -47,7 +47,7 @@ class TemporaryBlacklist(Filter):
         if told is None:
             return self.clear("not blocked")
         return self.hit(
-            "client {client} is blocked for a time: {why}", client=client_key(ip), why=reason(told)
+            "client {client} is blocked temporarily: {why}", client=client_key(ip), why=reason(told)
         )
 
 

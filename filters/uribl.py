@@ -35,7 +35,7 @@ class URIBL(OnDNSLists):
     name = "uribl"
     spec_id = "S24"
     summary = "links to domains on DNS lists"
-    plain_reason = marked("it links to addresses that stand on public block lists")
+    plain_reason = marked("it links to addresses on public block lists")
     looks_again = True
 
     async def examine(self, message: Message) -> Finding:
@@ -56,7 +56,7 @@ class URIBL(OnDNSLists):
                 label = reversed_labels(ip)
                 questions += [Asked(subject, one, f"{label}.{one.zone}") for one in lists if one.takes_ips]
         if not lists:
-            return self.skipped("no lists are set")
+            return self.skipped("no lists are configured")
         if not questions:
             return self.clear("nothing to ask about")
         found = await self.ask(message, questions)

@@ -90,7 +90,12 @@ def lines(url: str, language: str) -> tuple[str, ...]:
     for one in (language, *(other for other in LANGUAGES if other != language)):
         _ = translations(one).gettext
         told.append(
-            _ascii(_("Your message is waiting: our filter hesitates. To have it delivered, confirm it here:"))
+            _ascii(
+                _(
+                    "Your message is on hold: our spam filter is not sure about it. To have it "
+                    "delivered, confirm it here:"
+                )
+            )
         )
         told.append(url)
     return tuple(line[:_MAX_LINE] for line in told)

@@ -44,10 +44,10 @@ _COLOUR = {Verb.ALLOW: Colour.WHITE, Verb.BLOCK: Colour.BLACK}
 _DELIVERING = (Verb.DELIVER, Verb.ALLOW)
 
 DONE = {
-    Verb.DELIVER: marked("Delivered. It is in your inbox in a moment."),
+    Verb.DELIVER: marked("Delivered. It will be in your inbox in a moment."),
     Verb.ALLOW: marked("Delivered, and mail from %(sender)s will always reach you."),
     Verb.DELETE: marked("Deleted."),
-    Verb.SPAM: marked("Deleted, and remembered as unwanted."),
+    Verb.SPAM: marked("Deleted and reported as unwanted."),
     Verb.BLOCK: marked("Deleted, and mail from %(sender)s will always be held."),
 }
 UNDO = {

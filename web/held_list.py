@@ -28,12 +28,10 @@ PAGE = 50
 _LOOKS = 10  # pages of a domain that are read to fill one, where mailboxes in it are closed
 
 NOT_DONE = {
-    Done.ALREADY: marked("This was done before."),
-    Done.BUSY: marked("This message is just being delivered."),
-    Done.GONE: marked("This message is no longer here: it was delivered or deleted, or its time was over."),
-    Done.UNKNOWN: marked(
-        "This message is no longer here: it was delivered or deleted, or its time was over."
-    ),
+    Done.ALREADY: marked("This has already been done."),
+    Done.BUSY: marked("This message is being delivered right now."),
+    Done.GONE: marked("This message is no longer here: it was delivered or deleted, or it expired."),
+    Done.UNKNOWN: marked("This message is no longer here: it was delivered or deleted, or it expired."),
 }
 
 
@@ -42,7 +40,7 @@ DEEDS = {
     "release": marked("delivered it"),
     "release failed": marked("tried to deliver it"),
     "delete": marked("deleted it"),
-    "restore": marked("took it out of the bin"),
+    "restore": marked("took it back from the bin"),
 }
 """The audit trail's actions in words."""
 
@@ -92,7 +90,7 @@ def _scope(visit: Visit) -> str:
             return mailbox
     elif person.administers(domain_key(wanted)):
         return domain_key(wanted)
-    raise PageRefusedError(marked("There is no such mailbox, or it is not open to you."))
+    raise PageRefusedError(marked("There is no such mailbox, or you have no access to it."))
 
 
 def _page(visit: Visit, scope: str, text: str, before: str) -> tuple[list[Summary], str]:

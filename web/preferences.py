@@ -26,13 +26,13 @@ DIGESTS = 3
 OUTCOMES = {
     "quarantine": marked("hold it here"),
     "junk": marked("put it into the folder Junk"),
-    "tag": marked("deliver it, with a mark in the subject"),
+    "tag": marked("deliver it, with a tag in front of the subject"),
     "inbox": marked("deliver it like all other mail"),
 }
 LEVELS = {
-    5.0: marked("strict: more is held, also by mistake"),
+    5.0: marked("strict: more is held, sometimes by mistake"),
     7.5: marked("balanced"),
-    10.0: marked("cautious: less is held, more gets through"),
+    10.0: marked("lenient: less is held, more gets through"),
 }
 
 
@@ -82,7 +82,7 @@ def change_list(visit: Visit) -> Response:
         visit.store.lists.add([entry])
     except (ConfigError, ValueError):
         wrong = marked(
-            "This is no address and no domain. Examples: marie@example.com, example.com, *.example.com"
+            "This is neither an address nor a domain. Examples: marie@example.com, example.com, *.example.com"
         )
         return show_lists(visit, wrong=wrong, typed=typed[:320], status=422)
     return _changed(visit, f"added-{colour}", typed[:320])

@@ -40,7 +40,7 @@ from tamis.web.visit import NOT_VALID, SESSION, PageRefusedError, Visit
 LINK_MINUTES = 15
 """How long a mailed link works."""
 _IMAP_SECONDS = 10.0
-_WRONG = marked("Address or password is not right.")
+_WRONG = marked("The address or password is incorrect.")
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ def ask(visit: Visit) -> Response:
     """Send a link, or look at the password. For a link the answer is the same whether the mailbox exists."""
     address = address_key(visit.field("address").strip()[:MAX_PATTERN])
     if not is_served(address, visit.site) or not is_plain(address):
-        wrong = marked("Please give your whole address here, such as marie@example.com.")
+        wrong = marked("Please enter your full address, such as marie@example.com.")
         return _form(visit, wrong=wrong, status=422)
     mailbox = mailbox_of(address, visit.site.settings.platform.recipient_delimiter)
     if visit.field("how") == "password" and visit.site.settings.web.imap:
@@ -109,12 +109,12 @@ def _mail(visit: Visit, mailbox: str) -> bytes:
         Purpose.SIGN_IN, mailbox, secrets.token_urlsafe(12), expires=now + timedelta(minutes=LINK_MINUTES)
     )
     link = f"{settings.web.url}/sign-in/{token}"
-    subject = _("Your link to the mail that is held for you")
+    subject = _("Your link to your held mail")
     asked = _(
-        "Here is the link that you asked for. It opens the mail that is held for %(mailbox)s, works once, and for "
-        "%(minutes)s minutes:"
+        "Here is the link you asked for. It opens the messages held for %(mailbox)s, works once, and "
+        "expires after %(minutes)s minutes:"
     ) % {"mailbox": mailbox, "minutes": LINK_MINUTES}
-    otherwise = _("You did not ask for it? Then ignore this mail: nobody gets in without it.")
+    otherwise = _("You did not ask for this? Ignore this message: nobody can sign in without the link.")
     fields = our_fields(
         mailbox=mailbox,
         subject=subject,

@@ -37,7 +37,7 @@ SESSION, VISITOR, LANGUAGE = "tamis_session", "tamis_visitor", "tamis_language"
 """The cookies: who is signed in; who was given a form without being signed in; the language that was chosen."""
 _LANGUAGE_SECONDS = 365 * 86400
 
-NOT_VALID = marked("This link is not valid, or no longer.")
+NOT_VALID = marked("This link is not valid, or has expired.")
 """What is said of every token that is refused, and of everything that is not there, or not for this reader."""
 
 T = TypeVar("T")
@@ -216,9 +216,7 @@ class Visit:
             proof.encode(), self.field("csrf").encode("utf-8", "replace")
         ):
             raise PageRefusedError(
-                marked(
-                    "This page was open for too long, or your browser keeps no cookies. Please try again."
-                ),
+                marked("This page was open for too long, or your browser blocks cookies. Please try again."),
                 403,
             )
 
@@ -267,12 +265,14 @@ def page(answer: Page, *, by_token: bool = False) -> Endpoint:
         except PageRefusedError as error:
             return told(visit, error.sentence, error.status)
         except TooManyError:
-            return told(visit, marked("That was too often. Please try again in an hour."), 429)
+            return told(visit, marked("Too many attempts. Please try again in an hour."), 429)
         except ReinjectError as error:
             log.warning("%s: %s", request.url.path, error)
             return told(
                 visit,
-                marked("The mail server can't take the message now. It stays here; please try again later."),
+                marked(
+                    "The mail server can't accept the message now. It stays here; please try again later."
+                ),
                 503,
             )
         except (StoreError, ServiceError) as error:

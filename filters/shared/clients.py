@@ -66,7 +66,7 @@ def no_stranger(one: Filter[Any], message: Message) -> Finding | None:
     if message.is_own:
         return one.clear("own network or user")
     if is_local(ip):
-        return one.clear("{ip} is no public address", ip=text_of(ip))
+        return one.clear("{ip} is not a public address", ip=text_of(ip))
     return None
 
 

@@ -47,7 +47,7 @@ class ListsExcused(Filter[OptionsT]):
         found = self.look(message)
         excuses = self.excuses(message, found) if found.status is Status.HIT else ()
         if excuses and await vouched(message, excuses):
-            return self.clear("as lists, newsletters and forms do, and somebody answers for it")
+            return self.clear("common for lists, newsletters and forms, and its origin is verified")
         return found
 
 

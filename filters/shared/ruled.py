@@ -52,7 +52,7 @@ class Ruled(Filter[RuledOptions]):
             {"rules": met} | ({"open": left} if left else {}) | ({"in_files": in_files} if in_files else {})
         )
         if not met:
-            return self.clear("no rule is met", **facts)
+            return self.clear("no rule matches", **facts)
         return self.hit("{names}", names=", ".join(name for name, _, _ in met), **facts)
 
     def is_open(self, finding: Finding) -> bool:

@@ -135,14 +135,14 @@ class _Text:
             else _("It will be delivered at once.")
         )
         return (
-            _("Your message of {date} to {recipients} is waiting: our filter hesitates.").format(
-                date=self._date(notice.sent_at), recipients=self._recipients()
-            ),
+            _(
+                "Your message of {date} to {recipients} is on hold: our spam filter is not sure about it."
+            ).format(date=self._date(notice.sent_at), recipients=self._recipients()),
             _("Confirm in one step that you sent it:") + "\n{link}",
             promise
             + " "
             + _("Without an answer it will be deleted on {date}.").format(date=self._date(notice.held_until)),
-            _("You sent nothing? Ignore this message: somebody used your address."),
+            _("You sent no message? Ignore this one: somebody used your address."),
         )
 
     def plain(self) -> str:

@@ -83,7 +83,7 @@ def compose(digest: Digest, *, now: datetime) -> bytes:
         now=now,
     )
     more = digest.count - len(digest.messages)
-    closing = [_("A link opens a page that asks you once more; nothing happens before.")]
+    closing = [_("Each link opens a page that asks you to confirm; nothing happens before that.")]
     if more > 0:
         closing.insert(0, words.ngettext("{number} more is there:", "{number} more are there:", more))
         closing[0] = closing[0].format(number=more)

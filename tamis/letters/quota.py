@@ -30,16 +30,16 @@ def compose(notice: QuotaNotice, *, now: datetime) -> bytes:
     _ = translations(notice.language).gettext
     subject = _("Your mailbox is {percent} % full").format(percent=notice.percent)
     paragraphs = (
-        _(
-            "{percent} % of {mailbox} are in use. When it is full, new mail can't be delivered any more."
-        ).format(percent=notice.percent, mailbox=notice.mailbox),
+        _("{percent} % of {mailbox} is in use. When it is full, new mail can no longer be delivered.").format(
+            percent=notice.percent, mailbox=notice.mailbox
+        ),
         _("What makes room:"),
     )
     advice = (
         _("Empty Trash and Junk."),
-        _("Sort Sent and the inbox by size, and delete large attachments that you have elsewhere."),
+        _("Sort Sent and the inbox by size, and delete large attachments that you have saved elsewhere."),
         _("Move old mail into folders on your computer."),
-        _("A mail program must also be told to remove for good what it only marked as deleted."),
+        _("If your mail program only marks messages as deleted, tell it to remove them for good."),
     )
     text = "\n\n".join((*paragraphs, "\n".join(f"- {one}" for one in advice)))
     html = Markup('<!doctype html>\n<html lang="{}"><title>{}</title>\n{}\n<ul>\n{}\n</ul></html>\n').format(

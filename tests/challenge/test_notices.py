@@ -80,12 +80,12 @@ def test_its_fields() -> None:
 def test_french_first_and_english_below() -> None:
     french, english = body(made(), "plain").split(30 * "_")
     assert (
-        "Votre message du 23 novembre à marie@example.com attend" in french
+        "Votre message du 23 novembre à marie@example.com n'est pas encore arrivé" in french
     )  # it is after midnight in Paris
     assert "supprimé le 1er janvier" in french
     assert "redemanderons rien" in french
     assert french.rstrip().endswith("(English below)")
-    assert "Your message of November 23 to marie@example.com is waiting" in english
+    assert "Your message of November 23 to marie@example.com is on hold" in english
     assert LINK in french
     assert LINK in english
 
@@ -111,7 +111,7 @@ def test_the_page_in_html_has_the_link_and_loads_nothing() -> None:
 
 def test_many_recipients_are_counted() -> None:
     mail = made(recipients=tuple(f"r{n}@example.com" for n in range(7)))
-    assert "r4@example.com et 2 autres attend" in body(mail, "plain")
+    assert "r4@example.com et 2 autres n'est pas encore" in body(mail, "plain")
     assert "r5@example.com" not in body(mail, "plain")
 
 

@@ -274,7 +274,7 @@ def test_nobody_is_asked_who_must_not_be(asking: Installation) -> None:
     outside = [mail for mail in asking.postfix.outside() if b"jean@example.fr" not in mail]
     assert outside == []
     told = asking.tamis("challenges", "count")
-    assert "SPF says that its sender is forged" in told
+    assert "according to SPF, its sender is forged" in told
     listen = asking.daemon.settings["metrics"]["listen"]
     wait_until(
         lambda: 'tamis_challenges_total{reason="automatic",what="suppressed"} 2.0' in metrics(listen),
@@ -377,8 +377,8 @@ def test_asked_in_the_reply_and_answered(replying: Installation) -> None:
     sender = "jean@example.net"
     first = replying.postfix.send(spam(100), to=[ALICE], sender=sender, client=FRIEND)
     assert first.reply.code == 550
-    assert "Your message is waiting: our filter hesitates." in first.reply.text
-    assert "Votre message attend : notre filtre hesite." in first.reply.text
+    assert "Your message is on hold: our spam filter is not sure about it." in first.reply.text
+    assert "Votre message est en attente : notre filtre anti-spam hesite." in first.reply.text
     assert replying.postfix.mailq() == []
     links = set(re.findall(r"https://\S+", first.reply.text))
     again = replying.postfix.send(spam(100), to=[ALICE], sender=sender, client=FRIEND)

@@ -136,10 +136,10 @@ def test_asked_by_mail_and_confirmed_by_the_real_proof_of_work(
     context = context_of(browser, size=PHONE, language="fr")
     tab = context.new_page()
     tab.goto(link)
-    expect(tab.get_by_role("heading", level=1)).to_have_text(f"Votre message à {ALICE} attend")
-    expect(tab.get_by_role("status")).to_have_text("prêt", timeout=30_000)
+    expect(tab.get_by_role("heading", level=1)).to_have_text(f"Votre message à {ALICE} est en attente")
+    expect(tab.get_by_role("status")).to_have_text("Vous pouvez confirmer.", timeout=30_000)
     assert arrived(dovecot, ALICE, 1) == []
-    tab.get_by_role("button", name=re.compile("ai envoyé.: remettez-le")).click()
+    tab.get_by_role("button", name=re.compile("ai envoyé")).click()
     expect(tab.get_by_role("heading", level=1)).to_have_text(f"Message remis à {ALICE}")
     tab.goto(link)
     expect(tab.get_by_role("heading", level=1)).to_have_text("Votre message a été remis")
@@ -201,9 +201,9 @@ def test_the_recipient_signs_in_delivers_and_blocks(
     context = context_of(browser)
     tab = context.new_page()
     tab.goto(url)
-    tab.get_by_label("Your mail address").fill(bob)
+    tab.get_by_label("Your email address").fill(bob)
     tab.get_by_role("button", name="Send me the link").click()
-    expect(tab.get_by_role("heading", name="Look into your mailbox")).to_be_visible()
+    expect(tab.get_by_role("heading", name="Check your mailbox")).to_be_visible()
 
     def links() -> list[str]:
         return re.findall(
@@ -225,9 +225,9 @@ def test_the_recipient_signs_in_delivers_and_blocks(
     tab = context.new_page()
     tab.goto(url)
     for password, heading in (("wrong", "Your held mail"), ("secret", "Held for you 1")):
-        tab.get_by_label("Your mail address").fill(bob)
+        tab.get_by_label("Your email address").fill(bob)
         if not tab.get_by_label("Password", exact=True).is_visible():
-            tab.get_by_text("Sign in with the password of my mailbox").click()
+            tab.get_by_text("Sign in with my mailbox password").click()
         tab.get_by_label("Password", exact=True).fill(password)
         tab.get_by_role("button", name="Sign in", exact=True).click()
         expect(tab.get_by_role("heading", level=1)).to_have_text(heading)

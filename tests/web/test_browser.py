@@ -102,9 +102,9 @@ def test_a_recipient_signs_in_reads_and_delivers(browser: Browser, pages: Pages,
     fill(pages)
     with opened(browser, pages, size=SIZES[size]) as tab:
         tab.goto(pages.url)
-        tab.get_by_label("Your mail address").fill(MARIE)
+        tab.get_by_label("Your email address").fill(MARIE)
         tab.get_by_role("button", name="Send me the link").click()
-        expect(tab.get_by_role("heading", name="Look into your mailbox")).to_be_visible()
+        expect(tab.get_by_role("heading", name="Check your mailbox")).to_be_visible()
         pages.wait_for_mail(1)
         tab.goto(pages.url + pages.mailed_link())
         tab.get_by_role("button", name="Show my held mail").click()
@@ -223,10 +223,12 @@ def test_the_proof_of_work_runs_by_itself(browser: Browser, pages: Pages, size: 
     held, path = ask(pages)
     with opened(browser, pages, size=SIZES[size], language="fr") as tab:
         tab.goto(pages.url + path)
-        expect(tab.get_by_role("heading", level=1)).to_have_text("Votre message à marie@example.com attend")
-        expect(tab.get_by_role("status")).to_have_text("prêt")
+        expect(tab.get_by_role("heading", level=1)).to_have_text(
+            "Votre message à marie@example.com est en attente"
+        )
+        expect(tab.get_by_role("status")).to_have_text("Vous pouvez confirmer.")
         assert state(pages, held) is HeldState.HELD  # nothing happens by itself
-        tab.get_by_role("button", name=re.compile("ai envoyé.: remettez-le")).click()
+        tab.get_by_role("button", name=re.compile("ai envoyé")).click()
         expect(tab.get_by_role("heading", level=1)).to_have_text("Message remis à marie@example.com")
         no_overflow(tab)
         tab.reload()
@@ -280,7 +282,7 @@ def test_without_javascript(browser: Browser, pages: Pages, size: str) -> None:
         sign_in(tab.context, pages, MARIE)
         tab.goto(f"{pages.url}/mail/{number}")
         tab.get_by_role("button", name="This is spam").click()
-        expect(tab.get_by_role("status")).to_contain_text("remembered as unwanted")
+        expect(tab.get_by_role("status")).to_contain_text("reported as unwanted")
         tab.get_by_role("button", name="Undo").click()
         assert state(pages, number) is HeldState.HELD
 

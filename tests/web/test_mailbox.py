@@ -92,7 +92,7 @@ def test_deliver_goes_to_the_inbox_and_teaches(pages: Pages) -> None:
     assert "Delivered." in marie.get(where).text
     assert "Forgotten." in undo(marie, where)
     assert labels(pages)[1:] == [("forget", "web", MARIE)]
-    assert "done before" in marie.get(act(marie, number, "deliver")).text
+    assert "already been done" in marie.get(act(marie, number, "deliver")).text
     assert "no longer here" in marie.get(act(marie, number, "delete")).text
 
 
@@ -159,7 +159,10 @@ def test_postfix_down_means_held_as_before(tmp_path: Path) -> None:
         pages.settings.desk.__dict__["reinject"] = refusing.address
         marie = pages.visitor(MARIE)
         answer = marie.submit("/mail", f"/mail/{number}", verb="deliver")
-        assert (answer.status, "The mail server can&#39;t take the message now" in answer.text) == (503, True)
+        assert (answer.status, "The mail server can&#39;t accept the message now" in answer.text) == (
+            503,
+            True,
+        )
         assert "451" not in answer.text
         assert state(pages, number) is HeldState.HELD
 

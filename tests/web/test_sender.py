@@ -55,14 +55,14 @@ def test_the_page_says_who_what_why_and_until_when(pages: Pages) -> None:
         "Votre devis",
         "the server it came from has no name (PTR)",
         "example.com will not ask you again",
-        "it is deleted on",
-        "Not you? Close this page",
+        "it will be deleted on",
+        "Not you? Just close this page",
     ):
         assert said in page.text, said
     assert "No. 1" not in page.text  # nothing of the content
     assert "set-cookie" not in page.headers  # nobody is followed
     french = pages.visitor(**{"Accept-Language": "fr-FR"}).get(path).text
-    assert "Votre message à marie@example.com attend" in french
+    assert "Votre message à marie@example.com est en attente" in french
     for _ in range(50):
         stranger.get(path)
         stranger.get(path, method="HEAD")
