@@ -45,6 +45,7 @@ def guarded(callback: Callable[..., int]) -> Callable[..., int]:
         except Exception:
             log.exception("%s failed", callback.__name__)
             self.broken = True
+            self.stranger = self.stranger or callback.__name__ in ("connect", "hello")
             return int(Milter.CONTINUE)
 
     return wrapper
@@ -82,6 +83,8 @@ class Session(Milter.Base):
     worker: SessionWorker
 
     def __init__(self) -> None:
+        self.stranger = False
+        """Who connects was lost, for all messages of the connection."""
         self._connection: dict[str, str] = {}
         self._helo = ""
         self._live = False
@@ -89,7 +92,7 @@ class Session(Milter.Base):
         self._reset()
 
     def _reset(self) -> None:
-        self.broken = False
+        self.broken = self.stranger
         self._sender = ""
         self._sender_args: tuple[str, ...] = ()
         self._recipients: list[Recipient] = []
@@ -203,13 +206,16 @@ class Session(Milter.Base):
         finally:
             self._reset()
 
+    @guarded
     def abort(self) -> int:
         """The transaction ended early; the connection may go on."""
-        if self._road is not None:
-            self._road.abandon()
+        road = self._road
         self._reset()
+        if road is not None:
+            road.abandon()
         return int(Milter.CONTINUE)
 
+    @guarded
     def close(self) -> int:
         """The connection ended."""
         if self._live:

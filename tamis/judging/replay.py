@@ -194,7 +194,7 @@ class Replay:
             if len(self._policies) >= _MOST:
                 self._policies.clear()
             policy = self._book.policy(recipient)
-            key = (id(policy.rules), policy.required, policy.outcome, policy.forward)
+            key = (id(policy.rules), policy.required)
             terms = self._terms.setdefault(key, _Terms(policy))
             known = self._policies[recipient] = (policy, terms)
         return known

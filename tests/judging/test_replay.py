@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tamis.contract.finding import ALREADY_DECIDED, Finding, Status
 from tamis.judging.plan import outcome_of
-from tamis.judging.policy import PolicyBook
+from tamis.judging.policy import Outcome, PolicyBook
 from tamis.judging.replay import Replay
 from tamis.judging.story import MAX_TEXT, Told, finding_content, finding_from, from_line, tame, to_line
 from tamis.judging.verdict import judge
@@ -140,3 +140,16 @@ def test_filters_that_judge_by_themselves_are_known_to_replay() -> None:
     assert {b"malformed", b"ip_whitelist"} <= replay._judging
     assert b"empty" not in replay._judging
     assert len(FILTERS) == len(book().filters)
+
+
+def test_memory_keeps_forwards_apart() -> None:
+    """Spam for a forward is held, whatever the outcome of the same policy is for a mailbox (O4); also the mail of one
+    author to both."""
+    policies = book('outcome = "tag"', outside={PAUL: True})
+    marie, paul = policies.policy(MARIE), policies.policy(PAUL)
+    assert marie.rules is paul.rules, "else nothing is remembered for both"
+    replay, pack = replay_of(policies, {"empty": finding("empty")})
+    for author in (None, "author@example.com", None):
+        for _ in range(2):
+            told = {who: replay.tell(who, pack, author=author)[0].outcome for who in (MARIE, PAUL)}
+            assert told == {MARIE: Outcome.TAG, PAUL: Outcome.QUARANTINE}, author

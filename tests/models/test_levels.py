@@ -89,3 +89,22 @@ def test_one_ham_or_equal_scores_are_enough_to_be_careful() -> None:
         assert levels.number(float(hams[0])) < 3
     with pytest.raises(ValueError, match="ham"):
         fit_levels(Held(np.array([]), np.array([], dtype=np.int_)), held, calibrator, 1)
+
+
+def test_an_anchor_promises_what_can_be_counted() -> None:
+    """(k + 1) / (n + 1) where k of n ham score as high or higher, for the next may be one that does (conformal
+    prediction); just above the highest, one in n + 1. Nine ham have an anchor each."""
+    scores = np.array([-9.0, -7.0, -6.5, -4.0, -3.0, -2.0, -1.0, 0.5, 2.0])
+    levels = fit_levels(
+        Held(scores, np.arange(9) % 3), Held(-scores, np.arange(9) % 3), _levels().calibrator, 1
+    )
+    told = dict(zip(levels.scores, levels.numbers, strict=True))
+    anchored = {float(score): told[score] for score in scores if score in told}
+    assert {-9.0, 0.5, 2.0} <= set(anchored)
+    for score, number in anchored.items():
+        k = int(np.count_nonzero(scores >= score))
+        assert number == pytest.approx(number_of((k + 1) / 10)), score
+    above = float(np.nextafter(2.0, np.inf))
+    assert told[above] == pytest.approx(number_of(1 / 10))
+    assert promise(told[2.0]) == pytest.approx(0.2)
+    assert promise(told[0.5]) == pytest.approx(0.3)

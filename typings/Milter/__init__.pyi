@@ -7,6 +7,10 @@ NOREPLY: int
 REJECT: int
 P_HDR_LEADSPC: int
 P_NR_RCPT: int
+P_NOEOH: int
+P_NODATA: int
+P_NOUNKNOWN: int
+CURR_ACTS: int
 
 F = TypeVar("F", bound=Callable[..., int])
 C = TypeVar("C", bound=type[Base])
