@@ -153,3 +153,14 @@ def test_memory_keeps_forwards_apart() -> None:
         for _ in range(2):
             told = {who: replay.tell(who, pack, author=author)[0].outcome for who in (MARIE, PAUL)}
             assert told == {MARIE: Outcome.TAG, PAUL: Outcome.QUARANTINE}, author
+
+
+def test_memory_keeps_the_outcomes_of_one_authors_recipients_apart() -> None:
+    policies = book('[domains."example.org"]\noutcome = "tag"')
+    replay, pack = replay_of(policies, {"empty": finding("empty")})
+    for _ in range(2):
+        told = {
+            who: replay.tell(who, pack, author="author@example.com")[0].outcome
+            for who in (MARIE, "carol@example.org")
+        }
+        assert told == {MARIE: Outcome.QUARANTINE, "carol@example.org": Outcome.TAG}
