@@ -1,36 +1,126 @@
-"""Where the daemon's files are."""
+"""Where the files of an installation are, what they are for, and what their loss costs."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Self, overload
 
 from tamis.models.ledger import LEDGER
 from tamis.settings import Settings
+
+
+class Place:
+    """A file or folder of Paths: `what` it holds, and what it means that it is `lost`, for docs/files.md."""
+
+    def __init__(self, path: Callable[[Settings], Path], what: str, lost: str) -> None:
+        self._path = path
+        self.what = what
+        self.lost = lost
+
+    @overload
+    def __get__(self, paths: None, owner: type) -> Self: ...
+
+    @overload
+    def __get__(self, paths: Paths, owner: type) -> Path: ...
+
+    def __get__(self, paths: Paths | None, owner: type) -> Self | Path:
+        return self if paths is None else self._path(paths.settings)
 
 
 class Paths:
     """The files of one installation, below its state and run directories."""
 
     def __init__(self, settings: Settings) -> None:
-        self.notes: Path = settings.state_directory / "detours"
-        """Detour notes: must outlive a reboot, as queued mail does."""
-        self.hits: Path = settings.run_directory / "hits"
-        """Hit counts of list entries on their way to the store."""
-        self.senders: Path = settings.run_directory / "senders"
-        """What workers learnt of senders, on its way to the store."""
-        self.marks: Path = settings.state_directory / "marks"
-        """What was marked by hand, on its way to the store."""
-        self.feeds: Path = settings.state_directory / "feeds"
-        """The last good lists of complaints."""
-        self.proof: Path = settings.run_directory / "route.json"
-        """The latest proof of the route to the desk."""
-        self.processes: Path = settings.run_directory / "processes.json"
-        """Who is running: {"supervisor": pid, "workers": [pid], "desk": [pid], "background": [pid]}."""
-        self.journal: Path = settings.state_directory / "journal"
-        """Stories of messages on their way to the store."""
-        self.parts: Path = settings.run_directory / "parts"
-        """How each process stands with the external parts it asks: <pid>.json."""
-        self.metrics: Path = settings.run_directory / "metrics"
-        """Counts of the workers on their way to the exporter."""
-        self.ledger: Path = settings.model_directory / LEDGER
-        """Who taught the statistical filter how much, and which sources contradict it."""
+        self.settings = settings
+
+    store = Place(
+        lambda settings: settings.state_directory / "tamis.sqlite",
+        "the durable store, where `store.url` names no other: held mail, lists, overrides, history",
+        "lost mail: back it up",
+    )
+    key = Place(
+        lambda settings: settings.key_file,
+        "the key that signs redirected addresses and links",
+        "redirected copies wait in Postfix's queue, and links in mails are not valid, until it is back: back it up",
+    )
+    model = Place(
+        lambda settings: settings.model_directory,
+        "the statistical model, and the journal of what it was taught",
+        "what was learned: back it up",
+    )
+    ledger = Place(
+        lambda settings: settings.model_directory / LEDGER,
+        "who taught the model how much, and which sources contradict it",
+        "bounds of who may teach how much begin anew",
+    )
+    reports = Place(
+        lambda settings: settings.spool_directory,
+        "reports of readers that wait to be learned, where `learning.spool` names no other folder",
+        "reports that were not yet learned",
+    )
+    notes = Place(
+        lambda settings: settings.state_directory / "detours",
+        "what the milter found of copies that Postfix has queued: it must outlive a reboot, as they do",
+        "fewer details in headers and in what is held",
+    )
+    marks = Place(
+        lambda settings: settings.state_directory / "marks",
+        "what was marked by hand, on its way to the store",
+        "marks that had not reached the store",
+    )
+    journal = Place(
+        lambda settings: settings.state_directory / "journal",
+        "what was found of messages, on its way to the history in the store",
+        "the history of messages that had not reached the store",
+    )
+    feeds = Place(
+        lambda settings: settings.state_directory / "feeds",
+        "the last good lists of complaints",
+        "they are fetched anew",
+    )
+    snapshot = Place(
+        lambda settings: settings.snapshot_file,
+        "what the store says of policy and lists, as the workers read it",
+        "it is made anew from the store",
+    )
+    shared_state = Place(
+        lambda settings: settings.state_file,
+        "counters and waiting times that the workers share, where `state.url` names no Redis",
+        "counts and waiting times begin anew",
+    )
+    processes = Place(
+        lambda settings: settings.run_directory / "processes.json",
+        'who is running: `{"supervisor": pid, "workers": [pid], "desk": [pid], "background": [pid]}`',
+        "it is written anew when a process starts",
+    )
+    proof = Place(
+        lambda settings: settings.run_directory / "route.json",
+        "the latest proof that Postfix's route leads to the desk",
+        "the route is proven anew",
+    )
+    hits = Place(
+        lambda settings: settings.run_directory / "hits",
+        "hit counts of list entries, on their way to the store",
+        "counts of a second or two",
+    )
+    senders = Place(
+        lambda settings: settings.run_directory / "senders",
+        "what workers learnt of senders, on its way to the store",
+        "what was learnt in a second or two",
+    )
+    metrics = Place(
+        lambda settings: settings.run_directory / "metrics",
+        "counts of the workers, on their way to the exporter",
+        "counts of a second or two",
+    )
+    parts = Place(
+        lambda settings: settings.run_directory / "parts",
+        "how each process stands with the external services it asks: `<pid>.json`",
+        "it is written anew each second",
+    )
+
+    @classmethod
+    def places(cls) -> Mapping[str, Place]:
+        """All of them, by their names here."""
+        return {name: one for name, one in vars(cls).items() if isinstance(one, Place)}

@@ -51,9 +51,12 @@ ENVIRONMENT = "TAMIS_CONFIG"
 class Settings(Section):
     """The whole file, without policy layers (see `policy_layers`)."""
 
-    state_directory: Path = Field(Path("/var/lib/tamis"), description="durable files: store, signing key")
+    state_directory: Path = Field(
+        Path("/var/lib/tamis"), description="what must outlive a reboot: store, signing key, model, journal"
+    )
     run_directory: Path = Field(
-        Path("/run/tamis"), description="files of the running daemon: snapshot, journal, process list"
+        Path("/run/tamis"),
+        description="what a start makes anew: process list, proof of the route, counts on their way",
     )
     platform: Platform = Platform()
     milter: MilterSettings = Field(default_factory=MilterSettings)

@@ -14,9 +14,11 @@ from tamis.background.exporter import FAMILIES
 from tamis.cli import tamis
 from tamis.cli.settings import all_settings, filter_settings, markdown_table, markdown_tables
 from tamis.contract.service_protocols import NAMES as SERVICES
+from tamis.installation.paths import Paths
 from tamis.message.dangerous_names import DANGEROUS
 from tamis.message.file_names import Risk
 from tamis.message.mail.wrappers import WRAPPERS
+from tamis.settings import Settings
 from tests.builders import FILTERS
 from tests.docs.bounds import table
 from tests.filters.golden import cases
@@ -182,6 +184,14 @@ A bound is no shelter: what stands behind one is told, and may weigh.
 """
 
 
+FILES = """
+# Files
+
+Where Tamis keeps what, by the settings `state_directory` and `run_directory` ([settings](settings.md)), and what it
+means when it is lost. What says "back it up" is all that a [backup](operations.md) needs.
+"""
+
+
 def settings_page() -> str:
     """docs/settings.md."""
     return _page(SETTINGS, markdown_tables(all_settings(FILTERS)))
@@ -237,6 +247,22 @@ def _names() -> Iterator[str]:
 def metrics_page() -> str:
     """docs/metrics.md."""
     return _page(METRICS, _metrics())
+
+
+def files_page() -> str:
+    """docs/files.md."""
+    return _page(FILES, _files())
+
+
+def _files() -> Iterator[str]:
+    folders = {"state_directory": Path("/state"), "run_directory": Path("/run")}
+    paths = Paths(Settings(**folders))
+    yield "| where | what | lost means |"
+    yield "|---|---|---|"
+    for name, place in Paths.places().items():
+        path: Path = getattr(paths, name)
+        (folder,) = (f"{key}/{path.relative_to(top)}" for key, top in folders.items() if top in path.parents)
+        yield f"| `{folder}` | {place.what} | {place.lost} |"
 
 
 def _metrics() -> Iterator[str]:
@@ -313,6 +339,7 @@ PAGES: Mapping[str, Callable[[], str]] = MappingProxyType(
         "commands.md": commands_page,
         "golden-cases.md": cases_page,
         "metrics.md": metrics_page,
+        "files.md": files_page,
         "bounds.md": bounds_page,
         "links-and-files.md": links_page,
     }

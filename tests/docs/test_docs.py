@@ -20,10 +20,11 @@ import pytest
 from tamis import __version__
 from tamis.cli import COMMANDS, tamis
 from tamis.cli.settings import all_settings
+from tamis.installation.paths import Paths
 from tamis.judging.policy import PolicyBook, Terms
 from tamis.message.file_names import Risk
 from tamis.message.mail import ATTRIBUTION, Attribution, DefectKind
-from tamis.settings import SettingsFile
+from tamis.settings import Settings, SettingsFile
 from tests.builders import FILTERS
 from tests.docs.bounds import NO_BOUNDS, numbers
 from tests.docs.generate import DOCS, PAGES
@@ -88,6 +89,26 @@ def test_every_command_and_option_is_on_the_page() -> None:
         options = [option for one in command.params if isinstance(one, click.Option) for option in one.opts]
         assert [option for option in options if option not in sections[path]] == [], path
         assert command.help, path
+
+
+@pytest.mark.parametrize("page", [*PAGES, "operations.md", "statistics.md"])
+def test_files_that_a_page_names_in_a_sentence_are_there(page: str) -> None:
+    """Help texts name files without the backquotes by which scripts/check_docs.py knows a path."""
+    named = re.findall(
+        r"(?<![\w/.-])(?:docs|deploy|examples|scripts|tests)/[\w./-]*\w", (DOCS / page).read_text()
+    )
+    assert [one for one in named if not (ROOT / one).exists()] == []
+
+
+def test_every_place_is_on_the_page_of_files(tmp_path: Path) -> None:
+    """What Paths knows below the two folders, and nothing that it does not know."""
+    paths = Paths(Settings(state_directory=tmp_path / "state", run_directory=tmp_path / "run"))
+    rows = re.findall(
+        r"(?m)^\| `(\w+)_directory/([^`]+)` \| (.+) \| (.+) \|$", (DOCS / "files.md").read_text()
+    )
+    known = [getattr(paths, name) for name in Paths.places()]
+    assert [tmp_path / folder / name for folder, name, _, _ in rows] == known
+    assert len(set(known)) == len(known)
 
 
 def test_every_setting_is_on_the_page_with_its_help() -> None:
