@@ -74,7 +74,7 @@ def visit(tab: Page, pages: Pages, number: str, place: int) -> Iterator[str]:
     """Go from page to page; the name of each."""
     sender = asked(pages, place)
     tab.goto(pages.url + sender)
-    tab.locator("[data-status]").filter(has_text=re.compile("^(ready|prêt)$")).wait_for()
+    tab.locator("[data-status]").filter(has_text=re.compile("^(ready|Vous pouvez confirmer.)$")).wait_for()
     tab.wait_for_timeout(200)  # the button's colour fades in
     yield "sender"
     tab.locator("[data-other] button").click()
