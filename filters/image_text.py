@@ -12,7 +12,10 @@ from tamis.contract.sentences import KNOWN_IMAGE
 from tamis.contract.service_protocols import NOT_READ, FileFacts
 from tamis.language.translation import marked
 from tamis.message.mail import Mail, Seen, Url
+from tamis.message.mail.destinations import urls_of
+from tamis.message.mail.drawings import drawings
 from tamis.message.mail.limits import LIMITS
+from tamis.message.mail.references import Link
 from tamis.message.mail.sampling import sampled
 from tamis.message.mail.urls import host_of, text_urls
 from tamis.services.files.helper import QueueFullError
@@ -54,15 +57,16 @@ class ImageText(Filter):
 
     def at_once(self, message: Message) -> Finding | None:
         """Nothing to read without images and documents."""
-        if images_of(message.mail) or documents_of(message.mail):
+        if images_of(message.mail) or documents_of(message.mail) or drawings(message.mail):
             return None
         return self.clear("no image, no document")
 
     async def examine(self, message: Message) -> Finding:
         """What is known of the images; what stands in images and documents goes into `message.seen`."""
         images, documents = images_of(message.mail), documents_of(message.mail)
+        drawn = [octets for octets in drawings(message.mail) if octets not in images]
         try:
-            read = await message.services.reader.read([*images, *documents], message.services.state)
+            read = await message.services.reader.read([*images, *drawn, *documents], message.services.state)
         except QueueFullError as error:
             exact = [FileFacts(hashlib.sha256(octets).hexdigest()) for octets in images]
             if not _entries(message, exact):
@@ -79,6 +83,7 @@ class ImageText(Filter):
         facts = {
             "images": len(images),
             "documents": len(documents),
+            "drawings": len(drawn),
             "letters": len(message.seen.text),
             "codes": sum(len(one.codes) for one in read),
             "hosts": hosts[:_MAX_HOSTS],
@@ -136,7 +141,7 @@ def _urls(read: Iterable[FileFacts], text: str) -> Iterator[Url]:
     """Codes first: nobody sees where they lead."""
     for one in read:
         for code in one.codes:
-            for url in text_urls(code, LIMITS):
+            for url in (*urls_of(Link(code, "", "a"), None, LIMITS), *text_urls(code, LIMITS)):
                 yield Url(url.raw, url.scheme, url.host, "code")
     for one in read:
         for target, shown in one.links:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 import time
 import warnings
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
 import zxingcpp
-from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from tamis.base.errors import ServiceError
 from tamis.contract.service_protocols import NOT_READ
@@ -24,6 +25,9 @@ MAX_CODES = 5
 """QR codes of one image or document. Beyond: left out."""
 _CODE_CHARACTERS = 2000  # characters of one QR code; beyond: cut: the host comes first
 _QR = zxingcpp.barcode_formats_from_str("QRCode,MicroQRCode")
+_FAINT = 128  # of 255: what differs less is made to differ more
+_TINY = 240  # pixels of the longer side below which an image is enlarged
+_BORDER = 16
 _HASH_SIDE = 8
 _FLAT_BITS = 6  # a plain area has a fingerprint like every other plain area's
 
@@ -37,14 +41,45 @@ def read_image(octets: bytes, languages: tuple[str, ...], until: float) -> dict[
     image = _opened(octets)
     if isinstance(image, str):
         return {"problem": image}
+    return read_picture(image, languages, until)
+
+
+def read_picture(image: Image.Image, languages: tuple[str, ...], until: float) -> dict[str, Any]:
+    """The same of a picture that is decoded already, in grey."""
     seen: dict[str, Any] = {"perceptual": _perceptual(image), "codes": codes_in(image)}
     if languages and image.width >= _LEAST_WIDTH and image.height >= _LEAST_HEIGHT:
         seen |= text_in(image, languages, until)
     return seen
 
 
+def codes_drawn(pictures: Iterable[Image.Image], until: float) -> list[str]:
+    """What the QR codes of several pictures say, while there is time."""
+    codes: dict[str, None] = {}
+    for picture in pictures:
+        if time.monotonic() > until or len(codes) >= MAX_CODES:
+            break
+        codes |= dict.fromkeys(codes_in(picture))
+    return list(codes)
+
+
 def codes_in(image: Image.Image) -> list[str]:
-    """What the QR codes of an image say."""
+    """What the QR codes of an image say; faint ones with more contrast, tiny ones enlarged, on a white border."""
+    if codes := _codes(image):
+        return codes
+    darkest, brightest = image.convert("L").getextrema()
+    if not isinstance(darkest, (int, float)) or not isinstance(brightest, (int, float)):
+        return []
+    again = image.convert("L")
+    if 0 < brightest - darkest < _FAINT:
+        again = ImageOps.autocontrast(again)
+    if max(again.size) < _TINY:
+        factor = max(2, _TINY // max(again.size))
+        again = again.resize((again.width * factor, again.height * factor), Image.Resampling.NEAREST)
+        again = ImageOps.expand(again, _BORDER, 255)
+    return [] if again.size == image.size and brightest - darkest >= _FAINT else _codes(again)
+
+
+def _codes(image: Image.Image) -> list[str]:
     return [
         code.text[:_CODE_CHARACTERS]
         for code in zxingcpp.read_barcodes(image, formats=_QR)[:MAX_CODES]

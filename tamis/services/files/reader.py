@@ -7,17 +7,19 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping, Sequence
+from enum import Enum, auto
 from typing import Any
 
 from tamis.base.breaker import Breakers
 from tamis.base.errors import ServiceError
 from tamis.contract.service_protocols import FileFacts, SharedState
+from tamis.message.mail.drawings import PAGE, TILES, is_svg
 from tamis.message.mail.mime import is_pdf
 from tamis.services.files.helper import HelperPool, QueueFullError
 from tamis.settings import ImageSettings
 
 _KEEP_SECONDS = 14 * 86400.0
-_VERSION = 2
+_VERSION = 3
 _MEMORY = 512 * 1024 * 1024
 """Octets of memory of the process that reads. Beyond: not read; `image_text` says so."""
 _POOL = HelperPool("reading", processes=1, waiting=3, memory=_MEMORY)
@@ -55,8 +57,8 @@ class FileReader:
         found: dict[str, FileFacts] = {}
         until = time.monotonic() + self._settings.seconds
         try:
-            for of_pdf in (False, True):
-                group = {key: octets for key, octets in files.items() if is_pdf(octets) is of_pdf}
+            for kind in _Kind:
+                group = {key: octets for key, octets in files.items() if _kind(octets) is kind}
                 if not group:
                     continue
                 try:
@@ -108,6 +110,20 @@ class FileReader:
         reading = "+".join(self._settings.languages) if self._settings.ocr else "off"
         pages = f":{self._settings.pages}" if is_pdf(octets) else ""
         return f"read:{_VERSION}:{hashlib.sha256(octets).hexdigest()}{pages}:{reading}"[:200]
+
+
+class _Kind(Enum):
+    """What is read together; what kills its reader costs the others nothing."""
+
+    IMAGE = auto()
+    DRAWING = auto()
+    DOCUMENT = auto()
+
+
+def _kind(octets: bytes) -> _Kind:
+    if octets.startswith((PAGE, TILES)) or is_svg(octets):
+        return _Kind.DRAWING
+    return _Kind.DOCUMENT if is_pdf(octets) else _Kind.IMAGE
 
 
 async def _remembered(key: str, state: SharedState) -> FileFacts | None:

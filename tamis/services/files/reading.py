@@ -7,9 +7,11 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tamis.message.mail.drawings import PAGE, TILES, is_svg
 from tamis.message.mail.mime import is_pdf
 from tamis.services.files.documents import read_document
-from tamis.services.files.images import read_image
+from tamis.services.files.drawn import joined, pictures_of, svg_picture
+from tamis.services.files.images import codes_drawn, read_image, read_picture
 
 
 def read_job(request: Mapping[str, Any], blobs: Sequence[bytes]) -> dict[str, Any]:
@@ -26,7 +28,14 @@ def read_job(request: Mapping[str, Any], blobs: Sequence[bytes]) -> dict[str, An
             "links": [],
             "problem": "",
         }
-        if is_pdf(octets):
+        if octets.startswith(PAGE):
+            seen["codes"] = codes_drawn(pictures_of(octets), until)
+        elif octets.startswith(TILES):
+            seen["codes"] = codes_drawn(joined(octets), until)
+        elif is_svg(octets):
+            picture = svg_picture(octets)
+            seen |= {"problem": "no image"} if picture is None else read_picture(picture, languages, until)
+        elif is_pdf(octets):
             seen |= read_document(octets, languages, int(request["pages"]), until)
         else:
             seen |= read_image(octets, languages, until)

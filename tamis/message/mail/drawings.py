@@ -1,0 +1,133 @@
+"""Pictures that are no image files: drawn with cells, characters or vectors, or cut into tiles.
+
+What may be one is packed into octets that the reader of images takes (`tamis.services.files.drawn` draws them there).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from tamis.message.mail.references import data_of
+
+if TYPE_CHECKING:
+    from tamis.message.mail import Part
+    from tamis.message.mail.mail import Mail
+
+PAGE = b"%tamis-page\n"
+"""Begins markup or text in which something is drawn."""
+TILES = b"%tamis-tiles\n"
+"""Begins images side by side: for each row its tiles, for each tile its length and octets."""
+
+LEAST_BLOCKS = 60
+"""Block characters, or cells, below which there is no QR code: the smallest has 21 modules a side."""
+_PAGE_CHARACTERS = 1_048_576  # characters of markup or text in which something may be drawn; beyond: not drawn
+_BLOCKS = re.compile("[\u2580-\u259f\u25a0\u25a1\u2b1b\u2b1c\u25fb\u25fc\u2800-\u28ff\U0001f7e5-\U0001f7eb]")
+_HASHES = re.compile(r"(?:^[^\S\n]*(?:[#@X*%MW0]{2,}[^\S\n]*){2,}$\n?){18,}", re.MULTILINE)
+_CELLS = re.compile(
+    r"<(?:td|th|div|span|i|b|li|p|x)\b[^>]{0,400}(?:background|bgcolor|class|fill)", re.IGNORECASE
+)
+_SHADOW = re.compile(r"box-shadow\s*:[^;\"}]{400}", re.IGNORECASE)
+_SVG = re.compile(r"<svg\b.{1,262144}?</svg\s*>", re.IGNORECASE | re.DOTALL)
+_IMG = re.compile(
+    r"<(?:img|image|v:imagedata)\b[^>]{0,2000}?\bsrc\s*=\s*[\"']?([^\"'\s>]{1,1500000})|<(/tr|/div|br|/p|/table)\b",
+    re.IGNORECASE,
+)
+_DRAWINGS = 6  # drawings of one message; beyond: not drawn
+_MOST_TILES = 24  # images that may be parts of one; beyond: not joined
+_TILE_OCTETS = 2_097_152  # octets of all tiles together; beyond: not joined
+_SVG_HEAD = 4096
+
+
+def is_svg(octets: bytes) -> bool:
+    """Whether a file is a drawing in SVG."""
+    return b"<svg" in octets[:_SVG_HEAD].lower() and b"\0" not in octets[:_SVG_HEAD]
+
+
+def drawings(mail: Mail) -> list[bytes]:
+    """What may be drawn in a message, likely ones first, for the reader of images."""
+    found: dict[bytes, None] = {}
+    for octets in _found(mail):
+        found[octets] = None
+        if len(found) >= _DRAWINGS:
+            break
+    return list(found)
+
+
+def _found(mail: Mail) -> Iterator[bytes]:
+    for html in mail.html:
+        source = html.source[:_PAGE_CHARACTERS]
+        if _may_be_drawn(source):
+            yield PAGE + source.encode("utf-8", "replace")
+        for svg in _SVG.finditer(source):
+            yield svg[0].encode("utf-8", "replace")
+        yield from _embedded(source)
+        if (tiles := _tiles(mail, source)) is not None:
+            yield tiles
+    for part in mail.parts:
+        if part.content_type == "text/plain" and _may_be_drawn(part.text):
+            yield PAGE + part.text[:_PAGE_CHARACTERS].encode("utf-8", "replace")
+        elif (
+            part.content_type == "image/svg+xml" or (part.filename or "").lower().endswith(".svg")
+        ) and is_svg(part.payload):
+            yield part.payload[:_PAGE_CHARACTERS]
+
+
+def _may_be_drawn(text: str) -> bool:
+    """Whether there is enough of what pictures are drawn with."""
+    if not text.isascii() and len(_BLOCKS.findall(text)) >= LEAST_BLOCKS:
+        return True
+    cells = sum(1 for _, _ in zip(range(4 * LEAST_BLOCKS), _CELLS.finditer(text), strict=False))
+    return cells >= 2 * LEAST_BLOCKS or bool(_SHADOW.search(text)) or bool(_HASHES.search(text))
+
+
+def _embedded(source: str) -> Iterator[bytes]:
+    """Images in data: URLs."""
+    if "data:" not in source.lower():
+        return
+    for found in re.finditer(r"data:image/[a-z+.-]{2,20}[;,][^\"'\s>)]{60,1500000}", source, re.IGNORECASE):
+        data = data_of(found[0])
+        if data is not None and data[1]:
+            yield data[1]
+
+
+def _tiles(mail: Mail, source: str) -> bytes | None:
+    """The images that a page shows beside or below each other, if there are several."""
+    by_id: dict[str, Part] = {}
+    for part in mail.images:
+        if content_id := part.headers.first("content-id"):
+            by_id[content_id.strip().strip("<>").lower()] = part
+    rows: list[list[bytes]] = [[]]
+    number = size = 0
+    for found in _IMG.finditer(source):
+        if found[2]:
+            if rows[-1]:
+                rows.append([])
+            continue
+        octets = _shown(found[1], by_id)
+        if not octets:
+            continue
+        number += 1
+        size += len(octets)
+        if number > _MOST_TILES or size > _TILE_OCTETS:
+            return None
+        rows[-1].append(octets)
+    return packed_tiles([row for row in rows if row]) if number > 1 else None
+
+
+def _shown(source: str, by_id: dict[str, Part]) -> bytes:
+    if source[:4].lower() == "cid:":
+        part = by_id.get(source[4:].lower())
+        return part.payload if part is not None and not part.cut else b""
+    data = data_of(source)
+    return data[1] if data is not None else b""
+
+
+def packed_tiles(rows: list[list[bytes]]) -> bytes:
+    """Rows of images as the reader takes them."""
+    out = [TILES]
+    for row in rows:
+        out += (len(tile).to_bytes(4, "big") + tile for tile in row)
+        out.append(b"\xff\xff\xff\xff")
+    return b"".join(out)
