@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -69,6 +70,7 @@ def scan(
                 capture_output=True,
                 text=True,
                 check=False,
+                env=os.environ | {"PYTHONPATH": str(checkout)},
             )
             lines = done.stdout.splitlines()
             if done.returncode > 2 or len(lines) != len(files):

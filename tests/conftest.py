@@ -11,7 +11,10 @@ import pytest
 from hypothesis import settings
 
 from tamis.store import Store
+from tests import checkout
 from tests.real import PrivateDovecot, PrivatePostgres, PrivateRedis
+
+checkout.use()
 
 _CORPUS = Path(os.environ.get("TAMIS_CORPUS") or Path(__file__).resolve().parents[1] / "corpus")
 _IS_ROOT = os.geteuid() == 0

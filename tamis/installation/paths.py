@@ -10,7 +10,7 @@ from tamis.models.ledger import LEDGER
 from tamis.settings import Settings
 
 
-class Place:
+class KnownFile:
     """A file or folder of Paths: `what` it holds, and what it means that it is `lost`, for docs/files.md."""
 
     def __init__(self, path: Callable[[Settings], Path], what: str, lost: str) -> None:
@@ -34,93 +34,93 @@ class Paths:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
-    store = Place(
+    store = KnownFile(
         lambda settings: settings.state_directory / "tamis.sqlite",
         "the durable store, where `store.url` names no other: held mail, lists, overrides, history",
         "lost mail: back it up",
     )
-    key = Place(
+    key = KnownFile(
         lambda settings: settings.key_file,
         "the key that signs redirected addresses and links",
         "redirected copies wait in Postfix's queue, and links in mails are not valid, until it is back: back it up",
     )
-    model = Place(
+    model = KnownFile(
         lambda settings: settings.model_directory,
         "the statistical model, and the journal of what it was taught",
         "what was learned: back it up",
     )
-    ledger = Place(
+    ledger = KnownFile(
         lambda settings: settings.model_directory / LEDGER,
         "who taught the model how much, and which sources contradict it",
         "bounds of who may teach how much begin anew",
     )
-    reports = Place(
+    reports = KnownFile(
         lambda settings: settings.spool_directory,
         "reports of readers that wait to be learned, where `learning.spool` names no other folder",
         "reports that were not yet learned",
     )
-    notes = Place(
+    notes = KnownFile(
         lambda settings: settings.state_directory / "detours",
         "what the milter found of copies that Postfix has queued: it must outlive a reboot, as they do",
         "fewer details in headers and in what is held",
     )
-    marks = Place(
+    marks = KnownFile(
         lambda settings: settings.state_directory / "marks",
         "what was marked by hand, on its way to the store",
         "marks that had not reached the store",
     )
-    journal = Place(
+    journal = KnownFile(
         lambda settings: settings.state_directory / "journal",
         "what was found of messages, on its way to the history in the store",
         "the history of messages that had not reached the store",
     )
-    feeds = Place(
+    feeds = KnownFile(
         lambda settings: settings.state_directory / "feeds",
         "the last good lists of complaints",
         "they are fetched anew",
     )
-    snapshot = Place(
+    snapshot = KnownFile(
         lambda settings: settings.snapshot_file,
         "what the store says of policy and lists, as the workers read it",
         "it is made anew from the store",
     )
-    shared_state = Place(
+    shared_state = KnownFile(
         lambda settings: settings.state_file,
         "counters and waiting times that the workers share, where `state.url` names no Redis",
         "counts and waiting times begin anew",
     )
-    processes = Place(
+    processes = KnownFile(
         lambda settings: settings.run_directory / "processes.json",
         'who is running: `{"supervisor": pid, "workers": [pid], "desk": [pid], "background": [pid]}`',
         "it is written anew when a process starts",
     )
-    proof = Place(
+    proof = KnownFile(
         lambda settings: settings.run_directory / "route.json",
         "the latest proof that Postfix's route leads to the desk",
         "the route is proven anew",
     )
-    hits = Place(
+    hits = KnownFile(
         lambda settings: settings.run_directory / "hits",
         "hit counts of list entries, on their way to the store",
         "counts of a second or two",
     )
-    senders = Place(
+    senders = KnownFile(
         lambda settings: settings.run_directory / "senders",
         "what workers learnt of senders, on its way to the store",
         "what was learnt in a second or two",
     )
-    metrics = Place(
+    metrics = KnownFile(
         lambda settings: settings.run_directory / "metrics",
         "counts of the workers, on their way to the exporter",
         "counts of a second or two",
     )
-    parts = Place(
+    parts = KnownFile(
         lambda settings: settings.run_directory / "parts",
         "how each process stands with the external services it asks: `<pid>.json`",
         "it is written anew each second",
     )
 
     @classmethod
-    def places(cls) -> Mapping[str, Place]:
+    def places(cls) -> Mapping[str, KnownFile]:
         """All of them, by their names here."""
-        return {name: one for name, one in vars(cls).items() if isinstance(one, Place)}
+        return {name: one for name, one in vars(cls).items() if isinstance(one, KnownFile)}

@@ -292,7 +292,13 @@ def tail(text: str, lines: int = 60) -> str:
 
 def _environment(more: Mapping[str, str] | None) -> dict[str, str]:
     # Nothing of the developer's own settings (PGHOST, MAIL_CONFIG ...) may reach a private server.
-    return {"PATH": _SYSTEM_PATH, "LC_ALL": "C.UTF-8", "HOME": "/nonexistent", **(more or {})}
+    common = {
+        "PATH": _SYSTEM_PATH,
+        "LC_ALL": "C.UTF-8",
+        "HOME": "/nonexistent",
+        "PYTHONPATH": str(REPOSITORY),
+    }
+    return common | dict(more or {})
 
 
 def _end_group(group: int) -> None:
