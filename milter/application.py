@@ -1,4 +1,4 @@
-"""Applying a plan at Postfix: header changes on the copy in place, detours for the other recipients."""
+"""Applying a plan at Postfix: header changes on the copy in place, redirections for the other recipients."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Protocol
 
 from tamis.chain.road import Examined
 from tamis.contract.lists import of_scopes
-from tamis.desk.detour import Detour, DetourSigner, new_transaction
-from tamis.desk.detour_notes import Note, Notes, verdict_data
-from tamis.judging.plan import Copy, Plan, all_detoured
+from tamis.desk.redirection import Redirection, RedirectionSigner, new_transaction
+from tamis.desk.redirection_notes import Note, Notes, verdict_data
+from tamis.judging.plan import Copy, Plan, all_redirected
 from tamis.judging.trace import OwnFields
 from tamis.message.envelope import Envelope, Recipient
 from tamis.message.mail import Mail
@@ -20,7 +20,7 @@ from tamis.message.subject import tagged_subject
 MAX_DELETIONS = 50
 """Fields that are deleted from the copy in place; a message with more goes by the desk."""
 
-_PULSE = 50  # detours between two signs of life
+_PULSE = 50  # redirections between two signs of life
 
 
 class Editor(Protocol):
@@ -58,13 +58,13 @@ class Application:
         self._own = own
 
     def fitting(self, examined: Examined) -> Plan:
-        """The plan, with every copy on the detour where the copy in place would need too many deletions.
+        """The plan, with every copy redirected where the copy in place would need too many deletions.
 
         Postfix looks each field up from the top, so thousands of forged ones would cost it minutes; the desk reads
         the header once.
         """
         if self._is_flood():
-            return all_detoured(examined.plan, examined.judged)
+            return all_redirected(examined.plan, examined.judged)
         return examined.plan
 
     def _is_flood(self) -> bool:
@@ -75,7 +75,7 @@ class Application:
         return surplus > MAX_DELETIONS
 
     def apply(
-        self, plan: Plan, examined: Examined, signer: DetourSigner, notes: Notes, transaction: str = ""
+        self, plan: Plan, examined: Examined, signer: RedirectionSigner, notes: Notes, transaction: str = ""
     ) -> None:
         """Carry out the plan. Postfix commits all of it with its 250, or nothing.
 
@@ -86,14 +86,14 @@ class Application:
             self._change(plan.in_place)
         elif not self._is_flood():  # Postfix's own copies (always_bcc) are made of what stands there
             self.remove_own()
-        if not plan.detours:
+        if not plan.redirected:
             return
         transaction = transaction or new_transaction()
         recipients = {r.address: r for r in examined.envelope.recipients}
-        for number, copy in enumerate(plan.detours):
+        for number, copy in enumerate(plan.redirected):
             if number % _PULSE == _PULSE - 1:
                 self._editor.progress()
-            self._detour(copy, recipients[copy.recipients[0]], transaction, examined, signer, notes)
+            self._redirect(copy, recipients[copy.recipients[0]], transaction, examined, signer, notes)
 
     def remove_own(self) -> None:
         """Fields that only we may write and that arrived, from the last to the first so that indexes hold."""
@@ -122,17 +122,17 @@ class Application:
                     )  # only the first is shown, as on the desk's copies
                 self._editor.chgheader("Subject", 1, " " + tagged)
 
-    def _detour(
+    def _redirect(
         self,
         copy: Copy,
         recipient: Recipient,
         transaction: str,
         examined: Examined,
-        signer: DetourSigner,
+        signer: RedirectionSigner,
         notes: Notes,
     ) -> None:
         """First the new recipient, then the old one away: a crash between leaves Postfix's 250 unsaid."""
-        address = signer.address(Detour(recipient.as_given, transaction, str(copy.outcome)))
+        address = signer.address(Redirection(recipient.as_given, transaction, str(copy.outcome)))
         notes.write(address, note_of(copy, recipient, examined))
         self._editor.addrcpt(f"<{address}>", " ".join(dsn_args(recipient)))
         for form in sorted(recipient.spellings | {recipient.address}):
@@ -154,7 +154,7 @@ def note_of(copy: Copy, recipient: Recipient, examined: Examined, *, asks: bool 
 
 
 def dsn_args(recipient: Recipient) -> tuple[str, ...]:
-    """NOTIFY and ORCPT for the detour (RFC 3461 4): notices name the address that the sender knows."""
+    """NOTIFY and ORCPT for the redirected recipient (RFC 3461 4): notices name the address that the sender knows."""
     notify = [arg for arg in recipient.args if arg.upper().startswith("NOTIFY=")]
     orcpt = [arg for arg in recipient.args if arg.upper().startswith("ORCPT=")]
     return (*notify, *(orcpt or [f"ORCPT=rfc822;{_xtext(recipient.as_given)}"]))

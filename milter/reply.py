@@ -1,9 +1,9 @@
 """Asking a sender in the SMTP reply: the copies go to the desk at once, and the answer is 550 with a link.
 
 The one case in which Postfix keeps nothing. So it is taken only where the plan asks (`Plan.asks`), and 550 is said
-only when the desk has all copies on disk. Whatever goes wrong before that, the message takes the ordinary detour, under
-the same transaction id, so that the desk knows the copies that it has. That id is made of sender and content: when the
-sender's server did not get our answer and tries again, it is told the same link, and nothing is held twice.
+only when the desk has all copies on disk. Whatever goes wrong before that, the recipients are redirected as usual,
+under the same transaction id, so that the desk knows the copies that it has. That id is made of sender and content:
+when the sender's server did not get our answer and tries again, it is told the same link, and nothing is held twice.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from tamis.base.tokens import Tokens
 from tamis.chain.road import Examined
 from tamis.challenge.links import challenge_link
 from tamis.challenge.notices import language_of
-from tamis.desk.detour import Detour, DetourSigner
-from tamis.desk.detour_notes import Notes
 from tamis.desk.held_answer import HeldAnswer
+from tamis.desk.redirection import Redirection, RedirectionSigner
+from tamis.desk.redirection_notes import Notes
 from tamis.desk.reinjection import RawSMTP
 from tamis.judging.plan import Copy
 from tamis.judging.policy import Outcome
@@ -45,7 +45,7 @@ _MAX_LINE = 480  # RFC 5321 4.5.3.1.5: 512 octets with the codes and the line en
 class Replies:
     """One worker's way of asking in the reply."""
 
-    def __init__(self, signer: DetourSigner, notes: Notes, tokens: Tokens) -> None:
+    def __init__(self, signer: RedirectionSigner, notes: Notes, tokens: Tokens) -> None:
         self._signer = signer
         self._notes = notes
         self._tokens = tokens
@@ -58,14 +58,14 @@ class Replies:
     def hold(
         self, examined: Examined, mail: Mail, settings: Settings, transaction: str, host: str
     ) -> tuple[str, ...]:
-        """Have the desk hold every copy; the lines of the reply, none when the message must take the detour."""
+        """Have the desk hold every copy; the lines of the reply, none when the recipients must be redirected."""
         envelope = examined.envelope
         recipients = {one.address: one for one in envelope.recipients}
         copies = [(one, recipients[one.verdict.recipient]) for one in examined.judged]
         addresses = []
         for one, recipient in copies:
-            detour = Detour(recipient.as_given, transaction, str(Outcome.QUARANTINE))
-            addresses.append((self._signer.address(detour), dsn_args(recipient)))
+            redirection = Redirection(recipient.as_given, transaction, str(Outcome.QUARANTINE))
+            addresses.append((self._signer.address(redirection), dsn_args(recipient)))
             copy = Copy(Outcome.QUARANTINE, (recipient.address,), one.headers)
             self._notes.write(addresses[-1][0], note_of(copy, recipient, examined, asks=True))
         content = received(envelope, host) + mail.raw

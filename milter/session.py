@@ -18,8 +18,8 @@ import Milter
 
 from tamis.base.errors import RouteError, TamisError
 from tamis.chain.road import Examined, Road
-from tamis.desk.detour import DetourSigner
-from tamis.desk.detour_notes import Notes
+from tamis.desk.redirection import RedirectionSigner
+from tamis.desk.redirection_notes import Notes
 from tamis.desk.route import Route
 from tamis.judging.site import Site
 from tamis.judging.trace import failure_headers, own_fields
@@ -56,7 +56,7 @@ class SessionWorker(Protocol):
 
     site: Site
     """The policy of this moment."""
-    signer: DetourSigner
+    signer: RedirectionSigner
     notes: Notes
     replies: Replies
     route: Route
@@ -239,7 +239,7 @@ class Session(Milter.Base):
             if asked:
                 self._remember(examined, mail)
                 return self._ask(asked)
-        if plan.detours:
+        if plan.redirected:
             self.worker.route.ensure(self.progress, self._macro("j"))
         self._changing = True
         application.apply(plan, examined, self.worker.signer, self.worker.notes, transaction)

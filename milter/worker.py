@@ -32,8 +32,8 @@ from tamis.chain.open_services import open_services
 from tamis.chain.road import Examined, Road
 from tamis.contract.lists import Match
 from tamis.contract.service_protocols import DNS
-from tamis.desk.detour import DetourSigner
-from tamis.desk.detour_notes import Notes
+from tamis.desk.redirection import RedirectionSigner
+from tamis.desk.redirection_notes import Notes
 from tamis.desk.reinjection import Reinjector
 from tamis.desk.route import Proof, Route
 from tamis.handover.part_states import PartsFile
@@ -70,7 +70,7 @@ _libmilter_fd = -1
 class Worker:
     """What the sessions of one process share."""
 
-    def __init__(self, source: SiteSource, site: Site, signer: DetourSigner, tokens: Tokens) -> None:
+    def __init__(self, source: SiteSource, site: Site, signer: RedirectionSigner, tokens: Tokens) -> None:
         self._source = source
         self.site = site
         self.signer = signer

@@ -82,7 +82,8 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
             "gauge", ("source",), "1 while a source contradicts the model too often."
         ),
         "tamis_journal_octets": Family("gauge", (), "Octets of history that wait for the store."),
-        "tamis_detour_notes": Family("gauge", (), "Copies on their way to the desk."),
+        "tamis_redirection_notes": Family("gauge", (), "Redirected copies on their way to the desk."),
+        "tamis_detour_notes": Family("gauge", (), "The name of tamis_redirection_notes before 0.2."),
         "tamis_route_proof_age_seconds": Family(
             "gauge",
             (),
@@ -150,7 +151,9 @@ class Exporter(Collector):
         yield _plain("tamis_challenges", self.challenges.items())
         yield from self._learning()
         yield _plain("tamis_journal_octets", _single(_octets(self._paths.journal)))
-        yield _plain("tamis_detour_notes", _single(_files(self._paths.notes)))
+        notes = _files(self._paths.notes) + _files(self._paths.former_notes)
+        yield _plain("tamis_redirection_notes", _single(notes))
+        yield _plain("tamis_detour_notes", _single(notes))
         try:
             proven = self._paths.proof.stat().st_mtime
         except OSError:  # no proof was needed yet

@@ -21,7 +21,7 @@ from tamis.base.shared_files import read_json
 from tamis.base.tokens import Tokens
 from tamis.database.earned_senders import Sender
 from tamis.database.history import EXPIRE_BATCH
-from tamis.desk.detour_notes import Notes
+from tamis.desk.redirection_notes import Notes
 from tamis.desk.reinjection import Reinjector
 from tamis.desk.release import delivery
 from tamis.handover.marking import take_in as take_in_marks
@@ -58,7 +58,7 @@ class Background:
         self._revision = -1
         settings = site().settings
         self._paths = Paths(settings)
-        self._notes = Notes(self._paths.notes)
+        self._notes = Notes(self._paths.notes, self._paths.former_notes)
         breakers = Breakers(settings.breakers.limits)
         self._parts = PartsFile(self._paths.parts, breakers)
         self._state = open_state(settings, breakers)

@@ -28,7 +28,7 @@ class ConfigError(TamisError):
 
 
 class AddressError(TamisError):
-    """Text that is no usable mail address, or a detour address whose signature is not ours."""
+    """Text that is no usable mail address, or a redirection address whose signature is not ours."""
 
 
 class StoreError(TamisError):

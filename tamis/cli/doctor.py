@@ -197,7 +197,7 @@ def _dns(settings: Settings) -> Iterator[CheckResult]:
 
 def _route(settings: Settings) -> Iterator[CheckResult]:
     """Send a probe along the whole way, as the daemon does before it rewrites a recipient."""
-    from tamis.desk.detour import DetourSigner  # noqa: PLC0415 - needs the daemon's parts only here
+    from tamis.desk.redirection import RedirectionSigner  # noqa: PLC0415 - needs the daemon's parts only here
     from tamis.desk.reinjection import Reinjector  # noqa: PLC0415
     from tamis.desk.route import Proof, Route  # noqa: PLC0415
     from tamis.installation.signing_key import signing_key  # noqa: PLC0415
@@ -206,7 +206,7 @@ def _route(settings: Settings) -> Iterator[CheckResult]:
         yield error("route to the desk", "there is no signing key yet", "start the daemon: tamis serve")
         return
     try:
-        signer = DetourSigner(signing_key(settings.key_file))
+        signer = RedirectionSigner(signing_key(settings.key_file))
         proof = Proof(Paths(settings).proof)
         Route(settings, signer, Reinjector(settings.desk.reinject, settings.desk.proof_wait), proof).ensure()
     except RouteError as problem:

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 from tamis.base.errors import ConfigError, StoreError, TamisError
 from tamis.base.tokens import Tokens
-from tamis.desk.detour import DetourSigner
-from tamis.desk.detour_notes import Notes
+from tamis.desk.redirection import RedirectionSigner
+from tamis.desk.redirection_notes import Notes
 from tamis.desk.route import Proof
 from tamis.installation.paths import Paths
 from tamis.installation.signing_key import signing_key
@@ -72,7 +72,7 @@ def prepare(site: Site) -> None:
 def workers(site: Site, source: SiteSource, sockets: Sockets, parent: Parent) -> None:
     """A milter worker."""
     key = signing_key(site.settings.key_file)
-    worker = Worker(source, site, DetourSigner(key), Tokens(key))
+    worker = Worker(source, site, RedirectionSigner(key), Tokens(key))
     run_worker(worker, sockets["milter"], parent.ready, parent.is_gone)
 
 
@@ -83,9 +83,11 @@ def desk(site: Site, source: SiteSource, sockets: Sockets, parent: Parent) -> No
 
     current = _Current(site, source, parent)
     paths = Paths(site.settings)
-    signer = DetourSigner(signing_key(site.settings.key_file))
+    signer = RedirectionSigner(signing_key(site.settings.key_file))
     with Store(site.settings.store_url) as store:
-        serving = Desk(lambda: current.site, signer, Notes(paths.notes), Proof(paths.proof), store)
+        serving = Desk(
+            lambda: current.site, signer, Notes(paths.notes, paths.former_notes), Proof(paths.proof), store
+        )
         asyncio.run(run_desk(serving, sockets["desk"], site.settings.desk.concurrency, parent.ready))
 
 

@@ -1,4 +1,4 @@
-"""The desk: takes the detoured copies from Postfix, and stores them or sends them back changed."""
+"""The desk: takes the redirected copies from Postfix, and stores them or sends them back changed."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from tamis.base.errors import AddressError, ReinjectError, TamisError
 from tamis.challenge.notices import language_of
 from tamis.database.scope import mailbox_of
-from tamis.desk.detour import Detour, DetourSigner
-from tamis.desk.detour_notes import Note, Notes
 from tamis.desk.held_answer import HeldAnswer
 from tamis.desk.lmtp import LMTPReply, LMTPServer, Transaction
+from tamis.desk.redirection import Redirection, RedirectionSigner
+from tamis.desk.redirection_notes import Note, Notes
 from tamis.desk.reinjection import Reinjector
 from tamis.desk.route import Proof, probe_sent_at, received_by
 from tamis.judging.policy import Outcome
@@ -38,7 +38,7 @@ class Desk:
     """What is done with one copy. Its methods block: they run in threads."""
 
     def __init__(
-        self, site: Callable[[], Site], signer: DetourSigner, notes: Notes, proof: Proof, store: Store
+        self, site: Callable[[], Site], signer: RedirectionSigner, notes: Notes, proof: Proof, store: Store
     ) -> None:
         self._site = site
         self._signer = signer
@@ -60,13 +60,13 @@ class Desk:
     def take(self, address: str, args: Sequence[str], transaction: Transaction, content: bytes) -> LMTPReply:
         """Deal with one recipient's copy; on 250 it is safe elsewhere, on 451 Postfix keeps it."""
         try:
-            detour = self._signer.read(address)
-            if sent_at := probe_sent_at(detour):
+            redirection = self._signer.read(address)
+            if sent_at := probe_sent_at(redirection):
                 return self._noted(sent_at, content)
-            if detour.outcome == Outcome.QUARANTINE:
-                text = self._hold(address, detour, args, transaction, content)
+            if redirection.outcome == Outcome.QUARANTINE:
+                text = self._hold(address, redirection, args, transaction, content)
             else:
-                text = self._send_back(address, detour, args, transaction, content)
+                text = self._send_back(address, redirection, args, transaction, content)
         except TamisError as error:
             log.warning("%s stays in the queue: %s", address, error)
             return LMTPReply(ok=False, text=f"kept in the queue: {error}")
@@ -86,19 +86,24 @@ class Desk:
         return LMTPReply(ok=True, text="probe noted")
 
     def _hold(
-        self, address: str, detour: Detour, args: Sequence[str], transaction: Transaction, content: bytes
+        self,
+        address: str,
+        redirection: Redirection,
+        args: Sequence[str],
+        transaction: Transaction,
+        content: bytes,
     ) -> str:
         site = self._site()
         note = self._notes.read(address)
         original = edit(content, remove=own_fields(site.settings).hold)
         mail = Mail(original)
-        envelope = note.envelope if note else _envelope(detour, args, transaction)
+        envelope = note.envelope if note else _envelope(redirection, args, transaction)
         verdict = note.verdict if note else {}
-        policy = site.book.policy(detour.recipient)
+        policy = site.book.policy(redirection.recipient)
         held = HeldMessage(
-            transaction=detour.transaction,
-            recipient=Recipient(detour.recipient, tuple(args)),
-            mailbox=mailbox_of(detour.recipient, site.settings.platform.recipient_delimiter),
+            transaction=redirection.transaction,
+            recipient=Recipient(redirection.recipient, tuple(args)),
+            mailbox=mailbox_of(redirection.recipient, site.settings.platform.recipient_delimiter),
             envelope=envelope,
             return_path=None if note is not None and note.asks else unbracket(transaction.sender or ""),
             header_from=mail.headers.first("from") or "",
@@ -120,27 +125,32 @@ class Desk:
                 language=language_of(mail.headers, envelope.sender, policy.terms.language),
                 authenticated=is_authenticated(findings, envelope.sender),
             )
-            log.info("held %s for <%s>, challenge %s", message, detour.recipient, challenge or "none")
+            log.info("held %s for <%s>, challenge %s", message, redirection.recipient, challenge or "none")
             return HeldAnswer(message, challenge).encode()
         since = note.envelope.received_at if note else None
         message = self._store.quarantine.hold(held, original, since=since)
         if policy.terms.challenge == "reply":  # perhaps held before, with a reply that could not be given
             self._store.challenges.untold(message)
-        log.info("held %s for <%s>", message, detour.recipient)
+        log.info("held %s for <%s>", message, redirection.recipient)
         return HeldAnswer(message).encode()
 
     def _send_back(
-        self, address: str, detour: Detour, args: Sequence[str], transaction: Transaction, content: bytes
+        self,
+        address: str,
+        redirection: Redirection,
+        args: Sequence[str],
+        transaction: Transaction,
+        content: bytes,
     ) -> str:
-        """Re-inject the changed copy, once for each detour as far as can be known (see docs/rooms/desk.md)."""
-        with self._alone(detour):
-            return self._sent_back(address, detour, args, transaction, content)
+        """Re-inject the changed copy, once for each recipient as far as can be known (see docs/rooms/desk.md)."""
+        with self._alone(redirection):
+            return self._sent_back(address, redirection, args, transaction, content)
 
     @contextmanager
-    def _alone(self, detour: Detour) -> Iterator[None]:
+    def _alone(self, redirection: Redirection) -> Iterator[None]:
         """Postfix may deliver one copy twice at once (postsuper -r): the second waits in the queue for what comes of
         the first. Raises ReinjectError."""
-        copy = (detour.transaction, detour.recipient)
+        copy = (redirection.transaction, redirection.recipient)
         with self._lock:
             if copy in self._sending:
                 raise ReinjectError("this copy is being sent back by another delivery of it")
@@ -152,12 +162,17 @@ class Desk:
                 self._sending.discard(copy)
 
     def _sent_back(
-        self, address: str, detour: Detour, args: Sequence[str], transaction: Transaction, content: bytes
+        self,
+        address: str,
+        redirection: Redirection,
+        args: Sequence[str],
+        transaction: Transaction,
+        content: bytes,
     ) -> str:
-        if self._store.notes.is_done(detour.transaction, detour.recipient):
+        if self._store.notes.is_done(redirection.transaction, redirection.recipient):
             return "was sent back before"
         site = self._site()
-        note = self._notes.read(address) or self._without_note(detour, site)
+        note = self._notes.read(address) or self._without_note(redirection, site)
         subject = None
         if note.tag:
             mail = Mail(content)
@@ -165,30 +180,30 @@ class Desk:
             subject = tagged_subject(note.tag, raw[0] if raw else None, mail.subject)
         changed = edit(content, remove=own_fields(site.settings).hold, insert=note.headers, subject=subject)
         Reinjector(site.settings.desk.reinject).send(
-            transaction.sender or "", transaction.sender_args, [(detour.recipient, tuple(args))], changed
+            transaction.sender or "", transaction.sender_args, [(redirection.recipient, tuple(args))], changed
         )
         try:
-            self._store.notes.done(detour.transaction, detour.recipient)
+            self._store.notes.done(redirection.transaction, redirection.recipient)
         except TamisError as error:  # the copy is delivered: saying 451 now would make it two
             log.warning("%s was sent back, but not noted: %s", address, error)
-        return f"sent back as {detour.outcome}"
+        return f"sent back as {redirection.outcome}"
 
     @staticmethod
-    def _without_note(detour: Detour, site: Site) -> Note:
-        policy = site.book.policy(detour.recipient)
+    def _without_note(redirection: Redirection, site: Site) -> Note:
+        policy = site.book.policy(redirection.recipient)
         prefix = site.settings.headers.prefix
         headers: NewFields = ((f"{prefix}Status", "Unknown, the details of the examination are lost"),)
-        if detour.outcome == Outcome.JUNK:
+        if redirection.outcome == Outcome.JUNK:
             headers = ((f"{prefix}Flag", "YES"), *headers)
-        tag = policy.terms.tag if detour.outcome == Outcome.TAG else ""
+        tag = policy.terms.tag if redirection.outcome == Outcome.TAG else ""
         return Note(headers, tag, policy.terms.retention_days, {}, (), Envelope())
 
 
-def _envelope(detour: Detour, args: Sequence[str], transaction: Transaction) -> Envelope:
+def _envelope(redirection: Redirection, args: Sequence[str], transaction: Transaction) -> Envelope:
     return Envelope(
         sender=unbracket(transaction.sender or ""),
         sender_args=transaction.sender_args,
-        recipients=(Recipient(detour.recipient, tuple(args)),),
+        recipients=(Recipient(redirection.recipient, tuple(args)),),
     )
 
 

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from tamis.base.errors import ReinjectError, RouteError
 from tamis.base.shared_files import read_json, write_json
-from tamis.desk.detour import Detour, DetourSigner, new_transaction
+from tamis.desk.redirection import Redirection, RedirectionSigner, new_transaction
 from tamis.desk.reinjection import Reinjector
 from tamis.message.header_editing import fields_of, split_header
 from tamis.settings import Settings
@@ -72,7 +72,7 @@ class Route:
     """One process's view of the route. `ensure` is called before any recipient is rewritten."""
 
     def __init__(
-        self, settings: Settings, signer: DetourSigner, reinjector: Reinjector, proof: Proof
+        self, settings: Settings, signer: RedirectionSigner, reinjector: Reinjector, proof: Proof
     ) -> None:
         self._settings = settings
         self._signer = signer
@@ -155,13 +155,13 @@ class Route:
     def probe_address(self, sent: float) -> str:
         """A signed address for a probe sent at this time (Unix seconds)."""
         local, _, domain = PROBE_RECIPIENT.partition("@")
-        return self._signer.address(Detour(f"{local}+{sent!r}@{domain}", new_transaction(), "probe"))
+        return self._signer.address(Redirection(f"{local}+{sent!r}@{domain}", new_transaction(), "probe"))
 
 
-def probe_sent_at(detour: Detour) -> float:
-    """When the probe was sent that this detour is of; 0 when it is no probe of ours."""
-    found = re.fullmatch(r"probe\+([0-9.]+)@localhost", detour.recipient)
-    return float(found[1]) if found and detour.outcome == "probe" else 0.0
+def probe_sent_at(redirection: Redirection) -> float:
+    """When the probe was sent that this redirection is of; 0 when it is no probe of ours."""
+    found = re.fullmatch(r"probe\+([0-9.]+)@localhost", redirection.recipient)
+    return float(found[1]) if found and redirection.outcome == "probe" else 0.0
 
 
 def received_by(content: bytes) -> str:

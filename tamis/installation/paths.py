@@ -60,8 +60,13 @@ class Paths:
         "reports that were not yet learned",
     )
     notes = KnownFile(
+        lambda settings: settings.state_directory / "redirections",
+        "what the milter found about redirected copies in Postfix's queue: it must survive a reboot, as they do",
+        "fewer details in headers and in what is held",
+    )
+    former_notes = KnownFile(
         lambda settings: settings.state_directory / "detours",
-        "what the milter found of copies that Postfix has queued: it must outlive a reboot, as they do",
+        "the same, as versions before 0.2 left it: read as long as such copies can be queued",
         "fewer details in headers and in what is held",
     )
     marks = KnownFile(

@@ -1,4 +1,4 @@
-"""The secret that signs detour addresses: made once, readable by the daemon alone."""
+"""The secret that signs redirection addresses: made once, readable by the daemon alone."""
 
 from __future__ import annotations
 

@@ -57,14 +57,15 @@ class Plan:
     """What is done at end of message.
 
     `defer` is the reason for answering 451 to the whole transaction, "" to accept it. `in_place` is the
-    copy that Postfix already holds, None when every recipient leaves it; `detours` are the copies that go
+    copy that Postfix already holds, None when every recipient leaves it; `redirected` are the copies that go
     by the desk, each for one recipient. `asks`: the desk takes them while the sender's server waits, which is told
-    550 with a link by which the sender can confirm the message; where the desk can't, the detours are made as ever.
+    550 with a link by which the sender can confirm the message; else the recipients are
+    redirected as usual.
     """
 
     defer: str = ""
     in_place: Copy | None = None
-    detours: tuple[Copy, ...] = ()
+    redirected: tuple[Copy, ...] = ()
     asks: bool = False
 
 
@@ -85,7 +86,7 @@ def plan(judged: Sequence[Judged], question: SenderQuestion | None = None) -> Pl
     Quarantine always goes by the desk. Of the other outcomes the one with most recipients (the milder one
     when equal) stays in place, so that most mail never leaves Postfix's hands; a header stands on that copy
     only if all of its recipients would have the same, so that none reads another's policy there. A tagged
-    subject stays in place only if it is everybody's, since the copies of the detours have the subject too.
+    subject stays in place only if it is everybody's, since the redirected copies have the subject too.
     A recipient whose verdict is to defer defers the transaction: SMTP has one answer for all at this point.
     Without a `question` nobody is asked: for mail of our own users, and for what was not examined whole.
     """
@@ -109,12 +110,14 @@ def plan(judged: Sequence[Judged], question: SenderQuestion | None = None) -> Pl
             _common([m.headers for m in members]),
             stay[1],
         )
-    detours = tuple(
+    redirected = tuple(
         Copy(key[0], (m.verdict.recipient,), m.headers, key[1])
         for key, members in groups.items()
         for m in members
     )
-    return Plan(in_place=in_place, detours=detours, asks=question is not None and _may_ask(judged, question))
+    return Plan(
+        in_place=in_place, redirected=redirected, asks=question is not None and _may_ask(judged, question)
+    )
 
 
 def _may_ask(judged: Sequence[Judged], question: SenderQuestion) -> bool:
@@ -134,14 +137,14 @@ def _may_ask(judged: Sequence[Judged], question: SenderQuestion) -> bool:
     return True
 
 
-def all_detoured(made: Plan, judged: Sequence[Judged]) -> Plan:
+def all_redirected(made: Plan, judged: Sequence[Judged]) -> Plan:
     """The same plan with nothing left in place: each recipient's copy goes by the desk with its own headers."""
     if made.in_place is None:
         return made
     own = {one.verdict.recipient: one.headers for one in judged}
     stay = made.in_place
     moved = tuple(Copy(stay.outcome, (who,), own[who], stay.tag) for who in stay.recipients)
-    return Plan(detours=(*moved, *made.detours))
+    return Plan(redirected=(*moved, *made.redirected))
 
 
 _STAYING = (Outcome.INBOX, Outcome.JUNK)

@@ -92,7 +92,7 @@ class Settings(Section):
 
     @property
     def key_file(self) -> Path:
-        """The key that signs detour addresses."""
+        """The key that signs redirection addresses."""
         return self.state_directory / "signing.key"
 
     @property

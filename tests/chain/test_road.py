@@ -39,7 +39,7 @@ def test_each_recipient_has_the_own_outcome_and_headers(running: Runner) -> None
     assert [one.outcome for one in examined.judged] == [Outcome.QUARANTINE, Outcome.INBOX]
     assert examined.plan.in_place is not None
     assert examined.plan.in_place.recipients == (PAUL,)
-    assert [copy.recipients for copy in examined.plan.detours] == [(MARIE,)]
+    assert [copy.recipients for copy in examined.plan.redirected] == [(MARIE,)]
     shown = dict(examined.plan.in_place.headers)
     assert shown["X-Ours-Rcpt"] == f"<{PAUL}>"
     assert shown["X-Ours-Status"].startswith("No, ")
@@ -110,4 +110,4 @@ def test_a_road_can_be_left_at_any_time(running: Runner) -> None:
 
 def test_a_message_for_nobody(running: Runner) -> None:
     examined = Road(site(), running).end_of_message(replace(envelope(), recipients=()), Mail(LETTER))
-    assert (examined.judged, examined.plan.in_place, examined.plan.detours) == ((), None, ())
+    assert (examined.judged, examined.plan.in_place, examined.plan.redirected) == ((), None, ())

@@ -11,15 +11,15 @@ import pytest
 
 from tamis.desk import desk as module
 from tamis.desk.desk import Desk
-from tamis.desk.detour import Detour, DetourSigner
-from tamis.desk.detour_notes import Notes
 from tamis.desk.lmtp import Transaction
+from tamis.desk.redirection import Redirection, RedirectionSigner
+from tamis.desk.redirection_notes import Notes
 from tamis.desk.route import Proof
 from tamis.store import Store
 from tests.builders import site
 
-SIGNER = DetourSigner(b"k" * 32)
-ADDRESS = SIGNER.address(Detour("Marie@example.com", "t" * 20, "tag"))
+SIGNER = RedirectionSigner(b"k" * 32)
+ADDRESS = SIGNER.address(Redirection("Marie@example.com", "t" * 20, "tag"))
 CONTENT = b"From: a@example.net\r\nSubject: hello\r\n\r\nHello\r\n"
 
 

@@ -56,7 +56,7 @@ def test_outcome(decision: Decision, wanted: str, forward: bool, outcome: Outcom
 
 
 @pytest.mark.parametrize(
-    ("outcomes", "stays", "detoured"),
+    ("outcomes", "stays", "redirected"),
     [
         ({MARIE: INBOX}, INBOX, {}),
         ({MARIE: INBOX, PAUL: INBOX}, INBOX, {}),
@@ -74,18 +74,18 @@ def test_outcome(decision: Decision, wanted: str, forward: bool, outcome: Outcom
     ],
 )
 def test_the_largest_group_stays(
-    outcomes: dict[str, Outcome], stays: Outcome | None, detoured: dict[str, Outcome]
+    outcomes: dict[str, Outcome], stays: Outcome | None, redirected: dict[str, Outcome]
 ) -> None:
     made = plan([judged(recipient, outcome) for recipient, outcome in outcomes.items()])
     assert (made.in_place.outcome if made.in_place else None) == stays
-    assert {copy.recipients[0]: copy.outcome for copy in made.detours} == detoured
+    assert {copy.recipients[0]: copy.outcome for copy in made.redirected} == redirected
     assert made.defer == ""
 
 
 def test_different_tags_are_different_copies() -> None:
     made = plan([judged(MARIE, TAG, tag="A "), judged(PAUL, TAG, tag="B ")])
     assert made.in_place is None
-    assert {copy.recipients: copy.tag for copy in made.detours} == {(MARIE,): "A ", (PAUL,): "B "}
+    assert {copy.recipients: copy.tag for copy in made.redirected} == {(MARIE,): "A ", (PAUL,): "B "}
 
 
 def test_a_tag_of_those_who_are_not_tagged_divides_nobody() -> None:
@@ -137,21 +137,21 @@ def test_plan(everybody: list[tuple[Outcome, str, NewFields]]) -> None:
         for n, (outcome, tag, headers) in enumerate(everybody)
     ]
     made = plan(recipients)
-    copies = [*([made.in_place] if made.in_place else []), *made.detours]
+    copies = [*([made.in_place] if made.in_place else []), *made.redirected]
     by_name = {one.verdict.recipient: one for one in recipients}
 
     assert sorted(r for copy in copies for r in copy.recipients) == sorted(by_name)  # everybody exactly once
-    assert all(len(copy.recipients) == 1 for copy in made.detours)
+    assert all(len(copy.recipients) == 1 for copy in made.redirected)
     for copy in copies:
         for recipient in copy.recipients:
             one = by_name[recipient]
             assert copy.outcome is one.outcome
             assert copy.tag == (one.policy.terms.tag if one.outcome is TAG else "")
             assert set(copy.headers) <= set(one.headers)  # nobody reads what is another's
-    assert all(copy.headers == by_name[copy.recipients[0]].headers for copy in made.detours)
+    assert all(copy.headers == by_name[copy.recipients[0]].headers for copy in made.redirected)
     if made.in_place is not None:
         assert made.in_place.outcome is not QUARANTINE
-        assert made.in_place.outcome is not TAG or not made.detours
+        assert made.in_place.outcome is not TAG or not made.redirected
         sizes = Counter(one.outcome for one in recipients if one.outcome in (INBOX, JUNK))
         assert not sizes or len(made.in_place.recipients) == max(sizes.values())
     else:
@@ -202,8 +202,8 @@ NOTHING = finding("empty", Status.CLEAR)
 def test_when_the_sender_is_asked_in_the_reply(
     recipients: list[Judged], asked: SenderQuestion | None, asks: bool
 ) -> None:
-    """Every copy held, in one domain, all policies want it, and nothing speaks against asking. The detours stand beside
-    it, for when the desk can't."""
+    """Every copy held, in one domain, all policies want it, and nothing speaks against asking. The redirected
+    copies are in the plan as well, for when the desk can't."""
     made = plan(recipients, asked)
     assert made.asks is asks
     assert replace(made, asks=False) == plan(recipients)

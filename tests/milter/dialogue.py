@@ -11,7 +11,7 @@ import Milter
 import pytest
 
 from tamis.chain.road import Examined
-from tamis.desk.detour import DetourSigner
+from tamis.desk.redirection import RedirectionSigner
 from tamis.judging.plan import Judged, plan
 from tamis.judging.site import Site
 from tamis.message.envelope import Envelope, Recipient
@@ -114,7 +114,7 @@ class OwnWorker:
         self.roads: list[OwnRoad] = []
         self.live = 0
         self.recorded = 0
-        self.signer = DetourSigner(b"k" * 32)
+        self.signer = RedirectionSigner(b"k" * 32)
         self.notes = self.replies = self.route = None
         self._road = road
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tamis.chain.road import Examined
-from tamis.desk.detour import Detour, DetourSigner
-from tamis.desk.detour_notes import Notes
+from tamis.desk.redirection import Redirection, RedirectionSigner
+from tamis.desk.redirection_notes import Notes
 from tamis.judging.plan import Copy, Judged, Plan
 from tamis.judging.policy import Outcome
 from tamis.judging.trace import OwnFields
@@ -20,7 +20,7 @@ from tamis.message.mail import Mail
 from tamis.milter.application import Application, dsn_args
 from tests.builders import MARIE, PAUL, book, envelope, finding, verdict_of
 
-SIGNER = DetourSigner(b"k" * 32)
+SIGNER = RedirectionSigner(b"k" * 32)
 
 
 @dataclass
@@ -96,9 +96,9 @@ def test_the_subject_is_tagged(
     assert apply(notes, stays(Outcome.TAG, tag="SPAM: "), fields) == [change]
 
 
-def test_a_detour_is_added_before_the_recipient_goes(notes: Notes) -> None:
+def test_a_redirection_is_added_before_the_recipient_goes(notes: Notes) -> None:
     plan = Plan(
-        detours=(
+        redirected=(
             Copy(Outcome.JUNK, (MARIE,), (("X-Spam-Flag", "YES"),)),
             Copy(Outcome.QUARANTINE, (PAUL,), ()),
         )
@@ -110,8 +110,8 @@ def test_a_detour_is_added_before_the_recipient_goes(notes: Notes) -> None:
     first, second = (change[1].strip("<>") for change in changes if change[0] == "rcpt")
     read = [SIGNER.read(first), SIGNER.read(second)]
     assert read == [
-        Detour(MARIE, read[0].transaction, "junk"),
-        Detour(PAUL, read[0].transaction, "quarantine"),
+        Redirection(MARIE, read[0].transaction, "junk"),
+        Redirection(PAUL, read[0].transaction, "quarantine"),
     ]
     assert changes[1][2] == f"NOTIFY=NEVER ORCPT=rfc822;{MARIE}"
     assert [change[1] for change in changes if change[0] == "gone"] == [f"<{MARIE}>", f"<{PAUL}>"]
@@ -125,7 +125,7 @@ def test_a_detour_is_added_before_the_recipient_goes(notes: Notes) -> None:
 
 
 def test_transactions_are_not_used_twice(notes: Notes) -> None:
-    plan = Plan(detours=(Copy(Outcome.JUNK, (MARIE,), ()),))
+    plan = Plan(redirected=(Copy(Outcome.JUNK, (MARIE,), ()),))
     assert apply(notes, plan)[0] != apply(notes, plan)[0]
 
 
@@ -150,7 +150,7 @@ def test_dsn_arguments_go_along(recipient: Recipient, args: tuple[str, ...]) -> 
 def test_a_recipient_is_removed_in_every_spelling(notes: Notes) -> None:
     """Postfix's queue has it as it was given; {rcpt_addr} is folded."""
     given = Recipient(MARIE, spellings=frozenset({"Marie@Example.COM", "marie"}))
-    plan = Plan(detours=(Copy(Outcome.QUARANTINE, (MARIE,), ()),))
+    plan = Plan(redirected=(Copy(Outcome.QUARANTINE, (MARIE,), ()),))
     gone = [change[1] for change in apply(notes, plan, (), given) if change[0] == "gone"]
     assert gone == ["<Marie@Example.COM>", "<marie>", f"<{MARIE}>"]
 

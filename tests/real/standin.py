@@ -1,6 +1,6 @@
 """Stand-ins for Tamis's milter and desk, to prove the Postfix lines by themselves.
 
-The milter sends chosen recipients on the detour; the desk notes what comes and re-injects it.
+The milter redirects chosen recipients; the desk notes what comes and re-injects it.
 Neither shares a line with the daemon, so a mistake there can't hide one here.
 """
 
@@ -16,7 +16,7 @@ from io import BufferedIOBase
 
 from tests.real.support import LOOPBACK, Running
 
-DETOUR = ".t1.s1.tag.tamis.invalid"
+REDIRECTION = ".t1.s1.tag.tamis.invalid"
 
 _ADD, _DELETE, _ADD_WITH_PARAMETERS = 0x04, 0x08, 0x80
 _SKIP_UNNEEDED = 0x10 | 0x20 | 0x40  # no body, no headers, no end of header
@@ -58,11 +58,11 @@ class _Service(Running):
 
 
 class StandInMilter(_Service):
-    """Rewrites each recipient for which `detour` holds to its address below .tamis.invalid."""
+    """Rewrites each recipient that `redirected` chooses to its address below .tamis.invalid."""
 
-    def __init__(self, detour: Callable[[str], bool]) -> None:
+    def __init__(self, redirected: Callable[[str], bool]) -> None:
         super().__init__(self._session)
-        self._detour = detour
+        self._redirected = redirected
         self.connect_macros: list[dict[str, str]] = []
 
     @property
@@ -99,8 +99,8 @@ class StandInMilter(_Service):
 
     def _rewrite(self, recipients: list[tuple[str, str]], writer: BufferedIOBase) -> None:
         for address, parameters in recipients:
-            if self._detour(address):
-                arguments = f"<{address}{DETOUR}>\0" + (f"{parameters}\0" if parameters else "")
+            if self._redirected(address):
+                arguments = f"<{address}{REDIRECTION}>\0" + (f"{parameters}\0" if parameters else "")
                 _packet(writer, b"2", arguments.encode())
                 _packet(writer, b"-", f"<{address}>\0".encode())
 
@@ -156,7 +156,7 @@ class StandInDesk(_Service):
             smtp.ehlo()
             for code, text in (
                 smtp.mail(visit.sender, [visit.mail_parameters] if visit.mail_parameters else []),
-                smtp.rcpt(address.removesuffix(DETOUR), [parameters] if parameters else []),
+                smtp.rcpt(address.removesuffix(REDIRECTION), [parameters] if parameters else []),
             ):
                 if code != 250:
                     return f"{code} {_text(text)}"

@@ -1,4 +1,4 @@
-"""The lines of deploy/postfix in a real Postfix: what the detour needs is true of them."""
+"""The lines of deploy/postfix in a real Postfix: what redirection needs is true of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager, suppress
 import pytest
 
 from tests.real import Client, PrivatePostfix, free_port, send
-from tests.real.standin import DETOUR, StandInDesk, StandInMilter
+from tests.real.standin import REDIRECTION, StandInDesk, StandInMilter
 
 pytestmark = pytest.mark.real
 
@@ -19,14 +19,14 @@ RESOLVER = "127.0.0.73"  # a loopback address of our own, so that port 53 is fre
 
 
 @contextmanager
-def detouring(
-    *locals_detoured: str,
+def redirecting(
+    *locals_redirected: str,
     aliases: Mapping[str, str] | None = None,
     main: Mapping[str, str] | None = None,
     master: str = "",
 ) -> Iterator[tuple[PrivatePostfix, StandInMilter, StandInDesk]]:
     """A Postfix whose milter sends some recipients round by the desk."""
-    chosen = locals_detoured or ("tag",)
+    chosen = locals_redirected or ("tag",)
     with ExitStack() as stack:
         milter = stack.enter_context(StandInMilter(lambda address: address.partition("@")[0] in chosen))
         reinjection = free_port()
@@ -45,7 +45,7 @@ def detouring(
 
 
 def test_milter_is_told_the_client() -> None:
-    with detouring() as (postfix, milter, _):
+    with redirecting() as (postfix, milter, _):
         client = Client("192.0.2.7", "mail.example.net", port=4321)
         assert postfix.send(MESSAGE, to="inbox@example.com", client=client).accepted
         told = milter.connect_macros[-1]
@@ -56,43 +56,43 @@ def test_milter_is_told_the_client() -> None:
     assert told["j"] == "mx.example.com"
 
 
-def test_detour_delivers_each_recipient_once_with_the_same_bytes() -> None:
+def test_redirection_delivers_each_recipient_once_with_the_same_bytes() -> None:
     body = b"x" * 5000 + b"\n.dot\n" + bytes(range(0x80, 0x100)) + b"\n" + b"y" * 998 + b"\n"
-    with detouring() as (postfix, _, desk):
+    with redirecting() as (postfix, _, desk):
         assert postfix.send(MESSAGE + body, to=["inbox@example.com", "tag@example.com"]).accepted
         postfix.wait_idle()
         (in_place,) = postfix.maildir("inbox@example.com")
-        (detoured,) = postfix.maildir("tag@example.com")
+        (redirected,) = postfix.maildir("tag@example.com")
         assert postfix.bounces() == []
     tail = MESSAGE + body
     assert in_place.endswith(tail)
-    assert detoured.endswith(tail)
+    assert redirected.endswith(tail)
     assert desk.visits[0].message.endswith(tail.replace(b"\n", b"\r\n"))
-    assert [address for address, _ in desk.visits[0].recipients] == ["tag@example.com" + DETOUR]
+    assert [address for address, _ in desk.visits[0].recipients] == ["tag@example.com" + REDIRECTION]
 
 
-def test_virtual_alias_is_expanded_once_after_the_detour() -> None:
+def test_virtual_alias_is_expanded_once_after_the_redirection() -> None:
     aliases = {"tag@example.com": "alice@example.com, bob@example.org"}
-    with detouring(aliases=aliases) as (postfix, _, desk):
+    with redirecting(aliases=aliases) as (postfix, _, desk):
         assert postfix.send(MESSAGE, to=["tag@example.com"]).accepted
         postfix.wait_idle()
         counts = [
             len(postfix.maildir(a)) for a in ("alice@example.com", "bob@example.org", "tag@example.com")
         ]
     assert counts == [1, 1, 0]
-    assert [[a for a, _ in visit.recipients] for visit in desk.visits] == [["tag@example.com" + DETOUR]]
+    assert [[a for a, _ in visit.recipients] for visit in desk.visits] == [["tag@example.com" + REDIRECTION]]
 
 
 def test_strangers_cannot_ask_for_success_notices() -> None:
     """One would return the scores on the delivered copy to a spammer (RFC 3461 4.1)."""
-    with detouring() as (postfix, _, _desk):
+    with redirecting() as (postfix, _, _desk):
         wish = ["NOTIFY=SUCCESS"]
         assert not postfix.send(MESSAGE, to="tag@example.com", rcpt_options=wish).accepted
 
 
-def test_delivery_status_wishes_take_the_detour() -> None:
+def test_delivery_status_wishes_are_redirected() -> None:
     """Where they are offered: to users who submit mail."""
-    with detouring(main={"smtpd_discard_ehlo_keywords": ""}) as (postfix, _, desk):
+    with redirecting(main={"smtpd_discard_ehlo_keywords": ""}) as (postfix, _, desk):
         wishes = ["NOTIFY=SUCCESS,FAILURE", "ORCPT=rfc822;origin@example.org"]
         options = ["RET=HDRS", "ENVID=e1"]
         assert postfix.send(MESSAGE, to="tag@example.com", rcpt_options=wishes, mail_options=options).accepted
@@ -115,7 +115,7 @@ def test_rewriting_checks_and_copies_happen_once() -> None:
         "local_header_rewrite_clients": "permit_mynetworks",
     }
     bare = b"Subject: no date, no id\n\nbody\n"
-    with detouring(main=main) as (postfix, _, _):
+    with redirecting(main=main) as (postfix, _, _):
         assert postfix.send(
             bare, to="tag@example.com", sender="a@example.net", client=Client("192.0.2.1")
         ).accepted
@@ -129,8 +129,8 @@ def test_rewriting_checks_and_copies_happen_once() -> None:
     assert b"\nMessage-Id:" not in copy
 
 
-def test_a_message_of_just_the_allowed_size_takes_the_detour() -> None:
-    with detouring(main={"message_size_limit": "8000"}) as (postfix, _, desk):
+def test_a_message_of_just_the_allowed_size_is_redirected() -> None:
+    with redirecting(main={"message_size_limit": "8000"}) as (postfix, _, desk):
         desk.added = b"X-Spam-Trace: " + b"x" * 900 + b"\r\n"
         # The largest that comes in.
         size = 8000
@@ -142,9 +142,9 @@ def test_a_message_of_just_the_allowed_size_takes_the_detour() -> None:
         assert postfix.bounces() == []
 
 
-def test_a_message_of_just_the_allowed_hops_takes_the_detour() -> None:
+def test_a_message_of_just_the_allowed_hops_is_redirected() -> None:
     hop = b"Received: from a by b; Sun, 22 Nov 2026 11:00:00 +0000\n"
-    with detouring(main={"hopcount_limit": "10"}) as (postfix, _, _):
+    with redirecting(main={"hopcount_limit": "10"}) as (postfix, _, _):
         assert postfix.send(hop * 9 + MESSAGE, to="tag@example.com").reply.code == 554
         assert postfix.send(hop * 8 + MESSAGE, to="tag@example.com").accepted
         postfix.wait_idle()
@@ -169,7 +169,7 @@ def test_the_second_listener_obeys_no_restriction_of_main_cf() -> None:
         "lmtp_tls_security_level": "encrypt",
         "smtpd_tls_security_level": "none",
     }
-    with detouring(main=main) as (postfix, _, _):
+    with redirecting(main=main) as (postfix, _, _):
         assert postfix.send(MESSAGE, to="tag@example.com", client=Client("192.0.2.1")).accepted
         postfix.wait_idle()
         assert len(postfix.maildir("tag@example.com")) == 1
@@ -177,14 +177,14 @@ def test_the_second_listener_obeys_no_restriction_of_main_cf() -> None:
 
 
 def test_the_second_listener_serves_this_machine_only_and_never_says_5xx() -> None:
-    with detouring() as (postfix, _, _):
+    with redirecting() as (postfix, _, _):
         sent = send(postfix.reinjection_port, MESSAGE, to="tag@example.com", client=Client("192.0.2.1"))
         assert sent.reply.temporary
         assert postfix.maildir("tag@example.com") == []
 
 
 def test_a_refusing_or_absent_desk_leaves_the_mail_in_the_queue() -> None:
-    with detouring() as (postfix, _, desk):
+    with redirecting() as (postfix, _, desk):
         desk.refusal = "550 5.7.1 no"
         assert postfix.send(MESSAGE, to="tag@example.com").accepted
         postfix.wait_log(r"status=SOFTBOUNCE|status=deferred")
@@ -199,7 +199,7 @@ def test_a_refusing_or_absent_desk_leaves_the_mail_in_the_queue() -> None:
 
 
 def test_an_absent_milter_makes_the_sender_come_back() -> None:
-    with detouring() as (postfix, milter, _):
+    with redirecting() as (postfix, milter, _):
         milter.stop()
         assert postfix.send(MESSAGE, to="inbox@example.com").reply.temporary
         milter.start()
@@ -208,21 +208,21 @@ def test_an_absent_milter_makes_the_sender_come_back() -> None:
 
 
 def test_outsiders_cannot_reach_the_desk() -> None:
-    with detouring() as (postfix, _, desk):
-        sent = postfix.send(MESSAGE, to="tag@example.com" + DETOUR, client=Client("192.0.2.9"))
+    with redirecting() as (postfix, _, desk):
+        sent = postfix.send(MESSAGE, to="tag@example.com" + REDIRECTION, client=Client("192.0.2.9"))
         assert not sent.accepted
         assert desk.visits == []
 
 
 @pytest.mark.parametrize("lines_kept", [True, False], ids=["with the filter", "without it"])
 def test_mail_waits_while_the_transport_line_is_lost(lines_kept: bool) -> None:
-    """Without its transport a detour address is a domain that does not exist: 5.4.4, a bounce."""
+    """Without its transport a redirection address is a domain that does not exist: 5.4.4, a bounce."""
     main = {"default_transport": "world"}
     if not lines_kept:
         main["default_delivery_status_filter"] = ""
     # In its own chroot, the queue directory, this client asks our resolver instead of the machine's.
     world = "world unix - - y - - smtp\n"
-    with nothing_exists(), detouring(main=main, master=world) as (postfix, _, desk):
+    with nothing_exists(), redirecting(main=main, master=world) as (postfix, _, desk):
         (postfix.directory / "queue" / "etc").mkdir()
         (postfix.directory / "queue" / "etc" / "resolv.conf").write_text(f"nameserver {RESOLVER}\n")
         table = postfix.parameter("transport_maps")

@@ -18,7 +18,7 @@ from tamis.challenge.challenges import Challenges
 from tamis.cli import main
 from tamis.database.desk_notes import DeskNotes
 from tamis.desk.desk import Desk
-from tamis.desk.detour_notes import Notes
+from tamis.desk.redirection_notes import Notes
 from tamis.desk.reinjection import Reinjector
 from tamis.milter.application import Application
 from tamis.milter.reply import Replies

@@ -482,7 +482,9 @@ def test_worker_and_desk_are_killed_between_holding_and_replying(nameserver: Pri
                 spam(140 + number), to=[ALICE, BOB], sender=sender, client=FRIEND, attempts=40
             )
             wait_sprung(installation, traps, stage)
-            if sent.accepted:  # the desk was away: it took the detour, and the sender is asked by mail
+            if (
+                sent.accepted
+            ):  # the desk was away: the recipients were redirected, and the sender is asked by mail
                 wait_noticed(installation, sender)
                 assert len(notices(installation, sender)) == 1
             else:

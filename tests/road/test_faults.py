@@ -32,7 +32,7 @@ SETS: tuple[tuple[str, ...], ...] = (
     (TAG, INBOX, QUARANTINE),
     (JUNK,),
 )
-"""Recipients of the spam; the in-place copy and the detours are of every kind."""
+"""Recipients of the spam; the in-place copy and the redirected ones are of every kind."""
 MESSAGES_A_STAGE = 26
 
 Copies = Counter[tuple[int, str]]

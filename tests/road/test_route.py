@@ -120,7 +120,7 @@ def test_without_the_listener_for_reinjection(installation: Installation) -> Non
     assert strays(installation) == []
 
 
-def test_unsigned_detour_addresses_stay_in_the_queue(installation: Installation) -> None:
+def test_unsigned_redirection_addresses_stay_in_the_queue(installation: Installation) -> None:
     """Somebody on a trusted machine makes an address up: the desk refuses it with 4xx and an alarm."""
     forged = f"quarantine@example.org.{'a' * 20}.{'b' * 20}.quarantine.tamis.invalid"
     reply = installation.postfix.send(ham(1), to=[forged], client=STRANGER).reply

@@ -1,4 +1,4 @@
-"""Detour notes: they come back whole or not at all, and their loss is never an error."""
+"""Redirection notes: they come back whole or not at all, and their loss is never an error."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import json
 import logging
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tamis.base.shared_files import read_json, write_json
-from tamis.desk.detour import Detour, DetourSigner
-from tamis.desk.detour_notes import KEEP_SECONDS, Note, Notes, verdict_data
+from tamis.desk.redirection import Redirection, RedirectionSigner
+from tamis.desk.redirection_notes import KEEP_SECONDS, Note, Notes, verdict_data
 from tests.builders import MARIE, book, envelope, finding, verdict_of
 
-ADDRESS = DetourSigner(b"k" * 32).address(Detour(MARIE, "a" * 20, "junk"))
+ADDRESS = RedirectionSigner(b"k" * 32).address(Redirection(MARIE, "a" * 20, "junk"))
 NOTE = Note(
     (("X-Spam-Flag", "YES"), ("X-Spam-Score", "9.5")),
     "SPAM: ",
@@ -29,7 +30,7 @@ NOTE = Note(
 
 @pytest.fixture
 def notes(tmp_path: Path) -> Notes:
-    return Notes(tmp_path / "detours")
+    return Notes(tmp_path / "redirections", tmp_path / "detours")
 
 
 def test_what_was_written_comes_back(notes: Notes) -> None:
@@ -38,10 +39,10 @@ def test_what_was_written_comes_back(notes: Notes) -> None:
     assert NOTE.verdict["decided_by"] == "empty"
 
 
-def test_case_of_the_recipient_and_other_detours_are_told_apart(notes: Notes) -> None:
+def test_case_of_the_recipient_and_other_redirections_are_told_apart(notes: Notes) -> None:
     notes.write(ADDRESS, NOTE)
-    assert notes.read(DetourSigner(b"k" * 32).address(Detour(MARIE, "b" * 20, "junk"))) is None
-    assert notes.read(DetourSigner(b"x" * 32).address(Detour(MARIE, "a" * 20, "junk"))) is None
+    assert notes.read(RedirectionSigner(b"k" * 32).address(Redirection(MARIE, "b" * 20, "junk"))) is None
+    assert notes.read(RedirectionSigner(b"x" * 32).address(Redirection(MARIE, "a" * 20, "junk"))) is None
 
 
 def test_a_dropped_note_is_gone_and_may_be_dropped_again(notes: Notes) -> None:
@@ -72,14 +73,14 @@ def damaged() -> list[Any]:
 @pytest.mark.parametrize("data", damaged(), ids=str)
 def test_a_damaged_note_is_none(notes: Notes, tmp_path: Path, data: Any) -> None:
     notes.write(ADDRESS, NOTE)
-    (path,) = (tmp_path / "detours").iterdir()
+    (path,) = (tmp_path / "redirections").iterdir()
     write_json(path, data)
     assert notes.read(ADDRESS) is None
 
 
 def test_half_a_note_is_none(notes: Notes, tmp_path: Path) -> None:
     notes.write(ADDRESS, NOTE)
-    (path,) = (tmp_path / "detours").iterdir()
+    (path,) = (tmp_path / "redirections").iterdir()
     path.write_bytes(path.read_bytes()[:40])
     assert notes.read(ADDRESS) is None
 
@@ -97,7 +98,7 @@ def test_only_old_notes_expire(notes: Notes, tmp_path: Path) -> None:
     assert notes.expire() == 0  # there is no folder yet
     notes.write(ADDRESS, NOTE)
     assert notes.expire() == 0
-    (path,) = (tmp_path / "detours").iterdir()
+    (path,) = (tmp_path / "redirections").iterdir()
     old = time.time() - KEEP_SECONDS - 60
     os.utime(path, (old, old))
     assert notes.expire() == 1
@@ -112,3 +113,20 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_rest(tmp_path: Path) -> N
     assert read_json(path) == {"a": 1}
     assert list(tmp_path.iterdir()) == [path]
     assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_what_an_earlier_version_left_is_read_dropped_and_expired(notes: Notes, tmp_path: Path) -> None:
+    before = Notes(tmp_path / "detours")
+    before.write(ADDRESS, NOTE)
+    assert notes.read(ADDRESS) == before.read(ADDRESS) == NOTE
+    newer = replace(NOTE, tag="newer ")
+    notes.write(ADDRESS, newer)
+    assert (notes.read(ADDRESS), before.read(ADDRESS)) == (newer, NOTE)
+    notes.drop(ADDRESS)
+    assert (notes.read(ADDRESS), before.read(ADDRESS)) == (None, None)
+    before.write(ADDRESS, NOTE)
+    (path,) = (tmp_path / "detours").iterdir()
+    long_ago = time.time() - KEEP_SECONDS - 60
+    os.utime(path, (long_ago, long_ago))
+    assert notes.expire() == 1
+    assert not path.exists()

@@ -1,4 +1,4 @@
-"""Detour addresses: a recipient whose copy goes by the desk, with transaction, outcome and signature. Pure."""
+"""Redirection addresses: a recipient whose copy goes by the desk, with transaction, outcome and signature. Pure."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ OUTCOMES = frozenset({"inbox", "tag", "junk", "quarantine", "probe"})
 
 _LABEL = 20  # characters: 100 bits in base32
 _MAX_DOMAIN = 253 - len(f".{'t' * _LABEL}.{'s' * _LABEL}.quarantine.{SUFFIX}")
-# What stands unchanged in a detour address; % and ! mean routing to some mailers, so they travel encoded.
+# What stands unchanged in a redirection address; % and ! mean routing to some mailers, so they travel encoded.
 _PLAIN_LOCAL = re.compile(r"[A-Za-z0-9#$&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9#$&'*+/=?^_`{|}~-]+)*")
 _PLAIN_DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _TAIL = re.compile(rf"([a-z2-7]{{{_LABEL}}})\.([a-z2-7]{{{_LABEL}}})\.([a-z]+)\.{re.escape(SUFFIX)}")
 
 
 @dataclass(frozen=True, slots=True)
-class Detour:
-    """What a detour address says: whose copy, of which transaction, and what becomes of it."""
+class Redirection:
+    """What a redirection address says: whose copy, of which transaction, and what becomes of it."""
 
     recipient: str
     transaction: str
@@ -40,20 +40,20 @@ def new_transaction() -> str:
     return base64.b32encode(secrets.token_bytes(12)).decode().rstrip("=").lower()
 
 
-class DetourSigner:
-    """Writes and reads detour addresses with one secret key of at least 32 octets."""
+class RedirectionSigner:
+    """Writes and reads redirection addresses with one secret key of at least 32 octets."""
 
     def __init__(self, key: bytes) -> None:
         if len(key) < 32:
             raise AddressError("the signing key is shorter than 32 octets")
         self._key = key
 
-    def address(self, detour: Detour) -> str:
-        """The address that stands for a detour in Postfix's queue. Raises AddressError for an unknown outcome."""
-        if detour.outcome not in OUTCOMES:
-            raise AddressError(f"no such outcome: {detour.outcome!r}")
-        local, at, domain = detour.recipient.rpartition("@")
-        tail = f"{detour.transaction}.{self._signature(detour)}.{detour.outcome}.{SUFFIX}"
+    def address(self, redirection: Redirection) -> str:
+        """The address that stands for a redirection in Postfix's queue. Raises AddressError for an unknown outcome."""
+        if redirection.outcome not in OUTCOMES:
+            raise AddressError(f"no such outcome: {redirection.outcome!r}")
+        local, at, domain = redirection.recipient.rpartition("@")
+        tail = f"{redirection.transaction}.{self._signature(redirection)}.{redirection.outcome}.{SUFFIX}"
         plain = (
             at
             and len(domain) <= _MAX_DOMAIN
@@ -63,22 +63,25 @@ class DetourSigner:
         if plain:
             return f"{local}@{domain.lower()}.{tail}"
         coded = (
-            base64.b32encode(detour.recipient.encode("utf-8", "surrogateescape")).decode().rstrip("=").lower()
+            base64.b32encode(redirection.recipient.encode("utf-8", "surrogateescape"))
+            .decode()
+            .rstrip("=")
+            .lower()
         )
         return f"{coded}@{tail}"
 
-    def read(self, address: str) -> Detour:
-        """The detour that an address stands for. Raises AddressError unless we signed exactly that."""
+    def read(self, address: str) -> Redirection:
+        """The redirection that an address stands for. Raises AddressError unless we signed exactly that."""
         local, at, domain = address.rpartition("@")
         head, tail = _split(domain.lower())
         found = _TAIL.fullmatch(tail)
         if not at or not found:
-            raise AddressError("no detour address")
+            raise AddressError("not a redirection address")
         transaction, signature, outcome = found.groups()
-        detour = Detour(f"{local}@{head}" if head else _decoded(local), transaction, outcome)
-        if outcome not in OUTCOMES or not hmac.compare_digest(self._signature(detour), signature):
-            raise AddressError("a detour address that is not signed by this installation")
-        return detour
+        redirection = Redirection(f"{local}@{head}" if head else _decoded(local), transaction, outcome)
+        if outcome not in OUTCOMES or not hmac.compare_digest(self._signature(redirection), signature):
+            raise AddressError("a redirection address that is not signed by this installation")
+        return redirection
 
     def is_ours(self, address: str) -> bool:
         """Whether this installation signed the address."""
@@ -95,9 +98,9 @@ class DetourSigner:
         digest = hmac.digest(self._key, b"\0".join((b"transaction", *parts)), hashlib.sha256)
         return base64.b32encode(digest).decode().lower()[:_LABEL]
 
-    def _signature(self, detour: Detour) -> str:
-        local, _, domain = detour.recipient.rpartition("@")
-        text = "\0".join((detour.transaction, detour.outcome, local, domain_key(domain)))
+    def _signature(self, redirection: Redirection) -> str:
+        local, _, domain = redirection.recipient.rpartition("@")
+        text = "\0".join((redirection.transaction, redirection.outcome, local, domain_key(domain)))
         digest = hmac.digest(self._key, text.encode("utf-8", "surrogateescape"), hashlib.sha256)
         return base64.b32encode(digest).decode().lower()[:_LABEL]
 
@@ -113,5 +116,5 @@ def _decoded(local: str) -> str:
     try:
         octets = base64.b32decode(text + "=" * (-len(text) % 8))
     except (binascii.Error, ValueError):
-        raise AddressError("no detour address") from None
+        raise AddressError("not a redirection address") from None
     return octets.decode("utf-8", "surrogateescape")

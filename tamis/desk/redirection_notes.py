@@ -1,4 +1,4 @@
-"""Detour notes: what the desk should know of a copy beyond its address. Helpful, never needed."""
+"""Redirection notes: what the desk should know of a copy beyond its address. Helpful, never needed."""
 
 from __future__ import annotations
 
@@ -37,10 +37,12 @@ class Note:
 
 
 class Notes:
-    """A folder of notes, a file for each detour."""
+    """A folder of notes, a file for each redirected copy."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, former: Path | None = None) -> None:
+        """`former`: where an earlier version left notes that queued copies may still want; nothing is written there."""
         self._folder = folder
+        self._folders = (folder,) if former is None else (folder, former)
 
     def write(self, address: str, note: Note) -> None:
         """Leave a note for the desk; a full disk costs the details, not the mail."""
@@ -54,13 +56,14 @@ class Notes:
             "asks": note.asks,
         }
         try:
-            write_json(self._path(address), data)
+            write_json(self._folder / _file_name(address), data)
         except OSError as error:
             log.warning("no note for %s: %s", address, error)
 
     def read(self, address: str) -> Note | None:
-        """The note for a detour address, or None when it is gone or can't be read."""
-        data = read_json(self._path(address))
+        """The note for a redirection address, or None when it is gone or can't be read."""
+        found = (read_json(folder / _file_name(address)) for folder in self._folders)
+        data = next((one for one in found if one is not None), None)
         if data is None:
             return None
         try:
@@ -79,25 +82,25 @@ class Notes:
 
     def drop(self, address: str) -> None:
         """Forget a note whose copy is dealt with; one that can't be removed is left to `expire`."""
-        with contextlib.suppress(OSError):
-            self._path(address).unlink(missing_ok=True)
+        for folder in self._folders:
+            with contextlib.suppress(OSError):
+                (folder / _file_name(address)).unlink(missing_ok=True)
 
     def expire(self) -> int:
         """Forget notes that no queued copy can still want; the number of them."""
-        if not self._folder.is_dir():
-            return 0
         before, count = time.time() - KEEP_SECONDS, 0
-        for path in self._folder.iterdir():
+        for path in (path for folder in self._folders if folder.is_dir() for path in folder.iterdir()):
             with contextlib.suppress(FileNotFoundError):  # the desk drops notes meanwhile
                 if path.stat().st_mtime < before:
                     path.unlink()
                     count += 1
         return count
 
-    def _path(self, address: str) -> Path:
-        """Transaction and signature name a detour, and both are checked labels before they get here."""
-        transaction, signature = address.rpartition("@")[2].split(".")[-5:-3]
-        return self._folder / f"{transaction}-{signature}.json"
+
+def _file_name(address: str) -> str:
+    """Transaction and signature name a redirection, and both are checked labels before they get here."""
+    transaction, signature = address.rpartition("@")[2].split(".")[-5:-3]
+    return f"{transaction}-{signature}.json"
 
 
 def verdict_data(verdict: Verdict) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Detour addresses: any recipient goes in and comes out, and nobody else can make one."""
+"""Redirection addresses: any recipient goes in and comes out, and nobody else can make one."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tamis.base.errors import AddressError
-from tamis.desk.detour import OUTCOMES, SUFFIX, Detour, DetourSigner, new_transaction
+from tamis.desk.redirection import OUTCOMES, SUFFIX, Redirection, RedirectionSigner, new_transaction
 from tamis.message.address import domain_key
 from tests.builders import MARIE, PROPERTY
 
-SIGNER = DetourSigner(b"k" * 32)
+SIGNER = RedirectionSigner(b"k" * 32)
 TRANSACTION = "abcdefghij234567abcd"
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789@.-+=%!ABCé\0 "
 
 
-def detour(recipient: str = MARIE, outcome: str = "junk") -> Detour:
-    return Detour(recipient, TRANSACTION, outcome)
+def redirection(recipient: str = MARIE, outcome: str = "junk") -> Redirection:
+    return Redirection(recipient, TRANSACTION, outcome)
 
 
 @pytest.mark.parametrize(
@@ -35,10 +35,10 @@ def detour(recipient: str = MARIE, outcome: str = "junk") -> Detour:
     ],
 )
 def test_an_ordinary_address_stays_readable(recipient: str) -> None:
-    address = SIGNER.address(detour(recipient))
+    address = SIGNER.address(redirection(recipient))
     pattern = rf"{re.escape(recipient)}\.{TRANSACTION}\.[a-z2-7]{{20}}\.junk\.tamis\.invalid"
     assert re.fullmatch(pattern, address)
-    assert SIGNER.read(address) == detour(recipient)
+    assert SIGNER.read(address) == redirection(recipient)
 
 
 @pytest.mark.parametrize(
@@ -60,15 +60,15 @@ def test_an_ordinary_address_stays_readable(recipient: str) -> None:
     ],
 )
 def test_any_other_address_travels_coded(recipient: str) -> None:
-    address = SIGNER.address(detour(recipient))
+    address = SIGNER.address(redirection(recipient))
     assert re.fullmatch(rf"[a-z2-7]*@{TRANSACTION}\.[a-z2-7]{{20}}\.junk\.tamis\.invalid", address)
-    assert SIGNER.read(address) == detour(recipient)
+    assert SIGNER.read(address) == redirection(recipient)
 
 
 def test_domains_stay_within_the_dns() -> None:
     for length in range(1, 60):
         domain = ".".join(["x" * length] * 4)
-        assert len(SIGNER.address(detour(f"m@{domain}", "quarantine")).rpartition("@")[2]) <= 253
+        assert len(SIGNER.address(redirection(f"m@{domain}", "quarantine")).rpartition("@")[2]) <= 253
 
 
 RECIPIENTS = st.one_of(
@@ -82,7 +82,7 @@ RECIPIENTS = st.one_of(
 @PROPERTY
 @given(RECIPIENTS, st.sampled_from(sorted(OUTCOMES)))
 def test_round_trip(recipient: str, outcome: str) -> None:
-    address = SIGNER.address(detour(recipient, outcome))
+    address = SIGNER.address(redirection(recipient, outcome))
     read = SIGNER.read(address)
     assert (read.transaction, read.outcome) == (TRANSACTION, outcome)
     local, at, domain = recipient.rpartition("@")
@@ -97,7 +97,7 @@ def test_round_trip(recipient: str, outcome: str) -> None:
 @given(RECIPIENTS, st.data())
 def test_a_changed_character_is_refused(recipient: str, data: st.DataObject) -> None:
     """Or it reads as the very same thing: another spelling of the domain, or idle bits of the code."""
-    address = SIGNER.address(detour(recipient, "quarantine"))
+    address = SIGNER.address(redirection(recipient, "quarantine"))
     at = data.draw(st.integers(0, len(address) - 1))
     other = data.draw(st.sampled_from(LETTERS).filter(lambda c: c != address[at]))
     changed = address[:at] + other + address[at + 1 :]
@@ -115,7 +115,7 @@ def _key(recipient: str) -> tuple[str, str]:
     return local, domain_key(domain)
 
 
-SIGNED = SIGNER.address(detour())
+SIGNED = SIGNER.address(redirection())
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ SIGNED = SIGNER.address(detour())
         SIGNED.partition("@")[2],
         "not-base32!@" + SIGNED.partition("example.com.")[2],
         "a@" + SIGNED.partition("example.com.")[2],
-        DetourSigner(b"x" * 32).address(detour()),
+        RedirectionSigner(b"x" * 32).address(redirection()),
     ],
 )
 def test_what_we_did_not_sign_is_refused(address: str) -> None:
@@ -155,9 +155,9 @@ def test_a_coded_address_is_no_way_around_the_signature() -> None:
 
 def test_unknown_outcomes_and_short_keys_are_refused() -> None:
     with pytest.raises(AddressError, match="no such outcome"):
-        SIGNER.address(detour(outcome="bounce"))
+        SIGNER.address(redirection(outcome="bounce"))
     with pytest.raises(AddressError, match="shorter than 32"):
-        DetourSigner(b"k" * 31)
+        RedirectionSigner(b"k" * 31)
 
 
 def test_transactions_are_labels_and_differ() -> None:
