@@ -22,9 +22,7 @@ TILES = b"%tamis-tiles\n"
 
 LEAST_BLOCKS = 60
 """Block characters, or cells, below which there is no QR code: the smallest has 21 modules a side."""
-_PAGE_CHARACTERS = (
-    1_048_576  # characters of markup or text in which something may be drawn; beyond: not drawn
-)
+_PAGE_CHARACTERS = 1_048_576  # characters of markup or text that may draw something; beyond: not drawn
 _BLOCKS = re.compile("[\u2580-\u259f\u25a0\u25a1\u2b1b\u2b1c\u25fb\u25fc\u2800-\u28ff\U0001f7e5-\U0001f7eb]")
 _HASHES = re.compile(r"(?:^[^\S\n]*(?:[#@X*%MW0]{2,}[^\S\n]*){2,}$\n?){18,}", re.MULTILINE)
 _CELLS = re.compile(
