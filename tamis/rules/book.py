@@ -77,9 +77,9 @@ class RuleBook:
         met: set[str] = set()
         in_files: set[str] = set()
         for place, matcher in self._matchers.items():
-            met |= matcher.rules(octets(mail, place))
+            met.update(*map(matcher.rules, octets(mail, place)))
             if mail.seen:
-                in_files |= matcher.rules(seen_octets(mail, place))
+                in_files.update(*map(matcher.rules, seen_octets(mail, place)))
         in_files -= met
         met |= in_files
         values: dict[str, Expression] = {}
@@ -95,9 +95,10 @@ class RuleBook:
         """Where each pattern matches first, for people."""
         for rule in self.rules:
             for place in rule.where:
-                for where, found in ((place, octets(mail, place)), ("files", seen_octets(mail, place))):
-                    for pattern in rule.patterns if found or where == place else ():
-                        match = compiled(pattern, place=place, ignore_case=rule.ignore_case).search(found)
+                for where, ways in ((place, octets(mail, place)), ("files", seen_octets(mail, place))):
+                    for pattern in rule.patterns if any(ways) or where == place else ():
+                        search = compiled(pattern, place=place, ignore_case=rule.ignore_case).search
+                        match = next(filter(None, map(search, ways)), None)
                         if match is not None:
                             yield Spot(rule.name, where, pattern, match.group(0).decode("utf-8", "replace"))
 

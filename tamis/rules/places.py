@@ -1,18 +1,26 @@
-"""Where rules look: the parts of a message as octets for the engine, bounded."""
+"""Where rules look: the parts of a message as octets for the engine, bounded.
+
+What is for reading (`subject`, `text`) is looked at as readers see it, each way if they differ: see
+tamis.message.mail.visible.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from tamis.message.mail.limits import LIMITS
 from tamis.message.mail.sampling import excerpt
+from tamis.message.mail.visible import looks, skeleton
 
 if TYPE_CHECKING:
     from tamis.message.mail import Mail
 
-PLACES = ("subject", "headers", "text", "raw", "urls", "attachments", "files", "defects")
+PLACES = (
+    *("subject", "text", "skeleton", "hidden", "written", "headers", "raw", "urls", "attachments"),
+    *("files", "defects"),
+)
 """Beside these, "header:NAME" is one field. "files" is text that was read in images and documents; "defects" are the
 kinds of what is wrong, a line each."""
 
@@ -27,30 +35,47 @@ def is_place(name: str) -> bool:
     return name in PLACES or _FIELD.fullmatch(name) is not None
 
 
-def octets(mail: Mail, place: str) -> bytes:
-    """What stands at a place; several values are lines."""
-    found = (
-        mail.raw if place == "raw" else "\n".join(_bounded(_values(mail, place))).encode("utf-8", "replace")
+def octets(mail: Mail, place: str) -> tuple[bytes, ...]:
+    """What stands at a place, each way if readers see it in several; several values are lines."""
+    if place == "raw":
+        found: tuple[bytes, ...] = (mail.raw,)
+    elif place == "text":
+        found = _encoded(mail.visible)
+    elif place == "subject":
+        found = _encoded(looks(mail.subject or ""))
+    elif place == "skeleton":
+        found = _encoded(map(skeleton, (*looks(mail.subject or ""), *mail.visible)))
+    else:
+        found = _encoded(["\n".join(_bounded(_values(mail, place)))])
+    return tuple(
+        one if len(one) <= MAX_OCTETS else excerpt(one, MAX_OCTETS, mail.chance(place)) for one in found
     )
-    return found if len(found) <= MAX_OCTETS else excerpt(found, MAX_OCTETS, mail.chance(place))
 
 
-def seen_octets(mail: Mail, place: str) -> bytes:
+def _encoded(texts: Iterable[str]) -> tuple[bytes, ...]:
+    return tuple(text.encode("utf-8", "replace") for text in dict.fromkeys(texts))
+
+
+def seen_octets(mail: Mail, place: str) -> tuple[bytes, ...]:
     """What stands at a place of the images and documents: patterns over text hold for theirs as well."""
+    text = mail.seen.text
+    texts: Iterable[str] = ()
     if place in ("text", "files"):
-        return mail.seen.text.encode("utf-8", "replace")[:MAX_OCTETS]
-    if place == "urls":
-        return "\n".join(url.raw for url in mail.seen.urls).encode("utf-8", "replace")[:MAX_OCTETS]
-    return b""
+        texts = [text, *looks(text)]
+    elif place == "skeleton":
+        texts = map(skeleton, looks(text))
+    elif place == "urls":
+        texts = ["\n".join(url.raw for url in mail.seen.urls)]
+    return tuple(one[:MAX_OCTETS] for one in _encoded(texts))
 
 
 def _values(mail: Mail, place: str) -> Iterator[str]:
-    if place == "subject":
-        yield mail.subject or ""
-    elif place == "headers":
+    if place == "headers":
         yield from (f"{field.name}: {field.value}" for field in mail.headers)
-    elif place == "text":
+    elif place == "written":
         yield mail.text
+    elif place == "hidden":
+        yield mail.hidden
     elif place == "urls":
         yield from (url.raw for url in mail.urls if url not in mail.seen.urls)
     elif place == "attachments":

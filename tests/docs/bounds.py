@@ -35,10 +35,11 @@ NO_BOUNDS = {
     "tamis/message/mail/defects.py _DETAIL_CHARACTERS",  # shown
     "tamis/message/mail/defects.py _WHERE_CHARACTERS",  # shown
     "tamis/message/mail/file_links.py _MOST_CONTROL",  # a share
+    "tamis/message/mail/embedded.py _LINE_OCTETS",  # POSIX uuencode
     "tamis/message/mail/headers.py _LINE_OCTETS",  # RFC 5322 2.1.1
     "tamis/message/mail/headers.py _NAME_OCTETS",  # RFC 5322 2.1.1
     "tamis/message/mail/html.py _DIRECT_CHARACTERS",  # which of two ways is taken
-    "tamis/message/mail/mime.py _HEAD_OCTETS",  # where a file's mark stands
+    "tamis/message/mail/part.py _HEAD_OCTETS",  # where a file's mark stands
     "tamis/message/mail/mime.py _RFC2046_BOUNDARY_OCTETS",  # RFC 2046 5.1.1
     "tamis/services/dns/cache.py _CHARACTERS_PER_ENTRY",  # how a size becomes a number
     "tamis/services/dns/wire.py _LONGEST_TTL",  # RFC 2181 8

@@ -6,7 +6,8 @@ from tamis.message.mail.html import Html
 from tamis.message.mail.limits import LIMITS, Limits
 from tamis.message.mail.mail import Mail
 from tamis.message.mail.mailboxes import Address
-from tamis.message.mail.mime import Container, Part
+from tamis.message.mail.mime import Container
+from tamis.message.mail.part import Part
 from tamis.message.mail.references import Link
 from tamis.message.mail.scripts import Scripts
 from tamis.message.mail.seen import Seen

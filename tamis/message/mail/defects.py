@@ -54,6 +54,15 @@ class DefectKind(StrEnum):
     TOO_MANY_HOSTS = "too_many_hosts"  # Limits.hosts
     LONG_HEADER = "long_header"  # Limits.searched_octets
     LONG_TEXT = "long_text"  # Limits.searched_octets
+    STYLE_TRUNCATED = "style_truncated"  # Limits.style_characters, Limits.style_rules
+    TOO_MANY_READINGS = "too_many_readings"  # Limits.readings, Limits.reading_octets
+    DUPLICATE_PARAMETER = "duplicate_parameter"  # RFC 2045 5.1: charset, boundary or filename twice
+    MISLABELLED_CONTENT = "mislabelled_content"  # RFC 2045 5: a file that calls itself text
+    TEXT_OUTSIDE_PARTS = (
+        "text_outside_parts"  # RFC 2046 5.1.1: a preamble or epilogue that is a text of its own
+    )
+    PARTIAL_MESSAGE = "partial_message"  # RFC 2046 5.2.2: what is in the other pieces nobody sees here
+    EXTERNAL_BODY = "external_body"  # RFC 2046 5.2.3: the content is elsewhere
     TRUNCATED = "truncated"  # the caller cut the message at its examination bound
 
 
@@ -81,6 +90,8 @@ _OF_BOUNDS = frozenset(
         DefectKind.TOO_MANY_HOSTS,
         DefectKind.LONG_HEADER,
         DefectKind.LONG_TEXT,
+        DefectKind.STYLE_TRUNCATED,
+        DefectKind.TOO_MANY_READINGS,
         DefectKind.TRUNCATED,
     }
 )
@@ -136,14 +147,18 @@ class DefectReport:
         """This report, without defects that cutting the content makes: they are not the sender's."""
         return _CutReport(self)
 
+    def of_reading(self) -> DefectReport:
+        """This report, of bounds alone: what is wrong with octets is not told again for each way to read them."""
+        return _BoundReport(self)
+
     @property
     def defects(self) -> tuple[Defect, ...]:
         """The defects so far, in the order in which they were found."""
         return tuple(self._defects.values())
 
 
-class _CutReport(DefectReport):
-    """Passes defects on, but those that may come of the cut."""
+class _PartReport(DefectReport):
+    """Passes some defects on."""
 
     __slots__ = ("_whole",)
 
@@ -151,6 +166,22 @@ class _CutReport(DefectReport):
         super().__init__(0)
         self._whole = whole
 
+
+class _CutReport(_PartReport):
+    """Passes defects on, but those that may come of the cut."""
+
+    __slots__ = ()
+
     def add(self, kind: DefectKind, detail: object = "", where: str = "") -> None:
         if kind not in _OF_CUTS:
+            self._whole.add(kind, detail, where)
+
+
+class _BoundReport(_PartReport):
+    """Passes on what our own bounds cut."""
+
+    __slots__ = ()
+
+    def add(self, kind: DefectKind, detail: object = "", where: str = "") -> None:
+        if kind in _OF_BOUNDS:
             self._whole.add(kind, detail, where)

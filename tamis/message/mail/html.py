@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
+from selectolax.lexbor import LexborHTMLParser, SelectolaxError
 
 from tamis.base.derived import derived
+from tamis.message.mail.css import Room
 from tamis.message.mail.defects import DefectKind, DefectReport
-from tamis.message.mail.limits import Limits
+from tamis.message.mail.limits import LIMITS, Limits
 from tamis.message.mail.markup import FORMATTING, RENAMED, rewrite
 from tamis.message.mail.references import Link, conditional_markup, data_of, references, scripts_in
+from tamis.message.mail.styles import divided, may_hide
 from tamis.message.mail.text import guess
 
 # Elements before and after which a reader sees a line or a cell end; the patterns take in some neighbours.
@@ -21,14 +23,10 @@ _BLOCK = re.compile(
     r"<(?=/?(?:[pP][\s>]|[bB][rRlL]|[dD][iItTdD]|[tT][rRdDhHaAi]|[lL][iI]|[uUoO][lL]|[hH][1-6rR]|"
     r"[cC][eE]|[fF][oO][rR]|[pP][rR]|[oO][pP]))"
 )
-_INVISIBLE = ["head", "script", "style", "template", "noframes", "iframe", "noembed", "title", "textarea"]
+_INVISIBLE = ["head", "script", "style", "template", "noframes", "iframe", "noembed", "title"]
+_UNSHOWN = "title,template,noframes,noembed,iframe"
+_UNSHOWN_TAG = re.compile(r"<(?:title|template|noframes|noembed|iframe)\b", re.IGNORECASE)
 _TAG = re.compile(r"<([a-zA-Z][a-zA-Z0-9]*)")
-_HIDES = re.compile(
-    r"display\s*:\s*none|visibility\s*:\s*hidden|mso-hide\s*:\s*all|font-size\s*:\s*0(?![.\d]*[1-9])",
-    re.IGNORECASE,
-)
-_STYLE_CHARACTERS = 2000
-"""Characters of one style attribute that are read. Beyond: not read: it hides nothing."""
 _NESTED = 3  # documents within attributes of documents; beyond: not read
 _DOCUMENTS = 20  # documents in attributes of one page; beyond: not read
 # Within these the parser's worst case, which is quadratic, is some milliseconds (see markup.py).
@@ -45,20 +43,26 @@ class Budget:
     tags: int
     direct_characters: int = _DIRECT_CHARACTERS
     direct_tags: int = _DIRECT_TAGS
+    styles: Room = field(default_factory=lambda: Room(LIMITS.style_characters))
 
 
 class Html:
     """One HTML part.
 
-    ``source`` is what was parsed; ``text`` is its visible text, lines stripped, empty lines left out;
-    ``hidden`` counts elements left out of the text because their style hides them.
+    ``source`` is what was parsed; ``text`` is its visible text, lines stripped, empty lines left out. ``hidden`` is
+    what its style hides from the reader, ``unshown`` the text of elements that are not shown. ``other_text`` is the
+    text that readers see who take no notice of a style sheet, where that is not ``text``; else ''.
     """
 
-    def __init__(self, source: str, text: str, links: tuple[Link, ...], hidden: int) -> None:
+    def __init__(
+        self, source: str, text: str, links: tuple[Link, ...], hidden: str, unshown: str, other_text: str
+    ) -> None:
         self.source = source
         self.text = text
         self.links = links
         self.hidden = hidden
+        self.unshown = unshown
+        self.other_text = other_text
 
     @derived
     def tags(self) -> Mapping[str, int]:
@@ -81,17 +85,23 @@ def parse_html(source: str, budget: Budget, limits: Limits, report: DefectReport
     markup = _harmless(source, budget, report, where)
     tree = LexborHTMLParser(_BLOCK.sub("\n<", markup.replace("\x00", " ")))
     links = _links(tree, source, budget, limits, report, where)
+    seen = other = hidden = unshown = ""
     try:
+        sheets = [node.text() for node in tree.css("style")] if "<style" in markup.lower() else []
+        if _UNSHOWN_TAG.search(markup):
+            unshown = "\n".join([node.text() for node in tree.css(_UNSHOWN)]).strip()
         tree.strip_tags(_INVISIBLE)
-        low = markup.lower()
-        hidden = _hide(tree) if "none" in low or "hid" in low or "font-size" in low else 0
-        body = tree.body
-        text = body.text() if body is not None else ""
+        if may_hide(markup) or any(map(may_hide, sheets)):
+            seen, other, hidden = divided(tree, sheets, budget.styles, limits, report, where)
+        elif tree.body is not None:
+            seen = other = tree.body.text()
     except SelectolaxError as error:  # a tree without a root: a frameset, or nothing at all
         report.add(DefectKind.HTML_TRUNCATED, error, where)
-        text, hidden = "", 0
-    lines = [line for line in map(str.strip, text.splitlines()) if line]
-    return Html(source, "\n".join(lines), links, hidden)
+    return Html(source, _lines(seen), links, hidden.strip(), unshown, _lines(other) if other != seen else "")
+
+
+def _lines(text: str) -> str:
+    return "\n".join([line for line in map(str.strip, text.splitlines()) if line])
 
 
 def _harmless(source: str, budget: Budget, report: DefectReport, where: str) -> str:
@@ -146,18 +156,3 @@ def _documents(links: Iterable[Link]) -> Iterator[str]:
             kind, octets = data
             if kind.startswith("text/") or "html" in kind or "xml" in kind:
                 yield guess(octets)
-
-
-def _hide(tree: LexborHTMLParser) -> int:
-    """Take elements whose own style hides them out of the tree; returns how many."""
-    hidden: list[LexborNode] = []
-    for node in tree.css("[style],[hidden]"):
-        if node.tag in {"html", "body"}:
-            continue
-        attributes = node.attributes
-        style = attributes.get("style")
-        if "hidden" in attributes or (style and _HIDES.search(style[:_STYLE_CHARACTERS])):
-            hidden.append(node)
-    for node in hidden:
-        node.decompose(recursive=False)
-    return len(hidden)

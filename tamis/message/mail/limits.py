@@ -55,6 +55,14 @@ class Limits:
     searched_octets: int = 131_072
     """Octets of one place that rules search: together with a linear engine this bounds the time. Beyond: its
     beginning, its end and a piece by lot; `long_text`, `long_header`."""
+    readings: int = 50
+    """Further ways in which readers take parts of one message. Beyond: `too_many_readings`."""
+    reading_octets: int = 2_097_152
+    """Octets of them, decoded, in all. Beyond: `too_many_readings`."""
+    style_characters: int = 65_536
+    """Characters of style sheets that are parsed, in all HTML parts together. Beyond: `style_truncated`."""
+    style_rules: int = 300
+    """Selectors of style sheets that are matched, in one HTML part. Beyond: `style_truncated`."""
     defects: int = 200
     """Defects kept for one message, beside the first of each kind. Beyond: further ones of a kind that is
     there."""

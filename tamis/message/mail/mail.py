@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_tz
 from random import Random
 
 from tamis.base.derived import derived
 from tamis.message.mail.authors import check_authors, some_of
+from tamis.message.mail.css import Room
 from tamis.message.mail.defects import Defect, DefectKind, DefectReport
 from tamis.message.mail.destinations import html_urls
 from tamis.message.mail.file_links import file_urls, may_be_legible
@@ -18,11 +19,14 @@ from tamis.message.mail.headers import Headers, scan
 from tamis.message.mail.html import Budget, Html, parse_html
 from tamis.message.mail.limits import LIMITS, Limits
 from tamis.message.mail.mailboxes import Address, parse_addresses
-from tamis.message.mail.mime import Container, Part, Structure
-from tamis.message.mail.sampling import chance
+from tamis.message.mail.mime import OUTSIDE, Container, Structure
+from tamis.message.mail.part import Part
+from tamis.message.mail.readings import further_readings
+from tamis.message.mail.sampling import chance, text_excerpt
 from tamis.message.mail.scripts import Scripts, count_scripts
 from tamis.message.mail.seen import NOTHING_SEEN, Seen
 from tamis.message.mail.urls import Url, collect, text_urls
+from tamis.message.mail.visible import canonical, looks
 
 # RFC 5322 3.6, RFC 2045 3: at most one of each.
 _SINGLETONS = (
@@ -48,7 +52,8 @@ _FILE_TEXT = frozenset(
     }
 )
 _NOT_LEGIBLE = ("audio/", "video/", "font/", "application/pgp-", "application/pkcs7-")
-_INVISIBLE = str.maketrans("", "", "\u200b\u200c\u200d\u2060\ufeff\u00ad\u034f")
+# The readings by which a file comes to light; the others are of text.
+_FILE_READINGS = frozenset({"structure", "encoding", "type", "padding", "name", "embedded"})
 
 
 class Mail:
@@ -157,41 +162,62 @@ class Mail:
         return tuple(self._structure.containers)
 
     @derived
+    def readings(self) -> tuple[Part, ...]:
+        """The other ways in which readers take parts, where they differ; and the texts before and after parts."""
+        return further_readings(self.parts, self._structure.further, self.limits, self._report)
+
+    @derived
+    def _files(self) -> tuple[Part, ...]:
+        """The parts, and those readings by which other files come to light."""
+        return (*self.parts, *(one for one in self.readings if one.why in _FILE_READINGS))
+
+    @derived
     def attachments(self) -> tuple[Part, ...]:
-        """The leaves with a file name, marked as attachment, or neither text nor message."""
-        return tuple(part for part in self.parts if part.is_attachment)
+        """The leaves with a file name, marked as attachment, or neither text nor message; files within text too."""
+        return tuple(part for part in self._files if part.is_attachment)
 
     @derived
     def images(self) -> tuple[Part, ...]:
         """The leaves that are images by type or by their first octets."""
-        return tuple(part for part in self.parts if part.is_image)
+        return tuple(part for part in self._files if part.is_image)
 
     @derived
     def documents(self) -> tuple[Part, ...]:
         """The leaves that are PDF documents."""
-        return tuple(part for part in self.parts if part.is_pdf)
+        return tuple(part for part in self._files if part.is_pdf)
 
     @derived
-    def _bodies(self) -> tuple[tuple[Part, Html | None], ...]:
-        """The leaves that are read as text, and the parsed HTML of those that are HTML."""
-        budget = Budget(self.limits.html_characters, self.limits.html_tags)
-        alone = len(self.parts) == 1
+    def _budget(self) -> Budget:
+        limits = self.limits
+        return Budget(limits.html_characters, limits.html_tags, styles=Room(limits.style_characters))
+
+    def _read(self, parts: Iterable[Part], *, alone: bool) -> tuple[tuple[Part, Html | None], ...]:
+        """Those of parts that are read as text, and the parsed HTML of those that are HTML."""
         bodies: list[tuple[Part, Html | None]] = []
-        for part in self.parts:
+        for part in parts:
             if not part.content_type.startswith("text/") or part.content_type in _FILE_TEXT:
                 continue
-            if part.disposition == "attachment" and not alone:
+            if not (part.is_shown or alone):
                 continue
             html = None
             if part.content_type == "text/html":
-                html = parse_html(part.text, budget, self.limits, self._report, part.path)
+                html = parse_html(part.text, self._budget, self.limits, self._report, part.path)
             bodies.append((part, html))
         return tuple(bodies)
 
     @derived
+    def _bodies(self) -> tuple[tuple[Part, Html | None], ...]:
+        return self._read(self.parts, alone=len(self.parts) == 1)
+
+    @derived
+    def _further_bodies(self) -> tuple[tuple[Part, Html | None], ...]:
+        _ = self._bodies  # the budget is for them first
+        return self._read(self.readings, alone=len(self.parts) == 1) if self.readings else ()
+
+    @derived
     def html(self) -> tuple[Html, ...]:
         """The HTML parts that are read as text, parsed once."""
-        return tuple(html for _, html in self._bodies if html is not None)
+        return tuple(html for _, html in (*self._bodies, *self._further_bodies) if html is not None)
 
     @derived
     def text(self) -> str:
@@ -208,6 +234,29 @@ class Mail:
         return "\n".join(piece for piece in pieces if piece)
 
     @derived
+    def _other_text(self) -> str:
+        """What of the text only some readers show."""
+        pieces = [part.text if html is None else html.text for part, html in self._further_bodies]
+        pieces += [html.other_text for html in self.html if html.other_text]
+        return "\n".join(piece for piece in pieces if piece)[: self.limits.text_characters]
+
+    def _shortened(self, text: str) -> str:
+        return text_excerpt(text, self.limits.searched_octets, self.chance("text"))
+
+    @derived
+    def visible(self) -> tuple[str, ...]:
+        """The text as readers may see it, in the canonical form of ``tamis.message.mail.visible``: the way that most
+        do first. Of a long one an excerpt, of at most ``Limits.searched_octets`` characters."""
+        texts = (self.text, self._other_text) if self._other_text else (self.text,)
+        return tuple(dict.fromkeys(look for text in texts for look in looks(text, self._shortened)))
+
+    @derived
+    def hidden(self) -> str:
+        """The text that HTML parts hide from the reader, in canonical form; an excerpt, as ``visible``."""
+        pieces = [text for html in self.html for text in (html.hidden, html.unshown)]
+        return canonical("\n".join(pieces), self._shortened)
+
+    @derived
     def urls(self) -> tuple[Url, ...]:
         """The distinct URLs of visible text, of markup and of ``seen``, at most ``Limits.urls``."""
         return collect(self._found_urls(), self.limits, self._report)
@@ -219,16 +268,18 @@ class Mail:
             yield from html_urls(html, self.limits)
         yield from self._file_urls
         yield from text_urls(self.text, self.limits)
+        if self._other_text:
+            yield from text_urls(self._other_text, self.limits)
 
     @derived
     def _file_urls(self) -> tuple[Url, ...]:
         """The addresses in legible files, at most a quarter of ``Limits.urls``."""
         budget = Budget(self.limits.html_characters, self.limits.html_tags)
-        read = {part.path for part, _ in self._bodies}
+        read = {id(part) for part, _ in (*self._bodies, *self._further_bodies)}
         found: list[Url] = []
         most = self.limits.urls // 4
-        for part in self.parts:
-            if part.path in read or part.content_type.startswith(_NOT_LEGIBLE) or part.is_pdf:
+        for part in self._files:
+            if id(part) in read or part.content_type.startswith(_NOT_LEGIBLE) or part.is_pdf:
                 continue
             if part.is_image and "svg" not in part.content_type:
                 continue
@@ -246,14 +297,15 @@ class Mail:
     def scripts(self) -> Scripts:
         """The letters of subject, visible text and the names of From and Reply-To, by script."""
         names = [mailbox.display for name in ("from", "reply-to") for mailbox in self.addresses(name)]
-        return count_scripts("\n".join([self.subject or "", *names, self.text]))
+        others = [part.text for part, html in self._further_bodies if html is None and part.why != OUTSIDE]
+        return count_scripts("\n".join([self.subject or "", *names, self.text, *others]))
 
     @derived
     def is_empty(self) -> bool:
         """Whether there is neither subject nor visible text nor attachment nor image nor link."""
         if (self.subject or "").strip() or self.attachments or self.images:
             return False
-        if self.text.translate(_INVISIBLE).strip():
+        if any(self.visible):
             return False
         return not any(html.links for html in self.html)
 
@@ -279,7 +331,7 @@ class Mail:
             _ = field.value
         for part in self.parts:
             _ = part.filename, part.payload, part.text
-        _ = self.date, self.urls, self.scripts
+        _ = self.date, self.urls, self.scripts, self.visible, self.hidden
         self._check_bounds()
         return self._report.defects
 

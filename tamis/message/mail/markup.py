@@ -21,7 +21,8 @@ _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9:-]*)")
 # Possessive: an attribute list is read once, and a quote that never ends swallows the rest, as in browsers.
 _REST = re.compile(r"(?:[^>\"']++|\"[^\"]*+\"|'[^']*+')*+(>?)")
 _ATTRIBUTE = re.compile(
-    r"\b(href|srcset|srcdoc|src|formaction|action|background|style|hidden|alt|data|poster|content|http-equiv|value)"
+    r"\b(href|srcset|srcdoc|src|formaction|action|background|style|hidden|alt|data|poster|content|http-equiv|value"
+    r"|class|id|color|bgcolor)"
     r"(?=[\s=/>\"']|$)(?:\s{0,9}=\s{0,9}(\"[^\"]*+\"|'[^']*+'|[^\s>\"']*+))?",
     re.IGNORECASE,
 )
@@ -80,6 +81,8 @@ def rewrite(source: str, tags: int) -> tuple[str, int]:
                 if end is None:
                     missing.add(name)
                 else:
+                    if name == "style":  # what it hides is to be known
+                        out.append(f"<style>{source[position : end.start()]}</style>")
                     position = end.start()
             continue
         if name in _NESTING_PUZZLES:

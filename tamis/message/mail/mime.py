@@ -1,54 +1,30 @@
-"""MIME structure (RFC 2045, 2046): containers and leaf parts, found by offset, decoded when asked for."""
+"""MIME structure (RFC 2045, 2046): containers and leaf parts, found by offset."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
-from tamis.base.derived import derived
 from tamis.message.mail.defects import DefectKind, DefectReport
 from tamis.message.mail.headers import Headers, scan
 from tamis.message.mail.limits import Limits
-from tamis.message.mail.text import decode
-from tamis.message.mail.transfer import ENCODINGS, decode_transfer
-from tamis.message.mail.words import decode_words, parameters
+from tamis.message.mail.part import ContentType, Part, content_types, transfer_encodings
+from tamis.message.mail.transfer import decode_transfer
 
-_TYPE = re.compile(r"\s*([!#-'*+.0-9A-Z^-~-]+)\s*/\s*([!#-'*+.0-9A-Z^-~-]+)\s*(?:;|\(|$|\s)", re.IGNORECASE)
-_TOKEN = re.compile(r"\s*([!#-'*+.0-9A-Z^-~-]+)", re.IGNORECASE)
 # RFC 2046 5.1.1: a delimiter line may end in white space, which gateways add.
 _DELIMITER_END = re.compile(rb"(--)?[ \t]*+(?:\r?\n|\r?\Z)")
-_META_CHARSET = re.compile(
-    rb"<meta[^>]{1,200}?charset\s{0,9}=\s{0,9}[\"']?\s{0,9}([\w.:-]{1,60})", re.IGNORECASE
-)
-_META_OCTETS = 2048  # octets of HTML searched for a charset, as HTML 13.2.3.2 has 1024; beyond: not searched
+# What looks like a delimiter line before a part's header, for readers that guess a boundary.
+_LIKE_DELIMITER = re.compile(rb"(?:^|\n)--([^\r\n]{1,200}?)[ \t]*\r?\n(?:content-|\r?\n)", re.IGNORECASE)
 _RFC2046_BOUNDARY_OCTETS = 70
-_HEAD_OCTETS = 128
 _LF = 0x0A
-_PDF_HEAD = 1024  # octets: readers' programs look so far for the mark (ISO 32000-2, annex I); beyond: no PDF
-_IMAGE_MAGIC = (
-    b"\x89PNG\r\n\x1a\n",
-    b"\xff\xd8\xff",
-    b"GIF87a",
-    b"GIF89a",
-    b"BM",
-    b"II*\x00",
-    b"MM\x00*",
-    b"\x00\x00\x01\x00",
-)
-_MESSAGE_TYPES = frozenset({"message/rfc822", "message/global", "message/news"})
-
-
-@dataclass(frozen=True, slots=True)
-class ContentType:
-    """A Content-Type field: ``type/subtype`` lower-cased, and its parameters (RFC 2231 joined)."""
-
-    name: str
-    parameters: dict[str, str]
-
-
-def is_pdf(octets: bytes) -> bool:
-    """Whether a file begins as PDF documents do."""
-    return b"%PDF-" in octets[:_PDF_HEAD]
+OUTSIDE = "outside"
+"""Why a preamble or an epilogue is a further reading."""
+_PARTIAL = "message/partial"
+_MESSAGE_TYPES = frozenset({"message/rfc822", "message/global", "message/news", _PARTIAL})
+_UNENCODED = frozenset({"7bit", "8bit", "binary"})
+_REMARK = 300
+"""Octets of a preamble or epilogue from which on it is a text, not a remark for old readers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,173 +43,25 @@ class Container:
     headers: Headers
 
 
-class Part:
-    """A leaf of the MIME structure; its payload and its text are decoded when asked for, and once.
+class _Span(NamedTuple):
+    """Octets yet to be walked: a part with its header (`headers` is None), or a body whose header is known."""
 
-    ``size`` is in octets as transferred; ``cut`` is true when not all of it is examined.
-    ``path`` is '1.2' and the like; of a message that is one part, '1'.
-    """
-
-    def __init__(
-        self,
-        raw: bytes,
-        span: tuple[int, int],
-        headers: Headers,
-        content_type: ContentType,
-        place: tuple[str, int],
-        limits: Limits,
-        report: DefectReport,
-    ) -> None:
-        self._raw = raw
-        self._start, self._end = span
-        self.headers = headers
-        self.content_type = content_type.name
-        self.parameters = content_type.parameters
-        self.path, self.depth = place
-        self.size = self._end - self._start
-        self._limits = limits
-        self._report = report
-        self._allowance = self.size
-        self.cut = False
-
-    def allow(self, octets: int) -> int:
-        """Let at most ``octets`` encoded octets be examined; returns how many of them this part takes."""
-        self._allowance = min(self.size, max(0, octets))
-        self.cut |= self._allowance < self.size
-        return self._allowance
-
-    @derived
-    def charset(self) -> str | None:
-        """The charset parameter, lower-cased; ``None`` if there is none."""
-        return self.parameters.get("charset", "").strip().lower() or None
-
-    @derived
-    def disposition(self) -> str | None:
-        """'inline', 'attachment' or whatever Content-Disposition (RFC 2183) says, lower-cased."""
-        value = self._disposition[0]
-        token = _TOKEN.match(value)
-        return token[1].lower() if token else None
-
-    @derived
-    def _disposition(self) -> tuple[str, dict[str, str]]:
-        fields = self.headers.fields_of("content-disposition")
-        if not fields:
-            return "", {}
-        value = fields[0].unfolded
-        return value, parameters(value) if ";" in value else {}
-
-    @derived
-    def filename(self) -> str | None:
-        """The file's name from Content-Disposition, else the name from Content-Type, decoded."""
-        name = self._disposition[1].get("filename") or self.parameters.get("name")
-        return decode_words(name, self._report, self.path) if name else None
-
-    @derived
-    def encoding(self) -> str:
-        """The Content-Transfer-Encoding (RFC 2045 6.1), lower-cased; '7bit' when there is none."""
-        return transfer_encoding(self.headers, self._report, self.path)
-
-    @derived
-    def payload(self) -> bytes:
-        """The content without its transfer encoding, as much of it as the bounds allow."""
-        if self._allowance < self.size:
-            self._report.add(DefectKind.DECODED_TOO_LARGE, self.size, self.path)
-        return self._decoded(self._start + self._allowance, self._content_report)
-
-    @property
-    def _content_report(self) -> DefectReport:
-        return self._report.of_cut() if self.cut else self._report
-
-    def _decoded(self, end: int, report: DefectReport) -> bytes:
-        return decode_transfer(self._raw, self._start, end, self.encoding, report, self.path)
-
-    @derived
-    def text(self) -> str:
-        """A text or message part's characters, else ''; at most ``Limits.text_characters``."""
-        if not self.content_type.startswith(("text/", "message/")):
-            return ""
-        charset = self.charset
-        payload = self.payload
-        if self.content_type == "text/html" and charset is None:
-            meta = _META_CHARSET.search(payload[:_META_OCTETS])
-            charset = meta[1].decode("ascii", "replace").lower() if meta else None
-        report = self._content_report
-        # No charset takes more than four octets for a character.
-        if len(payload) > 4 * self._limits.text_characters:
-            payload = payload[: 4 * self._limits.text_characters]
-            report = self._report.of_cut()
-        text = decode(payload, charset, report, self.path)
-        if "\r" in text:
-            # The same message has LF lines in a mailbox and CRLF lines in SMTP: its text must not differ.
-            text = text.replace("\r\n", "\n")
-        if len(text) > self._limits.text_characters:
-            self._report.add(DefectKind.TEXT_TRUNCATED, len(text), self.path)
-            text = text[: self._limits.text_characters]
-        return text
-
-    @derived
-    def head(self) -> bytes:
-        """The first decoded octets, about 100, whatever the part's size: enough for a magic number."""
-        end = min(self._end, self._start + _HEAD_OCTETS)
-        return self._decoded(end, DefectReport(0))
-
-    @derived
-    def is_image(self) -> bool:
-        """Whether the part is an image by its type or by its first octets."""
-        if self.content_type.startswith("image/"):
-            return True
-        if self.content_type.startswith(("text/", "message/")):
-            return False
-        head = self.head
-        return head.startswith(_IMAGE_MAGIC) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
-
-    @derived
-    def is_pdf(self) -> bool:
-        """Whether the part is a PDF document by its first octets, its type or its name."""
-        if self.content_type == "application/pdf" or (self.filename or "").lower().endswith(".pdf"):
-            return is_pdf(self.payload)
-        return not self.content_type.startswith(("text/", "message/")) and is_pdf(self.head)
-
-    @derived
-    def is_attachment(self) -> bool:
-        """Whether the part is for keeping rather than for reading: named, marked so, or no text."""
-        if self.disposition == "attachment" or self.filename is not None:
-            return True
-        return not self.content_type.startswith(("text/", "message/"))
-
-    def __repr__(self) -> str:
-        return f"Part({self.path!r}, {self.content_type!r}, {self.size})"
-
-
-def content_type(headers: Headers, default: str, report: DefectReport, where: str) -> ContentType:
-    """The Content-Type of a header; ``default`` when there is none, text/plain when it is invalid."""
-    fields = headers.fields_of("content-type")
-    if not fields:
-        return ContentType(default, {})
-    value = fields[0].unfolded
-    found = parameters(value) if ";" in value else {}
-    match = _TYPE.match(value)
-    if match is None:
-        report.add(DefectKind.INVALID_CONTENT_TYPE, value, where)
-        return ContentType("text/plain", found)  # RFC 2045 5.2
-    return ContentType(f"{match[1]}/{match[2]}".lower(), found)
-
-
-def transfer_encoding(headers: Headers, report: DefectReport, where: str) -> str:
-    """The Content-Transfer-Encoding of a header; an unknown one is reported and taken for 'binary'."""
-    fields = headers.fields_of("content-transfer-encoding")
-    if not fields:
-        return "7bit"
-    token = _TOKEN.match(fields[0].unfolded)
-    name = token[1].lower() if token else ""
-    if name not in ENCODINGS:
-        report.add(DefectKind.UNKNOWN_ENCODING, fields[0].unfolded, where)
-        return "binary"
-    return name
+    raw: bytes
+    headers: Headers | None
+    start: int
+    end: int
+    path: str
+    depth: int
+    default: str = "text/plain"
+    kind: ContentType | None = None
+    """Instead of what the header says first."""
 
 
 class Structure:
-    """The containers and the leaves of a message, depth first, within the bounds."""
+    """The containers and the leaves of a message, depth first, within the bounds.
+
+    ``further`` are the leaves that come of other ways to take a header or a boundary, and the texts outside parts.
+    """
 
     def __init__(
         self,
@@ -248,57 +76,77 @@ class Structure:
         self._cut_end = None if complete else raw
         self.parts: list[Part] = []
         self.containers: list[Container] = []
+        self.further: list[Part] = []
         self._limits = limits
         self._report = report
         self._scanned = 0
         self._decoded = 0
-        self._walk(raw, headers, body)
+        self._later: list[_Span] = []
+        self._walk([_Span(raw, headers, body, len(raw), "", 0)], self.parts, self.containers)
         self._allot()
+        if self._later:
+            self._report = report.of_reading()
+            self._walk(self._later[::-1], self.further, [])
+        room = limits.reading_octets
+        for part in self.further:
+            part.why = part.why or "structure"
+            room -= part.allow(room)
 
-    def _walk(self, raw: bytes, headers: Headers, body: int) -> None:
+    def _walk(self, stack: list[_Span], parts: list[Part], containers: list[Container]) -> None:
         """Depth first by a stack of spans yet to be read: attackers choose the depth."""
         limits, report = self._limits, self._report
-        # raw, header or None, start, end, path, depth, default type
-        stack: list[tuple[bytes, Headers | None, int, int, str, int, str]] = [
-            (raw, headers, body, len(raw), "", 0, "text/plain")
-        ]
         while stack:
-            raw, known, start, end, path, depth, default = stack.pop()
-            if len(self.parts) + len(self.containers) >= limits.parts:
+            span = stack.pop()
+            raw, known, start, end, path, depth, default, forced = span
+            if len(parts) + len(containers) >= limits.parts:
                 report.add(DefectKind.TOO_MANY_PARTS, limits.parts)
                 return
             if known is None:
                 known, start = scan(
                     raw, start, end, limits, report, path, complete=not self._is_cut(raw, end)
                 )
-            kind = content_type(known, default, report, path)
+            if forced is None:
+                kind, *others = content_types(known, default, report, path)
+                for other in others:
+                    if _is_composite(kind) or _is_composite(other):
+                        self._add_later(span._replace(headers=known, start=start, kind=other))
+            else:
+                kind = forced
             prefix = f"{path}." if path else ""
-            composite = kind.name.startswith("multipart/")
-            if (composite or kind.name in _MESSAGE_TYPES) and depth >= limits.depth:
+            if _is_composite(kind) and depth >= limits.depth:
                 report.add(DefectKind.TOO_DEEP, limits.depth, path)
                 kind = ContentType("text/plain", kind.parameters)  # what is in it is at least read
-            elif composite:
-                spans = self._spans(raw, start, end, kind, known, path)
-                if spans is not None:
+            elif kind.name in _MESSAGE_TYPES:
+                containers.append(Container(kind.name, path, depth, "", kind.parameters, known))
+                if kind.name == _PARTIAL:
+                    report.add(DefectKind.PARTIAL_MESSAGE, kind.parameters.get("number", ""), path)
+                first, *more = self._enclosed(raw, start, end, known, path)
+                stack.append(_Span(*first, f"{prefix}1", depth + 1))
+                for one in more:
+                    self._add_later(_Span(*one, f"{prefix}1", depth + 1))
+                continue
+            elif _is_composite(kind):
+                held = self._held(span._replace(headers=known, start=start), kind)
+                if held is not None:
+                    raw, spans = held
                     boundary = kind.parameters.get("boundary", "")
-                    self.containers.append(
-                        Container(kind.name, path, depth, boundary, kind.parameters, known)
-                    )
+                    containers.append(Container(kind.name, path, depth, boundary, kind.parameters, known))
                     inner = "message/rfc822" if kind.name == "multipart/digest" else "text/plain"
                     stack.extend(
-                        (raw, None, first, last, f"{prefix}{number}", depth + 1, inner)
+                        _Span(raw, None, first, last, f"{prefix}{number}", depth + 1, inner)
                         for number, (first, last) in reversed(list(enumerate(spans, 1)))
                     )
                     continue
                 kind = ContentType("text/plain", kind.parameters)
-            elif kind.name in _MESSAGE_TYPES:
-                self.containers.append(Container(kind.name, path, depth, "", kind.parameters, known))
-                raw, start, end = self._enclosed(raw, start, end, known, path)
-                stack.append((raw, None, start, end, f"{prefix}1", depth + 1, "text/plain"))
-                continue
             part = Part(raw, (start, end), known, kind, (path or "1", depth), limits, report)
             part.cut = self._is_cut(raw, end)
-            self.parts.append(part)
+            parts.append(part)
+
+    def _add_later(self, span: _Span) -> None:
+        if len(self._later) < self._limits.readings:
+            self._later.append(span)
+        else:
+            self._report.add(DefectKind.TOO_MANY_READINGS, self._limits.readings)
 
     def _is_cut(self, raw: bytes, end: int) -> bool:
         """Whether what ends at ``end`` was cut there by the caller, not by the sender."""
@@ -306,56 +154,107 @@ class Structure:
 
     def _enclosed(
         self, raw: bytes, start: int, end: int, headers: Headers, path: str
-    ) -> tuple[bytes, int, int]:
-        """Where an enclosed message is; RFC 2045 6.4 forbids to encode it, and senders do so to hide it."""
-        encoding = transfer_encoding(headers, self._report, path)
-        if encoding not in {"base64", "quoted-printable"}:
-            return raw, start, end
-        self._report.add(DefectKind.ENCODED_CONTAINER, encoding, path)
+    ) -> list[tuple[bytes, None, int, int]]:
+        """Where an enclosed message is, by each encoding that its header names; RFC 2045 6.4 forbids to encode it,
+        and senders do so to hide it."""
+        found: list[tuple[bytes, None, int, int]] = []
+        for encoding in transfer_encodings(headers, self._report, path):
+            if encoding in _UNENCODED:
+                found.append((raw, None, start, end))
+                continue
+            self._report.add(DefectKind.ENCODED_CONTAINER, encoding, path)
+            octets = self._decode(raw, start, end, encoding, path)
+            found.append((octets, None, 0, len(octets)))
+        return found
+
+    def _decode(self, raw: bytes, start: int, end: int, encoding: str, path: str) -> bytes:
         room = max(0, self._limits.decoded_octets - self._decoded)
         if end - start > room:
             self._report.add(DefectKind.DECODED_TOO_LARGE, end - start, path)
             end = start + room
         self._decoded += end - start
         report = self._report.of_cut() if end - start == room or self._is_cut(raw, end) else self._report
-        octets = decode_transfer(raw, start, end, encoding, report, path)
-        return octets, 0, len(octets)
+        return decode_transfer(raw, start, end, encoding, report, path)
 
-    def _spans(
-        self, raw: bytes, start: int, end: int, kind: ContentType, headers: Headers, path: str
-    ) -> list[tuple[int, int]] | None:
-        """The spans of a multipart's parts; ``None`` when it is to be taken for text."""
+    def _held(self, span: _Span, kind: ContentType) -> tuple[bytes, list[tuple[int, int]]] | None:
+        """The octets of a multipart and the spans of its parts in them; ``None`` when it is to be taken for text."""
+        raw, headers, start, end, path, *_ = span
         limits, report = self._limits, self._report
+        assert headers is not None
         boundary = kind.parameters.get("boundary", "").rstrip().encode("utf-8")
         if not boundary:
             report.add(DefectKind.MULTIPART_WITHOUT_BOUNDARY, kind.name, path)
+            self._guess(span, kind)
             return None
         if len(boundary) > _RFC2046_BOUNDARY_OCTETS:
             report.add(DefectKind.INVALID_BOUNDARY, len(boundary), path)
             boundary = boundary[: limits.boundary_octets]
-        if transfer_encoding(headers, report, path) in {"base64", "quoted-printable"}:
+        encodings = [one for one in transfer_encodings(headers, report, path) if one not in _UNENCODED]
+        if encodings:
             report.add(DefectKind.ENCODED_CONTAINER, kind.name, path)
         self._scanned += end - start
         if self._scanned > limits.scan_octets:
             report.add(DefectKind.TOO_MANY_PARTS, limits.scan_octets, path)
             return None
-        spans, closed = self._delimited(raw, start, end, b"--" + boundary, path)
         cut = self._is_cut(raw, end)
-        if not spans and not cut:
-            report.add(DefectKind.BOUNDARY_MISSING, boundary, path)
+        spans, closed = self._delimited(raw, start, end, b"--" + boundary, path)
+        if not spans and encodings and not cut:
+            raw = self._decode(raw, start, end, encodings[0], path)
+            start, end = 0, len(raw)
+            spans, closed = self._delimited(raw, start, end, b"--" + boundary, path)
         if not spans:
+            if not cut:
+                report.add(DefectKind.BOUNDARY_MISSING, boundary, path)
+                self._guess(span, kind)
             return None
-        if not closed and not cut:
+        if closed is None and not cut:
             report.add(DefectKind.MULTIPART_TRUNCATED, boundary, path)
-        return spans
+        self._look_outside(span._replace(raw=raw, start=start, end=end), boundary, spans[0][0], closed)
+        return raw, spans
+
+    def _guess(self, span: _Span, kind: ContentType) -> None:
+        """Some readers take the first line that looks like a delimiter for one."""
+        found = _LIKE_DELIMITER.search(span.raw, span.start, span.end)
+        if found and span.kind is None:
+            boundary = found[1].decode("utf-8", "replace")
+            self._add_later(
+                span._replace(kind=replace(kind, parameters=kind.parameters | {"boundary": boundary}))
+            )
+
+    def _look_outside(self, span: _Span, boundary: bytes, first: int, closed: int | None) -> None:
+        """Preamble and epilogue, which some readers show, and parts behind the closing delimiter, which some read."""
+        raw, headers, start, end, path, depth, *_ = span
+        assert headers is not None
+        preamble_end = raw.rfind(b"--" + boundary, start, first)
+        texts = [(start, preamble_end)]
+        if closed is not None and 0 <= closed < end:
+            texts.append((closed, end))
+            if raw.find(b"\n--" + boundary, closed - 1, end) >= 0:
+                kind = ContentType("multipart/mixed", {"boundary": boundary.decode("utf-8", "replace")})
+                self._add_later(_Span(raw, headers, closed, end, path, depth, kind=kind))
+        for begin, stop in texts:
+            octets = raw[begin:stop].strip()
+            if not octets:
+                continue
+            if len(octets) > _REMARK or b"://" in octets:
+                self._report.add(DefectKind.TEXT_OUTSIDE_PARTS, octets[:40], path)
+            if len(self.further) >= self._limits.readings:
+                self._report.add(DefectKind.TOO_MANY_READINGS, self._limits.readings)
+                return
+            place, muted = (path or "1", depth), self._report.of_reading()
+            kind = ContentType("text/plain", {})
+            part = Part(raw, (begin, stop), Headers(()), kind, place, self._limits, muted)
+            part.why = OUTSIDE
+            self.further.append(part)
 
     def _delimited(
         self, raw: bytes, start: int, end: int, delimiter: bytes, path: str
-    ) -> tuple[list[tuple[int, int]], bool]:
-        """The spans between delimiter lines, and whether a closing delimiter ends them."""
+    ) -> tuple[list[tuple[int, int]], int | None]:
+        """The spans between delimiter lines, and where the closing delimiter ends; ``None`` when there is none, -1
+        when a bound ended the search."""
         spans: list[tuple[int, int]] = []
         near = 0
-        limited = False
+        limited: int | None = None
         opened = -1
         line = b"\n" + delimiter
         first = raw.startswith(delimiter, start, end)
@@ -368,7 +267,7 @@ class Structure:
                 near += 1
                 if near > self._limits.near_boundaries:
                     self._report.add(DefectKind.TOO_MANY_PARTS, self._limits.near_boundaries, path)
-                    limited = True
+                    limited = -1
                     break
                 at = raw.find(line, after, end)
                 continue
@@ -378,11 +277,11 @@ class Structure:
                 spans.append((opened, max(opened, last)))
                 opened = -1
             if tail[1] is not None:
-                return spans, True
+                return spans, tail.end()
             opened = tail.end()
             if len(spans) >= self._limits.parts:
                 self._report.add(DefectKind.TOO_MANY_PARTS, self._limits.parts, path)
-                return spans, True
+                return spans, -1
             # An empty part: the next delimiter's line end is this delimiter's own.
             at = raw.find(line, opened - 1, end)
         if opened >= 0:
@@ -398,3 +297,7 @@ class Structure:
         for part in self.parts:
             if not part.content_type.startswith(("text/", "message/")):
                 room -= part.allow(room)
+
+
+def _is_composite(kind: ContentType) -> bool:
+    return kind.name.startswith("multipart/") or kind.name in _MESSAGE_TYPES

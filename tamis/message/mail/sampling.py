@@ -42,8 +42,17 @@ def sampled(
 def excerpt(octets: bytes, most: int, random: Random) -> bytes:
     """At most `most` octets: half of them from the beginning, a quarter from anywhere, a quarter from the end; each on
     lines of its own."""
-    if len(octets) <= most:
-        return octets
+    return b"\n".join(octets[piece] for piece in _pieces(len(octets), most, random))
+
+
+def text_excerpt(text: str, most: int, random: Random) -> str:
+    """The same of characters."""
+    return "\n".join(text[piece] for piece in _pieces(len(text), most, random))
+
+
+def _pieces(length: int, most: int, random: Random) -> tuple[slice, ...]:
+    if length <= most:
+        return (slice(None),)
     quarter = most // 4 - 1
-    start = random.randrange(quarter, len(octets) - quarter + 1)
-    return b"\n".join((octets[: 2 * quarter], octets[start : start + quarter], octets[-quarter:]))
+    start = random.randrange(quarter, length - quarter + 1)
+    return slice(2 * quarter), slice(start, start + quarter), slice(-quarter, None)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import binascii
 import codecs
 import re
 from functools import lru_cache
+
+import webencodings
 
 from tamis.message.mail.defects import DefectKind, DefectReport
 
@@ -52,6 +55,8 @@ _CODECS = {
     "ibm855": "cp855",
     "ibm858": "cp858",
     "ibm866": "cp866",
+    # EBCDIC: Outlook reads it.
+    **{f"ibm{n:03}": f"cp{n:03}" for n in (37, 273, 500, 1026, 1140)},
     **{f"iso-8859-{n}": f"iso8859-{n}" for n in (2, 3, 4, 5, 6, 7, 8, 10, 13, 14, 15, 16)},
     **{f"windows-{n}": f"cp{n}" for n in (874, 932, 936, 949, 950, *range(1250, 1259))},
 }
@@ -119,15 +124,19 @@ _ALIASES = {
     **{f"win-{n}": f"windows-{n}" for n in range(1250, 1259)},
     **{f"windows{n}": f"windows-{n}" for n in range(1250, 1259)},
     **{f"x-cp{n}": f"windows-{n}" for n in range(1250, 1259)},
-    **{f"cp{n}": f"ibm{n}" for n in (437, 850, 852, 855, 858, 866)},
-    **{f"ibm-{n}": f"ibm{n}" for n in (437, 850, 852, 855, 858, 866)},
+    **{
+        f"{prefix}{n}": f"ibm{n}"
+        for prefix in ("cp", "ibm-")
+        for n in ("037", "273", "437", "500", "850", "852", "855", "858", "866", "1026", "1140")
+    },
 }
 # Octets below 0x80 do not stand for ASCII there.
 _NOT_ASCII = frozenset(
     {"utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be", "hz", "iso2022_kr"}
+    | {"cp037", "cp273", "cp500", "cp1026", "cp1140"}
     | {name for name in _CODECS.values() if name.startswith("iso2022_jp")}
 )
-_SINGLE_OCTET = re.compile(r"cp125|cp874|cp4|cp8|iso8859|koi8|mac")
+_SINGLE_OCTET = re.compile(r"cp125|cp874|cp0|cp1026|cp1140|cp273|cp4|cp500|cp8|iso8859|koi8|mac")
 _CHARSET_CHARACTERS = 60  # characters of a charset's name; beyond: `unknown_charset`
 _SEPARATORS = re.compile(r"[\s_]+")
 
@@ -141,7 +150,11 @@ def codec(charset: str) -> str | None:
     if len(charset) > _CHARSET_CHARACTERS:
         return None
     name = _SEPARATORS.sub("-", charset.strip().strip("\"'").lower())
-    return _CODECS.get(_ALIASES.get(name, name))
+    found = _CODECS.get(_ALIASES.get(name, name)) or _CODECS.get(name.removeprefix("x-"))
+    if found is None:
+        known = webencodings.lookup(name)  # the labels of the WHATWG Encoding Standard
+        found = _CODECS.get(known.name) if known else None
+    return found
 
 
 def decode(octets: bytes, charset: str | None, report: DefectReport, where: str) -> str:
@@ -150,6 +163,11 @@ def decode(octets: bytes, charset: str | None, report: DefectReport, where: str)
     Without a charset, with an unknown one, or with ASCII that is not ASCII: UTF-8 if it is well-formed,
     else windows-1252. A defect is reported for an unknown charset, and for octets that the charset lacks.
     """
+    marked = _marked(octets)
+    if marked is not None:  # a byte order mark has precedence over a label (Encoding Standard 6.1)
+        if charset and codec(charset) not in _SAME_MARK[marked]:
+            report.add(DefectKind.MISLABELLED_CHARSET, charset, where)
+        return _decoded(octets, marked, charset, report, where)
     name = codec(charset) if charset else "ascii"
     if name is None:
         if charset is not None and charset.lower() not in {"x-unknown", "unknown-8bit", "default", "unknown"}:
@@ -163,6 +181,10 @@ def decode(octets: bytes, charset: str | None, report: DefectReport, where: str)
         if charset is not None and codec(charset) == "ascii":
             report.add(DefectKind.MISLABELLED_CHARSET, charset, where)
         return guess(octets)
+    return _decoded(octets, name, charset, report, where)
+
+
+def _decoded(octets: bytes, name: str, charset: str | None, report: DefectReport, where: str) -> str:
     if _SINGLE_OCTET.match(name):
         text = codecs.charmap_decode(octets, "strict", _table(name))[0]
         if "\ufffd" in text:
@@ -174,6 +196,91 @@ def decode(octets: bytes, charset: str | None, report: DefectReport, where: str)
         text = _replaced(octets, name)
         report.add(DefectKind.MISLABELLED_CHARSET, charset, where)
     return text.removeprefix("\ufeff")
+
+
+_MARKS = (
+    (b"\xff\xfe\0\0", "utf-32"),
+    (b"\0\0\xfe\xff", "utf-32"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+)
+_SAME_MARK = {
+    "utf-32": {"utf-32", "utf-32-le", "utf-32-be"},
+    "utf-16": {"utf-16", "utf-16-le", "utf-16-be"},
+}
+
+
+def _marked(octets: bytes) -> str | None:
+    """The codec that a byte order mark names; UTF-8's says nothing that the octets don't."""
+    if octets[:1] not in (b"\xff", b"\xfe", b"\0"):
+        return None
+    return next((name for mark, name in _MARKS if octets.startswith(mark)), None)
+
+
+_UTF_7 = re.compile(r"(?:x-|cs)?(?:unicode-?(?:[12]-?[01]-?)?)?utf-?7\Z")
+_SAMPLE = 2048
+_ESCAPE = re.compile(rb"\x1b(?:\$[@ABC(]|\([JI])")
+
+
+def other_readings(octets: bytes, charset: str | None) -> tuple[str, ...]:
+    """What ``octets`` are to readers that take no notice of the label, or of what ``decode`` prefers to it.
+
+    Only where that shows: a label under which ASCII is other than ASCII on what looks like ASCII, UTF-7, UTF-16 and
+    ISO-2022-JP that nothing names, and a byte order mark against the label.
+    """
+    sample = octets[:_SAMPLE]
+    name = codec(charset) if charset else None
+    found: list[str] = []
+    if _marked(octets) is not None:
+        if name is not None and name not in _SAME_MARK["utf-16"] | _SAME_MARK["utf-32"]:
+            found.append(
+                octets.decode(name, "ignore") if name != "ascii" else octets.decode("ascii", "ignore")
+            )
+    elif name in _NOT_ASCII:
+        if sample and b"\0" not in sample and _is_legible(sample):
+            found.append(guess(octets))
+    elif charset is not None and _UTF_7.match(charset):
+        found.append(_utf_7(octets))
+    elif b"\0" in sample:
+        wide = _wide(sample)
+        if wide:
+            found.append(octets.decode(wide, "ignore"))
+    elif b"\x1b" in octets and _ESCAPE.search(octets):
+        found.append(octets.decode("iso2022_jp_ext", "ignore"))
+    return tuple(found)
+
+
+_LEGIBLE = bytes(range(0x20, 0x7F)) + b"\t\r\n"
+
+
+def _is_legible(sample: bytes) -> bool:
+    return 10 * len(sample.translate(None, _LEGIBLE)) < len(sample)
+
+
+def _wide(sample: bytes) -> str | None:
+    """UTF-16 or UTF-32 without a mark, by where the NULs of its ASCII letters stand."""
+    if len(sample) >= 8 and 10 * sample.count(b"\0") > 7 * len(sample):
+        return "utf-32-be" if not sample[0] else "utf-32-le"
+    even, odd = sample[::2].count(b"\0"), sample[1::2].count(b"\0")
+    if max(even, odd) * 5 < len(sample) or min(even, odd) * 20 > len(sample):
+        return None
+    return "utf-16-be" if even > odd else "utf-16-le"
+
+
+_SHIFTED = re.compile(rb"\+([A-Za-z0-9+/]*+)-?")
+
+
+def _utf_7(octets: bytes) -> str:
+    """UTF-7 (RFC 2152), leniently."""
+    return _SHIFTED.sub(_shifted, octets).decode("utf-8", "replace")
+
+
+def _shifted(found: re.Match[bytes]) -> bytes:
+    letters = found[1]
+    if not letters:
+        return b"+"
+    wide = binascii.a2b_base64(letters[: len(letters) - (len(letters) % 4 == 1)] + b"=" * (-len(letters) % 4))
+    return wide[: len(wide) // 2 * 2].decode("utf-16-be", "ignore").encode("utf-8", "replace")
 
 
 _PIECE = 65_536

@@ -6,17 +6,20 @@ import binascii
 import re
 
 from tamis.message.mail.defects import DefectKind, DefectReport
+from tamis.message.mail.embedded import decode_uuencode, decode_yenc
 
-ENCODINGS = frozenset(
-    {"7bit", "8bit", "binary", "base64", "quoted-printable", "x-uuencode", "uuencode", "x-uue", "uue"}
-)
-"""The encodings that are known. Those named for uuencode are known and left as they are."""
+_UUENCODE = frozenset({"x-uuencode", "uuencode", "x-uue", "uue"})
+_YENC = frozenset({"x-yenc", "yenc"})
+ENCODINGS = frozenset({"7bit", "8bit", "binary", "base64", "quoted-printable", *_UUENCODE, *_YENC})
+"""The encodings that are known."""
 
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _NOT_BASE64 = bytes(octet for octet in range(256) if octet not in _BASE64)
 _SPACE = b" \t\r\n\v\f"
 _PADDING = re.compile(rb"=[=\s]*+")
 _BAD_QP = re.compile(rb"=(?![0-9A-Fa-f]{2}|[ \t]*+\r?\n|[ \t]*+\Z)")
+# RFC 2045 6.7 rule 3: blanks at the end of a line are not the sender's, behind a soft break's "=" neither.
+_SOFT_BREAK = re.compile(rb"=(?:[ \t]++(?=\r?\n|\Z)|[ \t]*+\r(?!\n))")
 _SEGMENTS = 1000  # pieces of base64 that end in padding; beyond: one piece; `bad_base64`
 
 
@@ -24,14 +27,28 @@ def decode_transfer(
     raw: bytes, start: int, end: int, encoding: str, report: DefectReport, where: str
 ) -> bytes:
     """The content in ``raw[start:end]`` without its encoding; never raises, in linear time."""
-    if encoding == "base64":
-        return decode_base64(raw[start:end], report, where)
     octets = raw[start:end]
+    if encoding == "base64":
+        return decode_base64(octets, report, where)
     if encoding == "quoted-printable" and b"=" in octets:
-        if _BAD_QP.search(octets):
-            report.add(DefectKind.BAD_QP, where=where)
-        return binascii.a2b_qp(octets)
+        return decode_quoted_printable(octets, report, where)
+    if encoding in _UUENCODE:
+        return decode_uuencode(octets)
+    if encoding in _YENC:
+        return decode_yenc(octets)
     return octets
+
+
+def decode_quoted_printable(octets: bytes, report: DefectReport, where: str) -> bytes:
+    """What quoted-printable stands for; a "=" that begins nothing stands for itself."""
+    if _BAD_QP.search(octets):
+        report.add(DefectKind.BAD_QP, where=where)
+    return binascii.a2b_qp(_SOFT_BREAK.sub(_break, octets))
+
+
+def _break(found: re.Match[bytes]) -> bytes:
+    # binascii takes all that stands behind a lone CR, up to the next LF, for part of the soft break
+    return b"=\n" if found[0].endswith(b"\r") else b"="
 
 
 def decode_base64(octets: bytes, report: DefectReport, where: str) -> bytes:
@@ -48,6 +65,16 @@ def decode_base64(octets: bytes, report: DefectReport, where: str) -> bytes:
     if b"=" not in strange:
         return _unpadded(body)
     return b"".join(map(_unpadded, _PADDING.split(body, _SEGMENTS)))
+
+
+def decode_base64_through(octets: bytes) -> bytes:
+    """What base64 stands for to readers that skip a "=" in its midst like any other octet."""
+    return _unpadded(octets)
+
+
+def is_padded_within(octets: bytes) -> bool:
+    """Whether base64 has padding in its midst: there readers differ."""
+    return b"=" in octets.rstrip(b"=" + _SPACE)
 
 
 def _unpadded(octets: bytes) -> bytes:

@@ -13,6 +13,10 @@ from tamis.message.mail.text import codec, decode, guess
 # RFC 2047 2; white space within the text is forbidden but common. RFC 2231 5 adds *language.
 _WORD = re.compile(r"=\?([!->@-~]{1,80})\?([bBqQ])\?([^?\r\n]*)\?=")
 _PARAMETER = re.compile(r';\s*([^\s=;"]+)\s*=\s*("(?:[^"\\]|\\.)*+"?|[^;]*)', re.DOTALL)
+# A name with no semicolon before it: readers differ in whether they take it.
+_LOOSE_NAME = re.compile(
+    r'(?<![^\s"])((?:file)?name)\*?\s*=\s*("(?:[^"\\]|\\.)*+"?|[^\s;]++)', re.IGNORECASE | re.DOTALL
+)
 _QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
 _FOLD = re.compile(r"\r?\n")
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
@@ -95,37 +99,57 @@ def decode_words(value: str, report: DefectReport, where: str) -> str:
 
 
 def parameters(value: str) -> dict[str, str]:
-    """The parameters of a structured field's value, names lower-cased, RFC 2231 sections joined.
+    """The parameters of a structured field's value: of several that have one name, the one most readers take."""
+    return {name: values[0] for name, values in all_parameters(value).items()}
 
-    The first of two that have one name stands. Encoded words are left: ``decode_words`` is the caller's.
-    At most 100 parameters, of at most 100 sections.
+
+def all_parameters(value: str) -> dict[str, list[str]]:
+    """The parameters of a structured field's value, names lower-cased, each with its distinct values: RFC 2231
+    sections joined first, then plain ones in their order, last names of files that no semicolon stands before.
+
+    Encoded words are left: ``decode_words`` is the caller's. At most 100 parameters, of at most 100 sections.
     """
-    found: dict[str, str] = {}
+    plain: dict[str, list[str]] = {}
     sections: dict[str, dict[int, tuple[bool, str]]] = {}
+    between: list[str] = []
+    position = 0
     for number, match in enumerate(_PARAMETER.finditer(value)):
+        between.append(value[position : match.start()])
+        position = match.end()
         if number >= _PARAMETERS:
             break
         name = match[1].lower()
-        text = match[2]
-        if text.startswith('"'):
-            text = text[1:-1] if len(text) > 1 and text.endswith('"') else text[1:]
-            if "\\" in text:
-                text = _QUOTED_PAIR.sub(r"\1", text)
-        elif name in _NAMES:
-            text = text.rstrip()  # senders leave names with spaces in them unquoted
-        else:
-            text = text.split(None, 1)[0] if text else ""
+        text = _unquoted(match[2])
+        if not match[2].startswith('"'):
+            # senders leave names with spaces in them unquoted
+            text = text.rstrip() if name in _NAMES else text.split(None, 1)[0] if text else ""
         if "*" in name:
             base, _, section = name.partition("*")
             encoded = section.endswith("*") or not section
             index = section.rstrip("*") or "0"
             if index.isascii() and index.isdigit() and len(index) < 4 and int(index) < _SECTIONS:
-                sections.setdefault(base, {}).setdefault(int(index), (encoded, text))
+                known = sections.setdefault(base, {})
+                if int(index) in known:
+                    plain.setdefault(base, []).append(_joined({0: (encoded, text)}))
+                else:
+                    known[int(index)] = (encoded, text)
                 continue
-        found.setdefault(name, text)
-    for base, numbered in sections.items():
-        found[base] = _joined(numbered)
-    return found
+        plain.setdefault(name, []).append(text)
+    between.append(value[position:])
+    found = {base: [_joined(numbered)] for base, numbered in sections.items()}
+    for name, values in plain.items():
+        found.setdefault(name, []).extend(values)
+    if "name" in (rest := " ".join(between).lower()) and "=" in rest:
+        for match in islice(_LOOSE_NAME.finditer(" ".join(between)), _PARAMETERS):
+            found.setdefault(match[1].lower(), []).append(_unquoted(match[2]))
+    return {name: list(dict.fromkeys(values)) for name, values in found.items()}
+
+
+def _unquoted(text: str) -> str:
+    if not text.startswith('"'):
+        return text
+    text = text[1:-1] if len(text) > 1 and text.endswith('"') else text[1:]
+    return _QUOTED_PAIR.sub(r"\1", text) if "\\" in text else text
 
 
 def _joined(numbered: dict[int, tuple[bool, str]]) -> str:

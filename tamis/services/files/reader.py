@@ -14,7 +14,7 @@ from tamis.base.breaker import Breakers
 from tamis.base.errors import ServiceError
 from tamis.contract.service_protocols import FileFacts, SharedState
 from tamis.message.mail.drawings import PAGE, TILES, is_svg
-from tamis.message.mail.mime import is_pdf
+from tamis.message.mail.part import is_pdf
 from tamis.services.files.helper import HelperPool, QueueFullError
 from tamis.settings import ImageSettings
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tamis.message.mail.drawings import PAGE, TILES, is_svg
-from tamis.message.mail.mime import is_pdf
+from tamis.message.mail.part import is_pdf
 from tamis.services.files.documents import read_document
 from tamis.services.files.drawn import joined, pictures_of, svg_picture
 from tamis.services.files.images import codes_drawn, read_image, read_picture

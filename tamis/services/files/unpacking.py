@@ -24,7 +24,7 @@ from tamis.message.mail import LIMITS, Mail
 from tamis.message.mail.defects import DefectReport
 from tamis.message.mail.file_links import file_urls, is_page_name, legible
 from tamis.message.mail.html import Budget
-from tamis.message.mail.mime import is_pdf
+from tamis.message.mail.part import is_pdf
 from tamis.message.mail.urls import text_urls
 from tamis.services.files.active import external_targets, field_risks, page_risks, text_risks
 from tamis.services.files.containers import (

@@ -96,8 +96,8 @@ def test_links_are_bounded() -> None:
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
-        ("<p class=x>a</p>", "<p>a</p>"),
-        ("<FONT color=red>a</FONT>", "<x-f>a</x-f>"),
+        ("<p lang=x class=y>a</p>", '<p class="y">a</p>'),
+        ("<FONT face=x color=red>a</FONT>", '<x-f color="red">a</x-f>'),
         ('<a title=">" href=x>', '<a href="x">'),
         ("<a href='a\"b'>", '<a href="a&quot;b">'),
         ("a<b", "a"),

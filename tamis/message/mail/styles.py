@@ -1,0 +1,346 @@
+"""Which text of a page its style hides: by style attribute, by HTML's attributes and by style sheets.
+
+What counts is what a person sees on white paper: nothing, or letters too small, too pale or too far away to read. Not
+every reader's program applies a style sheet, and not all of CSS is done here: so text is hidden by degrees.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from typing import NamedTuple
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
+
+from tamis.message.mail.css import (
+    PALE,
+    TRANSPARENT,
+    Rgb,
+    Room,
+    colour,
+    font_size,
+    ground,
+    has_image,
+    inline,
+    length,
+    rules_of,
+    share,
+    specificity,
+    target,
+)
+from tamis.message.mail.defects import DefectKind, DefectReport
+from tamis.message.mail.limits import Limits
+
+_WHITE: Rgb = (1.0, 1.0, 1.0)
+_BLACK: Rgb = (0.0, 0.0, 0.0)
+_LINK: Rgb = (0.0, 0.0, 0.93)
+_NEAR = 0.07
+"""Difference of each of red, green and blue up to which text can't be told from what is behind it."""
+_SMALL = 2.0
+"""Pixels up to which letters can't be read."""
+_FAR = 400.0
+"""Pixels beyond the edge from which on text is off the page."""
+_MATCHES = 50_000
+_PAGE = frozenset({"html", "body"})
+"""What readers' programs put into a page of their own: it can't be hidden as a whole."""
+
+
+class Hidden(IntEnum):
+    """How surely text is hidden."""
+
+    NO = 0
+    MAYBE = 1
+    """By a rule that may not hold: for Outlook alone, or for elements within others."""
+    SHEET = 2
+    """By a style sheet, which some readers' programs leave out."""
+    YES = 3
+
+
+_HINTS = (
+    *("none", "hid", "collapse", "opacity", "text-indent", "clip", "max-", "scale", "translate", "rotate"),
+    *("overflow", "\\"),
+)
+# Far to the left, or with letters of next to no size. Patterns that begin with what is rare are quick.
+_FAR_OFF = re.compile(r"-\d{3}|-\d{1,9}r?em")
+_TINY = re.compile(
+    r"font(?:-size)?\s*:\s*[\"']?[^;\"'>]{0,40}?(?<![\d.#])"
+    r"(?:0|\.\d|[012](?:\.\d*)?(?:px|pt|em|rem|%)?(?![\d.%])|\d{1,2}%)"
+)
+_COLOURED = re.compile(r"(?:(back)ground(?:-color)?|color|bg(color))\s*[:=]\s*[\"']?\s*([^;\"'>}!]{1,60})")
+
+
+def may_hide(markup: str) -> bool:
+    """Whether anything in markup may hide text; cheap, and rather yes than no."""
+    markup = markup.lower()
+    if any(hint in markup for hint in _HINTS) or _FAR_OFF.search(markup) or _TINY.search(markup):
+        return True
+    texts: set[Rgb] = {_BLACK}
+    grounds: set[Rgb] = {_WHITE}
+    for is_ground, is_attribute, written in set(_COLOURED.findall(markup)):
+        value = written.strip()
+        found = ground(value) if is_ground else colour(value)
+        if found == TRANSPARENT and not is_ground:
+            return True
+        if isinstance(found, tuple):
+            (grounds if is_ground or is_attribute else texts).add(found)
+    return any(_is_near(one, other) for one in texts for other in grounds)
+
+
+def _is_near(one: Rgb, other: Rgb) -> bool:
+    return all(abs(a - b) <= _NEAR for a, b in zip(one, other, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What an element's text inherits; each `_by` is how surely that holds."""
+
+    gone: Hidden = Hidden.NO
+    invisible: Hidden = Hidden.NO
+    size: float = 16.0
+    size_by: Hidden = Hidden.YES
+    colour: Rgb | None = _BLACK
+    colour_by: Hidden = Hidden.YES
+    ground: Rgb | None = _WHITE
+    ground_by: Hidden = Hidden.YES
+
+    @property
+    def takes_room(self) -> bool:
+        """Whether the text, seen or not, is in its place on the page."""
+        return not self.gone and self.size > _SMALL
+
+    @property
+    def degree(self) -> Hidden:
+        """How surely the text is hidden."""
+        found = max(self.gone, self.invisible)
+        if self.size <= _SMALL:
+            found = max(found, self.size_by)
+        if found < Hidden.YES and self.colour and self.ground and _is_near(self.colour, self.ground):
+            found = max(found, min(self.colour_by, self.ground_by))
+        return found
+
+
+_START = _State()
+
+
+class Texts(NamedTuple):
+    """The text of a page: what is not hidden; with what may not be hidden as well; what is, by whatever but MAYBE."""
+
+    seen: str
+    with_doubtful: str
+    hidden: str
+
+
+def divided(
+    tree: LexborHTMLParser, sheets: list[str], room: Room, limits: Limits, report: DefectReport, where: str
+) -> Texts:
+    """The text of a page's body, divided by whether it is hidden. Raises SelectolaxError."""
+    by_sheet = _applied(tree, sheets, room, limits, report, where)
+    body = tree.body
+    if body is None:
+        return Texts("", "", "")
+    seen: list[str] = []
+    doubtful: list[str] = []
+    hidden: list[str] = []
+    states: dict[int, _State] = {}
+    for node in body.traverse(include_text=True):
+        parent = node.parent
+        above = states.get(parent.mem_id, _START) if parent is not None else _START
+        if node.tag == "-text":
+            text = node.text_content or ""
+            degree = above.degree
+            if degree is Hidden.NO:
+                seen.append(text)
+                doubtful.append(text)
+                if hidden and hidden[-1] != "\n":
+                    hidden.append("\n")
+                continue
+            if degree < Hidden.YES:
+                doubtful.append(text)
+            if above.takes_room and text.isspace():
+                seen.append(text)
+            elif degree > Hidden.MAYBE:
+                hidden.append(text)
+            continue
+        attributes = node.attributes
+        known = by_sheet.get(node.mem_id)
+        if attributes or known is not None or node.tag == "table":
+            states[node.mem_id] = _styled(node, attributes, known, above, room)
+        elif above is not _START:
+            states[node.mem_id] = above
+    if room.cut:
+        report.add(DefectKind.STYLE_TRUNCATED, limits.style_characters, where)
+    return Texts("".join(seen), "".join(doubtful), "".join(hidden))
+
+
+@dataclass(slots=True)
+class _BySheet:
+    """What style sheets say of one element: property -> ((important, specificity, order), value); and what rules say
+    that may not be about it."""
+
+    values: dict[str, tuple[tuple[bool, int, int], str]]
+    doubtful: dict[str, str]
+
+
+def _applied(
+    tree: LexborHTMLParser, sheets: list[str], room: Room, limits: Limits, report: DefectReport, where: str
+) -> dict[int, _BySheet]:
+    """What style sheets say of which element."""
+    found: dict[int, _BySheet] = {}
+    rules = matches = 0
+    for selector, declarations in (rule for sheet in sheets for rule in rules_of(sheet, room)):
+        read = target(selector)
+        if read is None:
+            continue
+        rules += 1
+        if rules > limits.style_rules or matches > _MATCHES:
+            report.add(DefectKind.STYLE_TRUNCATED, rules, where)
+            break
+        simple, is_sure = read
+        try:
+            nodes = tree.css(simple)
+        except SelectolaxError:
+            continue
+        matches += len(nodes)
+        rank = specificity(simple)
+        for node in nodes:
+            one = found.setdefault(node.mem_id, _BySheet({}, {}))
+            for name, (value, important) in declarations.items():
+                if not is_sure:
+                    one.doubtful[name] = value
+                    continue
+                weight = (important, rank, rules)
+                if name not in one.values or one.values[name][0] <= weight:
+                    one.values[name] = (weight, value)
+    return found
+
+
+def _styled(
+    node: LexborNode, attributes: Mapping[str, str | None], known: _BySheet | None, above: _State, room: Room
+) -> _State:
+    """What an element makes of what it inherits."""
+    tag = node.tag
+    state = _attributed(tag or "", attributes, above)
+    style = attributes.get("style")
+    declared = inline(style, room) if style else {}
+    if not declared and known is None:
+        return state
+    values: dict[str, str] = {}
+    degrees: dict[str, Hidden] = {}
+    sheet = known.values if known is not None else {}
+    for name, (_, value) in sheet.items():
+        values[name], degrees[name] = value, Hidden.SHEET
+    for name, (value, important) in declared.items():
+        if important or name not in sheet or not sheet[name][0][0]:
+            values[name], degrees[name] = value, Hidden.YES
+    is_page = tag in _PAGE
+    state = _declared(state, above, values, degrees, is_page=is_page)
+    if known is not None and known.doubtful and state.degree is Hidden.NO:
+        guessed = _declared(state, above, known.doubtful, {}, is_page=is_page)
+        if guessed.degree:
+            return replace(state, gone=Hidden.MAYBE)
+    return state
+
+
+def _attributed(tag: str, attributes: Mapping[str, str | None], state: _State) -> _State:
+    """What HTML's own attributes say."""
+    painted = attributes.get("bgcolor")
+    if painted:
+        state = _on(state, colour(painted.strip().lower()), Hidden.YES)
+    if attributes.get("background"):
+        state = replace(state, ground_by=Hidden.MAYBE)  # the image may be of another colour, or not be loaded
+    if tag == "font" and attributes.get("color"):
+        state = _in(state, colour((attributes["color"] or "").strip().lower()), Hidden.YES)
+    elif tag == "table":  # colour and size don't go into tables in quirks mode (HTML Standard 15.3.10)
+        state = replace(
+            state, colour_by=min(state.colour_by, Hidden.MAYBE), size_by=min(state.size_by, Hidden.MAYBE)
+        )
+    elif tag == "a" and "href" in attributes:
+        state = replace(state, colour=_LINK, colour_by=Hidden.YES)
+    if "hidden" in attributes and tag not in _PAGE:
+        state = replace(state, gone=Hidden.YES)
+    return state
+
+
+def _on(state: _State, painted: Rgb | str | None, by: Hidden) -> _State:
+    if painted == TRANSPARENT:
+        return state
+    return replace(state, ground=painted if isinstance(painted, tuple) else None, ground_by=by)
+
+
+def _in(state: _State, written: Rgb | str | None, by: Hidden) -> _State:
+    if written == TRANSPARENT:
+        return replace(state, colour=state.ground or _WHITE, ground=state.ground or _WHITE, colour_by=by)
+    return replace(state, colour=written, colour_by=by) if isinstance(written, tuple) else state
+
+
+def _declared(
+    state: _State, above: _State, values: Mapping[str, str], degrees: Mapping[str, Hidden], *, is_page: bool
+) -> _State:
+    """What declarations make of a state. A property without a degree holds surely."""
+    by = degrees.get
+    surely = Hidden.YES
+    gone = state.gone
+    display = values.get("display", "")
+    if display == "none" and not is_page:
+        gone = max(gone, by("display", surely))
+    elif display:
+        gone = above.gone  # it undoes the attribute `hidden`
+    if values.get("mso-hide") == "all":
+        gone = max(gone, Hidden.MAYBE)
+    invisible = state.invisible
+    if "visibility" in values:
+        is_out = values["visibility"] in {"hidden", "collapse"} and not is_page
+        invisible = by("visibility", surely) if is_out else Hidden.NO
+    size, size_by = state.size, state.size_by
+    for name in ("font", "font-size"):
+        if name in values:
+            size, size_by = font_size({name: values[name]}, size), by(name, surely)
+    for name in _why_gone(values, size):
+        gone = max(gone, by(name, surely))
+    state = replace(state, gone=gone, invisible=invisible, size=size, size_by=size_by)
+    for name in ("background", "background-color"):
+        if name in values:
+            state = _on(state, ground(values[name]), by(name, surely))
+    if any(name in values and has_image(values[name]) for name in ("background", "background-image")):
+        state = replace(state, ground_by=Hidden.MAYBE)
+    for name in ("color", "-webkit-text-fill-color"):
+        if name in values:
+            state = _in(state, colour(values[name]), by(name, surely))
+    return state
+
+
+_MOVES = ("text-indent", "margin-left", "margin-top", "margin")
+_PLACES = ("left", "right", "top", "bottom")
+_GONE = {
+    "filter": re.compile(r"opacity\(\s*(?:opacity\s*=\s*)?0*(?:\.0\d*)?%?\s*\)"),
+    "clip": re.compile(r"\Arect\((?:[\s,]*[01](?:px|em)?\b){4}"),
+    "clip-path": re.compile(
+        r"\A(?:inset\(\s*(?:[5-9]\d|100)(?:\.\d+)?%|(?:circle|ellipse)\(\s*0|polygon\(\s*(?:0(?:px|%)?[\s,]*)+\))"
+    ),
+    "transform": re.compile(
+        r"scale[xy3d]{0,2}\(\s*0*(?:\.0\d*)?\s*[,)]|translate[xyz3d]{0,2}\([^)]{0,60}-\s?\d{3}|rotate[xy]\(\s*90deg"
+    ),
+}
+
+
+def _why_gone(values: Mapping[str, str], size: float) -> Iterator[str]:
+    """The properties that take an element's text from the page."""
+    opacity = share(values["opacity"]) if "opacity" in values else None
+    if opacity is not None and opacity <= PALE:
+        yield "opacity"
+    placed = values.get("position", "static") != "static"
+    for name in (*_MOVES, *(_PLACES if placed else ())):
+        if "-" in values.get(name, ""):
+            furthest = min((length(word, size) or 0.0 for word in values[name].split()[:4]), default=0.0)
+            if furthest <= -_FAR:
+                yield name
+    cut = any(values.get(n, "visible") != "visible" for n in ("overflow", "overflow-y", "overflow-x"))
+    for name in ("max-height", "height", "max-width", "width") if cut else ():
+        measured = length(values[name], size) if name in values and "(" not in values[name] else None
+        if measured is not None and measured <= 1.0:
+            yield name
+    for name, pattern in _GONE.items():
+        if name in values and pattern.search(values[name]):
+            yield name

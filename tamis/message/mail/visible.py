@@ -1,0 +1,152 @@
+"""Text as a reader sees it: one spelling for what looks alike, nothing that can't be seen, single blanks.
+
+Linear in the text: it is normalised by words of bounded length, since a run of combining marks costs the square of
+its length to put in order (Unicode Annex 15, 13).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import Literal
+
+# Default_Ignorable_Code_Point (Unicode DerivedCoreProperties), interlinear annotation, controls that are no white
+# space. U+200E and the like steer the direction only.
+_INVISIBLE = (
+    "\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+# Characters that show as a blank, or as nothing: fonts differ.
+_BLANK = "\u115f\u1160\u2800\u3164\uffa0\U00016fe4\U0001d159"
+_UNSEEN = re.compile(f"[{_INVISIBLE}]+")
+_BLANKS = re.compile(f"[{_BLANK}]+")
+_MARKS = "\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
+# Marks that no letter has taken in: they strike it through or surround it, and it is still read.
+_LOOSE_MARKS = re.compile(rf"(?<=[A-Za-z])[{_MARKS}]+")
+_REVERSED = re.compile("\u202e([^\u202c\n]*+)\u202c?")
+_QUOTED = re.compile(r"\n[ \t]*>[> \t]*+")
+_WORD = re.compile(r"\w+")
+_LONG_WORD = 200
+_LETTERS = re.compile(r"[A-Za-z]")
+
+
+def canonical(text: str, shorten: Callable[[str], str] = str) -> str:
+    """Text as it looks: Unicode's compatible forms (NFKC), no invisible characters, one blank for white space.
+
+    Line breaks are white space: a reader's program wraps lines as it likes, and takes "> " for a bar at the side.
+    ``shorten`` cuts what is too long, once what can't be seen is out.
+    """
+    if "\n>" in text or "\n >" in text:
+        text = _QUOTED.sub("\n", text)
+    if text.isascii():
+        if not text.isprintable():
+            text = _UNSEEN.sub("", text)
+        return shorten(" ".join(text.split()))
+    if "\u202e" in text:  # shown from right to left
+        text = _REVERSED.sub(lambda found: found[1][::-1], text)
+    words = shorten(" ".join(_UNSEEN.sub("", text).split())).split(" ")
+    # what NFKC makes of some characters is white space or can't be seen
+    return shorten(" ".join(_UNSEEN.sub("", _normal(words)).split()))
+
+
+def _normal(words: list[str]) -> str:
+    if max(map(len, words)) <= _LONG_WORD:
+        return unicodedata.normalize("NFKC", " ".join(words))
+    return " ".join("".join(_pieces("NFKC", word)) for word in words)
+
+
+def _pieces(form: Literal["NFKC", "NFKD"], word: str) -> Iterator[str]:
+    for at in range(0, len(word), _LONG_WORD):
+        yield unicodedata.normalize(form, word[at : at + _LONG_WORD])
+
+
+def looks(text: str, shorten: Callable[[str], str] = str) -> tuple[str, ...]:
+    """The distinct ways in which a reader may see text, `canonical` first.
+
+    Characters that some fonts show as a blank and some not at all are taken both ways; letters of other scripts within
+    Latin words, or in a text that is Latin for the most part, also for what they look like.
+    """
+    blanks = ("",) if text.isascii() or not _BLANKS.search(text) else ("", " ")
+    plain = [canonical(_BLANKS.sub(blank, text) if len(blanks) > 1 else text, shorten) for blank in blanks]
+    return tuple(dict.fromkeys([*plain, *map(folded, plain)]))
+
+
+def folded(text: str) -> str:
+    """`canonical` text in which look-alikes stand for the Latin letters that a reader takes them for.
+
+    Accents stay: "pâté" is no "pate".
+    """
+    if text.isascii():
+        return text
+    text = text.translate(_styled())
+    alike = _LOOSE_MARKS.sub("", text.translate(_latin()))
+    latin = len(_LETTERS.findall(text))
+    if 2 * latin > sum(map(str.isalpha, text)):
+        return alike
+    text = _LOOSE_MARKS.sub("", text)
+    return _WORD.sub(lambda word: word[0].translate(_latin()) if _LETTERS.search(word[0]) else word[0], text)
+
+
+def skeleton(text: str) -> str:
+    """`canonical` text without accents, every look-alike as the Latin letter or digit that it looks like (after
+    Unicode Technical Standard 39)."""
+    if text.isascii():
+        return text
+    words = [word if word.isascii() else _flat(word) for word in text.split(" ")]
+    return " ".join(words).translate(_styled()).translate(_latin())
+
+
+def _flat(word: str) -> str:
+    return "".join(c for piece in _pieces("NFKD", word) for c in piece if not unicodedata.combining(c))
+
+
+_NAMED = re.compile(
+    r"(?:LATIN LETTER SMALL CAPITAL|NEGATIVE CIRCLED LATIN CAPITAL LETTER|NEGATIVE SQUARED LATIN CAPITAL LETTER|"
+    r"REGIONAL INDICATOR SYMBOL LETTER|LATIN SMALL LETTER SCRIPT) ([A-Z])"
+)
+_NAMED_RANGES = ((0x250, 0x2B0), (0x1D00, 0x1D30), (0xA730, 0xA732), (0xA7AE, 0xA7AF), (0x1F150, 0x1F200))
+
+
+@lru_cache(maxsize=1)
+def _styled() -> dict[int, str]:
+    """Latin letters drawn otherwise that have no compatible form: small capitals, letters in boxes."""
+    named = (
+        (code, found[1])
+        for first, last in _NAMED_RANGES
+        for code in range(first, last)
+        if (found := _NAMED.fullmatch(unicodedata.name(chr(code), "")))
+    )
+    return {code: letter if code > 0xFFFF else letter.lower() for code, letter in named}
+
+
+@lru_cache(maxsize=1)
+def _latin() -> dict[int, str]:
+    """Characters beyond ASCII, and the ASCII letters or digits that they look like."""
+    # slow to load, and most mail has no use for it
+    from confusable_homoglyphs import confusables  # noqa: PLC0415
+
+    table: dict[int, str] = {}
+    alike: dict[str, list[str]] = {
+        character: [one["c"] for one in found]
+        for character, found in confusables.confusables_data.items()
+        if len(character) == 1 and not character.isascii() and unicodedata.category(character)[0] in "LNS"
+    }
+    for character, others in alike.items():
+        known = [c for c in others if len(c) == 1 and c.isascii() and c.isalnum()]
+        if known:
+            table[ord(character)] = _likest(character, known)
+    small = _styled()
+    for character, others in alike.items():  # by way of a small capital: Cyrillic ve, em, en, te
+        known = [small[ord(c)] for c in others if len(c) == 1 and ord(c) in small]
+        if known:
+            table.setdefault(ord(character), known[0])
+    return table
+
+
+def _likest(character: str, known: list[str]) -> str:
+    """Of what a character looks like, a letter of its own case first, a letter before a digit."""
+    if character.isupper() and set(known) <= {"l", "1"}:
+        return "I"
+    return min(known, key=lambda c: (not c.isalpha(), c.isupper() is not character.isupper()))
