@@ -94,7 +94,7 @@ DANGEROUS: tuple[Names, ...] = (
         "app pkg mpkg command tool workflow scpt applescript terminal dmg kext",
         f"{GMAIL}; {ATTACK_USER}",
     ),
-    _runs("Linux", "desktop run bin elf appimage deb rpm so flatpakref snap", f"{DEFENDER}; {ATTACK_USER}"),
+    _runs("Linux", "desktop run elf appimage deb rpm so flatpakref snap", f"{DEFENDER}; {ATTACK_USER}"),
     _runs(
         "mobile", "apk apkm xapk aab dex ipa mobileconfig", f"{DEFENDER}; Apple Platform Deployment, profiles"
     ),

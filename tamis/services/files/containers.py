@@ -85,7 +85,7 @@ def ole_members(octets: bytes) -> Iterator[Member]:
             elif last == "__substg1.0_37010102":
                 yield Member(names.get("/".join(entry[:-1]), ""), file.openstream(entry).read())
             elif last in {"__substg1.0_10130102", "__substg1.0_1013001f"}:
-                yield Member("body.html", file.openstream(entry).read())
+                yield Member("body.html", file.openstream(entry).read(), is_body=True)
             elif last in {"__substg1.0_1000001f", "__substg1.0_1000001e"}:
                 yield Member("body.txt", file.openstream(entry).read())
 
@@ -125,8 +125,8 @@ def message_members(octets: bytes) -> Iterator[Member]:
     """The parts of a message, those that are read as well."""
     mail = Mail(octets)
     for part in mail.parts:
-        name = part.filename or ("body.html" if part.content_type == "text/html" else "")
-        yield Member(name, part.payload, not part.cut)
+        is_body = part.content_type == "text/html" and part.disposition != "attachment"
+        yield Member("body.html" if is_body else part.filename or "", part.payload, not part.cut, is_body)
 
 
 _SCRIPT_STRINGS = re.compile(r"[A-Za-z0-9+/]{256,}={0,2}")

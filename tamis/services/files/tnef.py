@@ -71,7 +71,7 @@ def _body(prop: int, content: bytes) -> Iterator[Member]:
     if prop == _RTF:
         yield Member("body.rtf", _decompressed(content))
     else:
-        yield Member("body.html" if prop == _HTML else "body.txt", content)
+        yield Member("body.html" if prop == _HTML else "body.txt", content, is_body=True)
 
 
 def _text(octets: bytes) -> str:

@@ -125,11 +125,11 @@ def inspect_job(request: Mapping[str, Any], blobs: Sequence[bytes]) -> dict[str,
     return {"objects": work.objects}
 
 
-def _look(work: _Work, octets: bytes, path: list[str], *, whole: bool) -> None:
+def _look(work: _Work, octets: bytes, path: list[str], *, whole: bool, is_body: bool = False) -> None:
     """One file: what it is, what speaks against it, and what is in it."""
     name, depth = path[-1], len(path) - 1
     kind = magic.from_buffer(octets[:_HEAD], mime=True) if octets else "inode/x-empty"
-    risks = name_risks(name, kind) | content_risks(name, octets[:_HEAD])
+    risks = (set() if is_body else name_risks(name, kind)) | content_risks(name, octets[:_HEAD])
     seen: dict[str, Any] = {
         "path": [piece[-_PATH_CHARACTERS:] for piece in path],
         "kind": kind,
@@ -202,13 +202,13 @@ def _read(
         return
     members = 0
     try:
-        for name, content, whole in reader(octets):
+        for name, content, whole, is_body in reader(octets):
             members += 1
             if work.spent():
                 risks.add(Risk.ARCHIVE_LIMIT)
                 break
             work.octets += len(content)
-            _look(work, content, [*path, name], whole=whole)
+            _look(work, content, [*path, name], whole=whole, is_body=is_body)
     except Exception:  # noqa: BLE001 - readers raise whatever they stumble over
         risks.add(Risk.NOT_READ)
     if members and embedded:
