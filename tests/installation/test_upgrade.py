@@ -275,4 +275,5 @@ def test_copies_that_postfix_had_queued_are_taken(upgraded: Upgraded) -> None:
     (tagged,) = upgraded.postbox.got[before:]
     assert tagged.recipients == ["marie@example.com"]
     assert b"Subject: SPAM: queued" in tagged.content
-    assert not list(upgraded.paths.notes.iterdir())
+    left = [upgraded.paths.notes, upgraded.paths.former_notes]
+    assert not [note for folder in left if folder.is_dir() for note in folder.iterdir()]
