@@ -65,9 +65,11 @@ def main(against: Path | None, messages: int, shown: int, *, as_json: bool) -> N
     """Scan, count, compare."""
     paths = [path for path in corpus_paths() if "-ham-" in path.parent.name]
     paths = spread(paths, messages) if messages else paths
-    with MadeUpDNS(World()) as dns:
-        after = list(scan(ROOT, paths, dns))
-        before = list(scan(against.resolve(), paths, dns)) if against else after
+    world = World()
+    told = {"client": world.client, "name": world.client_name}
+    with MadeUpDNS(world) as dns:
+        after = list(scan(ROOT, paths, dns, **told))
+        before = list(scan(against.resolve(), paths, dns, **told)) if against else after
     new = list(new_hits(before, after))
     if as_json:
         click.echo(json.dumps(_told(paths, before, after, new), indent=1))

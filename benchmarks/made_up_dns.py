@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 import threading
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import dns.exception
 import dns.flags
 import dns.message
+import dns.name
 import dns.rcode
 import dns.rdatatype
 import dns.rrset
@@ -24,6 +24,13 @@ URI_LIST = "uribl.test"
 """The zone of the one URI list that there is."""
 
 _STRING = 200  # characters of a TXT record's strings
+
+
+class Answers(Protocol):
+    """Whatever knows what the DNS says."""
+
+    def answer(self, name: str, rdtype: str) -> Sequence[str] | None:
+        """The data of a name's records, () where it has none of the type; None: there is no such name."""
 
 
 @dataclass
@@ -40,7 +47,7 @@ class World:
         """The records' data; None: there is no such name."""
         written = self.records.get((name, rdtype))
         if written is not None:
-            return [_strings(text) for text in written] if rdtype == "TXT" else written
+            return written
         if name.endswith(f".{URI_LIST}"):
             return self._list(name.removesuffix(f".{URI_LIST}"), rdtype)
         if name.endswith(".in-addr.arpa"):
@@ -64,7 +71,7 @@ class World:
 class MadeUpDNS:
     """Serves a world by UDP while the context lasts; `world` may be changed in between."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: Answers) -> None:
         self.world = world
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
@@ -94,7 +101,13 @@ class MadeUpDNS:
                 query = dns.message.from_wire(data)
             except dns.exception.DNSException:
                 continue
-            self._socket.sendto(self._reply(query), received[1])
+            try:
+                reply = self._reply(query)
+            except (dns.exception.DNSException, ValueError):  # data that no such record can have
+                failed = dns.message.make_response(query)
+                failed.set_rcode(dns.rcode.SERVFAIL)
+                reply = failed.to_wire()
+            self._socket.sendto(reply, received[1])
 
     def _reply(self, query: dns.message.Message) -> bytes:
         made = dns.message.make_response(query)
@@ -105,13 +118,11 @@ class MadeUpDNS:
         if found is None:
             made.set_rcode(dns.rcode.NXDOMAIN)
         elif found:
-            made.answer.append(dns.rrset.from_text(question.name, 60, "IN", rdtype, *found))
+            data = map(_strings, found) if rdtype == "TXT" else found
+            made.answer.append(
+                dns.rrset.from_text_list(question.name, 60, "IN", rdtype, data, origin=dns.name.root)
+            )
         return made.to_wire()
-
-
-def reverse_name(address: str) -> str:
-    """An address as it stands in in-addr.arpa or ip6.arpa."""
-    return ipaddress.ip_address(address).reverse_pointer
 
 
 def _strings(text: str) -> str:

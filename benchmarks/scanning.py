@@ -46,27 +46,17 @@ class Said:
 
 
 def scan(
-    checkout: Path, paths: Sequence[Path], dns: MadeUpDNS, *, world: bool = True
+    checkout: Path, paths: Sequence[Path], dns: MadeUpDNS, *, client: str, name: str
 ) -> Iterator[Mapping[str, Said]]:
-    """For each message what each filter said, in the order of `paths`. `world`: a client is named."""
+    """For each message what each filter said, in the order of `paths`; `client` sent it, whose `name` is that."""
     program = checkout / ".venv" / "bin" / "tamis"
     with tempfile.TemporaryDirectory(prefix="tamis-scan-") as made:
         config = _configuration(Path(made), dns)
-        known = ["--ip", dns.world.client, "--helo", dns.world.client_name] if world else []
         for at in range(0, len(paths), _AT_ONCE):
             files = [str(path) for path in paths[at : at + _AT_ONCE]]
+            told = ["--ip", client, "--helo", name, "--rcpt", RECIPIENT]
             done = subprocess.run(
-                [
-                    str(program),
-                    "--config",
-                    str(config),
-                    "scan",
-                    "--json",
-                    *known,
-                    "--rcpt",
-                    RECIPIENT,
-                    *files,
-                ],
+                [str(program), "--config", str(config), "scan", "--json", *told, *files],
                 capture_output=True,
                 text=True,
                 check=False,

@@ -7,8 +7,14 @@ import gzip
 import random
 from collections.abc import Mapping
 
+from tamis.chain.road import Examined, Road
+from tamis.contract.service_protocols import Services
+from tamis.message.mail import Mail
+from tamis.services.runner import Runner
 from tests.attachments import PDF
-from tests.signing import sealed, signed
+from tests.builders import STRANGER_IP, envelope, site
+from tests.services.dns.resolving import CLIENT_NAME, WrittenDNS
+from tests.signing import RECORDS, sealed, signed
 
 DATE = "Sun, 1 Mar 2026 12:00:00 +0000"
 _ANNA = "Anna Berger <anna@example.net>"
@@ -75,6 +81,7 @@ KINDS: Mapping[str, bytes] = {
     "letter with a signature's link": _mail(
         _PLAIN, "Hello,\nfine.\n-- \nAnna Berger, Firm\nhttps://www.firm.example"
     ),
+    "letter in HTML with a link": _link("https://www.firm.example/page", "our new page"),
     "login code": _mail(_PLAIN, "Your login code is 123456.", author="Service <no-reply@example.net>"),
     "comment in the date": _mail(
         _PLAIN, "hi", date="Sun, 1 Mar 2026 12:00:00 +0000 (Coordinated Universal Time (UTC))"
@@ -325,3 +332,23 @@ KINDS: Mapping[str, bytes] = {
 
 NULL_SENDER = frozenset({"bounce", "plain bounce", "vacation", "read receipt"})
 """Kinds that come with an empty MAIL FROM."""
+
+SENDERS = ("example.net", CLIENT_NAME, "example.com", "lists.example.org")
+DNS = {
+    **{f"{domain} TXT": ["v=spf1 ip4:192.0.2.7 -all"] for domain in SENDERS},
+    **{f"_dmarc.{domain} TXT": ["v=DMARC1; p=reject"] for domain in SENDERS},
+    **{
+        f"{selector}._domainkey.{domain} TXT": [record]
+        for domain in SENDERS
+        for selector, record in RECORDS.items()
+    },
+}
+
+
+_RUNNER = Runner()
+
+
+def examined(raw: bytes, sender: str) -> Examined:
+    """What the road makes of a message to Marie."""
+    road = Road(site(), _RUNNER, Services(dns=WrittenDNS(DNS, client=STRANGER_IP)))
+    return road.end_of_message(envelope(sender=sender, helo=CLIENT_NAME), Mail(raw))

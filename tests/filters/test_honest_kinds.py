@@ -4,36 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tamis.chain.road import Examined, Road
 from tamis.contract.filter import Effect
-from tamis.contract.service_protocols import Services
 from tamis.message.mail import Mail
 from tamis.services.files.attachments import inspect
-from tamis.services.runner import Runner
-from tests.builders import STRANGER_IP, envelope, site
-from tests.filters.honest_kinds import FIRST_OCTETS, KINDS, NULL_SENDER
-from tests.services.dns.resolving import CLIENT_NAME, WrittenDNS
-from tests.signing import RECORDS
-
-SENDERS = ("example.net", CLIENT_NAME, "example.com", "lists.example.org")
-DNS = {
-    **{f"{domain} TXT": ["v=spf1 ip4:192.0.2.7 -all"] for domain in SENDERS},
-    **{f"_dmarc.{domain} TXT": ["v=DMARC1; p=reject"] for domain in SENDERS},
-    **{
-        f"{selector}._domainkey.{domain} TXT": [record]
-        for domain in SENDERS
-        for selector, record in RECORDS.items()
-    },
-}
-
-
-RUNNER = Runner()
-
-
-def examined(raw: bytes, sender: str) -> Examined:
-    """What the road makes of a message to Marie."""
-    road = Road(site(), RUNNER, Services(dns=WrittenDNS(DNS, client=STRANGER_IP)))
-    return road.end_of_message(envelope(sender=sender, helo=CLIENT_NAME), Mail(raw))
+from tests.filters.honest_kinds import FIRST_OCTETS, KINDS, NULL_SENDER, examined
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -45,14 +45,19 @@ class WrittenDNS:
     async def query(self, name: str, rdtype: str) -> Answer:
         """One answer."""
         self.asked.append((name, rdtype))
-        written = self.records.get(f"{name} {rdtype}".lower())
-        if self.dead or written == "dead":
+        written = self.said(name, rdtype)
+        if written == "dead":
             raise ServiceError("nothing answers here")
-        if written is None:
-            written = self._quiet(name, rdtype)
         if isinstance(written, str):
             return Answer(name, rdtype, exists=written == "empty")
         return Answer(name, rdtype, tuple(written), ttl=300)
+
+    def said(self, name: str, rdtype: str) -> Sequence[str] | str:
+        """Records, or one of the words."""
+        if self.dead:
+            return "dead"
+        written = self.records.get(f"{name} {rdtype}".lower())
+        return self._quiet(name, rdtype) if written is None else written
 
     async def queries(self, questions: Sequence[tuple[str, str]]) -> list[Answer | ServiceError]:
         """Many answers."""
