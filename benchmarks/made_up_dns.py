@@ -118,7 +118,7 @@ class MadeUpDNS:
         if found is None:
             made.set_rcode(dns.rcode.NXDOMAIN)
         elif found:
-            data = map(_strings, found) if rdtype == "TXT" else found
+            data = [_strings(text) for text in found] if rdtype == "TXT" else list(found)
             made.answer.append(
                 dns.rrset.from_text_list(question.name, 60, "IN", rdtype, data, origin=dns.name.root)
             )

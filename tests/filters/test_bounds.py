@@ -20,6 +20,11 @@ TEXT = HEADER + b"Content-Type: text/plain\r\n\r\n"
 LINE = b"Nothing to see in this line of a long letter.\r\n"
 
 
+def stands(words: bytes, mail: Mail, place: str) -> bool:
+    """Whether rules see the words there."""
+    return any(words in one for one in octets(mail, place))
+
+
 def with_keys(monkeypatch: pytest.MonkeyPatch, ask: Callable[[], object]) -> list[object]:
     """What is said in 60 processes."""
     found = []
@@ -51,7 +56,7 @@ def test_what_is_cut_is_a_defect_that_can_weigh(raw: bytes, kind: str, points: f
     options = one.options.model_validate({"effect": one.effect})
     assert one.judge(finding, options, ()).points >= points
     assert one.judge(finding, options.model_copy(update={"points": {kind: 4.0}}), ()).points >= 4.0
-    assert kind.encode() in octets(Mail(raw), "defects")
+    assert stands(kind.encode(), Mail(raw), "defects")
 
 
 def test_the_first_defect_of_a_kind_always_has_room() -> None:
@@ -71,11 +76,10 @@ def test_no_place_of_a_long_text_is_out_of_sight(monkeypatch: pytest.MonkeyPatch
         lines = [LINE] * 20_000
         lines[at] = b"Buy it now\r\n"
         mail = Mail(TEXT + b"".join(lines))
-        found = with_keys(monkeypatch, lambda mail=mail: b"Buy it now" in octets(mail, "text"))  # type: ignore[misc]
+        found = with_keys(monkeypatch, lambda mail=mail: stands(b"Buy it now", mail, "text"))  # type: ignore[misc]
         assert any(found), at
         assert all(found) is (at in (0, 19_999)), at
-    assert len(octets(mail, "text")) <= MAX_OCTETS
-    assert len(octets(mail, "raw")) <= MAX_OCTETS
+    assert all(len(one) <= MAX_OCTETS for place in ("text", "raw") for one in octets(mail, place))
 
 
 def test_dangerous_names_are_looked_into_first_and_the_others_by_lot(monkeypatch: pytest.MonkeyPatch) -> None:
