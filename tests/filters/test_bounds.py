@@ -26,9 +26,9 @@ def stands(words: bytes, mail: Mail, place: str) -> bool:
 
 
 def with_keys(monkeypatch: pytest.MonkeyPatch, ask: Callable[[], object]) -> list[object]:
-    """What is said in 60 processes."""
+    """What is said in 100 processes."""
     found = []
-    for key in range(60):
+    for key in range(100):
         monkeypatch.setattr(sampling, "_KEY", bytes([key]))
         found.append(ask())
     return found
@@ -72,13 +72,13 @@ def test_the_first_defect_of_a_kind_always_has_room() -> None:
 
 
 def test_no_place_of_a_long_text_is_out_of_sight(monkeypatch: pytest.MonkeyPatch) -> None:
-    for at in (0, 2000, 9000, 18_000, 19_999):
-        lines = [LINE] * 20_000
+    for at in (0, 2000, 4000, 6000, 7999):
+        lines = [LINE] * 8000
         lines[at] = b"Buy it now\r\n"
         mail = Mail(TEXT + b"".join(lines))
         found = with_keys(monkeypatch, lambda mail=mail: stands(b"Buy it now", mail, "text"))  # type: ignore[misc]
         assert any(found), at
-        assert all(found) is (at in (0, 19_999)), at
+        assert all(found) is (at in (0, 7999)), at
     assert all(len(one) <= MAX_OCTETS for place in ("text", "raw") for one in octets(mail, place))
 
 
