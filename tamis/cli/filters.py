@@ -60,6 +60,8 @@ def describe(one: Filter[Any], shown: dict[str, Any]) -> dict[str, Any]:
         "switchable": one.switchable,
         "dear": one.dear,
         "asks": list(one.asks),
+        "plain_reason": one.plain_reason,
+        "forbids_challenge": one.forbids_challenge,
         "summary": one.summary,
         "manual": inspect.getdoc(one) or "",
         "options": {
@@ -74,6 +76,10 @@ def manual(row: dict[str, Any]) -> list[str]:
     lines = [f"{row['id']} {row['name']}: {row['summary']}", "", *row["manual"].splitlines(), ""]
     if row["asks"]:
         lines += [f"Asks: {', '.join(SERVICES[name] for name in row['asks'])}.", ""]
+    if row["plain_reason"]:
+        lines += [f"People read: {row['plain_reason']}.", ""]
+    if row["forbids_challenge"]:
+        lines += [f"A reason not to ask the sender to confirm a message: {row['forbids_challenge']}.", ""]
     lines.append("Options:")
     for key, option in row["options"].items():
         lines.append(f"  {key} = {json.dumps(option['value'])} ({option['set_by']})")

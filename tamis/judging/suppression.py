@@ -274,11 +274,6 @@ def _barred_by(one: Filter[Any], finding: Finding) -> NoChallenge | None:
         return NoChallenge.FILTER
 
 
-def _forbidden(case: Case, settings: NoticeSettings) -> bool:
-    """What a finding says by a fact, whichever filter it is of."""
-    return any(finding.facts.get("no_challenge") is True for finding in case.findings.values())
-
-
 def _lost(case: Case, settings: NoticeSettings) -> bool:
     return not case.findings
 
@@ -302,7 +297,6 @@ _RULES: tuple[Suppression, ...] = (
     (NotAsked.AUTOMATIC, _automatic),
     (NotAsked.LIST, _of_a_list),
     *((NotAsked(why), _barred(why)) for why in NoChallenge if why is not NoChallenge.UNREACHABLE),
-    (NotAsked.FILTER, _forbidden),
     (NotAsked.UNKNOWN, _lost),
 )
 _MAIL_RULES: tuple[Suppression, ...] = (

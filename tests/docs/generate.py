@@ -292,6 +292,10 @@ def _filters() -> Iterator[str]:
         known = f"Can run from stage {one.stage.name} onwards."
         asks = f" Uses: {', '.join(SERVICES[name] for name in one.asks)}." if one.asks else ""
         yield f"{known}{asks}{'' if one.switchable else ' Can not be switched off.'}\n"
+        if one.plain_reason:
+            why = one.forbids_challenge
+            never = f" A reason not to ask its sender to confirm it: `{why}`." if why else ""
+            yield f"People read of a held message: {one.plain_reason}.{never}\n"
         yield from markdown_table(filter_settings(one))
         yield ""
 

@@ -136,8 +136,6 @@ def test_senders_that_no_answer_can_go_to(sender: str, reason: NotAsked | None) 
         (hit("sender_complaints"), NotAsked.COMPLAINTS),
         (hit("ip_complaints"), NotAsked.COMPLAINTS),
         (hit("dmarc", result="fail"), NotAsked.DMARC),
-        (hit("plugin", no_challenge=True), NotAsked.FILTER),
-        (hit("plugin", no_challenge=False), None),
         (hit("statistics"), None),
         (hit("dnsbl"), None),
         (Finding("antivirus", Status.UNAVAILABLE), None),
