@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-
+from tamis.contract.ask import ask
 from tamis.contract.filter import Filter, Message, NoChallenge
 from tamis.contract.finding import Finding
-from tamis.contract.service_protocols import Antivirus
+from tamis.contract.questions import Asks, EnginesOf, Scan
 from tamis.language.translation import marked
 from tamis.message.chosen_files import chosen
 
@@ -19,29 +18,24 @@ _NAME_CHARACTERS = 100
 class _AntivirusPass(Filter):
     """What both passes do."""
 
-    dear = True
+    expensive = True
     deadline = 250.0
     """The engines' own time (`antivirus.seconds`) ends it before, and says which engine was silent."""
 
-    @staticmethod
-    @abstractmethod
-    def _engines(message: Message) -> Antivirus:
-        """Those of this pass."""
-
-    def at_once(self, message: Message) -> Finding | None:
-        """Nothing to ask without engines."""
-        return None if self._engines(message).engines else self.skipped("no virus scanner is configured")
-
-    async def examine(self, message: Message) -> Finding:
+    def examine(self, message: Message) -> Asks[Finding]:
         """What the engines of this pass find."""
-        engines, mail = self._engines(message), message.mail
+        (scanner,), mail = self.asks, message.mail
+        engines = yield from ask(EnginesOf(scanner))
+        if not engines:
+            return self.skipped("no virus scanner is configured")
         # clamd takes MIME apart too, but what its reader and ours disagree on is where viruses hide
         attachments = [
             ((part.filename or part.path)[:_NAME_CHARACTERS], part.payload)
             for part in chosen(mail, _MAX_ATTACHMENTS)
         ]
-        found = await engines.scan(mail.raw, [(name, octets) for name, octets in attachments if octets])
-        names = ", ".join(engines.engines)
+        whole = tuple((name, octets) for name, octets in attachments if octets)
+        found = yield from ask(Scan(scanner, mail.raw, whole))
+        names = ", ".join(engines)
         if found is None:
             return self.clear("nothing found by {engines}", engines=names, complete=mail.complete)
         return self.hit(
@@ -69,10 +63,6 @@ class FirstAntivirus(_AntivirusPass):
     forbids_challenge = NoChallenge.VIRUS
     asks = ("first_antivirus",)
 
-    @staticmethod
-    def _engines(message: Message) -> Antivirus:
-        return message.services.first_antivirus
-
 
 class SecondAntivirus(_AntivirusPass):
     """Takes a message for spam when a scanner of the second pass finds something in it.
@@ -87,7 +77,3 @@ class SecondAntivirus(_AntivirusPass):
     plain_reason = marked("a virus scanner raised the alarm")
     forbids_challenge = NoChallenge.VIRUS
     asks = ("second_antivirus",)
-
-    @staticmethod
-    def _engines(message: Message) -> Antivirus:
-        return message.services.second_antivirus

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tamis.contract.filter import Effect, Filter, Message
 from tamis.contract.finding import Finding
+from tamis.contract.questions import Asks
 from tamis.filters.signing.arc_check import chain, has_chain
 
 
@@ -19,14 +20,13 @@ class ARC(Filter):
     spec_id = "S5c"
     summary = "sealed by forwarders"
     asks = ("dns",)
-    begins_at_once = True
     effect = Effect.TAG
 
-    async def examine(self, message: Message) -> Finding:
+    def examine(self, message: Message) -> Asks[Finding]:
         """Whether the chain holds, and its sealers from the newest to the oldest."""
         if not has_chain(message.mail):
             return self.clear("not sealed", result="none")
-        found = await chain(message)
+        found = yield from chain(message)
         if found.result == "temperror":
             return self.unavailable("{reason}", result=found.result, reason=found.reason)
         if found.result != "pass":

@@ -5,8 +5,9 @@ from __future__ import annotations
 from tamis.contract.filter import Filter, FilterOptions, Message, NoChallenge, Opinion, Scopes
 from tamis.contract.finding import Finding, Status
 from tamis.contract.lists import Match, MatchedField, Subject, unwanted
+from tamis.contract.questions import Asks
+from tamis.filters.shared.attached import inspected, shown_path
 from tamis.language.translation import marked
-from tamis.services.files.attachments import inspected, shown_path
 
 _MAX_HASHES = 50
 
@@ -24,16 +25,14 @@ class AttachmentFingerprints(Filter):
     summary = "attachment with a known bad fingerprint, also in archives"
     plain_reason = marked("a file in it is known to be harmful")
     forbids_challenge = NoChallenge.VIRUS
-    dear = True
+    expensive = True
 
-    def at_once(self, message: Message) -> Finding | None:
-        """Nothing to look into without attachments."""
-        return None if message.mail.attachments else self.clear("no attachment")
-
-    async def examine(self, message: Message) -> Finding:
+    def examine(self, message: Message) -> Asks[Finding]:
         """The hashes of all files, and the entries of the base that they meet."""
+        if not message.mail.attachments:
+            return self.clear("no attachment")
         hashes: dict[str, str] = {}
-        for file in await inspected(message):
+        for file in (yield from inspected(message)):
             if file["sha256"]:
                 hashes.setdefault(file["sha256"], shown_path(file))
         entries = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Annotated
 
@@ -10,10 +11,11 @@ from pydantic import field_validator
 
 from tamis.base.errors import nearest_name
 from tamis.contract.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes
-from tamis.contract.finding import Finding, Status
+from tamis.contract.finding import Finding, Revealed, Status
+from tamis.contract.questions import Asks
+from tamis.filters.shared.attached import FoundFile, inspected, links_in, shown_path
 from tamis.language.translation import marked
 from tamis.message.file_names import Risk
-from tamis.services.files.attachments import inspected, links_in, shown_path
 
 POINTS = MappingProxyType(
     {
@@ -106,17 +108,17 @@ class AttachmentTypes(Filter[AttachmentTypesOptions]):
     summary = "dangerous attachments, by content and by name, also in archives"
     plain_reason = marked("a file in it is of a dangerous kind")
     effect = Effect.SCORE
-    dear = True
+    expensive = True
     options = AttachmentTypesOptions
 
-    def at_once(self, message: Message) -> Finding | None:
-        """Nothing to look into without attachments."""
-        return None if message.mail.attachments else self.clear("no attachment")
+    def examine(self, message: Message) -> Asks[Finding | Revealed]:
+        """Which kinds of risk the attachments have, and in which file each was seen first; and the links in them."""
+        if not message.mail.attachments:
+            return self.clear("no attachment")
+        files = yield from inspected(message)
+        return Revealed(self._found(message, files), message.mail.seen.joined(links_in(files)))
 
-    async def examine(self, message: Message) -> Finding:
-        """Which kinds of risk the attachments have, and in which file each was seen first."""
-        files = await inspected(message)
-        message.seen = message.mail.seen.joined(links_in(files))
+    def _found(self, message: Message, files: Sequence[FoundFile]) -> Finding:
         left_out = max(0, len(message.mail.attachments) - message.mail.limits.files)
         first: dict[str, str] = {}
         for file in files:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tamis.contract.filter import Message, Stage, State
 from tamis.contract.finding import Finding, Status
 from tamis.contract.lists import MatchedField
+from tamis.contract.questions import Asks
 from tamis.filters.authenticated_whitelist import authenticated
 from tamis.filters.automatic_whitelist import AutomaticWhitelist
 
@@ -30,12 +31,12 @@ class AuthenticatedAutomaticWhitelist(AutomaticWhitelist):
     state = State.OFF
     outgoing = False
 
-    async def examine(self, message: Message) -> Finding:
+    def examine(self, message: Message) -> Asks[Finding]:
         """What the sender has earned, if it is the sender."""
-        found = await super().examine(message)
+        found = yield from super().examine(message)
         if found.status is not Status.HIT:
             return found
-        known, unanswered = await authenticated(message)
+        known, unanswered = yield from authenticated(message)
         if MatchedField.ENVELOPE in known:
             return found
         if unanswered:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tamis.contract.filter import Message, Stage, State
 from tamis.contract.finding import Finding
 from tamis.contract.lists import MatchedField
+from tamis.contract.questions import Asks
 from tamis.filters.sender_whitelist import SenderWhitelist
 from tamis.filters.signing.dkim_check import signatures
 from tamis.filters.signing.spf_check import check_mail_from, identity_of
@@ -29,14 +30,13 @@ class AuthenticatedWhitelist(SenderWhitelist):
     asks = ("dns",)
     stage = Stage.MESSAGE
     state = State.OFF
-    inline = False
 
-    async def examine(self, message: Message) -> Finding:
+    def examine(self, message: Message) -> Asks[Finding]:
         """The entries that the message meets, without those of senders for whom nothing speaks."""
         matches = message.list_matches
         if not any(map(self.is_mine, matches)):
             return self.clear("not on the list")
-        known, unanswered = await authenticated(message)
+        known, unanswered = yield from authenticated(message)
         kept = [one for one in matches if one.field in known or not self.is_mine(one)]
         if any(map(self.is_mine, kept)):
             return self.told(kept)
@@ -45,17 +45,17 @@ class AuthenticatedWhitelist(SenderWhitelist):
         return self.clear("on the list, but neither SPF nor DKIM authenticates the sender")
 
 
-async def authenticated(message: Message) -> tuple[set[MatchedField], str]:
+def authenticated(message: Message) -> Asks[tuple[set[MatchedField], str]]:
     """Which of MAIL FROM and the header From are known to be true, and what got no answer where something did not."""
     if message.is_own:
         return {MatchedField.ENVELOPE, MatchedField.HEADER}, ""
-    checked = await signatures(message)
+    checked = yield from signatures(message)
     held = [one for one in checked if one.result == "pass"]
     known = {MatchedField.ENVELOPE for one in held if one.of_sender} | {
         MatchedField.HEADER for one in held if one.of_author
     }
     unanswered = next((one.reason for one in checked if one.result == "temperror"), "")
-    result, problem = await check_mail_from(message.services.dns, message.envelope)
+    result, problem = yield from check_mail_from(message)
     if result == "pass":
         known.add(MatchedField.ENVELOPE)
         if {registered_domain(one.domain) for one in message.mail.from_addresses} == {

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from pydantic import Field
 
+from tamis.contract.ask import ask_each
 from tamis.contract.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes, Stage
 from tamis.contract.finding import Finding, Status
+from tamis.contract.questions import Asks, Get
 from tamis.contract.state_keys import hashed
 from tamis.message.address import address_key, domain_of
 from tamis.message.delivery_report import failed_recipients
@@ -61,7 +62,7 @@ class AutomaticWhitelist(Filter[AutomaticWhitelistOptions]):
     outgoing = True
     options = AutomaticWhitelistOptions
 
-    async def examine(self, message: Message) -> Finding:
+    def examine(self, message: Message) -> Asks[Finding]:
         """What the sender has earned with each recipient's domain; for outgoing mail and bounces, what follows."""
         envelope = message.envelope
         if envelope.login:
@@ -73,9 +74,7 @@ class AutomaticWhitelist(Filter[AutomaticWhitelistOptions]):
         if len(sender) > MAX_ADDRESS:
             return self.clear("sender address too long")
         domains = sorted({domain_of(r.address) for r in envelope.recipients})[:_MAX_DOMAINS]
-        found = await asyncio.gather(
-            *(message.services.state.get(sender_key(domain, sender)) for domain in domains)
-        )
+        found = yield from ask_each([Get(sender_key(domain, sender)) for domain in domains])
         earned = {domain: json.loads(told) for domain, told in zip(domains, found, strict=True) if told}
         if not earned:
             return self.clear("has earned nothing yet")

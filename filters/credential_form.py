@@ -31,7 +31,6 @@ class CredentialForm(Filter):
     summary = "form that asks for a password"
     plain_reason = marked("it asks for a password")
     effect = Effect.SCORE
-    inline = True
 
     def examine(self, message: Message) -> Finding:
         """Where such a form is, and where it posts to."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from tamis.contract.filter import Effect, Message
 from tamis.contract.finding import Finding
 from tamis.filters.shared.clients import registered_domain
-from tamis.filters.shared.list_headers import ListsExcused
+from tamis.filters.signing.list_headers import ListsExcused
 from tamis.language.translation import marked
 from tamis.message.domains import skeleton
 from tamis.message.mail import Address

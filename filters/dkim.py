@@ -6,6 +6,7 @@ from pydantic import Field as Option
 
 from tamis.contract.filter import Effect, Filter, FilterOptions, Message
 from tamis.contract.finding import Finding
+from tamis.contract.questions import Asks
 from tamis.filters.signing.dkim_check import Checked, has_signature, signatures
 from tamis.language.translation import marked
 from tamis.message.address import address_key
@@ -35,15 +36,14 @@ class DKIM(Filter[DKIMOptions]):
     summary = "signed, but no signature holds"
     plain_reason = marked("it was signed, and changed on its way or forged (DKIM)")
     asks = ("dns",)
-    begins_at_once = True
     effect = Effect.SCORE
     options = DKIMOptions
 
-    async def examine(self, message: Message) -> Finding:
+    def examine(self, message: Message) -> Asks[Finding]:
         """What came of each signature."""
         if not has_signature(message.mail):
             return self.clear("not signed", signatures=[])
-        checked = await signatures(message)
+        checked = yield from signatures(message)
         authors = {address_key(one.address) for one in message.mail.from_addresses}
         facts = {
             "signatures": [one.to_fact() for one in checked],

@@ -9,12 +9,14 @@ from typing import Any, Literal
 from pydantic import Field as Option
 
 from tamis.base.errors import ServiceError
+from tamis.contract.ask import ask_all
 from tamis.contract.filter import Filter, FilterOptions, Message, NoChallenge, Opinion, Scopes
 from tamis.contract.finding import Finding, Status
-from tamis.contract.service_protocols import DNS, Answer
+from tamis.contract.questions import Asks, Lookup
+from tamis.contract.service_protocols import Answer
 from tamis.filters.shared.clients import is_local, no_stranger
 from tamis.filters.signing.arc_check import chain, has_chain
-from tamis.filters.signing.dkim_check import has_signature, signatures
+from tamis.filters.signing.dkim_check import signatures
 from tamis.filters.signing.dmarc_record import DMARCPolicy, Walk, applied, read_record, targets, walk_of
 from tamis.filters.signing.spf_check import check_envelope, identity_of
 from tamis.language.translation import marked
@@ -76,17 +78,19 @@ class DMARC(Filter[DMARCOptions]):
     plain_reason = marked("the owner of the sender's domain says that it is forged (DMARC)")
     forbids_challenge = NoChallenge.DMARC
     asks = ("dns",)
-    begins_at_once = True
     options = DMARCOptions
 
-    async def examine(self, message: Message) -> Finding:
+    def examine(self, message: Message) -> Asks[Finding]:
         """The result for the domain in From, and of a failure what the chain of seals says."""
         if message.is_own:
             return self.clear("own network or user")
         authors = author_domains(message)
         if not authors:
             return self.clear("From names nobody who can be checked", result="none")
-        results = [await _result_of(author, message) for author in authors]
+        results: list[_Result] = []
+        for author in authors:
+            found = yield from _result_of(author, message)
+            results.append(found)
         worst = min(results, key=lambda one: (_WORST.index(one.result), _STERNEST.index(one.policy)))
         facts: dict[str, Any] = {name: getattr(worst, name) for name in worst.__slots__} | {
             "policy": str(worst.policy) if worst.result != "none" else ""
@@ -95,9 +99,9 @@ class DMARC(Filter[DMARCOptions]):
         if worst.result == "temperror":
             return no_stranger(self, message) or self.unavailable(sentence, **facts)
         if worst.result == "fail":
-            found = await chain(message)
-            seals = [[link.sealer, link.vouches_for(worst.domain)] for link in found.links]
-            return self.hit(sentence, seals=seals, unanswered_seal=found.unanswered, **facts)
+            sealed = yield from chain(message)
+            seals = [[link.sealer, link.vouches_for(worst.domain)] for link in sealed.links]
+            return self.hit(sentence, seals=seals, unanswered_seal=sealed.unanswered, **facts)
         return self.clear(sentence, **facts)
 
     def judge(self, finding: Finding, options: DMARCOptions, scopes: Scopes) -> Opinion:
@@ -129,10 +133,10 @@ def author_domains(message: Message) -> Sequence[str]:
     return [one for one in domains if is_host_name(one)]
 
 
-async def walk(domain: str, dns: DNS) -> Walk:
+def walk(domain: str) -> Asks[Walk]:
     """Ask for the records of a domain and of those above it."""
     names = targets(domain)
-    answers = await dns.queries([(f"_dmarc.{name}", "TXT") for name in names])
+    answers = yield from ask_all([Lookup(f"_dmarc.{name}", "TXT") for name in names])
     found = [
         read_record(name, answer.records) if isinstance(answer, Answer) else None
         for name, answer in zip(names, answers, strict=True)
@@ -140,10 +144,9 @@ async def walk(domain: str, dns: DNS) -> Walk:
     return walk_of(domain, found, complete=all(isinstance(answer, Answer) for answer in answers))
 
 
-async def _result_of(author: str, message: Message) -> _Result:
+def _result_of(author: str, message: Message) -> Asks[_Result]:
     """The result for one domain in From. What the DNS left open never makes a failure."""
-    dns = message.services.dns
-    found = await walk(author, dns)
+    found = yield from walk(author)
     record = found.record
     if record is None and found.complete:
         return _Result("none", author)
@@ -153,7 +156,7 @@ async def _result_of(author: str, message: Message) -> _Result:
     problem = "" if found.complete else "the records above it are not known"
     for asked, strict in ((_dkim_for, record.strict_dkim), (_spf_for, record.strict_spf)):
         try:
-            if by := await asked(found, message, strict=strict):
+            if by := (yield from asked(found, message, strict=strict)):
                 return _Result("pass", author, published, by)
         except ServiceError as error:
             problem = problem or str(error)
@@ -161,17 +164,17 @@ async def _result_of(author: str, message: Message) -> _Result:
         problem = problem or "a part of the message was not examined"
     if problem:
         return _Result("temperror", author, published, problem=problem)
-    exists = record.domain == author or record.missing is record.subdomains or await _exists(author, dns)
+    exists = record.domain == author or record.missing is record.subdomains or (yield from _exists(author))
     return _Result("fail", author, applied(record, author, exists=exists))
 
 
-async def _dkim_for(author: Walk, message: Message, *, strict: bool) -> str:
+def _dkim_for(author: Walk, message: Message, *, strict: bool) -> Asks[str]:
     """The aligned signature that holds, "" without one. Raises ServiceError when that is not known."""
     unsure = ""
-    for one in await signatures(message) if has_signature(message.mail) else ():
+    for one in (yield from signatures(message)):
         known = message.mail.complete and one.result != "temperror"
-        if (one.result == "pass" or not known) and await _is_aligned(
-            one.domain, author, message, strict=strict
+        if (one.result == "pass" or not known) and (
+            yield from _is_aligned(one.domain, author, strict=strict)
         ):
             if known:
                 return f"the DKIM signature of {one.domain}"
@@ -181,33 +184,33 @@ async def _dkim_for(author: Walk, message: Message, *, strict: bool) -> str:
     return ""
 
 
-async def _spf_for(author: Walk, message: Message, *, strict: bool) -> str:
+def _spf_for(author: Walk, message: Message, *, strict: bool) -> Asks[str]:
     """The aligned domain for which SPF passes, "" without one. Raises ServiceError when that is not known."""
     ip, whom = message.envelope.ip, identity_of(message.envelope)
     if ip is None or is_local(ip):
         raise ServiceError("no client of the public network to ask SPF about")
-    if not is_host_name(whom.domain) or not await _is_aligned(whom.domain, author, message, strict=strict):
+    if not is_host_name(whom.domain) or not (yield from _is_aligned(whom.domain, author, strict=strict)):
         return ""
-    result, problem = await check_envelope(message.services.dns, message.envelope)
+    result, problem = yield from check_envelope(message)
     if result == "temperror":
         raise ServiceError(problem)
     return f"SPF of {whom.domain} ({whom.name})" if result == "pass" else ""
 
 
-async def _is_aligned(other: str, author: Walk, message: Message, *, strict: bool) -> bool:
+def _is_aligned(other: str, author: Walk, *, strict: bool) -> Asks[bool]:
     """Whether two domains are of one owner (RFC 9989 3.2.10). Raises ServiceError when that is not known."""
     if other == author.domain:
         return True
     above = author.organizational
     if strict or not (other == above or other.endswith("." + above)):
         return False
-    found = await walk(other, message.services.dns)
+    found = yield from walk(other)
     if found.organizational != above and not found.complete:
         raise ServiceError(f"the records above {other} are not known")
     return found.organizational == above
 
 
-async def _exists(domain: str, dns: DNS) -> bool:
+def _exists(domain: str) -> Asks[bool]:
     """Whether a domain is in the DNS (RFC 9989 3.2.13); no answer is taken for yes."""
-    answers = await dns.queries([(domain, rdtype) for rdtype in ("A", "AAAA", "MX")])
+    answers = yield from ask_all([Lookup(domain, rdtype) for rdtype in ("A", "AAAA", "MX")])
     return any(not isinstance(answer, Answer) or answer.records for answer in answers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tamis.contract.filter import Message, Stage
 from tamis.contract.finding import Finding
+from tamis.contract.questions import Asks
 from tamis.filters.shared.clients import no_stranger, registered_domain, reversed_labels, text_of
 from tamis.filters.shared.on_dns_lists import Asked, OnDNSLists
 from tamis.language.translation import marked
@@ -27,7 +28,7 @@ class DNSBL(OnDNSLists):
     plain_reason = marked("the server it came from is on public block lists")
     stage = Stage.MAIL
 
-    async def examine(self, message: Message) -> Finding:
+    def examine(self, message: Message) -> Asks[Finding]:
         """Which of the lists have the client or the sender's domain."""
         told = no_stranger(self, message)
         if told is not None:
@@ -43,4 +44,4 @@ class DNSBL(OnDNSLists):
             questions += [Asked(domain, one, f"{domain}.{one.zone}") for one in lists]
         if not questions:
             return self.skipped("no lists are configured")
-        return await self.ask(message, questions)
+        return (yield from self.ask(message, questions))

@@ -17,7 +17,6 @@ class Empty(Filter):
     spec_id = "S18"
     summary = "no subject, no text, no attachment"
     plain_reason = marked("it is empty")
-    inline = True
 
     def examine(self, message: Message) -> Finding:
         """Whether anything is in the message."""

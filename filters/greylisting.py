@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from typing import Any
 
 from pydantic import Field
 
+from tamis.contract.ask import ask, ask_each
 from tamis.contract.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes, Stage, State
 from tamis.contract.finding import Finding, Status
-from tamis.contract.service_protocols import SharedState
+from tamis.contract.questions import Asks, Get, Put, PutNew
 from tamis.contract.state_keys import client_network, hashed
 from tamis.language.translation import marked
 from tamis.message.address import address_key
@@ -59,26 +59,28 @@ class Greylisting(Filter[GreylistingOptions]):
     options = GreylistingOptions
     yields_to = frozenset({"ip_whitelist", "sender_whitelist", "automatic_whitelist"})
 
-    async def examine(self, message: Message) -> Finding:
+    def examine(self, message: Message) -> Asks[Finding]:
         """How long ago each triplet was first seen, and the longest time after which the network came back."""
         ip = message.envelope.ip
         if ip is None or message.is_own:
             return self.clear("no client on a network, or one of our own")
-        state, network = message.services.state, client_network(ip)
+        network = client_network(ip)
         now = message.envelope.received_at.timestamp()
         sender = _NUMBER.sub("#", address_key(message.envelope.sender)[:_MAX_SENDER]) or "<>"
-        known, ages = await asyncio.gather(
-            state.get(f"grey:network:{network}"),
-            asyncio.gather(
-                *(
-                    _age(state, hashed("grey:", network, sender, address_key(r.address)), now)
-                    for r in message.envelope.recipients[:_MAX_RECIPIENTS]
-                )
-            ),
+        keys = [
+            hashed("grey:", network, sender, address_key(r.address))
+            for r in message.envelope.recipients[:_MAX_RECIPIENTS]
+        ]
+        known, *told = yield from ask_each(
+            [
+                Get(f"grey:network:{network}"),
+                *(one for key in keys for one in (PutNew(key, repr(now), _RETURN_SECONDS), Get(key))),
+            ]
         )
+        ages = [_age(first, now, new=bool(new)) for new, first in zip(told[::2], told[1::2], strict=True)]
         patience, oldest = float(known or 0), max(ages, default=0)
         if oldest > patience:
-            await state.put(f"grey:network:{network}", repr(oldest), _KEEP_SECONDS)
+            yield from ask(Put(f"grey:network:{network}", repr(oldest), _KEEP_SECONDS))
         waited: dict[str, Any] = {
             address_key(r.address): round(age)
             for r, age in zip(message.envelope.recipients, ages, strict=False)
@@ -101,7 +103,6 @@ class Greylisting(Filter[GreylistingOptions]):
         return self.opinion(finding, options, hit=hit, text=text)
 
 
-async def _age(state: SharedState, key: str, now: float) -> float:
-    """Seconds since a triplet was first seen; 0 for one that is new. Both questions go together."""
-    new, first = await asyncio.gather(state.put_new(key, repr(now), _RETURN_SECONDS), state.get(key))
+def _age(first: str | bool | None, now: float, *, new: bool) -> float:
+    """Seconds since a triplet was first seen; 0 for one that is new."""
     return max(now - float(first), 0) if first and not new else 0

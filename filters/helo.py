@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import socket
+import os
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Annotated
@@ -13,6 +13,7 @@ from pydantic import field_validator
 from tamis.base.errors import ServiceError, nearest_name
 from tamis.contract.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes, Stage
 from tamis.contract.finding import Finding, Status
+from tamis.contract.questions import Asks
 from tamis.filters.shared.clients import confirming_names, no_stranger
 from tamis.language.translation import marked
 from tamis.message.address import domain_key
@@ -84,12 +85,11 @@ class Helo(Filter[HeloOptions]):
     summary = "HELO that breaks the rules, unconfirmed client name"
     plain_reason = marked("the server it came from does not identify itself correctly (HELO)")
     asks = ("dns",)
-    begins_at_once = True
     stage = Stage.MAIL
     effect = Effect.SCORE
     options = HeloOptions
 
-    async def examine(self, message: Message) -> Finding:
+    def examine(self, message: Message) -> Asks[Finding]:
         """The kinds of faults."""
         told = no_stranger(self, message)
         if told is not None:
@@ -100,7 +100,7 @@ class Helo(Filter[HeloOptions]):
         names: list[str] = []
         unanswered: ServiceError | None = None
         try:
-            names, confirmed = await confirming_names(message, ip)
+            names, confirmed = yield from confirming_names(message, ip)
             if names and not confirmed:
                 kinds.append("unconfirmed")
         except ServiceError as error:
@@ -146,4 +146,4 @@ def helo_faults(message: Message) -> list[str]:
 
 @lru_cache(maxsize=1)
 def _host_name() -> str:
-    return socket.gethostname().lower()
+    return os.uname().nodename.lower()

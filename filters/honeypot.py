@@ -5,8 +5,10 @@ from __future__ import annotations
 from pydantic import Field
 
 from tamis.base.errors import ServiceError
+from tamis.contract.ask import ask
 from tamis.contract.filter import Filter, FilterOptions, Message, NoChallenge, Opinion, Scopes
 from tamis.contract.finding import Finding, Status
+from tamis.contract.questions import Asks, Count, Put
 from tamis.contract.state_keys import BLOCKED, client_key
 from tamis.filters.temporary_blacklist import entry
 from tamis.language.translation import marked
@@ -42,25 +44,22 @@ class Honeypot(Filter[HoneypotOptions]):
     asks = ("state",)
     options = HoneypotOptions
 
-    def at_once(self, message: Message) -> Finding | None:
-        """Nothing to count without honeypots."""
+    def examine(self, message: Message) -> Asks[Finding]:
+        """Whether this message goes to a honeypot, and how many of this client's did."""
         if not message.platform.honeypots or message.is_own:
             return self.clear("no honeypots, or one of our own clients")
-        return None
-
-    async def examine(self, message: Message) -> Finding:
-        """Whether this message goes to a honeypot, and how many of this client's did."""
         platform, ip = message.platform, message.envelope.ip
         traps = platform.honeypot_keys
         trapped = any(address_key(r.address) in traps for r in message.envelope.recipients)
         writes = int(trapped)
         if ip is not None:
-            state, client = message.services.state, client_key(ip)
+            client = client_key(ip)
             try:
-                writes = await state.count(f"honeypot:{client}", platform.honeypot_window, int(trapped))
+                window = platform.honeypot_window
+                writes = yield from ask(Count(f"honeypot:{client}", window, int(trapped)))
                 if trapped and writes >= platform.honeypot_block_from:
                     why = f"wrote to honeypots, {writes} messages"
-                    await state.put(BLOCKED + client, entry(why, self.name), platform.honeypot_block)
+                    yield from ask(Put(BLOCKED + client, entry(why, self.name), platform.honeypot_block))
             except ServiceError:
                 if not trapped:  # what the envelope says needs no memory
                     raise

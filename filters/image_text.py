@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from tamis.base.errors import QueueFullError
+from tamis.contract.ask import ask
 from tamis.contract.filter import Filter, FilterOptions, Message, Opinion, Scopes
-from tamis.contract.finding import Finding, Status
+from tamis.contract.finding import Finding, Revealed, Status
 from tamis.contract.lists import ListEntry, Match, MatchedField, Subject, unwanted
+from tamis.contract.questions import Asks, ReadFiles
 from tamis.contract.sentences import KNOWN_IMAGE
 from tamis.contract.service_protocols import NOT_READ, FileFacts
 from tamis.language.translation import marked
@@ -18,7 +21,6 @@ from tamis.message.mail.limits import LIMITS
 from tamis.message.mail.references import Link
 from tamis.message.mail.sampling import sampled
 from tamis.message.mail.urls import host_of, text_urls
-from tamis.services.files.helper import QueueFullError
 
 _MAX_IMAGES = 4  # images that are read; beyond: by lot; `left_out` in the finding
 _LEAST_OCTETS = 100  # octets that an image has at least; beyond: smaller ones show nothing
@@ -52,39 +54,39 @@ class ImageText(Filter):
     summary = "known bad image; reads images, QR codes and PDF documents"
     plain_reason = marked("an image in it is known")
     asks = ("reader", "state")
-    dear = True
+    expensive = True
     deadline = 30.0
 
-    def at_once(self, message: Message) -> Finding | None:
-        """Nothing to read without images and documents."""
-        if images_of(message.mail) or documents_of(message.mail) or drawings(message.mail):
-            return None
-        return self.clear("no image, no document")
-
-    async def examine(self, message: Message) -> Finding:
-        """What is known of the images; what stands in images and documents goes into `message.seen`."""
+    def examine(self, message: Message) -> Asks[Finding | Revealed]:
+        """What is known of the images, and what stands in images and documents."""
         images, documents = images_of(message.mail), documents_of(message.mail)
         drawn = [octets for octets in drawings(message.mail) if octets not in images]
+        if not images and not documents and not drawn:
+            return self.clear("no image, no document")
         try:
-            read = await message.services.reader.read([*images, *drawn, *documents], message.services.state)
+            read = yield from ask(ReadFiles((*images, *drawn, *documents)))
         except QueueFullError as error:
             exact = [FileFacts(hashlib.sha256(octets).hexdigest()) for octets in images]
             if not _entries(message, exact):
                 return self.skipped("{error}", error=str(error))
             read = exact
-        message.seen = seen_in(read)
+        seen = seen_in(read)
+        counts = {"images": len(images), "documents": len(documents), "drawings": len(drawn)}
+        return Revealed(self._found(message, read, seen, counts), seen)
+
+    def _found(
+        self, message: Message, read: Sequence[FileFacts], seen: Seen, counts: Mapping[str, int]
+    ) -> Finding:
         entries = _entries(message, read)
-        hosts = list(dict.fromkeys(url.host for url in message.seen.urls))
+        hosts = list(dict.fromkeys(url.host for url in seen.urls))
         problems = sorted({one.problem for one in read if one.problem})
         left_out = max(0, len(_fit_images(message.mail)) - _MAX_IMAGES)
         left_out += max(0, len(_fit_documents(message.mail)) - _MAX_DOCUMENTS)
         if left_out:
             problems.append(f"{left_out} more than are read")
         facts = {
-            "images": len(images),
-            "documents": len(documents),
-            "drawings": len(drawn),
-            "letters": len(message.seen.text),
+            **counts,
+            "letters": len(seen.text),
             "codes": sum(len(one.codes) for one in read),
             "hosts": hosts[:_MAX_HOSTS],
             "problems": problems,

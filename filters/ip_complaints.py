@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from tamis.contract.ask import ask
 from tamis.contract.filter import Filter, Message, NoChallenge, Stage
 from tamis.contract.finding import Finding
+from tamis.contract.questions import Asks, Get
 from tamis.contract.state_keys import client_key
 from tamis.language.translation import marked
 
@@ -29,12 +31,12 @@ class IPComplaints(Filter):
     asks = ("state",)
     stage = Stage.CONNECT
 
-    async def examine(self, message: Message) -> Finding:
+    def examine(self, message: Message) -> Asks[Finding]:
         """Whether the client is condemned."""
         ip = message.envelope.ip
         if ip is None or message.is_own:
             return self.clear("no client on a network, or one of our own")
-        why = await message.services.state.get(CONDEMNED + client_key(ip))
+        why = yield from ask(Get(CONDEMNED + client_key(ip)))
         if why is None:
             return self.clear("not condemned")
         return self.hit("client {client} was condemned: {why}", client=client_key(ip), why=why[:200])

@@ -32,7 +32,6 @@ class LookalikeDomain(Filter):
     summary = "domain that looks like the recipient's or a protected one"
     plain_reason = marked("the sender's domain imitates another one")
     effect = Effect.SCORE
-    inline = True
     looks_again = True
 
     def examine(self, message: Message) -> Finding:

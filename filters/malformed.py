@@ -94,7 +94,6 @@ class Malformed(Filter[MalformedOptions]):
     summary = "headers or MIME that break the rules"
     plain_reason = marked("its structure is invalid")
     effect = Effect.SCORE
-    inline = True
     options = MalformedOptions
 
     def examine(self, message: Message) -> Finding:

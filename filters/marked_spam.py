@@ -6,8 +6,10 @@ import json
 
 from pydantic import Field
 
+from tamis.contract.ask import ask
 from tamis.contract.filter import Filter, FilterOptions, Message, Opinion, Scopes
 from tamis.contract.finding import Finding, Status
+from tamis.contract.questions import Asks, Get
 from tamis.contract.sentences import MARKED_BY_HAND
 from tamis.contract.state_keys import client_key
 from tamis.filters.message_checksum import checksum_of
@@ -45,13 +47,13 @@ class MarkedSpam(Filter[MarkedSpamOptions]):
     asks = ("state",)
     options = MarkedSpamOptions
 
-    async def examine(self, message: Message) -> Finding:
+    def examine(self, message: Message) -> Asks[Finding]:
         """How often this content from this client was marked, by scope."""
         ip = message.envelope.ip
         if ip is None or message.is_own:
             return self.clear("no client on a network, or one of our own")
-        digest = await checksum_of(message.mail)
-        told = await message.services.state.get(marked_key(fingerprint_of(ip, digest)))
+        digest = yield from checksum_of(message)
+        told = yield from ask(Get(marked_key(fingerprint_of(ip, digest))))
         if told is None:
             return self.clear("not marked")
         return self.hit("marked as spam by hand", marks=json.loads(told), checksum=digest)

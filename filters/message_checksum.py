@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from typing import Literal
-from weakref import WeakKeyDictionary
 
 from pydantic import Field
 
 from tamis.base.errors import ServiceError
+from tamis.contract.ask import ask, compute
 from tamis.contract.filter import Filter, FilterOptions, Message, Opinion, Scopes, State
 from tamis.contract.finding import Finding, Status
+from tamis.contract.questions import Asks, DistinctWithin
 from tamis.contract.sentences import SAME_FOR_MANY
 from tamis.contract.state_keys import hashed
-from tamis.filters.shared.list_headers import list_id, vouched
+from tamis.filters.signing.list_headers import list_id, vouched
 from tamis.language.translation import marked
 from tamis.message.address import address_key
 from tamis.message.mail import Mail
-from tamis.services.runner import in_thread
 
 WINDOWS = (600, 3600, 86400)
 """Seconds; the policies' choice."""
@@ -64,15 +65,15 @@ class MessageChecksum(Filter[MessageChecksumOptions]):
     state = State.SHADOW
     options = MessageChecksumOptions
 
-    async def examine(self, message: Message) -> Finding:
+    def examine(self, message: Message) -> Asks[Finding]:
         """How many distinct recipients the message had in each of the windows, these ones included."""
         if message.is_own:
             return self.clear("one of our own clients")
-        digest = await checksum_of(message.mail)
-        members = [
+        digest = yield from checksum_of(message)
+        members = tuple(
             hashed("", address_key(r.address))[:16] for r in message.envelope.recipients[:_MAX_RECIPIENTS]
-        ]
-        counts = await message.services.state.distinct_within(f"sum:{digest}", members, WINDOWS)
+        )
+        counts = yield from ask(DistinctWithin(f"sum:{digest}", members, WINDOWS))
         facts = {
             "counts": {str(window): count for window, count in zip(WINDOWS, counts, strict=True)},
             "most": max(counts),
@@ -80,7 +81,7 @@ class MessageChecksum(Filter[MessageChecksumOptions]):
         }
         if max(counts) < _FEW:
             return self.clear("sent to few recipients", **facts)
-        facts["list"] = await _believed_list(message)
+        facts["list"] = yield from _believed_list(message)
         return self.hit("the same message came for {most} recipients", **facts)
 
     def judge(self, finding: Finding, options: MessageChecksumOptions, scopes: Scopes) -> Opinion:
@@ -100,18 +101,14 @@ _NORMALISED = 256 * 1024
 """Octets of a text in which line ends and trailing blanks don't count: millions of lines would cost a second. Beyond:
 they count."""
 
-_KNOWN: WeakKeyDictionary[Mail, str] = WeakKeyDictionary()
-"""The checksums of messages under way, for every filter that asks. Touched on the event loop alone."""
+
+def checksum_of(message: Message) -> Asks[str]:
+    """The checksum of a message, made once."""
+    return message.once("checksum", partial(_checksum_of, message.mail))
 
 
-async def checksum_of(mail: Mail) -> str:
-    """The checksum of a message, made once, off the loop when it takes long."""
-    known = _KNOWN.get(mail)
-    if known is None:
-        large = mail.size > _LARGE
-        known = await in_thread("checksum", lambda: checksum(mail)) if large else checksum(mail)
-        _KNOWN[mail] = known
-    return known
+def _checksum_of(mail: Mail) -> Asks[str]:
+    return compute("checksum", partial(checksum, mail), long=mail.size > _LARGE)
 
 
 def checksum(mail: Mail, *, tag: str = "") -> str:
@@ -136,10 +133,11 @@ def checksum(mail: Mail, *, tag: str = "") -> str:
     return total.hexdigest()
 
 
-async def _believed_list(message: Message) -> str:
+def _believed_list(message: Message) -> Asks[str]:
     """The List-Id, if its domain's owner answers for it, or a failing DNS leaves that open; else ""."""
     claimed = list_id(message.mail.headers)
     try:
-        return claimed if claimed and await vouched(message, ("list-id",), by_author=False) else ""
+        believed = claimed and (yield from vouched(message, ("list-id",), by_author=False))
     except ServiceError:
         return claimed
+    return claimed if believed else ""

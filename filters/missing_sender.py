@@ -18,7 +18,6 @@ class MissingSender(Filter):
     spec_id = "S12"
     summary = "neither MAIL FROM nor header From"
     plain_reason = marked("it does not say who sent it")
-    inline = True
 
     def examine(self, message: Message) -> Finding:
         """Whether the message names a sender anywhere."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from tamis.contract.filter import Effect, Filter, Message
 from tamis.contract.finding import Finding
-from tamis.filters.shared.list_headers import uris
+from tamis.contract.questions import Asks
 from tamis.filters.signing.dkim_check import signatures
+from tamis.filters.signing.list_headers import uris
 from tamis.message.domains import registered_domain
 
 _FIELD = "list-unsubscribe"
@@ -25,7 +26,7 @@ class Newsletter(Filter):
     asks = ("dns",)
     effect = Effect.TAG
 
-    async def examine(self, message: Message) -> Finding:
+    def examine(self, message: Message) -> Asks[Finding]:
         """How to unsubscribe, whether that is in the sender's own domain, and who signed it."""
         headers = message.mail.headers
         ways = uris(headers, _FIELD)
@@ -39,7 +40,7 @@ class Newsletter(Filter):
             "one_click": one_click and any(scheme == "https" for scheme, _ in ways),
             "own_domain": bool(domains & senders),
         }
-        checked = [one for one in await signatures(message) if one.of_author]
+        checked = [one for one in (yield from signatures(message)) if one.of_author]
         held = [one for one in checked if one.result == "pass" and _FIELD in one.headers]
         if held:
             return self.hit(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from tamis.contract.ask import ask
 from tamis.contract.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes, Stage, State
 from tamis.contract.finding import Finding, Status
+from tamis.contract.questions import Asks, Count
 from tamis.contract.state_keys import client_key, hashed
 from tamis.language.translation import marked
 
@@ -47,7 +49,7 @@ class RateLimit(Filter[RateLimitOptions]):
     options = RateLimitOptions
     yields_to = frozenset({"ip_whitelist"})
 
-    async def examine(self, message: Message) -> Finding:
+    def examine(self, message: Message) -> Asks[Finding]:
         """How many messages this client or user began in the last hour, this one included."""
         login, ip = message.envelope.login, message.envelope.ip
         if login:
@@ -56,7 +58,7 @@ class RateLimit(Filter[RateLimitOptions]):
             return self.clear("one of our own networks")
         else:
             key, kind = f"rate:client:{client_key(ip)}", "client"
-        sent = await message.services.state.count(key, _WINDOW)
+        sent = yield from ask(Count(key, _WINDOW))
         return self.hit("{sent} messages of this {kind} in an hour", sent=sent, kind=kind)
 
     def judge(self, finding: Finding, options: RateLimitOptions, scopes: Scopes) -> Opinion:

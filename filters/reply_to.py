@@ -8,7 +8,7 @@ from pydantic import Field as Option
 
 from tamis.contract.filter import Effect, FilterOptions, Message, Opinion, Scopes
 from tamis.contract.finding import Finding, Status
-from tamis.filters.shared.list_headers import ListsExcused
+from tamis.filters.signing.list_headers import ListsExcused
 from tamis.language.translation import marked
 from tamis.message.address import domain_of
 from tamis.message.domains import registered_domain

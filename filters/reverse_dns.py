@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from tamis.contract.ask import ask
 from tamis.contract.filter import Filter, Message, Stage
 from tamis.contract.finding import Finding
+from tamis.contract.questions import Asks, Lookup
 from tamis.filters.shared.clients import confirm_denial, no_stranger, reverse_name, text_of
 from tamis.language.translation import marked
 
@@ -22,10 +24,9 @@ class ReverseDNS(Filter):
     summary = "client address without a PTR record"
     plain_reason = marked("the server it came from has no name (PTR)")
     asks = ("dns",)
-    begins_at_once = True
     stage = Stage.CONNECT
 
-    async def examine(self, message: Message) -> Finding:
+    def examine(self, message: Message) -> Asks[Finding]:
         """The client's PTR records."""
         told = no_stranger(self, message)
         if told is not None:
@@ -35,8 +36,8 @@ class ReverseDNS(Filter):
         known = message.envelope.client_name or message.envelope.client_ptr
         if known:
             return self.clear("{ip} is {name}", ip=text_of(ip), name=known[:255])
-        answer = await message.services.dns.query(reverse_name(ip), "PTR")
+        answer = yield from ask(Lookup(reverse_name(ip), "PTR"))
         if answer.records:
             return self.clear("{ip} is {name}", ip=text_of(ip), name=answer.records[0])
-        await confirm_denial(message.services.dns)
+        yield from confirm_denial()
         return self.hit("{ip} has no PTR record", ip=text_of(ip))

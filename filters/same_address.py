@@ -19,7 +19,6 @@ class SameAddress(Filter):
     spec_id = "S13"
     summary = "MAIL FROM equal to the recipient, from an external client"
     plain_reason = marked("it pretends to come from the recipient's own address")
-    inline = True
 
     def examine(self, message: Message) -> Finding:
         """Which recipients the envelope sender equals."""

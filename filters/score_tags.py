@@ -17,7 +17,6 @@ class ScoreTags(Filter):
     spec_id = "S32"
     summary = "trace headers with the scores"
     effect = Effect.TAG
-    inline = True
 
     def examine(self, message: Message) -> Finding:
         """Always a hit: each message gets its headers."""

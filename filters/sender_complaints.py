@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 
+from tamis.contract.ask import ask, ask_each
 from tamis.contract.filter import Filter, Message, NoChallenge
 from tamis.contract.finding import Finding
+from tamis.contract.questions import Asks, Get
 from tamis.contract.state_keys import hashed
 from tamis.language.translation import marked
 from tamis.message.address import address_key
@@ -33,22 +34,17 @@ class SenderComplaints(Filter):
     asks = ("state",)
     switchable = False
 
-    def at_once(self, message: Message) -> Finding | None:
-        """Nothing to look up without lists."""
+    def examine(self, message: Message) -> Asks[Finding]:
+        """Whether an address, its domain or a domain above it is listed."""
         if not message.platform.complaint_feeds or message.is_own:
             return self.clear("no lists, or one of our own clients")
-        return None
-
-    async def examine(self, message: Message) -> Finding:
-        """Whether an address, its domain or a domain above it is listed."""
-        state = message.services.state
-        generation = await state.get(GENERATION)
+        generation = yield from ask(Get(GENERATION))
         if generation is None:
             return self.unavailable("the lists are not loaded yet")
         senders = [message.envelope.sender]
         senders += [author.address for author in message.mail.some_authors]
         patterns = list(dict.fromkeys(p for sender in senders for p in patterns_of(sender)))
-        found = await asyncio.gather(*(state.get(entry_key(generation, pattern)) for pattern in patterns))
+        found = yield from ask_each([Get(entry_key(generation, pattern)) for pattern in patterns])
         for pattern, source in zip(patterns, found, strict=True):
             if source is not None:
                 return self.hit("{pattern} is on {source}", pattern=pattern[:320], source=source)

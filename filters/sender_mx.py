@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from tamis.base.errors import ServiceError
+from tamis.contract.ask import ask, ask_all
 from tamis.contract.filter import Filter, Message, NoChallenge, Stage
 from tamis.contract.finding import Finding
+from tamis.contract.questions import Asks, Lookup
 from tamis.contract.service_protocols import Answer
 from tamis.filters.shared.clients import confirm_denial, is_reachable
 from tamis.language.translation import marked
@@ -29,10 +31,9 @@ class SenderMX(Filter):
     plain_reason = marked("the sender's domain can't receive answers")
     forbids_challenge = NoChallenge.UNREACHABLE
     asks = ("dns",)
-    begins_at_once = True
     stage = Stage.MAIL
 
-    async def examine(self, message: Message) -> Finding:
+    def examine(self, message: Message) -> Asks[Finding]:
         """Where mail to the sender's domain would go."""
         if message.is_own:
             return self.clear("own network or user")
@@ -41,18 +42,17 @@ class SenderMX(Filter):
             return self.clear("no sender domain")
         if not is_host_name(domain):
             return self.hit("{domain} is not a domain name", domain=domain)
-        dns = message.services.dns
-        answer = await dns.query(domain, "MX")
+        answer = yield from ask(Lookup(domain, "MX"))
         if not answer.exists:
-            await confirm_denial(dns)
+            yield from confirm_denial()
             return self.hit("{domain} does not exist", domain=domain)
         if not answer.records:
-            return await self._without_mx(message, domain)
+            return (yield from self._without_mx(domain))
         pairs = [record.partition(" ")[::2] for record in answer.records]
         targets = [host for _, host in sorted(pairs, key=lambda pair: int(pair[0]))]
         if targets == ["."]:
             return self.hit("{domain} accepts no mail (null MX)", domain=domain)
-        reachable, addresses = await self._addresses(message, targets[:_MOST_TARGETS])
+        reachable, addresses = yield from self._addresses(targets[:_MOST_TARGETS])
         if reachable or len(targets) > _MOST_TARGETS:
             return self.clear("{domain} has a mail server", domain=domain, targets=targets[:_MOST_TARGETS])
         if not addresses:
@@ -66,8 +66,8 @@ class SenderMX(Filter):
             shown=", ".join(addresses[:5]),
         )
 
-    async def _without_mx(self, message: Message, domain: str) -> Finding:
-        reachable, addresses = await self._addresses(message, [domain])
+    def _without_mx(self, domain: str) -> Asks[Finding]:
+        reachable, addresses = yield from self._addresses([domain])
         if reachable:
             return self.clear("{domain} has an address but no MX", domain=domain, a_only=True)
         if addresses:
@@ -76,13 +76,13 @@ class SenderMX(Filter):
         return self.hit("{domain} has neither MX nor address", domain=domain)
 
     @staticmethod
-    async def _addresses(message: Message, hosts: list[str]) -> tuple[bool, list[str]]:
+    def _addresses(hosts: list[str]) -> Asks[tuple[bool, list[str]]]:
         """Whether one of the hosts can be reached, and all addresses. Raises ServiceError if that is not known."""
         found: list[str] = []
         failures: list[ServiceError] = []
         for rdtype in ("A", "AAAA"):  # few have the second only
-            asked = [(host, rdtype) for host in hosts if host != "."]
-            for one in await message.services.dns.queries(asked):
+            asked = [Lookup(host, rdtype) for host in hosts if host != "."]
+            for one in (yield from ask_all(asked)):
                 if isinstance(one, Answer):
                     found += one.records
                 else:
@@ -92,5 +92,5 @@ class SenderMX(Filter):
         if failures:
             raise failures[0]
         if not found:
-            await confirm_denial(message.services.dns)
+            yield from confirm_denial()
         return False, found

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field as Option
 
+from tamis.contract.ask import ask
 from tamis.contract.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes, State
 from tamis.contract.finding import Finding, Status
+from tamis.contract.questions import Asks, SpamdScore
 from tamis.language.translation import marked
 
 _MAX_RULES = 60  # names of rules that are shown; beyond: left out
@@ -34,13 +36,13 @@ class SpamAssassin(Filter[SpamAssassinOptions]):
     asks = ("spamassassin",)
     effect = Effect.SCORE
     state = State.OFF
-    dear = True
+    expensive = True
     deadline = 60.0
     options = SpamAssassinOptions
 
-    async def examine(self, message: Message) -> Finding:
+    def examine(self, message: Message) -> Asks[Finding]:
         """spamd's score and rules."""
-        found = await message.services.spamassassin.score(message.mail.raw)
+        found = yield from ask(SpamdScore(message.mail.raw))
         if found is None:
             return self.skipped("no spamd is configured")
         rules = list(found.rules[:_MAX_RULES])

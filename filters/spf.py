@@ -8,6 +8,7 @@ from pydantic import Field as Option
 
 from tamis.contract.filter import Filter, FilterOptions, Message, NoChallenge, Opinion, Scopes, Stage
 from tamis.contract.finding import Finding, Status
+from tamis.contract.questions import Asks
 from tamis.filters.shared.clients import no_stranger, text_of
 from tamis.filters.signing.spf_check import check_envelope, identity_of
 from tamis.language.translation import marked
@@ -47,11 +48,10 @@ class SPF(Filter[SPFOptions]):
     plain_reason = marked("the server it came from may not send for the sender's domain (SPF)")
     forbids_challenge = NoChallenge.SPF
     asks = ("dns",)
-    begins_at_once = True
     stage = Stage.MAIL
     options = SPFOptions
 
-    async def examine(self, message: Message) -> Finding:
+    def examine(self, message: Message) -> Asks[Finding]:
         """The result of the check, of MAIL FROM or, for bounces, of HELO (RFC 7208 2.4)."""
         told = no_stranger(self, message)
         if told is not None:
@@ -59,7 +59,7 @@ class SPF(Filter[SPFOptions]):
         whom = identity_of(message.envelope)
         if not is_host_name(whom.domain):
             return self.clear("nothing to check", result="none", identity=whom.name)
-        result, problem = await check_envelope(message.services.dns, message.envelope)
+        result, problem = yield from check_envelope(message)
         facts = {
             "result": result,
             "identity": whom.name,

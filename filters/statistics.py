@@ -6,8 +6,10 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
+from tamis.contract.ask import ask
 from tamis.contract.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes
 from tamis.contract.finding import Finding, Status
+from tamis.contract.questions import Asks, ModelReading
 from tamis.judging.trace import total_for
 from tamis.language.translation import marked
 from tamis.models.scale import LEVELS
@@ -52,13 +54,12 @@ class Statistics(Filter[StatisticsOptions]):
     plain_reason = marked("its words and form resemble unwanted mail")
     asks = ("statistics",)
     effect = Effect.SCORE
-    inline = True
     looks_again = True
     options = StatisticsOptions
 
-    def examine(self, message: Message) -> Finding:
+    def examine(self, message: Message) -> Asks[Finding]:
         """The model's score, as log-odds, as probability, and as the number that levels are held against."""
-        reading = message.services.statistics.read(message.envelope, message.mail)
+        reading = yield from ask(ModelReading(message.envelope, message.mail))
         if reading is None:
             return self.skipped("nothing learned yet")
         facts: dict[str, Any] = {

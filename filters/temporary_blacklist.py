@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from tamis.contract.ask import ask
 from tamis.contract.filter import Effect, Filter, Message, NoChallenge, Stage
 from tamis.contract.finding import Finding
+from tamis.contract.questions import Asks, Get
 from tamis.contract.state_keys import BLOCKED, client_key
 from tamis.language.translation import marked
 
@@ -38,12 +40,12 @@ class TemporaryBlacklist(Filter):
         """Only where something fills the list by itself: the answer to each RCPT costs time."""
         return bool(platform.honeypots)
 
-    async def examine(self, message: Message) -> Finding:
+    def examine(self, message: Message) -> Asks[Finding]:
         """Whether the client is blocked now."""
         ip = message.envelope.ip
         if ip is None or message.is_own:
             return self.clear("no client to block, or one of our own")
-        told = await message.services.state.get(BLOCKED + client_key(ip))
+        told = yield from ask(Get(BLOCKED + client_key(ip)))
         if told is None:
             return self.clear("not blocked")
         return self.hit(

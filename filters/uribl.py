@@ -6,15 +6,13 @@ from dataclasses import replace
 
 from tamis.contract.filter import Message
 from tamis.contract.finding import Finding
+from tamis.contract.questions import Asks
 from tamis.filters.shared.clients import is_local, reversed_labels
 from tamis.filters.shared.link_hosts import subjects_of
 from tamis.filters.shared.on_dns_lists import Asked, OnDNSLists
 from tamis.language.translation import marked
 from tamis.message.envelope import parse_ip
-from tamis.services.runner import in_thread
 from tamis.settings.dns_lists import DNSList
-
-_SMALL = 32_768  # octets of a message whose links are found in less time than a thread takes to start
 
 
 class URIBL(OnDNSLists):
@@ -38,16 +36,13 @@ class URIBL(OnDNSLists):
     plain_reason = marked("it links to addresses on public block lists")
     looks_again = True
 
-    async def examine(self, message: Message) -> Finding:
+    def examine(self, message: Message) -> Asks[Finding]:
         """Which of the lists have what the message links to."""
         if message.is_own:
             return self.clear("own network or user")
-        if message.mail.size <= _SMALL:
-            subjects = subjects_of(message.mail)
-        else:  # others' answers must not wait for it
-            subjects = await in_thread(self.name, lambda: subjects_of(message.mail))
         lists = [DNSList.parse(text) for text in message.platform.uribl]
         questions: list[Asked] = []
+        subjects = subjects_of(message.mail)
         for subject in subjects.names:
             ip = parse_ip(subject)
             if ip is None:
@@ -59,7 +54,7 @@ class URIBL(OnDNSLists):
             return self.skipped("no lists are configured")
         if not questions:
             return self.clear("nothing to ask about")
-        found = await self.ask(message, questions)
+        found = yield from self.ask(message, questions)
         if not subjects.left_out:
             return found
         return replace(found, facts={**found.facts, "left_out": subjects.left_out})

@@ -7,9 +7,11 @@ from functools import lru_cache
 from typing import Any
 
 from tamis.base.errors import ServiceError
+from tamis.contract.ask import ask, ask_all
 from tamis.contract.filter import Filter, Message
 from tamis.contract.finding import Finding
-from tamis.contract.service_protocols import DNS, Answer
+from tamis.contract.questions import Asks, Lookup
+from tamis.contract.service_protocols import Answer
 from tamis.message import domains
 from tamis.message.envelope import IPAddress, parse_ip
 from tamis.message.names import is_host_name
@@ -74,26 +76,30 @@ TOP = "com"
 """A name that everybody who is connected to the DNS finds."""
 
 
-async def confirm_denial(dns: DNS) -> None:
+def confirm_denial() -> Asks[None]:
     """Raise ServiceError when the DNS server denies what exists: one that is cut off may deny everything.
 
     To be asked before anything is held against a sender because the DNS does not have it.
     """
-    if not (await dns.query(TOP, "NS")).records:
+    believe((yield from ask(Lookup(TOP, "NS"))))
+
+
+def believe(top: Answer) -> None:
+    """Raise ServiceError when an answer for the name servers of TOP says that the DNS server is cut off."""
+    if not top.records:
         raise ServiceError(f"the DNS server denies even {TOP}")
 
 
-async def confirming_names(message: Message, ip: IPAddress) -> tuple[list[str], list[str]]:
+def confirming_names(message: Message, ip: IPAddress) -> Asks[tuple[list[str], list[str]]]:
     """The client's PTR names, and those of them whose addresses include it (RFC 8601 2.7.3: iprev).
 
     A name that Postfix verified both ways needs no question. Raises ServiceError when that can't be known.
     """
     if message.envelope.client_name:
         return [message.envelope.client_name], [message.envelope.client_name]
-    dns = message.services.dns
-    names = list((await dns.query(reverse_name(ip), "PTR")).records[:_MOST_NAMES])
+    names = list((yield from ask(Lookup(reverse_name(ip), "PTR"))).records[:_MOST_NAMES])
     rdtype = "A" if ip.version == 4 else "AAAA"
-    answers = await dns.queries([(name, rdtype) for name in names])
+    answers = yield from ask_all([Lookup(name, rdtype) for name in names])
     confirmed = [
         name
         for name, answer in zip(names, answers, strict=True)

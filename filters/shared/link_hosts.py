@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -83,9 +83,25 @@ def address_in(host: str) -> IPAddress | None:
     ip = parse_ip(host)
     if ip is not None:
         return ip
-    if not _NUMERIC.fullmatch(host):
-        return None
+    return _numeric(host.rstrip(".")) if _NUMERIC.fullmatch(host) else None
+
+
+def _numeric(host: str) -> IPAddress | None:
+    """One to four numbers as inet_aton(3) has them: the last one fills what the others leave of the 32 bits."""
     try:
-        return parse_ip(socket.inet_ntoa(socket.inet_aton(host.rstrip("."))))
-    except (OSError, ValueError):
+        *octets, rest = [int(part, _base(part)) for part in host.split(".")]
+    except ValueError:  # 08, 0x, or more digits than an address has
         return None
+    bits = 32 - 8 * len(octets)
+    if any(octet > 255 for octet in octets) or rest >= 1 << bits:
+        return None
+    for octet in reversed(octets):
+        rest |= octet << bits
+        bits += 8
+    return ipaddress.IPv4Address(rest)
+
+
+def _base(number: str) -> int:
+    if number.startswith("0x"):
+        return 16
+    return 8 if number.startswith("0") else 10

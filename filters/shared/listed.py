@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 from tamis.contract.filter import Filter, Message, Opinion, OptionsT, Scopes
 from tamis.contract.finding import Finding, Status
 from tamis.contract.lists import Colour, Match, MatchedField, Subject, nearest
+from tamis.contract.questions import Asks
 from tamis.contract.sentences import OVERRULED
 
 
@@ -18,13 +19,12 @@ class Listed(Filter[OptionsT]):
     recipient's nearer entry overrules this one's, so `judge` must see them all.
     """
 
-    inline = True
     colour: ClassVar[Colour]
     subject: ClassVar[Subject]
     reasons: ClassVar[dict[MatchedField, str]]
     """The header's words for a match, by the field that met the entry."""
 
-    def examine(self, message: Message) -> Finding | Awaitable[Finding]:
+    def examine(self, message: Message) -> Finding | Asks[Finding]:
         """Every entry that the message meets, if one of them is this filter's."""
         return self.told(message.list_matches)
 

@@ -8,12 +8,14 @@ from typing import Annotated, NamedTuple
 
 from pydantic import Field as Option
 
-from tamis.base.breaker import Breaker
+from tamis.base.breaker import Breaker, Breakers
 from tamis.base.errors import LeftOutError, ServiceError
+from tamis.contract.ask import ask_all
 from tamis.contract.filter import Filter, FilterOptions, Message, Opinion, Scopes
 from tamis.contract.finding import Finding, Status
+from tamis.contract.questions import Asks, Lookup
 from tamis.contract.sentences import ON_LISTS
-from tamis.contract.service_protocols import Answer, Services
+from tamis.contract.service_protocols import Answer
 from tamis.settings.dns_lists import DNSList, ListRefusedError
 
 _MOST_SHOWN = 5
@@ -49,12 +51,11 @@ class OnDNSLists(Filter[ListOptions]):
     """
 
     asks = ("dns",)
-    begins_at_once = True
     options = ListOptions
 
-    async def ask(self, message: Message, questions: Sequence[Asked]) -> Finding:
+    def ask(self, message: Message, questions: Sequence[Asked]) -> Asks[Finding]:
         """Ask all lists at once; those that fail, time out, refuse or are left out have not answered."""
-        answers = await _answers(message.services, questions)
+        answers = yield from _answers(message.services.breakers, questions)
         answered: dict[str, list[str]] = {}
         listed: dict[str, list[list[object]]] = {}
         silent: dict[str, str] = {}
@@ -108,12 +109,12 @@ class OnDNSLists(Filter[ListOptions]):
         return replace(self.opinion(finding, options, hit=False), status=Status.CLEAR)
 
 
-async def _answers(services: Services, questions: Sequence[Asked]) -> list[Answer | ServiceError]:
+def _answers(breakers: Breakers, questions: Sequence[Asked]) -> Asks[list[Answer | ServiceError]]:
     """The answers in order. Each list has a breaker: a dead one costs a message its deadline now and then only."""
     asked: dict[str, tuple[Breaker, bool]] = {}
     refused: dict[str, ServiceError] = {}
     for zone in {question.one.zone for question in questions}:
-        breaker = services.breakers.part(f"DNS list {zone}")
+        breaker = breakers.part(f"DNS list {zone}")
         try:
             asked[zone] = breaker, breaker.admit()
         except LeftOutError as error:
@@ -122,7 +123,7 @@ async def _answers(services: Services, questions: Sequence[Asked]) -> list[Answe
     heard: set[str] = set()
     try:
         told = iter(
-            await services.dns.queries([(name, "A") for _, one, name in questions if one.zone in asked])
+            (yield from ask_all([Lookup(name, "A") for _, one, name in questions if one.zone in asked]))
         )
         answers = [refused.get(one.zone) or _served(one, next(told)) for _, one, _ in questions]
         for (_, one, _), answer in zip(questions, answers, strict=True):

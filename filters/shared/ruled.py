@@ -26,7 +26,6 @@ class Ruled(Filter[RuledOptions]):
     depend on what other filters' findings mean to a recipient, with the expression that is left to judge. So a stored
     finding is judged without the rule files."""
 
-    inline = True
     looks_again = True
     options = RuledOptions
     actions: ClassVar[tuple[str, ...]]

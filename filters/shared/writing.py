@@ -26,7 +26,6 @@ class ScriptOptions(FilterOptions):
 class Writing(Filter[OptionsT]):
     """A filter on the script a message is written in. Facts are counts; shares are policy."""
 
-    inline = True
     state = State.OFF
     options = ScriptOptions
     scripts: ClassVar[tuple[str, ...]]

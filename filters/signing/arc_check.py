@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import repeat
-from weakref import WeakKeyDictionary
+from functools import partial
 
 from tamis.base.errors import SignatureError
+from tamis.contract.ask import compute
 from tamis.contract.filter import Message
-from tamis.contract.service_protocols import DNS
+from tamis.contract.questions import Asks
 from tamis.filters.signing.canonical import relaxed_field
-from tamis.filters.signing.dkim_check import aside, key_of, once
+from tamis.filters.signing.keys import is_long, key_of, keys_of
 from tamis.filters.signing.signature_fields import (
     MAX_FIELD,
     Signature,
@@ -75,31 +74,29 @@ def has_chain(mail: Mail) -> bool:
     return any(name in mail.headers for name in _NAMES)
 
 
-async def chain(message: Message) -> Chain:
+def chain(message: Message) -> Asks[Chain]:
     """What came of the message's chain."""
     if not has_chain(message.mail):
         return Chain("none")
-    return await once(_CHAINS, message.mail, lambda: _validate(message))
+    return (yield from message.once("chain", partial(_validate, message)))
 
 
-_CHAINS: WeakKeyDictionary[Mail, asyncio.Task[Chain]] = WeakKeyDictionary()
-
-
-async def _validate(message: Message) -> Chain:
-    mail, dns = message.mail, message.services.dns
+def _validate(message: Message) -> Asks[Chain]:
+    mail = message.mail
     if not mail.complete:
         return Chain("temperror", f"only {len(mail.raw)} of {mail.size} octets were examined")
     try:
-        signed = await aside(mail, SignedMessage, mail.raw)
+        signed = yield from compute("arc", partial(SignedMessage, mail.raw), long=is_long(mail))
         sets = _sets(signed, message.envelope.received_at.timestamp())
         newest = sets[-1]
-        key = await key_of(newest.signature, dns)
-        await aside(mail, verify_message, newest.signature, key, signed)
+        key = yield from key_of(newest.signature)
+        verify = partial(verify_message, newest.signature, key, signed)
+        yield from compute("arc", verify, long=is_long(mail))
         before = [b""]  # canonical fields of the sets before each
         for one in sets:
             before.append(before[-1] + b"".join(map(relaxed_field, (one.results, one.signed, one.sealed))))
-        await _verify_seal(before[-2], newest, dns)
-        await asyncio.gather(*map(_verify_seal, before[:-2], sets[:-1], repeat(dns)))
+        yield from _verify_seals(before[-2:-1], sets[-1:])  # a false one is not followed to the others' keys
+        yield from _verify_seals(before[:-2], sets[:-1])
     except SignatureError as error:
         known = error.result != "temperror"
         return Chain("fail" if known else "temperror", str(error), unanswered=error.domain)
@@ -149,13 +146,17 @@ def _read(fields: dict[str, bytes], now: float) -> _Set:
     return _Set(results, signed, sealed, arc_message_signature(signed, now), seal, status)
 
 
-async def _verify_seal(before: bytes, one: _Set, dns: DNS) -> None:
-    """A set's seal signs the sets before it and its own (RFC 8617 5.1.1)."""
-    own = b"".join(map(relaxed_field, (one.results, one.signed, without_value(one.sealed))))
-    try:
-        verify_octets(one.seal, await key_of(one.seal, dns), before + own)
-    except SignatureError as error:
-        raise SignatureError(error.result, f"seal of {one.seal.domain}: {error}", error.domain) from error
+def _verify_seals(before: Sequence[bytes], sets: Sequence[_Set]) -> Asks[None]:
+    """Each set's seal signs the sets before it and its own (RFC 8617 5.1.1)."""
+    keys = yield from keys_of([one.seal for one in sets])
+    for sealed, one, key in zip(before, sets, keys, strict=True):
+        own = b"".join(map(relaxed_field, (one.results, one.signed, without_value(one.sealed))))
+        try:
+            if isinstance(key, SignatureError):
+                raise key
+            verify_octets(one.seal, key, sealed + own)
+        except SignatureError as error:
+            raise SignatureError(error.result, f"seal of {one.seal.domain}: {error}", error.domain) from error
 
 
 def _reported(field: bytes) -> Sequence[Reported]:

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
-from weakref import WeakKeyDictionary
+from functools import partial
+from typing import Any
 
-from tamis.base.errors import ServiceError, SignatureError
+from tamis.base.errors import SignatureError
+from tamis.contract.ask import compute
 from tamis.contract.filter import Message
-from tamis.contract.service_protocols import DNS
-from tamis.filters.shared.clients import confirm_denial
-from tamis.filters.signing.signature_fields import Signature, SigningKey, dkim_signature, read_key
+from tamis.contract.questions import Asks
+from tamis.filters.signing.keys import REASON, is_long, keys_of
+from tamis.filters.signing.signature_fields import Signature, SigningKey, dkim_signature
 from tamis.filters.signing.signatures import SignedMessage, verify_message
 from tamis.message.address import domain_of
 from tamis.message.domains import registered_domain
 from tamis.message.mail import Mail
-from tamis.services.runner import on_loop
 
 MAX_SIGNATURES = 5
 """Signatures of a message that are verified; those of the author's domain first. Beyond: they do not count."""
 
-_LONG = 256 * 1024
 _MAX_READ = 50  # signatures that are looked at to choose from; beyond: they do not count
-_MAX_RECORDS = 4  # records of one key's name; beyond: they do not count
-_REASON = 120
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,92 +52,78 @@ def has_signature(mail: Mail) -> bool:
     return "dkim-signature" in mail.headers
 
 
-async def signatures(message: Message) -> Sequence[Checked]:
+def signatures(message: Message) -> Asks[Sequence[Checked]]:
     """What came of the message's signatures, those of the author's domain first; none where nothing is signed."""
     if not has_signature(message.mail):
         return ()
-    return await once(_CHECKS, message.mail, lambda: _check_all(message))
+    return (yield from message.once("signatures", partial(_check_all, message)))
 
 
-async def once(
-    tasks: WeakKeyDictionary[Mail, asyncio.Task[T]], mail: Mail, start: Callable[[], Coroutine[Any, Any, T]]
-) -> T:
-    """What is done once for a message, whoever asks; who stops waiting does not stop it for the others."""
-    await on_loop()
-    task = tasks.get(mail)
-    if task is None:
-        task = tasks[mail] = asyncio.get_running_loop().create_task(start())
-    return await asyncio.shield(task)
-
-
-async def aside(mail: Mail, work: Callable[..., T], *given: Any) -> T:
-    """Work on a message's octets, in a thread if they are many: others wait on the event loop."""
-    return await asyncio.to_thread(work, *given) if len(mail.raw) > _LONG else work(*given)
-
-
-_CHECKS: WeakKeyDictionary[Mail, asyncio.Task[Sequence[Checked]]] = WeakKeyDictionary()
-
-
-async def key_of(signature: Signature, dns: DNS) -> SigningKey:
-    """A signature's key. Raises SignatureError: temperror where the DNS gives no answer."""
-    try:
-        answer = await dns.query(signature.key_name, "TXT")
-        if not answer.records:
-            await confirm_denial(dns)
-    except ServiceError as error:
-        raise SignatureError("temperror", str(error)[:_REASON], signature.domain) from error
-    problem = SignatureError("permerror", "no key in the DNS")
-    for record in answer.records[:_MAX_RECORDS]:  # RFC 6376 3.6.2.2 leaves the choice among several
-        try:
-            return read_key(record)
-        except SignatureError as error:
-            problem = SignatureError(error.result if error.result != "neutral" else "permerror", str(error))
-    raise problem
-
-
-async def _check_all(message: Message) -> Sequence[Checked]:
+def _check_all(message: Message) -> Asks[Sequence[Checked]]:
     mail, now = message.mail, message.envelope.received_at.timestamp()
     try:
-        signed = await aside(mail, SignedMessage, mail.raw)
+        signed = yield from compute("dkim", partial(SignedMessage, mail.raw), long=is_long(mail))
     except SignatureError as error:
         return [Checked(error.result, str(error))]
     authors = {registered_domain(one.domain) for one in mail.from_addresses}
-    sender = registered_domain(domain_of(message.envelope.sender))
-
-    def about(one: Signature, result: str, reason: str, bits: int = 0) -> Checked:
-        registered = registered_domain(one.domain)
-        return Checked(
-            result,
-            reason[:_REASON],
-            one.domain,
-            one.selector,
-            one.algorithm,
-            bits,
-            of_author=authors == {registered} != {""},
-            of_sender=registered == sender != "",
-            headers=one.headers,
-        )
-
-    async def checked(one: Signature) -> Checked:
-        if not mail.complete:
-            return about(one, "neutral", f"only {len(mail.raw)} of {mail.size} octets were examined")
-        key: SigningKey | None = None
-        try:
-            key = await key_of(one, message.services.dns)
-            await aside(mail, verify_message, one, key, signed)
-        except SignatureError as error:
-            return about(one, error.result, str(error), key.bits if key else 0)
-        return about(one, "pass", "", key.bits)
-
     unusable: list[Checked] = []
     usable: list[Signature] = []
     for field in signed.named("dkim-signature")[:_MAX_READ]:
         try:
             usable.append(dkim_signature(field, now))
         except SignatureError as error:
-            unusable.append(Checked(error.result, str(error)[:_REASON]))
+            unusable.append(Checked(error.result, str(error)[:REASON]))
     usable.sort(key=lambda one: registered_domain(one.domain) not in authors)
-    return [
-        *await asyncio.gather(*map(checked, usable[:MAX_SIGNATURES])),
-        *unusable[: max(0, MAX_SIGNATURES - len(usable))],
+    chosen = usable[:MAX_SIGNATURES]
+    if mail.complete:
+        keys = yield from keys_of(chosen)
+        results: Sequence[SignatureError | None] = yield from compute(
+            "dkim", partial(_results, chosen, keys, signed), long=is_long(mail)
+        )
+    else:
+        cut = SignatureError("neutral", f"only {len(mail.raw)} of {mail.size} octets were examined")
+        keys, results = [cut] * len(chosen), [cut] * len(chosen)
+    sender = registered_domain(domain_of(message.envelope.sender))
+    checked = [
+        _checked(*one, authors=authors, sender=sender) for one in zip(chosen, keys, results, strict=True)
     ]
+    return [*checked, *unusable[: max(0, MAX_SIGNATURES - len(usable))]]
+
+
+def _results(
+    chosen: Sequence[Signature], keys: Sequence[SigningKey | SignatureError], signed: SignedMessage
+) -> list[SignatureError | None]:
+    """Why each signature does not hold; None for one that does."""
+    results: list[SignatureError | None] = []
+    for one, key in zip(chosen, keys, strict=True):
+        try:
+            if isinstance(key, SignatureError):
+                raise key
+            verify_message(one, key, signed)
+        except SignatureError as error:
+            results.append(error)
+        else:
+            results.append(None)
+    return results
+
+
+def _checked(
+    one: Signature,
+    key: SigningKey | SignatureError,
+    problem: SignatureError | None,
+    *,
+    authors: Collection[str],
+    sender: str,
+) -> Checked:
+    registered = registered_domain(one.domain)
+    return Checked(
+        "pass" if problem is None else problem.result,
+        "" if problem is None else str(problem)[:REASON],
+        one.domain,
+        one.selector,
+        one.algorithm,
+        0 if isinstance(key, SignatureError) else key.bits,
+        of_author=authors == {registered} != {""},
+        of_sender=registered == sender != "",
+        headers=one.headers,
+    )

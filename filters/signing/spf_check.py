@@ -1,7 +1,7 @@
 """pyspf on our resolver: the check runs again whenever an answer that it lacked has come.
 
 pyspf asks the DNS by a function that blocks. Ours answers from what this check has asked so far; where that is not
-enough it leaves the check, the question is awaited, and the check begins again. A check takes a tenth of a millisecond
+enough it leaves the check, the question is asked, and the check begins again. A check takes a tenth of a millisecond
 and most need one to three answers, so this costs no more than a thread would, and nothing can hang.
 """
 
@@ -14,12 +14,14 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from tamis.base.errors import ServiceError
-from tamis.contract.service_protocols import DNS, Answer
+from tamis.contract.ask import ask, ask_all, compute
+from tamis.contract.filter import Message
+from tamis.contract.questions import Asks, Lookup
+from tamis.contract.service_protocols import Answer
 from tamis.filters.shared.clients import is_local, text_of
 from tamis.message.address import domain_key, unbracket
 from tamis.message.envelope import Envelope, IPAddress
 from tamis.message.names import is_host_name
-from tamis.services.runner import in_thread
 
 MAX_QUESTIONS = 120
 """Questions of one check: RFC 7208 4.6.4 allows 10 terms of up to 10 addresses each, and little more. Beyond:
@@ -60,42 +62,46 @@ def identity_of(envelope: Envelope) -> Identity:
     return Identity("mailfrom", local, domain_key(domain))
 
 
-async def check_envelope(dns: DNS, envelope: Envelope) -> tuple[str, str]:
+def check_envelope(message: Message) -> Asks[tuple[str, str]]:
     """The result for a transaction's identity, and what is wrong where something is. The client must be known."""
+    return message.once("spf", partial(_check_envelope, message.envelope))
+
+
+def _check_envelope(envelope: Envelope) -> Asks[tuple[str, str]]:
     assert envelope.ip is not None
     whom = identity_of(envelope)
-    return await check(dns, envelope.ip, whom.local, whom.domain, _helo(envelope))
+    return check(envelope.ip, whom.local, whom.domain, _helo(envelope))
 
 
-async def check_mail_from(dns: DNS, envelope: Envelope) -> tuple[str, str]:
+def check_mail_from(message: Message) -> Asks[tuple[str, str]]:
     """As `check_envelope`, of MAIL FROM alone: none without its domain, or a client of the public network."""
+    envelope = message.envelope
     ip, whom = envelope.ip, identity_of(envelope)
     if ip is None or is_local(ip) or whom.name != "mailfrom" or not is_host_name(whom.domain):
         return "none", ""
-    return await check_envelope(dns, envelope)
+    return (yield from check_envelope(message))
 
 
 def _helo(envelope: Envelope) -> str:
     return domain_key(envelope.helo)[:255]
 
 
-async def check(dns: DNS, ip: IPAddress, local: str, domain: str, helo: str) -> tuple[str, str]:
+def check(ip: IPAddress, local: str, domain: str, helo: str) -> Asks[tuple[str, str]]:
     """check_host() of RFC 7208 4: the result, and what is wrong where something is. `domain` is a host name."""
     first = (domain, "TXT")
     known: _Known = {}
     try:
-        known[first] = await dns.query(*first)
+        known[first] = yield from ask(Lookup(*first))
         if not any(record[:6].lower() == "v=spf1" for record in known[first].records):
             return "none", ""
         while len(known) <= MAX_QUESTIONS:
             told = tuple(known.items())
-            if _size(known) > _LONG:  # others' answers must not wait for it
-                found = await in_thread("spf", partial(_check.__wrapped__, told, ip, local, domain, helo))
-            else:
-                found = _check(told, ip, local, domain, helo)
+            long = _size(known) > _LONG  # others' answers must not wait for it
+            checking = _check.__wrapped__ if long else _check
+            found = yield from compute("spf", partial(checking, told, ip, local, domain, helo), long=long)
             if found.lacking is None:
                 return found.result, found.problem
-            await _learn(known, dns, found.lacking, "A" if ip.version == 4 else "AAAA")
+            yield from _learn(known, found.lacking, "A" if ip.version == 4 else "AAAA")
     except ServiceError as error:
         return "temperror", str(error)[:_PROBLEM_LENGTH]
     return "permerror", "too many DNS look-ups"
@@ -105,14 +111,15 @@ def _size(known: _Known) -> int:
     return sum(len(one) for (_, rdtype), answer in known.items() if rdtype == "TXT" for one in answer.records)
 
 
-async def _learn(known: _Known, dns: DNS, lacking: tuple[str, str], rdtype: str) -> None:
+def _learn(known: _Known, lacking: tuple[str, str], rdtype: str) -> Asks[None]:
     """Get an answer, and with the names of an MX or PTR their addresses, which the check will want next."""
-    known[lacking] = await dns.query(*lacking)
+    known[lacking] = yield from ask(Lookup(*lacking))
     if lacking[1] not in ("MX", "PTR"):
         return
     hosts = [record.rpartition(" ")[2] for record in known[lacking].records[:_MOST_HOSTS]]
     wanted = [(host, rdtype) for host in hosts if (host, rdtype) not in known]
-    for question, answer in zip(wanted, await dns.queries(wanted), strict=True):
+    answers = yield from ask_all([Lookup(*question) for question in wanted])
+    for question, answer in zip(wanted, answers, strict=True):
         if isinstance(answer, Answer):  # one that failed is asked for again if the check gets that far
             known[question] = answer
 

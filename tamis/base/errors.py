@@ -54,6 +54,10 @@ class ServiceError(TamisError):
     """A service that filters wait on (DNS, shared state) has no answer: the finding is `unavailable`."""
 
 
+class QueueFullError(ServiceError):
+    """So many jobs wait already that another would wait in vain."""
+
+
 class LeftOutError(ServiceError):
     """A part that kept failing, last for a `reason`, and is not asked until a time (Unix seconds); nothing new is
     known of it."""
@@ -86,6 +90,15 @@ class TokenError(TamisError):
 
 class PluginError(TamisError):
     """A filter that breaks the contract: its package and the rule it breaks are named."""
+
+
+def anew(error: Exception) -> Exception:
+    """An error to raise once more: one that is kept for many must not collect the frames of each of them."""
+    if not isinstance(error, TamisError):
+        return error
+    one = type(error).__new__(type(error), *error.args)
+    one.__dict__.update(error.__dict__)
+    return one
 
 
 def times(failures: int) -> str:

@@ -10,6 +10,7 @@ from tamis.contract.service_protocols import Services
 from tamis.message.envelope import parse_ip
 from tamis.models.site_model import SiteModel
 from tamis.services.dns.resolver import Resolver
+from tamis.services.files.attachments import AttachmentLooker
 from tamis.services.files.reader import FileReader
 from tamis.services.scanners.clamd import Engines
 from tamis.services.scanners.spamd import Spamd
@@ -31,6 +32,7 @@ def open_services(settings: Settings) -> Services:
         first_antivirus=Engines(antivirus, first, breakers),
         second_antivirus=Engines(antivirus, second, breakers),
         reader=FileReader(settings.images, breakers),
+        attachments=AttachmentLooker(breakers),
         spamassassin=Spamd(settings.spamassassin, breakers),
         breakers=breakers,
     )

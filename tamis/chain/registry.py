@@ -113,6 +113,14 @@ BUILT_IN: tuple[type[Filter[Any]], ...] = (
     Malformed,
 )
 
+_OLD_WORDS = {
+    "dear": "it is called 'expensive' now",
+    "inline": "a plain examine that never blocks says 'blocks = False' now",
+    "at_once": "examine as a generator returns early instead, before it asks",
+    "begins_at_once": "every examine that asks begins at once now",
+}
+"""What plugins of earlier versions say, and what they say now: it must not be ignored quietly."""
+
 _SPEC_ID = re.compile(r"S([0-9]{1,2})([a-z]?)")
 _NAME = re.compile(r"[a-z][a-z0-9_]{1,39}")
 _MAX_DEADLINE = 250
@@ -195,8 +203,12 @@ def _check(one: object, taken: set[str]) -> None:
     unknown = [name for name in one.asks if name not in SERVICES]
     if unknown:
         raise PluginError(f"{where}: asks a service that does not exist: {', '.join(map(repr, unknown))}")
-    if one.inline and inspect.iscoroutinefunction(one.examine):
-        raise PluginError(f"{where}: examine can't be both inline and async")
+    for word, instead in _OLD_WORDS.items():
+        if hasattr(one, word):
+            raise PluginError(f"{where}: {word!r} is no word of the contract any more: {instead}")
+    blocks: object = one.blocks
+    if blocks not in (None, True, False):
+        raise PluginError(f"{where}: blocks must be True or False")
 
 
 def _check_words(one: type[Filter[Any]], where: str) -> None:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from tamis.chain.chain import Examination, Pulse
+from tamis.chain.examination import Examination, Pulse
 from tamis.contract.filter import Message, Stage
 from tamis.contract.finding import Finding
+from tamis.contract.recording import Recording
 from tamis.contract.service_protocols import Services
 from tamis.judging.authentication import METHODS, authentication_results
 from tamis.judging.plan import Judged, Plan, SenderQuestion, outcome_of, plan
 from tamis.judging.policy import Policy
 from tamis.judging.site import Site, defers_early
 from tamis.judging.trace import trace_headers
-from tamis.judging.verdict import Decision, judge
+from tamis.judging.verdict import Verdict, judge
 from tamis.message.envelope import Envelope, Recipient
+from tamis.message.header_editing import NewFields
 from tamis.message.mail import Mail
 from tamis.services.runner import Runner
 
@@ -39,11 +41,20 @@ _NOTHING = Mail(b"")  # what is known of the content while the envelope is being
 class Road:
     """One transaction's way. `mail_from` starts what can start early; `end_of_message` ends it."""
 
-    def __init__(self, site: Site, runner: Runner, services: Services | None = None) -> None:
+    def __init__(
+        self,
+        site: Site,
+        runner: Runner,
+        services: Services | None = None,
+        *,
+        recording: Recording | None = None,
+    ) -> None:
+        """`recording`, if any, gets what filters ask and are answered."""
         self.site = site
         """The Site under which the whole transaction goes."""
         self._runner = runner
         self._services = services or Services()
+        self._recording = recording
         self._examination: Examination | None = None
 
     def mail_from(self, envelope: Envelope) -> None:
@@ -64,32 +75,48 @@ class Road:
             return ""
         overruling = frozenset[str]().union(*(one.yields_to for one in deferring))
         asked = [*deferring, *(rule.filter for rule in policy.rules if rule.filter.name in overruling)]
-        message = self._message(replace(envelope, recipients=(recipient,)), _NOTHING)
-        verdict = judge(self._begun(envelope).now(asked, message, seconds=RECIPIENT_SECONDS), policy)
-        return verdict.because if verdict.decision is Decision.DEFER else ""
+        alone = replace(envelope, recipients=(recipient,))
+        findings = self._begun(envelope).now(asked, self._message(alone, _NOTHING), seconds=RECIPIENT_SECONDS)
+        return self._examined(alone, findings, (policy,), traced=False).plan.defer
 
     def end_of_message(self, envelope: Envelope, mail: Mail, pulse: Pulse = lambda: None) -> Examined:
         """Examine, judge for every recipient, and plan.
 
         An authenticated sender's mail is not examined (O8), except by filters for outgoing mail, under the sender's
-        own policy.
+        own policy; what our users send carries no trace of ours, for it may leave the platform.
         """
         policies = tuple(self.site.book.policy(r.address) for r in envelope.recipients)
+        own = self.site.book.policy(envelope.sender) if envelope.login else None
         message = self._message(envelope, mail)
-        findings: Mapping[str, Finding]
-        if envelope.login:
-            own = self.site.book.policy(envelope.sender)
-            findings = self._begun(envelope).finish(message, (own,), pulse)
-            verdict = judge(findings, own)
-            # what our users send carries no trace of ours: it may leave the platform
-            judged = tuple(Judged(replace(verdict, recipient=p.recipient), p, ()) for p in policies)
+        findings = self._begun(envelope).finish(message, policies if own is None else (own,), pulse)
+        question = self._question(envelope, mail, findings)
+        return self._examined(envelope, findings, policies, own=own, traced=own is None, question=question)
+
+    def _examined(
+        self,
+        envelope: Envelope,
+        findings: Mapping[str, Finding],
+        policies: Sequence[Policy],
+        *,
+        own: Policy | None = None,
+        traced: bool,
+        question: SenderQuestion | None = None,
+    ) -> Examined:
+        """What findings mean for each recipient, under the recipient's policy or one for all (`own`), and what is done.
+
+        The one door between examining and judging, at RCPT and at the end of the message.
+        """
+        if own is None:
+            verdicts = [judge(findings, one) for one in policies]
         else:
-            findings = self._begun(envelope).finish(message, policies, pulse)
-            results = authentication_results(
-                shared(findings, policies), envelope, self.site.settings.authserv_id
-            )
-            judged = tuple(self._judged(findings, policy, envelope, results) for policy in policies)
-        return Examined(envelope, findings, judged, plan(judged, self._question(envelope, mail, findings)))
+            verdict = judge(findings, own)
+            verdicts = [replace(verdict, recipient=one.recipient) for one in policies]
+        headers = self._headers(envelope, findings, policies) if traced else lambda _, __: ()
+        judged = tuple(
+            Judged(verdict, policy, headers(verdict, policy))
+            for verdict, policy in zip(verdicts, policies, strict=True)
+        )
+        return Examined(envelope, findings, judged, plan(judged, question))
 
     def abandon(self) -> None:
         """The transaction ended early: stop what is under way."""
@@ -105,7 +132,7 @@ class Road:
                 for one in self.site.filters
                 if one.name in active and (one.outgoing or not envelope.login)
             ]
-            self._examination = Examination(filters, self._runner, seconds=seconds)
+            self._examination = Examination(filters, self._runner, seconds=seconds, recording=self._recording)
         return self._examination
 
     def _message(self, envelope: Envelope, mail: Mail) -> Message:
@@ -127,14 +154,19 @@ class Road:
         notices = self.site.settings.notices
         return SenderQuestion(envelope.sender, mail.headers, findings, self.site.filters, notices)
 
-    def _judged(
-        self, findings: Mapping[str, Finding], policy: Policy, envelope: Envelope, results: str
-    ) -> Judged:
-        verdict = judge(findings, policy)
-        outcome = outcome_of(verdict, policy)
-        prefix = self.site.settings.headers.prefix
-        headers = trace_headers(verdict, findings, envelope, prefix=prefix, outcome=outcome, results=results)
-        return Judged(verdict, policy, headers)
+    def _headers(
+        self, envelope: Envelope, findings: Mapping[str, Finding], policies: Sequence[Policy]
+    ) -> Callable[[Verdict, Policy], NewFields]:
+        """What makes the trace headers of a recipient's verdict."""
+        settings = self.site.settings
+        results = authentication_results(shared(findings, policies), envelope, settings.authserv_id)
+
+        def headers(verdict: Verdict, policy: Policy) -> NewFields:
+            outcome = outcome_of(verdict, policy)
+            prefix = settings.headers.prefix
+            return trace_headers(verdict, findings, envelope, prefix=prefix, outcome=outcome, results=results)
+
+        return headers
 
 
 def shared(findings: Mapping[str, Finding], policies: Sequence[Policy]) -> Mapping[str, Finding]:

@@ -10,7 +10,7 @@ from tamis.base.errors import ServiceError
 from tamis.chain.open_services import open_resolver, system_servers
 from tamis.cli.checks import CheckResult, ok, warning
 from tamis.contract.service_protocols import DNS, Answer
-from tamis.filters.shared.clients import confirm_denial
+from tamis.filters.shared.clients import TOP, believe
 from tamis.settings import Settings
 from tamis.settings.dns_lists import DNSList, ListRefusedError
 
@@ -57,7 +57,7 @@ async def server_check(dns: DNS, settings: Settings) -> CheckResult:
     shown = ", ".join(servers)
     begun = time.monotonic()
     try:
-        await confirm_denial(dns)
+        believe(await dns.query(TOP, "NS"))
     except ServiceError as problem:
         return warning(
             "DNS",

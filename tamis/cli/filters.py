@@ -58,7 +58,7 @@ def describe(one: Filter[Any], shown: dict[str, Any]) -> dict[str, Any]:
         "stage": one.stage.name.lower(),
         "state": values["state"][0],
         "switchable": one.switchable,
-        "dear": one.dear,
+        "expensive": one.expensive,
         "asks": list(one.asks),
         "plain_reason": one.plain_reason,
         "forbids_challenge": one.forbids_challenge,

@@ -1,30 +1,31 @@
 """The contract of a filter: `examine` states a fact, `judge` says what a policy makes of it.
 
-A plain filter is one small file: a subclass of Filter with its names, its options and `examine`.
-`examine` has three forms, and its form says where it runs:
+A plain filter is one small file: a subclass of Filter with its names, its options and `examine`, which is
 
-- a plain method with `inline = True` runs in the session's own thread: only for work that is bounded by
-  Mail's limits and touches nothing outside the process;
-- a plain method without it runs in a worker thread under the filter's deadline;
-- an `async def` runs on the worker's event loop under the filter's deadline.
+- a plain function that returns its Finding, where all that it needs is in the message; or
+- a generator function that yields questions (`tamis.contract.ask`), is sent the answers, and returns its Finding.
+
+Either is a pure function of message and answers. How the chain runs them stands in docs/chain.md.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
-from typing import TYPE_CHECKING, Any, ClassVar, Generic
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias
+from typing import TypeVar as PlainTypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypeVar
 
 from tamis.base.derived import derived
-from tamis.contract.finding import Finding, Status
+from tamis.contract.finding import Finding, Revealed, Status
+from tamis.contract.memos import Memos, once
+from tamis.contract.questions import Asks
 from tamis.contract.service_protocols import Services
 from tamis.message.envelope import Envelope
-from tamis.message.mail.seen import NOTHING_SEEN, Seen
 from tamis.rules.book import EMPTY, Matched, RuleBook
 
 if TYPE_CHECKING:
@@ -102,6 +103,9 @@ class Opinion:
     shadow: bool = False
 
 
+_T = PlainTypeVar("_T")
+
+
 @dataclass(kw_only=True)
 class Message:
     """What `examine` may look at. `mail` is complete from Stage.MESSAGE on."""
@@ -113,8 +117,12 @@ class Message:
     scopes: frozenset[str]
     services: Services = field(default_factory=Services)
     rules: RuleBook = EMPTY
-    seen: Seen = NOTHING_SEEN
-    """What S22 has read in images and documents; S22 sets it once, for the filters that look again."""
+    memos: Memos = field(default_factory=dict, repr=False)
+    """What was worked out for several filters; a second look at the same message has the same."""
+
+    def once(self, key: Hashable, start: Callable[[], Asks[_T]]) -> Asks[_T]:
+        """What `start()` works out, once for this message, whoever asks for it under this key."""
+        return once(self.memos, key, start)
 
     @derived
     def matched_rules(self) -> Matched:
@@ -135,6 +143,9 @@ class Message:
 Scopes = Sequence[str]
 """A recipient's scopes, nearest first (address.scopes_of)."""
 
+
+Examined: TypeAlias = Finding | Revealed | Asks[Finding] | Asks[Finding | Revealed] | Awaitable[Finding]
+"""What `examine` gives: a finding, the generator that asks for what it lacks, or, in other packages, a coroutine."""
 
 OptionsT = TypeVar("OptionsT", bound=FilterOptions, default=FilterOptions)
 
@@ -159,12 +170,11 @@ class Filter(ABC, Generic[OptionsT]):
     """The default effect, and the filter's kind in lists."""
     state: ClassVar[State] = State.ON
     switchable: ClassVar[bool] = True
-    dear: ClassVar[bool] = False
+    expensive: ClassVar[bool] = False
     """Costs enough (OCR, antivirus) to be skipped once the verdict of every recipient is decided."""
-    inline: ClassVar[bool] = False
-    begins_at_once: ClassVar[bool] = False
-    """`examine` begins in the session's own thread, and goes to the event loop where it first has to wait: only for one
-    that waits for nothing but services.dns, or for `runner.on_loop` before it turns to asyncio."""
+    blocks: ClassVar[bool | None] = None
+    """Whether a plain `examine` may wait for something by itself, and so has to run in a thread of its own. Where a
+    class of another package does not say (None) it is taken to; the filters of Tamis never do."""
     deadline: ClassVar[float] = 10.0
     """Seconds after which the filter's answer is `unavailable`."""
     outgoing: ClassVar[bool] = False
@@ -186,16 +196,8 @@ class Filter(ABC, Generic[OptionsT]):
         the end of the message."""
         return True
 
-    def at_once(self, message: Message) -> Finding | None:
-        """The finding if there is nothing to wait for; None if `examine` has to run.
-
-        Asked before a filter that waits, in the session's own thread, for starting `examine` elsewhere costs more than
-        most filters: no attachment, no list set up, one of our own clients.
-        """
-        return None
-
     @abstractmethod
-    def examine(self, message: Message) -> Finding | Awaitable[Finding]:
+    def examine(self, message: Message) -> Examined:
         """State the fact. Errors need no handling here: the chain turns them into `unavailable`."""
 
     def judge(self, finding: Finding, options: OptionsT, scopes: Scopes) -> Opinion:

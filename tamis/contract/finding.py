@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
+
+from tamis.message.mail.seen import Seen
 
 
 class Status(StrEnum):
@@ -18,7 +20,7 @@ class Status(StrEnum):
 
 
 ALREADY_DECIDED = "already decided"
-"""Why the chain skips a dear filter: its finding was not wanted then, which replay must know."""
+"""Why the chain skips an expensive filter: its finding was not wanted then, which replay must know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +57,11 @@ class Finding:
         return cls(
             data["filter"], Status(data["status"]), data["because"], dict(data["facts"]), data["seconds"]
         )
+
+
+class Revealed(NamedTuple):
+    """A finding together with what was read for it in images and documents: with that, the filters that look again have
+    the message a second time."""
+
+    finding: Finding
+    seen: Seen

@@ -1,15 +1,16 @@
-"""Services that filters may use, behind interfaces that hide the libraries.
+"""Services that answer what filters ask (`tamis.contract.questions`), behind interfaces that hide the libraries.
 
-Each call may raise an error of the tree in tamis.base.errors; a filter lets it through, and the chain turns it into
-`unavailable`. Nothing here blocks: all calls are awaited on the worker's event loop.
+Each call may raise an error of the tree in tamis.base.errors. Nothing here blocks: all calls are made on the worker's
+event loop. Services that get many questions are asked with a callback, which costs neither a task nor a turn of the
+loop.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from tamis.base.breaker import Breakers
 from tamis.base.errors import ServiceError
@@ -17,6 +18,10 @@ from tamis.base.errors import ServiceError
 if TYPE_CHECKING:
     from tamis.message.envelope import Envelope
     from tamis.message.mail import Mail
+
+
+_T = TypeVar("_T")
+_T_co = TypeVar("_T_co", covariant=True)
 
 
 class Answer(NamedTuple):
@@ -42,6 +47,16 @@ class DNS(Protocol):
     async def queries(self, questions: Sequence[tuple[str, str]]) -> list[Answer | ServiceError]:
         """The answers to many queries sent at once, in order; a query without an answer gives the error."""
 
+    def known(self, name: str, rdtype: str) -> Answer | ServiceError | None:
+        """What is remembered of a name and a type; None where it has to be asked. In any thread."""
+        return None
+
+    def ask(
+        self, name: str, rdtype: str, take: Callable[[Answer | Exception], None]
+    ) -> Awaitable[Answer] | None:
+        """As `query`: the answer, or the error, is handed to `take`; or it is given to be awaited."""
+        return self.query(name, rdtype)
+
     def close(self) -> None:
         """Close the sockets (on the event loop); the next query reopens them."""
 
@@ -61,6 +76,17 @@ MAX_MEMBERS = 10_000
 """Members kept in one set; further ones are not counted."""
 WINDOW_SLOTS = 10
 """A counter's window slides in this many steps."""
+
+
+class StateCall(Protocol[_T_co]):
+    """One of the calls below as a value (tamis.contract.questions)."""
+
+    @property
+    def key(self) -> str:
+        """What it is about."""
+
+    def of(self, state: SharedState) -> Awaitable[_T_co]:
+        """Make it."""
 
 
 class SharedState(Protocol):
@@ -98,6 +124,10 @@ class SharedState(Protocol):
 
     async def find(self, prefix: str, limit: int = 1000) -> list[KeptValue]:
         """Values whose keys have this prefix, sorted by key: for people, not for the mail path."""
+
+    def ask(self, call: StateCall[_T], take: Callable[[_T | Exception], None]) -> Awaitable[_T] | None:
+        """Make a call: its result, or the error, is handed to `take`; or it is given to be awaited."""
+        return call.of(self)
 
     async def close(self) -> None:
         """Close connections; the next call reconnects."""
@@ -205,6 +235,19 @@ class Reader(Protocol):
         """Only what `state` remembers; reads no file."""
 
 
+class Attachments(Protocol):
+    """What looks into attachments and archives."""
+
+    def ask(
+        self,
+        files: Sequence[tuple[str, bool, bytes]],
+        take: Callable[[Sequence[Mapping[str, Any]] | Exception], None],
+    ) -> Awaitable[Sequence[Mapping[str, Any]]] | None:
+        """Hand to `take` what every file (name, whether it is whole, octets) is and, within bounds, every member of an
+        archive: `path` (names from the attachment down), `kind` (MIME type by content), `size`, `sha256` ('' when it
+        was not read to its end), `risks`."""
+
+
 @dataclass(frozen=True, slots=True)
 class SpamScore:
     """SpamAssassin's score, its limit, and the rules that hit."""
@@ -241,7 +284,17 @@ class _NoAntivirus:
         raise ServiceError("no antivirus engine here")
 
 
-class _NoDNS:
+class _NoAttachments:
+    def ask(
+        self,
+        files: Sequence[tuple[str, bool, bytes]],
+        take: Callable[[Sequence[Mapping[str, Any]] | Exception], None],
+    ) -> Awaitable[Sequence[Mapping[str, Any]]] | None:
+        take(ServiceError("nothing here looks into attachments"))
+        return None
+
+
+class _NoDNS(DNS):
     async def query(self, name: str, rdtype: str) -> Answer:
         raise ServiceError(f"no DNS here to ask for {rdtype} of {name}")
 
@@ -252,7 +305,7 @@ class _NoDNS:
         pass
 
 
-class _NoState:
+class _NoState(SharedState):
     async def get(self, key: str) -> str | None:
         raise ServiceError(f"no shared state here for {key}")
 
@@ -293,6 +346,7 @@ class Services:
     first_antivirus: Antivirus = field(default_factory=_NoAntivirus)
     second_antivirus: Antivirus = field(default_factory=_NoAntivirus)
     reader: Reader = field(default_factory=_NoReader)
+    attachments: Attachments = field(default_factory=_NoAttachments)
     spamassassin: SpamAssassinService = field(default_factory=_NoSpamAssassin)
     breakers: Breakers = field(default_factory=Breakers)
     """Leaves out parts that keep failing; a filter with a service of its own gets its breaker here."""

@@ -26,6 +26,7 @@ from tamis.database.marks import Fingerprint, Mark, Marked, MarkKind, by_scope
 from tamis.filters.image_text import documents_of, images_of, seen_in
 from tamis.filters.marked_spam import fingerprint_of, marked_key
 from tamis.filters.message_checksum import checksum
+from tamis.filters.shared.attached import files_of
 from tamis.handover.origin import origin_of
 from tamis.installation.paths import Paths
 from tamis.message.address import PLATFORM, domain_of
@@ -133,7 +134,7 @@ def _files(mail: Mail, read: Iterable[FileFacts]) -> dict[str, MarkKind]:
             found[one.perceptual] = MarkKind.IMAGE
             found[one.sha256] = MarkKind.IMAGE
     try:
-        files = inspect(mail)
+        files = inspect(files_of(mail))
     except ServiceError as error:
         log.warning("files of a marked message were not looked at: %s", error)
         files = ()

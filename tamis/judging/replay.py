@@ -92,7 +92,7 @@ class Replay:
         self._findings: dict[int, Finding] = {}
         self._names: dict[int, str] = {}
         self._left_out: set[int] = set()
-        """Numbers of findings of dear filters that did not look because the verdict was decided."""
+        """Numbers of findings of expensive filters that did not look because the verdict was decided."""
         self._open: set[int] = set()
         """Numbers of findings that are judged beside the opinions of other filters."""
         self._policies: dict[str, tuple[Policy, _Terms]] = {}

@@ -1,4 +1,4 @@
-"""Where waiting filters run: one event loop a process, and bounded daemon threads for blocking calls."""
+"""Where answers are waited for: one event loop a process, and bounded daemon threads for calls that take long."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import asyncio
 import logging
 import queue
 import threading
-import types
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 from tamis.base.errors import ServiceError
@@ -18,12 +18,12 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 MAX_HANGING = 16
-"""Blocking calls of one filter that may be under way at once; more would pile up behind a hung service. Beyond: the
-filter is unavailable."""
+"""Calls of one name that may be under way at once; more would pile up behind a hung service. Beyond: the filter is
+unavailable."""
 
 
 class TooManyHangingError(ServiceError):
-    """A filter has MAX_HANGING calls under way that do not come back."""
+    """MAX_HANGING calls of a name are under way and do not come back."""
 
 
 class Runner:
@@ -103,50 +103,35 @@ class Awaited(Generic[T]):
         self._task.cancel()
 
 
-@types.coroutine
-def on_loop() -> Generator[None, None, None]:
-    """Go on on the event loop, for what was begun in a session's thread (Filter.begins_at_once)."""
-    if asyncio._get_running_loop() is None:
-        yield
-
-
 _lock = threading.Lock()
 _hanging: Counter[str] = Counter()
 
 
-async def in_thread(name: str, call: Callable[[], T | Awaitable[T]]) -> T:
-    """Run a blocking call in a daemon thread of its own. Raises TooManyHangingError when `name` has too many.
+def elsewhere(name: str, call: Callable[[], T], take: Callable[[T | Exception], None]) -> None:
+    """On the loop: run a call that takes long in a daemon thread of its own, and hand its result, or what it raised, to
+    `take`. Raises TooManyHangingError when `name` has too many.
 
-    A thread can't be stopped from outside: when the awaiting task is cancelled the thread is left behind,
-    counted until it ends by itself.
+    A thread can't be stopped from outside: who stops waiting leaves it behind, counted until it ends by itself.
     """
-    await on_loop()
     loop = asyncio.get_running_loop()
-    outcome: asyncio.Future[T | Awaitable[T]] = loop.create_future()
     with _lock:
         if _hanging[name] >= MAX_HANGING:
             raise TooManyHangingError(f"{MAX_HANGING} calls of {name} are still under way")
         _hanging[name] += 1
 
-    def settle(result: T | Awaitable[T] | None, error: BaseException | None) -> None:
-        if outcome.cancelled():
-            return
-        if error is not None:
-            outcome.set_exception(error)
-        else:
-            outcome.set_result(result)  # type: ignore[arg-type]
-
     def work() -> None:
-        result: T | Awaitable[T] | None = None
-        error: BaseException | None = None
+        result: T | Exception
         try:
             result = call()
-        except BaseException as raised:  # noqa: BLE001 - handed over to the task that waits
-            error = raised
+        except Exception as error:  # noqa: BLE001 - handed over to who waits
+            result = error
+        except SystemExit as error:
+            result = RuntimeError(f"SystemExit: {error}")
         finally:
             with _lock:
                 _hanging[name] -= 1
-        loop.call_soon_threadsafe(settle, result, error)
+        with suppress(RuntimeError):  # the loop was closed: nobody waits any more
+            loop.call_soon_threadsafe(take, result)
 
     try:
         threading.Thread(target=work, name=f"filter-{name}", daemon=True).start()
@@ -154,5 +139,3 @@ async def in_thread(name: str, call: Callable[[], T | Awaitable[T]]) -> T:
         with _lock:
             _hanging[name] -= 1
         raise
-    result = await outcome
-    return await result if isinstance(result, Awaitable) else result

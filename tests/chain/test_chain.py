@@ -7,15 +7,21 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
-from tamis.chain import chain
-from tamis.chain.chain import Examination, needed
+from tamis.base.errors import ServiceError
+from tamis.chain import examination as chain
+from tamis.chain.examination import Examination, needed
 from tamis.chain.registry import in_order
+from tamis.contract.ask import ask, ask_all
 from tamis.contract.filter import Effect, Filter, Message, Stage
-from tamis.contract.finding import Finding, Status
+from tamis.contract.finding import Finding, Revealed, Status
+from tamis.contract.questions import Compute, Question, Take
+from tamis.contract.recording import PlayedOtherwiseError, Recording
+from tamis.contract.service_protocols import Services
 from tamis.message.mail import Seen
 from tamis.services import runner
 from tamis.services.runner import Runner
@@ -59,8 +65,29 @@ class Probe(Filter):
         return self.do(message)
 
 
+@dataclass(frozen=True)
+class Wonder(Question[str]):
+    """Is answered by what it says, in a later turn of the loop; `after` says when, None never."""
+
+    what: str = "it"
+    after: float | None = 0.0
+
+    def ask(self, services: Services, take: Take[str]) -> None:
+        if self.after is not None:
+            asyncio.get_running_loop().call_later(self.after, take, self.what)
+
+
+class Asking(Probe):
+    """The same, once a question is answered."""
+
+    def examine(self, message: Message) -> Any:
+        yield from ask(Wonder())
+        found: Any = self.do(message)
+        return found
+
+
 class Waiting(Probe):
-    """The same, on the loop."""
+    """The same of another package, on the loop."""
 
     async def do_async(self, message: Message) -> Finding:
         return self.do(message)
@@ -91,7 +118,8 @@ def give(found: object) -> Callable[..., object]:
 
 
 FORMS: dict[str, tuple[type[Probe], str, dict[str, object]]] = {
-    "inline": (Probe, "do", {"inline": True}),
+    "plain": (Probe, "do", {"blocks": False}),
+    "asks": (Asking, "do", {}),
     "thread": (Probe, "do", {}),
     "loop": (Waiting, "do", {}),
 }
@@ -182,7 +210,12 @@ def test_a_finding_bears_its_filters_name(running: Runner, form: str) -> None:
     assert finish(running, one)["probe"].filter == "probe"
 
 
-HANGING = {"thread": (Probe, hang), "loop": (Waiting, hang_async)}
+def hang_asking(self: Filter[Any], message: Message) -> Any:
+    yield from ask(Wonder(after=None))
+    return self.hit("too late")
+
+
+HANGING = {"thread": (Probe, hang), "asks": (Asking, hang_asking), "loop": (Waiting, hang_async)}
 
 
 def hanging(form: str, **attributes: Any) -> Any:
@@ -232,10 +265,17 @@ def test_the_session_crosses_to_the_loop_once(monkeypatch: pytest.MonkeyPatch) -
         call(one)
 
     monkeypatch.setattr(running, "call", count)
-    filters = [probe(Waiting, effect=Effect.TAG, name=f"probe_{n}", dear=n > 5) for n in range(10)]
-    found = finish(running, *filters)
+    waiting = [
+        probe(base, effect=Effect.TAG, name=f"{base.__name__.lower()}_{n}")
+        for n in range(6)
+        for base in (Asking, Waiting)
+    ]
+    free = [probe(effect=Effect.TAG, name=f"free_{n}", expensive=True, blocks=False) for n in range(4)]
+    found = finish(running, *waiting, *free)
     assert {one.status for one in found.values()} == {Status.HIT}
     assert len(crossings) == 1
+    finish(running, *waiting, probe(Asking, name="costly", effect=Effect.TAG, expensive=True))
+    assert len(crossings) == 3  # and once for an expensive one that really asks
 
 
 def test_calls_that_hang_do_not_pile_up(running: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -286,9 +326,9 @@ def test_waiting_begins_as_soon_as_the_input_is_known(running: Runner) -> None:
 
     early = probe(do=note, stage=Stage.MAIL)
     late = probe(name="late", stage=Stage.MESSAGE)
-    inline = probe(name="inline", stage=Stage.CONNECT, inline=True)
-    dear = probe(name="dear", stage=Stage.CONNECT, dear=True)
-    filters = in_order([type(early), type(late), type(inline), type(dear)])
+    plain = probe(name="plain", stage=Stage.CONNECT, blocks=False)
+    expensive = probe(name="expensive", stage=Stage.CONNECT, expensive=True)
+    filters = in_order([type(early), type(late), type(plain), type(expensive)])
     examination = Examination(filters, running, seconds=PATIENT)
     told = message()
     examination.begin(Stage.MAIL, told)
@@ -296,7 +336,7 @@ def test_waiting_begins_as_soon_as_the_input_is_known(running: Runner) -> None:
     assert [one.calls for one in filters if one.name != "probe"] == [0, 0, 0]  # type: ignore[attr-defined]
     found = examination.finish(told, [book("examine_everything = true", filters).policy(MARIE)])
     assert [one.calls for one in filters] == [1, 1, 1, 1]  # type: ignore[attr-defined] # and once only
-    assert list(found) == ["probe", "late", "inline", "dear"]
+    assert list(found) == ["probe", "late", "plain", "expensive"]
 
 
 def test_filters_look_again_once_images_and_documents_are_read(running: Runner) -> None:
@@ -308,21 +348,20 @@ def test_filters_look_again_once_images_and_documents_are_read(running: Runner) 
             raise ConnectionError("the service went away")
         return self.clear("{seen}", seen=message.mail.seen.text)
 
-    def reading(text: str) -> Callable[[Probe, Message], Finding]:
-        def do(self: Probe, message: Message) -> Finding:
-            message.seen = Seen(text)
-            return self.clear("read")
+    def reading(text: str) -> Callable[[Probe, Message], Revealed]:
+        def do(self: Probe, message: Message) -> Revealed:
+            return Revealed(self.clear("read"), Seen(text))
 
         return do
 
     for text in ("in an image", ""):
         again: dict[str, Any] = {"do": tell, "looks_again": True}
         first, failing = (
-            probe(**again, inline=True),
+            probe(**again, blocks=False),
             probe(Waiting, name="failing", **again, examine=tell_async),
         )
-        other, late = probe(name="other", do=tell), probe(name="late", do=tell, dear=True, spec_id="S30")
-        reader = probe(name="reader", do=reading(text), dear=True, spec_id="S22")
+        other, late = probe(name="other", do=tell), probe(name="late", do=tell, expensive=True, spec_id="S30")
+        reader = probe(Asking, name="reader", do=reading(text), expensive=True, spec_id="S22")
         filters = in_order([type(one) for one in (first, failing, other, reader, late)])
         found = Examination(filters, running, seconds=PATIENT).finish(
             message(), [book("", filters).policy(MARIE)]
@@ -384,25 +423,39 @@ def test_abandon_cancels_what_is_under_way(running: Runner) -> None:
     assert ended.wait(PATIENT)
 
 
-def test_a_filter_begins_in_the_session_and_goes_to_the_loop_to_wait(running: Runner) -> None:
+def test_first_steps_are_done_in_the_session_and_later_ones_on_the_loop(running: Runner) -> None:
     here = threading.current_thread()
     seen: list[threading.Thread] = []
 
-    async def go(self: Filter[Any], message: Message) -> Finding:
+    def go(self: Filter[Any], message: Message) -> Any:
         seen.append(threading.current_thread())
-        await runner.on_loop()
+        yield from ask(Known())
         seen.append(threading.current_thread())
-        await asyncio.sleep(0)
+        yield from ask(Wonder())
+        seen.append(threading.current_thread())
         return self.hit("waited")
 
-    found = finish(running, probe(Waiting, examine=go, begins_at_once=True))
+    found = finish(running, probe(Asking, examine=go))
     assert found["probe"].status is Status.HIT
-    assert seen[0] is here is not seen[1]
+    assert seen[0] is seen[1] is here is not seen[2]
+
+
+@dataclass(frozen=True)
+class Known(Question[str]):
+    """Is answered at once."""
+
+    def known(self, services: Services) -> str:
+        return "known"
 
 
 def test_what_is_done_by_the_end_of_the_message_needs_no_loop() -> None:
     looping = Runner()
-    known = probe(Waiting, stage=Stage.MAIL, begins_at_once=True)
+
+    def know(self: Any, message: Message) -> Any:
+        yield from ask(Known())
+        return self.do(message)
+
+    known = probe(Asking, stage=Stage.MAIL, examine=know)
     examination = Examination([known], looping, seconds=PATIENT)
     examination.begin(Stage.MAIL, message())
     assert examination.finish(message(), [book("", [known]).policy(MARIE)])["probe"].status is Status.HIT
@@ -411,24 +464,144 @@ def test_what_is_done_by_the_end_of_the_message_needs_no_loop() -> None:
 
 
 def test_what_waited_since_mail_from_is_not_examined_anew(running: Runner) -> None:
-    done = threading.Event()
-
-    async def wait(self: Any, message: Message) -> Finding:
-        await runner.on_loop()
-        asyncio.get_running_loop().call_later(QUICK, done.set)
-        found: Finding = self.do(message)
-        return found
-
-    one = probe(Waiting, examine=wait, stage=Stage.MAIL, begins_at_once=True)
+    one = probe(Asking, stage=Stage.MAIL)
     examination = Examination([one], running, seconds=PATIENT)
     examination.begin(Stage.MAIL, message())
-    assert done.wait(PATIENT)
+    until = time.monotonic() + PATIENT
+    while not one.calls and time.monotonic() < until:
+        time.sleep(0.001)
     assert examination.finish(message(), [book("", [one]).policy(MARIE)])["probe"].status is Status.HIT
     assert one.calls == 1
 
 
+def test_a_filter_goes_on_when_its_own_answers_are_there(running: Runner) -> None:
+    """One that waits for long holds up nobody else's second question."""
+    order: list[str] = []
+
+    def quick(self: Filter[Any], message: Message) -> Any:
+        for number in range(5):
+            yield from ask(Wonder())
+            order.append(f"quick {number}")
+        return self.hit("quick")
+
+    def slow(self: Filter[Any], message: Message) -> Any:
+        yield from ask(Wonder(after=0.2))
+        order.append("slow")
+        return self.hit("slow")
+
+    found = finish(running, probe(Asking, examine=quick), probe(Asking, name="slow", examine=slow))
+    assert {one.status for one in found.values()} == {Status.HIT}
+    assert order == [*(f"quick {number}" for number in range(5)), "slow"]
+
+
+def test_answers_come_in_the_order_of_their_questions(running: Runner) -> None:
+    def go(self: Filter[Any], message: Message) -> Any:
+        questions = [Wonder("late", 0.02), Known(), Wonder("early"), Failing(), Wonder("middle", 0.01)]
+        answers = yield from ask_all(questions)
+        return self.hit("{told}", told=", ".join(map(str, answers)))
+
+    found = finish(running, probe(Asking, examine=go))["probe"]
+    assert found.text() == "late, known, early, no answer, middle"
+
+
+@dataclass(frozen=True)
+class Failing(Question[str]):
+    """Has no answer."""
+
+    def ask(self, services: Services, take: Take[str]) -> None:
+        take(ServiceError("no answer"))
+
+
+def test_what_a_service_raises_when_it_is_asked_is_the_answer(running: Runner) -> None:
+    class Broken(Question[str]):
+        def ask(self, services: Services, take: Take[str]) -> None:
+            raise ServiceError("not today")
+
+    def go(self: Filter[Any], message: Message) -> Any:
+        yield from ask(Broken())
+
+    found = finish(running, probe(Asking, examine=go))["probe"]
+    assert (found.status, found.text()) == (Status.UNAVAILABLE, "not today")
+
+
+def test_what_several_want_is_worked_out_once_whoever_stops_waiting(running: Runner) -> None:
+    worked: list[str] = []
+
+    def work() -> Any:
+        yield from ask(Wonder(after=2 * QUICK))
+        worked.append("done")
+        return "the work"
+
+    def go(self: Filter[Any], message: Message) -> Any:
+        return self.hit((yield from message.once("work", work)))
+
+    filters = [probe(Asking, name=f"probe_{n}", examine=go) for n in range(3)]
+    hasty = probe(Asking, name="hasty", examine=go, deadline=QUICK)
+    found = finish(running, hasty, *filters)
+    assert found.pop("hasty").status is Status.UNAVAILABLE
+    assert {one.text() for one in found.values()} == {"the work"}
+    assert worked == ["done"]
+
+
+def test_what_work_for_several_raises_is_raised_to_each(running: Runner) -> None:
+    def work() -> Any:
+        yield from ask(Wonder())
+        raise ServiceError("it went wrong")
+
+    def go(self: Filter[Any], message: Message) -> Any:
+        return self.hit((yield from message.once("work", work)))
+
+    found = finish(running, *(probe(Asking, name=f"probe_{n}", examine=go) for n in range(3)))
+    assert {(one.status, one.text()) for one in found.values()} == {(Status.UNAVAILABLE, "it went wrong")}
+
+
+def test_a_second_look_knows_what_the_first_one_worked_out(running: Runner) -> None:
+    worked: list[str] = []
+
+    def work() -> Any:
+        yield from ask(Wonder())
+        worked.append("done")
+        return "the work"
+
+    def go(self: Filter[Any], message: Message) -> Any:
+        told = yield from message.once("work", work)
+        return self.clear("{told} {seen}", told=told, seen=message.mail.seen.text)
+
+    def read(self: Filter[Any], message: Message) -> Any:
+        yield from ask(Wonder())
+        return Revealed(self.clear("read"), Seen("in an image"))
+
+    again = probe(Asking, examine=go, looks_again=True)
+    found = finish(running, again, probe(Asking, name="reader", examine=read, expensive=True, spec_id="S22"))
+    assert found["probe"].text() == "the work in an image"
+    assert worked == ["done"]
+
+
+def test_what_is_recorded_can_be_played_again(running: Runner) -> None:
+    def work() -> Any:
+        return (yield from ask(Wonder("shared")))
+
+    def go(self: Filter[Any], message: Message) -> Any:
+        answers = yield from ask_all([Wonder("a"), Failing(), Known()])
+        shared = yield from message.once("work", work)
+        length = yield from ask(Compute("length", lambda: len(shared)))
+        return self.hit("{told}", told=[*map(str, answers), shared, length])
+
+    filters = [probe(Asking, name=f"probe_{n}", examine=go) for n in range(2)]
+    recording = Recording()
+    examination = Examination(filters, running, seconds=PATIENT, recording=recording)
+    live = examination.finish(message(), [book("", filters).policy(MARIE)])
+    again = message()
+    for one in filters:
+        played = recording.play(one, again)
+        assert isinstance(played, Finding)
+        assert replace(played, seconds=0.0) == replace(live[one.name], seconds=0.0)
+    with pytest.raises(PlayedOtherwiseError, match="asks more than it did"):
+        Recording().play(filters[0], message())
+
+
 SPAM: dict[str, Any] = {"name": "cheap", "spec_id": "S9", "effect": Effect.SPAM}
-DEAR: dict[str, Any] = {"name": "dear", "spec_id": "S20", "dear": True}
+EXPENSIVE: dict[str, Any] = {"name": "costly", "spec_id": "S20", "expensive": True}
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -445,26 +618,26 @@ DEAR: dict[str, Any] = {"name": "dear", "spec_id": "S20", "dear": True}
         ('mailboxes."paul@example.com".examine_everything = true', True),
         ('mailboxes."paul@example.com".enabled = false', False),
         (
-            'mailboxes."paul@example.com".filters = { cheap = { state = "off" }, dear = { state = "off" } }',
+            'mailboxes."paul@example.com".filters = { cheap = { state = "off" }, costly = { state = "off" } }',
             False,
         ),
     ],
 )
-def test_dear_filters_run_only_for_who_is_undecided(
+def test_expensive_filters_run_only_for_who_is_undecided(
     running: Runner, form: str, policy: str, runs: bool
 ) -> None:
     base, _, attributes = FORMS[form]
-    cheap, dear = probe(**SPAM), probe(base, **attributes, **DEAR)
-    found = finish(running, dear, cheap, policy=policy, recipients=(MARIE, PAUL))
-    assert dear.calls == int(runs)
+    cheap, costly = probe(**SPAM), probe(base, **attributes, **EXPENSIVE)
+    found = finish(running, costly, cheap, policy=policy, recipients=(MARIE, PAUL))
+    assert costly.calls == int(runs)
     if not runs:
-        assert (found["dear"].status, found["dear"].text()) == (Status.SKIPPED, "already decided")
+        assert (found["costly"].status, found["costly"].text()) == (Status.SKIPPED, "already decided")
 
 
-def test_a_dear_filter_is_not_skipped_for_what_comes_after_it(running: Runner) -> None:
-    dear = probe(**DEAR | {"spec_id": "S2"})
-    finish(running, dear, probe(**SPAM))
-    assert dear.calls == 1
+def test_an_expensive_filter_is_not_skipped_for_what_comes_after_it(running: Runner) -> None:
+    costly = probe(**EXPENSIVE | {"spec_id": "S2"})
+    finish(running, costly, probe(**SPAM))
+    assert costly.calls == 1
 
 
 def test_a_cancelled_coroutine_is_no_error_to_the_runner(running: Runner) -> None:

@@ -31,10 +31,10 @@ class Watched(WrittenDNS):
         super().__init__({"example.net TXT": ["v=spf1 -all"]}, client=STRANGER_IP)
         self.begun = threading.Event()
 
-    async def query(self, name: str, rdtype: str) -> Answer:
+    def answer(self, name: str, rdtype: str) -> Answer:
         if rdtype == "TXT":
             self.begun.set()
-        return await super().query(name, rdtype)
+        return super().answer(name, rdtype)
 
 
 def test_waiting_begins_at_mail_from() -> None:

@@ -10,6 +10,7 @@ import pytest
 from pydantic import Field
 
 from tamis.base.errors import PluginError
+from tamis.chain.inquiry import kind_of
 from tamis.chain.registry import BUILT_IN, GROUP, in_order, load_filters
 from tamis.cli import exit_status
 from tamis.contract.filter import Effect, Filter, FilterOptions, Message, Stage
@@ -54,15 +55,6 @@ class Abstract(Filter):
     summary = "has no examine"
 
 
-class InlineAndAsync(Good):
-    """Can't be both."""
-
-    inline = True
-
-    async def examine(self, message: Message) -> Finding:  # type: ignore[override] # what the registry looks for
-        return self.clear()
-
-
 def breach(**attributes: Any) -> type[Filter[Any]]:
     """`Good` with something about it changed; None takes it away."""
     return type(
@@ -98,7 +90,17 @@ def breach(**attributes: Any) -> type[Filter[Any]]:
         (breach(effect="explode"), "its own defaults are refused"),
         (breach(stage=4), "stage must be one of"),
         *((breach(deadline=bad), "deadline must be seconds") for bad in (0, -1, 251, "10", None)),
-        (breach(inline=True, examine=InlineAndAsync.examine), "can't be both inline and async"),
+        *(
+            (breach(**{word: bad}), says)
+            for word, bad, says in (
+                ("dear", True, "it is called 'expensive' now"),
+                ("dear", False, "it is called 'expensive' now"),
+                ("inline", True, "says 'blocks = False' now"),
+                ("at_once", lambda self, message: None, "returns early instead"),
+                ("begins_at_once", True, "begins at once now"),
+                ("blocks", "sometimes", "blocks must be True or False"),
+            )
+        ),
         (breach(__init__=Demanding.__init__), "can't be made without arguments"),
     ],
 )
@@ -134,7 +136,9 @@ def test_the_built_in_chain() -> None:
     """In the order of the specification, each place of it that is built taken once or more."""
     ids = [one.spec_id for one in in_order(BUILT_IN)]
     assert ids == sorted(ids, key=lambda text: (int(text[1:].rstrip(ascii_lowercase)), text))
-    early = {one.spec_id for one in in_order(BUILT_IN) if one.stage <= Stage.MAIL and not one.inline}
+    early = {
+        one.spec_id for one in in_order(BUILT_IN) if one.stage <= Stage.MAIL and kind_of(type(one)) == "asks"
+    }
     assert {"S5", "S11", "S16", "S17", "S31"} <= early  # they wait on the DNS behind the SMTP dialogue
     assert {one.stage for one in in_order(BUILT_IN)} == set(Stage)
 

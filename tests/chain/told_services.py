@@ -6,9 +6,9 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tamis.base.errors import ServiceError
+from tamis.base.errors import QueueFullError, ServiceError
 from tamis.contract.service_protocols import FileFacts, Services, SharedState, SpamScore, Virus
-from tamis.services.files.helper import QueueFullError
+from tamis.services.files.attachments import AttachmentLooker
 
 
 class ToldAntivirus:
@@ -64,5 +64,6 @@ def told_services(told: Mapping[str, Any]) -> Services:
         first_antivirus=ToldAntivirus(told.get("antivirus")),
         second_antivirus=ToldAntivirus(told.get("antivirus_second")),
         reader=ToldReader(told.get("reader", {})),
+        attachments=AttachmentLooker(),
         spamassassin=ToldSpamAssassin(told.get("spamassassin")),
     )

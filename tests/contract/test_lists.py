@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tamis.base.errors import ConfigError
-from tamis.chain.chain import examine_inline
 from tamis.contract.filter import Message
 from tamis.contract.finding import Finding, Status
 from tamis.contract.lists import (
@@ -232,7 +231,8 @@ def _decided_by(entries: list[tuple[str, str, str]], policy: str) -> str:
 
 def _verdict(told: Message, policy: str = "") -> Verdict:
     return verdict_of(
-        book(policy).policy(MARIE), *(examine_inline(one, told) for one in FILTERS if one.inline)
+        book(policy).policy(MARIE),
+        *(found for one in FILTERS if isinstance(found := one.examine(told), Finding)),
     )
 
 

@@ -25,6 +25,7 @@ from tamis.chain.road import Examined, Road
 from tamis.contract.filter import Effect, Opinion
 from tamis.contract.finding import Status
 from tamis.contract.lists import ListEntry
+from tamis.contract.recording import Recording
 from tamis.contract.service_protocols import Reading, Services, SharedState
 from tamis.contract.state_keys import BLOCKED
 from tamis.filters.automatic_whitelist import sender_key, sender_value
@@ -37,14 +38,13 @@ from tamis.message.mail import Mail
 from tamis.services.runner import Runner
 from tests.builders import FILTERS, entry, envelope, site
 from tests.chain.told_services import told_services
-from tests.chain.watching import watching
 from tests.memory_state import MemoryState
 from tests.services.dns.resolving import WrittenDNS
 
 CASES = Path(__file__).parent / "cases"
 TAGS = "score_tags"
 _OUTGOING = {one.name for one in FILTERS if one.outgoing}
-_DEAR = {one.name for one in FILTERS if one.dear}
+_EXPENSIVE = {one.name for one in FILTERS if one.expensive}
 _UNTAUGHT = {"statistics", "antivirus", "antivirus_second", "spamassassin"}
 """Filters that have nothing to go by where a case does not name it."""
 
@@ -153,9 +153,9 @@ class Case:
         return WrittenDNS.read(self.path / "dns.toml", self.told["ip"])
 
     @cached_property
-    def asked(self) -> dict[str, set[str]]:
-        """The services that each filter asked; filled by `examined`."""
-        return {}
+    def recording(self) -> Recording:
+        """What was asked and answered while its message was examined; filled by `examined`."""
+        return Recording()
 
     @cached_property
     def examined(self) -> Examined:
@@ -167,16 +167,17 @@ class Case:
             dns=self.dns,
             statistics=Model(told["reading"]) if "reading" in told else Services().statistics,
         )
-        filters = watching(FILTERS, self.asked)
-        made = site(self.settings, entries=self.entries, rules=self.rules, filters=filters)
+        made = site(self.settings, entries=self.entries, rules=self.rules)
         runner = Runner()
         state.now = self.at.timestamp()
         asyncio.run(self.prepare(state))
-        for step in self.steps:
+        *before, last = self.steps
+        for step in before:
             state.now = step.envelope.received_at.timestamp()
-            mail = Mail(step.message.read_bytes())
-            examined = Road(made, runner, services).end_of_message(step.envelope, mail)
-        return examined
+            Road(made, runner, services).end_of_message(step.envelope, Mail(step.message.read_bytes()))
+        state.now = last.envelope.received_at.timestamp()
+        road = Road(made, runner, services, recording=self.recording)
+        return road.end_of_message(last.envelope, Mail(last.message.read_bytes()))
 
     async def prepare(self, state: SharedState) -> None:
         """Put into the state what operators and the background process have put there."""
@@ -221,7 +222,7 @@ class Case:
             elif name in _UNTAUGHT:
                 allowed = {"skipped"}
             else:
-                allowed = {"clear", "skipped"} if name in _DEAR else {"clear"}
+                allowed = {"clear", "skipped"} if name in _EXPENSIVE else {"clear"}
             if status not in allowed:
                 found.append(f"{name} is {status}, not {' or '.join(sorted(allowed))}")
         return found

@@ -63,16 +63,16 @@ def test_filters_ask_no_service_but_those_that_they_name() -> None:
     asked: dict[str, set[str]] = defaultdict(set)
     for case in cases():
         assert case.examined.judged is not None
-        for name, services in case.asked.items():
-            asked[name] |= services
+        for one in FILTERS:
+            asked[one.name] |= case.recording.services(one.name)
     assert {one.name: sorted(asked[one.name] - set(one.asks)) for one in FILTERS} == {
         one.name: [] for one in FILTERS
     }
 
 
 def test_services_have_names() -> None:
-    """All but the breakers, which leave others out."""
-    assert {*NAMES, "breakers"} == {one.name for one in fields(Services)}
+    """All but the breakers, which leave others out, and what looks into attachments, which is this process's own."""
+    assert {*NAMES, "breakers", "attachments"} == {one.name for one in fields(Services)}
 
 
 def test_only_names_and_addresses_for_documentation() -> None:

@@ -22,6 +22,6 @@ def test_replay_says_what_sending_again_does(corpus_ham: list[Path], corpus_spam
     assert compared.same_in_force == compared.copies, shown
     assert compared.differing == [], shown
     assert compared.moved > 20, shown
-    assert set(compared.filters) <= {one.name for one in FILTERS if one.dear}, shown
+    assert set(compared.filters) <= {one.name for one in FILTERS if one.expensive}, shown
     assert compared.equal + compared.unknown == compared.copies
     assert compared.equal > compared.copies / 2, shown

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tamis.base.errors import ConfigError
 from tamis.contract.filter import Effect, Opinion
-from tamis.contract.finding import Status
+from tamis.contract.finding import Finding, Status
 from tamis.message.mail import Mail, Seen
 from tamis.rules import Expression, RuleBook, RuleSource, holds
 from tamis.rules.expression import MAX_DEPTH, ExpressionError, parse, reduce, written
@@ -192,7 +192,7 @@ def test_effects_that_policy_chooses() -> None:
     given_message = message(b"Subject: x\n\n")
     given_message.rules = book(text)
     finding = keywords.examine(given_message)
-    assert not hasattr(finding, "__await__")
+    assert isinstance(finding, Finding)
 
     def judged(**options: object) -> Opinion:
         return keywords.judge(finding, keywords.options.model_validate(options), ())

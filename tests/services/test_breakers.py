@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tamis.base.breaker import BreakerLimits, Breakers
 from tamis.base.errors import LeftOutError, ServiceError
+from tamis.contract.ask import answered
 from tamis.contract.finding import Finding, Status
 from tamis.contract.service_protocols import Answer, Services
 from tamis.filters.dnsbl import DNSBL
@@ -22,6 +23,7 @@ from tamis.services.scanners.clamd import Engines
 from tamis.services.scanners.spamd import Spamd
 from tamis.settings import AntivirusEngine, AntivirusSettings, SpamAssassinSettings
 from tamis.settings.dns_lists import DNSList
+from tests.answering import from_dns
 from tests.builders import message
 
 LIMITS = BreakerLimits(failures=2, pause=0.2, longest=0.2)
@@ -181,18 +183,11 @@ class SomeLists:
         self.asked: list[str] = []
         self.error = ServiceError("no answer in time")
 
-    async def query(self, name: str, rdtype: str) -> Answer:
-        raise AssertionError
-
-    async def queries(self, questions: Sequence[tuple[str, str]]) -> list[Answer | ServiceError]:
-        self.asked += [name for name, _ in questions]
-        return [
-            self.error if name.endswith(self.dead) else Answer(name, rdtype, ("127.0.0.2",))
-            for name, rdtype in questions
-        ]
-
-    def close(self) -> None:
-        """Nothing is open."""
+    def answer(self, name: str, rdtype: str) -> Answer:
+        self.asked.append(name)
+        if name.endswith(self.dead):
+            raise self.error
+        return Answer(name, rdtype, ("127.0.0.2",))
 
 
 ZONES = ("a.example.org", "b.example.org", "c.example.org")
@@ -201,13 +196,13 @@ ZONES = ("a.example.org", "b.example.org", "c.example.org")
 def look(dns: SomeLists, breakers: Breakers) -> Finding:
     """What the lists say of two subjects."""
     told = message()
-    told.services = Services(dns=dns, breakers=breakers)
+    told.services = Services(breakers=breakers)
     asked = [
         Asked(subject, one, f"{subject}.{one.zone}")
         for subject in ("x.example", "y.example")
         for one in map(DNSList.parse, ZONES)
     ]
-    return asyncio.run(DNSBL().ask(told, asked))
+    return answered(DNSBL().ask(told, asked), from_dns(dns))
 
 
 def test_a_dead_list_is_not_asked_and_the_others_are() -> None:

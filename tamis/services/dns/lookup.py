@@ -8,13 +8,13 @@ from collections.abc import Callable
 
 from tamis.base.errors import ServiceError
 from tamis.services.dns.server import Attempt, DNSServer
-from tamis.services.dns.wire import DNSReply, Question, question, read
+from tamis.services.dns.wire import DNSReply, WireQuestion, question, read
 
 _GROWTH = 1.5  # each pause before another attempt is longer than the one before
 _MAX_CHAIN = 8  # aliases followed for one name; beyond: the filter is unavailable
 
 
-class Lookup:
+class LookupUnderWay:
     """Asks one question from `begin` on; `ended` is called once with the reply, or with the error when there is none.
 
     `usable` names the servers, the best first; `retransmit` is the first pause before another attempt, `until` the
@@ -25,7 +25,7 @@ class Lookup:
     def __init__(
         self,
         usable: Callable[[], list[DNSServer]],
-        asked: Question,
+        asked: WireQuestion,
         ended: Callable[[DNSReply | ServiceError], None],
         *,
         retransmit: float,

@@ -6,16 +6,16 @@ import asyncio
 import time
 from collections.abc import Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tamis.base.breaker import Breakers
-from tamis.base.errors import LeftOutError, ServiceError
-from tamis.contract.service_protocols import Answer
+from tamis.base.errors import LeftOutError, ServiceError, anew
+from tamis.contract.questions import Take
+from tamis.contract.service_protocols import DNS, Answer
 from tamis.services.dns.cache import Cache, CacheKey
-from tamis.services.dns.lookup import Lookup
+from tamis.services.dns.lookup import LookupUnderWay
 from tamis.services.dns.server import DNSServer
 from tamis.services.dns.wire import DNSReply, question
-from tamis.services.runner import on_loop
 
 MAX_IN_FLIGHT = 2000
 """Questions under way at once; more would only pile up behind servers that don't answer. Beyond: they fail at once:
@@ -24,11 +24,10 @@ unavailable."""
 _TICK = 0.1  # seconds; at most a quarter of the first pause
 
 
-class Resolver:
+class Resolver(DNS):
     """Asks recursive DNS servers: concurrently, with retransmission, a shared cache, and one deadline a question.
 
-    A question that is under way is asked once, however many wait for it. What is known is answered in any thread; for
-    the rest, whoever asks is taken to the event loop (`on_loop`).
+    A question that is under way is asked once, however many wait for it.
     """
 
     def __init__(
@@ -51,56 +50,50 @@ class Resolver:
 
     async def query(self, name: str, rdtype: str) -> Answer:
         """The answer for a name and a type. A name that can't be in the DNS does not exist."""
-        found = self._cache.get((name.lower().rstrip("."), rdtype), time.monotonic())
-        if found is None:
-            (found,) = await self.queries(((name, rdtype),))
-        if isinstance(found, LeftOutError):
-            raise LeftOutError(found.part, found.until, found.failures, found.reason)
+        (found,) = await self.queries(((name, rdtype),))
         if isinstance(found, ServiceError):
-            raise ServiceError(str(found))
+            raise anew(found)
         return found
 
     async def queries(self, questions: Sequence[tuple[str, str]]) -> list[Answer | ServiceError]:
         """The answers to many questions asked at once, in order; those that got none as the error."""
-        now, known = time.monotonic(), self._cache.get
-        keys = [(name.lower().rstrip("."), rdtype) for name, rdtype in questions]
-        answers = [known(key, now) for key in keys]
-        if None in answers:
-            await on_loop()
-            gathered = _Gathered(answers)
-            for place, key in enumerate(keys):
-                if answers[place] is None:
-                    self._find(key, gathered, place)
-            await gathered.complete()
-        return [one for one in answers if one is not None]
+        gathered = _Gathered(len(questions))
+        for place, (name, rdtype) in enumerate(questions):
+            self.ask(name, rdtype, partial(gathered.take, place))
+        return await gathered.complete()
+
+    def known(self, name: str, rdtype: str) -> Answer | ServiceError | None:
+        """What is remembered of a name and a type. In any thread."""
+        return self._cache.get((name.lower().rstrip("."), rdtype), time.monotonic())
+
+    def ask(self, name: str, rdtype: str, take: Take[Answer]) -> None:
+        """Have an answer handed over: at once when it is known by now, else when it is there."""
+        key = (name.lower().rstrip("."), rdtype)
+        now = time.monotonic()
+        under_way = self._under_way.get(key)
+        found = self._cache.get(key, now) if under_way is None else None
+        if under_way is not None:
+            under_way.waiting.append(take)
+        elif found is not None:
+            take(found)
+        elif not key[0] or (asked := question(*key)) is None:
+            take(Answer(*key, exists=False))
+        elif len(self._under_way) >= MAX_IN_FLIGHT:
+            take(ServiceError("too many DNS questions are under way"))
+        else:
+            ended = partial(self._ended, key)
+            lookup = LookupUnderWay(
+                self._usable, asked, ended, retransmit=self._retransmit, until=now + self._deadline
+            )
+            self._under_way[key] = _UnderWay(lookup, [take])
+            lookup.begin()
+            self._tick_while_needed()
 
     def close(self) -> None:
         """Close all sockets; another question opens them again."""
         for server in self._servers:
             server.close()
         self._servers.clear()
-
-    def _find(self, key: CacheKey, gathered: _Gathered, place: int) -> None:
-        """Have an answer handed over: at once when it is known by now, else when it is there."""
-        now = time.monotonic()
-        under_way = self._under_way.get(key)
-        found = self._cache.get(key, now) if under_way is None else None
-        if under_way is not None:
-            under_way.waiting.append((gathered, place))
-        elif found is not None:
-            gathered.take(place, found)
-        elif not key[0] or (asked := question(*key)) is None:
-            gathered.take(place, Answer(*key, exists=False))
-        elif len(self._under_way) >= MAX_IN_FLIGHT:
-            gathered.take(place, ServiceError("too many DNS questions are under way"))
-        else:
-            ended = partial(self._ended, key)
-            lookup = Lookup(
-                self._usable, asked, ended, retransmit=self._retransmit, until=now + self._deadline
-            )
-            self._under_way[key] = _UnderWay(lookup, [(gathered, place)])
-            lookup.begin()
-            self._tick_while_needed()
 
     def _tick_while_needed(self) -> None:
         """One timer for all questions: most are answered long before theirs would be over."""
@@ -138,8 +131,8 @@ class Resolver:
             found = Answer(*key, reply.records, reply.exists, ttl or 0.0)
         if not isinstance(found, LeftOutError):  # which costs nothing to say again
             self._cache.put(key, found, time.monotonic(), ttl)
-        for gathered, place in self._under_way.pop(key).waiting:
-            gathered.take(place, found)
+        for take in self._under_way.pop(key).waiting:
+            take(found)
 
     def _all_left_out(self) -> LeftOutError | None:
         """What to say while no server is asked; it is no failure of whom the question was about."""
@@ -152,29 +145,30 @@ class Resolver:
 
 
 class _Gathered:
-    """The answers that one who asks waits for. Whoever stops waiting does not stop it for others."""
+    """The answers that one who awaits them waits for. Whoever stops waiting does not stop it for others."""
 
     __slots__ = ("_answers", "_complete", "_missing")
 
-    def __init__(self, answers: list[Answer | ServiceError | None]) -> None:
-        self._answers = answers
-        self._missing = answers.count(None)
+    def __init__(self, number: int) -> None:
+        self._answers: list[Any] = [None] * number
+        self._missing = number
         self._complete: asyncio.Future[None] | None = None
 
-    def take(self, place: int, answer: Answer | ServiceError) -> None:
+    def take(self, place: int, answer: Answer | Exception) -> None:
         self._answers[place] = answer
         self._missing -= 1
         if not self._missing and self._complete is not None and not self._complete.done():
             self._complete.set_result(None)
 
-    async def complete(self) -> None:
+    async def complete(self) -> list[Answer | ServiceError]:
         if self._missing:
             self._complete = asyncio.get_running_loop().create_future()
             await self._complete
+        return self._answers
 
 
 class _UnderWay(NamedTuple):
     """A question that is being asked, and for whom."""
 
-    lookup: Lookup
-    waiting: list[tuple[_Gathered, int]]
+    lookup: LookupUnderWay
+    waiting: list[Take[Answer]]

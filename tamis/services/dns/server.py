@@ -15,7 +15,7 @@ from contextlib import suppress
 
 from tamis.base.breaker import FAILURES, BreakerLimits, Breakers
 from tamis.base.errors import ServiceError
-from tamis.services.dns.wire import Question, answers, is_truncated, number_of, question
+from tamis.services.dns.wire import WireQuestion, answers, is_truncated, number_of, question
 
 POOL = 8
 """Sockets open to one server, each with a port of the kernel's choice."""
@@ -49,7 +49,7 @@ class Attempt:
 
     __slots__ = ("_number", "_socket", "_task", "_told", "asked", "server")
 
-    def __init__(self, server: DNSServer, asked: Question, told: Answered) -> None:
+    def __init__(self, server: DNSServer, asked: WireQuestion, told: Answered) -> None:
         self.server, self.asked = server, asked
         self._told: Answered | None = told
         self._socket: _Socket | None = None
@@ -242,7 +242,7 @@ class DNSServer:
         self.breaker.failed("nothing listens there", certain=True)
         return ServiceError(f"nothing listens at {self}")
 
-    def ask(self, asked: Question, told: Answered) -> Attempt:
+    def ask(self, asked: WireQuestion, told: Answered) -> Attempt:
         """Ask once, over TCP if the answer is truncated. What comes of it is told later; nothing, if nothing comes."""
         attempt = Attempt(self, asked, told)
         chance = next(self._chances)
@@ -260,7 +260,7 @@ class DNSServer:
         for one in [one for one in self._sockets if one.is_waiting]:
             one.look()
 
-    async def over_tcp(self, asked: Question) -> bytes:
+    async def over_tcp(self, asked: WireQuestion) -> bytes:
         """The whole reply. Raises ServiceError, OSError or EOFError."""
         async with self._tcp:
             reader, writer = await asyncio.open_connection(self.host, self.port)
@@ -312,7 +312,7 @@ class DNSServer:
                     if attempt == _PROBES - 1:
                         raise
 
-    async def _octets(self, asked: Question) -> bytes:
+    async def _octets(self, asked: WireQuestion) -> bytes:
         """An answer of whatever content. Raises ServiceError; waits for ever if nothing comes."""
         outcome: asyncio.Future[bytes | ServiceError] = asyncio.get_running_loop().create_future()
         attempt = self.ask(asked, lambda _, told: outcome.set_result(told))

@@ -34,7 +34,7 @@ _NXDOMAIN = 3
 _RCODES = {1: "FORMERR", 2: "SERVFAIL", 4: "NOTIMP", 5: "REFUSED"}
 
 
-class Question(NamedTuple):
+class WireQuestion(NamedTuple):
     """A name and a type, with their octets as they stand in the question section."""
 
     name: str
@@ -58,13 +58,13 @@ class DNSReply(NamedTuple):
     goes_on: str = ""
 
 
-def question(name: str, rdtype: str) -> Question | None:
+def question(name: str, rdtype: str) -> WireQuestion | None:
     """The question, or None for a name that can't be in the DNS (RFC 1035 3.1)."""
     if not _NAME.fullmatch(name) or len(name) > _MAX_NAME - 1:
         return None
     labels = name.encode("ascii").split(b".") if name else []
     octets = b"".join([bytes((len(label),)) + label for label in labels]) + b"\0"
-    return Question(name, rdtype, octets + _KIND.pack(TYPES[rdtype], _INTERNET))
+    return WireQuestion(name, rdtype, octets + _KIND.pack(TYPES[rdtype], _INTERNET))
 
 
 def number_of(octets: bytes) -> int | None:
@@ -75,7 +75,7 @@ def number_of(octets: bytes) -> int | None:
     return number if flags & _RESPONSE and questions == 1 else None
 
 
-def answers(octets: bytes, asked: Question) -> bool:
+def answers(octets: bytes, asked: WireQuestion) -> bool:
     """Whether a reply repeats the question: one that does not was made by somebody else."""
     there = octets[_HEADER.size : _HEADER.size + len(asked.octets)]
     return there == asked.octets or there.lower() == asked.octets.lower()
@@ -86,7 +86,7 @@ def is_truncated(octets: bytes) -> bool:
     return bool(_HEADER.unpack_from(octets)[1] & _TRUNCATED)
 
 
-def read(octets: bytes, asked: Question) -> DNSReply:
+def read(octets: bytes, asked: WireQuestion) -> DNSReply:
     """What a reply says. Raises ServiceError when the server failed or wrote garbage.
 
     By hand, because a library's objects for every record cost more than everything else about a question.
@@ -141,7 +141,7 @@ def _answer(octets: bytes, at: int, number: int, rdtype: int) -> tuple[dict[str,
     return found, at
 
 
-def _followed(found: dict[str, _Found], asked: Question) -> tuple[_Found | None, float]:
+def _followed(found: dict[str, _Found], asked: WireQuestion) -> tuple[_Found | None, float]:
     """Where the aliases lead from the name that was asked for, as far as the answer goes, and the least time."""
     name, ttl = asked.name.lower(), float(_LONGEST_TTL)
     last: _Found | None = None

@@ -1,8 +1,7 @@
 """Helper processes: what unpacks and decodes hostile files runs outside the worker, bounded in time and memory.
 
-A pool keeps a few processes for the jobs of `helper_main`. A call blocks, so it belongs into a filter
-whose `examine` runs in a thread. A process that is late is killed with everything it started; one that dies costs its
-job an answer and nothing else.
+A pool keeps a few processes for the jobs of `helper_main`. A call blocks, so it belongs into a thread. A process that
+is late is killed with everything it started; one that dies costs its job an answer and nothing else.
 """
 
 from __future__ import annotations
@@ -24,16 +23,12 @@ from typing import Any
 
 import tamis
 from tamis.base.breaker import Breakers
-from tamis.base.errors import ServiceError
+from tamis.base.errors import QueueFullError, ServiceError
 
 _LENGTH = struct.Struct("!I")
 _MAX_REPLY = 8 * 1024 * 1024  # octets of a helper's answer; beyond: unavailable: the helper is ended
 _CHUNK = 65_536
 _HOME = Path(tamis.__file__).parent.parent  # where `-m` finds the same code as this process runs
-
-
-class QueueFullError(ServiceError):
-    """So many jobs wait already that another would wait in vain."""
 
 
 class _LostError(ServiceError):

@@ -11,11 +11,11 @@ from enum import Enum, auto
 from typing import Any
 
 from tamis.base.breaker import Breakers
-from tamis.base.errors import ServiceError
+from tamis.base.errors import QueueFullError, ServiceError
 from tamis.contract.service_protocols import FileFacts, SharedState
 from tamis.message.mail.drawings import PAGE, TILES, is_svg
 from tamis.message.mail.part import is_pdf
-from tamis.services.files.helper import HelperPool, QueueFullError
+from tamis.services.files.helper import HelperPool
 from tamis.settings import ImageSettings
 
 _KEEP_SECONDS = 14 * 86400.0

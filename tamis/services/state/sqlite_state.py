@@ -19,12 +19,21 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from tamis.base.breaker import Breaker
-from tamis.base.errors import ServiceError
-from tamis.contract.service_protocols import MAX_KEY, MAX_MEMBERS, WINDOW_SLOTS, KeptValue, SharedState
+from tamis.base.errors import LeftOutError, ServiceError
+from tamis.contract.questions import Count, DistinctWithin, Drop, Get, Put, PutNew
+from tamis.contract.service_protocols import (
+    MAX_KEY,
+    MAX_MEMBERS,
+    WINDOW_SLOTS,
+    KeptValue,
+    SharedState,
+    StateCall,
+)
 
 log = logging.getLogger(__name__)
 
@@ -58,11 +67,25 @@ Work = Callable[[sqlite3.Connection, float], Any]
 
 @dataclass(slots=True)
 class _Call:
-    """Some work, whether it changes anything, and where its result is awaited."""
+    """Some work, whether it changes anything, and who takes its result."""
 
     work: Work
     writes: bool
-    answer: asyncio.Future[Any]
+    take: Callable[[Any], None]
+    breaker: Breaker
+    is_trial: bool
+    is_settled: bool = False
+
+    def settle(self, result: Any) -> None:
+        """Hand the result, or the error, over: once, on the loop."""
+        if self.is_settled:
+            return
+        self.is_settled = True
+        if isinstance(result, ServiceError):
+            self.breaker.failed(result, trial=self.is_trial)
+        else:
+            self.breaker.answered()
+        self.take(result)
 
 
 @dataclass(slots=True)
@@ -75,13 +98,12 @@ class _Batch:
     timer: asyncio.TimerHandle
 
     def settle(self, results: Mapping[int, Any], problem: str) -> None:
-        """Hand the answers over, on the loop."""
+        """Hand the answers over, on the loop; those that have none by now get the problem."""
         self.timer.cancel()
-        if problem:
-            _fail(self.calls, problem)
         for call in self.calls:
-            if id(call) in results and not call.answer.done():  # else its caller gave up
-                call.answer.set_result(results[id(call)])
+            if id(call) in results:
+                call.settle(results[id(call)])
+        _fail(self.calls, problem)
 
 
 class SQLiteState(SharedState):
@@ -105,86 +127,33 @@ class SQLiteState(SharedState):
         self._pid = 0
         self._connection: sqlite3.Connection | None = None
         self._next_sweep = 0.0
+        self._late = f"no answer from the shared state within {wait} s"
 
     async def get(self, key: str) -> str | None:
         """See SharedState."""
-
-        def work(db: sqlite3.Connection, now: float) -> str | None:
-            row = db.execute("SELECT value FROM kept WHERE key = ? AND expires > ?", (key, now)).fetchone()
-            return None if row is None else str(row[0])
-
-        return await self._ask(work, key, writes=False)
+        return await self._awaited(Get(key))
 
     async def put(self, key: str, value: str, seconds: float) -> None:
         """See SharedState."""
-
-        def work(db: sqlite3.Connection, now: float) -> None:
-            db.execute("INSERT OR REPLACE INTO kept VALUES (?, ?, ?)", (key, value, now + seconds))
-
-        await self._ask(work, key)
+        await self._awaited(Put(key, value, seconds))
 
     async def put_new(self, key: str, value: str, seconds: float) -> bool:
         """See SharedState."""
-
-        def work(db: sqlite3.Connection, now: float) -> bool:
-            done = db.execute(
-                "INSERT INTO kept VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value,"
-                " expires = excluded.expires WHERE kept.expires <= ?",
-                (key, value, now + seconds, now),
-            )
-            return done.rowcount > 0
-
-        return await self._ask(work, key)
+        return await self._awaited(PutNew(key, value, seconds))
 
     async def drop(self, key: str) -> None:
         """See SharedState."""
-
-        def work(db: sqlite3.Connection, now: float) -> None:
-            for table in _KEYS:
-                db.execute(f"DELETE FROM {table} WHERE key = ?", (key,))  # noqa: S608 - our own names
-
-        await self._ask(work, key)
+        await self._awaited(Drop(key))
 
     async def count(self, key: str, seconds: float, amount: int = 1) -> int:
         """See SharedState."""
-
-        def work(db: sqlite3.Connection, now: float) -> int:
-            slot = seconds / WINDOW_SLOTS
-            if amount:
-                db.execute(
-                    "INSERT INTO counts VALUES (?, ?, ?)"
-                    " ON CONFLICT (key, expires) DO UPDATE SET number = number + excluded.number",
-                    (key, math.ceil((now + seconds) / slot) * slot, amount),
-                )
-            row = db.execute(
-                "SELECT coalesce(sum(number), 0) FROM counts WHERE key = ? AND expires > ?", (key, now)
-            ).fetchone()
-            return int(row[0])
-
-        return await self._ask(work, key, writes=bool(amount))
+        return await self._awaited(Count(key, seconds, amount))
 
     async def distinct_within(
         self, key: str, members: Sequence[str], windows: Sequence[float]
     ) -> tuple[int, ...]:
         """See SharedState."""
-
-        def work(db: sqlite3.Connection, now: float) -> tuple[int, ...]:
-            if members:
-                (there,) = db.execute("SELECT count(*) FROM members WHERE key = ?", (key,)).fetchone()
-                room = max(MAX_MEMBERS - there, 0)
-                rows = [(key, member, now, now + max(windows)) for member in members]
-                db.executemany(
-                    "UPDATE members SET seen = ?3, expires = ?4 WHERE key = ?1 AND member = ?2", rows
-                )
-                db.executemany("INSERT OR IGNORE INTO members VALUES (?, ?, ?, ?)", rows[:room])
-            within = ", ".join(["coalesce(sum(seen > ?), 0)"] * len(windows))
-            row = db.execute(
-                f"SELECT {within} FROM members WHERE key = ? AND expires > ?",  # noqa: S608 - our own words
-                (*(now - window for window in windows), key, now),
-            ).fetchone()
-            return tuple(map(int, row))
-
-        return await self._ask(work, key, writes=bool(members))
+        return await self._awaited(DistinctWithin(key, tuple(members), tuple(windows)))
 
     async def find(self, prefix: str, limit: int = 1000) -> list[KeptValue]:
         """See SharedState."""
@@ -197,7 +166,15 @@ class SQLiteState(SharedState):
             )
             return [KeptValue(key, value, expires - now) for key, value, expires in rows]
 
-        return await self._ask(work, prefix, writes=False)
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._submit(work, prefix, partial(_settle, answer), writes=False)
+        found: list[KeptValue] = await answer
+        return found
+
+    def ask(self, call: StateCall[T], take: Callable[[T | Exception], None]) -> None:
+        """See SharedState. Calls of one turn of the loop go together."""
+        work, writes = _WORK[type(call)]
+        self._submit(partial(work, call), call.key, take, writes=writes(call))
 
     async def close(self) -> None:
         """See SharedState."""
@@ -206,22 +183,28 @@ class SQLiteState(SharedState):
                 self._batches.put(None)
                 self._pid = 0
 
-    async def _ask(
-        self, work: Callable[[sqlite3.Connection, float], T], key: str, *, writes: bool = True
-    ) -> T:
+    async def _awaited(self, call: StateCall[T]) -> T:
+        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self.ask(call, partial(_settle, answer))
+        return await answer
+
+    def _submit(self, work: Work, key: str, take: Callable[[Any], None], *, writes: bool) -> None:
         """Have some work done with the other calls of this turn of the loop: waking a thread for each would cost more
         than the work."""
         if len(key) > MAX_KEY:
-            raise ServiceError(f"a key of {len(key)} characters is too long")
-        with self._breaker.call():
-            loop = asyncio.get_running_loop()
-            answer: asyncio.Future[T] = loop.create_future()
-            gathered = self._gathered.get(loop)
-            if gathered is None:
-                gathered = self._gathered[loop] = []
-                loop.call_soon(self._hand_over, loop)
-            gathered.append(_Call(work, writes, answer))
-            return await answer
+            take(ServiceError(f"a key of {len(key)} characters is too long"))
+            return
+        try:
+            is_trial = self._breaker.admit()
+        except LeftOutError as error:
+            take(error)
+            return
+        loop = asyncio.get_running_loop()
+        gathered = self._gathered.get(loop)
+        if gathered is None:
+            gathered = self._gathered[loop] = []
+            loop.call_soon(self._hand_over, loop)
+        gathered.append(_Call(work, writes, take, self._breaker, is_trial))
 
     def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
         calls = self._gathered.pop(loop)
@@ -229,8 +212,7 @@ class SQLiteState(SharedState):
         if self._batches.qsize() >= _WAITING:
             _fail(calls, "the shared state can't keep up")
             return
-        late = f"no answer from the shared state within {self._wait} s"
-        timer = loop.call_later(self._wait + _GRACE, _fail, calls, late)
+        timer = loop.call_later(self._wait + _GRACE, _fail, calls, self._late)
         self._batches.put(_Batch(calls, time.monotonic() + self._wait, loop, timer))
 
     def _ensure_thread(self) -> None:
@@ -264,10 +246,10 @@ class SQLiteState(SharedState):
                 return
 
     def _answer(self, batches: list[_Batch]) -> None:
-        """All calls in one transaction, then their answers; those whose caller gave up are left out."""
+        """All calls in one transaction, then their answers; those that were told that it is too late are left out."""
         now = time.monotonic()
-        calls = [call for one in batches if one.until > now for call in one.calls if not call.answer.done()]
-        problem = ""
+        calls = [call for one in batches if one.until > now for call in one.calls if not call.is_settled]
+        problem = self._late
         results: dict[int, Any] = {}
         try:
             done = self._transaction(calls)
@@ -355,8 +337,82 @@ class SQLiteState(SharedState):
 
 def _fail(calls: Sequence[_Call], problem: str) -> None:
     for call in calls:
-        if not call.answer.done():
-            call.answer.set_exception(ServiceError(problem))
+        if not call.is_settled:
+            call.settle(ServiceError(problem))
+
+
+def _settle(answer: asyncio.Future[Any], result: Any) -> None:
+    """For who awaits a call."""
+    if answer.done():  # who waited gave up
+        return
+    if isinstance(result, Exception):
+        answer.set_exception(result)
+    else:
+        answer.set_result(result)
+
+
+def _get(call: Get, db: sqlite3.Connection, now: float) -> str | None:
+    row = db.execute("SELECT value FROM kept WHERE key = ? AND expires > ?", (call.key, now)).fetchone()
+    return None if row is None else str(row[0])
+
+
+def _put(call: Put, db: sqlite3.Connection, now: float) -> None:
+    db.execute("INSERT OR REPLACE INTO kept VALUES (?, ?, ?)", (call.key, call.value, now + call.seconds))
+
+
+def _put_new(call: PutNew, db: sqlite3.Connection, now: float) -> bool:
+    done = db.execute(
+        "INSERT INTO kept VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value,"
+        " expires = excluded.expires WHERE kept.expires <= ?",
+        (call.key, call.value, now + call.seconds, now),
+    )
+    return done.rowcount > 0
+
+
+def _drop(call: Drop, db: sqlite3.Connection, now: float) -> None:
+    for table in _KEYS:
+        db.execute(f"DELETE FROM {table} WHERE key = ?", (call.key,))  # noqa: S608 - our own names
+
+
+def _count(call: Count, db: sqlite3.Connection, now: float) -> int:
+    slot = call.seconds / WINDOW_SLOTS
+    if call.amount:
+        db.execute(
+            "INSERT INTO counts VALUES (?, ?, ?)"
+            " ON CONFLICT (key, expires) DO UPDATE SET number = number + excluded.number",
+            (call.key, math.ceil((now + call.seconds) / slot) * slot, call.amount),
+        )
+    row = db.execute(
+        "SELECT coalesce(sum(number), 0) FROM counts WHERE key = ? AND expires > ?", (call.key, now)
+    ).fetchone()
+    return int(row[0])
+
+
+def _distinct(call: DistinctWithin, db: sqlite3.Connection, now: float) -> tuple[int, ...]:
+    key, members, windows = call.key, call.members, call.windows
+    if members:
+        (there,) = db.execute("SELECT count(*) FROM members WHERE key = ?", (key,)).fetchone()
+        room = max(MAX_MEMBERS - there, 0)
+        rows = [(key, member, now, now + max(windows)) for member in members]
+        db.executemany("UPDATE members SET seen = ?3, expires = ?4 WHERE key = ?1 AND member = ?2", rows)
+        db.executemany("INSERT OR IGNORE INTO members VALUES (?, ?, ?, ?)", rows[:room])
+    within = ", ".join(["coalesce(sum(seen > ?), 0)"] * len(windows))
+    row = db.execute(
+        f"SELECT {within} FROM members WHERE key = ? AND expires > ?",  # noqa: S608 - our own words
+        (*(now - window for window in windows), key, now),
+    ).fetchone()
+    return tuple(map(int, row))
+
+
+_WORK: Mapping[type[Any], tuple[Callable[..., Any], Callable[[Any], bool]]] = {
+    Get: (_get, lambda _: False),
+    Put: (_put, lambda _: True),
+    PutNew: (_put_new, lambda _: True),
+    Drop: (_drop, lambda _: True),
+    Count: (_count, lambda call: bool(call.amount)),
+    DistinctWithin: (_distinct, lambda call: bool(call.members)),
+}
+"""How each call is made, and whether it changes anything."""
 
 
 def _make(path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tamis.contract.ask import answered
 from tamis.contract.finding import Finding, Status
-from tamis.contract.service_protocols import Services
 from tamis.filters.dmarc import DMARC, DMARCOptions, walk
 from tamis.filters.signing.dmarc_record import DMARCPolicy, DMARCRecord, applied, read_record, targets
 from tamis.message.mail import Mail
+from tests.answering import from_dns
 from tests.builders import LETTER, PROPERTY, message
 from tests.services.dns.resolving import WrittenDNS
 from tests.signing import RECORDS, signed
@@ -30,8 +30,7 @@ KEYS = {
 def found(records: Records, raw: bytes = LETTER, *, complete: bool = True, **told: Any) -> Finding:
     one = message(raw, **told)
     one.mail = Mail(raw, complete=complete)
-    one.services = Services(dns=WrittenDNS(records))
-    return asyncio.run(DMARC().examine(one))
+    return answered(DMARC().examine(one), from_dns(WrittenDNS(records)))
 
 
 def result(records: Records, raw: bytes = LETTER, **told: Any) -> str:
@@ -130,7 +129,7 @@ def test_targets_of_a_walk() -> None:
 def test_organizational_domains(records: dict[str, str], organizational: str, where: str | None) -> None:
     """RFC 9989 4.10.2."""
     written = WrittenDNS({f"_dmarc.{name} TXT": [REJECT[0] + more] for name, more in records.items()})
-    walked = asyncio.run(walk("a.mail.example.com", written))
+    walked = answered(walk("a.mail.example.com"), from_dns(written))
     assert (walked.organizational, walked.record and walked.record.domain) == (organizational, where)
 
 
@@ -233,8 +232,7 @@ def test_a_part_of_a_sealed_message_does_not_fail_either() -> None:
 def test_a_subdomain_in_the_walk_costs_few_questions() -> None:
     written = WrittenDNS(POLICY)
     one = message(LETTER)
-    one.services = Services(dns=written)
-    asyncio.run(DMARC().examine(one))
+    answered(DMARC().examine(one), from_dns(written))
     assert written.asked == [
         ("_dmarc.example.net", "TXT"),
         ("_dmarc.net", "TXT"),

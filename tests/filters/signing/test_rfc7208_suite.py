@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,10 +15,12 @@ from typing import Any
 import pytest
 
 from tamis.base.errors import ServiceError
+from tamis.contract.ask import answered
 from tamis.contract.service_protocols import Answer
 from tamis.filters.signing.spf_check import check_envelope, identity_of
 from tamis.message.names import is_host_name
-from tests.builders import envelope
+from tests.answering import from_dns
+from tests.builders import message
 
 SUITE = Path(__file__).parent / "rfc7208" / "rfc7208-tests.json"
 _DEAD = "TIMEOUT"
@@ -31,7 +32,7 @@ class SuiteDNS:
 
     zone: Mapping[str, Sequence[Any]]
 
-    async def query(self, name: str, rdtype: str) -> Answer:
+    def answer(self, name: str, rdtype: str) -> Answer:
         """One answer; an alias is followed, as our resolver does."""
         at = name
         for _ in range(8):
@@ -45,19 +46,6 @@ class SuiteDNS:
                 return Answer(name, rdtype, tuple(told), ttl=300)
             at = aliases[0].lower().rstrip(".")
         return Answer(name, rdtype, exists=False)
-
-    async def queries(self, questions: Sequence[tuple[str, str]]) -> list[Answer | ServiceError]:
-        """Many answers."""
-        found: list[Answer | ServiceError] = []
-        for question in questions:
-            try:
-                found.append(await self.query(*question))
-            except ServiceError as error:
-                found.append(error)
-        return found
-
-    def close(self) -> None:
-        """Nothing is open."""
 
     def _pairs(self, name: str) -> Iterator[tuple[str, Any]]:
         for one in self.zone[name]:
@@ -101,10 +89,10 @@ def test_the_suite_is_whole() -> None:
 @pytest.mark.parametrize("name", list(_cases()))
 def test_result(name: str) -> None:
     dns, test = _cases()[name]
-    told = envelope(sender=test["mailfrom"], client_ip=test["host"], helo=test["helo"])
+    given = message(sender=test["mailfrom"], client_ip=test["host"], helo=test["helo"])
     # Some clients have private addresses, which the filter leaves alone; apart from that it does as is done here.
     result, problem = "none", ""
-    if is_host_name(identity_of(told).domain):
-        result, problem = asyncio.run(check_envelope(dns, told))
+    if is_host_name(identity_of(given.envelope).domain):
+        result, problem = answered(check_envelope(given), from_dns(dns))
     expected = test["result"]
     assert result in ([expected] if isinstance(expected, str) else expected), problem

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import contextlib
 import dataclasses
@@ -19,14 +18,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tamis.base.errors import SignatureError
+from tamis.contract.ask import answered
 from tamis.contract.filter import Message
-from tamis.contract.service_protocols import Services
 from tamis.filters.signing.arc_check import Chain, chain
 from tamis.filters.signing.canonical import relaxed_body, relaxed_field, simple_body
 from tamis.filters.signing.dkim_check import Checked, signatures
 from tamis.filters.signing.signature_fields import read_key, read_tags, without_value
 from tamis.filters.signing.signatures import SignedMessage
 from tamis.message.mail import Mail
+from tests.answering import from_dns
 from tests.builders import LETTER, NOW, PROPERTY, message
 from tests.services.dns.resolving import WrittenDNS
 from tests.signing import RECORDS, sealed, signed
@@ -76,17 +76,18 @@ DOMAINS = ("example.net", "example.org", "lists.example.org", "mail.example.net"
 KEYS = {f"{name}._domainkey.{where} TXT": [text] for name, text in RECORDS.items() for where in DOMAINS}
 
 
-def asking(
-    raw: bytes, records: Mapping[str, Sequence[str] | str] = KEYS, *, complete: bool = True
-) -> Message:
+def asking(raw: bytes, *, complete: bool = True) -> Message:
     told = message(raw)
     told.mail = Mail(raw, complete=complete, size=len(raw) + 1000 * (not complete))
-    told.services = Services(dns=WrittenDNS(records))
     return told
 
 
+def verified(told: Message, records: Mapping[str, Sequence[str] | str] = KEYS) -> Sequence[Checked]:
+    return answered(signatures(told), from_dns(WrittenDNS(records)))
+
+
 def checked(raw: bytes, records: Mapping[str, Sequence[str] | str] = KEYS) -> list[Checked]:
-    return list(asyncio.run(signatures(asking(raw, records))))
+    return list(verified(asking(raw), records))
 
 
 def outcome(raw: bytes, records: Mapping[str, Sequence[str] | str] = KEYS) -> tuple[str, str]:
@@ -96,7 +97,7 @@ def outcome(raw: bytes, records: Mapping[str, Sequence[str] | str] = KEYS) -> tu
 
 
 def sealing(raw: bytes, records: Mapping[str, Sequence[str] | str] = KEYS) -> Chain:
-    return asyncio.run(chain(asking(raw, records)))
+    return answered(chain(asking(raw)), from_dns(WrittenDNS(records)))
 
 
 def test_the_examples_of_rfc_6376() -> None:
@@ -324,7 +325,7 @@ def test_the_authors_signature_is_found_among_many() -> None:
 
 
 def test_a_message_of_which_a_part_is_missing_is_neither_good_nor_bad() -> None:
-    (one,) = asyncio.run(signatures(asking(SIGNED, complete=False)))
+    (one,) = verified(asking(SIGNED, complete=False))
     assert (one.result, one.reason) == (
         "neutral",
         f"only {len(SIGNED)} of {len(SIGNED) + 1000} octets were examined",
@@ -444,7 +445,7 @@ def test_a_chain_whose_key_is_not_known() -> None:
     dead = KEYS | {"rsa._domainkey.lists.example.org TXT": "dead"}
     found = sealing(TWICE, dead)
     assert (found.result, found.unanswered) == ("temperror", "lists.example.org")
-    assert asyncio.run(chain(asking(TWICE, complete=False))).result == "temperror"
+    assert answered(chain(asking(TWICE, complete=False)), from_dns(WrittenDNS(KEYS))).result == "temperror"
 
 
 def test_a_flood_of_sets_asks_nothing() -> None:
@@ -456,16 +457,19 @@ def test_a_flood_of_sets_asks_nothing() -> None:
         for n in range(1, 51)
     )
     told = asking(flood + LETTER)
-    assert asyncio.run(chain(told)).reason == "no key in the DNS"
-    assert isinstance(told.services.dns, WrittenDNS)
-    assert told.services.dns.asked == [("s._domainkey.d50.example.org", "TXT"), ("com", "NS")]
+    written = WrittenDNS(KEYS)
+    assert answered(chain(told), from_dns(written)).reason == "no key in the DNS"
+    assert written.asked == [("s._domainkey.d50.example.org", "TXT"), ("com", "NS")]
     assert sealing(b"ARC-Seal: i=51; b=\r\n" * 51 + flood + LETTER).result == "fail"
 
 
 def test_what_is_remembered_of_a_message_goes_with_it() -> None:
     told = asking(TWICE.replace(b"From:", TAGS + b"\r\nFrom:", 1))
-    assert len(asyncio.run(signatures(told))) == 1
-    assert asyncio.run(chain(told)).result == "pass"
+    written = WrittenDNS(KEYS)
+    for _ in range(3):
+        assert len(answered(signatures(told), from_dns(written))) == 1
+        assert answered(chain(told), from_dns(written)).result == "pass"
+    assert len(written.asked) == 4  # each is worked out once: a key, and that of two seals and a signature
     gone = weakref.ref(told.mail)
     del told
     gc.collect()
@@ -476,5 +480,5 @@ def test_times_are_those_of_the_envelope() -> None:
     later = dataclasses.replace(message().envelope, received_at=datetime(2030, 1, 1, tzinfo=UTC))
     told = asking(TAGS.replace(b"t=1772366400", b"t=1772366400; x=1800000000") + SIGNED[len(TAGS) :])
     told.envelope = later
-    assert [one.reason for one in asyncio.run(signatures(told))] == ["expired"]
+    assert [one.reason for one in verified(told)] == ["expired"]
     assert NOW.timestamp() == 1772366400

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import hashlib
 import io
 import random
 import tarfile
 import time
-from typing import Any
+from typing import Any, NoReturn
 
 import libarchive
 import pytest
 
-from tamis.base.errors import ServiceError
+from tamis.base.errors import QueueFullError, ServiceError
+from tamis.contract.ask import answered
 from tamis.contract.filter import Message
-from tamis.contract.finding import Finding
+from tamis.contract.finding import Finding, Status
+from tamis.contract.service_protocols import Services
 from tamis.filters.attachment_types import AttachmentTypes
+from tamis.filters.shared.attached import inspected
 from tamis.message.file_names import Risk, name_risks
 from tamis.services.files import attachments
-from tamis.services.files.attachments import inspect, inspected
-from tamis.services.files.helper import HelperPool, QueueFullError
+from tamis.services.files.attachments import AttachmentLooker
+from tamis.services.files.helper import HelperPool
+from tests.answering import looked
 from tests.attachments import PDF, PROGRAM, archive, letter, macro_document, nested, rar4, rar5
 from tests.builders import message
 
@@ -159,21 +162,29 @@ def test_broken_archives_are_told_and_nothing_worse() -> None:
 
 
 def examined(told: Message) -> Finding:
-    return asyncio.run(AttachmentTypes().examine(told))
+    told.services = Services(attachments=AttachmentLooker())
+    found = looked(AttachmentTypes(), told).finding
+    assert found is not None
+    return found
 
 
 def test_the_filter_looks_once_in_a_helper_process() -> None:
     told = message(letter({"invoice.pdf.exe": PROGRAM}))
-    first = inspect(told.mail)
-    assert asyncio.run(inspected(told)) is first
     assert examined(told).facts["risks"][Risk.DOUBLE_EXTENSION] == "invoice.pdf.exe"
+
+    def nobody(question: object) -> NoReturn:
+        raise AssertionError(question)
+
+    (file,) = answered(inspected(told), nobody)  # for whoever asks next, it is known
+    assert file["path"] == ["invoice.pdf.exe"]
 
 
 def test_a_helper_that_is_late_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attachments, "SECONDS", 0.0001)
     monkeypatch.setattr(attachments, "_POOL", HelperPool("test", processes=1, waiting=1, memory=2**30))
-    with pytest.raises(ServiceError, match="late"):
-        examined(message(letter({"a.pdf": PDF})))
+    found = examined(message(letter({"a.pdf": PDF})))
+    assert found.status is Status.UNAVAILABLE
+    assert "late" in found.text()
 
 
 def test_a_helper_has_bounded_memory() -> None:

@@ -19,12 +19,14 @@ from tamis.base.errors import ServiceError
 from tamis.contract.finding import Status
 from tamis.contract.service_protocols import FileFacts, Services
 from tamis.filters.image_text import ImageText
+from tamis.filters.shared.attached import files_of
 from tamis.message.mail import Mail
 from tamis.services.files import reader as file_reader
 from tamis.services.files.attachments import inspect
 from tamis.services.files.reader import FileReader
 from tamis.services.files.reading import read_job
 from tamis.settings import ImageSettings
+from tests.answering import looked
 from tests.attachments import letter
 from tests.builders import message
 from tests.documents import pdf, qr_code, scanned, written
@@ -76,11 +78,11 @@ def test_text_links_and_codes_of_the_first_pages() -> None:
 def test_a_password_is_told() -> None:
     locked = pdf(invoice, encrypt=StandardEncryption("secret", ownerPassword="owner"))
     assert read(locked).problem == "encrypted"
-    (file,) = inspect(Mail(letter({"locked.pdf": locked})))
+    (file,) = inspect(files_of(Mail(letter({"locked.pdf": locked}))))
     assert file["risks"] == ["encrypted_document"]
     only_printing = pdf(invoice, encrypt=StandardEncryption("", ownerPassword="owner"))
     assert "Your invoice is due" in read(only_printing).text  # anybody can open it
-    (file,) = inspect(Mail(letter({"open.pdf": only_printing})))
+    (file,) = inspect(files_of(Mail(letter({"open.pdf": only_printing}))))
     assert file["risks"] == []
 
 
@@ -167,10 +169,11 @@ def test_memory_is_bounded_outside_of_python_as_well() -> None:
 def test_scanned_pages_are_read_within_the_same_job() -> None:
     told = message(letter({"scan.pdf": pdf(scanned("CHEAP PILLS"), scanned("Votre commande"))}))
     told.services = Services(reader=FileReader(ImageSettings()))
-    finding = asyncio.run(ImageText().examine(told))
-    assert finding.status is Status.CLEAR
-    assert "CHEAP PILLS" in told.seen.text
-    assert "Votre commande" in told.seen.text
+    look = looked(ImageText(), told)
+    assert look.finding is not None
+    assert look.finding.status is Status.CLEAR
+    assert "CHEAP PILLS" in look.seen.text
+    assert "Votre commande" in look.seen.text
 
 
 def test_a_document_is_read_once() -> None:

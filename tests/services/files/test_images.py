@@ -11,16 +11,18 @@ from typing import Any, cast
 import pytest
 from PIL import Image, ImageDraw
 
+from tamis.base.errors import QueueFullError
 from tamis.contract.finding import Finding, Status
 from tamis.contract.service_protocols import FileFacts, Services
 from tamis.filters.image_text import ImageText
 from tamis.message.mail import Seen
 from tamis.services.files import reader as file_reader
-from tamis.services.files.helper import HelperPool, QueueFullError
+from tamis.services.files.helper import HelperPool
 from tamis.services.files.images import fingerprint_of
 from tamis.services.files.reader import FileReader
 from tamis.services.files.reading import read_job
 from tamis.settings import ImageSettings
+from tests.answering import looked
 from tests.attachments import blank_png, letter
 from tests.builders import message
 from tests.documents import qr_code
@@ -66,7 +68,9 @@ def examine(*images: bytes, state: MemoryState | None = None, ocr: bool = False)
     )
     reader = FileReader(ImageSettings(ocr=ocr))
     told.services = Services(reader=reader, state=state) if state else Services(reader=reader)
-    return asyncio.run(ImageText().examine(told)), told.seen
+    look = looked(ImageText(), told)
+    assert look.finding is not None
+    return look.finding, look.seen
 
 
 def test_copies_have_nearly_the_same_fingerprint_and_others_have_not() -> None:

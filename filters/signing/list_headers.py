@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from tamis.base.errors import ServiceError
 from tamis.contract.filter import Filter, Message, OptionsT
 from tamis.contract.finding import Finding, Status
+from tamis.contract.questions import Asks
 from tamis.filters.signing.dkim_check import signatures
 from tamis.filters.signing.spf_check import check_mail_from, identity_of
 from tamis.message.address import domain_of
@@ -24,7 +25,7 @@ _MAX_URIS = 5  # addresses of a field that are read; beyond: left out
 class ListsExcused(Filter[OptionsT]):
     """A filter whose hit is excused where lists and newsletters do the same, if somebody answers for its being one.
 
-    Nearly always `look` knows all, in the session's own thread; only a hit that could be excused waits for the DNS.
+    Nearly always `look` knows all; only a hit that could be excused asks the DNS.
     """
 
     asks = ("dns",)
@@ -37,21 +38,16 @@ class ListsExcused(Filter[OptionsT]):
     def excuses(self, message: Message, hit: Finding) -> Collection[str]:
         """The names of the fields that excuse this hit, if they can be believed."""
 
-    def at_once(self, message: Message) -> Finding | None:
-        """What there is, unless an excuse has to be looked into."""
-        found = self.look(message)
-        return None if found.status is Status.HIT and self.excuses(message, found) else found
-
-    async def examine(self, message: Message) -> Finding:
+    def examine(self, message: Message) -> Asks[Finding]:
         """What there is, unless it is excused."""
         found = self.look(message)
         excuses = self.excuses(message, found) if found.status is Status.HIT else ()
-        if excuses and await vouched(message, excuses):
+        if excuses and (yield from vouched(message, excuses)):
             return self.clear("common for lists, newsletters and forms, and its origin is verified")
         return found
 
 
-async def vouched(message: Message, fields: Collection[str], *, by_author: bool = True) -> bool:
+def vouched(message: Message, fields: Collection[str], *, by_author: bool = True) -> Asks[bool]:
     """Whether one of these fields (in lower case) can be believed.
 
     A DKIM signature must hold that covers it, or SPF pass for MAIL FROM, of the same owner as the list that the fields
@@ -67,14 +63,14 @@ async def vouched(message: Message, fields: Collection[str], *, by_author: bool 
         trusted |= authors
     trusted.discard("")
     unanswered = ""
-    for one in await signatures(message):
+    for one in (yield from signatures(message)):
         if registered_domain(one.domain) in trusted and not set(fields).isdisjoint(one.headers):
             if one.result == "pass":
                 return True
             if one.result == "temperror" or not mail.complete:
                 unanswered = one.reason
     if registered_domain(identity_of(message.envelope).domain) in trusted:
-        result, problem = await check_mail_from(message.services.dns, message.envelope)
+        result, problem = yield from check_mail_from(message)
         if result == "pass":
             return True
         if result == "temperror":
