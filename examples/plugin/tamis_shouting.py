@@ -27,7 +27,7 @@ class Shouting(Filter[ShoutingOptions]):
     summary = "subject in capitals"
     plain_reason = "its subject is written in capitals"
     effect = Effect.SCORE
-    inline = True
+    blocks = False
     options = ShoutingOptions
 
     def examine(self, message: Message) -> Finding:

@@ -15,7 +15,7 @@ from tamis.message.mail import Mail
 REASON = 120
 """Characters of a reason."""
 
-_MAX_RECORDS = 4
+_MAX_RECORDS = 4  # records of one key's name; beyond: they do not count
 _LONG = 256 * 1024
 
 

@@ -10,6 +10,7 @@ from tamis.chain.road import Road
 from tamis.contract.finding import Finding
 from tamis.contract.service_protocols import Services
 from tamis.message.mail import Mail
+from tamis.services.files.attachments import AttachmentLooker
 from tamis.services.runner import Runner
 from tests.builders import FILTERS, STRANGER_IP, envelope, site
 from tests.hostile import ATTACKS, RULES, shapes
@@ -35,7 +36,9 @@ def runner() -> Runner:
 
 def examined(raw: bytes, runner: Runner) -> dict[str, Finding]:
     """What all filters say, within the bound."""
-    services = Services(dns=WrittenDNS(client=STRANGER_IP), state=MemoryState())
+    services = Services(
+        attachments=AttachmentLooker(), dns=WrittenDNS(client=STRANGER_IP), state=MemoryState()
+    )
     road = Road(SITE, runner, services)
     told = envelope(helo="mail.example.net")
     begun = time.process_time()
@@ -76,7 +79,9 @@ def test_shapes(group: str, runner: Runner) -> None:
 )
 def test_envelopes(helo: str, sender: str, name: str, runner: Runner) -> None:
     records = {"example.net TXT": ["v=spf1 exists:%{l1r-}.%{h}.%{s}.example -all"]}
-    services = Services(dns=WrittenDNS(records, client=STRANGER_IP), state=MemoryState())
+    services = Services(
+        attachments=AttachmentLooker(), dns=WrittenDNS(records, client=STRANGER_IP), state=MemoryState()
+    )
     told = envelope(*(f"u{n}@example.com" for n in range(1000)), helo=helo, sender=sender, client_name=name)
     begun = time.process_time()
     road = Road(SITE, runner, services)

@@ -16,6 +16,7 @@ from tamis.contract.service_protocols import Services
 from tamis.judging.policy import Outcome
 from tamis.judging.site import Site
 from tamis.message.mail import Mail
+from tamis.services.files.attachments import AttachmentLooker
 from tamis.services.runner import Runner
 from tests.builders import FILTERS, LETTER, MARIE, PAUL, STRANGER, entry, envelope, site
 from tests.memory_state import MemoryState
@@ -29,7 +30,7 @@ def running() -> Runner:
 
 
 def walk(running: Runner, made: Site, *recipients: str, raw: bytes = EMPTY, **told: str) -> Examined:
-    services = Services(state=MemoryState())
+    services = Services(attachments=AttachmentLooker(), state=MemoryState())
     return Road(made, running, services).end_of_message(envelope(*recipients, **told), Mail(raw))
 
 

@@ -169,7 +169,7 @@ def test_the_examples_of_settings_are_good_ones(page: str, tmp_path: Path) -> No
 
 
 def test_the_page_shows_the_filter_as_it_is() -> None:
-    code, _ = _blocks("writing-a-filter.md", "python")
+    code, _, _ = _blocks("writing-a-filter.md", "python")
     assert code == (PLUGIN / "tamis_shouting.py").read_text()
     (entry_point,) = _blocks("writing-a-filter.md", "toml")
     assert entry_point.strip() in (PLUGIN / "pyproject.toml").read_text()
@@ -204,8 +204,8 @@ def test_the_page_names_every_attribute_and_status() -> None:
         "state",
         "switchable",
         "stage",
-        "dear",
-        "inline",
+        "expensive",
+        "blocks",
         "deadline",
         "asks",
     )
@@ -299,8 +299,8 @@ def test_a_mistake_in_its_options_is_refused(environment: Environment) -> None:
 
 
 def test_the_test_on_the_page_passes(environment: Environment) -> None:
-    _, test = _blocks("writing-a-filter.md", "python")
-    ended = environment.python("-c", test)
+    _, asking, test = _blocks("writing-a-filter.md", "python")
+    ended = environment.python("-c", asking + test)
     assert ended.returncode == 0, ended.stderr
 
 

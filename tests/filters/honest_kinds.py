@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from tamis.chain.road import Examined, Road
 from tamis.contract.service_protocols import Services
 from tamis.message.mail import Mail
+from tamis.services.files.attachments import AttachmentLooker
 from tamis.services.runner import Runner
 from tests.attachments import PDF
 from tests.builders import STRANGER_IP, envelope, site
@@ -350,5 +351,7 @@ _RUNNER = Runner()
 
 def examined(raw: bytes, sender: str) -> Examined:
     """What the road makes of a message to Marie."""
-    road = Road(site(), _RUNNER, Services(dns=WrittenDNS(DNS, client=STRANGER_IP)))
+    road = Road(
+        site(), _RUNNER, Services(dns=WrittenDNS(DNS, client=STRANGER_IP), attachments=AttachmentLooker())
+    )
     return road.end_of_message(envelope(sender=sender, helo=CLIENT_NAME), Mail(raw))

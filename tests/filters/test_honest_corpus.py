@@ -12,6 +12,7 @@ import pytest
 from tamis.chain.road import Road
 from tamis.contract.service_protocols import Services
 from tamis.message.mail import Mail
+from tamis.services.files.attachments import AttachmentLooker
 from tamis.services.runner import Runner
 from tests.builders import STRANGER_IP, envelope, site
 from tests.filters.golden import TAGS
@@ -34,7 +35,11 @@ answers for a list's header. Nothing was tuned on the spam."""
 def test_hits_in_honest_mail() -> None:
     hits: Counter[str] = Counter()
     points, number = 0.0, 0
-    made, runner, services = site(), Runner(), Services(dns=WrittenDNS(client=STRANGER_IP))
+    made, runner, services = (
+        site(),
+        Runner(),
+        Services(attachments=AttachmentLooker(), dns=WrittenDNS(client=STRANGER_IP)),
+    )
     for name, raw in messages():
         if "-ham-" not in name:
             continue

@@ -7,66 +7,8 @@ import pytest
 from tamis.contract.filter import Effect
 from tamis.filters.shared.attached import files_of
 from tamis.message.mail import Mail
-<<<<<<< ours
 from tamis.services.files.attachments import inspect
 from tests.filters.honest_kinds import FIRST_OCTETS, KINDS, NULL_SENDER, examined
-||||||| base
-from tamis.services.files.attachments import inspect
-from tamis.services.runner import Runner
-from tests.builders import STRANGER_IP, envelope, site
-from tests.filters.honest_kinds import FIRST_OCTETS, KINDS, NULL_SENDER
-from tests.services.dns.resolving import CLIENT_NAME, WrittenDNS
-from tests.signing import RECORDS
-
-SENDERS = ("example.net", CLIENT_NAME, "example.com", "lists.example.org")
-DNS = {
-    **{f"{domain} TXT": ["v=spf1 ip4:192.0.2.7 -all"] for domain in SENDERS},
-    **{f"_dmarc.{domain} TXT": ["v=DMARC1; p=reject"] for domain in SENDERS},
-    **{
-        f"{selector}._domainkey.{domain} TXT": [record]
-        for domain in SENDERS
-        for selector, record in RECORDS.items()
-    },
-}
-
-
-RUNNER = Runner()
-
-
-def examined(raw: bytes, sender: str) -> Examined:
-    """What the road makes of a message to Marie."""
-    road = Road(site(), RUNNER, Services(dns=WrittenDNS(DNS, client=STRANGER_IP)))
-    return road.end_of_message(envelope(sender=sender, helo=CLIENT_NAME), Mail(raw))
-=======
-from tamis.services.files.attachments import AttachmentLooker, inspect
-from tamis.services.runner import Runner
-from tests.builders import STRANGER_IP, envelope, site
-from tests.filters.honest_kinds import FIRST_OCTETS, KINDS, NULL_SENDER
-from tests.services.dns.resolving import CLIENT_NAME, WrittenDNS
-from tests.signing import RECORDS
-
-SENDERS = ("example.net", CLIENT_NAME, "example.com", "lists.example.org")
-DNS = {
-    **{f"{domain} TXT": ["v=spf1 ip4:192.0.2.7 -all"] for domain in SENDERS},
-    **{f"_dmarc.{domain} TXT": ["v=DMARC1; p=reject"] for domain in SENDERS},
-    **{
-        f"{selector}._domainkey.{domain} TXT": [record]
-        for domain in SENDERS
-        for selector, record in RECORDS.items()
-    },
-}
-
-
-RUNNER = Runner()
-
-
-def examined(raw: bytes, sender: str) -> Examined:
-    """What the road makes of a message to Marie."""
-    road = Road(
-        site(), RUNNER, Services(dns=WrittenDNS(DNS, client=STRANGER_IP), attachments=AttachmentLooker())
-    )
-    return road.end_of_message(envelope(sender=sender, helo=CLIENT_NAME), Mail(raw))
->>>>>>> theirs
 
 
 @pytest.mark.parametrize("kind", KINDS)
