@@ -41,11 +41,16 @@ POINTS = MappingProxyType(
         DefectKind.UNKNOWN_ENCODING: 1.0,
         DefectKind.BAD_BASE64: 1.0,
         DefectKind.BAD_QP: 0.25,
+        DefectKind.DUPLICATE_PARAMETER: 1.0,
+        DefectKind.MISLABELLED_CONTENT: 1.0,
+        DefectKind.PARTIAL_MESSAGE: 2.0,
+        DefectKind.EXTERNAL_BODY: 1.0,
         # What we do not examine to its end: only bounds that honest mail does not meet.
         DefectKind.HEADER_TOO_LONG: 0.5,
         DefectKind.TOO_MANY_HEADERS: 1.0,
         DefectKind.TOO_MANY_PARTS: 1.0,
         DefectKind.TOO_DEEP: 1.0,
+        DefectKind.TOO_MANY_READINGS: 1.0,
         DefectKind.LONG_HEADER: 0.5,
         DefectKind.TOO_MANY_FILES: 0.5,
     }

@@ -29,6 +29,7 @@ from tamis.filters.dnsbl import DNSBL
 from tamis.filters.empty import Empty
 from tamis.filters.greylisting import Greylisting
 from tamis.filters.helo import Helo
+from tamis.filters.hidden_text import HiddenText
 from tamis.filters.honeypot import Honeypot
 from tamis.filters.image_text import ImageText
 from tamis.filters.ip_blacklist import IPBlacklist
@@ -108,6 +109,7 @@ BUILT_IN: tuple[type[Filter[Any]], ...] = (
     ReplyTo,
     LinkText,
     CredentialForm,
+    HiddenText,
     Newsletter,
     ScoreTags,
     Malformed,

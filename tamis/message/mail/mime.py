@@ -15,7 +15,7 @@ from tamis.message.mail.transfer import decode_transfer
 # RFC 2046 5.1.1: a delimiter line may end in white space, which gateways add.
 _DELIMITER_END = re.compile(rb"(--)?[ \t]*+(?:\r?\n|\r?\Z)")
 # What looks like a delimiter line before a part's header, for readers that guess a boundary.
-_LIKE_DELIMITER = re.compile(rb"(?:^|\n)--([^\r\n]{1,200}?)[ \t]*\r?\n(?:content-|\r?\n)", re.IGNORECASE)
+_LIKE_DELIMITER = re.compile(rb"(?<![^\n])--([^\r\n]{1,200}?)[ \t]*\r?\n(?:content-|\r?\n)", re.IGNORECASE)
 _RFC2046_BOUNDARY_OCTETS = 70
 _LF = 0x0A
 OUTSIDE = "outside"
@@ -199,8 +199,8 @@ class Structure:
         cut = self._is_cut(raw, end)
         spans, closed = self._delimited(raw, start, end, b"--" + boundary, path)
         if not spans and encodings and not cut:
-            raw = self._decode(raw, start, end, encodings[0], path)
-            start, end = 0, len(raw)
+            raw = b"\n" + self._decode(raw, start, end, encodings[0], path)
+            start, end = 1, len(raw)
             spans, closed = self._delimited(raw, start, end, b"--" + boundary, path)
         if not spans:
             if not cut:

@@ -314,7 +314,7 @@ def _declared(
 _MOVES = ("text-indent", "margin-left", "margin-top", "margin")
 _PLACES = ("left", "right", "top", "bottom")
 _GONE = {
-    "filter": re.compile(r"opacity\(\s*(?:opacity\s*=\s*)?0*(?:\.0\d*)?%?\s*\)"),
+    "filter": re.compile(r"(?:opacity\(|alpha\(\s*opacity\s*=)\s*0*(?:\.0\d*)?%?\s*\)"),
     "clip": re.compile(r"\Arect\((?:[\s,]*[01](?:px|em)?\b){4}"),
     "clip-path": re.compile(
         r"\A(?:inset\(\s*(?:[5-9]\d|100)(?:\.\d+)?%|(?:circle|ellipse)\(\s*0|polygon\(\s*(?:0(?:px|%)?[\s,]*)+\))"

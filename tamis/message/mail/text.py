@@ -229,24 +229,21 @@ def other_readings(octets: bytes, charset: str | None) -> tuple[str, ...]:
     ISO-2022-JP that nothing names, and a byte order mark against the label.
     """
     sample = octets[:_SAMPLE]
+    marked = _marked(octets)
     name = codec(charset) if charset else None
     found: list[str] = []
-    if _marked(octets) is not None:
-        if name is not None and name not in _SAME_MARK["utf-16"] | _SAME_MARK["utf-32"]:
-            found.append(
-                octets.decode(name, "ignore") if name != "ascii" else octets.decode("ascii", "ignore")
-            )
-    elif name in _NOT_ASCII:
-        if sample and b"\0" not in sample and _is_legible(sample):
-            found.append(guess(octets))
+    if b"\0" in sample:
+        wide = _wide(sample)
+        if wide and wide not in {marked, name}:
+            found.append(octets.decode(wide, "ignore").removeprefix("\ufeff"))
+    elif name in _NOT_ASCII and _is_legible(sample):
+        found.append(guess(octets))
     elif charset is not None and _UTF_7.match(charset):
         found.append(_utf_7(octets))
-    elif b"\0" in sample:
-        wide = _wide(sample)
-        if wide:
-            found.append(octets.decode(wide, "ignore"))
     elif b"\x1b" in octets and _ESCAPE.search(octets):
         found.append(octets.decode("iso2022_jp_ext", "ignore"))
+    if marked is not None and name is not None and name not in _SAME_MARK[marked]:
+        found.append(octets.decode(name, "ignore"))
     return tuple(found)
 
 

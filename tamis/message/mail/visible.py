@@ -25,6 +25,8 @@ _BLANKS = re.compile(f"[{_BLANK}]+")
 _MARKS = "\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
 # Marks that no letter has taken in: they strike it through or surround it, and it is still read.
 _LOOSE_MARKS = re.compile(rf"(?<=[A-Za-z])[{_MARKS}]+")
+# The lunate sigma looks like "c"; NFKC makes another sigma of it, which does not.
+_LUNATE = {0x3F2: "c", 0x3F9: "C"}
 _REVERSED = re.compile("\u202e([^\u202c\n]*+)\u202c?")
 _QUOTED = re.compile(r"\n[ \t]*>[> \t]*+")
 _WORD = re.compile(r"\w+")
@@ -46,7 +48,7 @@ def canonical(text: str, shorten: Callable[[str], str] = str) -> str:
         return shorten(" ".join(text.split()))
     if "\u202e" in text:  # shown from right to left
         text = _REVERSED.sub(lambda found: found[1][::-1], text)
-    words = shorten(" ".join(_UNSEEN.sub("", text).split())).split(" ")
+    words = shorten(" ".join(_UNSEEN.sub("", text.translate(_LUNATE)).split())).split(" ")
     # what NFKC makes of some characters is white space or can't be seen
     return shorten(" ".join(_UNSEEN.sub("", _normal(words)).split()))
 

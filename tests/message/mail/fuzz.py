@@ -29,7 +29,7 @@ SEED_OCTETS = 200_000
 
 PROPERTIES = (
     *("subject", "from_addresses", "message_id", "date", "parts", "containers", "attachments", "images"),
-    *("text", "html", "urls", "scripts", "is_empty", "is_dsn", "defects"),
+    *("text", "html", "urls", "scripts", "is_empty", "is_dsn", "readings", "visible", "hidden", "defects"),
 )
 
 GOOD = (
@@ -48,6 +48,34 @@ GOOD = (
 )  # fmt: skip
 
 TOKENS = (
+    *(
+        b"<style>.a{display:none}",
+        b"@media screen{",
+        b"}</style>",
+        b" class=a",
+        b" style='font:0/0 a;",
+        b"color:#fff",
+    ),
+    *(
+        b"\\6e ",
+        b"/*",
+        b"*/",
+        b"text-indent:-9999px",
+        b"opacity:0",
+        b"begin 644 a.exe\n",
+        b"#86)C\n",
+        b"\nend\n",
+    ),
+    *(
+        b"=ybegin line=1 name=a\n",
+        b"\xe2\x80\x8b",
+        b"\xe2\x80\xae",
+        b"\xcc\x81",
+        b"\xd0\xb0",
+        b"\xff\xfe",
+        b"utf-7",
+        b"delsp=yes",
+    ),
     *(
         b"\r\n",
         b"\n",

@@ -1,0 +1,268 @@
+"""Where readers differ, each way to take a part is examined, and the difference is a defect.
+
+An ordinary run tries two hundred of each, and 2,000 with `pytest --hypothesis-profile=many`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tamis.message.mail import DefectKind, Limits, Mail
+from tests.message.mail.test_visible import found
+
+K = DefectKind
+TRIES = settings(max_examples=max(200, settings().max_examples), deadline=None)
+TEXT = b"Our miracle cure is here, see http://listed.example/ for more.\r\n"
+BASE64 = base64.encodebytes(TEXT).replace(b"\n", b"\r\n")
+
+
+def kinds(mail: Mail) -> set[DefectKind]:
+    return {defect.kind for defect in mail.defects}
+
+
+def seen(mail: Mail) -> bool:
+    return found(mail) and "listed.example" in {url.host for url in mail.urls}
+
+
+def uuencoded(octets: bytes, name: bytes = b"invoice.exe") -> bytes:
+    lines = (binascii.b2a_uu(octets[at : at + 45]) for at in range(0, len(octets), 45))
+    return b"begin 644 " + name + b"\r\n" + b"".join(lines).replace(b"\n", b"\r\n") + b"`\r\nend\r\n"
+
+
+def yencoded(octets: bytes, name: bytes = b"invoice.exe") -> bytes:
+    shifted = ((octet + 42) % 256 for octet in octets)
+    body = b"".join(b"=%c" % ((c + 64) % 256) if c in b"\0\r\n=" else b"%c" % c for c in shifted)
+    return b"=ybegin line=128 size=%d name=%s\r\n%s\r\n=yend size=%d\r\n" % (
+        len(octets),
+        name,
+        body,
+        len(octets),
+    )
+
+
+ENCODED = {"base64": BASE64, "quoted-printable": TEXT.replace(b"i", b"=69"), "x-uuencode": uuencoded(TEXT)}
+
+
+@TRIES
+@given(
+    st.sampled_from(sorted(ENCODED)),
+    st.lists(
+        st.sampled_from(["7bit", "8bit", "binary", "base64", "quoted-printable", "x-unknown"]), max_size=3
+    ),
+    st.integers(0, 3),
+    st.sampled_from(["{}", " {} ", "{} (a comment)", "(a comment) {}", "{};", '"{}"', "\t{}", "X: {}\r\n y"]),
+)
+def test_any_of_several_encodings_is_undone(name: str, others: list[str], at: int, form: str) -> None:
+    if form.startswith("X"):
+        form = "{}"
+    values = [*others[:at], form.format(name.upper() if at else name), *others[at:]]
+    fields = "".join(f"Content-Transfer-Encoding: {value}\r\n" for value in values).encode()
+    mail = Mail(b"Content-Type: text/plain\r\n" + fields + b"\r\n" + ENCODED[name])
+    assert seen(mail)
+    if len(values) > 1:
+        assert K.DUPLICATE_SINGLETON in kinds(mail)
+
+
+@TRIES
+@given(st.data())
+def test_soft_breaks_part_no_word(data: st.DataObject) -> None:
+    """Anywhere, with blanks and tabs behind (RFC 2045 6.7 rule 3), with whatever line end, some octets encoded."""
+    written = b""
+    for octet in TEXT.rstrip():
+        if data.draw(st.integers(0, 9)) == 0:
+            blanks = data.draw(st.sampled_from([b"", b" ", b"  \t", b"\t"]))
+            written += b"=" + blanks + data.draw(st.sampled_from([b"\r\n", b"\n"]))
+        coded = data.draw(st.integers(0, 9)) == 0
+        written += data.draw(st.sampled_from([b"=%02X", b"=%02x"])) % octet if coded else b"%c" % octet
+    mail = Mail(b"Content-Type: text/plain\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n" + written)
+    assert seen(mail), written
+
+
+@pytest.mark.parametrize(
+    ("octets", "expected"),
+    [
+        (b"a=\rb\nc", b"ab\nc"),
+        (b"a=  ", b"a"),
+        (b"a=", b"a"),
+        (b"a=zz=3d", b"a=zz="),
+        (b"caf\xe9=20", b"caf\xe9 "),
+    ],
+)
+def test_quoted_printable_as_readers_take_it(octets: bytes, expected: bytes) -> None:
+    mail = Mail(b"Content-Transfer-Encoding: quoted-printable\r\n\r\n" + octets)
+    assert mail.parts[0].payload == expected
+
+
+TYPES = (
+    "text/plain",
+    "text/html",
+    "application/octet-stream",
+    "image/png",
+    "multipart/mixed; boundary=x",
+    "nonsense",
+)
+
+
+@TRIES
+@given(
+    st.lists(st.sampled_from(TYPES), max_size=3),
+    st.integers(0, 3),
+    st.sampled_from(["text/html", "text/plain"]),
+)
+def test_any_of_several_types_is_read(others: list[str], at: int, kind: str) -> None:
+    fields = "".join(f"Content-Type: {one}\r\n" for one in [*others[:at], kind, *others[at:]]).encode()
+    text = b"<p>" + TEXT.replace(b"miracle", b"mir<b>a</b>cle") + b"</p>" if kind == "text/html" else TEXT
+    mail = Mail(fields + b"\r\n" + text)
+    assert seen(mail)
+    if others:
+        assert K.DUPLICATE_SINGLETON in kinds(mail)
+
+
+NAMES = (
+    'Content-Disposition: attachment; filename="a.txt"; filename="{}"',
+    'Content-Disposition: attachment; filename="{}"; filename="a.txt"',
+    "Content-Disposition: attachment; filename=a.txt\r\nContent-Disposition: attachment; filename={}",
+    'Content-Disposition: attachment filename="{}"',
+    'Content-Disposition: attachment; filename="a.txt" filename="{}"',
+    "Content-Disposition: attachment; filename*=utf-8''{}; filename=a.txt",
+    "Content-Disposition: attachment; filename*0=a; filename*1=.txt; filename={}",
+    'Content-Disposition: attachment; filename="a.txt"\r\nContent-Type: application/x; name="{}"',
+    'Content-Type: application/x name="{}"',
+    'Content-Type: application/x; name="a.txt"; name="{}"',
+    "Content-Disposition: inline; filename=a.txt; FILENAME={}",
+)
+
+
+@pytest.mark.parametrize("fields", NAMES)
+def test_each_name_of_a_file_counts(fields: str) -> None:
+    mail = Mail(fields.format("run.vbs").encode() + b"\r\n\r\nx")
+    assert "run.vbs" in {part.filename for part in mail.attachments}
+
+
+@pytest.mark.parametrize("disposition", ["attachment", "inline"])
+def test_what_some_reader_shows_is_text(disposition: str) -> None:
+    fields = f"Content-Disposition: {disposition}\r\nContent-Disposition: inline\r\n\r\n"
+    part = b"--b\r\nContent-Type: text/plain\r\n" + fields.encode() + TEXT
+    assert seen(
+        Mail(b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nx\r\n" + part + b"--b--\r\n")
+    )
+
+
+CHARSETS = (
+    *(
+        "utf-16",
+        "utf-16le",
+        "utf-16be",
+        "utf-32",
+        "utf-32le",
+        "utf-32be",
+        "utf-7",
+        "utf-8",
+        "us-ascii",
+        "none",
+        "x-odd",
+    ),
+    *(
+        "iso-2022-jp",
+        "x-iso-2022-jp",
+        "csISO2022JP",
+        "ibm037",
+        "cp1140",
+        "koi8-r",
+        "gb2312",
+        "x-sjis",
+        "hz-gb-2312",
+    ),
+)
+CODECS = ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-8", "utf-8-sig", "utf-7", "cp037")
+
+
+@pytest.mark.parametrize("label", CHARSETS)
+@pytest.mark.parametrize("codec", CODECS)
+def test_charsets_as_labelled_and_as_they_are(codec: str, label: str) -> None:
+    """But what needs a label for anybody to read it."""
+    if codec == "cp037" and label not in {"ibm037", "cp1140"}:
+        return
+    field = "" if label == "none" else f"; charset={label}"
+    octets = TEXT.decode().encode(codec)
+    mail = Mail(f"Content-Type: text/plain{field}\r\n\r\n".encode() + octets)
+    assert seen(mail), (mail.visible, mail.readings)
+
+
+@pytest.mark.parametrize("name", ["invoice.exe", "a b.pdf", "letter"])
+@pytest.mark.parametrize("encode", [uuencoded, yencoded])
+def test_files_within_text(encode: object, name: str) -> None:
+    assert callable(encode)
+    octets = bytes(range(256)) * 3
+    mail = Mail(
+        b"Content-Type: text/plain\r\n\r\nsee below\r\n\r\n" + encode(octets, name.encode()) + b"bye\r\n"
+    )
+    assert [(part.filename, part.payload) for part in mail.attachments] == [(name, octets)]
+
+
+@pytest.mark.parametrize(
+    "magic",
+    [b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF89a", b"%PDF-1.7", b"PK\x03\x04", b"MZ\x90\0", b"\x7fELF"],
+)
+def test_a_file_that_calls_itself_text(magic: bytes) -> None:
+    mail = Mail(
+        b"Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+        + base64.b64encode(magic + b"\0" * 50)
+    )
+    assert len(mail.attachments) == 1
+    assert len(mail.images) == (magic[:3] in (b"\x89PN", b"\xff\xd8\xff", b"GIF"))
+    assert len(mail.documents) == magic.startswith(b"%PDF")
+    assert K.MISLABELLED_CONTENT in kinds(mail)
+
+
+MIXED = b"Content-Type: multipart/mixed; boundary="
+INNER = b"Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\n" + BASE64
+
+
+@pytest.mark.parametrize(
+    ("raw", "defect"),
+    [
+        (b"Content-Type: multipart/mixed\r\n\r\n--b\r\n" + INNER + b"--b--\r\n", K.MULTIPART_WITHOUT_BOUNDARY),
+        (MIXED + b"other\r\n\r\n--b\r\n" + INNER + b"--b--\r\n", K.BOUNDARY_MISSING),
+        (MIXED + b"a; boundary=b\r\n\r\n--b\r\n" + INNER + b"--b--\r\n", K.DUPLICATE_PARAMETER),
+        (MIXED + b"b\r\n\r\n" + TEXT + b"--b\r\n\r\nx\r\n--b--\r\n", K.TEXT_OUTSIDE_PARTS),
+        (MIXED + b"b\r\n\r\n--b\r\n\r\nx\r\n--b--\r\n" + TEXT, K.TEXT_OUTSIDE_PARTS),
+        (MIXED + b"b\r\n\r\n--b\r\n\r\nx\r\n--b--\r\n--b\r\n" + INNER, None),
+        (MIXED + b"b\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+         + base64.encodebytes(b"--b\r\n" + INNER + b"--b--\r\n"), K.ENCODED_CONTAINER),
+        (b"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: 7bit\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+         + base64.encodebytes(INNER), K.DUPLICATE_SINGLETON),
+        (b"Content-Type: message/partial; number=1; total=2; id=a\r\n\r\n" + INNER, K.PARTIAL_MESSAGE),
+        (b"Content-Type: message/partial; number=2; total=2; id=a\r\n\r\n" + TEXT, K.PARTIAL_MESSAGE),
+        (b"Content-Type: message/external-body; access-type=URL; URL=\"http://listed.example/\"\r\n\r\nX: y\r\n\r\n"
+         b"miracle cure", K.EXTERNAL_BODY),
+        (b"Content-Type: text/plain; format=flowed; delsp=yes\r\n\r\n"
+         + TEXT.replace(b"cle", b" \r\ncle").replace(b"listed", b"lis \r\nted"), None),
+        (b"Content-Type: text/plain\r\n\r\n<html><p>" + TEXT.replace(b"miracle", b"mir<i></i>acle"), None),
+        (b"Content-Type: \"text/html\"\r\n\r\n<p>" + TEXT.replace(b"miracle", b"mir<i></i>acle"), None),
+        (b"Content-Transfer-Encoding: base64\r\n\r\n" + base64.b64encode(b"a" * 10) + b"\r\n" + BASE64, K.BAD_BASE64),
+    ],
+)  # fmt: skip
+def test_structures_that_readers_take_differently(raw: bytes, defect: DefectKind | None) -> None:
+    mail = Mail(raw)
+    assert seen(mail), (mail.visible, mail.parts, mail.readings)
+    if defect is not None:
+        assert defect in kinds(mail)
+
+
+def test_too_many_readings_are_said_to_be_left() -> None:
+    fields = b"".join(b"Content-Type: text/x-%d\r\n" % n for n in range(19))
+    mail = Mail(fields + b"\r\nx", limits=Limits(readings=5))
+    assert len(mail.readings) == 5
+    assert K.TOO_MANY_READINGS in kinds(mail)
+
+
+def test_parts_as_most_take_them_are_no_more_for_it() -> None:
+    mail = Mail(b"Content-Type: text/plain\r\nContent-Type: text/html\r\n\r\n<p>x</p>")
+    assert [part.content_type for part in mail.parts] == ["text/plain"]
+    assert [part.content_type for part in mail.readings] == ["text/html"]
