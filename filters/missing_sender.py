@@ -1,4 +1,4 @@
-"""S12: nobody sent it."""
+"""S12: neither an envelope sender nor a From."""
 
 from __future__ import annotations
 

@@ -171,7 +171,7 @@ class Expiry:
             return len(old)
 
     def _drop_challenges(self, now: datetime, batch: int) -> int:
-        """As long as tombstones of their copies can be, so that a late answer is told what became of them."""
+        """Keep challenges as long as tombstones of their copies may exist, so that a late answer can be explained."""
         with self._database.write() as session:
             old = session.scalars(
                 select(ChallengeRow.id)

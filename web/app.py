@@ -90,7 +90,7 @@ def _http_error(request: Request, error: Exception) -> Response:
 
 
 def _failure(request: Request, error: Exception) -> Response:
-    """An error of ours: the log has it, the page has nothing of it."""
+    """Internal error: details go to the log, none to the page."""
     return _told(request, marked("Something went wrong here. Please try again in a few minutes."), 500)
 
 

@@ -1,1 +1,1 @@
-"""What several filters have in common."""
+"""What several filters share."""

@@ -45,7 +45,7 @@ def is_reachable(text: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def text_of(ip: IPAddress) -> str:
-    """An address as it is written, which `ipaddress` works out anew each time."""
+    """The address as text, cached because `ipaddress` formats it again on every call."""
     return str(ip)
 
 

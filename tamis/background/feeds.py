@@ -150,7 +150,7 @@ def parse(content: bytes) -> list[str]:
         elif len(found) < _MAX_ENTRIES:
             found[pattern] = None
     if wrong > len(found):
-        raise FeedError(f"it is no list of addresses and domains: {wrong} lines are neither")
+        raise FeedError(f"it is not a list of addresses and domains: {wrong} lines are neither")
     return list(found)
 
 

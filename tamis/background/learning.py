@@ -21,7 +21,7 @@ _AFTER_TROUBLE = 30.0
 
 
 class Learning:
-    """The one writer of the model while the daemon runs; it lets go of it when no report waits."""
+    """The only writer of the model while the daemon runs; releases its lock when no report is queued."""
 
     def __init__(self, site: Callable[[], Site], stopping: threading.Event) -> None:
         self._site = site

@@ -1,4 +1,4 @@
-"""The background process: everything about the store that no mail waits for."""
+"""The background process: maintenance that no message depends on."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class Background:
         ]
 
     def run(self) -> None:
-        """Until told to stop."""
+        """Run the tasks in turn until `stopping` is set."""
         failing: set[str] = set()
         while not self._stopping.is_set():
             for task, due in self._tasks:

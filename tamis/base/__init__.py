@@ -1,1 +1,1 @@
-"""What every room stands on: errors, log lines, signed tokens, breakers. Knows nothing of mail."""
+"""What every room is built on: errors, logging, signed tokens, breakers. Knows nothing about mail."""

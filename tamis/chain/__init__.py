@@ -1,1 +1,1 @@
-"""The road of a message: every filter asked in order, judged, and turned into a plan."""
+"""The road of a message: the filters run, each recipient's verdict, and the plan."""

@@ -1,1 +1,1 @@
-"""Asking the sender of a held message to confirm it: whether, how, and what an answer sets free."""
+"""Asking the sender of a held message to confirm it: whether, how, and what a correct answer releases."""

@@ -1,4 +1,4 @@
-"""Answers: what the sender's page says of a challenge, and what a right answer sets free.
+"""Answers: what the sender's page shows, and which messages a correct answer releases.
 
 Called from threads; one call is a few transactions.
 """

@@ -43,7 +43,7 @@ class _ClientType(click.ParamType[str]):
         try:
             network = ipaddress.ip_network(value, strict=False)
         except ValueError:
-            self.fail(f"{value!r} is no IP address", param, ctx)
+            self.fail(f"{value!r} is not an IP address", param, ctx)
         address: IPAddress = network.network_address
         address = getattr(address, "ipv4_mapped", None) or address
         if network.num_addresses > 1 and str(network) != client_key(address):

@@ -78,7 +78,7 @@ def show(context: Context, challenge: str, as_json: bool) -> None:
         one = store.challenges.get(challenge)
         messages = store.challenges.messages(challenge)
     if one is None:
-        fail(f"{challenge} is no challenge; `tamis challenges list` shows their ids", os.EX_NOINPUT)
+        fail(f"{challenge} is not a challenge; `tamis challenges list` shows their ids", os.EX_NOINPUT)
     link = ""
     if one.state in OPEN and settings.key_file.exists():
         tokens = Tokens(signing_key(settings.key_file))

@@ -54,7 +54,7 @@ def examine(context: Context) -> Iterator[CheckResult]:
         file = context.file
         Site.build(file, load_filters(), Snapshot())
     except TamisError as problem:
-        yield error("settings", str(problem), "mend the file named; `tamis policy check` looks at it again")
+        yield error("settings", str(problem), "fix that file; `tamis policy check` checks it again")
         return
     yield ok("settings", file.source)
     settings = file.settings
@@ -141,7 +141,7 @@ def _store(context: Context, file: SettingsFile) -> Callable[[Settings], Iterato
         except ConfigError as problem:
             yield error("store", str(problem), "tamis policy unset takes an override back")
         except TamisError as problem:
-            yield error("store", str(problem), "start the database, or mend store.url")
+            yield error("store", str(problem), "start the database, or fix store.url")
         else:
             yield ok("store", f"{kind}, revision {site.revision}, {site.lists.count} list entries")
 
@@ -214,6 +214,6 @@ def _route(settings: Settings) -> Iterator[CheckResult]:
             "route to the desk", str(problem), "until then, such mail gets 451 and is retried by its sender"
         )
     except TamisError as problem:
-        yield error("route to the desk", str(problem), "mend what is named")
+        yield error("route to the desk", str(problem), "fix what is named")
     else:
         yield ok("route to the desk", "a probe came back")

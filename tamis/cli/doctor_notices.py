@@ -66,9 +66,7 @@ def link_check(url: str) -> CheckResult:
 
 def page_check(url: str) -> CheckResult:
     """Whether something answers there, whatever it says."""
-    mend = (
-        "start the pages, or mend web.url or the proxy before them; until then nobody can confirm a message"
-    )
+    mend = "start the pages, or fix web.url or the proxy in front of them; until then nobody can confirm a message"
     try:
         with urllib.request.urlopen(url, timeout=_SECONDS) as answer:  # noqa: S310 - web.url is http or https
             return ok("pages", f"{url} answers {answer.status}")

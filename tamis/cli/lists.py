@@ -142,7 +142,7 @@ def remove(
                     fail(f"there is no entry with the id {one}", os.EX_NOINPUT)
                 ids.append(int(one))
             elif scope is None:
-                raise click.UsageError(f"{printable(one)!r} is a pattern: --scope must say where it stands")
+                raise click.UsageError(f"{printable(one)!r} is a pattern: give its scope with --scope")
             else:
                 ids += [entry.id for entry in _standing(store, one, scope, colour)]
         removed = store.lists.remove(ids, by=by)

@@ -102,7 +102,7 @@ class Doveadm:
 
     def _old(self, user: str, days: int) -> list[str]:
         if _WILD & set(user) or not user.isprintable() or user.startswith("-"):
-            raise AddressError(f"{user!r} is no name of a mailbox")
+            raise AddressError(f"{user!r} is not a mailbox name")
         return ["-u", user, "mailbox", self._folder, "savedbefore", f"{days}d"]
 
     def _run(self, *arguments: str) -> str:
@@ -133,13 +133,13 @@ def quota(context: Context, percent: int, mailbox_: str) -> None:
 
     key = address_key(mailbox_)
     if not is_plain(key):
-        fail(f"{mailbox_!r} is no address", os.EX_USAGE)
+        fail(f"{mailbox_!r} is not an address", os.EX_USAGE)
     send = Reinjector(context.file.settings.desk.reinject).send
     with context.store() as store:
         site = context.site(store)
         # whoever may ask for it: the mail goes to our own people only, and in one spelling of their address
         key = mailbox_of(key, site.settings.platform.recipient_delimiter)
         if not is_served(key, site):
-            fail(f"{key} is no mailbox of this platform", os.EX_NOUSER)
+            fail(f"{key} is not a mailbox of this platform", os.EX_NOUSER)
         told = notify_of_quota(site, store, send, key, percent)
     click.echo(printable(f"{key} " + ("is told" if told else "was told in the last 24 hours")))

@@ -94,7 +94,7 @@ def _marks(
     """The words on all messages. A message whose origin nobody knows is refused, before anything is done."""
     settings = context.file.settings
     if origin and parse_ip(origin) is None:
-        raise click.BadParameter(f"{origin!r} is no IP address", param_hint="--ip")
+        raise click.BadParameter(f"{origin!r} is not an IP address", param_hint="--ip")
     limit = settings.milter.max_examined
     marks: list[Mark] = []
     for name, octets in (found for source in sources for found in read_messages(source)):

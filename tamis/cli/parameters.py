@@ -110,7 +110,7 @@ class SpanType(click.ParamType[float]):
             return value
         span = _SPAN.fullmatch(str(value))
         if span is None or not int(span[1]):
-            self.fail(f"{value!r} is no span like 12h, 30d, 2w or 1y", param, ctx)
+            self.fail(f"{value!r} is not a span like 12h, 30d, 2w or 1y", param, ctx)
         return int(span[1]) * _UNITS[span[2]].total_seconds()
 
 

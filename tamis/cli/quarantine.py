@@ -232,7 +232,7 @@ _STATUS = {Done.BUSY: os.EX_UNAVAILABLE, Done.GONE: os.EX_NOINPUT, Done.UNKNOWN:
 _WORDS = {
     Done.BUSY: "is being released at this moment",
     Done.GONE: "is gone: it was released or deleted, or it expired",
-    Done.UNKNOWN: "is no message in quarantine; `tamis quarantine list` shows their ids",
+    Done.UNKNOWN: "is not a message in quarantine; `tamis quarantine list` shows their ids",
 }
 
 

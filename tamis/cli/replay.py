@@ -73,7 +73,7 @@ class OverrideType(click.ParamType[Override]):
         left, equals, right = value.partition("=")
         scope, _, key = left.strip().rpartition(":")
         if not equals or not key:
-            self.fail(f"{value!r} is no KEY=VALUE", param, ctx)
+            self.fail(f"{value!r} is not KEY=VALUE", param, ctx)
         try:
             return Override(parse_scope(scope or PLATFORM), key, parse_value(right.strip()))
         except ConfigError as error:

@@ -56,7 +56,7 @@ def scan(
     Exit status: 0 all ham, 1 some spam, 2 some deferred, 64 and above errors.
     """
     if ip and parse_ip(ip) is None:
-        raise click.BadParameter(f"{ip!r} is no IP address", param_hint="--ip")
+        raise click.BadParameter(f"{ip!r} is not an IP address", param_hint="--ip")
     log_to_stderr("warning")
     site, runner = _site(context), Runner()
     services = observe_services(site.settings)

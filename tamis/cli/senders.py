@@ -83,7 +83,7 @@ def remove(context: Context, address: str, domain: str, by: str) -> None:
         if not store.senders.remove(domain, address, by=by):
             fail(f"{address} has earned nothing with {domain}", os.EX_NOINPUT)
     _published(context, lambda state: forget(state, domain, address))
-    click.echo(f"{address} starts anew with {domain}")
+    click.echo(f"{address} starts from zero with {domain}")
 
 
 def _tell(context: Context, one: Sender) -> None:

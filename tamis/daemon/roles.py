@@ -92,7 +92,7 @@ def desk(site: Site, source: SiteSource, sockets: Sockets, parent: Parent) -> No
 
 
 def background(site: Site, source: SiteSource, sockets: Sockets, parent: Parent) -> None:
-    """Everything that waits for nobody: snapshot, hit counts, expiry, learning."""
+    """Maintenance that no message depends on: snapshot, hit counts, expiry, learning."""
     from tamis.background.learning import Learning  # noqa: PLC0415
     from tamis.background.process import Background  # noqa: PLC0415 - see prepare
     from tamis.store import Store  # noqa: PLC0415

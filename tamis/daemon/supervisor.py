@@ -163,7 +163,7 @@ class Supervisor:
             if self._site.settings.snapshot_file.exists():
                 log.error("the store can't be had: starting with the last snapshot of policy and lists")
                 return True
-            log.error("the store can't be had and there is no snapshot: trying again in %.1f s", pause)
+            log.error("the store is unavailable and there is no snapshot: trying again in %.1f s", pause)
             number = signal.sigtimedwait(_SIGNALS - {signal.SIGCHLD}, pause)
             if number is not None and number.si_signo in (signal.SIGTERM, signal.SIGINT):
                 return False

@@ -1,1 +1,1 @@
-"""What one process leaves in files for another, so that no mail waits for the store."""
+"""Files that one process leaves for another, so that no message waits for the store."""

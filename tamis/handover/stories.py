@@ -63,7 +63,7 @@ class StoryJournal:
             log.warning("history is %s", "not recorded: the journal is full" if full else "recorded again")
 
     def _open(self) -> int:
-        """Locked before it has a name that the reader looks at, so that nobody takes it for finished."""
+        """Lock the file before giving it a name that the reader scans, so that it is never taken as complete."""
         self._folder.mkdir(parents=True, exist_ok=True)
         name = f"{os.getpid()}-{time.time_ns()}"
         hidden = self._folder / f".{name}"

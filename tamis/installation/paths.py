@@ -36,7 +36,7 @@ class Paths:
 
     store = KnownFile(
         lambda settings: settings.state_directory / "tamis.sqlite",
-        "the durable store, where `store.url` names no other: held mail, lists, overrides, history",
+        "the durable store, unless `store.url` names another: held mail, lists, overrides, history",
         "lost mail: back it up",
     )
     key = KnownFile(
@@ -46,17 +46,17 @@ class Paths:
     )
     model = KnownFile(
         lambda settings: settings.model_directory,
-        "the statistical model, and the journal of what it was taught",
+        "the statistical model, and the journal of what it learned",
         "what was learned: back it up",
     )
     ledger = KnownFile(
         lambda settings: settings.model_directory / LEDGER,
         "who taught the model how much, and which sources contradict it",
-        "bounds of who may teach how much begin anew",
+        "the daily limits of who may teach how much start again",
     )
     reports = KnownFile(
         lambda settings: settings.spool_directory,
-        "reports of readers that wait to be learned, where `learning.spool` names no other folder",
+        "reports of readers that wait to be learned, unless `learning.spool` names another directory",
         "reports that were not yet learned",
     )
     notes = KnownFile(
@@ -76,33 +76,33 @@ class Paths:
     )
     journal = KnownFile(
         lambda settings: settings.state_directory / "journal",
-        "what was found of messages, on its way to the history in the store",
+        "findings about messages, on their way to the history in the store",
         "the history of messages that had not reached the store",
     )
     feeds = KnownFile(
         lambda settings: settings.state_directory / "feeds",
         "the last good lists of complaints",
-        "they are fetched anew",
+        "they are fetched again",
     )
     snapshot = KnownFile(
         lambda settings: settings.snapshot_file,
-        "what the store says of policy and lists, as the workers read it",
-        "it is made anew from the store",
+        "policy and lists of the store, as the workers read them",
+        "it is rebuilt from the store",
     )
     shared_state = KnownFile(
         lambda settings: settings.state_file,
-        "counters and waiting times that the workers share, where `state.url` names no Redis",
-        "counts and waiting times begin anew",
+        "counters and waiting times that the workers share, unless `state.url` names a Redis",
+        "counts and waiting times start again",
     )
     processes = KnownFile(
         lambda settings: settings.run_directory / "processes.json",
         'who is running: `{"supervisor": pid, "workers": [pid], "desk": [pid], "background": [pid]}`',
-        "it is written anew when a process starts",
+        "it is rewritten when a process starts",
     )
     proof = KnownFile(
         lambda settings: settings.run_directory / "route.json",
         "the latest proof that Postfix's route leads to the desk",
-        "the route is proven anew",
+        "the route is proven again",
     )
     hits = KnownFile(
         lambda settings: settings.run_directory / "hits",
@@ -111,8 +111,8 @@ class Paths:
     )
     senders = KnownFile(
         lambda settings: settings.run_directory / "senders",
-        "what workers learnt of senders, on its way to the store",
-        "what was learnt in a second or two",
+        "what workers learned about senders, on its way to the store",
+        "what was learned in a second or two",
     )
     metrics = KnownFile(
         lambda settings: settings.run_directory / "metrics",
@@ -121,8 +121,8 @@ class Paths:
     )
     parts = KnownFile(
         lambda settings: settings.run_directory / "parts",
-        "how each process stands with the external services it asks: `<pid>.json`",
-        "it is written anew each second",
+        "the circuit breakers of each process: `<pid>.json`",
+        "it is rewritten every second",
     )
 
     @classmethod

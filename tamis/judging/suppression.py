@@ -1,7 +1,7 @@
 """Who may be asked to confirm a held message, and why somebody may not (Q3, Q4). Pure.
 
-A challenge that goes to the wrong address is spam of our own, so each rule here would rather ask nobody. The rules
-stand in the order in which they are told: the first that applies is the reason.
+A challenge to the wrong address is spam of our own, so when in doubt, each rule suppresses the challenge. The
+first rule that applies, in their order here, is the reason.
 """
 
 from __future__ import annotations

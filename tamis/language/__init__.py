@@ -1,1 +1,1 @@
-"""What people read: translation, text made safe for showing, time zones."""
+"""What people read: translation, safe display of foreign text, time zones."""

@@ -26,7 +26,7 @@ def test_an_empty_history_says_so(run: Run) -> None:
         (("replay", "--set", "filters.dnsbl.share=200"), 78, "less than or equal to 100 (value 200)"),
         (("replay", "--set", "required=6", "--set", "outcome=junck"), 78, "did you mean 'junk'?"),
         (("replay", "--set", "plattform:required=6"), 64, "domain or a mailbox"),
-        (("replay", "--set", "required"), 64, "is no KEY=VALUE"),
+        (("replay", "--set", "required"), 64, "is not KEY=VALUE"),
         (("replay", "--since", "7x"), 64, "neither a span like 7d nor a date"),
         (("history", "list", "--decided-by", "cyrilic"), 64, "did you mean 'cyrillic'?"),
         (("history", "list", "--decided-by", "nonsense"), 64, "there is no filter 'nonsense'"),

@@ -236,7 +236,7 @@ class DNSServer:
         self._probe_if_due()
 
     def failed(self, error: OSError) -> ServiceError:
-        """A question could not reach it; the error as those who wait are told."""
+        """The query could not be sent; returns the error for its waiters."""
         if not isinstance(error, ConnectionRefusedError):
             return ServiceError(f"DNS server {self}: {error}")
         self.breaker.failed("nothing listens there", certain=True)
