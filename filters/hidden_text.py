@@ -40,7 +40,6 @@ class HiddenText(Filter[HiddenTextOptions]):
     summary = "much text that is hidden from the reader"
     plain_reason = marked("it hides text from you")
     effect = Effect.SCORE
-    inline = True
     options = HiddenTextOptions
 
     def examine(self, message: Message) -> Finding:
