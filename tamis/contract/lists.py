@@ -188,7 +188,7 @@ class ListIndex:
             self._collect(found, self._of_sender(envelope.sender, scopes), MatchedField.ENVELOPE, scopes, now)
         for author in mail.some_authors:
             self._collect(found, self._of_sender(author.address, scopes), MatchedField.HEADER, scopes, now)
-        return tuple(found)
+        return tuple(dict.fromkeys(found))
 
     def fingerprints(
         self, subject: Subject, value: str, scopes: frozenset[str], now: datetime

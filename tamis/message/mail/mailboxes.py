@@ -24,6 +24,7 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _TOKEN_WITHOUT_QUOTES = re.compile(r"()<[^<>]*+>?|[(),:;\\]|[^<(),:;\\]+", re.DOTALL)
+_QUOTED_OR_NOT = re.compile(_QUOTED + r'|\(|[^"(]+', re.DOTALL)
 _COMMENT = re.compile(r"[^()\\]+|\\.?|[()]", re.DOTALL)
 _QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]+")
@@ -89,8 +90,7 @@ def parse_addresses(value: str, limit: int, report: DefectReport, where: str) ->
     """
     reader = _Reader(limit, report, where)
     reader.read(value)
-    for text, marks in reader.other_readings(value):
-        reader.read(text, marks, again=True)
+    reader.read_otherwise(value)
     if reader.ambiguous:
         report.add(DefectKind.AMBIGUOUS_ADDRESS, value, where)
     if len(reader.found) > limit:
@@ -107,11 +107,11 @@ class _Reader:
         self._limit = limit
         self._report = report
         self._where = where
-        self._unclosed = ""
+        self._unclosed: int | None = None
         self._unread = False
 
-    def read(self, text: str, marks: str = '"(', *, again: bool = False) -> None:
-        """Take the mailboxes of a text in which these marks begin quoted strings and comments."""
+    def read(self, text: str, *, marks: bool = True, again: bool = False) -> None:
+        """Take the mailboxes of a text, in which quoted strings and comments are such if they are marked."""
         for chunk in self._chunks(text, marks):
             found = self._mailboxes(chunk)
             domains = {one.domain for one in found if one.is_usable}
@@ -128,36 +128,46 @@ class _Reader:
             if len(self.found) > self._limit:
                 return
 
-    def other_readings(self, value: str) -> Iterator[tuple[str, str]]:
-        """The texts that other programs have before them, and what marks quoted strings and comments in them."""
+    def read_otherwise(self, value: str) -> None:
+        """Take what other programs make of a text that was read."""
+        texts = [value]
+        if (
+            self._unclosed is not None
+        ):  # to some an opening mark without its end opens nothing, to others none does
+            texts += [f"{value[: self._unclosed]} {value[self._unclosed + 1 :]}", value.replace('"', " ")]
+            for text in texts[1:]:
+                self.read(text, again=True)
+            self.read(value, marks=False, again=True)
         cut = _CUT.search(value)
         if cut:  # where programs in C end a text, and those end a line that do not know of bare CR
-            yield value[: cut.start()], '"('
-        if self._unclosed:
-            yield value, '"('.replace(self._unclosed, "")
+            self.read(value[: cut.start()], again=True)
+        for text in texts:
+            if "<" in text and "(" in text:  # a comment within angle brackets may hold some itself
+                self.read(_without_comments(text), again=True)
         if self._unread and "=?" in value:
             decoded = decode_words(value, DefectReport(0), self._where)
             if (
                 decoded != value
-            ):  # encoded words hide no structure (RFC 2047 5), but some decode before they parse
-                yield decoded, '"('
+            ):  # they hide no structure (RFC 2047 5), but some programs decode before they parse
+                self.read(decoded, again=True)
 
-    def _chunks(self, value: str, marks: str) -> Iterator[_Chunk]:
+    def _chunks(self, value: str, marks: bool) -> Iterator[_Chunk]:
         chunk = _Chunk()
         position = 0
-        tokens = _TOKEN if '"' in marks else _TOKEN_WITHOUT_QUOTES
+        tokens = _TOKEN if marks else _TOKEN_WITHOUT_QUOTES
         while position < len(value):
             token = tokens.match(value, position)
             if token is None:  # pragma: no cover - one branch or another matches any character
                 break
+            start = position
             text = token[0]
             position = token.end()
             first = text[0]
             if first == "(":
-                if "(" in marks:
+                if marks:
                     comment, position, closed = _comment(value, position)
-                    self._unclosed = self._unclosed or ("" if closed else "(")
                     chunk.comments.append(comment)
+                    self._note(start, closed)
                 chunk.phrase.append(" ")
             elif first == "<":
                 chunk.before = chunk.before if chunk.angles else len(chunk.phrase)
@@ -171,11 +181,15 @@ class _Reader:
                 # A group's name (RFC 5322 3.4) is no mailbox; what stands before "mailto:" is none either.
                 chunk = _Chunk()
             else:
-                if first == '"' and '"' in marks and not token[1]:
-                    self._unclosed = self._unclosed or '"'
+                if first == '"' and marks:
+                    self._note(start, bool(token[1]))
                 chunk.phrase.append(text)
         if chunk:
             yield chunk
+
+    def _note(self, start: int, closed: bool) -> None:
+        if not closed and self._unclosed is None:
+            self._unclosed = start
 
     def _mailboxes(self, chunk: _Chunk) -> list[Address]:
         """The mailboxes that a chunk can be read as, the grammar's first; a name alone where there is none."""
@@ -218,7 +232,7 @@ class _Reader:
 def shown_domains(text: str) -> Iterator[str]:
     """The domains of addresses in a name, in their comparing form, as a reader sees them: whatever at sign is between
     local part and domain, blanks around it, and with what can't be seen left out."""
-    text = without_invisible(text).translate(_AT)
+    text = without_invisible(text).translate(_AT).replace('"', " ")
     if "@" in text:
         for run in _RUN.finditer(_AROUND_AT.sub("@", text)):
             yield from (domain_key(spec.rpartition("@")[2]) for spec in _specs_of(run[0]))
@@ -241,13 +255,13 @@ def _comment(value: str, position: int) -> tuple[str, int, bool]:
 
 
 def _without_comments(text: str) -> str:
-    """What is between angle brackets, a blank for each comment outside quoted strings (RFC 5322 A.5)."""
+    """A text with a blank for each comment outside quoted strings (RFC 5322 A.5)."""
     if "(" not in text:
         return text
     pieces: list[str] = []
     position = 0
     while position < len(text):
-        token = _TOKEN.match(text, position)
+        token = _QUOTED_OR_NOT.match(text, position)
         if token is None:  # pragma: no cover - one branch or another matches any character
             break
         position = token.end()
@@ -276,11 +290,9 @@ def _joined(text: str) -> str:
 
 def _specs(text: str, *, angle: bool = False) -> Iterator[str]:
     """Each ``local@domain`` in a text, the domain lower-cased, and what else readers may take it for."""
-    text = _UNSEEN_CONTROLS.sub("", text)
+    text = _UNSEEN_CONTROLS.sub("", text if text.isascii() else text.translate(_AT))
     if "@" not in text:
-        text = text.translate(_AT)
-        if "@" not in text:
-            return
+        return
     if angle and text.lstrip().startswith("@"):  # a route (obs-route, RFC 5322 4.4)
         colon = text.rfind(":", 0, text.rfind("@"))
         text = text[colon + 1 :]
