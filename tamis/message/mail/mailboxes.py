@@ -118,6 +118,8 @@ class _Reader:
             self._unread = self._unread or not domains
             if len(domains) > 1:
                 self.ambiguous = True
+            if not again and found and not found[0].address and chunk.angles != [""]:
+                self._report.add(DefectKind.BAD_ADDRESS, found[0].display, self._where)
             for one in found:
                 if again and not one.is_usable:
                     continue
@@ -214,8 +216,6 @@ class _Reader:
             return [Address(display, spec) for spec in specs]
         if not display:
             return []
-        if chunk.angles != [""]:
-            self._report.add(DefectKind.BAD_ADDRESS, display, self._where)
         return [Address(display, "")]
 
     def _display(self, shown: str) -> str:
