@@ -28,8 +28,8 @@ GROWTH_OCTETS = 256 * 1024 * 1024
 SEED_OCTETS = 200_000
 
 PROPERTIES = (
-    *("subject", "from_addresses", "message_id", "date", "parts", "containers", "attachments", "images"),
-    *("text", "html", "urls", "scripts", "is_empty", "is_dsn", "readings", "visible", "hidden", "defects"),
+    *("subject", "from_addresses", "some_authors", "message_id", "date", "parts", "containers", "attachments"),
+    *("images", "text", "html", "urls", "scripts", "is_empty", "is_dsn", "readings", "visible", "hidden", "defects"),
 )
 
 GOOD = (
@@ -129,6 +129,28 @@ TOKENS = (
     ),
     *(b"\x1b$B", b"\xef\xbb\xbf", b"\xd8\x00", b"*0*=", b"*9999999=", b"charset=", b"boundary=", b"\xc4\xb0"),
 )
+ADDRESSES = (
+    *(b"a", b"b@o.example", b"a@g.example", b"@", b"<", b">", b"(", b")", b'"', b",", b";", b":", b" ", b"."),
+    *(
+        b"\\",
+        b"\r\n ",
+        b"<a@g.example>",
+        b"(c)",
+        b'"q"',
+        b"\0",
+        b"\r",
+        b"%",
+        b"!",
+        b"[",
+        b"]",
+        b"'",
+        b"mailto:",
+    ),
+    *(b"xn--", b"xn--strae-oqa", b"=?utf-8?q?a=40g=2Eexample?=", b"=?utf-8?b?PGFAZy5leGFtcGxlPg==?="),
+    *(b"\xef\xbc\xa0", b"\xe2\x80\x8d", b"\xc2\xad", b"\xe2\x80\xae", b"\xc3\x9f", b"\xe3\x80\x82"),
+    *(b"\xd7\x90", b"\xcc\x81", b"\xff", b"\xe2\x80\xa8"),
+)
+"""What address fields are made of."""
 VALUES = (
     *(b"Content-Type: multipart/mixed; boundary=outer", b"Content-Type: message/rfc822", b"Content-Type: text/html"),
     *(b"Content-Type: multipart/digest; boundary=outer1", b"Content-Type: /", b"Content-Type: text/plain; charset=hex"),
@@ -208,6 +230,13 @@ def insert_field(rng: random.Random, raw: bytes) -> bytes:
     return b"".join(lines)
 
 
+def readdress(rng: random.Random, raw: bytes) -> bytes:
+    """An address field of such pieces before everything else."""
+    pieces = [rng.choice(ADDRESSES) * rng.choice((1, 1, 1, 1, 2, 300)) for _ in range(rng.randrange(1, 25))]
+    name = rng.choice((b"From", b"From", b"Sender", b"Reply-To", b"To"))
+    return name + b": " + b"".join(pieces) + b"\r\n" + raw
+
+
 def nest(rng: random.Random, raw: bytes) -> bytes:
     boundary = rng.choice((b"outer", b"o", b"outer11", b"-", b"a b"))
     head = b'Content-Type: multipart/mixed; boundary="' + boundary + b'"\r\n\r\n--' + boundary + b"\r\n"
@@ -240,7 +269,7 @@ def splice(rng: random.Random, raw: bytes) -> bytes:
 
 MUTATIONS: tuple[Mutation, ...] = (
     *(delete, insert_token, insert_token, insert_token, repeat, flip, line_ends, shuffle_lines, insert_field),
-    *(nest, enclose, encode_body, recharset, splice),
+    *(readdress, readdress, nest, enclose, encode_body, recharset, splice),
 )
 
 _seeds: list[bytes] = []
