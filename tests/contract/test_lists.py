@@ -143,9 +143,15 @@ def test_senders(pattern: str, sender: str, met: bool, place: MatchedField) -> N
 
 
 def test_every_author_is_looked_up_but_no_thousands() -> None:
-    authors = [f"a{n}@example.net" for n in range(30)]
-    found = _matches([entry("example.net")], ip="", sender="", header=", ".join(authors))
-    assert len(found) == 10
+    authors = [f"a@o{n}.example" for n in range(30)]
+    entries = [entry(f"o{n}.example", number=n) for n in range(30)]
+    assert len(_matches(entries, ip="", sender="", header=", ".join(authors[:10]))) == 10
+    assert len(_matches(entries, ip="", sender="", header=", ".join(authors))) == 10
+
+
+def test_an_entry_is_met_once_however_many_authors_meet_it() -> None:
+    authors = [f"a{n}@example.net" for n in range(5)]
+    assert len(_matches([entry("example.net")], ip="", sender="", header=", ".join(authors))) == 1
 
 
 @pytest.mark.parametrize(("days", "met"), [(1, True), (0, False), (-1, False)])
