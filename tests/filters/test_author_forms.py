@@ -6,7 +6,6 @@ An ordinary run tries a hundred of each, and 2,000 with `pytest --hypothesis-pro
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import time
 from collections.abc import Callable
@@ -15,14 +14,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tamis.contract.ask import answered
 from tamis.contract.filter import Message
 from tamis.contract.finding import Status
-from tamis.contract.service_protocols import Services
 from tamis.filters.display_name import DisplayName
 from tamis.filters.dmarc import DMARC
 from tamis.filters.malformed import POINTS, Malformed
 from tamis.message.mail import DefectKind, Limits, Mail
 from tamis.message.mail.authors import MOST_AUTHORS
+from tests.answering import from_dns
 from tests.builders import entry, message
 from tests.services.dns.resolving import WrittenDNS
 
@@ -124,16 +124,14 @@ def letter(*fields: str) -> Message:
     raw = f"{header}\r\nDate: Sun, 1 Mar 2026 12:00:00 +0000\r\nSubject: Hi\r\n\r\nHi\r\n".encode(
         "utf-8", "surrogateescape"
     )
-    one = message(raw, sender="x@other.example", lists=[entry("bank.example", "black")])
-    one.services = Services(dns=WrittenDNS(FORGED))
-    return one
+    return message(raw, sender="x@other.example", lists=[entry("bank.example", "black")])
 
 
 def assert_forged(one: Message) -> None:
     if len([1 for author in one.mail.from_addresses if author.address]) > MOST_AUTHORS:
         assert points(one) >= CHANCE  # only some are asked about
         return
-    found = asyncio.run(DMARC().examine(one))
+    found = answered(DMARC().examine(one), from_dns(WrittenDNS(FORGED)))
     shown = [author.address for author in one.mail.from_addresses]
     assert (found.status, found.facts["domain"]) == (Status.HIT, "bank.example"), shown
     assert {match.pattern for match in one.list_matches} == {"bank.example"}

@@ -28,8 +28,29 @@ GROWTH_OCTETS = 256 * 1024 * 1024
 SEED_OCTETS = 200_000
 
 PROPERTIES = (
-    *("subject", "from_addresses", "some_authors", "message_id", "date", "parts", "containers", "attachments"),
-    *("images", "text", "html", "urls", "scripts", "is_empty", "is_dsn", "readings", "visible", "hidden", "defects"),
+    *(
+        "subject",
+        "from_addresses",
+        "some_authors",
+        "message_id",
+        "date",
+        "parts",
+        "containers",
+        "attachments",
+    ),
+    *(
+        "images",
+        "text",
+        "html",
+        "urls",
+        "scripts",
+        "is_empty",
+        "is_dsn",
+        "readings",
+        "visible",
+        "hidden",
+        "defects",
+    ),
 )
 
 GOOD = (
