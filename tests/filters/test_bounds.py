@@ -26,9 +26,9 @@ def stands(words: bytes, mail: Mail, place: str) -> bool:
 
 
 def with_keys(monkeypatch: pytest.MonkeyPatch, ask: Callable[[], object]) -> list[object]:
-    """What is said in 100 processes."""
+    """What is said in 60 processes."""
     found = []
-    for key in range(100):
+    for key in range(60):
         monkeypatch.setattr(sampling, "_KEY", bytes([key]))
         found.append(ask())
     return found
@@ -72,14 +72,14 @@ def test_the_first_defect_of_a_kind_always_has_room() -> None:
 
 
 def test_no_place_of_a_long_text_is_out_of_sight(monkeypatch: pytest.MonkeyPatch) -> None:
-    for at in (0, 2000, 4000, 6000, 7999):
-        lines = [LINE] * 8000
+    for at in (0, 2000, 2500, 3000, 3999):
+        lines = [LINE] * 4000
         lines[at] = b"Buy it now\r\n"
-        mail = Mail(TEXT + b"".join(lines))
-        found = with_keys(monkeypatch, lambda mail=mail: stands(b"Buy it now", mail, "text"))  # type: ignore[misc]
+        raw = TEXT + b"".join(lines)
+        found = with_keys(monkeypatch, lambda raw=raw: stands(b"Buy it now", Mail(raw), "text"))  # type: ignore[misc]
         assert any(found), at
-        assert all(found) is (at in (0, 7999)), at
-    assert all(len(one) <= MAX_OCTETS for place in ("text", "raw") for one in octets(mail, place))
+        assert all(found) is (at in (0, 3999)), at
+    assert all(len(one) <= MAX_OCTETS for place in ("text", "raw") for one in octets(Mail(raw), place))
 
 
 def test_dangerous_names_are_looked_into_first_and_the_others_by_lot(monkeypatch: pytest.MonkeyPatch) -> None:
