@@ -44,9 +44,11 @@ class HiddenText(Filter[HiddenTextOptions]):
 
     def examine(self, message: Message) -> Finding:
         """How many letters and digits are hidden, and how many are shown."""
-        mail = message.mail
-        shown = mail.visible[0]
-        hidden = [one for one in _runs(mail) if one not in shown]
+        hidden = _runs(message.mail)
+        if _letters(" ".join(hidden)) < _LEAST:
+            return self.clear("no text to speak of is hidden")
+        shown = message.mail.visible[0]
+        hidden = [one for one in hidden if one not in shown]
         letters, visible = _letters(" ".join(hidden)), _letters(shown)
         if letters < _LEAST:
             return self.clear("no text to speak of is hidden")

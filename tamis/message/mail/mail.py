@@ -331,7 +331,7 @@ class Mail:
             _ = field.value
         for part in self.parts:
             _ = part.filename, part.payload, part.text
-        _ = self.date, self.urls, self.scripts, self.visible, self.hidden
+        _ = self.date, self.urls, self.scripts
         self._check_bounds()
         return self._report.defects
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Literal
 
@@ -31,6 +31,7 @@ _REVERSED = re.compile("\u202e([^\u202c\n]*+)\u202c?")
 _QUOTED = re.compile(r"\n[ \t]*>[> \t]*+")
 _WORD = re.compile(r"\w+")
 _LONG_WORD = 200
+_FEW = 30
 _LETTERS = re.compile(r"[A-Za-z]")
 
 
@@ -43,14 +44,23 @@ def canonical(text: str, shorten: Callable[[str], str] = str) -> str:
     if "\n>" in text or "\n >" in text:
         text = _QUOTED.sub("\n", text)
     if text.isascii():
-        if not text.isprintable():
-            text = _UNSEEN.sub("", text)
-        return shorten(" ".join(text.split()))
+        text = " ".join(text.split())
+        return shorten(text if text.isprintable() else " ".join(_UNSEEN.sub("", text).split()))
     if "\u202e" in text:  # shown from right to left
         text = _REVERSED.sub(lambda found: found[1][::-1], text)
-    words = shorten(" ".join(_UNSEEN.sub("", text.translate(_LUNATE)).split())).split(" ")
+    words = shorten(" ".join(_UNSEEN.sub("", _replaced(text, _LUNATE)).split())).split(" ")
     # what NFKC makes of some characters is white space or can't be seen
     return shorten(" ".join(_UNSEEN.sub("", _normal(words)).split()))
+
+
+def _replaced(text: str, table: Mapping[int, str]) -> str:
+    """As ``str.translate``, which is slow beyond ASCII, and most texts have few of the characters."""
+    found = [character for character in set(text) if ord(character) in table]
+    if len(found) > _FEW:
+        return text.translate(table)
+    for character in found:
+        text = text.replace(character, table[ord(character)])
+    return text
 
 
 def _normal(words: list[str]) -> str:
@@ -82,8 +92,8 @@ def folded(text: str) -> str:
     """
     if text.isascii():
         return text
-    text = text.translate(_styled())
-    alike = _LOOSE_MARKS.sub("", text.translate(_latin()))
+    text = _replaced(text, _styled())
+    alike = _LOOSE_MARKS.sub("", _replaced(text, _latin()))
     latin = len(_LETTERS.findall(text))
     if 2 * latin > sum(map(str.isalpha, text)):
         return alike
@@ -97,7 +107,7 @@ def skeleton(text: str) -> str:
     if text.isascii():
         return text
     words = [word if word.isascii() else _flat(word) for word in text.split(" ")]
-    return " ".join(words).translate(_styled()).translate(_latin())
+    return _replaced(_replaced(" ".join(words), _styled()), _latin())
 
 
 def _flat(word: str) -> str:

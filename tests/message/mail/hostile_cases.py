@@ -632,6 +632,132 @@ case(
 )
 
 
+case(
+    "styles-nested",
+    lambda: html("<div style='color:#fff;opacity:.5'>" * 10_000 + "x"),
+    set(),
+    "a style for each of 10,000 elements within each other",
+)
+case(
+    "styles-distinct",
+    lambda: html("".join(f"<p style=\"content:'{n}';font-size:{n}px\">x</p>" for n in range(9000))),
+    {K.STYLE_TRUNCATED},
+    "no two styles alike, each with a string",
+)
+case(
+    "style-sheet-large",
+    lambda: html(f"<style>{'.a{display:none}' * 60_000}</style><p class=a>x</p>"),
+    {K.STYLE_TRUNCATED},
+    "a sheet of nearly a megabyte",
+)
+case(
+    "style-sheets-many",
+    lambda: html("<style>.a{display:none}</style>" * 5000 + "<p class=a>x</p>"),
+    {K.STYLE_TRUNCATED},
+    "sheets without end",
+)
+case(
+    "style-selectors",
+    lambda: html(f"<style>{'*,b,div *,div>*,[a]{color:#fff}' * 1500}</style>" + "<div><b>x</b></div>" * 1400),
+    {K.STYLE_TRUNCATED},
+    "each selector is about every element",
+)
+case(
+    "style-descendants",
+    lambda: html(f"<style>{'div ' * 60}p{{display:none}}</style>" + "<div>" * 2900 + "x"),
+    set(),
+    "a selector whose matching goes up and down the tree",
+)
+case(
+    "style-brackets",
+    lambda: html("<style>" + "a{display:none;b:" + "([{" * 20_000 + "</style>x"),
+    {K.STYLE_TRUNCATED},
+    "brackets within each other",
+)
+case(
+    "style-rules-nested",
+    lambda: html("<style>" + "@media all{" * 25 + ".a{display:none}" + "}" * 25 + "</style><p class=a>x</p>"),
+    set(),
+    "rules within rules",
+)
+case(
+    "style-attribute-large",
+    lambda: html(f"<p style='{'color:red;' * 90_000}'>x</p>"),
+    set(),
+    "a style of nearly a megabyte",
+)
+case(
+    "style-escapes",
+    lambda: html("<p style='" + "\\64 isplay:none;" * 4000 + "'>x</p>"),
+    set(),
+    "every name is escaped",
+)
+case(
+    "types-many",
+    lambda: (
+        HEAD
+        + b"".join(b"Content-Type: text/html; a=%d\r\n" % n for n in range(1900))
+        + b"\r\n"
+        + b"<p>x" * 20_000
+    ),
+    {K.DUPLICATE_SINGLETON},
+    "a page to be read in very many ways",
+)
+case(
+    "boundaries-many",
+    lambda: body(b"--b\r\n\r\nx\r\n" * 400, b"multipart/mixed" + b"; boundary=c" * 50 + b"; boundary=b"),
+    {K.DUPLICATE_PARAMETER},
+    "a boundary of many",
+)
+case(
+    "types-within-types",
+    lambda: body(
+        b"".join(
+            b"--%d\r\nContent-Type: multipart/mixed; boundary=x; boundary=%d\r\n\r\n" % (n, n + 1)
+            for n in range(28)
+        )
+        + b"--28\r\n\r\nx",
+        b"multipart/mixed; boundary=x; boundary=0",
+    ),
+    {K.DUPLICATE_PARAMETER},
+    "two readings in each of two readings",
+)
+case(
+    "uuencode-many",
+    lambda: body(b"begin 644 a\r\n#86)C\r\n`\r\nend\r\n" * 10_000),
+    {K.TOO_MANY_READINGS},
+    "files within text without end",
+)
+case(
+    "uuencode-open",
+    lambda: body(b"begin 644 a\r\n" * 60_000),
+    set(),
+    "files that begin and never end",
+)
+case("yenc-open", lambda: body(b"=ybegin line=1 name=a\r\n" * 40_000), set(), "the same in yEnc")
+case(
+    "utf7-shifts",
+    lambda: body(b"+AGE-" * 200_000, b"text/plain; charset=utf-7"),
+    set(),
+    "each letter is coded",
+)
+case(
+    "marks-combining",
+    lambda: body("e\u0301\u0327\u0316".encode() * 120_000),
+    {K.LONG_TEXT},
+    "to be put in order",
+)
+case(
+    "ligatures", lambda: body("\ufdfa".encode() * 340_000), {K.LONG_TEXT}, "NFKC makes 18 characters of each"
+)
+case(
+    "soft-breaks",
+    lambda: body(b"a= \t\r\n" * 300_000, more=b"Content-Transfer-Encoding: quoted-printable\r\n"),
+    set(),
+    "a soft break for each letter",
+)
+
+
 def summary(mail: Mail) -> dict[str, object]:
     """What the golden file holds of a message: enough to see what an examination made of it."""
     return {
