@@ -36,6 +36,7 @@ _AT = str.maketrans("\uff20\ufe6b", "@@")
 _AROUND_AT = re.compile(r"(?<!\s)\s*+@\s*+")
 _AROUND_DOT = re.compile(r"(?<!\s)\s*+([.\u3002\uff0e\uff61])\s*+")
 _RUN = re.compile(r'(?:"(?:[^"\\]|\\.)*+"?|[^\s"<>(),;])++', re.DOTALL)
+_PLAIN = re.compile(r"([A-Za-z0-9._+=-]++)@([A-Za-z0-9.-]*[A-Za-z0-9])")
 _LEADING_QUOTED = re.compile(_QUOTED, re.DOTALL)
 _HOST_CHARACTERS = re.compile(r"[^\W_](?:[\w.\u3002\uff0e\uff61-]*[^\W_])?")
 _REWRITTEN = re.compile(r"([^\s%!]++)(?:%([^\s%!]++)|!([^\s%!]++))")
@@ -290,9 +291,15 @@ def _joined(text: str) -> str:
 
 def _specs(text: str, *, angle: bool = False) -> Iterator[str]:
     """Each ``local@domain`` in a text, the domain lower-cased, and what else readers may take it for."""
-    text = _UNSEEN_CONTROLS.sub("", text if text.isascii() else text.translate(_AT))
+    if not text.isascii():
+        text = text.translate(_AT)
     if "@" not in text:
         return
+    plain = _PLAIN.fullmatch(text)
+    if plain and _is_usable(spec := f"{plain[1]}@{plain[2].lower()}"):  # nearly always
+        yield spec
+        return
+    text = _UNSEEN_CONTROLS.sub("", text)
     if angle and text.lstrip().startswith("@"):  # a route (obs-route, RFC 5322 4.4)
         colon = text.rfind(":", 0, text.rfind("@"))
         text = text[colon + 1 :]
