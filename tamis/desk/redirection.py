@@ -79,7 +79,7 @@ class RedirectionSigner:
             raise AddressError("not a redirection address")
         transaction, signature, outcome = found.groups()
         redirection = Redirection(f"{local}@{head}" if head else _decoded(local), transaction, outcome)
-        if outcome not in OUTCOMES or not hmac.compare_digest(self._signature(redirection), signature):
+        if outcome not in OUTCOMES or not self._signed(redirection, signature):
             raise AddressError("a redirection address that is not signed by this installation")
         return redirection
 
@@ -98,11 +98,28 @@ class RedirectionSigner:
         digest = hmac.digest(self._key, b"\0".join((b"transaction", *parts)), hashlib.sha256)
         return base64.b32encode(digest).decode().lower()[:_LABEL]
 
-    def _signature(self, redirection: Redirection) -> str:
+    def _signed(self, redirection: Redirection, signature: str) -> bool:
+        """Whether we made this signature: 0.1 compared domains as IDNA 2003 has them, and its copies may be queued."""
+        if hmac.compare_digest(self._signature(redirection), signature):
+            return True
+        former = _former_key(redirection.recipient.rpartition("@")[2])
+        return bool(former) and hmac.compare_digest(self._signature(redirection, former), signature)
+
+    def _signature(self, redirection: Redirection, key: str = "") -> str:
         local, _, domain = redirection.recipient.rpartition("@")
-        text = "\0".join((redirection.transaction, redirection.outcome, local, domain_key(domain)))
+        text = "\0".join((redirection.transaction, redirection.outcome, local, key or domain_key(domain)))
         digest = hmac.digest(self._key, text.encode("utf-8", "surrogateescape"), hashlib.sha256)
         return base64.b32encode(digest).decode().lower()[:_LABEL]
+
+
+def _former_key(domain: str) -> str:
+    """The comparing form that 0.1 gave to a domain with other letters than ASCII; "" for any other."""
+    if domain.isascii():
+        return ""
+    try:
+        return domain.strip().rstrip(".").lower().encode("idna").decode("ascii")
+    except UnicodeError:
+        return domain.strip().rstrip(".").lower()
 
 
 def _split(domain: str) -> tuple[str, str]:
