@@ -120,7 +120,9 @@ class MadeUpDNS:
         elif found:
             data = [_strings(text) for text in found] if rdtype == "TXT" else list(found)
             made.answer.append(
-                dns.rrset.from_text_list(question.name, 60, "IN", rdtype, data, origin=dns.name.root)
+                dns.rrset.from_text_list(
+                    question.name, 60, "IN", rdtype, data, origin=dns.name.root, relativize=False
+                )
             )
         return made.to_wire()
 
