@@ -20,7 +20,7 @@ from tamis.message.mail.drawings import drawings
 from tamis.message.mail.limits import LIMITS
 from tamis.message.mail.references import Link
 from tamis.message.mail.sampling import sampled
-from tamis.message.mail.urls import host_of, text_urls
+from tamis.message.mail.urls import text_urls
 
 _MAX_IMAGES = 4  # images that are read; beyond: by lot; `left_out` in the finding
 _LEAST_OCTETS = 100  # octets that an image has at least; beyond: smaller ones show nothing
@@ -28,7 +28,7 @@ _MAX_OCTETS = 5 * 1024 * 1024  # octets of an image that is read; beyond: not re
 _MAX_DOCUMENTS = 3  # documents that are read; beyond: by lot; `left_out` in the finding
 _MAX_DOCUMENT_OCTETS = 8 * 1024 * 1024  # octets of a document that is read; beyond: not read
 _TEXT_CHARACTERS = 16_000  # characters of the text of all files; beyond: cut
-_MAX_URLS = 40  # URLs of all files, those of QR codes first; beyond: left out
+_MAX_URLS = 80  # URLs of all files, those of QR codes first; beyond: left out
 _MAX_HOSTS = 10
 _DISTANCE = 8  # of 128 bits: a rescaled or recompressed copy differs in fewer, another image in about 64
 
@@ -147,9 +147,7 @@ def _urls(read: Iterable[FileFacts], text: str) -> Iterator[Url]:
                 yield Url(url.raw, url.scheme, url.host, "code")
     for one in read:
         for target, shown in one.links:
-            scheme, _, rest = target.partition("://")
-            if host := host_of(rest):
-                yield Url(target, scheme.lower(), host, "link", shown)
+            yield from urls_of(Link(target, shown, "a"), None, LIMITS)
     yield from text_urls(text, LIMITS)
 
 

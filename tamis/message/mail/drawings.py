@@ -24,14 +24,16 @@ LEAST_BLOCKS = 60
 """Block characters, or cells, below which there is no QR code: the smallest has 21 modules a side."""
 _PAGE_CHARACTERS = 1_048_576  # characters of markup or text that may draw something; beyond: not drawn
 _BLOCKS = re.compile("[\u2580-\u259f\u25a0\u25a1\u2b1b\u2b1c\u25fb\u25fc\u2800-\u28ff\U0001f7e5-\U0001f7eb]")
-_HASHES = re.compile(r"(?:^[^\S\n]*(?:[#@X*%MW0]{2,}[^\S\n]*){2,}$\n?){18,}", re.MULTILINE)
+_HASHES = re.compile(r"(?:^[#@X*%MW0 \t]{20,}+\n){18}", re.MULTILINE)
 _CELLS = re.compile(
-    r"<(?:td|th|div|span|i|b|li|p|x)\b[^>]{0,400}(?:background|bgcolor|class|fill)", re.IGNORECASE
+    r"<(?:td|th|div|span|i|b|li|p|x)\b[^<>]{0,400}(?:background|bgcolor|class|fill)", re.IGNORECASE
 )
 _SHADOW = re.compile(r"box-shadow\s*:[^;\"}]{400}", re.IGNORECASE)
-_SVG = re.compile(r"<svg\b.{1,262144}?</svg\s*>", re.IGNORECASE | re.DOTALL)
+_SVG = re.compile(r"<svg\b", re.IGNORECASE)
+_SVG_END = re.compile(r"</svg\s{0,9}>", re.IGNORECASE)
+_SVG_CHARACTERS = 262_144  # of one drawing within a page; beyond: not drawn
 _IMG = re.compile(
-    r"<(?:img|image|v:imagedata)\b[^>]{0,2000}?\bsrc\s*=\s*[\"']?([^\"'\s>]{1,1500000})|<(/tr|/div|br|/p|/table)\b",
+    r"<(?:img|image|v:imagedata)\b[^<>]{0,2000}?\bsrc\s*=\s*[\"']?([^\"'\s>]{1,1500000})|<(/tr|/div|br|/p|/table)\b",
     re.IGNORECASE,
 )
 _DRAWINGS = 6  # drawings of one message; beyond: not drawn
@@ -60,8 +62,8 @@ def _found(mail: Mail) -> Iterator[bytes]:
         source = html.source[:_PAGE_CHARACTERS]
         if _may_be_drawn(source):
             yield PAGE + source.encode("utf-8", "replace")
-        for svg in _SVG.finditer(source):
-            yield svg[0].encode("utf-8", "replace")
+        for svg in _svgs(source):
+            yield svg.encode("utf-8", "replace")
         yield from _embedded(source)
         if (tiles := _tiles(mail, source)) is not None:
             yield tiles
@@ -72,6 +74,17 @@ def _found(mail: Mail) -> Iterator[bytes]:
             part.content_type == "image/svg+xml" or (part.filename or "").lower().endswith(".svg")
         ) and is_svg(part.payload):
             yield part.payload[:_PAGE_CHARACTERS]
+
+
+def _svgs(source: str) -> Iterator[str]:
+    """The drawings in SVG within a page."""
+    at = 0
+    while begin := _SVG.search(source, at):
+        end = _SVG_END.search(source, begin.end(), begin.end() + _SVG_CHARACTERS)
+        if end is None:
+            return
+        yield source[begin.start() : end.end()]
+        at = end.end()
 
 
 def _may_be_drawn(text: str) -> bool:

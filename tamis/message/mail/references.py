@@ -44,9 +44,8 @@ _OF_PAGES = frozenset(
     {"iframe", "frame", "object", "embed", "applet", "meta", "portal", "fencedframe", "param"}
 )
 _REFRESH = re.compile(r"^[\s\d.;,]*(?:url\s*=?)?\s*[\"']?", re.IGNORECASE)
-_CONDITIONAL = re.compile(
-    r"<!--\s*\[if[^\]>]{0,200}\]>?(.*?)(?:<!\s*\[endif\]|-->)", re.IGNORECASE | re.DOTALL
-)
+_CONDITIONAL = re.compile(r"<!--\s{0,9}\[if[^\]>]{0,200}\]>?", re.IGNORECASE)
+_CONDITIONAL_END = re.compile(r"<!\s{0,9}\[endif\]|-->", re.IGNORECASE)
 _CSS_URL = re.compile(r"url\(\s{0,9}(\"[^\"]{0,4096}\"?|'[^']{0,4096}'?|[^)\s]{0,4096})", re.IGNORECASE)
 _CSS_IMPORT = re.compile(r"@import\s{0,9}[\"']([^\"']{1,4096})", re.IGNORECASE)
 _CSS_ESCAPE = re.compile(r"\\([0-9a-fA-F]{1,6})[ \t\r\n]?|\\([^0-9a-fA-F\r\n])")
@@ -151,7 +150,15 @@ def conditional_markup(source: str) -> str:
     """What stands in conditional comments, which Outlook shows and everybody else takes for comments."""
     if "[if" not in source and "[IF" not in source:
         return ""
-    found = (match[1] for _, match in zip(range(_COMMENTS), _CONDITIONAL.finditer(source), strict=False))
+    found: list[str] = []
+    at = 0
+    for _ in range(_COMMENTS):
+        begin = _CONDITIONAL.search(source, at)
+        if begin is None:
+            break
+        end = _CONDITIONAL_END.search(source, begin.end())
+        at = end.end() if end else len(source)
+        found.append(source[begin.end() : end.start() if end else at])
     return "\n".join(found)
 
 

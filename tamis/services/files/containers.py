@@ -209,7 +209,8 @@ def zip_entries(octets: bytes, most: int) -> list[ZipEntry]:
         name = octets[begin : begin + name_length]
         data = begin + name_length + extra
         size = packed if packed and packed != 0xFFFFFFFF else 0
-        found.append(ZipEntry(_zip_name(name, flags), data, method, size, bool(flags & _ENCRYPTED)))
+        shown = _unicode_path(octets[begin + name_length : data]) or _zip_name(name, flags)
+        found.append(ZipEntry(shown, data, method, size, bool(flags & _ENCRYPTED)))
         beyond = data + size if size and data + size <= len(octets) else data
         at = octets.find(b"PK\x03\x04", beyond)
     return found
@@ -238,6 +239,17 @@ def unzip(octets: bytes, entry: ZipEntry, most: int) -> tuple[bytes, bool]:
     end = entry.offset + entry.size if entry.size else octets.find(b"PK", entry.offset)
     content = octets[entry.offset : end if end > 0 else len(octets)]
     return content[:most], len(content) <= most
+
+
+def _unicode_path(extra: bytes) -> str:
+    """The name in a Unicode Path extra field (APPNOTE 4.6.9), which unpackers prefer; '' when there is none."""
+    at = 0
+    while at + 4 <= len(extra):
+        kind, length = struct.unpack_from("<HH", extra, at)
+        if kind == 0x7075 and length > 5:
+            return extra[at + 9 : at + 4 + length].decode("utf-8", "replace")
+        at += 4 + length
+    return ""
 
 
 def _zip_name(name: bytes, flags: int) -> str:

@@ -17,10 +17,11 @@ import pypdfium2.raw as raw
 from PIL import Image
 
 from tamis.services.files.images import MAX_CODES, TEXT_CHARACTERS, codes_in, text_in
+from tamis.services.files.pdf_links import pdf_links
 
 _PAGE_SIDE = 2000  # pixels of a page's longer side: 170 dpi of A4, enough for OCR of common sizes
 _SCANNED = 20  # characters of text below which a page is taken for a picture
-_MAX_LINKS = 20  # links of one document; beyond: left out
+_MAX_LINKS = 60  # links of one document; beyond: left out
 _URL_CHARACTERS = 1000  # characters of a document's link; beyond: left out
 _SHOWN_CHARACTERS = 200  # characters of the text under a link; beyond: cut
 _SCHEMES = ("http://", "https://", "ftp://")
@@ -64,6 +65,8 @@ def read_document(octets: bytes, languages: tuple[str, ...], pages: int, until: 
                 problem = f"broken: {error}"[:100]
     finally:
         document.close()
+    known = {target for target, _ in links}
+    links += ([target, ""] for target in pdf_links(octets) if target not in known)
     return {
         "text": "\n".join(piece for piece in pieces if piece)[:TEXT_CHARACTERS],
         "codes": list(dict.fromkeys(codes))[:MAX_CODES],

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import re
+import time
 from collections.abc import Iterator, Sequence
 from itertools import islice, pairwise
 from typing import NamedTuple
@@ -20,7 +21,7 @@ from tamis.message.mail.markup import FORMATTING, RENAMED
 
 _SCALE = 4  # pixels of a module
 _LEAST = 17  # rows of a grid: a QR code has 21, and rows may be joined
-_MOST_CELLS = 200_000  # of one page; beyond: not drawn
+_MOST_CELLS = 40_000  # cells of one page, as the largest QR code has 31,329; beyond: not drawn
 _MOST_SIDE = 800  # modules; beyond: not drawn
 _MOST_GRIDS = 12  # pictures of one page; beyond: not looked at
 _WHITE, _BLACK = 255, 0
@@ -48,8 +49,8 @@ _RULE = re.compile(r"([^{}]{1,300})\{([^{}]{0,2000})\}")
 _SIMPLE = re.compile(r"(?:[a-z0-9]*)([.#][\w-]{1,60})\s*$", re.IGNORECASE)
 _LENGTH = re.compile(r"(-?[0-9]{1,5}(?:\.[0-9]{1,4})?)\s*(px|pt|em|rem|%|vw)?", re.IGNORECASE)
 _SHADOW = re.compile(
-    r"(-?[0-9.]{1,7})(?:px|em|rem|pt)?\s+(-?[0-9.]{1,7})(?:px|em|rem|pt)?(?:\s+-?[0-9.]{1,5}(?:px|em|rem|pt)?){0,2}\s*"
-    r"(#[0-9a-f]{3,8}|rgba?\([^)]{5,60}\)|[a-z]{3,20})?",
+    r"(-?[0-9]{1,5}(?:\.[0-9]{1,4})?)(?:px|em|rem|pt)?\s+(-?[0-9]{1,5}(?:\.[0-9]{1,4})?)(?:px|em|rem|pt)?"
+    r"(?:\s+-?[0-9.]{1,5}(?:px|em|rem|pt)?){0,2}\s*(#[0-9a-f]{3,8}|rgba?\([^)]{5,60}\)|[a-z]{3,20})?",
     re.IGNORECASE,
 )
 
@@ -62,21 +63,21 @@ class _Box(NamedTuple):
     grey: int
 
 
-def pictures_of(octets: bytes) -> Iterator[Image.Image]:
-    """The pictures in markup or text that `drawings` packed."""
+def pictures_of(octets: bytes, until: float) -> Iterator[Image.Image]:
+    """The pictures in markup or text that `drawings` packed, as far as there is time."""
     text = octets.removeprefix(PAGE).decode("utf-8", "replace")
     text = _shallow(text)
     tree = LexborHTMLParser(text)
-    for boxes in islice(_all(text, tree, _styles(tree)), _MOST_GRIDS):
+    for boxes in islice(_all(text, tree, _styles(tree), until), _MOST_GRIDS):
         # what surrounds it may be as light as the light modules, or as dark as the dark ones
         for ground in (_WHITE, _BLACK):
             if (picture := _drawn(boxes, ground)) is not None:
                 yield picture
 
 
-def _all(text: str, tree: LexborHTMLParser, styles: dict[str, str]) -> Iterator[list[_Box]]:
-    yield from _grids(tree, styles)
-    yield from _placed(tree, styles)
+def _all(text: str, tree: LexborHTMLParser, styles: dict[str, str], until: float) -> Iterator[list[_Box]]:
+    yield from _grids(tree, styles, until)
+    yield from _placed(tree, styles, until)
     yield from _shadows(text)
     for lines in _character_lines(text, tree):
         yield _from_lines(lines)
@@ -281,13 +282,13 @@ def _children(node: LexborNode) -> list[LexborNode]:
     return found
 
 
-def _grids(tree: LexborHTMLParser, styles: dict[str, str]) -> Iterator[list[_Box]]:
+def _grids(tree: LexborHTMLParser, styles: dict[str, str], until: float) -> Iterator[list[_Box]]:
     """Elements whose children are rows of cells, and those whose cells are parted by line breaks."""
     room = _MOST_CELLS
     for node in tree.css("body,tbody,div,p,pre,center,span,ul,section,td,a,x-f"):
         children = _children(node)
         room -= len(children)
-        if room < 0:
+        if room < 0 or time.monotonic() > until:
             return
         if len(children) < _LEAST:
             continue
@@ -381,13 +382,15 @@ def _span(cell: LexborNode, name: str) -> int:
     return min(_MOST_SIDE, int(value)) if value.isdecimal() and 0 < len(value) < 4 and int(value) else 1
 
 
-def _placed(tree: LexborHTMLParser, styles: dict[str, str]) -> Iterator[list[_Box]]:
+def _placed(tree: LexborHTMLParser, styles: dict[str, str], until: float) -> Iterator[list[_Box]]:
     """Elements that are placed by left and top."""
     boxes: list[_Box] = []
     for node in tree.css("[style],[class]"):
         declared = _declared(node, styles)
         if "left" not in declared or "top" not in declared or len(boxes) >= _MOST_CELLS:
             continue
+        if time.monotonic() > until:
+            return
         grey = _background(declared)
         width, height = _length(declared.get("width")), _length(declared.get("height"))
         if grey is not None and width > 0 and height > 0:
@@ -399,13 +402,9 @@ def _shadows(text: str) -> Iterator[list[_Box]]:
     """One element with many shadows."""
     for found in re.finditer(r"box-shadow\s*:\s*([^;\"'}]{200,400000})", text, re.IGNORECASE):
         boxes: list[_Box] = []
-        for piece in re.split(r",(?![^(]*\))", found[1])[:_MOST_CELLS]:
-            one = _SHADOW.match(piece.strip())
-            if one is not None:
-                grey = _grey(one[3])
-                boxes.append(
-                    _Box(float(one[1] or 0), float(one[2] or 0), 0, 0, _BLACK if grey is None else grey)
-                )
+        for one in islice(_SHADOW.finditer(found[1]), _MOST_CELLS):
+            grey = _grey(one[3])
+            boxes.append(_Box(float(one[1]), float(one[2]), 0, 0, _BLACK if grey is None else grey))
         offsets = sorted({box.left for box in boxes} | {box.top for box in boxes})
         steps = [after - before for before, after in pairwise(offsets) if after > before]
         if len(boxes) > _LEAST and steps:

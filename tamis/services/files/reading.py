@@ -29,7 +29,7 @@ def read_job(request: Mapping[str, Any], blobs: Sequence[bytes]) -> dict[str, An
             "problem": "",
         }
         if octets.startswith(PAGE):
-            seen["codes"] = codes_drawn(pictures_of(octets), until)
+            seen["codes"] = codes_drawn(pictures_of(octets, until), until)
         elif octets.startswith(TILES):
             seen["codes"] = codes_drawn(joined(octets), until)
         elif is_svg(octets):

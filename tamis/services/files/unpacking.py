@@ -45,6 +45,7 @@ from tamis.services.files.containers import (
 )
 from tamis.services.files.macros import OLE, document_risks, pdf_risks
 from tamis.services.files.members import Member
+from tamis.services.files.pdf_links import pdf_links
 from tamis.services.files.tnef import MAGIC as TNEF
 from tamis.services.files.tnef import members as tnef_members
 
@@ -54,6 +55,10 @@ _COMPRESSED = {
     b"BZh": "bzip2",
     b"\xfd7zXZ\x00": "xz",
     b"\x28\xb5\x2f\xfd": "zstd",
+    b"\x1f\x9d": "compress",
+    b"LZIP": "lzip",
+    b"\x04\x22\x4d\x18": "lz4",
+    b"\x5d\x00\x00": "lzma",
 }
 _ARCHIVES = (b"PK\x03\x04", b"PK\x05\x06", b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"MSCF\x00\x00\x00\x00")
 _ZIP = b"PK\x03\x04"
@@ -75,8 +80,29 @@ _MEDIA = (
 _OF_OFFICE = re.compile(r"\.rels$|^(?:word|xl|ppt)/[^/]{1,60}\.xml$|^xl/externalLinks/", re.IGNORECASE)
 TEXT_CHARACTERS = 1_048_576
 """Characters of one legible file that are looked at. Beyond: not looked at; `archive_limit`."""
+_PICTURES = frozenset(
+    {"image/png", "image/jpeg", "image/gif", "image/bmp", "image/x-ms-bmp", "image/webp", "image/tiff"}
+)
+_MOST_PICTURES = 8  # pictures and documents within other files; beyond: not read, `archive_limit`
+_PICTURE_OCTETS = 5_242_880  # octets of one of them; beyond: not read, `archive_limit`
+_PAGES = 2  # of a document within another file that are read
+_ZIP_SUFFIXES = (".zip", ".jar", ".docx", ".xlsx", ".pptx", ".docm", ".xlsm", ".apk", ".7z", ".rar")
 _MOST_LINKS = 400  # addresses in all files of a message; beyond: left out, `archive_limit`
 _LINK_CHARACTERS = 2000  # of one address; beyond: cut
+_ARCHIVE_KINDS = frozenset(
+    f"application/{name}"
+    for name in (
+        "x-tar",
+        "x-iso9660-image",
+        "x-cpio",
+        "x-archive",
+        "x-lzh-compressed",
+        "x-lha",
+        "x-lharc",
+        "x-xar",
+        "x-rar",
+    )
+)
 _FILES = (0o100000, 0)  # regular, and what does not say: unpackers make a file of it
 _PATH_CHARACTERS = 200
 _RATIO_FROM = 1_048_576  # octets below which a high ratio is of no interest
@@ -102,6 +128,7 @@ class _Work:
     objects: list[dict[str, Any]] = field(default_factory=list)
     octets: int = 0
     links: int = 0
+    pictures: int = 0
     html: Budget = field(default_factory=lambda: Budget(LIMITS.html_characters, LIMITS.html_tags))
 
     def room(self) -> int:
@@ -148,6 +175,9 @@ def _look(work: _Work, octets: bytes, path: list[str], *, whole: bool, is_body: 
         risks |= pdf_risks(octets)
         if Risk.ENCRYPTED_DOCUMENT not in risks and b"EmbeddedFile" in octets:
             _read(work, octets, path, risks, pdf_files)
+        links += pdf_links(octets)
+        if depth:
+            links += _pictured(work, octets, risks)
     elif octets.startswith(ONENOTE):
         _read(work, octets, path, risks, onenote)
         links += strings(octets)
@@ -168,6 +198,8 @@ def _look(work: _Work, octets: bytes, path: list[str], *, whole: bool, is_body: 
             _further_entries(work, octets, path, [], risks)
         else:
             _unpack(work, octets[at:], "", path, risks)
+    elif depth and kind in _PICTURES:
+        links += _pictured(work, octets, risks)
     elif is_message(octets, name):
         _read(work, octets, path, risks, message_members, embedded=False)
         links += (url.raw for url in Mail(octets).urls)
@@ -175,6 +207,9 @@ def _look(work: _Work, octets: bytes, path: list[str], *, whole: bool, is_body: 
         links += _of_office(octets, path, risks)
     else:
         links += _legible(work, octets, path, risks)
+    if octets.startswith((OLE, b"%PDF", TNEF)) and name.lower().endswith(_ZIP_SUFFIXES) and _ZIP in octets:
+        risks.add(Risk.AMBIGUOUS_ARCHIVE)
+        _further_entries(work, octets, path, [], risks)
     if depth and risks & {Risk.EXECUTABLE, Risk.DANGEROUS_NAME}:
         risks.add(Risk.EXECUTABLE_IN_ARCHIVE)
     room = max(0, _MOST_LINKS - work.links)
@@ -215,6 +250,27 @@ def _read(
         risks.add(Risk.EMBEDDED_FILE)
 
 
+def _pictured(work: _Work, octets: bytes, risks: set[Risk]) -> list[str]:
+    """What QR codes say in a picture or a document within another file, and the links of the document's text."""
+    # slow to load, and few files have pictures or documents within
+    from tamis.services.files.documents import read_document  # noqa: PLC0415
+    from tamis.services.files.images import read_image  # noqa: PLC0415
+
+    if work.pictures >= _MOST_PICTURES or len(octets) > _PICTURE_OCTETS or work.spent():
+        risks.add(Risk.ARCHIVE_LIMIT)
+        return []
+    work.pictures += 1
+    told = (
+        read_document(octets, (), _PAGES, work.until)
+        if is_pdf(octets)
+        else read_image(octets, (), work.until)
+    )
+    found = [
+        url.raw for text in (*told.get("codes", ()), told.get("text", "")) for url in text_urls(text, LIMITS)
+    ]
+    return [*found, *(target for target, _ in told.get("links", ()))]
+
+
 def _legible(work: _Work, octets: bytes, path: list[str], risks: set[Risk]) -> Iterator[str]:
     """What is in text: links, files within pages and invitations, and what its code does."""
     name = path[-1]
@@ -225,6 +281,8 @@ def _legible(work: _Work, octets: bytes, path: list[str], risks: set[Risk]) -> I
         return
     if "<" in text:
         risks |= page_risks(text)
+        if "mso-application" in text[:_HEAD] or "ActiveMime" in text:
+            risks |= document_risks(octets)
         _read(work, octets, path, risks, lambda _: page_files(text), embedded=False)
     if "BEGIN:V" in text[:4096].upper():
         _read(work, octets, path, risks, lambda _: calendar_files(text), embedded=False)
@@ -250,7 +308,7 @@ def _of_office(octets: bytes, path: list[str], risks: set[Risk]) -> Iterator[str
 
 def _form(octets: bytes, kind: str) -> str | None:
     """How libarchive is to read it: "" for archives, the filter's name for one compressed file."""
-    if octets.startswith(_ARCHIVES) or kind in {"application/x-tar", "application/x-iso9660-image"}:
+    if octets.startswith(_ARCHIVES) or kind in _ARCHIVE_KINDS:
         return ""
     return next((form for head, form in _COMPRESSED.items() if octets.startswith(head)), None)
 
@@ -327,7 +385,7 @@ def _unpack(work: _Work, octets: bytes, form: str, path: list[str], risks: set[R
             for entry in archive:
                 if entry.filetype not in _FILES and not form:
                     continue
-                name = _stem(path[-1]) if form else str(entry.pathname or "?")
+                name = (_gzip_name(octets) or _stem(path[-1])) if form else str(entry.pathname or "?")
                 names.append(name)
                 if work.spent():
                     risks.add(Risk.ARCHIVE_LIMIT)
@@ -381,6 +439,14 @@ def _trouble(error: Exception, octets: bytes) -> Risk:
 
 
 _AES_7Z = bytes.fromhex("06f10701")  # the 7z method id of AES-256
+
+
+def _gzip_name(octets: bytes) -> str:
+    """The name that a gzip header gives what is packed (RFC 1952 2.3.1); '' when it gives none."""
+    if not octets.startswith(b"\x1f\x8b\x08") or len(octets) < 10 or not octets[3] & 8:
+        return ""
+    begin = 12 + int.from_bytes(octets[10:12], "little") if octets[3] & 4 else 10
+    return octets[begin : begin + _PATH_CHARACTERS].split(b"\0")[0].decode("latin-1")
 
 
 def _stem(name: str) -> str:

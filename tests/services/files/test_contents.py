@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import io
 import random
 import struct
 import time
 import zipfile
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +21,7 @@ from tamis.message.file_names import Risk
 from tamis.services.files.containers import ONENOTE
 from tamis.services.files.helper import HelperPool
 from tests.attachments import PDF, PROGRAM, archive
+from tests.documents import qr_code
 
 POOL = HelperPool("test-contents", processes=1, waiting=0, memory=768 * 1024 * 1024)
 URL = "http://listed.example/x"
@@ -256,6 +259,60 @@ def test_links_within_files(name: str, octets: bytes) -> None:
     assert URL in links(name, octets)
 
 
+def _pdf_objects(*objects: bytes) -> bytes:
+    """A PDF document of a page and of these objects, as they stand."""
+    document = pypdfium2.PdfDocument.new()
+    document.new_page(200, 200)
+    made = io.BytesIO()
+    document.save(made)
+    document.close()
+    return made.getvalue() + b"\n".join(objects)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        f"9 0 obj <</S/URI/URI({URL})>> endobj".encode(),
+        b"9 0 obj <</S/URI/URI<" + URL.encode().hex().encode() + b">>> endobj",
+        b"9 0 obj <</S/URI/URI(" + b"".join(b"\\%03o" % octet for octet in URL.encode()) + b")>> endobj",
+        b"9 0 obj <</S/URI/URI(\xfe\xff" + URL.encode("utf-16-be") + b")>> endobj",
+        b"9 0 obj <</Filter/FlateDecode>>stream\n"
+        + zlib.compress(f"<</S/URI/URI({URL})>>".encode())
+        + b"endstream",
+        f"9 0 obj <</S/JavaScript/JS(app.launchURL\\('{URL}'\\))>> endobj".encode(),
+        f"9 0 obj <</S/SubmitForm/F<</FS/URL/F({URL})>>>> endobj".encode(),
+    ],
+    ids=["plain", "hexadecimal", "octal", "UTF-16", "packed", "script", "form"],
+)
+def test_links_in_objects_of_a_pdf(written: bytes) -> None:
+    assert any(link.startswith(URL) for link in links("a.pdf", _pdf_objects(written)))
+
+
+def test_codes_in_pictures_within_files() -> None:
+    made = io.BytesIO()
+    qr_code(URL).save(made, "PNG")
+    picture = made.getvalue()
+    files = {"[Content_Types].xml": b"<Types/>", "word/media/image1.png": picture}
+    assert URL in links("a.docx", archive(files))
+    assert URL in links("a.zip", archive({"code.png": picture}))
+    many = archive({f"{number}.png": picture[:-12] + bytes([number]) + picture[-12:] for number in range(20)})
+    assert Risk.ARCHIVE_LIMIT in risks("a.zip", many)
+
+
+def test_names_in_headers_of_packed_files() -> None:
+    packed = gzip.compress(b"hello", mtime=0)
+    named = packed[:3] + b"\x08" + packed[4:10] + b"run.exe\0" + packed[10:]
+    assert Risk.EXECUTABLE_IN_ARCHIVE in risks("letter.txt.gz", named)
+    extra = struct.pack("<HHBI", 0x7075, 5 + len("run.exe"), 1, 0) + b"run.exe"
+    local = (
+        struct.pack("<4sHHHHHIIIHH", b"PK\x03\x04", 20, 0, 0, 0, 0, 0, 1, 1, 5, len(extra))
+        + b"a.txt"
+        + extra
+        + b"x"
+    )
+    assert Risk.EXECUTABLE_IN_ARCHIVE in risks("a.zip", local + archive({"b.txt": b"y"}))
+
+
 def test_onenote_names() -> None:
     assert Risk.EXECUTABLE_IN_ARCHIVE in risks("a.one", onenote(b"plain", name="Open me.hta"))
     assert Risk.EMBEDDED_FILE in risks("a.one", onenote(b"plain"))
@@ -306,6 +363,10 @@ LARGE: dict[str, Callable[[], bytes]] = {
     "links": lambda: b"".join(b"http://a%d.example/\n" % number for number in range(10_000)),
     "shares": lambda: b"\\\\a.b" * 100_000,
     "fields of no message": lambda: b"A: b\r\n " * 100_000,
+    "PDF streams": lambda: b"%PDF-1.7\n" + b"/FlateDecode stream\n" * 20_000,
+    "PDF bomb": lambda: b"%PDF-1.7\n/FlateDecode>>stream\n" + zlib.compress(b"/URI(" * 20_000_000),
+    "PDF strings": lambda: b"%PDF-1.7\n" + b"/URI(" * 200_000,
+    "PDF escapes": lambda: b"%PDF-1.7\n/URI(" + b"\\(" * 400_000,
     "strings": lambda: b"\0\1\2" + b"http://a.example/\0\1" * 50_000,
 }
 
