@@ -11,6 +11,7 @@ from tamis.filters.signing.list_headers import ListsExcused
 from tamis.language.translation import marked
 from tamis.message.domains import registered_domain
 from tamis.message.mail.urls import host_of
+from tamis.message.mail.visible import canonical
 from tamis.message.mail.wrappers import unwrapped
 
 # The whole text must be an address: in "see example.com for more" no domain is promised.
@@ -46,7 +47,7 @@ class LinkText(ListsExcused):
         pairs: dict[str, str] = {}
         tracked = True
         for url in mail.urls:
-            if url.source != "link" or not (found := _SHOWN.fullmatch(url.text.strip())):
+            if url.source != "link" or not (found := _SHOWN.fullmatch(canonical(url.text))):
                 continue
             way = unwrapped(url.raw)
             real = _domain(way.target) or registered_domain(url.host)
