@@ -10,6 +10,7 @@ import json
 import sys
 import threading
 import time
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -119,7 +120,7 @@ def told_of(examined: Any) -> dict[str, Any]:
             }
             for one in examined.judged
         },
-        "plan": [plan.defer, repr(plan.in_place), repr(plan.detours)],
+        "plan": [repr(getattr(plan, one.name)) for one in fields(plan)],
     }
 
 

@@ -6,7 +6,7 @@ import threading
 from typing import Any, Protocol
 
 from tamis.chain.examination import go_on_with
-from tamis.chain.inquiry import FilterLook
+from tamis.chain.inquiry import FilterLook, look_at
 from tamis.contract.ask import Answerer
 from tamis.contract.filter import Filter, Message
 from tamis.contract.questions import Lookup, Question
@@ -36,8 +36,9 @@ def from_dns(dns: Written) -> Answerer:
 
 def looked(one: Filter[Any], message: Message) -> FilterLook:
     """A filter's look at a message, whose services answer."""
-    look = FilterLook(one, message)
-    if look.start() is None:
+    look = look_at(one, message)
+    assert isinstance(look, FilterLook)
+    if not look.is_over:
         done = threading.Event()
         _RUNNER.call(lambda: go_on_with([look], done.set))
         assert done.wait(_SECONDS)

@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from tamis.chain.inquiry import Deadline, FilterLook, Wait, kind_of
+from tamis.chain.inquiry import Deadline, FilterLook, Kind, Wait, kind_of, look_at
 from tamis.contract.filter import Filter, Message, Stage
 from tamis.contract.finding import ALREADY_DECIDED, Finding, Status
 from tamis.contract.recording import Recording
@@ -54,22 +54,21 @@ class Examination:
         self._runner = runner
         self._seconds = seconds
         self._recording = recording
-        self._looks: dict[str, FilterLook] = {}
-        """Those begun before the end of the message, each of which counts there."""
+        self._begun: dict[str, Finding | FilterLook] = {}
+        """What was begun before the end of the message, and counts there."""
         self._under_way: list[FilterLook] = []
         """All that the loop was given."""
 
     def begin(self, stage: Stage, message: Message) -> None:
         """Start the filters that ask and whose input is known at `stage`; those started before go on."""
-        fresh = [
-            self._looked(one, message)
+        known = [
+            one
             for one in self._filters
-            if one.stage <= stage
-            and not one.expensive
-            and one.name not in self._looks
-            and kind_of(type(one)) != "plain"
+            if one.stage <= stage and not one.expensive and kind_of(type(one)) is not Kind.PLAIN
         ]
-        self._looks.update((one.filter.name, one) for one in fresh)
+        found, _, fresh = self._looks_of(known, message)
+        self._begun |= found
+        self._begun.update((one.filter.name, one) for one in fresh)
         lacking = [one for one in fresh if not one.is_over]
         if lacking:
             self._under_way += lacking
@@ -82,9 +81,9 @@ class Examination:
         asked for each recipient, and again for all at the end.
         """
         until = time.monotonic() + seconds
-        looks, fresh = self._looks_of(filters, message)
-        self._looks.update((one.filter.name, one) for one in fresh if one.filter.stage < Stage.RCPT)
-        return self._findings(looks, fresh, until)
+        found, looks, fresh = self._looks_of(filters, message)
+        self._begun.update((one.filter.name, one) for one in fresh if one.filter.stage < Stage.RCPT)
+        return found | self._findings(looks, fresh, until)
 
     def finish(
         self, message: Message, policies: Sequence[Policy], pulse: Pulse = lambda: None
@@ -92,51 +91,57 @@ class Examination:
         """Every needed filter's finding; expensive ones run only while one who wants them is undecided before them."""
         until = time.monotonic() + self._seconds
         wanted = needed(self._filters, policies)
-        looks, fresh = self._looks_of([one for one in wanted if not one.expensive], message)
-        self._drop({one.filter.name for one in looks})
-        found = self._findings(looks, fresh, until, pulse)
+        found, looks, fresh = self._looks_of([one for one in wanted if not one.expensive], message)
+        self._drop(looks)
+        found |= self._findings(looks, fresh, until, pulse)
         for one in wanted:
             if not one.expensive:
                 continue
             if not _is_wanted(one, found, policies):
                 found[one.name] = Finding(one.name, Status.SKIPPED, ALREADY_DECIDED)
                 continue
-            looks, fresh = self._looks_of([one], message)
-            found |= self._findings(looks, fresh, until, pulse)
-            if looks[0].seen and looks[0].seen != message.mail.seen:
-                message = replace(message, mail=message.mail.with_seen(looks[0].seen))
-                found |= self._look_again(found, message, until, pulse)
+            at_once, looks, fresh = self._looks_of([one], message)
+            found |= at_once | self._findings(looks, fresh, until, pulse)
+            for look in looks:
+                if look.seen and look.seen != message.mail.seen:
+                    message = replace(message, mail=message.mail.with_seen(look.seen))
+                    if self._recording is not None:
+                        self._recording.seen = look.seen
+                    found |= self._look_again(found, message, until, pulse)
         return {one.name: found[one.name] for one in wanted}
 
     def abandon(self) -> None:
         """Stop what is still under way: the client went away."""
         self._stop([one for one in self._under_way if not one.is_over], _ABANDONED)
 
-    def _looked(self, one: Filter[Any], message: Message) -> FilterLook:
-        look = FilterLook(one, message, self._recording)
-        look.start()
-        return look
-
     def _looks_of(
         self, filters: Iterable[Filter[Any]], message: Message
-    ) -> tuple[list[FilterLook], list[FilterLook]]:
-        """The looks of filters, those begun before and fresh ones; and the fresh ones."""
+    ) -> tuple[dict[str, Finding], list[FilterLook], list[FilterLook]]:
+        """What filters find at once; the looks of the others; and those of them that were not begun before."""
+        found: dict[str, Finding] = {}
         looks: list[FilterLook] = []
         fresh: list[FilterLook] = []
         for one in filters:
-            look = self._looks.get(one.name)
+            look = self._begun.get(one.name)
             if look is None:
-                look = self._looked(one, message)
-                fresh.append(look)
-            looks.append(look)
-        return looks, fresh
+                look = look_at(one, message, self._recording)
+                if isinstance(look, FilterLook):
+                    fresh.append(look)
+            if isinstance(look, FilterLook):
+                looks.append(look)
+            else:
+                found[one.name] = look
+        return found, looks, fresh
 
     def _look_again(
         self, found: Mapping[str, Finding], message: Message, until: float, pulse: Pulse
     ) -> dict[str, Finding]:
         """What the filters that judge by what is read in images and documents say of that, too."""
-        again = [self._looked(one, message) for one in self._filters if one.looks_again and one.name in found]
-        second = self._findings(again, again, until, pulse)
+        again = [one for one in self._filters if one.looks_again and one.name in found]
+        looked = [look_at(one, message, self._recording) for one in again]
+        looks = [look for look in looked if isinstance(look, FilterLook)]
+        second = {look.filter: look for look in looked if isinstance(look, Finding)}
+        second |= self._findings(looks, looks, until, pulse)
         # the first look's finding is worth more than none
         return {name: one for name, one in second.items() if one.status is not Status.UNAVAILABLE}
 
@@ -173,10 +178,10 @@ class Examination:
             self.abandon()
             raise
 
-    def _drop(self, wanted: Iterable[str]) -> None:
+    def _drop(self, wanted: Sequence[FilterLook]) -> None:
         """Stop what was begun and nobody wants."""
-        names = self._looks.keys() - wanted
-        self._stop([self._looks[name] for name in names if not self._looks[name].is_over], _ABANDONED)
+        begun = (one for one in self._begun.values() if isinstance(one, FilterLook))
+        self._stop([one for one in begun if not one.is_over and one not in wanted], _ABANDONED)
 
     def _stop(self, looks: Sequence[FilterLook], because: str) -> None:
         if looks:

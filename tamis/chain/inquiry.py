@@ -13,6 +13,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Generator, Hashable, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from functools import cache, partial
 from typing import Any
 
@@ -22,7 +23,7 @@ from tamis.contract.filter import Filter, Message
 from tamis.contract.finding import Finding, Revealed, Status
 from tamis.contract.memos import Once
 from tamis.contract.questions import PENDING, Asks, Compute, Question, Take
-from tamis.contract.recording import Recording
+from tamis.contract.recording import Recording, owner_of
 from tamis.contract.service_protocols import Services
 from tamis.message.mail.seen import NOTHING_SEEN, Seen
 from tamis.services.runner import elsewhere
@@ -36,34 +37,21 @@ _RAISED = (Exception, SystemExit, asyncio.CancelledError)
 class Inquiry:
     """Work that asks, on its way to its `value`, or to the `error` that it raised."""
 
-    __slots__ = (
-        *(
-            "_answers",
-            "_loop",
-            "_missing",
-            "_owner",
-            "_questions",
-            "_recording",
-            "_services",
-            "_steps",
-            "_tasks",
-        ),
-        *("error", "is_over", "value"),
-    )
+    # what classes have until it is needed: most inquiries end in their first step
+    is_over = False
+    value: Any = None
+    error: BaseException | None = None
+    _steps: Asks[Any] | None = None
+    _questions: Sequence[Question[Any]] = ()
+    _answers: list[Any]
+    _missing = 0
+    _loop: asyncio.AbstractEventLoop | None = None
+    _tasks: Sequence[asyncio.Task[Any]] = ()
 
     def __init__(self, services: Services, owner: Hashable, recording: Recording | None = None) -> None:
         self._services = services
         self._owner = owner
         self._recording = recording
-        self._steps: Asks[Any] | None = None
-        self._questions: Sequence[Question[Any]] = ()
-        self._answers: list[Any] = []
-        self._missing = 0
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._tasks: list[asyncio.Task[Any]] = []
-        self.is_over = False
-        self.value: Any = None
-        self.error: BaseException | None = None
 
     def begin(self, steps: Asks[Any]) -> None:
         """Take the first steps, as far as what is known reaches."""
@@ -116,7 +104,7 @@ class Inquiry:
                 take(error)
             else:
                 if awaited is not None:
-                    self._tasks.append(_awaiting(loop, awaited, take))
+                    self._tasks = [*self._tasks, _awaiting(loop, awaited, take)]
 
     def _ask(
         self, one: Question[Any], take: Take[Any], loop: asyncio.AbstractEventLoop
@@ -142,7 +130,7 @@ class Inquiry:
     def _go_on(self) -> None:
         if self.is_over:
             return
-        self._tasks.clear()
+        self._tasks = ()
         if self._recording is not None:
             self._recording.note(self._owner, self._questions, self._answers)
         self._advance(self._answers)
@@ -153,7 +141,7 @@ class Inquiry:
     def _end(self, value: Any, error: BaseException | None) -> None:
         """It is over: of itself, with a value or an error."""
         self.is_over, self.value, self.error = True, value, error
-        self._steps, self._questions, self._answers = None, (), []
+        self._steps, self._questions = None, ()
 
     def close(self) -> None:
         """It is over: nobody waits for it any more."""
@@ -161,7 +149,7 @@ class Inquiry:
         self._end(None, None)
         for task in self._tasks:
             task.cancel()
-        self._tasks.clear()
+        self._tasks = ()
         if steps is not None:
             try:
                 steps.close()
@@ -172,7 +160,6 @@ class Inquiry:
 class _Shared(Inquiry):
     """Work that several want."""
 
-    __slots__ = ("work",)
     work: Any
 
     def join(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -214,35 +201,24 @@ def _awaiting(loop: asyncio.AbstractEventLoop, awaited: Awaitable[Any], take: Ta
 
 
 class FilterLook(Inquiry):
-    """One filter's look at a message, on its way to its finding."""
+    """One filter's look at a message, on its way to its finding. `begun` is a time of time.perf_counter."""
 
-    __slots__ = ("_begun", "_message", "deadline", "filter", "finding", "seen", "wait")
+    finding: Finding | None = None
+    seen: Seen = NOTHING_SEEN
+    """What was read for it in images and documents."""
+    deadline: Deadline | None = None
+    wait: Wait | None = None
 
-    def __init__(self, one: Filter[Any], message: Message, recording: Recording | None = None) -> None:
-        super().__init__(message.services, one.name, recording)
+    def __init__(
+        self, one: Filter[Any], message: Message, begun: float, recording: Recording | None = None
+    ) -> None:
+        super().__init__(message.services, owner_of(one, message), recording)
         self.filter = one
-        self.finding: Finding | None = None
-        self.seen: Seen = NOTHING_SEEN
-        """What was read for it in images and documents."""
-        self.deadline: Deadline | None = None
-        self.wait: Wait | None = None
-        self._begun = time.perf_counter()
-        self._message = message
+        self._begun = begun
 
-    def start(self) -> Finding | None:
-        """Examine, as far as what is known reaches; the finding, if it reaches to it."""
-        one, message = self.filter, self._message
-        kind = kind_of(type(one))
-        try:
-            found = one.examine(message) if kind in ("plain", "asks") else _foreign(one, message)
-        except _RAISED as error:
-            self._end(None, error)
-            return self.finding
-        if isinstance(found, Generator):
-            self.begin(found)
-        else:
-            self._end(found, None)
-        return self.finding
+    def end(self, found: object) -> None:
+        """It needed no step."""
+        self._end(found, None)
 
     def stop(self, finding: Finding) -> None:
         """On the loop: its time is over, or nobody wants it any more."""
@@ -267,6 +243,24 @@ class FilterLook(Inquiry):
             self.seen = value.seen
             value = value.finding
         return _checked(self.filter, value, seconds)
+
+
+def look_at(one: Filter[Any], message: Message, recording: Recording | None = None) -> Finding | FilterLook:
+    """A filter's look at a message, as far as what is known reaches: its finding, or what may have to go on."""
+    begun = time.perf_counter()
+    try:
+        ours = kind_of(type(one)) in (Kind.PLAIN, Kind.ASKS)
+        found: object = one.examine(message) if ours else _foreign(one, message)
+    except _RAISED as error:
+        return _unavailable(one, error, time.perf_counter() - begun)
+    if isinstance(found, Finding):
+        return _checked(one, found, time.perf_counter() - begun)
+    look = FilterLook(one, message, begun, recording)
+    if isinstance(found, Generator):
+        look.begin(found)
+    else:
+        look.end(found)
+    return look
 
 
 @dataclass(slots=True)
@@ -333,15 +327,24 @@ class Wait:
 # --- filters of other packages ----------------------------------------------------------------
 
 
+class Kind(Enum):
+    """How a filter's `examine` is run; the last two are of other packages only."""
+
+    PLAIN = "plain"
+    ASKS = "asks"
+    BLOCKS = "blocks"
+    AWAITS = "awaits"
+
+
 @cache
-def kind_of(kind: type[Filter[Any]]) -> str:
-    """How a filter's `examine` is run: "plain" or "asks", or, of other packages only, "blocks" or "awaits"."""
-    if inspect.isgeneratorfunction(kind.examine):
-        return "asks"
-    if inspect.iscoroutinefunction(kind.examine):
-        return "awaits"
-    blocks = not is_ours(kind) if kind.blocks is None else kind.blocks
-    return "blocks" if blocks else "plain"
+def kind_of(one: type[Filter[Any]]) -> Kind:
+    """How the filters of a class are run."""
+    if inspect.isgeneratorfunction(one.examine):
+        return Kind.ASKS
+    if inspect.iscoroutinefunction(one.examine):
+        return Kind.AWAITS
+    blocks = not is_ours(one) if one.blocks is None else one.blocks
+    return Kind.BLOCKS if blocks else Kind.PLAIN
 
 
 @cache
@@ -363,7 +366,7 @@ class _Awaited(Question[Any]):
 
 def _foreign(one: Filter[Any], message: Message) -> Asks[Any]:
     """The look of a filter that waits by itself, in a thread or on the loop, as one that asks."""
-    if kind_of(type(one)) == "awaits":
+    if kind_of(type(one)) is Kind.AWAITS:
         examine: Callable[[Message], Any] = one.examine
         return (yield from ask(_Awaited(partial(examine, message))))
     found = yield from ask(Compute(one.name, partial(one.examine, message)))

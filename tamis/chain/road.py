@@ -59,7 +59,7 @@ class Road:
 
     def mail_from(self, envelope: Envelope) -> None:
         """The client and the envelope sender are known: filters that need no more can start their waiting."""
-        self._begun(envelope).begin(Stage.MAIL, self._message(envelope, _NOTHING))
+        self._begun(envelope).begin(Stage.MAIL, self.message(envelope, _NOTHING))
 
     def recipient(self, envelope: Envelope, recipient: Recipient) -> str:
         """Why a recipient is to be asked for again later; "" when it may be taken. Bounded by RECIPIENT_SECONDS.
@@ -76,7 +76,7 @@ class Road:
         overruling = frozenset[str]().union(*(one.yields_to for one in deferring))
         asked = [*deferring, *(rule.filter for rule in policy.rules if rule.filter.name in overruling)]
         alone = replace(envelope, recipients=(recipient,))
-        findings = self._begun(envelope).now(asked, self._message(alone, _NOTHING), seconds=RECIPIENT_SECONDS)
+        findings = self._begun(envelope).now(asked, self.message(alone, _NOTHING), seconds=RECIPIENT_SECONDS)
         return self._examined(alone, findings, (policy,), traced=False).plan.defer
 
     def end_of_message(self, envelope: Envelope, mail: Mail, pulse: Pulse = lambda: None) -> Examined:
@@ -87,7 +87,7 @@ class Road:
         """
         policies = tuple(self.site.book.policy(r.address) for r in envelope.recipients)
         own = self.site.book.policy(envelope.sender) if envelope.login else None
-        message = self._message(envelope, mail)
+        message = self.message(envelope, mail)
         findings = self._begun(envelope).finish(message, policies if own is None else (own,), pulse)
         question = self._question(envelope, mail, findings)
         return self._examined(envelope, findings, policies, own=own, traced=own is None, question=question)
@@ -135,7 +135,8 @@ class Road:
             self._examination = Examination(filters, self._runner, seconds=seconds, recording=self._recording)
         return self._examination
 
-    def _message(self, envelope: Envelope, mail: Mail) -> Message:
+    def message(self, envelope: Envelope, mail: Mail) -> Message:
+        """What filters are given."""
         return Message(
             envelope=envelope,
             mail=mail,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from tamis.base.errors import TamisError
@@ -11,10 +12,16 @@ from tamis.contract.filter import Filter, Message
 from tamis.contract.finding import Finding, Revealed
 from tamis.contract.memos import Once
 from tamis.contract.questions import Asks, Compute, Question
+from tamis.message.mail.seen import NOTHING_SEEN, Seen
 
 
 class PlayedOtherwiseError(TamisError):
     """A filter asks what it did not ask when it was recorded: another message, or a filter that is not pure."""
+
+
+def owner_of(one: Filter[Any], message: Message) -> Hashable:
+    """Under which name a filter's questions about a message are recorded: a second look is another one."""
+    return (one.name, message.mail.seen) if message.mail.seen else one.name
 
 
 class Recording:
@@ -26,6 +33,8 @@ class Recording:
 
     def __init__(self) -> None:
         self.told: dict[Hashable, list[tuple[Question[Any], Any]]] = defaultdict(list)
+        self.seen: Seen = NOTHING_SEEN
+        """What was read in the message's images and documents."""
 
     def note(self, owner: Hashable, questions: Sequence[Question[Any]], answers: Sequence[Any]) -> None:
         """Remember what was answered to whom."""
@@ -34,7 +43,7 @@ class Recording:
     def services(self, owner: Hashable) -> frozenset[str]:
         """Which services a filter, or work for several, turned to."""
         named: set[str] = set()
-        for question, _ in self.told.get(owner, ()):
+        for question, _ in (*self.told.get(owner, ()), *self.told.get((owner, self.seen), ())):
             named |= (
                 self.services(question.work.owner)
                 if isinstance(question, Once)
@@ -43,10 +52,12 @@ class Recording:
         return frozenset(named)
 
     def play(self, one: Filter[Any], message: Message) -> Finding | Revealed:
-        """The finding of a filter on a message, from what was answered before: without services, loop or clock.
+        """The last finding of a filter on a message, from what was answered before: without services, loop or clock.
 
         Raises PlayedOtherwiseError, or what the filter raises.
         """
+        if self.seen and (one.looks_again or (one.name, self.seen) in self.told):
+            message = replace(message, mail=message.mail.with_seen(self.seen))
         return _Player(self).finding(one, message)
 
 
@@ -62,7 +73,7 @@ class _Player:
         found: Finding | Revealed
         if isinstance(examined, (Finding, Revealed)):
             return examined
-        found = self._played(one.name, examined)
+        found = self._played(owner_of(one, message), examined)
         return found
 
     def _played(self, owner: Hashable, steps: Asks[Any]) -> Any:

@@ -10,7 +10,7 @@ import pytest
 from pydantic import Field
 
 from tamis.base.errors import PluginError
-from tamis.chain.inquiry import kind_of
+from tamis.chain.inquiry import Kind, kind_of
 from tamis.chain.registry import BUILT_IN, GROUP, in_order, load_filters
 from tamis.cli import exit_status
 from tamis.contract.filter import Effect, Filter, FilterOptions, Message, Stage
@@ -137,7 +137,9 @@ def test_the_built_in_chain() -> None:
     ids = [one.spec_id for one in in_order(BUILT_IN)]
     assert ids == sorted(ids, key=lambda text: (int(text[1:].rstrip(ascii_lowercase)), text))
     early = {
-        one.spec_id for one in in_order(BUILT_IN) if one.stage <= Stage.MAIL and kind_of(type(one)) == "asks"
+        one.spec_id
+        for one in in_order(BUILT_IN)
+        if one.stage <= Stage.MAIL and kind_of(type(one)) is Kind.ASKS
     }
     assert {"S5", "S11", "S16", "S17", "S31"} <= early  # they wait on the DNS behind the SMTP dialogue
     assert {one.stage for one in in_order(BUILT_IN)} == set(Stage)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from datetime import timedelta
 from typing import ClassVar
 
 import pytest
@@ -18,7 +19,7 @@ from tamis.judging.site import Site
 from tamis.message.mail import Mail
 from tamis.services.files.attachments import AttachmentLooker
 from tamis.services.runner import Runner
-from tests.builders import FILTERS, LETTER, MARIE, PAUL, STRANGER, entry, envelope, site
+from tests.builders import FILTERS, LETTER, MARIE, NOW, PAUL, STRANGER, entry, envelope, site
 from tests.memory_state import MemoryState
 
 EMPTY = b"From: a@example.net\r\nDate: Sun, 1 Mar 2026 12:00:00 +0000\r\n\r\n"
@@ -107,6 +108,33 @@ def test_a_road_can_be_left_at_any_time(running: Runner) -> None:
     road.abandon()
     road.mail_from(envelope())
     road.abandon()
+
+
+def test_each_recipient_is_greylisted_by_itself(running: Runner) -> None:
+    """Also those that are named after one who was put off, and at the end all that are left."""
+    made = site('[policy.filters.greylisting]\nstate = "on"\n')
+    state = MemoryState(NOW.timestamp())
+
+    def attempt(seconds: float) -> tuple[list[str], Road]:
+        told = replace(envelope(MARIE, PAUL), received_at=NOW + timedelta(seconds=seconds))
+        state.now = told.received_at.timestamp()
+        road = Road(made, running, Services(state=state))
+        road.mail_from(replace(told, recipients=()))
+        answers = [
+            road.recipient(replace(told, recipients=told.recipients[:n]), one)
+            for n, one in enumerate(told.recipients)
+        ]
+        return answers, road
+
+    first, _ = attempt(0)
+    assert all("greylisted" in answer for answer in first)
+    early, road = attempt(100)
+    assert all("greylisted" in answer for answer in early)
+    road.abandon()
+    later, road = attempt(400)
+    assert later == ["", ""]
+    told = replace(envelope(MARIE, PAUL), received_at=NOW + timedelta(seconds=400))
+    assert road.end_of_message(told, Mail(LETTER)).plan.defer == ""
 
 
 def test_a_message_for_nobody(running: Runner) -> None:

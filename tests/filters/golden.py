@@ -22,7 +22,7 @@ from typing import Any
 
 from tamis.base.errors import ServiceError
 from tamis.chain.road import Examined, Road
-from tamis.contract.filter import Effect, Opinion
+from tamis.contract.filter import Effect, Message, Opinion
 from tamis.contract.finding import Status
 from tamis.contract.lists import ListEntry
 from tamis.contract.recording import Recording
@@ -178,6 +178,12 @@ class Case:
         state.now = last.envelope.received_at.timestamp()
         road = Road(made, runner, services, recording=self.recording)
         return road.end_of_message(last.envelope, Mail(last.message.read_bytes()))
+
+    def asked_about(self) -> Message:
+        """What its filters are given, without any service: for playing what was recorded."""
+        made = site(self.settings, entries=self.entries, rules=self.rules)
+        last = self.steps[-1]
+        return Road(made, Runner()).message(last.envelope, Mail(last.message.read_bytes()))
 
     async def prepare(self, state: SharedState) -> None:
         """Put into the state what operators and the background process have put there."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
 
+from tamis.base.errors import ServiceError
 from tamis.contract.filter import Filter
+from tamis.contract.finding import ALREADY_DECIDED, Finding, Revealed
 from tamis.contract.service_protocols import NAMES, Services
 from tests.builders import FILTERS
 from tests.filters.cases.tricky import MESSAGES
@@ -42,6 +44,25 @@ def test_verdicts(case: Case) -> None:
         for wanted in [case.expected["recipients"].get(one.verdict.recipient, {})]
     }
     assert found == case.expected["recipients"]
+
+
+@pytest.mark.parametrize("case", cases(), ids=str)
+def test_what_was_recorded_gives_the_same_findings_again(case: Case) -> None:
+    """Each filter is a function of message and answers: played again without services, loop or clock."""
+    examined, recording, told = case.examined, case.recording, case.asked_about()
+    differing: dict[str, tuple[Finding, Finding]] = {}
+    for one in FILTERS:
+        found = examined.findings.get(one.name)
+        if found is None or found.because == ALREADY_DECIDED:
+            continue
+        try:
+            played = recording.play(one, told)
+        except ServiceError as error:
+            played = one.unavailable("{error}", error=str(error))
+        played = played.finding if isinstance(played, Revealed) else played
+        if replace(played, seconds=0.0) != replace(found, seconds=0.0):
+            differing[one.name] = played, found
+    assert differing == {}
 
 
 def test_every_case_says_what_it_is_for() -> None:
