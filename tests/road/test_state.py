@@ -86,7 +86,7 @@ def test_who_writes_to_honeypots_is_refused_for_a_time() -> None:
         for number in (1, 2):
             assert postfix.send(ham(number), to=[TRAP], client=client(1)).accepted
         refused = postfix.send(ham(3), to=[ALICE], client=client(1))
-        assert (refused.reply.code, "blocked for a time" in refused.reply.text) == (451, True)
+        assert (refused.reply.code, "blocked temporarily" in refused.reply.text) == (451, True)
         assert postfix.send(ham(4), to=[ALICE], client=client(2)).accepted
         postfix.wait_idle()
         assert {h["decided_by"] for h in installation.held()} == {"honeypot"}
