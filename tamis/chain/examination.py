@@ -105,8 +105,6 @@ class Examination:
             for look in looks:
                 if look.seen and look.seen != message.mail.seen:
                     message = replace(message, mail=message.mail.with_seen(look.seen))
-                    if self._recording is not None:
-                        self._recording.seen = look.seen
                     found |= self._look_again(found, message, until, pulse)
         return {one.name: found[one.name] for one in wanted}
 

@@ -248,6 +248,8 @@ class FilterLook(Inquiry):
 def look_at(one: Filter[Any], message: Message, recording: Recording | None = None) -> Finding | FilterLook:
     """A filter's look at a message, as far as what is known reaches: its finding, or what may have to go on."""
     begun = time.perf_counter()
+    if recording is not None:
+        recording.seen[one.name] = message.mail.seen
     try:
         ours = kind_of(type(one)) in (Kind.PLAIN, Kind.ASKS)
         found: object = one.examine(message) if ours else _foreign(one, message)

@@ -33,8 +33,8 @@ class Recording:
 
     def __init__(self) -> None:
         self.told: dict[Hashable, list[tuple[Question[Any], Any]]] = defaultdict(list)
-        self.seen: Seen = NOTHING_SEEN
-        """What was read in the message's images and documents."""
+        self.seen: dict[str, Seen] = {}
+        """What had been read in images and documents when a filter looked last, by its name."""
 
     def note(self, owner: Hashable, questions: Sequence[Question[Any]], answers: Sequence[Any]) -> None:
         """Remember what was answered to whom."""
@@ -43,7 +43,8 @@ class Recording:
     def services(self, owner: Hashable) -> frozenset[str]:
         """Which services a filter, or work for several, turned to."""
         named: set[str] = set()
-        for question, _ in (*self.told.get(owner, ()), *self.told.get((owner, self.seen), ())):
+        again = (owner, self.seen.get(str(owner), NOTHING_SEEN))
+        for question, _ in (*self.told.get(owner, ()), *self.told.get(again, ())):
             named |= (
                 self.services(question.work.owner)
                 if isinstance(question, Once)
@@ -56,8 +57,8 @@ class Recording:
 
         Raises PlayedOtherwiseError, or what the filter raises.
         """
-        if self.seen and (one.looks_again or (one.name, self.seen) in self.told):
-            message = replace(message, mail=message.mail.with_seen(self.seen))
+        if seen := self.seen.get(one.name):
+            message = replace(message, mail=message.mail.with_seen(seen))
         return _Player(self).finding(one, message)
 
 
