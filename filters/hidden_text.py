@@ -1,4 +1,4 @@
-"""S31g: more text hidden than shown."""
+"""S31h: more text hidden than shown."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class HiddenText(Filter[HiddenTextOptions]):
     """
 
     name = "hidden_text"
-    spec_id = "S31g"
+    spec_id = "S31h"
     summary = "much text that is hidden from the reader"
     plain_reason = marked("it hides text from you")
     effect = Effect.SCORE
