@@ -22,7 +22,7 @@ from tests.services.dns.resolving import CLIENT_NAME, WrittenDNS
 pytestmark = pytest.mark.corpus
 
 MOST = {
-    "attachment_types": 1,  # an attached .url
+    "attachment_types": 2,  # an attached .url, and an attached page (risky_name, by intention)
     "display_name": 2,  # a service that forwards under an address of its own
     "link_text": 2,  # clicks counted in newsletters that say nowhere that they are
     "malformed": 10,  # Content-Type without a type, base64 and dates that are none
