@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from tests.real.support import (
     tail,
 )
 
+_SECONDS = 120  # for one message
 _FILES = 100  # that one call of rspamc is given
 
 
@@ -53,6 +56,12 @@ class PrivateRspamd(PrivateServer):
             run(
                 [find_program("rspamc"), "-h", f"{LOOPBACK}:{self._controller_port}", f"learn_{kind}", *chunk]
             )
+
+    def is_spam(self, message: bytes) -> bool:
+        """Whether it would mark or refuse a message, by its content alone."""
+        asked = urllib.request.Request(f"http://{LOOPBACK}:{self._controller_port}/checkv2", data=message)
+        with urllib.request.urlopen(asked, timeout=_SECONDS) as answer:
+            return json.load(answer)["action"] not in ("no action", "greylist", "soft reject")
 
     def log(self) -> str:
         """The end of its log."""

@@ -37,6 +37,7 @@ from tamis.filters.ip_complaints import IPComplaints
 from tamis.filters.ip_whitelist import IPWhitelist
 from tamis.filters.keyword_exceptions import KeywordExceptions
 from tamis.filters.keywords import Keywords
+from tamis.filters.knowledge import Knowledge
 from tamis.filters.link_text import LinkText
 from tamis.filters.lookalike_domain import LookalikeDomain
 from tamis.filters.malformed import Malformed
@@ -99,6 +100,7 @@ BUILT_IN: tuple[type[Filter[Any]], ...] = (
     KeywordExceptions,
     Keywords,
     RuleLogic,
+    Knowledge,
     Statistics,
     SpamAssassin,
     Cyrillic,

@@ -144,6 +144,7 @@ class Road:
             lists=self.site.lists,
             services=self._services,
             rules=self.site.rules,
+            knowledge=self.site.knowledge,
             scopes=frozenset(s for r in envelope.recipients for s in self.site.book.policy(r.address).scopes),
         )
 

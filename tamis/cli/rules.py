@@ -14,6 +14,7 @@ from tamis.base.errors import ServiceError
 from tamis.cli.context import Context, fail, json_option
 from tamis.cli.messages import read_messages
 from tamis.cli.terminal import print_json, printable
+from tamis.knowledge import compile_base
 from tamis.message.mail import Mail, Seen
 from tamis.message.mail.seen import NOTHING_SEEN
 from tamis.rules import RuleBook
@@ -29,7 +30,8 @@ def rules() -> None:
 
 def _book(context: Context, files: tuple[Path, ...]) -> RuleBook:
     sources = read_sources(files) if files else context.file.rules
-    return compile_book(sources, frozenset(one.name for one in context.filters))
+    tables = compile_base(context.file.knowledge).book.tables
+    return compile_book(sources, frozenset(one.name for one in context.filters), tables)
 
 
 @rules.command()

@@ -25,6 +25,7 @@ from tamis.contract.finding import Finding, Revealed, Status
 from tamis.contract.memos import Memos, once
 from tamis.contract.questions import Asks
 from tamis.contract.service_protocols import Services
+from tamis.knowledge import NO_BASE, Base
 from tamis.message.envelope import Envelope
 from tamis.rules.book import EMPTY, Matched, RuleBook
 
@@ -117,6 +118,7 @@ class Message:
     scopes: frozenset[str]
     services: Services = field(default_factory=Services)
     rules: RuleBook = EMPTY
+    knowledge: Base = NO_BASE
     memos: Memos = field(default_factory=dict, repr=False)
     """What was worked out for several filters; a second look at the same message has the same."""
 
@@ -128,6 +130,11 @@ class Message:
     def matched_rules(self) -> Matched:
         """The operator's rules that match this message."""
         return self.rules.match(self.mail)
+
+    @derived
+    def known_signs(self) -> Matched:
+        """The rules of the shipped base that this message matches."""
+        return self.knowledge.book.match(self.mail)
 
     @derived
     def list_matches(self) -> tuple[Match, ...]:

@@ -11,10 +11,14 @@ from tamis.contract.filter import Effect, Filter, Stage, State
 from tamis.contract.lists import ListEntry, ListIndex
 from tamis.judging.forwards import outside_recipients
 from tamis.judging.policy import FilterRule, PolicyBook
+from tamis.knowledge import NO_BASE, Base, compile_base
 from tamis.message.address import PLATFORM, address_key, domain_key
 from tamis.rules import EMPTY, RuleBook
 from tamis.rules.rule_file import compile_book
 from tamis.settings import Layers, Platform, Settings, SettingsFile
+
+KNOWLEDGE = "knowledge"
+"""The filter that asks the base of knowledge: while no policy has it, none is compiled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,7 @@ class Site:
     defers_recipients: bool
     """Whether some policy has a filter on that answers single recipients: only then is RCPT worth a reply."""
     rules: RuleBook = EMPTY
+    knowledge: Base = NO_BASE
 
     @classmethod
     def build(cls, file: SettingsFile, filters: Sequence[Filter[Any]], snapshot: Snapshot) -> Site:
@@ -54,7 +59,8 @@ class Site:
         platform = file.settings.platform
         PolicyBook(filters, file.layers, source=file.source)  # the file must be good by itself
         book = policy_book(file, filters, snapshot.overrides)
-        rules = compile_book(file.rules, frozenset(one.name for one in filters))
+        base = compile_base(file.knowledge) if KNOWLEDGE in book.active or file.rules else NO_BASE
+        rules = compile_book(file.rules, frozenset(one.name for one in filters), base.book.tables)
         return cls(
             file.settings,
             tuple(filters),
@@ -63,6 +69,7 @@ class Site:
             snapshot.revision,
             any(defers_early(rule, platform) for rule in book.all_rules()),
             rules,
+            base if KNOWLEDGE in book.active else NO_BASE,
         )
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+import copy
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from tamis.rules.engine import Matcher, compiled, matchers
+from tamis.rules.engine import Matcher, compiled, matchers, positions
 from tamis.rules.expression import Expression, reduce
+from tamis.rules.measures import MEASURES
 from tamis.rules.places import octets, seen_octets
+from tamis.rules.tables import NO_TABLES, Pretence, Tables, is_listed
 
 if TYPE_CHECKING:
     from tamis.message.mail import Mail
@@ -22,9 +26,41 @@ class RuleSource:
     text: str
 
 
+MOST_TIMES = 1000  # matches of one pattern that are counted; beyond: as if there were no more
+PATTERNS_OF = "rule:"
+"""Begins a measure: how many patterns of a rule that stands above are met."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A number of the message that must lie within bounds."""
+
+    name: str
+    at_least: float
+    at_most: float
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Hosts of the message of which one must stand in a table, or none with `absent`."""
+
+    table: str
+    of: tuple[str, ...]
+    absent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A brand must be named at each of `at` of which the sender is none; with `elsewhere` a link leads to others."""
+
+    at: tuple[str, ...]
+    elsewhere: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule. `when` is None for a rule of patterns; then one of `patterns` must match at one of `where`."""
+    """One rule, of one kind: patterns, of which `least` must match at `where`, each `times` times, all within `within`
+    octets of one place (0: anywhere); or `when`, `measure`, `look` or `claim`."""
 
     name: str
     action: str
@@ -32,7 +68,16 @@ class Rule:
     where: tuple[str, ...] = ()
     patterns: tuple[str, ...] = ()
     ignore_case: bool = True
+    least: int = 1
+    times: int = 1
+    within: int = 0
     when: Expression | None = None
+    measure: Measure | None = None
+    look: Look | None = None
+    claim: Claim | None = None
+    says: Mapping[str, str] = field(default_factory=dict)
+    family: str = ""
+    since: str = ""
     hits: tuple[str, ...] = ()
     clear: tuple[str, ...] = ()
     source: str = ""
@@ -61,35 +106,81 @@ class Spot:
 class RuleBook:
     """Rules in their order; immutable and shared by threads. Raises PatternError when they are too large."""
 
-    def __init__(self, rules: tuple[Rule, ...] = ()) -> None:
+    def __init__(self, rules: tuple[Rule, ...] = (), tables: Tables = NO_TABLES) -> None:
         self.rules = rules
+        self.tables = tables
+        self.by_name: Mapping[str, Rule] = {rule.name: rule for rule in rules}
         self._matchers: Mapping[str, Matcher] = matchers(
             (place, rule.name, pattern, rule.ignore_case)
             for rule in rules
             for place in rule.where
             for pattern in rule.patterns
         )
+        self._strict = [rule for rule in rules if rule.least > 1 or rule.times > 1 or rule.within]
+        self._beside_patterns = [rule for rule in rules if not rule.patterns]
+
+    def with_points(self, points: Mapping[str, float]) -> RuleBook:
+        """The same rules with other points, by name; the compiled patterns are shared."""
+        other = copy.copy(self)
+        other.rules = tuple(replace(rule, points=points.get(rule.name, rule.points)) for rule in self.rules)
+        other.by_name = {rule.name: rule for rule in other.rules}
+        return other
 
     def match(self, mail: Mail) -> Matched:
         """The rules that a message meets, or may meet, in their order. Each place is gone through once."""
         if not self.rules:
             return Matched()
-        met: set[str] = set()
-        in_files: set[str] = set()
+        shown: dict[str, dict[str, set[str]]] = {}
+        files: dict[str, dict[str, set[str]]] = {}
         for place, matcher in self._matchers.items():
-            met.update(*map(matcher.rules, octets(mail, place)))
+            shown[place] = _united(map(matcher.patterns, octets(mail, place)))
             if mail.seen:
-                in_files.update(*map(matcher.rules, seen_octets(mail, place)))
-        in_files -= met
-        met |= in_files
-        values: dict[str, Expression] = {}
-        for rule in self.rules:
-            if rule.when is None:
-                values[rule.name] = rule.name in met
-            else:
-                values[rule.name] = reduce(rule.when, lambda name: values.get(name, name))
-        found = {name: value for name, value in values.items() if value is not False}
-        return Matched(found, frozenset(in_files))
+                files[place] = _united(map(matcher.patterns, seen_octets(mail, place)))
+        met = _united(shown.values())
+        in_files = _united(files.values())
+        for rule in self._strict:
+            for found, octets_of, by_place in ((met, octets, shown), (in_files, seen_octets, files)):
+                if rule.name in found and not _is_met(rule, mail, octets_of, by_place):
+                    del found[rule.name]
+        values = self._values(mail, met, in_files)
+        return Matched(
+            {name: value for name, value in values.items() if value is not False},
+            frozenset(in_files.keys() - met.keys()),
+        )
+
+    def _values(
+        self, mail: Mail, met: Mapping[str, set[str]], in_files: Mapping[str, set[str]]
+    ) -> dict[str, Expression]:
+        """Each rule's value; what is false is left out until a rule of logic names it."""
+        values: dict[str, Expression] = dict.fromkeys(met.keys() | in_files.keys(), True)
+        pretence = Pretence(mail, self.tables)
+        numbers: dict[str, float] = {}
+
+        def number_of(name: str) -> float:
+            if name.startswith(PATTERNS_OF):
+                rule = name.removeprefix(PATTERNS_OF)
+                return len(met.get(rule, set()) | in_files.get(rule, set()))
+            if name not in numbers:
+                numbers[name] = float(MEASURES[name](mail))
+            return numbers[name]
+
+        def value_of(name: str) -> Expression:
+            return values.get(name, False if name in self.by_name else name)
+
+        for rule in self._beside_patterns:
+            value: Expression = False
+            if rule.when is not None:
+                value = reduce(rule.when, value_of)
+            elif rule.measure is not None:
+                value = rule.measure.at_least <= number_of(rule.measure.name) <= rule.measure.at_most
+            elif rule.look is not None:
+                table = self.tables.domains.get(rule.look.table, frozenset())
+                value = any(is_listed(mail, of, table) for of in rule.look.of) is not rule.look.absent
+            elif rule.claim is not None:
+                value = _is_claimed(rule.claim, pretence)
+            if value is not False:
+                values[rule.name] = value
+        return {rule.name: values[rule.name] for rule in self.rules if rule.name in values}
 
     def spots(self, mail: Mail) -> Iterator[Spot]:
         """Where each pattern matches first, for people."""
@@ -101,6 +192,61 @@ class RuleBook:
                         match = next(filter(None, map(search, ways)), None)
                         if match is not None:
                             yield Spot(rule.name, where, pattern, match.group(0).decode("utf-8", "replace"))
+
+
+def _united(found: Iterable[Mapping[str, set[str]]]) -> dict[str, set[str]]:
+    """The patterns that are met in any of several places or readings, by rule."""
+    met: dict[str, set[str]] = {}
+    for one in found:
+        for rule, patterns in one.items():
+            met.setdefault(rule, set()).update(patterns)
+    return met
+
+
+def _is_met(
+    rule: Rule,
+    mail: Mail,
+    octets_of: Callable[[Mail, str], tuple[bytes, ...]],
+    by_place: Mapping[str, Mapping[str, set[str]]],
+) -> bool:
+    """Whether enough patterns match, each often enough, near enough to each other."""
+    counting: set[str] = set()
+    for place in rule.where:
+        patterns = by_place.get(place, {}).get(rule.name, set())
+        if rule.times == 1 and not rule.within:
+            counting |= patterns
+            continue
+        for reading in octets_of(mail, place):
+            where = positions(reading, patterns, place=place, ignore_case=rule.ignore_case, most=MOST_TIMES)
+            numbers = Counter(pattern for _, pattern in where)
+            often = {one for one, number in numbers.items() if number >= rule.times}
+            if not rule.within:
+                counting |= often
+            elif _are_near([(at, one) for at, one in where if one in often], rule.least, rule.within):
+                return True
+    return not rule.within and len(counting) >= rule.least
+
+
+def _are_near(where: Sequence[tuple[int, str]], least: int, within: int) -> bool:
+    """Whether so many different patterns begin within so many octets."""
+    window: Counter[str] = Counter()
+    first = 0
+    for at, pattern in where:
+        window[pattern] += 1
+        while at - where[first][0] > within:
+            gone = where[first][1]
+            window[gone] -= 1
+            if not window[gone]:
+                del window[gone]
+            first += 1
+        if len(window) >= least:
+            return True
+    return False
+
+
+def _is_claimed(claim: Claim, pretence: Pretence) -> bool:
+    brands = set.intersection(*(pretence.at(place) for place in claim.at))
+    return any(not claim.elsewhere or pretence.leads_elsewhere(brand) for brand in brands)
 
 
 EMPTY = RuleBook()

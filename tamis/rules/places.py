@@ -19,14 +19,17 @@ if TYPE_CHECKING:
 
 PLACES = (
     *("subject", "text", "skeleton", "hidden", "written", "headers", "raw", "urls", "attachments"),
-    *("files", "defects"),
+    *("files", "defects", "display", "field_names", "html", "letter", "link_text", "shape"),
 )
 """Beside these, "header:NAME" is one field. "files" is text that was read in images and documents; "defects" are the
-kinds of what is wrong, a line each."""
+kinds of what is wrong, a line each; "letter" is the subject and the beginning of the text, without quoted lines."""
 
 MAX_OCTETS = LIMITS.searched_octets
 """Octets of one place that are looked at. Beyond: its beginning, its end and a piece that nobody can foresee."""
 
+LETTER_CHARACTERS = 4000  # of the text that are the letter; beyond: left to rules over the text
+
+_QUOTED = re.compile(r"(?m)^[ \t]*>.*$")
 _FIELD = re.compile(r"header:[a-z0-9!#$%&'*+.^_`|~-]{1,76}")
 
 
@@ -43,6 +46,8 @@ def octets(mail: Mail, place: str) -> tuple[bytes, ...]:
         found = _encoded(mail.visible)
     elif place == "subject":
         found = _encoded(looks(mail.subject or ""))
+    elif place == "letter":
+        found = _encoded(looks(f"{mail.subject or ''}\n{_QUOTED.sub('', mail.text[:LETTER_CHARACTERS])}"))
     elif place == "skeleton":
         found = _encoded(map(skeleton, (*looks(mail.subject or ""), *mail.visible)))
     else:
@@ -60,7 +65,7 @@ def seen_octets(mail: Mail, place: str) -> tuple[bytes, ...]:
     """What stands at a place of the images and documents: patterns over text hold for theirs as well."""
     text = mail.seen.text
     texts: Iterable[str] = ()
-    if place in ("text", "files"):
+    if place in ("text", "files", "letter"):
         texts = [text, *looks(text)]
     elif place == "skeleton":
         texts = map(skeleton, looks(text))
@@ -82,8 +87,25 @@ def _values(mail: Mail, place: str) -> Iterator[str]:
         yield from (part.filename or "" for part in mail.attachments)
     elif place == "defects":
         yield from sorted({str(defect.kind) for defect in mail.defects})
+    elif place == "display":
+        yield from (one.display for one in mail.from_addresses)
+    elif place == "field_names":
+        yield " ".join(field.name for field in mail.headers)
+    elif place == "html":
+        yield from (html.source[:MAX_OCTETS] for html in mail.html)
+    elif place == "link_text":
+        yield from (url.text for url in mail.urls if url.text)
+    elif place == "shape":
+        yield shape(mail)
     elif place != "files":
         yield from mail.headers.all(place.removeprefix("header:"))
+
+
+def shape(mail: Mail) -> str:
+    """The MIME tree's containers, then its leaves, in their order: "multipart/mixed text/plain application/pdf"."""
+    kinds = [one.content_type for one in mail.containers]
+    kinds += [one.content_type + ";attachment" * (one.disposition == "attachment") for one in mail.parts]
+    return " ".join(kinds)
 
 
 def _bounded(values: Iterator[str]) -> Iterator[str]:

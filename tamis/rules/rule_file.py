@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
@@ -13,10 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tamis.base.errors import ConfigError, nearest_name
 from tamis.message.mail import Mail, Seen
-from tamis.rules.book import Rule, RuleBook, RuleSource
+from tamis.rules.book import PATTERNS_OF, Claim, Look, Measure, Rule, RuleBook, RuleSource
 from tamis.rules.engine import PatternError, compiled
 from tamis.rules.expression import Expression, ExpressionError, parse, reduce, size
-from tamis.rules.places import PLACES, is_place
+from tamis.rules.measures import MEASURES
+from tamis.rules.places import MAX_OCTETS, PLACES, is_place
+from tamis.rules.tables import BRAND_PLACES, HOSTS, NO_TABLES, Tables
 
 MAX_FILE = 1024 * 1024  # octets of a rule file; beyond: it is refused
 MAX_RULES = 2000  # rules of all files; beyond: they are refused
@@ -24,6 +27,15 @@ MAX_EXPANDED = 2000  # nodes of an expression once what it names is put in; beyo
 _NAME = r"^[a-z][a-z0-9_]{1,39}$"
 _NAME_RULE = "must be 2 to 40 lower case letters, digits and _, a letter first"
 _HEADING = re.compile(r"(?m)^[ \t]*\[\[[ \t]*rule[ \t]*\]\]")
+
+_KINDS = ("match", "when", "measure", "table", "brand_at")
+_ONLY_FOR = {
+    **dict.fromkeys(("where", "ignore_case", "least", "times", "within"), "match"),
+    **dict.fromkeys(("at_least", "at_most"), "measure"),
+    **dict.fromkeys(("of", "absent"), "table"),
+    "elsewhere": "brand_at",
+}
+"""Of which kind of rule a key is part."""
 
 Pattern = Annotated[str, Field(min_length=1, max_length=1000)]
 Example = Annotated[str, Field(max_length=64 * 1024)]
@@ -39,9 +51,23 @@ class RuleTable(BaseModel):
     match: list[Pattern] = Field([], max_length=200)
     where: list[str] = Field(["subject", "text"], min_length=1, max_length=8)
     ignore_case: bool = True
+    least: int = Field(1, ge=1, le=200)
+    times: int = Field(1, ge=1, le=1000)
+    within: int = Field(0, ge=0, le=MAX_OCTETS)
     when: str = Field("", max_length=4000)
+    measure: str = Field("", max_length=60)
+    at_least: float = Field(-math.inf, allow_inf_nan=True)
+    at_most: float = Field(math.inf, allow_inf_nan=True)
+    table: str = Field("", max_length=60)
+    of: list[str] = Field([], max_length=8)
+    absent: bool = False
+    brand_at: list[str] = Field([], max_length=8)
+    elsewhere: bool = False
     action: Literal["none", "score", "spam", "accept"] = "none"
     points: float = Field(0.0, ge=-100, le=100, allow_inf_nan=False)
+    says: dict[Literal["en", "fr"], Annotated[str, Field(min_length=1, max_length=200)]] = {}
+    family: str = Field("", pattern=r"^([a-z][a-z0-9_]{1,39})?$")
+    since: str = Field("", max_length=20)
     hits: list[Example] = Field([], max_length=50)
     clear: list[Example] = Field([], max_length=50)
 
@@ -63,18 +89,21 @@ def read_sources(paths: Sequence[Path]) -> tuple[RuleSource, ...]:
     return tuple(sources)
 
 
-@lru_cache(maxsize=2)
-def compile_book(sources: tuple[RuleSource, ...], filters: frozenset[str]) -> RuleBook:
-    """The rules of some files. `filters` are the names that expressions may use beside rules. Raises ConfigError."""
+@lru_cache(maxsize=4)
+def compile_book(
+    sources: tuple[RuleSource, ...], filters: frozenset[str], tables: Tables = NO_TABLES
+) -> RuleBook:
+    """The rules of some files. `filters` are the names that expressions may use beside rules, `tables` what rules may
+    look things up in. Raises ConfigError."""
     known: dict[str, Rule] = {}
     expanded: dict[str, Expression] = {}
     for source in sources:
-        for rule in _File(source, filters, known, expanded).rules():
+        for rule in _File(source, filters, tables, known, expanded).rules():
             known[rule.name] = rule
             if len(known) > MAX_RULES:
                 raise ConfigError(source.name, "", f"more than {MAX_RULES} rules")
     try:
-        return RuleBook(tuple(known.values()))
+        return RuleBook(tuple(known.values()), tables)
     except PatternError as error:
         raise ConfigError(", ".join(one.name for one in sources), "", str(error)) from None
 
@@ -99,10 +128,12 @@ class _File:
         self,
         source: RuleSource,
         filters: frozenset[str],
+        tables: Tables,
         known: dict[str, Rule],
         expanded: dict[str, Expression],
     ) -> None:
         self._source, self._filters, self._known, self._expanded = source, filters, known, expanded
+        self._tables = tables
         self._starts = [found.start() for found in _HEADING.finditer(source.text)]
         self._number = -1
 
@@ -141,16 +172,13 @@ class _File:
             self._refuse(self._place(key, near), told, near=near, valid=actions)
         if read.name in self._filters or read.name in self._known:
             self._refuse(self._place("name", read.name), f"the name {read.name!r} is taken")
-        if bool(read.match) is bool(read.when):
-            self._refuse(self._place("name"), f"{read.name}: needs either match or when")
-        for place in read.where:
-            if not is_place(place):
-                self._refuse(
-                    self._place("where", place),
-                    f"no such place {place!r}",
-                    near=place,
-                    valid=(*PLACES, "header:"),
-                )
+        given_kinds = [kind for kind in _KINDS if getattr(read, kind)]
+        if len(given_kinds) != 1:
+            self._refuse(self._place("name"), f"{read.name}: needs one of {', '.join(_KINDS)}")
+        self._check_fitting(read, given_kinds[0])
+        self._check_names("where", read.where, PLACES, is_place, extra=("header:",))
+        self._check_names("of", read.of, HOSTS)
+        self._check_names("brand_at", read.brand_at, BRAND_PLACES)
         for pattern in read.match:
             self._check_pattern(pattern, read)
         return Rule(
@@ -160,12 +188,68 @@ class _File:
             tuple(read.where) if read.match else (),
             tuple(read.match),
             read.ignore_case,
+            read.least,
+            read.times,
+            read.within,
             self._expression(read),
+            self._measure(read),
+            self._look(read),
+            Claim(tuple(read.brand_at), read.elsewhere) if read.brand_at else None,
+            {str(language): text for language, text in read.says.items()},
+            read.family,
+            read.since,
             tuple(read.hits),
             tuple(read.clear),
             self._source.name,
             self._line_column(self._place("name"))[0],
         )
+
+    def _check_fitting(self, read: RuleTable, kind: str) -> None:
+        """Keys of another kind would be read by nobody."""
+        for key in read.model_fields_set & _ONLY_FOR.keys():
+            if _ONLY_FOR[key] != kind:
+                self._refuse(
+                    self._place(key), f"{read.name}: {key} belongs to {_ONLY_FOR[key]}, not to {kind}"
+                )
+        if read.least > len(read.match) and read.match:
+            self._refuse(self._place("least"), f"{read.name}: {read.least} of {len(read.match)} can never be")
+
+    def _check_names(
+        self,
+        key: str,
+        names: Sequence[str],
+        known: Collection[str],
+        is_known: Callable[[str], bool] | None = None,
+        extra: Sequence[str] = (),
+    ) -> None:
+        for name in names:
+            if not (is_known(name) if is_known else name in known):
+                self._refuse(
+                    self._place(key, name), f"no such place {name!r}", near=name, valid=(*known, *extra)
+                )
+
+    def _measure(self, read: RuleTable) -> Measure | None:
+        if not read.measure:
+            return None
+        above = [PATTERNS_OF + name for name, rule in self._known.items() if rule.patterns]
+        if read.measure not in MEASURES and read.measure not in above:
+            told = f"no such measure {read.measure!r}"
+            self._refuse(
+                self._place("measure", read.measure), told, near=read.measure, valid=(*MEASURES, *above)
+            )
+        if not read.at_least <= read.at_most or (math.isinf(read.at_least) and math.isinf(read.at_most)):
+            self._refuse(self._place("measure"), f"{read.name}: needs at_least or at_most, the less first")
+        return Measure(read.measure, read.at_least, read.at_most)
+
+    def _look(self, read: RuleTable) -> Look | None:
+        if not read.table:
+            return None
+        if read.table not in self._tables.domains:
+            told = f"no such table {read.table!r}"
+            self._refuse(self._place("table", read.table), told, near=read.table, valid=self._tables.domains)
+        if not read.of:
+            self._refuse(self._place("table"), f"{read.name}: needs of: {', '.join(HOSTS)}")
+        return Look(read.table, tuple(read.of), read.absent)
 
     def _check_pattern(self, pattern: str, read: RuleTable) -> None:
         for place in read.where:

@@ -54,6 +54,17 @@ class RulesSettings(Section):
     )
 
 
+class KnowledgeSettings(Section):
+    """The base of knowledge (S21b)."""
+
+    directory: str = Field(
+        "",
+        max_length=1000,
+        description="folder of a base to use instead of the shipped one; empty: `knowledge/current` in "
+        "state_directory, where `tamis knowledge update` puts it, else the shipped base. Read again on SIGHUP",
+    )
+
+
 class LearningSettings(Section):
     """What the statistical filter (S27) learns, and how much of it from whom."""
 

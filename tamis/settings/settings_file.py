@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError
 
 from tamis.base.errors import ConfigError, nearest_name
 from tamis.base.validation import config_error
+from tamis.knowledge import SHIPPED, BaseFiles, read_base
 from tamis.message.address import PLATFORM, address_key, domain_key
 from tamis.rules import RuleSource
 from tamis.rules.rule_file import read_sources
@@ -31,6 +32,7 @@ from tamis.settings.examining import (
     AntivirusSettings,
     DNSSettings,
     ImageSettings,
+    KnowledgeSettings,
     LearningSettings,
     RulesSettings,
     SpamAssassinSettings,
@@ -65,6 +67,7 @@ class Settings(Section):
     web: WebSettings = WebSettings()
     dns: DNSSettings = DNSSettings()
     rules: RulesSettings = RulesSettings()
+    knowledge: KnowledgeSettings = KnowledgeSettings()
     history: HistorySettings = HistorySettings()
     learning: LearningSettings = LearningSettings()
     antivirus: AntivirusSettings = AntivirusSettings()
@@ -89,6 +92,11 @@ class Settings(Section):
     def authserv_id(self) -> str:
         """As whom we write Authentication-Results."""
         return self.headers.authserv_id or socket.gethostname()
+
+    @property
+    def updated_knowledge(self) -> Path:
+        """Where `tamis knowledge update` puts a base."""
+        return self.state_directory / "knowledge" / "current"
 
     @property
     def key_file(self) -> Path:
@@ -137,6 +145,19 @@ class SettingsFile:
         self.layers = policy_layers(policy, self.source)
         self.rules: tuple[RuleSource, ...] = read_sources(self.settings.rules.files)
         """The rule files as they stood when this file was read, so that a half edited one is no part of a Site."""
+        self.knowledge: BaseFiles = read_base(_base_directory(self.settings))
+        """The base of knowledge, likewise."""
+
+
+def _base_directory(settings: Settings) -> Path:
+    """The named base, else the updated one, else the shipped one. Raises ConfigError."""
+    if settings.knowledge.directory:
+        return Path(settings.knowledge.directory)
+    updated = settings.updated_knowledge
+    try:
+        return updated if (updated / "base.toml").exists() else SHIPPED
+    except OSError as error:
+        raise ConfigError(str(updated), "", f"can't be read: {error}") from None
 
 
 def read_settings(path: Path | None = None) -> SettingsFile:

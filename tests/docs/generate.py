@@ -15,6 +15,7 @@ from tamis.cli import tamis
 from tamis.cli.settings import all_settings, filter_settings, markdown_table, markdown_tables
 from tamis.contract.service_protocols import NAMES as SERVICES
 from tamis.installation.paths import Paths
+from tamis.knowledge import SHIPPED, compile_base, read_base
 from tamis.message.dangerous_names import DANGEROUS
 from tamis.message.file_names import Risk
 from tamis.message.mail.wrappers import WRAPPERS
@@ -191,6 +192,81 @@ Where Tamis keeps what, by the settings `state_directory` and `run_directory` ([
 means when it is lost. What says "back it up" is all that a [backup](operations.md) needs.
 """
 
+KNOWLEDGE = """
+# Knowledge
+
+What Tamis knows of unwanted mail before anybody has taught it: a base of rules and tables, which is data and ships
+with the package. The filter [`knowledge`](filters.md#s21b-knowledge) adds the points of the rules that a message
+matches.
+
+    tamis/knowledge/data        base.toml (version), rules/*.toml, tables/*.toml, points.toml
+          |
+    read with the settings, checked, compiled once; SIGHUP reads it again, a mistake leaves the old one in force
+          |
+    one pass over each place of a message for all literals that some pattern needs; then those patterns alone (RE2)
+          |
+    finding of S21b: the ids of the rules that match, with their points
+          |
+    each recipient's policy: points changed, rules left out or in shadow -> the sum -> the total -> `required`
+
+- **Off**: `filters.knowledge.state = "off"`, for the platform, a domain or a mailbox; `"shadow"` shows and counts
+  only.
+- **Single rules**: `leave_out = ["kindly"]`, `shadowed = ["kindly"]` or `points.kindly = 0.5` under
+  `filters.knowledge`, in the same scopes.
+- **Newer bases** need no new Tamis: `tamis knowledge update FILE` checks the base in a tar archive, tries every
+  example in it, and puts it into `state_directory/knowledge`, in one step; then reload. `knowledge.directory` names a
+  folder of your own instead. `tamis knowledge status` shows version and checksum, `tamis knowledge diff` what differs
+  from the one that ships. To go back, remove `state_directory/knowledge/current` and reload. An archive can't name
+  code: tables take lists of packages only from those that Tamis knows. It is not signed: where it comes from is for
+  you to trust.
+- **Your own rules** may use everything that the base's rules do, the tables included ([Rules](rules.md)).
+
+## Where the points come from
+
+`benchmarks/dayone --fit` writes `points.toml`: a logistic regression over which rules match, on labelled mail of
+several places. No rule may be worth more than its evidence, which is the logarithm of the least plausible rate in
+spam over the greatest plausible rate in legitimate mail (Wilson intervals, the worst source of legitimate mail
+included), nor more than 3 points, so that at least three must agree. Only answers to messages count in a message's
+favour, by little, and the sum is never below 0. Then all points are scaled so that the default `required` lies a
+quarter above the sum that one in a thousand messages of any source of legitimate mail reaches: the promise is about
+legitimate mail, not about spam. What lists add (their header fields, and quoted lines) is not looked at, and rules
+that may see who collected a source learn nothing from it. A rule that got no points is not shipped.
+[Benchmarks](benchmarks.md#the-first-day) has the figures, also of each source left out of the fit.
+
+Points are no proof: mail of a kind that none of the sources had (a bank's alarm about a parcel, with links to
+somebody else's pages) may meet several rules. `filters.knowledge.score` has no effect; to be more careful, raise
+`required` or put single rules into shadow.
+
+
+## Tables
+"""
+
+_TABLES_OF = "| table | entries | what it holds | source | date | licence |"
+
+
+def knowledge_page() -> str:
+    """docs/knowledge.md."""
+    return _page(KNOWLEDGE, _knowledge())
+
+
+def _knowledge() -> Iterator[str]:
+    base = compile_base(read_base(SHIPPED))
+    yield f"Version {base.version}.\n"
+    yield _TABLES_OF
+    yield "|---|---|---|---|---|---|"
+    for one in base.tables:
+        number = (
+            f"{len(one.brands)} brands" if one.brands else "package" if one.package else str(len(one.entries))
+        )
+        yield f"| `{one.name}` | {number} | {one.about} | {one.source} | {one.date} | {one.licence} |"
+    yield "\n## Rules\n"
+    yield f"The points: {base.fitted}.\n"
+    yield "| id | points | says | dit | family | since |"
+    yield "|---|---|---|---|---|---|"
+    for rule in sorted(base.speaking, key=lambda one: (one.family, one.name)):
+        says = f"{rule.says['en']} | {rule.says['fr']}"
+        yield f"| `{rule.name}` | {rule.points:+g} | {says} | {rule.family} | {rule.since} |"
+
 
 def settings_page() -> str:
     """docs/settings.md."""
@@ -338,6 +414,7 @@ def _command(command: click.Command, context: click.Context, level: int) -> Iter
 
 PAGES: Mapping[str, Callable[[], str]] = MappingProxyType(
     {
+        "knowledge.md": knowledge_page,
         "settings.md": settings_page,
         "filters.md": filters_page,
         "commands.md": commands_page,

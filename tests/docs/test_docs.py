@@ -288,7 +288,8 @@ def test_the_example_examines_mail(environment: Environment) -> None:
         "14 of 14 letters are capitals",
     )
     status = dict(recipient["headers"])["X-Spam-Status"]
-    assert status == "No, score=1.5 required=7.5 tests=shouting=1.5"
+    assert status.startswith("No, ")
+    assert "shouting=1.5" in status.partition("tests=")[2].split(",")
 
 
 def test_a_mistake_in_its_options_is_refused(environment: Environment) -> None:

@@ -140,7 +140,7 @@ class Mail:
         if not fields:
             return None
         value = fields[0].unfolded
-        date = _date(value) if len(value) <= _DATE_CHARACTERS else None
+        date = read_date(value) if len(value) <= _DATE_CHARACTERS else None
         if date is None:
             self._report.add(DefectKind.IMPOSSIBLE_DATE, value, "date")
         return date
@@ -388,7 +388,7 @@ class Mail:
 _STATUS = frozenset({"message/delivery-status", "message/global-delivery-status"})
 
 
-def _date(value: str) -> datetime | None:
+def read_date(value: str) -> datetime | None:
     """A date of RFC 5322 3.3, with obsolete forms and comments; without a zone it is taken for UTC (as "-0000")."""
     outside = _COMMENT.sub(" ", value)
     while outside != value:  # what was around a comment is one now

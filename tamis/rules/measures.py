@@ -1,0 +1,164 @@
+"""Numbers that rules can hold against bounds: sizes, shares and counts of a message. Each is linear in the message."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from tamis.message.domains import registered_domain
+from tamis.message.envelope import IPAddress, parse_ip
+from tamis.message.mail.mail import read_date
+from tamis.rules.places import MAX_OCTETS
+
+if TYPE_CHECKING:
+    from tamis.message.mail import Mail
+
+CLICKED = frozenset({"link", "form", "code", "text"})
+"""Sources of URLs that a reader follows, unlike those of images."""
+
+_INVISIBLE = re.compile("[\u200b-\u200f\u2060-\u2064\ufeff\u00ad\u034f\u061c\u180e\U000e0000-\U000e007f]")
+_QUOTED = re.compile(r"(?m)^[ \t]*>")
+_NO_CAPITALS = bytes(set(range(256)) - set(range(65, 91)))
+_NO_LETTERS = bytes(set(_NO_CAPITALS) - set(range(97, 123)))
+_FEWEST_LETTERS = 8
+_SENDERS = ("from", "reply-to", "sender")
+_HOST = re.compile(r"(?:https?://|@)([\w.-]{3,253})", re.IGNORECASE)
+_PRIVATE = tuple(map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
+_LINKS = 500
+_LEAD_CHARACTERS = 600  # of the text in which a recipient is looked for; beyond: not looked at
+_RECEIVED = 20
+_HOUR = 3600.0
+
+
+def _text(mail: Mail) -> str:
+    return mail.text[:MAX_OCTETS]
+
+
+def _capitals(text: str) -> float:
+    """The share of capitals among Latin letters without accents, of which there must be some."""
+    octets = text.encode("ascii", "ignore")
+    letters = len(octets.translate(None, _NO_LETTERS))
+    return len(octets.translate(None, _NO_CAPITALS)) / letters if letters >= _FEWEST_LETTERS else 0.0
+
+
+def _clicked_hosts(mail: Mail) -> set[str]:
+    return {registered_domain(url.host) or url.host for url in mail.urls[:_LINKS] if url.source in CLICKED}
+
+
+def _foreign_links(mail: Mail) -> int:
+    """Domains that a reader is led to and that are neither a sender's nor, by its own header, the list's."""
+    own = {registered_domain(one.domain) for name in _SENDERS for one in mail.addresses(name)[:5]}
+    hosts: set[str] = set()
+    for field in mail.headers:
+        if field.name.startswith("list-"):
+            hosts.update(found.lower() for found in _HOST.findall(field.unfolded[:2000]))
+    own.update(map(registered_domain, hosts))
+    return len(_clicked_hosts(mail) - own)
+
+
+def _replies_elsewhere(mail: Mail) -> float:
+    """Whether answers go to an address that is no author's."""
+    authors = {one.address.lower() for one in mail.from_addresses}
+    return float(
+        any(one.address and one.address.lower() not in authors for one in mail.addresses("reply-to"))
+    )
+
+
+def _html_characters(mail: Mail) -> int:
+    return sum(len(html.source) for html in mail.html)
+
+
+def _tags(mail: Mail, name: str) -> int:
+    return sum(html.tags.get(name, 0) for html in mail.html)
+
+
+def _received(mail: Mail) -> list[datetime]:
+    """The dates that servers wrote, the latest first."""
+    values = [field.unfolded for field in mail.headers.fields_of("received")[:_RECEIVED]]
+    dates = (read_date(value.rpartition(";")[2].strip()[:100]) for value in values)
+    return [date for date in dates if date is not None]
+
+
+def _hours_ahead(mail: Mail) -> float:
+    """How much later the Date is than the first server's."""
+    dates = _received(mail)
+    return (mail.date - dates[-1]).total_seconds() / _HOUR if mail.date and dates else 0.0
+
+
+def _numeric_links(mail: Mail) -> int:
+    """Links to public addresses instead of names."""
+    found = {url.host for url in mail.urls[:_LINKS] if url.source in CLICKED and url.host[:1].isdigit()}
+    return sum(ip is not None and not _is_near(ip) for ip in map(parse_ip, found))
+
+
+def _is_near(ip: IPAddress) -> bool:
+    """Whether an address is somebody's own network (RFC 1918) or machine."""
+    return ip.is_loopback or ip.is_link_local or any(ip in network for network in _PRIVATE if ip.version == 4)
+
+
+def _recipients(mail: Mail) -> int:
+    return len(mail.addresses("to")) + len(mail.addresses("cc"))
+
+
+def _local_digits(mail: Mail) -> int:
+    return max(
+        (sum(c.isdigit() for c in (one.address or "").partition("@")[0]) for one in mail.from_addresses[:5]),
+        default=0,
+    )
+
+
+def _recipient_in(text: str, mail: Mail) -> float:
+    """Whether a recipient's address or domain is named, as one's own provider would be."""
+    low = text.lower()
+    for one in (*mail.addresses("to"), *mail.addresses("cc"))[:5]:
+        domain = one.domain
+        if "." in domain and domain in low and len(domain) > _FEWEST_LETTERS:
+            return 1.0
+    return 0.0
+
+
+def _displays(mail: Mail) -> str:
+    return " ".join(one.display[:200] for one in mail.from_addresses[:3])
+
+
+def _quoted(mail: Mail) -> float:
+    text = _text(mail)
+    return len(_QUOTED.findall(text)) / (text.count("\n") + 1) if text else 0.0
+
+
+MEASURES: Mapping[str, Callable[[Mail], float]] = MappingProxyType(
+    {
+        "attached_images": lambda mail: len(mail.images),
+        "attachments": lambda mail: len(mail.attachments),
+        "foreign_links": _foreign_links,
+        "hidden_elements": lambda mail: sum(html.hidden for html in mail.html),
+        "hours_ahead": _hours_ahead,
+        "hours_behind": lambda mail: -_hours_ahead(mail),
+        "html_characters": _html_characters,
+        "html_images": lambda mail: _tags(mail, "img"),
+        "html_tags": lambda mail: sum(sum(html.tags.values()) for html in mail.html),
+        "invisible_characters": lambda mail: len(_INVISIBLE.findall(_text(mail))),
+        "link_domains": lambda mail: len(_clicked_hosts(mail)),
+        "links": lambda mail: sum(url.source in CLICKED for url in mail.urls[:_LINKS]),
+        "numeric_links": _numeric_links,
+        "parts": lambda mail: len(mail.parts),
+        "quoted_share": _quoted,
+        "received": lambda mail: len(mail.headers.fields_of("received")),
+        "recipient_in_display": lambda mail: _recipient_in(_displays(mail), mail),
+        "recipient_in_lead": lambda mail: _recipient_in(mail.text[:_LEAD_CHARACTERS], mail),
+        "recipient_in_subject": lambda mail: _recipient_in((mail.subject or "")[:1000], mail),
+        "recipients": _recipients,
+        "replies_elsewhere": _replies_elsewhere,
+        "sender_digits": _local_digits,
+        "subject_capitals": lambda mail: _capitals((mail.subject or "")[:1000]),
+        "subject_characters": lambda mail: len(mail.subject or ""),
+        "text_capitals": lambda mail: _capitals(_text(mail)[:20_000]),
+        "text_characters": lambda mail: len(_text(mail)),
+        "text_share": lambda mail: len(_text(mail)) / max(1, _html_characters(mail)),
+    }
+)
+"""What each says stands in docs/rules.md."""
