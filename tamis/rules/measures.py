@@ -135,7 +135,7 @@ MEASURES: Mapping[str, Callable[[Mail], float]] = MappingProxyType(
         "attached_images": lambda mail: len(mail.images),
         "attachments": lambda mail: len(mail.attachments),
         "foreign_links": _foreign_links,
-        "hidden_elements": lambda mail: sum(html.hidden for html in mail.html),
+        "hidden_characters": lambda mail: len(mail.hidden),
         "hours_ahead": _hours_ahead,
         "hours_behind": lambda mail: -_hours_ahead(mail),
         "html_characters": _html_characters,
