@@ -23,7 +23,7 @@ LEAST = 0.1
 """Points below which a rule says nothing."""
 NEGATIVE = {"conversation": 0.8, "answer": 0.8}
 """Rules that speak for a message, and how much in units of evidence."""
-MARGIN = 1.25
+MARGIN = 1.5
 """How far above the worst legitimate messages the threshold is put, because others are still to come."""
 HAM_WEIGHT = 20.0
 PENALTY = 2.0

@@ -102,7 +102,7 @@ def tamis_verdicts(paths: Sequence[Path]) -> Iterator[bool]:
         config.write_text(
             f'state_directory = "{made}/state"\nrun_directory = "{made}/run"\n'
             '[platform]\ndomains = ["example.com"]\ndnsbl = []\nrhsbl = []\nuribl = []\n'
-            '[dns]\nservers = ["127.0.0.1:9"]\ndeadline = 0.2\n'
+            '[policy.filters.knowledge]\nstate = "on"\n[dns]\nservers = ["127.0.0.1:9"]\ndeadline = 0.2\n'
         )
         for at in range(0, len(paths), _AT_ONCE):
             files = [str(path) for path in paths[at : at + _AT_ONCE]]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from tamis.rules.engine import Matcher, compiled, matchers, positions
-from tamis.rules.expression import Expression, reduce
+from tamis.rules.expression import Expression, names_of, reduce, truth
 from tamis.rules.measures import MEASURES
 from tamis.rules.places import octets, seen_octets
 from tamis.rules.tables import NO_TABLES, Pretence, Tables, is_listed
@@ -117,6 +117,7 @@ class RuleBook:
             for pattern in rule.patterns
         )
         self._strict = [rule for rule in rules if rule.least > 1 or rule.times > 1 or rule.within]
+        self._closed = _closed(rules)
         self._beside_patterns = [rule for rule in rules if not rule.patterns]
 
     def with_points(self, points: Mapping[str, float]) -> RuleBook:
@@ -156,11 +157,14 @@ class RuleBook:
         pretence = Pretence(mail, self.tables)
         numbers: dict[str, float] = {}
 
+        for rule_name in met.keys() | in_files.keys():
+            both = met.get(rule_name, set()) | in_files.get(rule_name, set())
+            numbers[PATTERNS_OF + rule_name] = len(both)
+
         def number_of(name: str) -> float:
-            if name.startswith(PATTERNS_OF):
-                rule = name.removeprefix(PATTERNS_OF)
-                return len(met.get(rule, set()) | in_files.get(rule, set()))
             if name not in numbers:
+                if name.startswith(PATTERNS_OF):
+                    return 0.0
                 numbers[name] = float(MEASURES[name](mail))
             return numbers[name]
 
@@ -169,7 +173,9 @@ class RuleBook:
 
         for rule in self._beside_patterns:
             value: Expression = False
-            if rule.when is not None:
+            if rule.name in self._closed:
+                value = self._closed[rule.name](values)
+            elif rule.when is not None:
                 value = reduce(rule.when, value_of)
             elif rule.measure is not None:
                 value = rule.measure.at_least <= number_of(rule.measure.name) <= rule.measure.at_most
@@ -192,6 +198,19 @@ class RuleBook:
                         match = next(filter(None, map(search, ways)), None)
                         if match is not None:
                             yield Spot(rule.name, where, pattern, match.group(0).decode("utf-8", "replace"))
+
+
+def _closed(rules: Iterable[Rule]) -> Mapping[str, Callable[[Container[str]], bool]]:
+    """The rules of logic that depend on no other filter, neither by themselves nor by the rules that they name."""
+    known: set[str] = set()
+    closed: dict[str, Callable[[Container[str]], bool]] = {}
+    for rule in rules:
+        if rule.when is None:
+            known.add(rule.name)
+        elif names_of(rule.when) <= known:
+            known.add(rule.name)
+            closed[rule.name] = truth(rule.when)
+    return closed
 
 
 def _united(found: Iterable[Mapping[str, set[str]]]) -> dict[str, set[str]]:

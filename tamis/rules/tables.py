@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -92,6 +93,7 @@ def seen_words(text: str) -> list[str]:
     return found
 
 
+@lru_cache(maxsize=16_384)
 def _seen(word: str) -> str:
     """A word as it looks. Short ones look like too many others ("LCL", "id") and are taken as they are written."""
     return word.lower() if len(word) < _FEWEST_LETTERS and word.isascii() else skeleton(word)

@@ -209,8 +209,8 @@ matches.
           |
     each recipient's policy: points changed, rules left out or in shadow -> the sum -> the total -> `required`
 
-- **Off**: `filters.knowledge.state = "off"`, for the platform, a domain or a mailbox; `"shadow"` shows and counts
-  only.
+- **On, off**: the filter is in shadow by default: shown and counted, without effect. `filters.knowledge.state` is "on"
+  or "off" for the platform, a domain or a mailbox.
 - **Single rules**: `leave_out = ["kindly"]`, `shadowed = ["kindly"]` or `points.kindly = 0.5` under
   `filters.knowledge`, in the same scopes.
 - **Newer bases** need no new Tamis: `tamis knowledge update FILE` checks the base in a tar archive, tries every
@@ -227,8 +227,8 @@ matches.
 several places. No rule may be worth more than its evidence, which is the logarithm of the least plausible rate in
 spam over the greatest plausible rate in legitimate mail (Wilson intervals, the worst source of legitimate mail
 included), nor more than 3 points, so that at least three must agree. Only answers to messages count in a message's
-favour, by little, and the sum is never below 0. Then all points are scaled so that the default `required` lies a
-quarter above the sum that one in a thousand messages of any source of legitimate mail reaches: the promise is about
+favour, by little, and the sum is never below 0. Then all points are scaled so that the default `required` lies
+half above the sum that one in a thousand messages of any source of legitimate mail reaches: the promise is about
 legitimate mail, not about spam. What lists add (their header fields, and quoted lines) is not looked at, and rules
 that may see who collected a source learn nothing from it. A rule that got no points is not shipped.
 [Benchmarks](benchmarks.md#the-first-day) has the figures, also of each source left out of the fit.

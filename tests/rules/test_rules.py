@@ -15,7 +15,7 @@ from tamis.contract.filter import Effect, Opinion
 from tamis.contract.finding import Finding, Status
 from tamis.message.mail import Mail, Seen
 from tamis.rules import Expression, RuleBook, RuleSource, holds
-from tamis.rules.expression import MAX_DEPTH, ExpressionError, parse, reduce, written
+from tamis.rules.expression import MAX_DEPTH, ExpressionError, parse, reduce, truth, written
 from tamis.rules.rule_file import compile_book, failed_examples, read_sources
 from tests.attachments import letter
 from tests.builders import FILTERS, PROPERTY, message, site
@@ -158,6 +158,7 @@ def test_an_expression_in_two_steps_is_the_whole(
     """Part of the names when the message is examined, the others when it is judged."""
     read, _ = parse(written(one))
     assert holds(read, hits) is plainly(one, hits)
+    assert truth(read)(hits) is plainly(one, hits)
     left = reduce(read, lambda name: name in hits if name in known else name)
     assert holds(left, hits) is plainly(one, hits)
 
