@@ -25,10 +25,9 @@ class Knowledge(Filter[KnowledgeOptions]):
     """Adds the points of the rules in Tamis's own base of knowledge that a message matches: words of fraud and offers,
     names of brands beside foreign addresses, links to where anybody can publish, forms that only mass mailers use.
 
-    The base ships with Tamis and is in shadow by default: on sources of newsletters and notifications that were left out
-    of the fit it would have lost about one message in a hundred. Look at what it says for a week, then set
-    `state = "on"`. Its points are fitted so that together they reach the
-    default `required` for as few legitimate messages as possible; no rule decides alone, and the sum is never below 0.
+    The base ships with Tamis. It is in shadow by default: of newsletters and notifications that were left out of the fit
+    it would have lost about one in a hundred. Look at what it says for a week, then set `state = "on"`. No rule decides
+    alone, and the sum is never below 0.
     The finding names each rule; [Knowledge](knowledge.md) lists them all. `tamis knowledge` shows and updates the base.
     """
 
