@@ -9,7 +9,7 @@ import click
 
 from tamis.cli.context import Context, json_option
 from tamis.cli.terminal import print_json, printable
-from tamis.knowledge import SHIPPED, Base, compile_base, read_base
+from tamis.knowledge import SHIPPED, KnowledgeBase, compile_base, read_base
 from tamis.knowledge.update import checked, differences, install
 
 _RELOAD = "In force after `systemctl reload tamis` (SIGHUP)."
@@ -20,7 +20,7 @@ def knowledge() -> None:
     """The base of knowledge (S21b): rules and tables that ship with Tamis."""
 
 
-def _told(base: Base) -> dict[str, Any]:
+def _told(base: KnowledgeBase) -> dict[str, Any]:
     return {
         "version": base.version,
         "date": base.date,

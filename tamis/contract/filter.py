@@ -25,7 +25,7 @@ from tamis.contract.finding import Finding, Revealed, Status
 from tamis.contract.memos import Memos, once
 from tamis.contract.questions import Asks
 from tamis.contract.service_protocols import Services
-from tamis.knowledge import NO_BASE, Base
+from tamis.knowledge import NO_BASE, KnowledgeBase
 from tamis.message.envelope import Envelope
 from tamis.rules.book import EMPTY, Matched, RuleBook
 
@@ -118,7 +118,7 @@ class Message:
     scopes: frozenset[str]
     services: Services = field(default_factory=Services)
     rules: RuleBook = EMPTY
-    knowledge: Base = NO_BASE
+    knowledge: KnowledgeBase = NO_BASE
     memos: Memos = field(default_factory=dict, repr=False)
     """What was worked out for several filters; a second look at the same message has the same."""
 

@@ -11,7 +11,7 @@ from tamis.contract.filter import Effect, Filter, Stage, State
 from tamis.contract.lists import ListEntry, ListIndex
 from tamis.judging.forwards import outside_recipients
 from tamis.judging.policy import FilterRule, PolicyBook
-from tamis.knowledge import NO_BASE, Base, compile_base
+from tamis.knowledge import NO_BASE, KnowledgeBase, compile_base
 from tamis.message.address import PLATFORM, address_key, domain_key
 from tamis.rules import EMPTY, RuleBook
 from tamis.rules.rule_file import compile_book
@@ -51,7 +51,7 @@ class Site:
     defers_recipients: bool
     """Whether some policy has a filter on that answers single recipients: only then is RCPT worth a reply."""
     rules: RuleBook = EMPTY
-    knowledge: Base = NO_BASE
+    knowledge: KnowledgeBase = NO_BASE
 
     @classmethod
     def build(cls, file: SettingsFile, filters: Sequence[Filter[Any]], snapshot: Snapshot) -> Site:

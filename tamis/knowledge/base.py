@@ -121,7 +121,7 @@ class BaseFiles:
 
 
 @dataclass(frozen=True, slots=True)
-class Base:
+class KnowledgeBase:
     """A base at work: immutable, shared by threads."""
 
     version: str = ""
@@ -140,7 +140,7 @@ class Base:
         return (rule for rule in self.book.rules if rule.action == "score")
 
 
-NO_BASE = Base()
+NO_BASE = KnowledgeBase()
 
 
 def read_base(directory: Path) -> BaseFiles:
@@ -168,7 +168,7 @@ def read_base(directory: Path) -> BaseFiles:
 
 
 @lru_cache(maxsize=2)
-def compile_base(files: BaseFiles) -> Base:
+def compile_base(files: BaseFiles) -> KnowledgeBase:
     """The base that files hold. Raises ConfigError with file, key, value and the nearest name that is right."""
     head = BaseTable(version="0", date="0000-00-00")
     points = PointsTable()
@@ -190,7 +190,7 @@ def compile_base(files: BaseFiles) -> Base:
         if name not in book.by_name:
             near = nearest_name(name, book.by_name)
             raise ConfigError(f"{files.where}/points.toml", name, "no such rule", nearest=near)
-    return Base(
+    return KnowledgeBase(
         head.version,
         head.date,
         head.about,

@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tamis.base.errors import ConfigError
-from tamis.knowledge.base import MAX_FILES, MAX_OCTETS, Base, compile_base, read_base
+from tamis.knowledge.base import MAX_FILES, MAX_OCTETS, KnowledgeBase, compile_base, read_base
 from tamis.rules.rule_file import failed_examples
 
 _KEPT = 2
 """Bases that are kept beside the one in use."""
 
 
-def install(archive: Path, current: Path) -> Base:
+def install(archive: Path, current: Path) -> KnowledgeBase:
     """Check the base in a tar archive and make `current` lead to it; what was there is as it was if anything fails.
 
     Raises ConfigError: no such archive, no base, a wrong rule, an example that fails, a folder that can't be written.
@@ -40,7 +40,7 @@ def install(archive: Path, current: Path) -> Base:
     return base
 
 
-def checked(directory: Path) -> Base:
+def checked(directory: Path) -> KnowledgeBase:
     """The base in a folder, with every example of its rules tried. Raises ConfigError."""
     base = compile_base(read_base(directory))
     failed = list(failed_examples(base.book))
@@ -49,7 +49,7 @@ def checked(directory: Path) -> Base:
     return base
 
 
-def differences(old: Base, new: Base) -> Iterator[str]:
+def differences(old: KnowledgeBase, new: KnowledgeBase) -> Iterator[str]:
     """What a newer base changes, a line each: rules, points, tables."""
     before, after = old.book.by_name, new.book.by_name
     for name in sorted(before.keys() | after.keys()):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tamis.rules.engine import Matcher, compiled, matchers, positions
 from tamis.rules.expression import Expression, names_of, reduce, truth
-from tamis.rules.measures import MEASURES
+from tamis.rules.message_measures import MEASURES
 from tamis.rules.places import octets, seen_octets
 from tamis.rules.tables import NO_TABLES, Pretence, Tables, is_listed
 
@@ -41,7 +41,7 @@ class Measure:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class TableLook:
     """Hosts of the message of which one must stand in a table, or none with `absent`."""
 
     table: str
@@ -73,7 +73,7 @@ class Rule:
     within: int = 0
     when: Expression | None = None
     measure: Measure | None = None
-    look: Look | None = None
+    look: TableLook | None = None
     claim: Claim | None = None
     says: Mapping[str, str] = field(default_factory=dict)
     family: str = ""

@@ -14,10 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tamis.base.errors import ConfigError, nearest_name
 from tamis.message.mail import Mail, Seen
-from tamis.rules.book import PATTERNS_OF, Claim, Look, Measure, Rule, RuleBook, RuleSource
+from tamis.rules.book import PATTERNS_OF, Claim, Measure, Rule, RuleBook, RuleSource, TableLook
 from tamis.rules.engine import PatternError, compiled
 from tamis.rules.expression import Expression, ExpressionError, parse, reduce, size
-from tamis.rules.measures import MEASURES
+from tamis.rules.message_measures import MEASURES
 from tamis.rules.places import MAX_OCTETS, PLACES, is_place
 from tamis.rules.tables import BRAND_PLACES, HOSTS, NO_TABLES, Tables
 
@@ -241,7 +241,7 @@ class _File:
             self._refuse(self._place("measure"), f"{read.name}: needs at_least or at_most, the less first")
         return Measure(read.measure, read.at_least, read.at_most)
 
-    def _look(self, read: RuleTable) -> Look | None:
+    def _look(self, read: RuleTable) -> TableLook | None:
         if not read.table:
             return None
         if read.table not in self._tables.domains:
@@ -249,7 +249,7 @@ class _File:
             self._refuse(self._place("table", read.table), told, near=read.table, valid=self._tables.domains)
         if not read.of:
             self._refuse(self._place("table"), f"{read.name}: needs of: {', '.join(HOSTS)}")
-        return Look(read.table, tuple(read.of), read.absent)
+        return TableLook(read.table, tuple(read.of), read.absent)
 
     def _check_pattern(self, pattern: str, read: RuleTable) -> None:
         for place in read.where:

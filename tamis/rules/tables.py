@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tamis.message.address import domain_of
 from tamis.message.domains import label_of, registered_domain, skeleton
-from tamis.rules.measures import CLICKED
+from tamis.rules.message_measures import CLICKED
 
 if TYPE_CHECKING:
     from tamis.message.mail import Mail
