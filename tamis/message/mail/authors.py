@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from random import Random
 
 from tamis.message.mail.defects import DefectKind, DefectReport
 from tamis.message.mail.headers import HeaderField
 from tamis.message.mail.mailboxes import Address
-from tamis.message.mail.sampling import sampled
+from tamis.message.mail.sampling import Chance, sampled
 
 MOST_AUTHORS = 10
 """Authors of a message that others are asked about. Beyond: `too_many_authors`, and a choice that nobody foresees."""
@@ -16,7 +15,7 @@ MOST_AUTHORS = 10
 _ANY_AT = frozenset("@\uff20\ufe6b")
 
 
-def some_of(authors: Sequence[Address], random: Random) -> tuple[Address, ...]:
+def some_of(authors: Sequence[Address], random: Chance) -> tuple[Address, ...]:
     """All authors with an address or, of more than MOST_AUTHORS, the first, the last and others by lot."""
     return tuple(sampled([one for one in authors if one.address], MOST_AUTHORS, random, sure=1))
 

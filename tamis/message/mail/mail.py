@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_tz
-from random import Random
 
 from tamis.base.derived import derived
 from tamis.message.mail.authors import check_authors, some_of
@@ -22,7 +21,7 @@ from tamis.message.mail.mailboxes import Address, parse_addresses
 from tamis.message.mail.mime import OUTSIDE, Container, Structure
 from tamis.message.mail.part import Part
 from tamis.message.mail.readings import further_readings
-from tamis.message.mail.sampling import chance, text_excerpt
+from tamis.message.mail.sampling import MessageChance, text_excerpt
 from tamis.message.mail.scripts import Scripts, count_scripts
 from tamis.message.mail.seen import NOTHING_SEEN, Seen
 from tamis.message.mail.urls import Url, collect, text_urls
@@ -84,9 +83,9 @@ class Mail:
         mail.__dict__.pop("urls", None)
         return mail
 
-    def chance(self, purpose: str) -> Random:
+    def chance(self, purpose: str) -> MessageChance:
         """Random numbers to choose with where a bound leaves something out; the same for a purpose each time."""
-        return chance(self.raw, purpose)
+        return MessageChance(self.raw, purpose)
 
     @derived
     def subject(self) -> str | None:

@@ -6,24 +6,56 @@ import secrets
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from random import Random
-from typing import TypeVar
+from typing import Protocol, TypeVar
+
+from tamis.base.derived import derived
 
 T = TypeVar("T")
 
 _KEY = secrets.token_bytes(32)
 
 
-def chance(octets: bytes, purpose: str) -> Random:
-    """Random numbers for one message and purpose: the same again in this process, and unknown outside of it."""
-    made = blake2b(octets[:65_536], digest_size=16, key=_KEY)
-    made.update(f"{len(octets)} {purpose}".encode())
-    return Random(made.digest())  # noqa: S311 - its seed is the secret
+class Chance(Protocol):
+    """Where numbers are drawn from; random.Random is one."""
+
+    def random(self) -> float:
+        """A number from 0 to less than 1."""
+
+    def randrange(self, start: int, stop: int) -> int:
+        """A whole number from `start` to less than `stop`."""
+
+
+class MessageChance:
+    """Random numbers for one message and purpose: the same again in this process, and unknown outside of it. Made only
+    when one is drawn, for most messages stay within all bounds."""
+
+    def __init__(self, octets: bytes, purpose: str) -> None:
+        self._octets = octets
+        self._purpose = purpose
+
+    @derived
+    def _made(self) -> Random:
+        hashed = blake2b(self._octets[:65_536], digest_size=16, key=_KEY)
+        hashed.update(f"{len(self._octets)} {self._purpose}".encode())
+        return Random(hashed.digest())  # noqa: S311 - its seed is the secret
+
+    def random(self) -> float:
+        """See Chance."""
+        return self._made.random()
+
+    def randrange(self, start: int, stop: int) -> int:
+        """See Chance."""
+        return self._made.randrange(start, stop)
+
+    def sample(self, items: Sequence[T], number: int) -> list[T]:
+        """As random.Random.sample."""
+        return self._made.sample(items, number)
 
 
 def sampled(
     items: Sequence[T],
     most: int,
-    random: Random,
+    random: Chance,
     *,
     sure: int = 0,
     weight: Callable[[T], float] = lambda _: 1.0,
@@ -39,18 +71,18 @@ def sampled(
     return [items[at] for at in sorted(kept)]
 
 
-def excerpt(octets: bytes, most: int, random: Random) -> bytes:
+def excerpt(octets: bytes, most: int, random: Chance) -> bytes:
     """At most `most` octets: half of them from the beginning, a quarter from anywhere, a quarter from the end; each on
     lines of its own."""
     return b"\n".join(octets[piece] for piece in _pieces(len(octets), most, random))
 
 
-def text_excerpt(text: str, most: int, random: Random) -> str:
+def text_excerpt(text: str, most: int, random: Chance) -> str:
     """The same of characters."""
     return "\n".join(text[piece] for piece in _pieces(len(text), most, random))
 
 
-def _pieces(length: int, most: int, random: Random) -> tuple[slice, ...]:
+def _pieces(length: int, most: int, random: Chance) -> tuple[slice, ...]:
     if length <= most:
         return (slice(None),)
     quarter = most // 4 - 1

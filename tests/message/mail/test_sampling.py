@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tamis.message.mail import sampling
-from tamis.message.mail.sampling import chance, excerpt, sampled
+from tamis.message.mail.sampling import MessageChance, excerpt, sampled
 from tests.builders import PROPERTY
 
 
@@ -58,7 +58,7 @@ def test_every_place_can_be_in_an_excerpt() -> None:
 
 def test_the_same_message_is_sampled_alike_in_one_process_only(monkeypatch: pytest.MonkeyPatch) -> None:
     def numbers(octets: bytes, purpose: str) -> list[float]:
-        random = chance(octets, purpose)
+        random = MessageChance(octets, purpose)
         return [random.random() for _ in range(3)]
 
     assert numbers(b"a", "hosts") == numbers(b"a", "hosts")
