@@ -36,7 +36,7 @@ def test_a_list_is_addresses_and_domains() -> None:
 
 
 def test_an_error_page_is_no_list() -> None:
-    with pytest.raises(FeedError, match="no list"):
+    with pytest.raises(FeedError, match="not a list of addresses and domains"):
         parse(b"<html>\n<body>\n<h1>404</h1>\n</body></html>\n")
 
 
