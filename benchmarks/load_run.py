@@ -37,7 +37,7 @@ LESSONS = 250
 """Ham and spam that both systems learn before, none of it in the load."""
 
 KINDS = ("ham", "spam")
-_LEFT_OUT = {"antivirus", "antivirus_second", "spamassassin"}
+_LEFT_OUT = {"antivirus", "antivirus_second", "spamassassin", "knowledge"}
 _SHADOW = {"greylisting", "rate_limit"}
 """Examined like the others, but without effect: a message that is put off by them would cost next to nothing."""
 
