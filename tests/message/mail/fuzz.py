@@ -330,15 +330,22 @@ def _memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
+def _timed(raw: bytes) -> tuple[Mail, float]:
+    """The message examined, and the seconds of CPU time that it took."""
+    start = time.process_time()
+    return examine(raw), time.process_time() - start
+
+
 def trial(raw: bytes) -> str | None:
     """What is wrong with the examination of ``raw``; ``None`` when nothing is."""
     before = _memory()
-    start = time.process_time()
     try:
-        mail = examine(raw)
+        mail, spent = _timed(raw)
+        if spent > CPU_SECONDS:  # a full look for cycles among all that a long run has made takes as much by itself
+            gc.collect()
+            mail, spent = _timed(raw)
     except Exception:  # noqa: BLE001 - that none is raised is what is tested
         return traceback.format_exc()
-    spent = time.process_time() - start
     if spent > CPU_SECONDS:
         return f"{spent:.2f} s of CPU time"
     grown = _memory() - before
