@@ -341,7 +341,9 @@ def trial(raw: bytes) -> str | None:
     before = _memory()
     try:
         mail, spent = _timed(raw)
-        if spent > CPU_SECONDS:  # a full look for cycles among all that a long run has made takes as much by itself
+        if (
+            spent > CPU_SECONDS
+        ):  # a full look for cycles among all that a long run has made takes as much by itself
             gc.collect()
             mail, spent = _timed(raw)
     except Exception:  # noqa: BLE001 - that none is raised is what is tested
