@@ -66,7 +66,8 @@ class Desk:
             if redirection.outcome == Outcome.QUARANTINE:
                 text = self._hold(address, redirection, args, transaction, content)
             else:
-                text = self._send_back(address, redirection, args, transaction, content)
+                with self._alone(redirection):
+                    text = self._send_back(address, redirection, args, transaction, content)
         except TamisError as error:
             log.warning("%s stays in the queue: %s", address, error)
             return LMTPReply(ok=False, text=f"kept in the queue: {error}")
@@ -134,18 +135,6 @@ class Desk:
         log.info("held %s for <%s>", message, redirection.recipient)
         return HeldAnswer(message).encode()
 
-    def _send_back(
-        self,
-        address: str,
-        redirection: Redirection,
-        args: Sequence[str],
-        transaction: Transaction,
-        content: bytes,
-    ) -> str:
-        """Re-inject the changed copy, once for each recipient as far as can be known (see docs/rooms/desk.md)."""
-        with self._alone(redirection):
-            return self._sent_back(address, redirection, args, transaction, content)
-
     @contextmanager
     def _alone(self, redirection: Redirection) -> Iterator[None]:
         """Postfix may deliver one copy twice at once (postsuper -r): the second waits in the queue for what comes of
@@ -161,7 +150,7 @@ class Desk:
             with self._lock:
                 self._sending.discard(copy)
 
-    def _sent_back(
+    def _send_back(
         self,
         address: str,
         redirection: Redirection,
@@ -169,6 +158,7 @@ class Desk:
         transaction: Transaction,
         content: bytes,
     ) -> str:
+        """Re-inject the changed copy, once for each recipient as far as can be known (see docs/rooms/desk.md)."""
         if self._store.notes.is_done(redirection.transaction, redirection.recipient):
             return "was sent back before"
         site = self._site()
