@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 from pydantic import Field
 
-from tamis.contract.ask import ask
+from tamis.contract.ask import ask_each
 from tamis.contract.filter import Filter, FilterOptions, Message, Opinion, Scopes
 from tamis.contract.finding import Finding, Status
 from tamis.contract.questions import Asks, Get
 from tamis.contract.sentences import MARKED_BY_HAND
 from tamis.contract.state_keys import client_key
-from tamis.filters.message_checksum import checksum_of
+from tamis.filters.message_checksum import checksum_of, former_checksum_of
 from tamis.language.translation import marked
 from tamis.message.envelope import IPAddress
 
@@ -34,10 +35,11 @@ class MarkedSpam(Filter[MarkedSpamOptions]):
     """Takes a message for spam when one with the same origin and the same content was marked as spam by hand.
 
     The origin is the client's address (an IPv6 client's /64); the content is the checksum of `message_checksum`:
-    From, Subject and every decoded part. A mark is made when a reader moves a message into Junk, when somebody
-    deletes it from the quarantine as spam, and by `tamis fingerprint add message FILE`. A reader's mark counts for
-    the domain, an operator's for the platform. "Not spam", in the same ways, removes the marks of that content
-    there. Marks expire after `learning.mark_days`. White list entries (S4, S6, S7) come before this filter.
+    From, Subject, the visible text and the attachments. A mark is made when a reader moves a message into Junk, when
+    somebody deletes it from the quarantine as spam, and by `tamis fingerprint add message FILE`. A reader's mark counts
+    for the domain, an operator's for the platform. "Not spam", in the same ways, removes the marks of that content
+    there. Marks expire after `learning.mark_days`; those that version 0.2 made, over the octets of each part, are found
+    until then. White list entries (S4, S6, S7) come before this filter.
     """
 
     name = "marked_spam"
@@ -53,10 +55,14 @@ class MarkedSpam(Filter[MarkedSpamOptions]):
         if ip is None or message.is_own:
             return self.clear("no client on a network, or one of our own")
         digest = yield from checksum_of(message)
-        told = yield from ask(Get(marked_key(fingerprint_of(ip, digest))))
-        if told is None:
+        former = yield from former_checksum_of(message)
+        told = yield from ask_each([Get(marked_key(fingerprint_of(ip, one))) for one in (digest, former)])
+        marks: Counter[str] = Counter()
+        for scopes in filter(None, told):
+            marks.update(json.loads(scopes))
+        if not marks:
             return self.clear("not marked")
-        return self.hit("marked as spam by hand", marks=json.loads(told), checksum=digest)
+        return self.hit("marked as spam by hand", marks=dict(marks), checksum=digest)
 
     def judge(self, finding: Finding, options: MarkedSpamOptions, scopes: Scopes) -> Opinion:
         """A hit when there are enough marks in the recipient's scopes."""

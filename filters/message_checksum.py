@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Callable
 from functools import partial
 from typing import Literal
 
@@ -19,14 +19,13 @@ from tamis.filters.signing.list_headers import list_id, vouched
 from tamis.language.translation import marked
 from tamis.message.address import address_key
 from tamis.message.mail import Mail
+from tamis.message.mail.checksums import checksum, former_checksum
 
 WINDOWS = (600, 3600, 86400)
 """Seconds; the policies' choice."""
 _MAX_RECIPIENTS = 1000  # recipients that are counted; beyond: not counted: the message is bulk by then
 _FEW = 5
 """Recipients from which on a policy may call a message bulk; fewer are a letter to a family."""
-_MAX_PARTS = 200  # parts that the checksum is made of; beyond: they change nothing
-_ADDRESSES = 10  # authors that the checksum is made of; beyond: they change nothing
 
 
 class MessageChecksumOptions(FilterOptions):
@@ -47,8 +46,10 @@ class MessageChecksumOptions(FilterOptions):
 class MessageChecksum(Filter[MessageChecksumOptions]):
     """Takes a message for spam when the same one arrived for many recipients of the platform within a time window.
 
-    The 160-bit checksum covers From, Subject and the decoded content of each part; what differs with every copy (Date,
-    Message-ID, Received, boundaries, encodings) is left out. Recipients are counted over all workers and hosts that
+    The 160-bit checksum covers From, Subject, the visible text and each attachment. What a reader doesn't see makes no
+    difference: Date, Message-ID, Received, encodings, the alternative that is not shown, hidden words, white space,
+    invisible characters, letters that look like others; nor do the targets of links below a text of 40 letters or more.
+    Recipients are counted over all workers and hosts that
     share their state. Mail of own clients is not counted, nor are the lists in `except_lists`, if a DKIM signature
     of the list's domain covers the List-Id or SPF passes for a MAIL FROM of that domain (or the DNS gives no answer);
     white list entries (S4, S6, S7) come before this filter.
@@ -97,40 +98,18 @@ _LARGE = 512 * 1024
 """Octets from which on the checksum takes long enough to hold up other messages on the loop."""
 
 
-_NORMALISED = 256 * 1024
-"""Octets of a text in which line ends and trailing blanks don't count: millions of lines would cost a second. Beyond:
-they count."""
-
-
 def checksum_of(message: Message) -> Asks[str]:
     """The checksum of a message, made once."""
-    return message.once("checksum", partial(_checksum_of, message.mail))
+    return message.once("checksum", partial(_computed, checksum, message.mail))
 
 
-def _checksum_of(mail: Mail) -> Asks[str]:
-    return compute("checksum", partial(checksum, mail), long=mail.size > _LARGE)
+def former_checksum_of(message: Message) -> Asks[str]:
+    """The checksum of a message as earlier versions made it."""
+    return _computed(former_checksum, message.mail)
 
 
-def checksum(mail: Mail, *, tag: str = "") -> str:
-    """160 bits over what is the same in every copy of a mailing, as 40 hexadecimal digits.
-
-    `tag` is what we may have put before the subject.
-    """
-    total = hashlib.blake2b(digest_size=20)
-    authors = ",".join(address_key(a.address) for a in mail.from_addresses[:_ADDRESSES])
-    subject = (mail.subject or "").removeprefix(tag)
-    for text in (authors, " ".join(subject.split())):
-        total.update(text.encode("utf-8", "surrogateescape") + b"\0")
-    for part in mail.parts[:_MAX_PARTS]:
-        total.update(part.content_type.encode("utf-8", "surrogateescape") + b"\0")
-        payload = part.payload
-        if part.content_type.startswith("text/"):
-            head = payload[:_NORMALISED]
-            total.update(b"\n".join(line.rstrip() for line in head.splitlines()).rstrip())
-            payload = payload[_NORMALISED:]
-        total.update(payload)
-        total.update(b"\0")
-    return total.hexdigest()
+def _computed(make: Callable[[Mail], str], mail: Mail) -> Asks[str]:
+    return compute("checksum", partial(make, mail), long=mail.size > _LARGE)
 
 
 def _believed_list(message: Message) -> Asks[str]:

@@ -8,6 +8,7 @@ import nh3
 
 from tamis.language.display_text import plain, plain_lines
 from tamis.message.mail import Mail
+from tamis.message.mail.visible import canonical_lines
 
 MAX_TEXT = 200_000
 """Characters of text that are shown."""
@@ -127,7 +128,7 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What is shown: `text` as it was written, else what can be read of the HTML; `html` says whether there is
+    """What is shown: `text` as most readers' programs open with it, in canonical form; `html` says whether there is
     formatting to look at."""
 
     text: str
@@ -143,9 +144,7 @@ def preview(content: bytes) -> Preview:
     """Look at a message. Never raises, whatever it is."""
     mail = Mail(content)
     attached = mail.attachments
-    # text that was written as text, where there is some: what the HTML says besides can be asked for
-    written = (p.text for p in mail.parts if p.content_type == "text/plain" and not p.is_attachment)
-    text = "\n".join(written).strip() or mail.text
+    text = canonical_lines(mail.displayed.strip() or mail.text)
     return Preview(
         plain_lines(text, MAX_TEXT).strip("\n"),
         len(text) > MAX_TEXT,

@@ -25,12 +25,12 @@ from tamis.database.list_entries import NewEntry
 from tamis.database.marks import Fingerprint, Mark, Marked, MarkKind, by_scope
 from tamis.filters.image_text import documents_of, images_of, seen_in
 from tamis.filters.marked_spam import fingerprint_of, marked_key
-from tamis.filters.message_checksum import checksum
 from tamis.filters.shared.attached import files_of
 from tamis.handover.origin import origin_of
 from tamis.installation.paths import Paths
 from tamis.message.address import PLATFORM, domain_of
 from tamis.message.mail import Mail
+from tamis.message.mail.checksums import checksum, former_checksum
 from tamis.models.reports import Report, message_id
 from tamis.services.files.attachments import inspect
 from tamis.services.files.reader import FileReader
@@ -122,6 +122,8 @@ def marks_of(
 
     if (ip := origin_of(mail, settings, told=origin)) is not None:
         yield mark(MarkKind.MESSAGE, fingerprint_of(ip, checksum(mail, tag=tag)))
+        if not spam:  # what was marked with the former sum is taken back as well
+            yield mark(MarkKind.MESSAGE, fingerprint_of(ip, former_checksum(mail, tag=tag)))
     for value, kind in _files(mail, read).items():
         yield mark(kind, value)
 

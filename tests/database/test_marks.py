@@ -17,6 +17,7 @@ from tamis.filters.marked_spam import marked_key
 from tamis.handover.marking import LEARNED, Marking, publish, take_in, waiting
 from tamis.handover.sender_events import fill
 from tamis.message.mail import Mail
+from tamis.message.mail.checksums import checksum, former_checksum
 from tamis.models.reports import Report
 from tamis.settings import LearningSettings, Platform, Settings
 from tamis.store import Store
@@ -183,3 +184,21 @@ def test_whose_word_counts_where(
     reported(settings, RECEIVED + letter({}), "spam", source=source, reporter=reporter)
     taken_in(settings, store, MemoryState())
     assert set(standing(store)) == ({scope} if scope else set())
+
+
+def test_what_0_2_marked_is_taken_back_by_its_own_sum(store: Store, tmp_path: Path) -> None:
+    settings, state = settings_in(tmp_path), MemoryState()
+    raw = RECEIVED + b"Subject: Offer\n\nx\n"
+    former = f"203.0.113.9 {former_checksum(Mail(raw))}"
+    store.marks.note(
+        [Mark(MarkKind.MESSAGE, former, "example.com", "m", "paul@example.com", True)], expires=SOON
+    )
+    reported(settings, raw, "spam")
+    taken_in(settings, store, state)
+    assert {one.fingerprint for one in store.marks.find(MarkKind.MESSAGE)} == {
+        former,
+        f"203.0.113.9 {checksum(Mail(raw))}",
+    }
+    reported(settings, raw, "ham")
+    taken_in(settings, store, state)
+    assert store.marks.find(MarkKind.MESSAGE) == []

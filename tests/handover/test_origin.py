@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tamis.filters.message_checksum import checksum
 from tamis.handover.origin import origin_of
 from tamis.message.mail import Mail
+from tamis.message.mail.checksums import checksum
 from tamis.settings import Platform, Settings
 
 SETTINGS = Settings(platform=Platform(networks=("127.0.0.0/8", "198.51.100.0/24")))

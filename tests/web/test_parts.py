@@ -95,9 +95,13 @@ def test_dates_and_sizes_as_each_language_writes_them() -> None:
     assert PageReader("en", "No/Where", NOW).moment(NOW) == "22 November, 13:02"
 
 
-def test_text_as_it_was_written_comes_before_what_html_says() -> None:
+def test_what_a_readers_program_opens_with_is_shown() -> None:
     both = preview(content("plain words\n", html="<p>other words</p>"))
-    assert (both.text, both.html) == ("plain words", True)
+    assert (both.text, both.html) == ("other words", True)
+    raw = b"Content-Type: text/html; charset=utf-8\r\n\r\n<p>O\xc2\xadne</p><p>tw\xe2\x80\x8bo</p>"
+    raw += b"<p style='font-size:0'>three</p><style>.x{display:none}</style><b class=x>four</b>"
+    assert preview(raw).text == "One\ntwo"
+    assert preview(content("> said\n> before\nnow\n")).text == "> said\n> before\nnow"
     raw = b"Content-Type: text/html\r\n\r\n<p>only <b>HTML</b></p><script>x()</script>"
     assert (preview(raw).text, preview(raw).html) == ("only HTML", True)
     assert preview(b"").text == ""

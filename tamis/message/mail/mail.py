@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_tz
 
 from tamis.base.derived import derived
+from tamis.message.mail.alternatives import opened
 from tamis.message.mail.authors import check_authors, some_of
 from tamis.message.mail.css import Room
 from tamis.message.mail.defects import Defect, DefectKind, DefectReport
@@ -231,6 +232,19 @@ class Mail:
             room -= len(piece)
             pieces.append(piece)
         return "\n".join(piece for piece in pieces if piece)
+
+    @derived
+    def displayed(self) -> str:
+        """The text that most readers' programs open with: visible, and one of alternatives."""
+        bodies = opened(self._bodies, self.containers)
+        pieces = [part.text if html is None else html.text for part, html in bodies]
+        return "\n".join(piece for piece in pieces if piece)[: self.limits.text_characters]
+
+    @derived
+    def parts_beside_text(self) -> tuple[Part, ...]:
+        """The leaves that are not read as the message's text."""
+        read = {id(part) for part, _ in self._bodies}
+        return tuple(part for part in self.parts if id(part) not in read)
 
     @derived
     def _other_text(self) -> str:

@@ -53,6 +53,11 @@ def canonical(text: str, shorten: Callable[[str], str] = str) -> str:
     return shorten(" ".join(_UNSEEN.sub("", _normal(words)).split()))
 
 
+def canonical_lines(text: str) -> str:
+    """As `canonical`, each line by itself: for people to read."""
+    return "\n".join(map(canonical, text.splitlines()))
+
+
 def _replaced(text: str, table: Mapping[int, str]) -> str:
     """As ``str.translate``, which is slow beyond ASCII, and most texts have few of the characters."""
     found = [character for character in set(text) if ord(character) in table]
