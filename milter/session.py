@@ -21,6 +21,7 @@ from tamis.chain.road import Examined, Road
 from tamis.desk.redirection import RedirectionSigner
 from tamis.desk.redirection_notes import Notes
 from tamis.desk.route import Route
+from tamis.handover.listener_counts import ListenerCounts
 from tamis.judging.site import Site
 from tamis.judging.trace import failure_headers, own_fields
 from tamis.message.address import unbracket
@@ -60,6 +61,7 @@ class SessionWorker(Protocol):
     notes: Notes
     replies: Replies
     route: Route
+    listeners: ListenerCounts
 
     def session_begins(self, session: object) -> None:
         """Count a connection as open."""
@@ -89,6 +91,8 @@ class Session(Milter.Base):
         self._helo = ""
         self._live = False
         self._answers_recipients = False
+        self._listener = ""
+        self._in_data = False
         self._reset()
 
     def _reset(self) -> None:
@@ -127,6 +131,7 @@ class Session(Milter.Base):
             "name": "" if name in ("unknown", "") or name.startswith("[") else name,
             "ptr": self._macro("{client_ptr}").replace("unknown", ""),
         }
+        self._listener = self._macro("{daemon_port}") or "unknown"
         return int(Milter.CONTINUE)
 
     @Milter.noreply
@@ -141,6 +146,7 @@ class Session(Milter.Base):
     @guarded
     def envfrom(self, f: str, *s: str) -> int:
         """MAIL FROM: a new transaction begins."""
+        self._end_data(whole=False)
         self._reset()
         self._sender = unbracket(f)
         self._sender_args = s
@@ -172,6 +178,13 @@ class Session(Milter.Base):
 
     @Milter.noreply
     @guarded
+    def data(self) -> int:
+        """DATA was accepted: a message should follow."""
+        self._in_data = True
+        return int(Milter.CONTINUE)
+
+    @Milter.noreply
+    @guarded
     @Milter.decode("bytes")
     def header(self, field: str, value: bytes) -> int:
         """One header field, with the white space behind its colon and its folds."""
@@ -193,6 +206,7 @@ class Session(Milter.Base):
     def eom(self) -> int:
         """The end of the message: examine, plan, apply. Whatever fails here, the mail is not lost."""
         try:
+            self._end_data(whole=True)
             if self._ours and not self._recipients and not self.broken:
                 return int(Milter.CONTINUE)  # every copy was judged, and its address says where it goes
             if self.broken or not self._recipients or self._road is None:
@@ -209,6 +223,7 @@ class Session(Milter.Base):
     @guarded
     def abort(self) -> int:
         """The transaction ended early; the connection may go on."""
+        self._end_data(whole=False)
         road = self._road
         self._reset()
         if road is not None:
@@ -218,10 +233,17 @@ class Session(Milter.Base):
     @guarded
     def close(self) -> int:
         """The connection ended."""
+        self._end_data(whole=False)
         if self._live:
             self._live = False
             self.worker.session_ends(self)
         return int(Milter.CONTINUE)
+
+    def _end_data(self, *, whole: bool) -> None:
+        """Count a message that DATA announced, once: one that came whole, or one of which nothing was shown."""
+        if self._in_data:
+            self._in_data = False
+            (self.worker.listeners.came if whole else self.worker.listeners.lost)(self._listener)
 
     def _finish(self, envelope: Envelope, road: Road) -> int:
         mail = self._mail()

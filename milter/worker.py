@@ -36,6 +36,7 @@ from tamis.desk.redirection import RedirectionSigner
 from tamis.desk.redirection_notes import Notes
 from tamis.desk.reinjection import Reinjector
 from tamis.desk.route import Proof, Route
+from tamis.handover.listener_counts import ListenerCounts
 from tamis.handover.part_states import PartsFile
 from tamis.handover.sender_events import SenderEvents
 from tamis.handover.stories import StoryJournal
@@ -89,6 +90,7 @@ class Worker:
         self._senders = SenderEvents(self._paths.senders)
         self._samples = Samples()
         self._parts = PartsFile(self._paths.parts, self._services.breakers)
+        self.listeners = ListenerCounts(self._paths.listeners)
 
     def _new_route(self) -> Route:
         settings = self.site.settings
@@ -163,6 +165,7 @@ class Worker:
         self._write_hits()
         self._write_metrics()
         self._parts.write()
+        self.listeners.write()
 
     def _write_hits(self) -> None:
         left = self._paths.hits / f"{os.getpid()}.json"

@@ -18,6 +18,7 @@ from prometheus_client.registry import Collector
 
 from tamis.base.breaker import PartState
 from tamis.base.shared_files import read_json
+from tamis.handover.listener_counts import ListenerCount, read_listener_counts
 from tamis.handover.part_states import read_parts
 from tamis.installation.paths import Paths
 from tamis.judging.metrics import BUCKETS, Counts
@@ -65,6 +66,12 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
         "tamis_part_openings": Family(
             "counter", ("part",), "Times that a process started to leave out an external part."
         ),
+        "tamis_lost_messages": Family(
+            "counter",
+            ("listener",),
+            "Messages of which Postfix showed Tamis nothing after DATA: the client hung up, or Postfix bypasses the "
+            "milter (smtpd_proxy_filter).",
+        ),
         "tamis_challenges": Family(
             "counter",
             ("what", "reason"),
@@ -103,6 +110,7 @@ class Exporter(Collector):
         self._paths = paths
         self._counts = Counts()
         self._parts = _Parts()
+        self._lost = _Lost()
         self._lock = threading.Lock()
         self._listening = ""
         self.challenges: Counter[tuple[str, str]] = Counter()
@@ -135,11 +143,12 @@ class Exporter(Collector):
                     log.warning("unreadable counts in %s: %s", path, error)
         with self._lock:
             self._parts.take(read_parts(self._paths))
+            self._lost.take(read_listener_counts(self._paths))
 
     def collect(self) -> Iterator[Metric]:
         """As Prometheus asks for it."""
         with self._lock:
-            counts, parts = self._counts, self._parts
+            counts, parts, lost = self._counts, self._parts, self._lost
             yield _plain("tamis_messages", _single(counts.messages))
             yield _plain("tamis_findings", counts.findings.items())
             yield _plain("tamis_shadow_hits", _labelled(counts.shadow_hits))
@@ -148,6 +157,7 @@ class Exporter(Collector):
             yield _plain("tamis_part_left_out", _labelled(parts.left_out))
             yield _plain("tamis_part_failures", _labelled(parts.failures))
             yield _plain("tamis_part_openings", _labelled(parts.openings))
+            yield _plain("tamis_lost_messages", _labelled(lost.messages))
         yield _plain("tamis_challenges", self.challenges.items())
         yield from self._learning()
         yield _plain("tamis_journal_octets", _single(_octets(self._paths.journal)))
@@ -196,6 +206,20 @@ class _Parts:
             self.failures[one.part] += one.failures - (before.failures if before else 0)
             self.openings[one.part] += one.openings - (before.openings if before else 0)
         self._before = states
+
+
+class _Lost:
+    """Messages that no worker was shown, by listener; what a worker that died had counted stays in the sums."""
+
+    def __init__(self) -> None:
+        self.messages: Counter[str] = Counter()
+        self._before: dict[tuple[int, str], int] = {}
+
+    def take(self, told: Mapping[int, Mapping[str, ListenerCount]]) -> None:
+        now = {(pid, port): one.lost for pid, some in told.items() for port, one in some.items()}
+        for key, lost in now.items():
+            self.messages[key[1]] += lost - self._before.get(key, 0)
+        self._before = now
 
 
 MetricValues = Iterable[tuple[tuple[str, ...], float]]

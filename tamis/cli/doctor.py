@@ -19,6 +19,7 @@ from tamis.cli.checks import CheckResult, Health, error, ok, warning
 from tamis.cli.context import Context
 from tamis.cli.doctor_content import content_services
 from tamis.cli.doctor_postfix import postfix_checks
+from tamis.handover.listener_counts import read_listener_counts, unseen
 from tamis.handover.part_states import read_parts
 from tamis.installation.paths import Paths
 from tamis.judging.site import Site, Snapshot
@@ -69,6 +70,7 @@ def examine(context: Context) -> Iterator[CheckResult]:
         _route,
         _content,
         _left_out,
+        _unseen,
         notices,
     )
     for checks in looks:
@@ -108,6 +110,19 @@ def _left_out(settings: Settings) -> Iterator[CheckResult]:
         )
     if told and not parts:
         yield ok("external parts", "the daemon leaves none out")
+
+
+def _unseen(settings: Settings) -> Iterator[CheckResult]:
+    """Whether Postfix shows the daemon what comes in, whatever its configuration seems to say."""
+    lost = unseen(read_listener_counts(Paths(settings)).values())
+    for port, count in sorted(lost.items()):
+        yield error(
+            f"messages at listener {port}",
+            f"of the last {count} messages that began there, Postfix showed Tamis nothing after DATA",
+            "look for smtpd_proxy_filter in main.cf and master.cf; single clients that hang up are normal",
+        )
+    if not lost:
+        yield ok("messages", "what begins comes to Tamis whole")
 
 
 def _directories(settings: Settings) -> Iterator[CheckResult]:

@@ -283,7 +283,9 @@ class Supervisor:
 
     def _forget(self, pid: int) -> None:
         """What a dead process said of itself."""
-        (Paths(self._site.settings).parts / f"{pid}.json").unlink(missing_ok=True)
+        paths = Paths(self._site.settings)
+        for folder in (paths.parts, paths.listeners):
+            (folder / f"{pid}.json").unlink(missing_ok=True)
 
     def _reload(self) -> None:
         """Check the settings here, then let every child take them up; a mistake changes nothing anywhere."""

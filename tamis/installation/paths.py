@@ -119,6 +119,11 @@ class Paths:
         "counts of the workers, on their way to the exporter",
         "counts of a second or two",
     )
+    listeners = KnownFile(
+        lambda settings: settings.run_directory / "listeners",
+        "what each worker counted of the messages that began at each of Postfix's listeners: `<pid>.json`",
+        "the counts start again",
+    )
     parts = KnownFile(
         lambda settings: settings.run_directory / "parts",
         "the circuit breakers of each process: `<pid>.json`",

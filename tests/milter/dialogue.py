@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import Milter
@@ -12,6 +13,7 @@ import pytest
 
 from tamis.chain.road import Examined
 from tamis.desk.redirection import RedirectionSigner
+from tamis.handover.listener_counts import ListenerCounts
 from tamis.judging.plan import Judged, plan
 from tamis.judging.site import Site
 from tamis.message.envelope import Envelope, Recipient
@@ -116,6 +118,7 @@ class OwnWorker:
         self.recorded = 0
         self.signer = RedirectionSigner(b"k" * 32)
         self.notes = self.replies = self.route = None
+        self.listeners = ListenerCounts(Path("/nonexistent"))
         self._road = road
 
     def new_road(self) -> OwnRoad:
@@ -168,6 +171,7 @@ class Dialogue:
         ("helo", ("mail.example.net",)),
         ("envfrom", (f"<{STRANGER}>".encode(),)),
         ("envrcpt", (f"<{MARIE}>".encode(),)),
+        ("data", ()),
         ("header", ("Subject", b" Hello")),
         ("header", ("X-Spam-Flag", b" NO")),
         ("body", (b"Good day.\r\n",)),

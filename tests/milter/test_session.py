@@ -10,13 +10,14 @@ import pytest
 
 from tamis.base.errors import ServiceError
 from tamis.chain.road import Examined
+from tamis.handover.listener_counts import ListenerCount
 from tamis.message.envelope import Envelope
 from tamis.message.mail import Mail
 from tamis.milter.session import Session
 from tests.builders import MARIE, PAUL
 from tests.milter.dialogue import Dialogue, OwnRoad, OwnWorker
 
-NO_REPLY = (Milter.P_NOEOH, Milter.P_NODATA, Milter.P_NOUNKNOWN)
+NO_REPLY = (Milter.P_NOEOH, Milter.P_NOUNKNOWN)
 """Steps that the session does not ask for: libmilter never calls them, so nothing of ours can fail there."""
 
 
@@ -41,6 +42,7 @@ TOUCHED = {
     "helo": "_helo",
     "envfrom": "_sender_args",
     "envrcpt": "_recipients",
+    "data": "_in_data",
     "header": "_fields",
     "body": "_chunks",
 }
@@ -131,7 +133,7 @@ def test_on_error_delivers_when_every_recipient_wants_it(
 ) -> None:
     worker = OwnWorker(policies, FailingRoad)
     dialogue = Dialogue(monkeypatch, worker)
-    for step, args in dialogue.STEPS[:4]:
+    for step, args in dialogue.STEPS[:4]:  # up to the first recipient
         dialogue.call(step, *args)
     dialogue.context.macros["rcpt_addr"] = PAUL
     dialogue.call("envrcpt", f"<{PAUL}>".encode())
@@ -193,6 +195,31 @@ def test_a_close_that_raises_leaves_no_session(
     assert dialogue.call("close") == Milter.CONTINUE
     assert "close failed" in caplog.text
     assert dialogue.session._ctx is None  # libmilter's context is let go
+
+
+@pytest.mark.parametrize("end", ["abort", "close", "envfrom"])
+def test_a_message_that_is_announced_and_never_shown_is_counted(
+    monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    worker = OwnWorker()
+    dialogue = Dialogue(monkeypatch, worker)
+    dialogue.context.macros["daemon_port"] = "25"
+    assert dialogue.message() == Milter.CONTINUE
+    for step, args in dialogue.STEPS[2:5]:
+        dialogue.call(step, *args)
+    dialogue.call(end, *dict(dialogue.STEPS).get(end, ()))
+    dialogue.call("abort")  # what ended ends once
+    count = worker.listeners.of("25")
+    assert (count.whole, count.lost, count.lost_in_a_row) == (1, 1, 1)
+
+
+def test_a_transaction_without_data_is_no_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = OwnWorker()
+    dialogue = Dialogue(monkeypatch, worker)
+    for step, args in dialogue.STEPS[:4]:
+        dialogue.call(step, *args)
+    dialogue.call("abort")
+    assert worker.listeners.of("unknown") == ListenerCount()
 
 
 def test_a_connection_is_live_until_it_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
