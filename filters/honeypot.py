@@ -33,7 +33,8 @@ class Honeypot(Filter[HoneypotOptions]):
     The addresses are set in `platform.honeypots`. Hide them where only address harvesters read; never use an
     address that somebody once had. A client that wrote to honeypots is remembered for `platform.honeypot_window`
     seconds: from `remember_from` such messages its other mail is spam, and from `platform.honeypot_block_from` it
-    is put on the temporary blacklist (S2) for `platform.honeypot_block` seconds. Own clients are never counted.
+    is put on the temporary blacklist (S2) for `platform.honeypot_block` seconds. Own clients and test
+    messages are never counted.
     """
 
     name = "honeypot"
@@ -55,18 +56,18 @@ class Honeypot(Filter[HoneypotOptions]):
         if ip is not None:
             client = client_key(ip)
             try:
-                window = platform.honeypot_window
-                writes = yield from ask(Count(f"honeypot:{client}", window, int(trapped)))
-                if trapped and writes >= platform.honeypot_block_from:
+                window, counted = platform.honeypot_window, trapped and not message.asked
+                writes = yield from ask(Count(f"honeypot:{client}", window, int(counted)))
+                if counted and writes >= platform.honeypot_block_from:
                     why = f"wrote to honeypots, {writes} messages"
                     yield from ask(Put(BLOCKED + client, entry(why, self.name), platform.honeypot_block))
             except ServiceError:
                 if not trapped:  # what the envelope says needs no memory
                     raise
-        if not writes:
-            return self.clear("no honeypot")
         if trapped:
             return self.hit("written to a honeypot", trapped=True, writes=writes)
+        if not writes:
+            return self.clear("no honeypot")
         return self.hit("the client wrote {writes} messages to honeypots", trapped=False, writes=writes)
 
     def judge(self, finding: Finding, options: HoneypotOptions, scopes: Scopes) -> Opinion:

@@ -49,10 +49,10 @@ class MessageChecksum(Filter[MessageChecksumOptions]):
     The 160-bit checksum covers From, Subject, the visible text and each attachment. What a reader doesn't see makes no
     difference: Date, Message-ID, Received, encodings, the alternative that is not shown, hidden words, white space,
     invisible characters, letters that look like others; nor do the targets of links below a text of 40 letters or more.
-    Recipients are counted over all workers and hosts that
-    share their state. Mail of own clients is not counted, nor are the lists in `except_lists`, if a DKIM signature
-    of the list's domain covers the List-Id or SPF passes for a MAIL FROM of that domain (or the DNS gives no answer);
-    white list entries (S4, S6, S7) come before this filter.
+    Recipients are counted over all workers and hosts that share their state, test messages apart. Mail of own clients
+    is not counted, nor are the lists in `except_lists`, if a DKIM signature of the list's domain covers the List-Id or
+    SPF passes for a MAIL FROM of that domain (or the DNS gives no answer); white list entries (S4, S6, S7) come before
+    this filter.
 
     In shadow by default: a newsletter that fifty people subscribed to looks the same. Switch it on when the
     newsletters of your platform are on the white list, or let it add points (`effect = "score"`).
@@ -74,7 +74,8 @@ class MessageChecksum(Filter[MessageChecksumOptions]):
         members = tuple(
             hashed("", address_key(r.address))[:16] for r in message.envelope.recipients[:_MAX_RECIPIENTS]
         )
-        counts = yield from ask(DistinctWithin(f"sum:{digest}", members, WINDOWS))
+        apart = "test-" if message.asked else ""
+        counts = yield from ask(DistinctWithin(f"{apart}sum:{digest}", members, WINDOWS))
         facts = {
             "counts": {str(window): count for window, count in zip(WINDOWS, counts, strict=True)},
             "most": max(counts),

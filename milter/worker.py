@@ -49,6 +49,7 @@ from tamis.judging.site import Site
 from tamis.judging.story import to_line
 from tamis.judging.verdict import Decision
 from tamis.message.mail import Mail
+from tamis.message.test_strings import asked_of
 from tamis.milter.reply import Replies
 from tamis.milter.session import Session
 from tamis.services.runner import Runner
@@ -123,12 +124,14 @@ class Worker:
 
     def count(self, examined: Examined, mail: Mail) -> None:
         """Remember which list entries decided, what was learnt of senders, what teaches, and the numbers for
-        Prometheus."""
-        self._senders.take(self.site, examined)
-        self._samples.take(self.site.settings, examined, mail)
+        Prometheus; these alone of test messages."""
         if self.site.settings.metrics.listen:
             with self._lock:
                 self._counts.add(examined.findings, examined.judged)
+        if asked_of(mail):
+            return
+        self._senders.take(self.site, examined)
+        self._samples.take(self.site.settings, examined, mail)
         for one in examined.judged:
             finding = examined.findings.get(one.verdict.decided_by)
             if finding is None or one.verdict.decision is Decision.DEFER:

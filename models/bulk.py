@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 
+from tamis.message.test_strings import asked_of
 from tamis.models.corpora import Place
 from tamis.models.features import Features, extract
 from tamis.models.header_tokens import Home
@@ -21,12 +22,14 @@ _POOL_FROM = 400
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A message on disk: its id, and its features unless it is known already or `problem` says what is wrong."""
+    """A message on disk: its id, and its features unless it is known already or `problem` says what is wrong. A
+    test message has none either: it teaches nothing."""
 
     place: Place
     message: str = ""
     features: Features | None = None
     problem: str = ""
+    is_test: bool = False
 
 
 def in_turn(places: Sequence[Place]) -> list[Place]:
@@ -84,9 +87,12 @@ def _with_features(batch: Sequence[Candidate], home: Home) -> list[Candidate]:
     found = []
     for one in batch:
         try:
-            features = extract(one.place.read(), home=home)
+            mail = one.place.read()
         except OSError as error:  # gone since it was named
             found.append(Candidate(one.place, problem=f"{one.place.name}: {error.strerror}"))
+            continue
+        if asked_of(mail):
+            found.append(Candidate(one.place, one.message, is_test=True))
         else:
-            found.append(Candidate(one.place, one.message, features))
+            found.append(Candidate(one.place, one.message, extract(mail, home=home)))
     return found

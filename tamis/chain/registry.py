@@ -60,6 +60,7 @@ from tamis.filters.spamassassin import SpamAssassin
 from tamis.filters.spf import SPF
 from tamis.filters.statistics import Statistics
 from tamis.filters.temporary_blacklist import TemporaryBlacklist
+from tamis.filters.test_string import TestString
 from tamis.filters.uribl import URIBL
 
 GROUP = "tamis.filters"
@@ -112,6 +113,7 @@ BUILT_IN: tuple[type[Filter[Any]], ...] = (
     LinkText,
     CredentialForm,
     HiddenText,
+    TestString,
     Newsletter,
     ScoreTags,
     Malformed,

@@ -37,6 +37,7 @@ COMMANDS = {
     "senders": "senders:senders",
     "serve": "serve:serve",
     "settings": "settings:settings",
+    "try": "try_message:try_message",
     "web": "serve:web",
     "worker": "serve:worker",
 }

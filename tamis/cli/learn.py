@@ -154,6 +154,8 @@ def _direct(
             for number, one in enumerate(candidates(places, known, home_of(settings), jobs), 1):
                 if one.problem:
                     problems.append(one.problem)
+                elif one.is_test:
+                    counts["test messages left out"] += 1
                 elif one.features is not None and teacher.teach(
                     one.message,
                     one.features,

@@ -27,6 +27,7 @@ from tamis.contract.questions import Asks
 from tamis.contract.service_protocols import Services
 from tamis.knowledge import NO_BASE, KnowledgeBase
 from tamis.message.envelope import Envelope
+from tamis.message.test_strings import asked_of
 from tamis.rules.book import EMPTY, Matched, RuleBook
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class NoChallenge(StrEnum):
     COMPLAINTS = "complaints"
     SPF = "spf"
     DMARC = "dmarc"
+    TEST = "test"
     FILTER = "filter"  # any other; what a filter of another package says
     UNREACHABLE = "unreachable"  # by mail; who is connected can still be answered in the SMTP reply
 
@@ -92,7 +94,8 @@ class Opinion:
     """What one recipient's policy makes of one finding.
 
     `points` counts only with Effect.SCORE. `effect` is None when the finding has no effect. An opinion in
-    `shadow` is shown and counted but decides nothing.
+    `shadow` is shown and counted but decides nothing. `asked` is where a test message asks to go (a key of
+    TEST_STRINGS), "" in all other opinions; it is looked at when the verdict on the message without it stands.
     """
 
     filter: str
@@ -102,6 +105,7 @@ class Opinion:
     points: float = 0.0
     text: str = ""
     shadow: bool = False
+    asked: str = ""
 
 
 _T = PlainTypeVar("_T")
@@ -140,6 +144,12 @@ class Message:
     def list_matches(self) -> tuple[Match, ...]:
         """Every list entry, of any recipient's scope and either colour, that matches this message."""
         return self.lists.matches(self.envelope, self.mail, self.scopes)
+
+    @derived
+    def asked(self) -> str:
+        """Where a test message asks to go, a key of TEST_STRINGS; "" for all other mail. What is remembered of mail is
+        not told of test messages, or apart."""
+        return asked_of(self.mail)
 
     @derived
     def is_own(self) -> bool:

@@ -59,6 +59,14 @@ TOTAL = Sentence(
     "the total of {total} reaches the limit of {required}", total=r"-?" + _NUMBER, required=_NUMBER
 )
 
+TEST_ASKS = Sentence("a test string asks for {asked}", asked=r"[a-z]{1,20}")
+TESTED = Sentence(
+    "a test string asks for {asked}, and without it {decided_by} decides: {because}",
+    asked=r"[a-z]{1,20}",
+    decided_by=r"[a-z0-9_]{1,40}",
+    because=".*",
+)
+
 SENTENCES = (
     ON_LISTS,
     SAME_FOR_MANY,
@@ -69,6 +77,8 @@ SENTENCES = (
     BLACKLISTED_SENDER,
     BLACKLISTED_FROM,
     TOTAL,
+    TEST_ASKS,
+    TESTED,
 )
 
 
@@ -79,5 +89,7 @@ def retold(text: str, translate: Callable[[str], str]) -> str:
     for sentence in SENTENCES:
         facts = sentence.read(text)
         if facts is not None:
+            if "because" in facts:  # another sentence, shorter than this one
+                facts["because"] = retold(facts["because"], translate)
             return translate(sentence.english).format(**facts)
     return translate(text)

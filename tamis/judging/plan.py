@@ -34,10 +34,22 @@ class Judged:
 
 
 def outcome_of(verdict: Verdict, policy: Policy) -> Outcome:
-    """Where a message goes for the recipient of a verdict and a policy (spec O1-O4)."""
-    if verdict.decision is Decision.HAM:
+    """Where a message goes for the recipient of a verdict and a policy (spec O1-O4); a test message where it asks, or
+    where it would have gone if that is worse."""
+    if not verdict.asked:
+        return _outcome(verdict.decision, policy)
+    asked = policy.with_terms(outcome=verdict.asked) if verdict.asked in _FOR_SPAM else policy
+    outcomes = (_outcome(verdict.untested or Decision.HAM, policy), _outcome(verdict.decision, asked))
+    return max(outcomes, key=list(Outcome).index)
+
+
+_FOR_SPAM = (Outcome.TAG, Outcome.JUNK, Outcome.QUARANTINE)
+
+
+def _outcome(decision: Decision, policy: Policy) -> Outcome:
+    if decision is Decision.HAM:
         return Outcome.INBOX
-    if verdict.decision is Decision.DEFER:
+    if decision is Decision.DEFER:
         return Outcome.DEFER
     return Outcome.QUARANTINE if policy.forward else policy.outcome  # spam is never relayed outside (O4)
 

@@ -19,7 +19,7 @@ from tamis.settings import Layers
 
 
 class Outcome(StrEnum):
-    """Where a message goes for one recipient (spec 3)."""
+    """Where a message goes for one recipient (spec 3), the best first."""
 
     INBOX = "inbox"
     TAG = "tag"

@@ -45,6 +45,7 @@ class NotAsked(StrEnum):
     COMPLAINTS = "complaints"
     SPF = "spf"
     DMARC = "dmarc"
+    TEST = "test"
     FILTER = "filter"
     UNKNOWN = "unknown"
     OLD = "old"
@@ -72,6 +73,7 @@ SENTENCES: Mapping[NotAsked, str] = MappingProxyType(
         NotAsked.COMPLAINTS: marked("there were complaints about its sender"),
         NotAsked.SPF: marked("according to SPF, its sender is forged"),
         NotAsked.DMARC: marked("according to DMARC, its sender is forged"),
+        NotAsked.TEST: marked("it is a test message"),
         NotAsked.FILTER: marked("a filter says that nobody may be asked"),
         NotAsked.UNKNOWN: marked("the details of its examination are lost"),
         NotAsked.OLD: marked("it was held too long ago"),
@@ -227,9 +229,8 @@ def _own_notice(case: Case, settings: NoticeSettings) -> bool:
     return any(NOTICE_ID.search(value[:4000]) for value in named)
 
 
-def _automatic(case: Case, settings: NoticeSettings) -> bool:
-    """RFC 3834 2, and what programs wrote before it and beside it."""
-    headers = case.headers
+def is_automatic(headers: Headers, sender: str) -> bool:
+    """Whether a program wrote the message: RFC 3834 2, and what programs wrote before it and beside it."""
     submitted = [value.partition(";")[0].strip().lower() for value in headers.all("auto-submitted")]
     silent = {word.strip().lower() for v in headers.all("x-auto-response-suppress") for word in v.split(",")}
     content = (headers.first("content-type") or "").strip().lower()
@@ -240,8 +241,17 @@ def _automatic(case: Case, settings: NoticeSettings) -> bool:
         or "auto_reply" in _precedence(headers)
         or content.startswith("multipart/report")
         or any(value.strip() == "<>" for value in headers.all("return-path"))
-        or _is_a_program(case.sender.rpartition("@")[0].lower())
+        or _is_a_program(sender.rpartition("@")[0].lower())
     )
+
+
+def is_of_a_list(headers: Headers) -> bool:
+    """Whether the message says that it came by a mailing list or in bulk."""
+    return any(name in headers for name in _LIST_FIELDS) or bool(_precedence(headers) & _BULK)
+
+
+def _automatic(case: Case, settings: NoticeSettings) -> bool:
+    return is_automatic(case.headers, case.sender)
 
 
 def _is_a_program(local: str) -> bool:
@@ -255,7 +265,7 @@ def _is_a_program(local: str) -> bool:
 
 
 def _of_a_list(case: Case, settings: NoticeSettings) -> bool:
-    return any(name in case.headers for name in _LIST_FIELDS) or bool(_precedence(case.headers) & _BULK)
+    return is_of_a_list(case.headers)
 
 
 def _precedence(headers: Headers) -> set[str]:

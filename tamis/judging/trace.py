@@ -146,7 +146,8 @@ def failure_headers(prefix: str) -> NewFields:
 def spoke(verdict: Verdict) -> str:
     """The filters that had something to say, with their points or effects."""
     return ",".join(
-        f"{o.filter}={f'{o.points:g}' if o.effect is Effect.SCORE else o.effect}" + "(shadow)" * o.shadow
+        f"{o.filter}={f'{o.points:g}' if o.effect is Effect.SCORE else o.asked or o.effect}"
+        + "(shadow)" * o.shadow
         for o in verdict.opinions
         if o.effect is not None and o.filter != SCORE_TAGS
     )

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from tamis.contract.filter import Effect, Opinion, Scopes, State
 from tamis.contract.finding import Finding, Status
-from tamis.contract.sentences import TOTAL
+from tamis.contract.sentences import TESTED, TOTAL
 from tamis.judging.policy import FilterRule, Policy
 
 log = logging.getLogger(__name__)
@@ -32,6 +32,9 @@ class Verdict:
 
     `decided_by` is the name of the filter that decided, "score" when the total did, "" when nothing
     counted against the message; `because` is that filter's sentence.
+
+    `asked` is where a test message asks to go, a key of TEST_STRINGS, "" for all other mail; `untested` is the decision
+    on it as if it did not ask, and no outcome is better than the one that follows from that.
     """
 
     recipient: str
@@ -41,6 +44,8 @@ class Verdict:
     score: float
     required: float
     opinions: tuple[Opinion, ...]
+    asked: str = ""
+    untested: Decision | None = None
 
     @property
     def accepted_by_list(self) -> bool:
@@ -118,7 +123,7 @@ def judge(findings: Mapping[str, Finding], policy: Policy, opine: Opine = opinio
     against the policy's `required`. A hit of a filter that yields to an accepting one decides nothing.
     Opinions after the decision are kept for the trace but not added.
     A finding that is missing, unavailable or skipped moves nothing. Findings that look at others are judged
-    when the others' opinions stand, wherever in the chain those are.
+    when the others' opinions stand, wherever in the chain those are. What a test message asks for is looked at last.
     """
     opinions = tuple(_opinions(findings, policy, opine))
     yields_to = {rule.filter.name: rule.filter.yields_to for rule in policy.rules}
@@ -127,7 +132,7 @@ def judge(findings: Mapping[str, Finding], policy: Policy, opine: Opine = opinio
     decided_by = because = ""
     total = 0.0
     for opinion in opinions:
-        if opinion.shadow or opinion.effect is None or decision is not None:
+        if opinion.shadow or opinion.effect is None or opinion.asked or decision is not None:
             continue
         if yields_to[opinion.filter] & accepting:  # the opinion is shown, but another has priority
             continue
@@ -140,8 +145,27 @@ def judge(findings: Mapping[str, Finding], policy: Policy, opine: Opine = opinio
         decision = Decision.SPAM if total >= policy.required else Decision.HAM
         if decision is Decision.SPAM:
             decided_by, because = SCORE, _score_sentence(total, policy.required)
-    return Verdict(
+    verdict = Verdict(
         policy.recipient, decision, decided_by, because, round(total, 3), policy.required, opinions
+    )
+    test = next((one for one in opinions if one.asked and not one.shadow), None)
+    return verdict if test is None else _tested(verdict, test)
+
+
+def _tested(verdict: Verdict, test: Opinion) -> Verdict:
+    """The verdict on a test message: spam whatever white lists say, unless it is deferred, by itself or as it asks."""
+    if verdict.decision is Decision.DEFER:
+        return verdict
+    because = test.text
+    if verdict.decision is Decision.SPAM:
+        because = TESTED(asked=test.asked, decided_by=verdict.decided_by, because=verdict.because)
+    return replace(
+        verdict,
+        decision=Decision.DEFER if test.asked == Decision.DEFER else Decision.SPAM,
+        decided_by=test.filter,
+        because=because,
+        asked=test.asked,
+        untested=verdict.decision,
     )
 
 
@@ -175,7 +199,7 @@ def is_decided(
         if finding is None or finding.status is not Status.HIT or is_open(rule, finding):
             continue
         opinion = opine(rule, finding, policy.scopes)
-        if not opinion.shadow and opinion.effect in _DECISIVE:
+        if not opinion.shadow and not opinion.asked and opinion.effect in _DECISIVE:
             return True
     return False
 

@@ -13,6 +13,7 @@ import pytest
 
 from tamis.message.envelope import Envelope, Recipient
 from tamis.message.mail import Mail
+from tamis.message.test_strings import TEST_STRINGS
 from tamis.models.features import extract
 from tamis.models.ledger import LEDGER, WATCHED, Ledger
 from tamis.models.queue import Queue
@@ -291,3 +292,19 @@ def test_kill_at_any_moment(tmp_path: Path) -> None:
     reading = SiteModel(settings).read(Envelope(), Mail(raw_mail(0, spam=True)))
     assert reading is not None
     assert reading.ham + reading.spam == count
+
+
+def test_a_test_message_teaches_and_marks_nothing(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    raw = raw_mail(2, spam=True) + f"\r\n{TEST_STRINGS['spam']}\r\n".encode()
+    Spool(settings.spool_directory).put("spam", "dovecot", "marie@example.com", raw)
+    attended: list[Report] = []
+
+    def attend(one: Report, mail: Mail) -> Mail:
+        attended.append(one)
+        return mail
+
+    with teacher_of(settings) as teacher:
+        assert Queue(settings, teacher, attend=attend).take_in() == 1
+        assert (teacher.learned, attended) == ((0, 0), [])
+    assert Spool(settings.spool_directory).waiting() == 0

@@ -247,6 +247,18 @@ class Mail:
         return tuple(part for part in self.parts if id(part) not in read)
 
     @derived
+    def own_text(self) -> str:
+        """`text` without that of enclosed messages."""
+        enclosing = (one.path for one in self.containers if one.content_type.startswith("message/"))
+        inside = tuple(f"{path}." if path else "" for path in enclosing)
+        own = (
+            part.text if html is None else html.text
+            for part, html in self._bodies
+            if not part.path.startswith(inside)
+        )
+        return "\n".join(piece for piece in own if piece)[: self.limits.text_characters]
+
+    @derived
     def _other_text(self) -> str:
         """What of the text only some readers show."""
         pieces = [part.text if html is None else html.text for part, html in self._further_bodies]
