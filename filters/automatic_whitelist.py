@@ -107,7 +107,7 @@ def sender_value(validations: int, complaints: int, *, written_to: bool) -> str:
 
 def _written_to(message: Message) -> Iterator[Sequence[str]]:
     """[domain, address, author] for each recipient outside the author's domain, if the author is one of ours."""
-    author = address_key(message.envelope.sender)
+    author = message.platform.mailbox_of(message.envelope.sender)
     domain = domain_of(author)
     own = message.platform.domains
     if not domain or (own and domain not in own) or len(author) > MAX_ADDRESS:
@@ -122,5 +122,5 @@ def _bounced(message: Message) -> Iterator[Sequence[str]]:
     """[domain, address, author] for each address that a notification to the author says has failed."""
     for address in failed_recipients(message.mail):
         for recipient in message.envelope.recipients[:1]:  # a notification has one (RFC 3464 2)
-            author = address_key(recipient.address)
+            author = message.platform.mailbox_of(recipient.address)
             yield [domain_of(author), address, author]

@@ -13,7 +13,7 @@ from tamis.contract.finding import Finding, Status
 from tamis.contract.questions import Asks, Get, Put, PutNew
 from tamis.contract.state_keys import client_network, hashed
 from tamis.language.translation import marked
-from tamis.message.address import address_key
+from tamis.message.address import address_key, mailbox_in
 
 _RETURN_SECONDS = 2 * 86400
 """How long a triplet that waits is remembered: RFC 5321 4.5.4.1 has senders try for days."""
@@ -67,10 +67,9 @@ class Greylisting(Filter[GreylistingOptions]):
         network = client_network(ip)
         now = message.envelope.received_at.timestamp()
         sender = _NUMBER.sub("#", address_key(message.envelope.sender)[:_MAX_SENDER]) or "<>"
-        keys = [
-            hashed("grey:", network, sender, address_key(r.address))
-            for r in message.envelope.recipients[:_MAX_RECIPIENTS]
-        ]
+        looked_up = message.envelope.recipients[:_MAX_RECIPIENTS]
+        mailboxes = list(dict.fromkeys(message.platform.mailbox_of(r.address) for r in looked_up))
+        keys = [hashed("grey:", network, sender, mailbox) for mailbox in mailboxes]
         known, *told = yield from ask_each(
             [
                 Get(f"grey:network:{network}"),
@@ -81,10 +80,7 @@ class Greylisting(Filter[GreylistingOptions]):
         patience, oldest = float(known or 0), max(ages, default=0)
         if oldest > patience:
             yield from ask(Put(f"grey:network:{network}", repr(oldest), _KEEP_SECONDS))
-        waited: dict[str, Any] = {
-            address_key(r.address): round(age)
-            for r, age in zip(message.envelope.recipients, ages, strict=False)
-        }
+        waited: dict[str, Any] = {mailbox: round(age) for mailbox, age in zip(mailboxes, ages, strict=True)}
         if max(patience, min(ages, default=_LONGEST)) >= _LONGEST:
             return self.clear("has come back before")
         return self.hit(
@@ -97,7 +93,7 @@ class Greylisting(Filter[GreylistingOptions]):
     def judge(self, finding: Finding, options: GreylistingOptions, scopes: Scopes) -> Opinion:
         """A hit while neither this triplet nor its network has waited long enough."""
         facts = finding.facts
-        waited = max(facts.get("waited", {}).get(scopes[0], options.delay), facts.get("patience", 0))
+        waited = max(facts.get("waited", {}).get(mailbox_in(scopes), options.delay), facts.get("patience", 0))
         hit = finding.status is Status.HIT and waited < options.delay
         text = f"greylisted, try again in {options.delay - waited} seconds" if hit else "known"
         return self.opinion(finding, options, hit=hit, text=text)

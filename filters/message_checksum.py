@@ -16,8 +16,8 @@ from tamis.contract.questions import Asks, DistinctWithin
 from tamis.contract.sentences import SAME_FOR_MANY
 from tamis.contract.state_keys import hashed
 from tamis.filters.signing.list_headers import list_id, vouched
+from tamis.filters.signing.responsible import responsible_domain
 from tamis.language.translation import marked
-from tamis.message.address import address_key
 from tamis.message.mail import Mail
 from tamis.message.mail.checksums import checksum, former_checksum
 
@@ -49,10 +49,11 @@ class MessageChecksum(Filter[MessageChecksumOptions]):
     The 160-bit checksum covers From, Subject, the visible text and each attachment. What a reader doesn't see makes no
     difference: Date, Message-ID, Received, encodings, the alternative that is not shown, hidden words, white space,
     invisible characters, letters that look like others; nor do the targets of links below a text of 40 letters or more.
-    Recipients are counted over all workers and hosts that share their state, test messages apart. Mail of own clients
-    is not counted, nor are the lists in `except_lists`, if a DKIM signature of the list's domain covers the List-Id or
-    SPF passes for a MAIL FROM of that domain (or the DNS gives no answer); white list entries (S4, S6, S7) come before
-    this filter.
+    Recipients are counted over all workers and hosts that share their state, a mailbox with its sub-addresses as one,
+    and copies that a domain answers for (by SPF or DKIM) apart from all others, so that nobody can make another's
+    message bulk by sending copies of it; test messages count apart. Mail of own clients is not counted, nor are the
+    lists in `except_lists`, if a DKIM signature of the list's domain covers the List-Id or SPF passes for a MAIL FROM of
+    that domain (or the DNS gives no answer); white list entries (S4, S6, S7) come before this filter.
 
     In shadow by default: a newsletter that fifty people subscribed to looks the same. Switch it on when the
     newsletters of your platform are on the white list, or let it add points (`effect = "score"`).
@@ -71,11 +72,13 @@ class MessageChecksum(Filter[MessageChecksumOptions]):
         if message.is_own:
             return self.clear("one of our own clients")
         digest = yield from checksum_of(message)
+        mailbox_of = message.platform.mailbox_of
         members = tuple(
-            hashed("", address_key(r.address))[:16] for r in message.envelope.recipients[:_MAX_RECIPIENTS]
+            hashed("", mailbox_of(r.address))[:16] for r in message.envelope.recipients[:_MAX_RECIPIENTS]
         )
         apart = "test-" if message.asked else ""
-        counts = yield from ask(DistinctWithin(f"{apart}sum:{digest}", members, WINDOWS))
+        key = hashed(f"{apart}sum:{digest}:", (yield from _answering_domain(message)))
+        counts = yield from ask(DistinctWithin(key, members, WINDOWS))
         facts = {
             "counts": {str(window): count for window, count in zip(WINDOWS, counts, strict=True)},
             "most": max(counts),
@@ -111,6 +114,14 @@ def former_checksum_of(message: Message) -> Asks[str]:
 
 def _computed(make: Callable[[Mail], str], mail: Mail) -> Asks[str]:
     return compute("checksum", partial(make, mail), long=mail.size > _LARGE)
+
+
+def _answering_domain(message: Message) -> Asks[str]:
+    """Whose copies this one is counted with; "" for those that nobody answers for, as far as can be known now."""
+    try:
+        return (yield from responsible_domain(message))
+    except ServiceError:
+        return ""
 
 
 def _believed_list(message: Message) -> Asks[str]:

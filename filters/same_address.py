@@ -5,11 +5,13 @@ from __future__ import annotations
 from tamis.contract.filter import Filter, FilterOptions, Message, Opinion, Scopes
 from tamis.contract.finding import Finding, Status
 from tamis.language.translation import marked
-from tamis.message.address import address_key
+from tamis.message.address import mailbox_in
 
 
 class SameAddress(Filter):
     """Takes a message for spam when MAIL FROM is the recipient's own address and the client is external.
+
+    Sub-addresses are the mailbox's own: `marie+news@…` and `marie@…` are the same address here.
 
     An external client is one that is neither authenticated nor in `platform.networks`. Recipients are compared one
     by one, so other recipients of the same message are not affected.
@@ -24,12 +26,13 @@ class SameAddress(Filter):
         """Which recipients the envelope sender equals."""
         if not message.envelope.sender or message.is_own:
             return self.clear("no sender, or one of our own clients")
-        sender = address_key(message.envelope.sender)
-        if any(address_key(r.address) == sender for r in message.envelope.recipients):
+        mailbox_of = message.platform.mailbox_of
+        sender = mailbox_of(message.envelope.sender)
+        if any(mailbox_of(r.address) == sender for r in message.envelope.recipients):
             return self.hit("the sender gives the recipient's own address, {sender}", sender=sender)
         return self.clear("sender and recipient differ")
 
     def judge(self, finding: Finding, options: FilterOptions, scopes: Scopes) -> Opinion:
         """A hit for the recipient whose address the sender used."""
-        hit = finding.status is Status.HIT and finding.facts["sender"] == scopes[0]
+        hit = finding.status is Status.HIT and finding.facts["sender"] == mailbox_in(scopes)
         return self.opinion(finding, options, hit=hit)

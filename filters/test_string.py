@@ -7,8 +7,8 @@ from dataclasses import replace
 from tamis.contract.filter import Effect, Filter, FilterOptions, Message, NoChallenge, Opinion, Scopes
 from tamis.contract.finding import Finding
 from tamis.contract.sentences import TEST_ASKS
-from tamis.judging.suppression import is_automatic, is_of_a_list
 from tamis.language.translation import marked
+from tamis.message.mail.programs import is_automatic, is_of_a_list
 
 
 class TestString(Filter):

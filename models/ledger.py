@@ -17,20 +17,24 @@ WATCHED = 100
 ALARM = 0.3
 """The share of contradictions from which on it is raised."""
 UNATTENDED = 5
-"""What nobody looked at teaches so many times less a day for each reporter."""
+"""What nobody looked at teaches so many times less a day: for each reporter, each domain and each source."""
 _LEAST_WATCHED = 20
 _MOST_REPORTERS = 10_000
+"""Reporters, domains and sources that are counted one by one in a day. Beyond: a reader counts with the domain alone,
+and what nobody looked at teaches nothing."""
 
 
 @dataclass(slots=True)
 class Ledger:
     """Who taught how much today, and how often each source contradicted the model lately (1: it did).
 
-    `learned` and `dropped` count reports by source since the ledger began.
+    `taught` has what people taught today, `unattended` the rest; `learned` and `dropped` count reports by source since
+    the ledger began.
     """
 
     day: int = 0
     taught: dict[str, int] = field(default_factory=dict)
+    unattended: dict[str, int] = field(default_factory=dict)
     learned: dict[str, int] = field(default_factory=dict)
     dropped: dict[str, int] = field(default_factory=dict)
     contradictions: dict[str, list[int]] = field(default_factory=dict)
@@ -40,9 +44,8 @@ class Ledger:
         """What `save` wrote; an empty one where there is none, or none whole."""
         try:
             data = json.loads(path.read_bytes())
-            return cls(
-                **{name: data[name] for name in ("day", "taught", "learned", "dropped", "contradictions")}
-            )
+            kept = {name: data[name] for name in ("day", "taught", "learned", "dropped", "contradictions")}
+            return cls(**kept, unattended=data.get("unattended", {}))
         except (OSError, ValueError, KeyError, TypeError):
             return cls()
 
@@ -51,24 +54,36 @@ class Ledger:
         replace_file(path, [json.dumps(asdict(self)).encode()])
 
     def admits(self, report: Report, bounds: LearningSettings, day: int) -> bool:
-        """Count a report against its bounds; False for one that is beyond them."""
+        """Count a report against its bounds; False for one that is beyond them.
+
+        What nobody looked at has a budget of its own: whoever sends it can use up no reader's.
+        """
         if day != self.day:
             self.day = day
             self.taught.clear()
+            self.unattended.clear()
         if report.source == "learn":  # the operator's own; he can as well edit the model's file
             return True
-        reporter = report.reporter.lower()
+        attended = SOURCES[report.source].attended
+        taught, part = (self.taught, 1) if attended else (self.unattended, UNATTENDED)
         limits = {f"source {report.source}": bounds.per_source}
+        reporter = report.reporter.lower()
         if reporter != "-":
-            limits[f"domain {reporter.rpartition('@')[2]}"] = bounds.per_domain
-            attended = SOURCES[report.source].attended
-            limits[f"reporter {reporter}"] = max(1, bounds.per_reporter // (1 if attended else UNATTENDED))
-        beyond = any(self.taught.get(key, 0) >= limit for key, limit in limits.items())
-        if beyond or len(self.taught) > _MOST_REPORTERS:
+            limits[f"reporter {reporter}"] = bounds.per_reporter
+            if "/" not in reporter:  # a network has no domain
+                limits[f"domain {reporter.rpartition('@')[2]}"] = bounds.per_domain
+        new = [key for key in limits if key not in taught]
+        is_full = len(taught) + len(new) > _MOST_REPORTERS
+        if (
+            is_full and attended
+        ):  # readers are known: those whom there is no room for share their domain's bound
+            limits = {key: limit for key, limit in limits.items() if not key.startswith("reporter ")}
+        beyond = any(taught.get(key, 0) >= max(1, limit // part) for key, limit in limits.items())
+        if beyond or (is_full and not attended):
             self.drop(report.source)
             return False
         for key in limits:
-            self.taught[key] = self.taught.get(key, 0) + 1
+            taught[key] = taught.get(key, 0) + 1
         return True
 
     def drop(self, source: str) -> None:

@@ -4,7 +4,8 @@ A report's file is removed after its message is in the journal, and a message in
 so a kill at any moment loses none and doubles none.
 
 What one reporter, one domain and one source can teach in a day is bounded, because a stolen mailbox or a script
-gone wild must not own the model; what is beyond is dropped and counted. A source that contradicts the model
+gone wild must not own the model; what is beyond is dropped and counted. What nobody looked at has bounds of its own,
+so that no stranger can use up the readers'. A source that contradicts the model
 again and again where the model is sure raises an alarm: the source or the model is wrong, and a person should look.
 Where no person looked at the message (a honeypot, a challenge, outgoing mail) such a report is counted and teaches
 nothing, since whoever writes to a honeypot chooses what it would teach.
@@ -17,6 +18,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from tamis.message.address import domain_of
@@ -57,6 +59,7 @@ class Queue:
         self._attend = attend
         self._bounds = settings.learning
         self._domains = frozenset(settings.platform.domains)
+        self._mailbox_of = settings.platform.mailbox_of
         self._home: Home = home_of(settings)
         self._teacher = teacher
         self._spool = Spool(settings.spool_directory)
@@ -87,6 +90,8 @@ class Queue:
         return count
 
     def _take(self, report: Report) -> None:
+        if "@" in report.reporter:  # a mailbox is one reporter, whichever of its addresses is given
+            report = replace(report, reporter=self._mailbox_of(report.reporter))
         mail = Mail(report.raw)
         message = message_id(mail)
         if asked_of(mail):  # a test message: it teaches nothing and marks nothing

@@ -12,11 +12,10 @@ from tamis.base.errors import TokenError
 from tamis.base.tokens import Purpose
 from tamis.contract.finding import Finding
 from tamis.contract.sentences import retold
-from tamis.database.scope import mailbox_of
 from tamis.judging.reasons import plain_reason
 from tamis.judging.verdict import SCORE
 from tamis.language.translation import marked
-from tamis.message.address import address_key, domain_key
+from tamis.message.address import address_key, domain_key, mailbox_of
 from tamis.quarantine.records import Done, HeldRecord, HeldState, Summary
 from tamis.web.actions import DONE, UNDO, UNDONE, Actions, Undoable, Verb, listed_sender
 from tamis.web.guard import FRAME_CSP

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tamis.database.scope import mailbox_of
 from tamis.judging.site import Site
-from tamis.message.address import PLATFORM, domain_of
+from tamis.message.address import PLATFORM, domain_of, mailbox_of
 
 
 @dataclass(frozen=True, slots=True)

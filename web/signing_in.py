@@ -18,11 +18,10 @@ from tamis.base.daemon_threads import begun
 from tamis.base.errors import ReinjectError, StoreError, TamisError
 from tamis.base.tokens import Purpose
 from tamis.contract.lists import MAX_PATTERN
-from tamis.database.scope import mailbox_of
 from tamis.desk.reinjection import Reinjector
 from tamis.language.translation import marked
 from tamis.letters.letter import letter, our_fields
-from tamis.message.address import address_key, is_plain
+from tamis.message.address import address_key, is_plain, mailbox_of
 from tamis.message.envelope import IPAddress
 from tamis.quarantine.records import new_id
 from tamis.settings import WebSettings

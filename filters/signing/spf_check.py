@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from tamis.base.errors import ServiceError
 from tamis.contract.ask import ask, ask_all, compute
 from tamis.contract.filter import Message
+from tamis.contract.memos import SPF
 from tamis.contract.questions import Asks, Lookup
 from tamis.contract.service_protocols import Answer
 from tamis.filters.shared.clients import is_local, text_of
@@ -64,7 +65,7 @@ def identity_of(envelope: Envelope) -> Identity:
 
 def check_envelope(message: Message) -> Asks[tuple[str, str]]:
     """The result for a transaction's identity, and what is wrong where something is. The client must be known."""
-    return message.once("spf", partial(_check_envelope, message.envelope))
+    return message.once(SPF, partial(_check_envelope, message.envelope))
 
 
 def _check_envelope(envelope: Envelope) -> Asks[tuple[str, str]]:

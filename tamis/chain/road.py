@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from tamis.chain.examination import Examination, Pulse
 from tamis.contract.filter import Message, Stage
 from tamis.contract.finding import Finding
+from tamis.contract.memos import OF_ENVELOPE, Memos
 from tamis.contract.recording import Recording
 from tamis.contract.service_protocols import Services
 from tamis.judging.authentication import METHODS, authentication_results
@@ -56,10 +57,13 @@ class Road:
         self._services = services or Services()
         self._recording = recording
         self._examination: Examination | None = None
+        self._early: Memos = {}
 
     def mail_from(self, envelope: Envelope) -> None:
         """The client and the envelope sender are known: filters that need no more can start their waiting."""
-        self._begun(envelope).begin(Stage.MAIL, self.message(envelope, _NOTHING))
+        message = self.message(envelope, _NOTHING)
+        self._early = message.memos
+        self._begun(envelope).begin(Stage.MAIL, message)
 
     def recipient(self, envelope: Envelope, recipient: Recipient) -> str:
         """Why a recipient is to be asked for again later; "" when it may be taken. Bounded by RECIPIENT_SECONDS.
@@ -88,6 +92,7 @@ class Road:
         policies = tuple(self.site.book.policy(r.address) for r in envelope.recipients)
         own = self.site.book.policy(envelope.sender) if envelope.login else None
         message = self.message(envelope, mail)
+        message.memos |= {key: work for key, work in self._early.items() if key in OF_ENVELOPE}
         findings = self._begun(envelope).finish(message, policies if own is None else (own,), pulse)
         question = self._question(envelope, mail, findings)
         return self._examined(envelope, findings, policies, own=own, traced=own is None, question=question)

@@ -128,7 +128,7 @@ def quota(context: Context, percent: int, mailbox_: str) -> None:
     For Dovecot's quota_warning (deploy/dovecot/90-tamis-quota.conf).
     """
     from tamis.background.mailing import notify_of_quota  # noqa: PLC0415 # the store is slow to load
-    from tamis.database.scope import mailbox_of  # noqa: PLC0415
+    from tamis.message.address import mailbox_of  # noqa: PLC0415
     from tamis.web.person import is_served  # noqa: PLC0415
 
     key = address_key(mailbox_)

@@ -55,6 +55,10 @@ class Once(Question[Any]):
 
 
 Memos = dict[Hashable, SharedWork[Any]]
+SPF = "spf"
+"""The key of the SPF check."""
+OF_ENVELOPE = frozenset({SPF})
+"""Keys of work that the client, HELO and MAIL FROM decide: what was begun at MAIL FROM counts at the message's end."""
 
 
 def once(memos: Memos, key: Hashable, start: Callable[[], Asks[T]]) -> Asks[T]:

@@ -15,9 +15,8 @@ from sqlalchemy.orm import Session
 from tamis.contract.finding import Finding
 from tamis.database.connection import Database, exact
 from tamis.database.schema import FindingRow, StoryRow, ToldRow
-from tamis.database.scope import mailbox_of
 from tamis.judging.story import Story, Told, finding_content, finding_from, tame
-from tamis.message.address import domain_of
+from tamis.message.address import domain_of, mailbox_of
 
 EXPIRE_BATCH = 2000
 _BATCH = 500

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tamis.base.errors import ConfigError, nearest_name
 from tamis.judging.site import scope_key
-from tamis.message.address import PLATFORM, scopes_of
+from tamis.message.address import PLATFORM
 
 
 def parse_scope(text: str) -> str:
@@ -24,9 +24,3 @@ def parse_scope(text: str) -> str:
             nearest=nearest_name(scope, [PLATFORM]),
         )
     return scope
-
-
-def mailbox_of(address: str, delimiter: str = "+") -> str:
-    """The mailbox that an address is delivered to: its key without Postfix's recipient_delimiter part."""
-    scopes = scopes_of(address, delimiter)
-    return scopes[-3] if len(scopes) > 2 else scopes[0]

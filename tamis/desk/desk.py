@@ -12,7 +12,6 @@ from contextlib import contextmanager
 
 from tamis.base.errors import AddressError, ReinjectError, TamisError
 from tamis.challenge.notices import language_of
-from tamis.database.scope import mailbox_of
 from tamis.desk.held_answer import HeldAnswer
 from tamis.desk.lmtp import LMTPReply, LMTPServer, Transaction
 from tamis.desk.redirection import Redirection, RedirectionSigner
@@ -23,7 +22,7 @@ from tamis.judging.policy import Outcome
 from tamis.judging.site import Site
 from tamis.judging.suppression import is_authenticated
 from tamis.judging.trace import own_fields
-from tamis.message.address import unbracket
+from tamis.message.address import mailbox_of, unbracket
 from tamis.message.envelope import Envelope, Recipient
 from tamis.message.header_editing import NewFields, edit
 from tamis.message.mail import Mail

@@ -11,8 +11,7 @@ import logging
 import threading
 
 from tamis.chain.road import Examined
-from tamis.contract.finding import Status
-from tamis.filters.honeypot import Honeypot
+from tamis.filters.honeypot import Honeypot, is_evidence
 from tamis.message.envelope import Envelope
 from tamis.message.mail import Mail
 from tamis.models.reports import Label, ReportError, Spool
@@ -21,11 +20,12 @@ from tamis.settings import Settings
 log = logging.getLogger(__name__)
 
 _HELD = 10
-"""Messages between two writes; further ones are left out."""
+"""Messages of each source between two writes. Beyond: they teach nothing."""
 _MAX_OCTETS = 256 * 1024
 _MAX_WAITING = 1000
 """Reports in the spool from which on samples are left out: people's go first."""
-_NETWORK = {4: 24, 6: 64}
+_NETWORK = {4: 24, 6: 48}
+"""Bits of a network that somebody has to himself: a site gets a /48 of IPv6 (RFC 6177)."""
 
 
 class Samples:
@@ -33,30 +33,30 @@ class Samples:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._held: list[tuple[Label, str, str, bytes]] = []
+        self._held: dict[str, list[tuple[Label, str, str, bytes]]] = {}
 
     def take(self, settings: Settings, examined: Examined, mail: Mail) -> None:
         """Hold a message that teaches, unless enough are held."""
         envelope, learning = examined.envelope, settings.learning
         if envelope.login:
             if learning.outgoing:
-                self._hold("ham", "outgoing", envelope.sender or envelope.login, mail.raw)
+                self._hold("ham", "outgoing", author_of(envelope), mail.raw)
             return
         finding = examined.findings.get(Honeypot.name)
-        if not learning.honeypot or finding is None or finding.status is not Status.HIT:
-            return
-        if finding.facts.get("trapped"):
+        if learning.honeypot and finding is not None and is_evidence(finding):
             self._hold("spam", "honeypot", network_of(envelope), as_stored(envelope, mail.raw))
 
     def _hold(self, label: Label, source: str, reporter: str, raw: bytes) -> None:
         with self._lock:
-            if len(self._held) < _HELD:
-                self._held.append((label, source, reporter, raw[:_MAX_OCTETS]))
+            held = self._held.setdefault(source, [])
+            if len(held) < _HELD:
+                held.append((label, source, reporter, raw[:_MAX_OCTETS]))
 
     def write(self, settings: Settings) -> None:
         """Leave what is held in the spool."""
         with self._lock:
-            held, self._held = self._held, []
+            held = [sample for samples in self._held.values() for sample in samples]
+            self._held = {}
         if not held:
             return
         spool = Spool(settings.spool_directory)
@@ -66,6 +66,11 @@ class Samples:
                     spool.put(*sample)
         except (ReportError, OSError) as error:
             log.warning("samples lost: %s", error)
+
+
+def author_of(envelope: Envelope) -> str:
+    """Who answers for a sample of our own: the login, which proves more than MAIL FROM, where it is an address."""
+    return envelope.login if "@" in envelope.login else envelope.sender or envelope.login
 
 
 def network_of(envelope: Envelope) -> str:

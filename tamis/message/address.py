@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import lru_cache
 
 from tamis.message.names import host_name, without_invisible
@@ -65,14 +66,44 @@ def domain_of(address: str) -> str:
 
 
 def scopes_of(address: str, delimiter: str = "+") -> tuple[str, ...]:
-    """Where policy for a recipient may stand, nearest first: mailbox, base mailbox, domain, platform.
+    """Where policy for a recipient may stand, nearest first: address, mailbox (where it is another), domain, platform.
 
     `delimiter` is Postfix's recipient_delimiter: `marie+news@…` also obeys what `marie@…` says.
     """
     key = address_key(address)
-    local, at, domain = key.rpartition("@")
+    _, at, domain = key.rpartition("@")
     if not at:
         return (key, PLATFORM) if key else (PLATFORM,)
-    cut = min((i for i in map(local.find, delimiter) if i > 0), default=0)
-    base = (f"{local[:cut]}@{domain}",) if cut else ()
-    return (key, *base, domain, PLATFORM)
+    return (*dict.fromkeys((key, mailbox_of(key, delimiter))), domain, PLATFORM)
+
+
+_UNDIVIDED = frozenset({"postmaster", "mailer-daemon", "double-bounce"})
+
+
+def mailbox_of(address: str, delimiter: str = "+") -> str:
+    """The key of the mailbox that an address belongs to: without its extension (`marie+news@…` is `marie@…`).
+
+    Everything that is counted, learned or compared for a recipient goes by this key, so that nobody escapes it by
+    writing to another of a mailbox's addresses. As Postfix divides: at the first of the delimiter's characters, never
+    before it, and with its exceptions (recipient_delimiter, owner_request_special in postconf(5)).
+    """
+    key = address_key(address)
+    local, at, domain = key.rpartition("@")
+    if not at or not delimiter:
+        return key
+    plain = _QUOTED_PAIR.sub(r"\1", local[1:-1]) if local.startswith('"') else local
+    cut = next((i for i, c in enumerate(plain) if c in delimiter), 0)
+    request = "-" in delimiter and (plain.startswith("owner-") or plain[1:].endswith("-request"))
+    if not cut or plain in _UNDIVIDED or request:
+        return key
+    user = plain[:cut]
+    return f"{user if _DOT_ATOM.fullmatch(user) else _quoted(user)}@{domain}"
+
+
+def _quoted(local: str) -> str:
+    return '"' + re.sub(r'(["\\])', r"\\\1", local) + '"'
+
+
+def mailbox_in(scopes: Sequence[str]) -> str:
+    """The key of the mailbox among a recipient's scopes, nearest first; an address without a domain is its own."""
+    return next((one for one in reversed(scopes) if "@" in one), scopes[0])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from tamis.message.address import address_key
+from tamis.message.address import mailbox_of
 from tamis.message.envelope import IPAddress
 from tamis.settings.dns_lists import DNSBL, RHSBL, URIBL
 from tamis.settings.values import DomainName, ListText, Network, Section
@@ -37,7 +37,7 @@ class Platform(Section):
         '`domains`: { "Marie Martin" = ["example.com"] }',
     )
     recipient_delimiter: str = Field(
-        "+", max_length=4, description="Postfix's recipient_delimiter: user+tag obeys the policy of user"
+        "+", max_length=4, description="Postfix's recipient_delimiter: user+tag is the mailbox of user"
     )
 
     host_names: tuple[DomainName, ...] = Field(
@@ -54,7 +54,9 @@ class Platform(Section):
     )
 
     honeypots: tuple[str, ...] = Field(
-        (), description="addresses that nobody uses: whoever writes to them sends spam (S14)"
+        (),
+        description="addresses that nobody uses, their sub-addresses included: who writes to them of his own accord "
+        "sends spam (S14)",
     )
     honeypot_window: float = Field(
         3600.0, gt=0, le=30 * 86400, description="seconds that a visit to a honeypot is remembered"
@@ -63,7 +65,13 @@ class Platform(Section):
         3,
         ge=1,
         le=10_000,
-        description="messages to honeypots within the window that put a client on the temporary blacklist (S2)",
+        description="sender domains that wrote to honeypots from a client within the window, from which the client "
+        "is put on the temporary blacklist (S2)",
+    )
+    honeypot_strict: bool = Field(
+        False,
+        description="also count clients with a verified host name and senders that SPF or DKIM verify: this blocks "
+        "spammers with servers of their own, and any server that strangers can make write to a honeypot",
     )
     honeypot_block: float = Field(
         3600.0, gt=0, le=30 * 86400, description="seconds that such a client is refused"
@@ -76,10 +84,14 @@ class Platform(Section):
         6 * 3600.0, ge=60, le=7 * 86400, description="seconds between two reads of the feeds"
     )
 
+    def mailbox_of(self, address: str) -> str:
+        """The key of the mailbox that an address belongs to (tamis.message.address)."""
+        return mailbox_of(address, self.recipient_delimiter)
+
     @cached_property
     def honeypot_keys(self) -> frozenset[str]:
-        """`honeypots` in their comparing form."""
-        return frozenset(map(address_key, self.honeypots))
+        """The mailboxes of `honeypots`."""
+        return frozenset(map(self.mailbox_of, self.honeypots))
 
     @cached_property
     def _own(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:

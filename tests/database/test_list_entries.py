@@ -24,10 +24,10 @@ from tamis.contract.finding import Finding
 from tamis.contract.lists import Colour, ListEntry, ListIndex, Subject, normalise_pattern
 from tamis.database.list_entries import Added, NewEntry
 from tamis.database.overrides import checker, parse_value
-from tamis.database.scope import mailbox_of, parse_scope
+from tamis.database.scope import parse_scope
 from tamis.installation.snapshot import load_snapshot, read_snapshot, write_snapshot
 from tamis.judging.site import Override, Snapshot
-from tamis.message.address import PLATFORM
+from tamis.message.address import PLATFORM, mailbox_of
 from tamis.message.envelope import Envelope
 from tamis.message.mail import Mail
 from tamis.settings import SettingsFile

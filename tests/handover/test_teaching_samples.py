@@ -28,7 +28,9 @@ OWN = Envelope(client_ip="192.0.2.8", sender="marie@example.org", login="marie")
 
 def written(folder: Path, envelope: Envelope, *, trapped: bool = False, **learning: bool) -> list[Report]:
     settings = Settings(state_directory=folder, learning=LearningSettings(**learning))
-    findings = {"honeypot": Finding("honeypot", Status.HIT, "", {"trapped": True})} if trapped else {}
+    findings = (
+        {"honeypot": Finding("honeypot", Status.HIT, "", {"traps": ["trap@example.org"]})} if trapped else {}
+    )
     samples = Samples()
     for number in range(12):
         mail = Mail(RAW + str(number).encode())

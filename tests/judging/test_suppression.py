@@ -129,7 +129,7 @@ def test_senders_that_no_answer_can_go_to(sender: str, reason: NotAsked | None) 
         (hit("antivirus", virus=True), NotAsked.VIRUS),
         (hit("antivirus_second", virus=True), NotAsked.VIRUS),
         (hit("attachment_fingerprints"), NotAsked.VIRUS),
-        (hit("honeypot", trapped=False, writes=2), NotAsked.HONEYPOT),
+        (hit("honeypot", traps=["trap@example.com"]), NotAsked.HONEYPOT),
         (hit("sender_blacklist", matches=[]), NotAsked.BLACKLIST),
         (hit("ip_blacklist", matches=[]), NotAsked.BLACKLIST),
         (hit("temporary_blacklist"), NotAsked.BLACKLIST),

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tamis.message.address import PLATFORM, address_key, domain_key, domain_of, scopes_of, unbracket
+from tamis.message.address import (
+    PLATFORM,
+    address_key,
+    domain_key,
+    domain_of,
+    mailbox_in,
+    mailbox_of,
+    scopes_of,
+    unbracket,
+)
 from tests.builders import PROPERTY
 
 
@@ -77,6 +86,38 @@ def test_domain(address: str, domain: str) -> None:
 )
 def test_scopes(address: str, delimiter: str, scopes: tuple[str, ...]) -> None:
     assert scopes_of(address, delimiter) == scopes
+
+
+@pytest.mark.parametrize(
+    ("address", "delimiter", "mailbox"),
+    [
+        ("Trap+X@Example.com", "+", "trap@example.com"),
+        ("trap+x-y@example.com", "+-", "trap@example.com"),
+        ("+a-b@example.com", "+-", "+a-b@example.com"),
+        ("trap+@example.com", "+", "trap@example.com"),
+        ('"trap+x"@example.com', "+", "trap@example.com"),
+        ('"a b+x y"@example.com', "+", '"a b"@example.com'),
+        ('"a\\"b+x"@example.com', "+", '"a\\"b"@example.com'),
+        ("postmaster-x@example.com", "-", "postmaster@example.com"),
+        ("mailer-daemon@example.com", "-", "mailer-daemon@example.com"),
+        ("owner-news@example.com", "-", "owner-news@example.com"),
+        ("news-request@example.com", "-", "news-request@example.com"),
+        ("trap=x@example.com", "=", "trap@example.com"),
+        ("trap.x@example.com", ".", "trap@example.com"),
+        ("root+x", "+", "root+x"),
+    ],
+)
+def test_mailboxes(address: str, delimiter: str, mailbox: str) -> None:
+    """As Postfix divides a local part."""
+    assert mailbox_of(address, delimiter) == mailbox
+    assert mailbox_in(scopes_of(address, delimiter)) == mailbox
+
+
+@PROPERTY
+@given(st.text(max_size=20), st.text(max_size=4))
+def test_a_mailbox_is_its_own_and_its_extensions_are_its(local: str, delimiter: str) -> None:
+    mailbox = mailbox_of(f"{local}@example.com", delimiter)
+    assert mailbox_of(mailbox, delimiter) == mailbox
 
 
 @PROPERTY

@@ -15,7 +15,7 @@ from tamis.message.envelope import Envelope, Recipient
 from tamis.message.mail import Mail
 from tamis.message.test_strings import TEST_STRINGS
 from tamis.models.features import extract
-from tamis.models.ledger import LEDGER, WATCHED, Ledger
+from tamis.models.ledger import LEDGER, UNATTENDED, WATCHED, Ledger
 from tamis.models.queue import Queue
 from tamis.models.reports import (
     Report,
@@ -141,6 +141,42 @@ def test_what_nobody_looked_at_teaches_less(tmp_path: Path) -> None:
     ledger = Ledger.load(settings.model_directory / LEDGER)
     assert ledger.learned == {"honeypot": 4, "challenge": 1}
     assert ledger.dropped == {"honeypot": 8}
+
+
+def test_five_thousand_honeypot_mails_silence_no_reader(tmp_path: Path) -> None:
+    """From as many networks, on the day of a flood: what nobody looked at has a budget of its own."""
+    ledger, bounds = Ledger(day=1), LearningSettings()
+    flood = [
+        ledger.admits(Report("spam", "honeypot", f"2001:db8:{n:x}::/48", b"", tmp_path), bounds, 1)
+        for n in range(5000)
+    ]
+    assert sum(flood) == bounds.per_source // UNATTENDED
+    readers = [
+        ledger.admits(Report("spam", "dovecot", f"reader{n}@{n % 50}.example", b"", tmp_path), bounds, 1)
+        for n in range(4000)
+    ]
+    assert all(readers)
+
+
+def test_who_answers_challenges_uses_up_no_domains_budget(tmp_path: Path) -> None:
+    ledger, bounds = Ledger(day=1), LearningSettings(per_domain=10)
+    for number in range(50):
+        ledger.admits(Report("ham", "challenge", f"forged{number}@example.com", b"", tmp_path), bounds, 1)
+    assert ledger.admits(Report("spam", "dovecot", "marie@example.com", b"", tmp_path), bounds, 1)
+
+
+def test_more_readers_than_are_counted_one_by_one_still_teach(tmp_path: Path) -> None:
+    ledger, bounds = Ledger(day=1), LearningSettings(per_source=20_000, per_domain=12_000)
+    reports = (Report("spam", "web", f"r{n}@example.com", b"", tmp_path) for n in range(12_500))
+    assert sum(ledger.admits(one, bounds, 1) for one in reports) == 12_000
+    assert len(ledger.taught) <= 10_000
+
+
+def test_a_mailbox_is_one_reporter_with_all_its_addresses(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path, per_reporter=2)
+    for number in range(6):
+        report(settings, range(number, number + 1), source="web", reporter=f"marie+{number}@example.com")
+    assert sum(take_in(settings)) == 2
 
 
 def test_what_nobody_looked_at_does_not_teach_against_a_sure_model(tmp_path: Path) -> None:
