@@ -19,6 +19,13 @@ from tamis.message.domains import registered_domain
 from tamis.message.envelope import IPAddress
 from tamis.message.mail.programs import is_answer, is_automatic, is_of_a_list
 
+_PROMPTED = {
+    "bounce": marked("a honeypot's bounce, which its forged sender can have caused"),
+    "program": marked("a program's mail to a honeypot, which anybody can have caused"),
+    "list": marked("a list's mail to a honeypot, which anybody can have subscribed"),
+    "answer": marked("an answer to a honeypot, which anybody can have asked for"),
+}
+"""What a stranger can have brought about, as people read it."""
 _MOST_TRAPS = 20  # honeypots of a message that are named; beyond: not named, and it counts all the same
 
 
@@ -49,7 +56,7 @@ class Honeypot(Filter[HoneypotOptions]):
     several sender domains: from `remember_from` of them, other mail of the client for which nobody answers is
     spam, and from `platform.honeypot_block_from` the client is put on the temporary blacklist (S2) for
     `platform.honeypot_block` seconds. `platform.honeypot_strict` also counts clients and senders that can be
-    verified. Own clients and test messages are never counted. [Who can accuse whom](trust.md) says what stands behind this.
+    verified. Own clients and test messages are never counted ([who can accuse whom](trust.md)).
     """
 
     name = "honeypot"
@@ -82,7 +89,7 @@ class Honeypot(Filter[HoneypotOptions]):
         if not traps:
             return self.hit("{writers} senders wrote to honeypots from this client", **facts)
         if prompted:
-            return self.hit("written to a honeypot, which others can bring about: {prompted}", **facts)
+            return self.hit(_PROMPTED[prompted], **facts)
         return self.hit("written to a honeypot", **facts)
 
     def _writers(self, message: Message, *, counts: bool) -> Asks[int]:
@@ -123,15 +130,15 @@ def is_evidence(finding: Finding) -> bool:
 
 
 def prompted_by(message: Message) -> str:
-    """What a stranger can have had somebody do, so that the message came; "" for one that its sender began."""
+    """By what a stranger can have brought the message about (a key of _PROMPTED); "" for one that its sender began."""
     mail, sender = message.mail, message.envelope.sender
     if not sender:
-        return "it has no sender, as bounces have none"
+        return "bounce"
     if mail.is_dsn or is_automatic(mail.headers, sender):
-        return "a program sent it"
+        return "program"
     if is_of_a_list(mail.headers):
-        return "it comes from a list"
-    return "it answers another message" if is_answer(mail.headers) else ""
+        return "list"
+    return "answer" if is_answer(mail.headers) else ""
 
 
 def _stands_alone(message: Message, ip: IPAddress) -> Asks[bool]:

@@ -52,8 +52,8 @@ class MessageChecksum(Filter[MessageChecksumOptions]):
     Recipients are counted over all workers and hosts that share their state, a mailbox with its sub-addresses as one,
     and copies that a domain answers for (by SPF or DKIM) apart from all others, so that nobody can make another's
     message bulk by sending copies of it; test messages count apart. Mail of own clients is not counted, nor are the
-    lists in `except_lists`, if a DKIM signature of the list's domain covers the List-Id or SPF passes for a MAIL FROM of
-    that domain (or the DNS gives no answer); white list entries (S4, S6, S7) come before this filter.
+    lists in `except_lists`, if a DKIM signature of the list's domain covers the List-Id or SPF passes for a MAIL FROM
+    of that domain (or the DNS gives no answer); white list entries (S4, S6, S7) come before this filter.
 
     In shadow by default: a newsletter that fifty people subscribed to looks the same. Switch it on when the
     newsletters of your platform are on the white list, or let it add points (`effect = "score"`).

@@ -15,7 +15,6 @@ from tests.road.test_outcomes import header, only
 pytestmark = pytest.mark.real
 
 ALICE, BOB, CAROL = "alice@example.com", "bob@example.com", "carol@example.com"
-TRAP = "dave@example.com"
 FRIEND = "friend@example.net"
 
 
@@ -77,26 +76,6 @@ def test_the_same_message_for_thirty_recipients_of_two_workers_is_bulk() -> None
 
 def _copy(number: int) -> bytes:
     return ham(7).replace(b"<7@", f"<copy{number}@".encode())
-
-
-def test_who_writes_to_honeypots_is_refused_for_a_time() -> None:
-    platform = {"domains": ["example.com", "example.org"], "honeypots": [TRAP], "honeypot_block_from": 2}
-    with Installation(policy=filters(), settings={"platform": platform}) as installation:
-        postfix = installation.postfix
-        for number in (1, 2):
-            assert postfix.send(ham(number), to=[TRAP], client=client(1)).accepted
-        refused = postfix.send(ham(3), to=[ALICE], client=client(1))
-        assert (refused.reply.code, "blocked temporarily" in refused.reply.text) == (451, True)
-        assert postfix.send(ham(4), to=[ALICE], client=client(2)).accepted
-        postfix.wait_idle()
-        assert {h["decided_by"] for h in installation.held()} == {"honeypot"}
-        (blocked,) = installation.tamis("blocked", "show", "--json")
-        assert (blocked["client"], blocked["by"]) == ("203.0.113.1", "honeypot")
-        installation.tamis("blocked", "remove", "203.0.113.1")
-        assert postfix.send(ham(5), to=[ALICE], client=client(1)).accepted
-        installation.tamis("blocked", "add", "203.0.113.2", "--for", "1h", "--why", "operator says")
-        again = postfix.send(ham(6), to=[ALICE], client=client(2))
-        assert (again.reply.code, "operator says" in again.reply.text) == (451, True)
 
 
 def test_an_operators_block_holds_where_no_recipient_is_asked_early(installation: Installation) -> None:
