@@ -32,17 +32,29 @@ class StatisticsOptions(FilterOptions):
     )
     level: Annotated[float, AfterValidator(_is_level)] = Field(
         7.5,
-        description="number from which it is a hit: 3, 4.5, 6, 7.5, 9, 10.5 or 12; promises to affect at most 32, "
-        "10, 3.2, 1, 0.32, 0.1 or 0.03 of 1,000 ham; lower is more aggressive",
+        description="number from which it has all of its points: 3, 4.5, 6, 7.5, 9, 10.5 or 12; promises to affect at "
+        "most 32, 10, 3.2, 1, 0.32, 0.1 or 0.03 of 1,000 ham; lower is more aggressive",
     )
+
+
+def _share(relative: float, steepness: float | None) -> float:
+    """The share of the score that a number gives which is `relative` to the level.
+
+    None is the steepness of findings up to version 0.2, which had nothing below the level.
+    """
+    if relative >= 1:
+        return relative
+    return 0.0 if steepness is None else max(0.0, 1 - steepness * (1 - relative))
 
 
 class Statistics(Filter[StatisticsOptions]):
     """Adds points to a message that resembles the spam, and not the ham, that this site has learned.
 
-    The number says how rare such a score is among the site's own recent legitimate mail: at level 7.5 one ham in
-    1,000 has it, and three points more mean a tenth of that. Until enough ham and spam have been learned
-    (`learning.minimum` of each) the filter is in shadow: it shows how much it has learned and decides nothing.
+    The number says how rare such a score is among the site's own recent legitimate mail of this kind: at level 7.5 one
+    ham in 1,000 has it, by the best estimate, and three points more mean a tenth of that. Below the level the message
+    gets fewer points, and soon none: they count only beside what other filters say. Until enough ham and spam have
+    been learned (`learning.minimum` of each) the filter is in shadow: it shows how much it has learned and decides
+    nothing.
     Text and links that `image_text` reads in images and PDF documents count like those of the body.
     In a domain whose readers taught something different the number is the domain's.
     `tamis learn` teaches it, `tamis model status` shows what each level does on the site's own mail.
@@ -74,6 +86,8 @@ class Statistics(Filter[StatisticsOptions]):
                 "{ham} ham and {spam} spam of {needed} each learned", needed=reading.needed, **facts
             )
         facts |= {"number": reading.number, "probability": round(reading.probability, 6)}
+        if reading.steepness is not None:
+            facts |= {"kind": reading.kind, "steepness": reading.steepness}
         if reading.corrected:
             facts["corrected"] = {d: [n, round(p, 6)] for d, (n, p) in reading.corrected.items()}
         because = "number {number}, probability of spam {probability:.4f}"
@@ -81,10 +95,12 @@ class Statistics(Filter[StatisticsOptions]):
         return (self.hit if highest >= LEVELS[0] else self.clear)(because, **facts)
 
     def judge(self, finding: Finding, options: StatisticsOptions, scopes: Scopes) -> Opinion:
-        """A hit from the recipient's level on; below it nothing is added, or the level would promise too much."""
+        """A hit from the recipient's level on; below it points that only together with others can be enough."""
         number, probability = total_for(finding.facts, scopes[0]) or (0.0, 0.0)
-        hit = finding.status is Status.HIT and number >= options.level
-        points = round(options.score * number / options.level, 2) if hit else 0.0
+        share = _share(number / options.level, finding.facts.get("steepness"))
+        points = round(options.score * share, 2) if finding.status is Status.HIT else 0.0
+        on_level = finding.status is Status.HIT and number >= options.level
+        hit = on_level or (options.effect is Effect.SCORE and points != 0)
         text = (
             f"number {number}, probability of spam {probability:.4f}" if "corrected" in finding.facts else ""
         )

@@ -1,34 +1,53 @@
 """Levels: what number a message is shown with, and what each of the seven levels promises.
 
-The number says how rare such a score is among the site's own legitimate mail: three points more are a tenth of
-the ham. Of n recent ham that the model was not taught when it scored them, k score as high as a message or
-higher; then the chance that a further ham does is at most (k + 1) / (n + 1), as long as mail stays what it is
-(conformal prediction: Vovk, Gammerman & Shafer 2005). Rarer than one in n + 1 nothing can be counted; there the
-excesses of the highest scores are taken as exponential (Pickands 1975, Balkema & de Haan 1974), with a margin for
-how few they are.
+The number says how rare such a score is among the site's own legitimate mail: three points more are a tenth of the
+ham. It is the best estimate from recent ham that the model was not taught when it scored them: counted where there
+are enough of them, beyond that by the tail that fits them (`tail`), with its interval. A few hundred ham can't prove a
+promise of 1 in 1,000; what is not proven yet says so, and the level stands where it most plausibly belongs.
+
+Ham of different kinds (`kinds`) scores differently, so a kind has scores of its own for the same numbers: higher ones
+as soon as its own ham, or that of other sites while it is rare, asks for it; lower ones only as far as much ham of it
+allows. What the model itself holds for ham is on no level.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from tamis.models.calibration import Calibrator
 from tamis.models.durable import replace_file
-from tamis.models.measures import Floats
+from tamis.models.kinds import MailKind
+from tamis.models.measures import Floats, Labels
 from tamis.models.model_file import ModelError
 from tamis.models.scale import HIGHEST, LEVELS, interpolated, number_of, promise
+from tamis.models.tail import Tail, fit_tail
 
-_TAIL = 0.05
-_LEAST_TAIL = 10
 _POINTS = 200
+"""Scores at most at which ham is counted."""
+_STEP = 0.5
+"""Numbers between two points of the tail."""
+_DEFAULT = 7.5
+"""The level at which kinds are told apart."""
+STEEPNESS: Final = 2.0
+"""Points that a message loses for each number below the level, while the site's own mail doesn't tell (`grading`)."""
+
+_OWN: Final = 15
+"""Ham of a kind from which on it says something itself."""
+_RISE, _FALL = 10, 40
+"""Ham of a kind that weighs as much as what is known of other sites, for higher scores and for lower ones."""
+_FALL_SHARE = 0.5
+"""How far a kind's scores may come down towards its own tail: mail changes, and spam can take on any form."""
+_ELSEWHERE: Final = {MailKind.MADE: 0.5, MailKind.BULK: 0.3}
+"""How much higher (log-odds) the rarest of 1,000 of a kind stand on other sites than those of all ham."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +81,19 @@ class Measured:
     level: float
     false_positives: Rate
     caught: Rate
+    plausible: tuple[float, float] | None = None
+    """Between what shares of ham have this number or more, with 95 % of the plausibility; None before there was an
+    estimate."""
 
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """The map from score to number (straight lines between `scores` and `numbers`) and what was measured."""
+    """The map from score to number (straight lines between `scores` and `numbers`) and what was measured.
+
+    `by_kind` has the scores of the same numbers for kinds of ham; others have `scores`. `steepness` says how many
+    points a message loses for each number below the level; None in files of versions up to 0.2: below the level it has
+    none.
+    """
 
     scores: tuple[float, ...]
     numbers: tuple[float, ...]
@@ -74,10 +101,12 @@ class Levels:
     measured: tuple[Measured, ...]
     sequence: int
     """The last report within the model that was measured."""
+    by_kind: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    steepness: float | None = None
 
-    def number(self, score: float) -> float:
-        """The number of a message with this score in log-odds."""
-        return round(interpolated(score, self.scores, self.numbers), 2)
+    def number(self, score: float, kind: str = "") -> float:
+        """The number of a message of a kind with this score in log-odds."""
+        return round(interpolated(score, self.by_kind.get(kind, self.scores), self.numbers), 2)
 
     def save(self, path: Path) -> None:
         """Write it in the place of the one at `path`, durably."""
@@ -89,16 +118,21 @@ class Levels:
         try:
             data = json.loads(path.read_bytes())
             scores, numbers = tuple(map(float, data["scores"])), tuple(map(float, data["numbers"]))
-            if len(scores) != len(numbers) or len(scores) < 2 or any(a >= b for a, b in pairwise(scores)):
-                raise ModelError(path, "no levels: their scores don't ascend")
+            by_kind = {str(kind): tuple(map(float, one)) for kind, one in data.get("by_kind", {}).items()}
+            for one in (scores, *by_kind.values()):
+                if len(one) != len(numbers) or len(one) < 2 or any(a >= b for a, b in pairwise(one)):
+                    raise ModelError(path, "no levels: their scores don't ascend")
+            steepness = data.get("steepness")
             return cls(
                 scores,
                 numbers,
                 _calibrator(data["calibrator"]),
                 tuple(_measured(one) for one in data["measured"]),
                 int(data["sequence"]),
+                by_kind,
+                None if steepness is None else float(steepness),
             )
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ModelError(path, f"no levels: {error}") from None
 
 
@@ -111,18 +145,50 @@ def _calibrator(data: dict[str, Any]) -> Calibrator:
 
 
 def _measured(data: dict[str, Any]) -> Measured:
-    return Measured(float(data["level"]), Rate(**data["false_positives"]), Rate(**data["caught"]))
+    plausible = data.get("plausible")
+    return Measured(
+        float(data["level"]),
+        Rate(**data["false_positives"]),
+        Rate(**data["caught"]),
+        None if plausible is None else (float(plausible[0]), float(plausible[1])),
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Scores that a model gave to messages it was not taught; `folds` says which messages were held out together."""
+    """Scores that a model gave to messages it was not taught; `folds` says which messages were held out together,
+    `kinds` (of `MailKind`) which kind each is."""
 
     scores: Floats
     folds: npt.NDArray[np.int_]
+    kinds: npt.NDArray[np.str_]
+
+    def of(self, chosen: Labels) -> Held:
+        """Some of them."""
+        return Held(self.scores[chosen], self.folds[chosen], self.kinds[chosen])
 
 
-def fit_levels(ham: Held, spam: Held, calibrator: Calibrator, sequence: int) -> Levels:
+@dataclass(frozen=True, slots=True)
+class _Map:
+    """Scores for `numbers`, ascending: of all ham, and by kind."""
+
+    numbers: Floats
+    scores: Floats
+    by_kind: Mapping[str, Floats]
+    tail: Tail
+
+    def shown(self, held: Held) -> Floats:
+        """The number of each message."""
+        found = np.interp(held.scores, self.scores, self.numbers)
+        for kind, scores in self.by_kind.items():
+            chosen = held.kinds == kind
+            found[chosen] = np.interp(held.scores[chosen], scores, self.numbers)
+        return found
+
+
+def fit_levels(
+    ham: Held, spam: Held, calibrator: Calibrator, sequence: int, steepness: float = STEEPNESS
+) -> Levels:
     """Levels from held-out scores. What is measured is honest too: each fold by the levels of the others.
 
     Raises ValueError without ham.
@@ -131,44 +197,91 @@ def fit_levels(ham: Held, spam: Held, calibrator: Calibrator, sequence: int) -> 
         raise ValueError("levels need ham")
     false, caught = [0] * len(LEVELS), [0] * len(LEVELS)
     for fold in np.unique(np.concatenate((ham.folds, spam.folds))).tolist():
-        others = ham.scores[ham.folds != fold]
-        if not len(others):
+        others = ham.of(ham.folds != fold)
+        if not len(others.scores):
             continue
-        scores, numbers = _anchors(np.sort(others)[::-1])
+        found = _map(others)
         for counts, held in ((false, ham), (caught, spam)):
-            shown = np.interp(held.scores[held.folds == fold], scores, numbers)
+            shown = found.shown(held.of(held.folds == fold))
             for place, level in enumerate(LEVELS):
                 counts[place] += int(np.count_nonzero(shown >= level))
-    scores, numbers = _anchors(np.sort(ham.scores)[::-1])
+    found = _map(ham)
     measured = tuple(
-        Measured(level, Rate(false[place], len(ham.scores)), Rate(caught[place], len(spam.scores)))
+        Measured(
+            level,
+            Rate(false[place], len(ham.scores)),
+            Rate(caught[place], len(spam.scores)),
+            _plausible(found, level),
+        )
         for place, level in enumerate(LEVELS)
     )
-    return Levels(tuple(scores), tuple(numbers), calibrator, measured, sequence)
+    return Levels(
+        tuple(found.scores.tolist()),
+        tuple(found.numbers.tolist()),
+        calibrator,
+        measured,
+        sequence,
+        {kind: tuple(scores.tolist()) for kind, scores in found.by_kind.items()},
+        steepness,
+    )
 
 
-def _anchors(descending: Floats) -> tuple[list[float], list[float]]:
-    """Scores, ascending, and the number each begins."""
+def _plausible(found: _Map, level: float) -> tuple[float, float]:
+    """What the share above a level may be: by the tail, or, within what is counted, by the count (Wilson)."""
+    share = promise(level)
+    if share <= found.tail.share:
+        return found.tail.interval(float(np.interp(level, found.numbers, found.scores)))
+    return Rate(round(share * found.tail.total), found.tail.total).interval
+
+
+def _map(ham: Held) -> _Map:
+    tail = fit_tail(ham.scores)
+    start = number_of(tail.share)
+    counted = _counted(np.sort(ham.scores)[::-1], tail)
+    steps = np.unique(np.concatenate((np.arange(start, HIGHEST, _STEP), LEVELS, [LEVELS[0] - 0.01, HIGHEST])))
+    estimated = [
+        (tail.score(promise(number)), number) for number in steps.tolist() if number > counted[-1][1]
+    ]
+    scores, numbers = (np.array(one) for one in zip(*counted, *estimated, strict=True))
+    shifts = {kind: _shift(ham.scores[ham.kinds == kind], kind, tail) for kind in MailKind}
+    return _Map(
+        numbers,
+        _raised(scores, numbers),
+        {
+            str(kind): _raised(scores + (shift if shift > 0 else shift * _fading(numbers, start)), numbers)
+            for kind, shift in shifts.items()
+            if shift
+        },
+        tail,
+    )
+
+
+def _counted(descending: Floats, tail: Tail) -> list[tuple[float, float]]:
+    """Scores below the tail, ascending, and their numbers: just at the k-th highest ham are k of n."""
     n = len(descending)
-    # Just above the k-th highest ham, k ham score as high or higher.
-    ranks = np.unique(np.geomspace(1, n, min(n, _POINTS)).astype(int)) if n > 1 else np.array([1])
-    shares = {float(descending[k - 1]): (k + 1) / (n + 1) for k in ranks.tolist()}
-    highest = float(descending[0])
-    shares[float(np.nextafter(highest, math.inf))] = 1 / (n + 1)
-    points = sorted((score, number_of(share)) for score, share in shares.items())
-    tail = min(n - 1, max(_LEAST_TAIL, int(_TAIL * n)))
-    excess = float(np.mean(descending[:tail] - descending[tail])) if tail > 0 else 1.0
-    # Two standard errors for how few there are; never so small that the scale of the scores vanishes.
-    excess = max(0.05, excess * (1 + 2 / math.sqrt(max(1, tail))))
-    start = points[-1][1]
-    if start < HIGHEST:
-        points.append((highest + excess * math.log(promise(start) / promise(HIGHEST)), HIGHEST))
-    scores, numbers = [points[0][0]], [points[0][1]]
-    for score, number in points[1:]:
-        if score > scores[-1]:
-            scores.append(score)
-            numbers.append(max(number, numbers[-1]))
-    if len(scores) == 1:
-        scores.append(scores[0] + excess)
-        numbers.append(HIGHEST)
-    return scores, numbers
+    first = max(1, round(tail.share * n))
+    ranks = np.unique(np.geomspace(first, n, min(n, _POINTS)).astype(int))[::-1]
+    return [(float(descending[k - 1]), number_of(max((k + 1) / (n + 1), tail.share))) for k in ranks.tolist()]
+
+
+def _shift(scores: Floats, kind: MailKind, tail: Tail) -> float:
+    """How much higher the rare scores of a kind stand than those of all ham."""
+    known = _ELSEWHERE.get(kind, 0.0)
+    if len(scores) < _OWN:
+        return known
+    share = promise(_DEFAULT)
+    own = fit_tail(scores).score(share) - max(0.0, tail.score(share))
+    weight = len(scores) / (len(scores) + (_RISE if own > 0 else _FALL))
+    return weight * own * (1.0 if own > 0 else _FALL_SHARE) + (1 - weight) * known
+
+
+def _fading(numbers: Floats, start: float) -> Floats:
+    """All of a shift at the default level, none where ham is counted: there it would break the promise for all."""
+    return np.clip((numbers - start) / max(0.5, _DEFAULT - start), 0.0, 1.0)
+
+
+def _raised(scores: Floats, numbers: Floats) -> Floats:
+    """Ascending scores, of which those from just below the lowest level on are above zero."""
+    held = np.where(numbers >= LEVELS[0] - 0.01, np.maximum(scores, 0.0), scores)
+    # The least steps that keep them distinct.
+    return np.asarray(np.maximum.accumulate(held) + 1e-6 * np.arange(len(held)), dtype=np.float64)

@@ -13,6 +13,7 @@ from tamis.message.mail import Mail
 from tamis.models.explanation import explain
 from tamis.models.features import extract
 from tamis.models.header_tokens import Arrival, Home
+from tamis.models.kinds import MailKind, kind_of
 from tamis.models.levels import Levels
 from tamis.models.model_file import Model, ModelError, SharedModel
 
@@ -45,12 +46,15 @@ class SiteReader:
         if levels is None:
             return Reading(log_odds, ham, spam, self._needed)
         corrected = {}
+        kind = kind_of(features)
         for domain in sorted({domain_of(one.address) for one in envelope.recipients})[:_MOST_DOMAINS]:
             correction = model.correction(features, domain)
             if correction is not None:
-                corrected[domain] = _shown(levels, log_odds + correction)
-        number, probability = _shown(levels, log_odds)
-        return Reading(log_odds, ham, spam, self._needed, number, probability, corrected)
+                corrected[domain] = _shown(levels, log_odds + correction, kind)
+        number, probability = _shown(levels, log_odds, kind)
+        return Reading(
+            log_odds, ham, spam, self._needed, number, probability, corrected, kind, levels.steepness
+        )
 
     def reasons(self, envelope: Envelope, mail: Mail, limit: int) -> tuple[tuple[str, str, float], ...]:
         """What weighed most."""
@@ -87,9 +91,9 @@ class _SharedLevels:
         return self._levels
 
 
-def _shown(levels: Levels, log_odds: float) -> tuple[float, float]:
+def _shown(levels: Levels, log_odds: float, kind: MailKind) -> tuple[float, float]:
     """Number and probability."""
-    return levels.number(log_odds), levels.calibrator.probability(log_odds)
+    return levels.number(log_odds, kind), levels.calibrator.probability(log_odds)
 
 
 def _arrival(envelope: Envelope) -> Arrival | None:

@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tamis.models.features import Features
+from tamis.models.kinds import kind_of
 from tamis.models.learner import Lesson
 from tamis.models.levels import Held, Levels, fit_levels
 from tamis.models.model_file import ModelError
@@ -100,11 +101,13 @@ class Teacher:
         if min(self.learned) < self._minimum:
             return False
         try:
-            measured = Levels.load(self.folder / LEVELS).sequence
+            levels = Levels.load(self.folder / LEVELS)
         except (FileNotFoundError, ModelError):
             return True
+        if levels.steepness is None:  # of a version up to 0.2, which knew no kinds
+            return True
         reports = len(self._writer.reports())
-        return self._writer.learned.sequence - measured >= max(20, MEASURED_AGAIN * reports)
+        return self._writer.learned.sequence - levels.sequence >= max(20, MEASURED_AGAIN * reports)
 
     def measure(self) -> Levels | None:
         """Balance the model, measure its levels and let workers have both.
@@ -123,19 +126,20 @@ class Teacher:
         for label in (False, True):
             places = np.flatnonzero(labels == label)
             folds[places] = np.arange(len(places)) * FOLDS // len(places)
-        scores = self._held_out(folds)
+        held = self._held_out(folds)
         levels = fit_levels(
-            Held(scores[~labels], folds[~labels]),
-            Held(scores[labels], folds[labels]),
-            fit_calibrator(scores, labels),
+            held.of(~labels),
+            held.of(labels),
+            fit_calibrator(held.scores, labels),
             self._writer.learned.sequence,
         )
         levels.save(self.folder / LEVELS)
         return levels
 
-    def _held_out(self, folds: npt.NDArray[np.int_]) -> npt.NDArray[np.float64]:
+    def _held_out(self, folds: npt.NDArray[np.int_]) -> Held:
         """The score of each report within reach by a model that was not taught its fold."""
         scores = np.zeros(len(folds))
+        kinds = np.array([kind_of(lesson.features) for lesson in self._writer.lessons()], dtype=np.str_)
         for fold in range(FOLDS):
             learner = self._writer.base()
             held: list[tuple[int, Lesson]] = []
@@ -146,7 +150,7 @@ class Teacher:
                     learner.take_in(lesson)
             for place, lesson in held:
                 scores[place] = learner.score(lesson.features, lesson.salt).log_odds
-        return scores
+        return Held(scores, folds, kinds)
 
     def close(self) -> None:
         """Let go of the folder."""

@@ -150,6 +150,10 @@ class Reading:
     probability: float | None = None
     corrected: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """Recipient's domain -> number and probability there, for domains with a correction of their own."""
+    kind: str = ""
+    """What it is by its form (`tamis.models.kinds.Kind`), which the number takes into account."""
+    steepness: float | None = None
+    """Points that the message loses for each number below a recipient's level; None: below it there are none."""
 
 
 class StatisticsService(Protocol):

@@ -175,7 +175,10 @@ class GoldenRoad:
         if "number" in told:
             odds = math.log(told["probability"] / (1 - told["probability"]))
             calibrator = Calibrator("logistic", (-1.0, 1.0), (odds, odds), told["ham"], told["spam"])
-            Levels((-1.0, 1.0), (told["number"],) * 2, calibrator, (), 1).save(folder / LEVELS)
+            levels = Levels(
+                (-1.0, 1.0), (told["number"],) * 2, calibrator, (), 1, steepness=told.get("steepness")
+            )
+            levels.save(folder / LEVELS)
 
     @contextmanager
     def _outages(self, case: Case) -> Iterator[None]:
