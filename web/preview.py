@@ -8,6 +8,7 @@ import nh3
 
 from tamis.language.display_text import plain, plain_lines
 from tamis.message.mail import Mail
+from tamis.message.mail.html import shown_markup
 from tamis.message.mail.visible import canonical_lines
 
 MAX_TEXT = 200_000
@@ -160,11 +161,12 @@ def preview(content: bytes) -> Preview:
 
 
 def formatted(content: bytes) -> str:
-    """The HTML of a message without anything that runs, loads, links or moves: for a sandboxed frame."""
+    """The HTML of a message without anything that runs, loads, links or moves, nor what its style hides: for a
+    sandboxed frame."""
     source = "<hr>".join(html.source for html in Mail(content).html)[:MAX_HTML]
     *tags, _beyond = source.split("<", MAX_TAGS)
     return nh3.clean(
-        "<".join(tags) if len(tags) == MAX_TAGS else source,
+        shown_markup("<".join(tags) if len(tags) == MAX_TAGS else source),
         tags=_TAGS,
         clean_content_tags=_SILENT,
         attributes=_ATTRIBUTES,

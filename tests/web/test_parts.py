@@ -127,6 +127,13 @@ def test_cleaned_html_holds_nothing_that_acts(source: str) -> None:
     )
 
 
+def test_what_style_hides_is_not_shown_formatted_either() -> None:
+    page = "<style>.x{display:none}</style><p>One<b class=x>two</b><i style='font-size:0'>three</i><p hidden>four</p>"
+    shown = formatted(b"Content-Type: text/html\r\n\r\n" + page.encode())
+    assert "One" in shown
+    assert not re.search("two|three|four", shown)
+
+
 def test_styles_are_kept_as_far_as_they_only_colour() -> None:
     raw = (
         b"Content-Type: text/html\r\n\r\n<p style='color: red; position: fixed; background: url(http://e.example/x);"

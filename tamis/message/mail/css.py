@@ -1,4 +1,4 @@
-"""Style sheets and style attributes (CSS) read as far as they can hide text: declarations, selectors, colours, lengths.
+"""Style sheets and style attributes (CSS) read as far as they can hide text: rules, declarations, colours, lengths.
 
 tinycss2 reads them; what it would take long for, or call itself too often for, is cut before.
 """
@@ -9,10 +9,13 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import tinycss2
 import tinycss2.ast
 import tinycss2.color4
+
+from tamis.message.mail.selectors import alternatives
 
 Declarations = Mapping[str, tuple[str, bool]]
 """Of one rule: property -> value, lower-cased, and whether it is important."""
@@ -33,16 +36,39 @@ _PROPERTIES = frozenset(
         ),
         *("left", "right", "top", "bottom", "margin-left", "margin-top", "margin", "transform", "clip"),
         *("clip-path", "height", "max-height", "width", "max-width", "overflow", "overflow-x", "overflow-y"),
+        *("scale", "translate", "rotate", "zoom", "inset", "mask", "mask-image", "mix-blend-mode"),
+        *("content-visibility", "text-shadow", "-webkit-text-stroke", "-webkit-text-stroke-width"),
     }
+)
+_SAME = {
+    **{f"-{maker}-{name}": name for maker in ("webkit", "moz", "ms") for name in _PROPERTIES},
+    "block-size": "height",
+    "max-block-size": "max-height",
+    "inline-size": "width",
+    "max-inline-size": "max-width",
+}
+_KNOWN = {**_SAME, **{name: name for name in _PROPERTIES}}
+"""How properties are written -> their names here."""
+_DISPLAYS = frozenset(
+    """
+    none block inline inline-block inline-flex inline-grid inline-table flex grid table table-cell table-row
+    table-caption table-column table-column-group table-row-group table-header-group table-footer-group list-item
+    contents flow flow-root ruby run-in -webkit-box
+    """.split()  # noqa: SIM905
+)
+_COLOURS = frozenset({"color", "background-color", "-webkit-text-fill-color"})
+_NUMBERS = frozenset({"opacity", "font-size", "width", "height", "max-width", "max-height", "text-indent"})
+_EVERYWHERE = frozenset({"inherit", "initial", "unset", "revert", "revert-layer", "currentcolor"})
+_NUMBER = re.compile(
+    r"[-+.\d]|auto$|none$|normal$|(?:xx?-)?(?:small|large)$|xxx-large$|medium$|smaller$|larger$"
 )
 PALE = 0.1
 """Opacity up to which text can't be seen."""
 TRANSPARENT = "transparent"
 """Stands for a colour that lets through what is behind."""
-_SELECTOR_CHARACTERS = 300  # characters of a selector; beyond: its rule hides nothing
-_SELECTORS = 50  # selectors of one rule; beyond: they hide nothing
+_SELECTORS = 50  # selectors of one rule; beyond: they hide nothing; `style_truncated`
 _NESTED = 30  # brackets within each other in a style; beyond: not read; `style_truncated`
-_RULES_DEEP = 4  # rules within each other; beyond: they hide nothing
+_RULES_DEEP = 4  # rules within each other; beyond: they hide nothing; `style_truncated`
 _REMEMBERED = 300
 
 
@@ -52,6 +78,21 @@ class Room:
 
     characters: int
     cut: bool = False
+
+
+_LIGHTEST = {"lab": 100.0, "lch": 100.0, "oklab": 1.0, "oklch": 1.0}
+_GREYISH = 0.05
+
+
+def _grey(found: tinycss2.color4.Color) -> Rgb | None:
+    """A colour by its lightness (CSS Color 4) that is next to grey, None for others."""
+    lightest = _LIGHTEST[found.space]
+    light, first, second = (one or 0.0 for one in found.coordinates)
+    strength = abs(first) if found.space.endswith("ch") else max(abs(first), abs(second))
+    if strength > _GREYISH * lightest:
+        return None
+    level = max(0.0, min(1.0, light / lightest))
+    return level, level, level
 
 
 @lru_cache(maxsize=2048)
@@ -64,13 +105,18 @@ def colour(written: str) -> Rgb | str | None:
         return None
     if found.alpha <= PALE:
         return TRANSPARENT
-    if found.space != "srgb":
-        found = found.to("srgb")
+    if found.space in _LIGHTEST:
+        return _grey(found)
+    if found.space in {"hsl", "hwb"}:
+        found = found.to("srgb")  # tinycss2 converts no others; those are near enough
     red, green, blue = (max(0.0, min(1.0, one or 0.0)) for one in found.coordinates)
     return red, green, blue
 
 
 _FUNCTION = re.compile(r"(?:url|[a-z-]*gradient|image-set|image)\([^)]*\)*")
+
+
+_GRADIENT = re.compile(r"gradient\((?:to [a-z ]{3,20},|[-\d.]{1,9}deg,)?\s*(#?[a-z0-9]{3,30})\b")
 
 
 def has_image(value: str) -> bool:
@@ -84,6 +130,8 @@ def ground(value: str) -> Rgb | str | None:
     if found is None:
         words = _FUNCTION.sub(" ", value).split()[:9]
         found = next((one for word in words if (one := colour(word))), TRANSPARENT)
+        if found == TRANSPARENT and (gradient := _GRADIENT.search(value)):
+            found = colour(gradient[1]) or TRANSPARENT
     return found
 
 
@@ -145,12 +193,27 @@ def _simple(style: str) -> Declarations:
     found: dict[str, tuple[str, bool]] = {}
     for declaration in style.lower().split(";"):
         name, _, value = declaration.partition(":")
-        name = name.strip()
-        if name in _PROPERTIES:
+        known = _KNOWN.get(name.strip())
+        if known is not None:
             value, mark, _ = value.partition("!")
-            if bool(mark) or name not in found or not found[name][1]:
-                found[name] = (" ".join(value.split()), bool(mark))
+            _put(found, known, " ".join(value.split()), important=bool(mark))
     return found
+
+
+def _put(found: dict[str, tuple[str, bool]], name: str, value: str, *, important: bool) -> None:
+    """A declaration, unless an important one is there, or browsers don't know its value: one before it holds then."""
+    if (important or name not in found or not found[name][1]) and _is_valid(name, value):
+        found[name] = (value, important)
+
+
+def _is_valid(name: str, value: str) -> bool:
+    if "(" in value or value in _EVERYWHERE:
+        return True
+    if name == "display":
+        return value.partition(" ")[0] in _DISPLAYS
+    if name in _COLOURS:
+        return colour(value) is not None
+    return name not in _NUMBERS or _NUMBER.match(value) is not None
 
 
 @lru_cache(maxsize=2048)
@@ -161,11 +224,10 @@ def _parsed(style: str) -> Declarations:
 def _declared(nodes: list[tinycss2.ast.Node]) -> Declarations:
     found: dict[str, tuple[str, bool]] = {}
     for node in nodes:
-        if isinstance(node, tinycss2.ast.Declaration) and node.lower_name in _PROPERTIES:
-            name = node.lower_name
-            if node.important or name not in found or not found[name][1]:
-                value = [one for one in node.value if one.type != "comment"]
-                found[name] = (" ".join(_serialised(value).lower().split()), bool(node.important))
+        if isinstance(node, tinycss2.ast.Declaration) and (name := _KNOWN.get(node.lower_name)) is not None:
+            value = [one for one in node.value if one.type != "comment"]
+            text = " ".join(_serialised(value).lower().split())
+            _put(found, name, text, important=bool(node.important))
     return found
 
 
@@ -186,8 +248,16 @@ def _depth(css: str) -> int:
     return deepest
 
 
-def rules_of(sheet: str, room: Room) -> Iterator[tuple[str, Declarations]]:
-    """Each selector of a style sheet with its declarations, of rules that hold on a screen of whatever width."""
+class StyleRule(NamedTuple):
+    """One selector of a style sheet with its declarations; ``is_sure`` unless only some programs may apply it."""
+
+    selector: str
+    declarations: Declarations
+    is_sure: bool
+
+
+def rules_of(sheet: str, room: Room) -> Iterator[StyleRule]:
+    """The rules of a style sheet that hold, or may hold, on a screen of whatever width."""
     text = sheet[: room.characters]
     room.characters -= len(text)
     room.cut |= len(text) < len(sheet)
@@ -195,73 +265,98 @@ def rules_of(sheet: str, room: Room) -> Iterator[tuple[str, Declarations]]:
         room.cut = True
         return
     text = text.replace("<!--", "").replace("-->", "")
-    yield from _rules(tinycss2.parse_stylesheet(text, skip_comments=True, skip_whitespace=True), _RULES_DEEP)
+    nodes = tinycss2.parse_stylesheet(text, skip_comments=True, skip_whitespace=True)
+    yield from _rules(nodes, room, is_sure=True)
 
 
-def _rules(nodes: list[tinycss2.ast.Node], deep: int) -> Iterator[tuple[str, Declarations]]:
-    """Each selector with its declarations, of rules that hold on a screen of whatever width."""
+def _rules(
+    nodes: list[tinycss2.ast.Node], room: Room, deep: int = _RULES_DEEP, *, is_sure: bool
+) -> Iterator[StyleRule]:
     for node in nodes:
         if isinstance(node, tinycss2.ast.QualifiedRule):
-            declarations = _declared(
-                tinycss2.parse_blocks_contents(node.content, skip_comments=True, skip_whitespace=True)
-            )
-            if declarations:
-                for selector in tinycss2.serialize(node.prelude).split(",")[:_SELECTORS]:
-                    yield selector.strip(), declarations
-        elif isinstance(node, tinycss2.ast.AtRule) and node.content and deep:
-            condition = tinycss2.serialize(node.prelude).strip().lower()
-            if node.lower_at_keyword in {"supports", "layer"} or (
-                node.lower_at_keyword == "media" and _holds(condition)
-            ):
-                yield from _rules(
-                    tinycss2.parse_rule_list(node.content, skip_comments=True, skip_whitespace=True), deep - 1
-                )
+            yield from _rule(node, room, (), deep, is_sure=is_sure)
+        elif isinstance(node, tinycss2.ast.AtRule) and node.content:
+            holds = _at(node.lower_at_keyword, tinycss2.serialize(node.prelude).strip().lower())
+            if holds is not False:
+                if not deep:
+                    room.cut = True
+                    return
+                inner = tinycss2.parse_rule_list(node.content, skip_comments=True, skip_whitespace=True)
+                yield from _rules(inner, room, deep - 1, is_sure=is_sure and holds is True)
+
+
+def _rule(
+    node: tinycss2.ast.QualifiedRule, room: Room, around: tuple[str, ...], deep: int, *, is_sure: bool
+) -> Iterator[StyleRule]:
+    """A rule, and those nested in it (CSS Nesting), which few programs for mail know."""
+    content = tinycss2.parse_blocks_contents(node.content, skip_comments=True, skip_whitespace=True)
+    selectors = alternatives(tinycss2.serialize(node.prelude))
+    room.cut |= len(selectors) > _SELECTORS
+    selectors = selectors[:_SELECTORS]
+    if around:
+        parent = around[0]
+        selectors = [one.replace("&", parent) if "&" in one else f"{parent} {one}" for one in selectors]
+    if declarations := _declared(content):
+        for selector in selectors:
+            yield StyleRule(selector, declarations, is_sure and not around)
+    for inner in content:
+        if isinstance(inner, tinycss2.ast.QualifiedRule) and selectors:
+            if not deep:
+                room.cut = True
+                return
+            yield from _rule(inner, room, (selectors[0],), deep - 1, is_sure=is_sure)
+
+
+def _at(keyword: str, condition: str) -> bool | None:
+    """Whether what stands within an at-rule holds; None where programs or screens differ."""
+    if keyword in {"supports", "layer"}:
+        return True
+    if keyword == "media":
+        return _holds(condition)
+    return None if keyword == "container" else False
 
 
 _SCREENS = (380.0, 1200.0)
 _WIDTH = re.compile(r"\(\s*(min|max)-(?:device-)?width\s*:\s*([\d.]+)(px|em|rem)?\s*\)")
+_RANGE = re.compile(r"\(\s*width\s*([<>])=?\s*([\d.]+)(px|em|rem)?\s*\)")
+_NEVER = re.compile(r"prefers-color-scheme\s*:\s*dark|yahoo|prefers-contrast|forced-colors")
 
 
-def _holds(condition: str) -> bool:
-    """Whether a media condition holds on a telephone and on a desk."""
-    return any(all(_holds_at(query.strip(), width) for width in _SCREENS) for query in condition.split(","))
+def _holds(condition: str) -> bool | None:
+    """Whether a media condition holds on a telephone and on a desk; None where that can't be told."""
+    found = [_query(query.strip()) for query in condition.split(",")]
+    return True if True in found else None if None in found else False
 
 
-def _holds_at(query: str, width: float) -> bool:
-    for bound, number, unit in _WIDTH.findall(query):
+def _query(query: str) -> bool | None:
+    if _NEVER.search(query):
+        return False
+    told = [_holds_at(query, width) for width in _SCREENS]
+    return False if False in told else None if None in told else True
+
+
+def _holds_at(query: str, width: float) -> bool | None:
+    for bound, number, unit in (*_WIDTH.findall(query), *_RANGE.findall(query)):
         pixels = (
             float(number.strip(".") or 0) * (16 if unit in {"em", "rem"} else 1)
             if number.count(".") < 2
             else 0.0
         )
-        if (width < pixels) if bound == "min" else (width > pixels):
+        if (width < pixels) if bound in {"min", ">"} else (width > pixels):
             return False
-    rest = _WIDTH.sub("", query).replace("only", "").replace("and", "").strip()
-    return rest in {"", "all", "screen"}
-
-
-_IGNORED_PSEUDO = re.compile(r":(?!root|not\(|first-|last-|only-|nth-|empty|is\(|where\()")
-_COMBINED = re.compile(r"[\s>+~]+")
-_SPECIFIC = re.compile(r"(#)|([.\[:])|(\w)")
-
-
-def target(selector: str) -> tuple[str, bool] | None:
-    """The elements that a selector is about, as a selector without combinators, and whether that is all it says;
-    None for what is about no element as it is shown first."""
-    if not selector or len(selector) > _SELECTOR_CHARACTERS or _IGNORED_PSEUDO.search(selector):
-        return None
-    if "(" in selector or "[" in selector:
-        simple = "(" not in selector and not _COMBINED.search(selector)
-        return (
-            (selector, True)
-            if simple
-            else (re.split(r"[:(]", _COMBINED.split(selector)[-1])[0] or "*", False)
-        )
-    last = _COMBINED.split(selector)[-1]
-    return (last.partition(":")[0] or "*", last == selector and ":" not in last)
-
-
-def specificity(selector: str) -> int:
-    identity = selector.count("#")
-    classes = selector.count(".") + selector.count("[")
-    return 100 * identity + 10 * classes + (selector[:1].isalpha())
+    rest = _RANGE.sub("", _WIDTH.sub("", query))
+    words = [word for word in rest.split() if word not in {"only", "and"}]
+    if words in (["not", "print"], ["not", "speech"]):
+        return True
+    if words[:1] in (
+        ["print"],
+        ["speech"],
+        ["tty"],
+        ["tv"],
+        ["aural"],
+        ["braille"],
+        ["embossed"],
+        ["handheld"],
+    ):
+        return False
+    return True if set(words) <= {"all", "screen"} else None

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from selectolax.lexbor import LexborHTMLParser, SelectolaxError
 
 from tamis.base.derived import derived
+from tamis.message.mail.blocks import EDGE, joined
 from tamis.message.mail.css import Room
 from tamis.message.mail.defects import DefectKind, DefectReport
 from tamis.message.mail.limits import LIMITS, Limits
@@ -17,11 +18,13 @@ from tamis.message.mail.markup import FORMATTING, RENAMED, rewrite
 from tamis.message.mail.references import Link, conditional_markup, data_of, references, scripts_in
 from tamis.message.mail.styles import divided, may_hide
 from tamis.message.mail.text import guess
+from tamis.message.mail.turned import turn
 
 # Elements before and after which a reader sees a line or a cell end; the patterns take in some neighbours.
 _BLOCK = re.compile(
-    r"<(?=/?(?:[pP][\s>]|[bB][rRlL]|[dD][iItTdD]|[tT][rRdDhHaAi]|[lL][iI]|[uUoO][lL]|[hH][1-6rR]|"
-    r"[cC][eE]|[fF][oO][rR]|[pP][rR]|[oO][pP]))"
+    r"<(?=/?(?:[pP][\s>]|[bB][rRlL]|[dD][iItTdD]|[dD][eE][tT]|[tT][rRdDhHaA]|[lL][iIeE]|[uUoO][lL]|[hH][1-6rReE]|"
+    r"[cC][eE]|[cC][aA][pP]|[fF][oO][rR]|[fF][iI]|[pP][rR]|[oO][pP]|[aA][rRsSdD]|[sS][eE]|[sS][uU][mM]|[nN][aA]|"
+    r"[mM][aA][iI]))"
 )
 _INVISIBLE = ["head", "script", "style", "template", "noframes", "iframe", "noembed", "title"]
 _UNSHOWN = "title,template,noframes,noembed,iframe"
@@ -50,8 +53,9 @@ class Html:
     """One HTML part.
 
     ``source`` is what was parsed; ``text`` is its visible text, lines stripped, empty lines left out. ``hidden`` is
-    what its style hides from the reader, ``unshown`` the text of elements that are not shown. ``other_text`` is the
-    text that readers see who take no notice of a style sheet, where that is not ``text``; else ''.
+    what its style hides from the reader, ``unshown`` the text of elements that are not shown. ``other_text`` is what
+    some readers may see otherwise, where that is not ``text``: who take no notice of a style sheet, who have blocks
+    side by side or images off, for whom what is in doubt is hidden.
     """
 
     def __init__(
@@ -83,21 +87,65 @@ def parse_html(source: str, budget: Budget, limits: Limits, report: DefectReport
         source = source[: budget.characters]
     budget.characters -= len(source)
     markup = _harmless(source, budget, report, where)
-    tree = LexborHTMLParser(_BLOCK.sub("\n<", markup.replace("\x00", " ")))
+    tree = LexborHTMLParser(_BLOCK.sub(f"{EDGE}<", markup.replace("\x00", " ")))
     links = _links(tree, source, budget, limits, report, where)
-    seen = other = hidden = unshown = ""
+    seen = hidden = unshown = ""
+    others: list[str] = []
     try:
         sheets = [node.text() for node in tree.css("style")] if "<style" in markup.lower() else []
         if _UNSHOWN_TAG.search(markup):
             unshown = "\n".join([node.text() for node in tree.css(_UNSHOWN)]).strip()
         tree.strip_tags(_INVISIBLE)
+        turn(tree, markup, sheets)
         if may_hide(markup) or any(map(may_hide, sheets)):
-            seen, other, hidden = divided(tree, sheets, budget.styles, limits, report, where)
+            texts = divided(tree, sheets, budget.styles, limits, report, where)
+            seen, hidden = texts.seen, texts.hidden
+            others += (texts.with_doubtful, texts.certain)
         elif tree.body is not None:
-            seen = other = tree.body.text()
+            seen = tree.body.text()
+        others += (*map(joined, (seen, *others)), *_in_attributes(tree), *_by_style(sheets))
     except SelectolaxError as error:  # a tree without a root: a frameset, or nothing at all
         report.add(DefectKind.HTML_TRUNCATED, error, where)
-    return Html(source, _lines(seen), links, hidden.strip(), unshown, _lines(other) if other != seen else "")
+    other = "\n".join(_lines(text) for text in dict.fromkeys(others) if text and text != seen)
+    return Html(source, _lines(seen), links, hidden.strip(), unshown, other)
+
+
+def shown_markup(source: str) -> str:
+    """The markup of a page's body without the text that its style hides, for people to look at."""
+    report = DefectReport(0)
+    budget = Budget(len(source), LIMITS.html_tags)
+    tree = LexborHTMLParser(_harmless(source, budget, report, "").replace("\x00", " "))
+    sheets = [node.text() for node in tree.css("style")]
+    tree.strip_tags(_INVISIBLE)
+    try:
+        divided(tree, sheets, budget.styles, LIMITS, report, "", removes=True)
+    except SelectolaxError:
+        return ""
+    return (tree.body.html or "") if tree.body is not None else ""
+
+
+_SHOWN_VALUES = frozenset({None, "", "text", "button", "submit", "reset", "email", "search", "tel", "url"})
+
+
+def _in_attributes(tree: LexborHTMLParser) -> Iterator[str]:
+    """What stands in the place of images that are not loaded, and in fields and on buttons."""
+    for node in tree.css("img[alt], input[value], input[placeholder]"):
+        attributes = node.attributes
+        if node.tag == "img":
+            yield attributes.get("alt") or ""
+        elif (attributes.get("type") or "").lower() in _SHOWN_VALUES:
+            yield attributes.get("value") or ""
+            yield attributes.get("placeholder") or ""
+
+
+_CONTENT = re.compile(r"content\s*:\s*(?:\"([^\"\n]{2,300})\"|'([^'\n]{2,300})')")
+
+
+def _by_style(sheets: Iterable[str]) -> Iterator[str]:
+    """The text that style sheets put before and after elements."""
+    for sheet in sheets:
+        for found in _CONTENT.finditer(sheet):
+            yield found[1] or found[2]
 
 
 def _lines(text: str) -> str:

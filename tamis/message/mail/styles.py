@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import NamedTuple
 
-from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
+from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from tamis.message.mail.css import (
     PALE,
@@ -27,11 +27,10 @@ from tamis.message.mail.css import (
     length,
     rules_of,
     share,
-    specificity,
-    target,
 )
 from tamis.message.mail.defects import DefectKind, DefectReport
 from tamis.message.mail.limits import Limits
+from tamis.message.mail.selectors import Selectors, specificity
 
 _WHITE: Rgb = (1.0, 1.0, 1.0)
 _BLACK: Rgb = (0.0, 0.0, 0.0)
@@ -42,7 +41,6 @@ _SMALL = 2.0
 """Pixels up to which letters can't be read."""
 _FAR = 400.0
 """Pixels beyond the edge from which on text is off the page."""
-_MATCHES = 50_000
 _PAGE = frozenset({"html", "body"})
 """What readers' programs put into a page of their own: it can't be hidden as a whole."""
 
@@ -51,16 +49,45 @@ class Hidden(IntEnum):
     """How surely text is hidden."""
 
     NO = 0
-    MAYBE = 1
-    """By a rule that may not hold: for Outlook alone, or for elements within others."""
-    SHEET = 2
+    DOUBT = 1
+    """By what is not done here, or a rule that may not hold; as likely it is seen."""
+    MAYBE = 2
+    """For Outlook alone, or by a colour on an image."""
+    SHEET = 3
     """By a style sheet, which some readers' programs leave out."""
-    YES = 3
+    YES = 4
 
 
 _HINTS = (
     *("none", "hid", "collapse", "opacity", "text-indent", "clip", "max-", "scale", "translate", "rotate"),
-    *("overflow", "\\"),
+    *(
+        "overflow",
+        "\\",
+        "zoom",
+        "matrix",
+        "filter",
+        "inset",
+        "mask",
+        "blend",
+        "absolute",
+        "fixed",
+        "calc(",
+        "var(",
+    ),
+    *("gradient", "mix("),
+    *(
+        "min(",
+        "clamp(",
+        "<details",
+        "<dialog",
+        "<audio",
+        "<video",
+        "<object",
+        "<canvas",
+        "<datalist",
+        "<rp",
+        "<svg",
+    ),
 )
 # Far to the left, or with letters of next to no size. Patterns that begin with what is rare are quick.
 _FAR_OFF = re.compile(r"-\d{3}|-\d{1,9}r?em")
@@ -108,7 +135,7 @@ class _State:
     @property
     def takes_room(self) -> bool:
         """Whether the text, seen or not, is in its place on the page."""
-        return not self.gone and self.size > _SMALL
+        return self.gone <= Hidden.DOUBT and self.size > _SMALL
 
     @property
     def degree(self) -> Hidden:
@@ -125,24 +152,36 @@ _START = _State()
 
 
 class Texts(NamedTuple):
-    """The text of a page: what is not hidden; with what may not be hidden as well; what is, by whatever but MAYBE."""
+    """The text of a page: what is seen; with what is hidden by whatever but YES as well; what is hidden, by more than
+    MAYBE; what is seen beyond DOUBT."""
 
     seen: str
     with_doubtful: str
     hidden: str
+    certain: str
 
 
 def divided(
-    tree: LexborHTMLParser, sheets: list[str], room: Room, limits: Limits, report: DefectReport, where: str
+    tree: LexborHTMLParser,
+    sheets: list[str],
+    room: Room,
+    limits: Limits,
+    report: DefectReport,
+    where: str,
+    *,
+    removes: bool = False,
 ) -> Texts:
-    """The text of a page's body, divided by whether it is hidden. Raises SelectolaxError."""
+    """The text of a page's body, divided by whether it is hidden, which ``removes`` takes from the tree. Raises
+    SelectolaxError."""
     by_sheet = _applied(tree, sheets, room, limits, report, where)
     body = tree.body
     if body is None:
-        return Texts("", "", "")
+        return Texts("", "", "", "")
     seen: list[str] = []
+    certain: list[str] = []
     doubtful: list[str] = []
     hidden: list[str] = []
+    gone: list[LexborNode] = []
     states: dict[int, _State] = {}
     for node in body.traverse(include_text=True):
         parent = node.parent
@@ -150,28 +189,35 @@ def divided(
         if node.tag == "-text":
             text = node.text_content or ""
             degree = above.degree
-            if degree is Hidden.NO:
+            if degree <= Hidden.DOUBT:
                 seen.append(text)
                 doubtful.append(text)
+                if degree is Hidden.NO:
+                    certain.append(text)
                 if hidden and hidden[-1] != "\n":
                     hidden.append("\n")
                 continue
+            if removes and degree > Hidden.MAYBE:
+                gone.append(node)
             if degree < Hidden.YES:
                 doubtful.append(text)
             if above.takes_room and text.isspace():
                 seen.append(text)
+                certain.append(text)
             elif degree > Hidden.MAYBE:
                 hidden.append(text)
             continue
         attributes = node.attributes
         known = by_sheet.get(node.mem_id)
-        if attributes or known is not None or node.tag == "table":
+        if attributes or known is not None or node.tag in _BY_TAG:
             states[node.mem_id] = _styled(node, attributes, known, above, room)
         elif above is not _START:
             states[node.mem_id] = above
+    for node in gone:
+        node.decompose()
     if room.cut:
         report.add(DefectKind.STYLE_TRUNCATED, limits.style_characters, where)
-    return Texts("".join(seen), "".join(doubtful), "".join(hidden))
+    return Texts("".join(seen), "".join(doubtful), "".join(hidden), "".join(certain))
 
 
 @dataclass(slots=True)
@@ -188,31 +234,24 @@ def _applied(
 ) -> dict[int, _BySheet]:
     """What style sheets say of which element."""
     found: dict[int, _BySheet] = {}
-    rules = matches = 0
-    for selector, declarations in (rule for sheet in sheets for rule in rules_of(sheet, room)):
-        read = target(selector)
-        if read is None:
-            continue
-        rules += 1
-        if rules > limits.style_rules or matches > _MATCHES:
-            report.add(DefectKind.STYLE_TRUNCATED, rules, where)
+    selectors = Selectors(tree)
+    for number, rule in enumerate(rule for sheet in sheets for rule in rules_of(sheet, room)):
+        if number >= limits.style_rules:
+            report.add(DefectKind.STYLE_TRUNCATED, number, where)
             break
-        simple, is_sure = read
-        try:
-            nodes = tree.css(simple)
-        except SelectolaxError:
-            continue
-        matches += len(nodes)
-        rank = specificity(simple)
+        nodes, is_sure = selectors.about(rule.selector)
+        rank = specificity(rule.selector)
         for node in nodes:
             one = found.setdefault(node.mem_id, _BySheet({}, {}))
-            for name, (value, important) in declarations.items():
-                if not is_sure:
+            for name, (value, important) in rule.declarations.items():
+                if not (is_sure and rule.is_sure):
                     one.doubtful[name] = value
                     continue
-                weight = (important, rank, rules)
+                weight = (important, rank, number)
                 if name not in one.values or one.values[name][0] <= weight:
                     one.values[name] = (weight, value)
+    if selectors.cut:
+        report.add(DefectKind.STYLE_TRUNCATED, "selectors", where)
     return found
 
 
@@ -239,8 +278,15 @@ def _styled(
     if known is not None and known.doubtful and state.degree is Hidden.NO:
         guessed = _declared(state, above, known.doubtful, {}, is_page=is_page)
         if guessed.degree:
-            return replace(state, gone=Hidden.MAYBE)
+            return replace(state, gone=Hidden.DOUBT)
     return state
+
+
+_FALLBACKS = frozenset({"audio", "video", "object", "canvas", "datalist", "rp", "defs", "desc"})
+"""Elements whose content is shown where what they stand for is not."""
+_CLOSED = frozenset({"details", "dialog"})
+_BY_TAG = frozenset({"table", "summary", *_FALLBACKS, *_CLOSED})
+"""Elements that matter without an attribute."""
 
 
 def _attributed(tag: str, attributes: Mapping[str, str | None], state: _State) -> _State:
@@ -258,6 +304,10 @@ def _attributed(tag: str, attributes: Mapping[str, str | None], state: _State) -
         )
     elif tag == "a" and "href" in attributes:
         state = replace(state, colour=_LINK, colour_by=Hidden.YES)
+    if tag in _FALLBACKS or (tag in _CLOSED and "open" not in attributes):
+        state = replace(state, gone=max(state.gone, Hidden.DOUBT))
+    elif tag == "summary" and state.gone is Hidden.DOUBT:
+        state = replace(state, gone=Hidden.NO)
     if "hidden" in attributes and tag not in _PAGE:
         state = replace(state, gone=Hidden.YES)
     return state
@@ -299,20 +349,28 @@ def _declared(
             size, size_by = font_size({name: values[name]}, size), by(name, surely)
     for name in _why_gone(values, size):
         gone = max(gone, by(name, surely))
+    if gone is Hidden.NO and _is_doubtful(values):
+        gone = Hidden.DOUBT
     state = replace(state, gone=gone, invisible=invisible, size=size, size_by=size_by)
     for name in ("background", "background-color"):
         if name in values:
             state = _on(state, ground(values[name]), by(name, surely))
-    if any(name in values and has_image(values[name]) for name in ("background", "background-image")):
+    images = [values[name] for name in ("background", "background-image") if has_image(values.get(name, ""))]
+    if images:
+        state = _on(state, ground(images[-1]), Hidden.MAYBE)
         state = replace(state, ground_by=Hidden.MAYBE)
     for name in ("color", "-webkit-text-fill-color"):
         if name in values:
             state = _in(state, colour(values[name]), by(name, surely))
+    if any(values.get(name, "none") not in {"none", "0"} for name in _DRAWN):
+        state = replace(state, colour_by=min(state.colour_by, Hidden.DOUBT))
     return state
 
 
+_DRAWN = ("text-shadow", "-webkit-text-stroke", "-webkit-text-stroke-width")
+"""What shows letters whatever their colour."""
 _MOVES = ("text-indent", "margin-left", "margin-top", "margin")
-_PLACES = ("left", "right", "top", "bottom")
+_PLACES = ("left", "right", "top", "bottom", "inset")
 _GONE = {
     "filter": re.compile(r"(?:opacity\(|alpha\(\s*opacity\s*=)\s*0*(?:\.0\d*)?%?\s*\)"),
     "clip": re.compile(r"\Arect\((?:[\s,]*[01](?:px|em)?\b){4}"),
@@ -325,11 +383,37 @@ _GONE = {
 }
 
 
+_HARMLESS = {
+    **{name: {"none"} for name in ("transform", "translate", "rotate", "filter", "clip-path")},
+    **{name: {"none"} for name in ("mask", "mask-image")},
+    "scale": {"none", "1", "100%"},
+    "zoom": {"1", "100%", "normal"},
+    "mix-blend-mode": {"normal"},
+    "position": {"static", "relative", "sticky", "-webkit-sticky"},
+}
+"""Properties that may take text away in more ways than are known here, and values that don't."""
+_COMPUTED = ("display", "visibility", "opacity", "font", "font-size", "text-indent")
+
+
+def _is_doubtful(values: Mapping[str, str]) -> bool:
+    """Whether declarations may take an element's text from the page in a way that is not known here."""
+    if any(name in values and values[name] not in harmless for name, harmless in _HARMLESS.items()):
+        return True
+    if any("(" in values.get(name, "") for name in _COMPUTED):
+        return True
+    return "(" in (written := values.get("color", "")) and colour(written) is None
+
+
 def _why_gone(values: Mapping[str, str], size: float) -> Iterator[str]:
     """The properties that take an element's text from the page."""
     opacity = share(values["opacity"]) if "opacity" in values else None
     if opacity is not None and opacity <= PALE:
         yield "opacity"
+    if values.get("content-visibility") == "hidden":
+        yield "content-visibility"
+    for name in ("zoom", "scale"):
+        if (times := share(values.get(name, "1").partition(" ")[0])) is not None and times <= PALE:
+            yield name
     placed = values.get("position", "static") != "static"
     for name in (*_MOVES, *(_PLACES if placed else ())):
         if "-" in values.get(name, ""):

@@ -37,7 +37,8 @@ def both(text: str, markup: str) -> Mail:
     return Mail(
         (
             f'{HEADER}Content-Type: multipart/alternative; boundary="b"\n\n'
-            f"--b\nContent-Type: text/plain; charset=utf-8\n\n{text}\n--b\nContent-Type: text/html; charset=utf-8\n\n{markup}\n--b--\n"
+            f"--b\nContent-Type: text/plain; charset=utf-8\n\n{text}\n"
+            f"--b\nContent-Type: text/html; charset=utf-8\n\n{markup}\n--b--\n"
         ).encode()
     )
 

@@ -1,0 +1,43 @@
+"""Text that a page shows from right to left against its letters: as the controls of Unicode say it (UAX 9, RLO)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from selectolax.lexbor import LexborHTMLParser, SelectolaxError
+
+_OVERRIDE = "bidi-override"
+_RULE = re.compile(r"([^{}]{1,200})\{([^{}]*+)\}")
+_TURNED = ("bdo[dir=rtl]", "bdo[dir=RTL]", f'[style*="{_OVERRIDE}"]')
+_MOST = 200  # elements that are turned round; beyond: as they are written
+_RIGHT_TO_LEFT = "\u202e"
+_END = "\u202c"
+
+
+def turn(tree: LexborHTMLParser, markup: str, sheets: Iterable[str]) -> None:
+    """Put what an element's override of direction says around its text."""
+    lowered = markup.lower()
+    if _OVERRIDE not in lowered and "<bdo" not in lowered:
+        return
+    selectors = [*_TURNED, *(selector for sheet in sheets for selector in _overriding(sheet))]
+    turned: set[int] = set()
+    for selector in selectors:
+        try:
+            nodes = tree.css(selector)
+        except SelectolaxError:
+            continue
+        for node in nodes[:_MOST]:
+            first = node.first_child
+            style = (node.attributes.get("style") or "").lower()
+            if first is None or node.mem_id in turned or ("bidi" in style and "rtl" not in style):
+                continue
+            turned.add(node.mem_id)
+            node.insert_child(_END)
+            first.insert_before(_RIGHT_TO_LEFT)
+
+
+def _overriding(sheet: str) -> Iterable[str]:
+    for found in _RULE.finditer(sheet):
+        if _OVERRIDE in found[2].lower() and "rtl" in found[2].lower():
+            yield found[1].strip()
