@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -24,7 +24,7 @@ from tamis.message.mail.checksums import checksum, former_checksum
 WINDOWS = (600, 3600, 86400)
 """Seconds; the policies' choice."""
 _MAX_RECIPIENTS = 1000  # recipients that are counted; beyond: not counted: the message is bulk by then
-_FEW = 5
+FEW = 5
 """Recipients from which on a policy may call a message bulk; fewer are a letter to a family."""
 
 
@@ -33,7 +33,7 @@ class MessageChecksumOptions(FilterOptions):
 
     recipients: int = Field(
         50,
-        ge=_FEW,
+        ge=FEW,
         le=10_000,
         description="distinct recipients of the platform from which a message is bulk",
     )
@@ -72,30 +72,35 @@ class MessageChecksum(Filter[MessageChecksumOptions]):
         if message.is_own:
             return self.clear("one of our own clients")
         digest = yield from checksum_of(message)
-        mailbox_of = message.platform.mailbox_of
-        members = tuple(
-            hashed("", mailbox_of(r.address))[:16] for r in message.envelope.recipients[:_MAX_RECIPIENTS]
-        )
-        apart = "test-" if message.asked else ""
-        key = hashed(f"{apart}sum:{digest}:", (yield from _answering_domain(message)))
-        counts = yield from ask(DistinctWithin(key, members, WINDOWS))
-        facts = {
-            "counts": {str(window): count for window, count in zip(WINDOWS, counts, strict=True)},
-            "most": max(counts),
-            "checksum": digest,
-        }
-        if max(counts) < _FEW:
+        facts = (yield from counted(message, f"sum:{digest}")) | {"checksum": digest}
+        if facts["most"] < FEW:
             return self.clear("sent to few recipients", **facts)
-        facts["list"] = yield from _believed_list(message)
+        facts["list"] = yield from believed_list(message)
         return self.hit("the same message came for {most} recipients", **facts)
 
     def judge(self, finding: Finding, options: MessageChecksumOptions, scopes: Scopes) -> Opinion:
         """A hit from the policy's number of recipients in the policy's window on."""
-        seen = finding.facts.get("counts", {}).get(str(options.window), 0)
-        excepted = finding.facts.get("list", "") in {one.lower() for one in options.except_lists}
-        hit = finding.status is Status.HIT and seen >= options.recipients and not excepted
-        text = SAME_FOR_MANY(seen=seen, window=options.window) if hit else ""
-        return self.opinion(finding, options, hit=hit, text=text)
+        seen = counts_against(finding, options)
+        text = SAME_FOR_MANY(seen=seen, window=options.window) if seen else ""
+        return self.opinion(finding, options, hit=seen > 0, text=text)
+
+
+def counted(message: Message, key: str) -> Asks[dict[str, Any]]:
+    """How many distinct recipients had what the key stands for in each of the windows, those of this message included:
+    facts of a finding. What a domain answers for is counted apart from others' copies, and so are test messages."""
+    mailbox_of, recipients = message.platform.mailbox_of, message.envelope.recipients[:_MAX_RECIPIENTS]
+    members = tuple(hashed("", mailbox_of(one.address))[:16] for one in recipients)
+    key = hashed(f"{'test-' if message.asked else ''}{key}:", (yield from _answering_domain(message)))
+    counts = yield from ask(DistinctWithin(key, members, WINDOWS))
+    by_window = {str(window): count for window, count in zip(WINDOWS, counts, strict=True)}
+    return {"counts": by_window, "most": max(counts)}
+
+
+def counts_against(finding: Finding, options: MessageChecksumOptions) -> int:
+    """The number of recipients in the policy's window where it makes a message bulk; else 0."""
+    seen: int = finding.facts.get("counts", {}).get(str(options.window), 0)
+    excepted = finding.facts.get("list", "") in {one.lower() for one in options.except_lists}
+    return seen if finding.status is Status.HIT and seen >= options.recipients and not excepted else 0
 
 
 _LARGE = 512 * 1024
@@ -124,7 +129,7 @@ def _answering_domain(message: Message) -> Asks[str]:
         return ""
 
 
-def _believed_list(message: Message) -> Asks[str]:
+def believed_list(message: Message) -> Asks[str]:
     """The List-Id, if its domain's owner answers for it, or a failing DNS leaves that open; else ""."""
     claimed = list_id(message.mail.headers)
     try:

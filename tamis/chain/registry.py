@@ -43,6 +43,7 @@ from tamis.filters.lookalike_domain import LookalikeDomain
 from tamis.filters.malformed import Malformed
 from tamis.filters.marked_spam import MarkedSpam
 from tamis.filters.message_checksum import MessageChecksum
+from tamis.filters.message_likeness import MessageLikeness
 from tamis.filters.missing_sender import MissingSender
 from tamis.filters.newsletter import Newsletter
 from tamis.filters.rate_limit import RateLimit
@@ -94,6 +95,7 @@ BUILT_IN: tuple[type[Filter[Any]], ...] = (
     Empty,
     ImageText,
     MessageChecksum,
+    MessageLikeness,
     URIBL,
     SecondAntivirus,
     AttachmentFingerprints,

@@ -47,6 +47,9 @@ ON_LISTS = Sentence(
 SAME_FOR_MANY = Sentence(
     "the same message came for {seen} recipients in {window} seconds", seen=_NUMBER, window=_NUMBER
 )
+ALIKE_FOR_MANY = Sentence(
+    "nearly the same message came for {seen} recipients in {window} seconds", seen=_NUMBER, window=_NUMBER
+)
 MARKED_BY_HAND = Sentence(
     "same origin and content as spam that was marked by hand (marks: {marks})", marks=_NUMBER
 )
@@ -70,6 +73,7 @@ TESTED = Sentence(
 SENTENCES = (
     ON_LISTS,
     SAME_FOR_MANY,
+    ALIKE_FOR_MANY,
     MARKED_BY_HAND,
     OVERRULED,
     KNOWN_IMAGE,

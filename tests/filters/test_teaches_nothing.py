@@ -14,12 +14,12 @@ from tamis.contract.state_keys import BLOCKED
 from tamis.message.mail import Mail
 from tamis.message.test_strings import TEST_STRINGS
 from tamis.services.runner import Runner
-from tests.builders import LETTER, STRANGER_IP, envelope, site
+from tests.builders import LETTER, STRANGER, STRANGER_IP, envelope, site
 from tests.memory_state import MemoryState
 
 TRAP = "trap@example.com"
 SITE = site(
-    f'[platform]\nhoneypots = ["{TRAP}"]\nhoneypot_block_from = 2\n'
+    f'[platform]\nhoneypots = ["{TRAP}"]\nhoneypot_block_from = 2\nhoneypot_strict = true\n'
     '[policy]\noutcome = "quarantine"\n[policy.filters.message_checksum]\nstate = "on"\nrecipients = 5\n'
 )
 TEST = LETTER + TEST_STRINGS["tag"].encode() + b"\r\n"
@@ -44,29 +44,31 @@ class Watched(MemoryState):
     async def distinct_within(
         self, key: str, members: Sequence[str], windows: Sequence[float]
     ) -> tuple[int, ...]:
-        self.written.add(key)
+        if members:
+            self.written.add(key)
         return tuple(await super().distinct_within(key, members, windows))
 
 
-def sent(state: Watched, raw: bytes, *recipients: str) -> Examined:
+def sent(state: Watched, raw: bytes, *recipients: str, sender: str = STRANGER) -> Examined:
     services = replace(Services(), state=state)
-    return Road(SITE, Runner(), services).end_of_message(envelope(*recipients), Mail(raw))
+    return Road(SITE, Runner(), services).end_of_message(envelope(*recipients, sender=sender), Mail(raw))
 
 
 @pytest.mark.parametrize("asked", [one for one in TEST_STRINGS if one != "defer"])
 def test_a_honeypot_remembers_no_test(asked: str) -> None:
     state = Watched()
-    for _ in range(3):
-        examined = sent(state, LETTER + TEST_STRINGS[asked].encode() + b"\r\n", TRAP)
-        assert examined.findings["honeypot"].facts["trapped"], "what goes to a trap is spam all the same"
+    for domain in ("example.net", "example.org", "example.com"):
+        raw = LETTER + TEST_STRINGS[asked].encode() + b"\r\n"
+        examined = sent(state, raw, TRAP, sender=f"stranger@{domain}")
+        assert examined.findings["honeypot"].facts["traps"], "what goes to a trap is spam all the same"
     assert not [key for key in state.written if key.startswith(("honeypot:", BLOCKED))]
     assert str(sent(state, LETTER).judged[0].outcome) == "inbox"
 
 
 def test_the_same_letter_without_the_string_is_remembered() -> None:
     state = Watched()
-    for _ in range(2):
-        sent(state, LETTER, TRAP)
+    for domain in ("example.net", "example.org"):
+        sent(state, LETTER, TRAP, sender=f"stranger@{domain}")
     assert asyncio.run(state.get(BLOCKED + STRANGER_IP)) is not None
 
 

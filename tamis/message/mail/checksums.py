@@ -57,8 +57,12 @@ def shown_letters(mail: Mail) -> str:
 
 
 def _letters(text: str) -> str:
-    seen = canonical(text, lambda whole: whole[:_CHARACTERS])
-    return "".join(skeleton(seen).casefold().split())
+    return "".join(plain_words(text, _CHARACTERS).split())
+
+
+def plain_words(text: str, most: int) -> str:
+    """The first `most` characters of a text without case and accents, look-alikes as what they look like."""
+    return skeleton(canonical(text, lambda whole: whole[:most])).casefold()
 
 
 def former_checksum(mail: Mail, *, tag: str = "") -> str:
