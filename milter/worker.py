@@ -11,6 +11,7 @@ import asyncio
 import gc
 import logging
 import os
+import random
 import select
 import signal
 import socket
@@ -52,7 +53,8 @@ from tamis.message.mail import Mail
 from tamis.message.test_strings import asked_of
 from tamis.milter.reply import Replies
 from tamis.milter.session import Session
-from tamis.services.runner import Runner
+from tamis.services.dns.list_tests import ListTests
+from tamis.services.runner import Awaited, Runner
 from tamis.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -91,6 +93,9 @@ class Worker:
         self._senders = SenderEvents(self._paths.senders)
         self._samples = Samples()
         self._parts = PartsFile(self._paths.parts, self._services.breakers)
+        self._list_tests = ListTests()
+        self._testing: Awaited[None] | None = None
+        self._next_test = 0.0
         self.listeners = ListenerCounts(self._paths.listeners)
 
     def _new_route(self) -> Route:
@@ -170,6 +175,23 @@ class Worker:
         self._parts.write()
         self.listeners.write()
 
+    def test_lists(self) -> None:
+        """Have the DNS lists tested when it is time; nobody waits for it."""
+        now = time.monotonic()
+        if now < self._next_test:
+            return
+        if (testing := self._testing) is not None:
+            if not testing.wait(0):
+                return
+            self._testing = None
+            testing.result()
+        settings = self.site.settings
+        every = settings.dns.list_test_every
+        self._next_test = now + every * random.uniform(0.9, 1.1)  # noqa: S311 - not all processes at once
+        services = self._services
+        run = self._list_tests.run(services.dns, services.breakers, settings.platform, every)
+        self._testing = self._runner.submit(run)
+
     def _write_hits(self) -> None:
         left = self._paths.hits / f"{os.getpid()}.json"
         if left.exists():
@@ -215,6 +237,7 @@ class Worker:
         """All but the shared state, which keeps its connections. Who is under way ends with the services it has."""
         old = self._services
         self._services = replace(open_services(settings), state=old.state)
+        self._next_test = 0.0  # the breakers are new
         self._runner.submit(_close_later(old.dns, settings.milter.message_deadline))
 
 
@@ -300,6 +323,7 @@ def _control(
         try:
             worker.write_counts()
             worker.reload(force=RELOAD in numbers)
+            worker.test_lists()
         except Exception:  # whatever it is, this thread must live on to obey the next drain
             log.exception("the control thread goes on")
         if RELOAD in numbers:

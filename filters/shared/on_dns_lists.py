@@ -14,7 +14,7 @@ from tamis.contract.ask import ask_all
 from tamis.contract.filter import Filter, FilterOptions, Message, Opinion, Scopes
 from tamis.contract.finding import Finding, Status
 from tamis.contract.questions import Asks, Lookup
-from tamis.contract.sentences import ON_LISTS
+from tamis.contract.sentences import FEW_LISTS, ON_LISTS
 from tamis.contract.service_protocols import Answer
 from tamis.settings.dns_lists import DNSList, ListRefusedError
 
@@ -30,6 +30,12 @@ class ListOptions(FilterOptions):
     )
     least: int = Option(1, ge=1, le=100, description="minimum number of lists that must list it")
     leave_out: tuple[str, ...] = Option((), description="zones of lists that don't count")
+    quorum: float = Option(
+        50.0,
+        ge=0,
+        le=100,
+        description="percentage of the lists that must have answered: the few that do decide nothing alone",
+    )
     weights: dict[str, Annotated[float, Option(ge=0, le=100)]] = Option(
         {}, description="weight by zone instead of 1, e.g. { 'bl.spamcop.net' = 0.5 }"
     )
@@ -59,17 +65,17 @@ class OnDNSLists(Filter[ListOptions]):
         answered: dict[str, list[str]] = {}
         listed: dict[str, list[list[object]]] = {}
         silent: dict[str, str] = {}
+        missing: dict[str, list[str]] = {}
         for (subject, one, _), answer in zip(questions, answers, strict=True):
-            if not isinstance(answer, Answer):
-                silent.setdefault(one.zone, str(answer))
-                continue
             try:
-                weight = one.weight(answer.records) if answer.records else 0.0
+                weight = _weight(one, answer)
             except ServiceError as error:
                 silent.setdefault(one.zone, str(error))
+                missing.setdefault(subject, []).append(one.zone)
                 continue
             answered.setdefault(subject, []).append(one.zone)
             if weight > 0:
+                assert isinstance(answer, Answer)
                 codes = list(answer.records[:_MOST_SHOWN])
                 listed.setdefault(subject, []).append([one.zone, weight, codes])
         facts = {"asked": len({one.subject for one in questions}), "silent": sorted(silent)}
@@ -79,7 +85,10 @@ class OnDNSLists(Filter[ListOptions]):
             return self.unavailable(because, lists=len(silent), error=first, **facts)
         if not listed:
             return self.clear("on no list", **facts)
-        subjects = {name: {"answered": answered[name], "listed": listed[name]} for name in listed}
+        subjects = {
+            name: {"answered": answered[name], "listed": listed[name], "silent": missing.get(name, [])}
+            for name in listed
+        }
         shown = "; ".join(
             f"{name} on {len(listed[name])} of {len(answered[name])} lists"
             for name in [*listed][:_MOST_SHOWN]
@@ -87,13 +96,20 @@ class OnDNSLists(Filter[ListOptions]):
         return self.hit("{shown}", shown=shown, subjects=subjects, **facts)
 
     def judge(self, finding: Finding, options: ListOptions, scopes: Scopes) -> Opinion:
-        """A hit when enough of the lists that answered for one subject have it."""
+        """A hit when enough lists answered for one subject, and enough of these have it."""
         if finding.status is not Status.HIT:
             return self.opinion(finding, options, hit=False)
         left_out = {zone.lower() for zone in options.leave_out}
         weights = {zone.lower(): weight for zone, weight in options.weights.items()}
+        few = ""
         for subject, told in finding.facts["subjects"].items():
             answered = [zone for zone in told["answered"] if zone not in left_out]
+            silent = [zone for zone in told.get("silent", ()) if zone not in left_out]
+            if len(answered) < (len(answered) + len(silent)) * options.quorum / 100 - 1e-9:
+                few = few or FEW_LISTS(
+                    subject=subject, answered=len(answered), total=len(answered) + len(silent)
+                )
+                continue
             listed = [(zone, weight) for zone, weight, _ in told["listed"] if zone not in left_out]
             all_of_it = sum(weights.get(zone, 1.0) for zone in answered)
             reached = sum(weights.get(zone, 1.0) * weight for zone, weight in listed)
@@ -106,15 +122,23 @@ class OnDNSLists(Filter[ListOptions]):
                 zones = ", ".join(zone for zone, _ in listed[:_MOST_SHOWN])
                 text = ON_LISTS(subject=subject, listed=len(listed), answered=len(answered), zones=zones)
                 return self.opinion(finding, options, hit=True, text=text)
-        return replace(self.opinion(finding, options, hit=False), status=Status.CLEAR)
+        return replace(self.opinion(finding, options, hit=False, text=few), status=Status.CLEAR)
+
+
+def _weight(one: DNSList, answer: Answer | ServiceError) -> float:
+    """What a listing weighs, 0 for none. Raises ServiceError where the list has not answered."""
+    if isinstance(answer, ServiceError):
+        raise answer
+    return one.weight(answer.records) if answer.records else 0.0
 
 
 def _answers(breakers: Breakers, questions: Sequence[Asked]) -> Asks[list[Answer | ServiceError]]:
     """The answers in order. Each list has a breaker: a dead one costs a message its deadline now and then only."""
     asked: dict[str, tuple[Breaker, bool]] = {}
     refused: dict[str, ServiceError] = {}
-    for zone in {question.one.zone for question in questions}:
-        breaker = breakers.part(f"DNS list {zone}")
+    zones = {question.one.zone: question.one.part for question in questions}
+    for zone, part in zones.items():
+        breaker = breakers.part(part)
         try:
             asked[zone] = breaker, breaker.admit()
         except LeftOutError as error:

@@ -8,12 +8,15 @@ Each process has its own breaker for each, and no call waits for one.
 Where a sender's message could make calls fail (a file that a scanner takes minutes for), the part is `checked`:
 failures only make the next call a trial, and a trial begins with a question that every healthy part answers. So nobody
 can switch a scanner off by mail.
+
+A part whose answers can't be believed, though it gives some, is held out by whoever finds that out (`hold`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -94,6 +97,7 @@ class Breaker:
         self._until: float | None = None
         self._shown_until = 0.0  # the same in Unix seconds
         self._trial = False
+        self._held = False
         self._pause = limits.pause
         self._failures = self._openings = 0
         self._reason = ""
@@ -163,6 +167,8 @@ class Breaker:
         if not self._in_a_row:
             return
         with self._lock:
+            if self._held:  # an answer is not what it lacks
+                return
             was_left_out = self._until is not None
             self._in_a_row, self._until, self._trial = 0, None, False
             self._pause = self._limits.pause
@@ -191,6 +197,29 @@ class Breaker:
                 times(failures),
                 self._reason,
             )
+
+    def hold(self, reason: str, seconds: float) -> None:
+        """Leave the part out until `release`, because its answers can't be believed; that is looked at again in about
+        so many seconds."""
+        with self._lock:
+            fresh = not self._held
+            self._held, self._until, self._trial = True, math.inf, False
+            self._shown_until = round(time.time() + seconds, 1)
+            self._reason = reason[:_REASON]
+            self._in_a_row += 1
+            self._failures += 1
+            self._openings += int(fresh)
+        if fresh:
+            log.error("%s is left out: %s", self.part, reason)
+
+    def release(self) -> None:
+        """What `hold` was said for is over."""
+        with self._lock:
+            if not self._held:
+                return
+            self._held, self._in_a_row, self._until = False, 0, None
+            self._pause = self._limits.pause
+        log.warning("%s can be believed again", self.part)
 
     def let_go(self, *, trial: bool) -> None:
         """A call ended without saying anything about the part: its caller gave up."""

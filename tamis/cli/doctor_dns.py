@@ -9,19 +9,20 @@ from collections.abc import Iterator, Sequence
 from tamis.base.errors import ServiceError
 from tamis.chain.open_services import open_resolver, system_servers
 from tamis.cli.checks import CheckResult, ok, warning
-from tamis.contract.service_protocols import DNS, Answer
+from tamis.contract.service_protocols import DNS
 from tamis.filters.shared.clients import TOP, believe
+from tamis.services.dns.list_tests import Health as ListHealth
+from tamis.services.dns.list_tests import lists_of, probe
 from tamis.settings import Settings
-from tamis.settings.dns_lists import DNSList, ListRefusedError
+from tamis.settings.dns_lists import DNSList
 
-LISTED_IP, NOT_LISTED_IP = "2.0.0.127", "1.0.0.127"  # 127.0.0.2 and 127.0.0.1
-LISTED_NAME, NOT_LISTED_NAME = "test", "invalid"
-OWN_TEST_NAMES = {
-    "dbl.spamhaus.org": "dbltest.com",
-    "multi.surbl.org": "test.surbl.org",
-    "multi.uribl.com": "test.uribl.com",
+_MENDS = {
+    ListHealth.EVERYTHING: "take the list out; the daemon leaves it out until it is well",
+    ListHealth.NOTHING: "take the list out; the daemon leaves it out until it is well",
+    ListHealth.REFUSES: "the list refuses public resolvers and heavy users: run a resolver of your own "
+    "(dns.servers), or take the list out",
+    ListHealth.SILENT: "take the list out if this lasts",
 }
-"""Names that lists of domains have for testing besides RFC 5782's."""
 
 
 def dns_checks(settings: Settings) -> Iterator[CheckResult]:
@@ -33,22 +34,13 @@ async def _checks(settings: Settings) -> list[CheckResult]:
     resolver = open_resolver(settings.dns)
     try:
         results = [await server_check(resolver, settings)]
-        platform = settings.platform
-        addresses = [DNSList.parse(text) for text in platform.dnsbl]
-        domains = {one.zone: one for one in map(DNSList.parse, (*platform.rhsbl, *platform.uribl))}
         if results[0].mend:
             return results
-        results += await asyncio.gather(
-            *(list_check(resolver, one, [LISTED_IP], NOT_LISTED_IP) for one in addresses),
-            *(list_check(resolver, one, _names(one), NOT_LISTED_NAME) for one in domains.values()),
-        )
+        checked = await asyncio.gather(*(list_check(resolver, *told) for told in lists_of(settings.platform)))
+        results += [*checked, *quorum_check(checked)]
     finally:
         resolver.close()
     return results
-
-
-def _names(one: DNSList) -> list[str]:
-    return [LISTED_NAME, *([OWN_TEST_NAMES[one.zone]] if one.zone in OWN_TEST_NAMES else [])]
 
 
 async def server_check(dns: DNS, settings: Settings) -> CheckResult:
@@ -69,25 +61,19 @@ async def server_check(dns: DNS, settings: Settings) -> CheckResult:
 
 async def list_check(dns: DNS, one: DNSList, listed: Sequence[str], not_listed: str) -> CheckResult:
     """Whether a list has its test entries and lacks what no list may have."""
-    names = [f"{name}.{one.zone}" for name in (*listed, not_listed)]
-    *there, absent = await dns.queries([(name, "A") for name in names])
-    check = f"DNS list {one.zone}"
-    try:
-        weights = [one.weight(answer.records) for answer in there if isinstance(answer, Answer)]
-        false_alarm = isinstance(absent, Answer) and one.weight(absent.records) > 0
-    except ListRefusedError as problem:
-        return warning(
-            check,
-            str(problem),
-            "the list refuses public resolvers and heavy users: run a resolver of your own (dns.servers), or take "
-            "the list out",
+    result = await probe(dns, one, listed, not_listed)
+    if result.health is ListHealth.WELL:
+        return ok(one.part, result.health)
+    told = f"{result.health}: {result.told}" if result.told else str(result.health)
+    return warning(one.part, told, _MENDS[result.health])
+
+
+def quorum_check(checked: Sequence[CheckResult]) -> Iterator[CheckResult]:
+    """Whether enough lists are of use for the others to decide anything."""
+    useless = sum(1 for one in checked if one.mend)
+    if 2 * useless > len(checked):
+        yield warning(
+            "DNS lists",
+            f"{useless} of {len(checked)} lists are of no use now: the others decide little alone",
+            "configure lists that answer this resolver (platform.dnsbl, rhsbl, uribl)",
         )
-    if not weights:
-        return warning(check, f"no answer: {there[0]}", "take the list out if this lasts")
-    if false_alarm:
-        return warning(check, f"lists {not_listed}, so probably everything", "take the list out")
-    if not any(weights):
-        return warning(
-            check, "lacks its test entry: it is closed, or its return codes have changed", "take the list out"
-        )
-    return ok(check, "answers as it should")

@@ -37,6 +37,12 @@ class Sentence:
 
 _NUMBER = r"[0-9.]{1,20}"
 
+FEW_LISTS = Sentence(
+    "{subject} is on a list, but only {answered} of {total} lists answered, too few to decide",
+    subject=r"\S+",
+    answered=_NUMBER,
+    total=_NUMBER,
+)
 ON_LISTS = Sentence(
     "{subject} is on {listed} of {answered} lists that answered: {zones}",
     subject=r"\S+",
@@ -72,6 +78,7 @@ TESTED = Sentence(
 
 SENTENCES = (
     ON_LISTS,
+    FEW_LISTS,
     SAME_FOR_MANY,
     ALIKE_FOR_MANY,
     MARKED_BY_HAND,

@@ -76,6 +76,11 @@ class DNSList:
         found = tuple(_code(one) for one in (codes or "127.0.0.2-127.255.254.255").split(","))
         return cls(zone.lower(), bool(plus), found)
 
+    @property
+    def part(self) -> str:
+        """Its name as an external part (tamis.base.breaker)."""
+        return f"DNS list {self.zone}"
+
     def weight(self, records: Iterable[str]) -> float:
         """What the listing weighs, 0 when none of the list's codes is in the answer. Raises RefusedError.
 

@@ -34,6 +34,14 @@ class DNSSettings(Section):
         10_000, ge=100, le=1_000_000, description="answers that each process caches for their TTL"
     )
 
+    list_test_every: float = Field(
+        300.0,
+        ge=1,
+        le=86400,
+        description="seconds between two tests of the DNS lists (RFC 5782 5); one that lists everything or nothing is "
+        "left out",
+    )
+
     @staticmethod
     def address_of(text: str) -> tuple[str, int]:
         """Host and port of IP, IP:PORT or [IPv6]:PORT. Raises ValueError on anything else."""

@@ -9,7 +9,8 @@ import re
 import pytest
 
 from tamis.cli.checks import Health
-from tamis.cli.doctor_dns import LISTED_IP, NOT_LISTED_IP, list_check
+from tamis.cli.doctor_dns import list_check
+from tamis.services.dns.list_tests import LISTED_IP, NOT_LISTED_IP
 from tamis.settings.dns_lists import DNSList
 from tests.cli.conftest import Run
 from tests.services.dns.resolving import WrittenDNS

@@ -177,6 +177,41 @@ def test_a_list_that_refuses_is_left_out(nameserver: PrivateDNS) -> None:
         assert f'tamis_part_failures_total{{part="{part}"}} 2.0' in told()
 
 
+def test_a_list_that_lists_the_world_is_left_out_until_it_is_well() -> None:
+    """It died, and its domain's new owner answers for every name. The daemon finds that out by itself."""
+    world = {"w.lists.example.org": "* 1 A 127.0.0.2\n*.0.0.127 1 A 127.0.0.2\n2.0.0.127 1 A 127.0.0.2\n"}
+    well = {"w.lists.example.org": "2.0.0.127 1 A 127.0.0.2\n8.2.0.192 1 A 127.0.0.2\n"}
+    port, part = free_port(), "DNS list w.lists.example.org"
+    with PrivateDNS({**ZONES, **world}) as nameserver:
+        settings = {
+            "dns": {"servers": [nameserver.address], "list_test_every": 1},
+            "platform": {"domains": ["example.org"], **LISTS, "dnsbl": ["w.lists.example.org"], "uribl": []},
+            "milter": {"workers": 1},
+            "metrics": {"listen": f"127.0.0.1:{port}"},
+        }
+        with Installation(settings=settings) as installation:
+
+            def log_says(words: str) -> bool:
+                return words in installation.daemon.log()
+
+            wait_until(lambda: log_says(f"{part} is left out: lists"), timeout=30, what="the log to say so")
+            installation.postfix.send(ham(60), to=[JUNK], client=Client("192.0.2.7"))
+            installation.postfix.wait_idle()
+            assert str(delivered(installation, JUNK, 60)["X-Spam-Status"]).startswith("No")
+            found = [one for one in installation.tamis("doctor", "--json") if one["check"] == part]
+            assert any("left out" in one["found"] for one in found)
+            assert any("probably everything" in one["found"] for one in found)
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+                assert f'tamis_part_left_out{{part="{part}"}} 1.0' in answer.read().decode()
+            nameserver.serve({**ZONES, **well})
+            wait_until(
+                lambda: log_says(f"{part} can be believed again"), timeout=30, what="the list's return"
+            )
+            installation.postfix.send(ham(61), to=[JUNK], client=Client("192.0.2.8"))
+            installation.postfix.wait_idle()
+            assert "decided=dnsbl" in str(delivered(installation, JUNK, 61)["X-Spam-Status"])
+
+
 def test_the_resolver_on_a_real_server(nameserver: PrivateDNS) -> None:
     """Large answers come over TCP; what the server refuses is a failure; what is kept outlives the server."""
 
