@@ -103,13 +103,18 @@ def configuration(folder: Path, dns: MadeUpDNS) -> Path:
     return config
 
 
+def _own_code(checkout: Path) -> dict[str, str]:
+    """An environment in which a checkout's programs import its own code, wherever they are started."""
+    return os.environ | {"PYTHONPATH": str(checkout)}
+
+
 def learn(checkout: Path, config: Path) -> None:
     """Teach the model what both have learned."""
     for kind in ("ham", "spam"):
         found = [path for path in corpus_paths() if f"-{kind}-" in path.parent.name]
         paths = [str(path) for path in spread(found[1:], LESSONS)]
         command = [str(checkout / ".venv/bin/tamis"), "--config", str(config), "learn", kind, *paths]
-        subprocess.run(command, check=True, capture_output=True)
+        subprocess.run(command, check=True, capture_output=True, env=_own_code(checkout))
 
 
 def examine(
@@ -129,7 +134,7 @@ def examine(
             text=True,
             check=False,
             cwd=checkout,
-            env=os.environ | {"PYTHONPATH": str(checkout)},
+            env=_own_code(checkout),
         )
     if done.returncode:
         sys.exit(f"{checkout}: {done.stderr[-3000:]}")

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Generator, Hashable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache, partial
+from types import GeneratorType
 from typing import Any
 
 from tamis.base.errors import ServiceError
@@ -258,7 +259,7 @@ def look_at(one: Filter[Any], message: Message, recording: Recording | None = No
     if isinstance(found, Finding):
         return _checked(one, found, time.perf_counter() - begun)
     look = FilterLook(one, message, begun, recording)
-    if isinstance(found, Generator):
+    if type(found) is GeneratorType or isinstance(found, Generator):  # the second looks through a registry
         look.begin(found)
     else:
         look.end(found)

@@ -175,7 +175,7 @@ def font_size(values: Mapping[str, str], size: float) -> float:
 def inline(style: str, room: Room) -> Declarations:
     """The declarations of a style attribute."""
     read = _simple
-    if _NOT_SIMPLE.search(style):
+    if not is_simple(style):
         if len(style) <= room.characters and _depth(style) <= _NESTED:
             room.characters -= len(style)
             read = _parsed
@@ -185,6 +185,11 @@ def inline(style: str, room: Room) -> Declarations:
 
 
 _NOT_SIMPLE = re.compile(r"[\\(\"']|/\*")
+
+
+def is_simple(style: str) -> bool:
+    """Whether a style attribute is read without the parser, and so takes no room."""
+    return _NOT_SIMPLE.search(style) is None
 
 
 @lru_cache(maxsize=2048)

@@ -24,6 +24,7 @@ LEAST_BLOCKS = 60
 """Block characters, or cells, below which there is no QR code: the smallest has 21 modules a side."""
 _PAGE_CHARACTERS = 1_048_576  # characters of markup or text that may draw something; beyond: not drawn
 _BLOCKS = re.compile("[\u2580-\u259f\u25a0\u25a1\u2b1b\u2b1c\u25fb\u25fc\u2800-\u28ff\U0001f7e5-\U0001f7eb]")
+_HASH_LINE = re.compile(r"\n[#@X*%MW0 \t]{20}")
 _HASHES = re.compile(r"(?:^[#@X*%MW0 \t]{20,}+\n){18}", re.MULTILINE)
 _CELLS = re.compile(
     r"<(?:td|th|div|span|i|b|li|p|x)\b[^<>]{0,400}(?:background|bgcolor|class|fill)", re.IGNORECASE
@@ -91,8 +92,11 @@ def _may_be_drawn(text: str) -> bool:
     """Whether there is enough of what pictures are drawn with."""
     if not text.isascii() and len(_BLOCKS.findall(text)) >= LEAST_BLOCKS:
         return True
-    cells = sum(1 for _, _ in zip(range(4 * LEAST_BLOCKS), _CELLS.finditer(text), strict=False))
-    return cells >= 2 * LEAST_BLOCKS or bool(_SHADOW.search(text)) or bool(_HASHES.search(text))
+    cells = sum(1 for _, _ in zip(range(2 * LEAST_BLOCKS), _CELLS.finditer(text), strict=False))
+    if cells >= 2 * LEAST_BLOCKS or ("box-" in text.lower() and _SHADOW.search(text)):
+        return True
+    # a pattern that begins with a line end is found far more quickly than the whole one, and most texts have none
+    return bool(_HASH_LINE.search(text)) and bool(_HASHES.search(text))
 
 
 def _embedded(source: str) -> Iterator[bytes]:
@@ -107,6 +111,8 @@ def _embedded(source: str) -> Iterator[bytes]:
 
 def _tiles(mail: Mail, source: str) -> bytes | None:
     """The images that a page shows beside or below each other, if there are several."""
+    if not mail.images and "data:" not in source.lower():
+        return None
     by_id: dict[str, Part] = {}
     for part in mail.images:
         if content_id := part.headers.first("content-id"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from tamis.message.mail.defects import DefectKind, DefectReport
 from tamis.message.mail.limits import Limits
@@ -98,6 +98,11 @@ class Headers:
     def names(self) -> tuple[str, ...]:
         """The fields' names, lower-cased, in their order."""
         return tuple(field.name for field in self.fields)
+
+    def repeated(self, names: Iterable[str]) -> list[str]:
+        """Those of lower-cased names that several fields have."""
+        by_name = self._by_name
+        return [name for name in names if name in by_name and len(by_name[name]) > 1]
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and name.lower() in self._by_name

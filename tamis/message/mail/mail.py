@@ -362,10 +362,8 @@ class Mail:
 
     def _check_header(self) -> None:
         report = self._report
-        for name in _SINGLETONS:
-            number = len(self.headers.fields_of(name))
-            if number > 1:
-                report.add(DefectKind.DUPLICATE_SINGLETON, number, name)
+        for name in self.headers.repeated(_SINGLETONS):
+            report.add(DefectKind.DUPLICATE_SINGLETON, len(self.headers.fields_of(name)), name)
         if self.complete or self._body < len(self.raw):
             if "from" not in self.headers:
                 report.add(DefectKind.MISSING_FROM)

@@ -37,6 +37,9 @@ _AROUND_AT = re.compile(r"(?<!\s)\s*+@\s*+")
 _AROUND_DOT = re.compile(r"(?<!\s)\s*+([.\u3002\uff0e\uff61])\s*+")
 _RUN = re.compile(r'(?:"(?:[^"\\]|\\.)*+"?|[^\s"<>(),;])++', re.DOTALL)
 _PLAIN = re.compile(r"([A-Za-z0-9._+=-]++)@([A-Za-z0-9.-]*[A-Za-z0-9])")
+_NO_SIGN = r"[^\x00-\x1f\x7f-\U0010ffff\"\\<>(),:;@=]"
+_NAMED = re.compile(rf' *+(?:"({_NO_SIGN}*+)"|({_NO_SIGN}*+)) *+<{_PLAIN.pattern}> *+')
+_SIMPLE_CHARACTERS = 300  # characters of a field that may be read at a glance; beyond: read in every way
 _LEADING_QUOTED = re.compile(_QUOTED, re.DOTALL)
 _HOST_CHARACTERS = re.compile(r"[^\W_](?:[\w.\u3002\uff0e\uff61-]*[^\W_])?")
 _REWRITTEN = re.compile(r"([^\s%!]++)(?:%([^\s%!]++)|!([^\s%!]++))")
@@ -89,6 +92,8 @@ def parse_addresses(value: str, limit: int, report: DefectReport, where: str) ->
 
     At most ``limit`` of them, in linear time; never raises. Where a mailbox can be read as several, that is reported.
     """
+    if (alone := _alone(value)) is not None and limit:
+        return (alone,)
     reader = _Reader(limit, report, where)
     reader.read(value)
     reader.read_otherwise(value)
@@ -97,6 +102,22 @@ def parse_addresses(value: str, limit: int, report: DefectReport, where: str) ->
     if len(reader.found) > limit:
         report.add(DefectKind.TOO_MANY_ADDRESSES, limit, where)
     return tuple(reader.found.values())[:limit]
+
+
+def _alone(value: str) -> Address | None:
+    """The mailbox of a field that every program reads alike, as most are: a plain address, or a name without any sign
+    of the grammar and one in angle brackets. None: the field has to be read."""
+    if len(value) > _SIMPLE_CHARACTERS:
+        return None
+    if named := _NAMED.fullmatch(value):
+        quoted, phrase, local, domain = named.groups()
+        display = " ".join((quoted or phrase or "").split())
+    elif plain := _PLAIN.fullmatch(value.strip(" ")):
+        (local, domain), display = plain.groups(), ""
+    else:
+        return None
+    spec = f"{local}@{domain.lower()}"
+    return Address(display, spec) if _is_usable(spec) else None
 
 
 class _Reader:

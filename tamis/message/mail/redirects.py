@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from urllib.parse import unquote
 
 from tamis.message.mail.wrappers import unwrapped
@@ -15,6 +16,8 @@ from tamis.message.mail.written_links import CHARACTERS, as_link, parameters_of,
 MOST_TARGETS = 12
 """Addresses within one link that are looked at. Beyond: left out."""
 
+_SHORT = 300
+"""Characters up to which what a link leads to is remembered."""
 _PIECES = 24  # of a path, and values in base64, that are looked into; beyond: left out
 
 _REDIRECTS = frozenset(
@@ -36,12 +39,22 @@ _BARE_IN_PATH = re.compile(
 )
 
 
-def led_to(link: str) -> Iterator[str]:
+def led_to(link: str) -> tuple[str, ...]:
     """Every address that a link may lead on to, the known services' first, each once, at most ``MOST_TARGETS``.
 
     Parameters with an address, also without a scheme, percent-coded up to three times or in base64, addresses in the
     path or behind "#", and the same within what was found.
     """
+    return _remembered(link) if len(link) <= _SHORT else tuple(_led_to(link))
+
+
+@lru_cache(maxsize=1024)
+def _remembered(link: str) -> tuple[str, ...]:
+    """The same for a short link: those of signatures and footers come again and again."""
+    return tuple(_led_to(link))
+
+
+def _led_to(link: str) -> Iterator[str]:
     seen = {link}
     known = unwrapped(link)
     waiting = [link[:CHARACTERS], *known.chain]

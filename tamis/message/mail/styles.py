@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from tamis.base.derived import derived
 from tamis.message.mail.css import (
     PALE,
     TRANSPARENT,
@@ -24,6 +25,7 @@ from tamis.message.mail.css import (
     ground,
     has_image,
     inline,
+    is_simple,
     length,
     rules_of,
     share,
@@ -59,7 +61,7 @@ class Hidden(IntEnum):
 
 
 _HINTS = (
-    *("none", "hid", "collapse", "opacity", "text-indent", "clip", "max-", "scale", "translate", "rotate"),
+    *("hidden", "mso-hide", "opacity", "text-indent", "clip", "max-", "scale", "translate", "rotate"),
     *(
         "overflow",
         "\\",
@@ -74,22 +76,10 @@ _HINTS = (
         "calc(",
         "var(",
     ),
-    *("gradient", "mix("),
-    *(
-        "min(",
-        "clamp(",
-        "<details",
-        "<dialog",
-        "<audio",
-        "<video",
-        "<object",
-        "<canvas",
-        "<datalist",
-        "<rp",
-        "<svg",
-    ),
+    *("gradient", "mix(", "min(", "clamp(", "<details", "<dialog", "<audio", "<video", "<object", "<canvas"),
+    *("<datalist", "<rp", "<svg"),
 )
-# Far to the left, or with letters of next to no size. Patterns that begin with what is rare are quick.
+# Far off the page, or with letters of next to no size. Patterns that begin with what is rare are quick.
 _FAR_OFF = re.compile(r"-\d{3}|-\d{1,9}r?em")
 _TINY = re.compile(
     r"font(?:-size)?\s*:\s*[\"']?[^;\"'>]{0,40}?(?<![\d.#])"
@@ -101,7 +91,12 @@ _COLOURED = re.compile(r"(?:(back)ground(?:-color)?|color|bg(color))\s*[:=]\s*[\
 def may_hide(markup: str) -> bool:
     """Whether anything in markup may hide text; cheap, and rather yes than no."""
     markup = markup.lower()
-    if any(hint in markup for hint in _HINTS) or _FAR_OFF.search(markup) or _TINY.search(markup):
+    if any(hint in markup for hint in _HINTS) or _TINY.search(markup):
+        return True
+    # most properties that are "none", borders that collapse and the "-800" of telephone numbers hide nothing
+    if ("none" in markup and "display" in markup) or ("collapse" in markup and "visib" in markup):
+        return True
+    if ("margin" in markup or "position" in markup) and _FAR_OFF.search(markup):
         return True
     texts: set[Rgb] = {_BLACK}
     grounds: set[Rgb] = {_WHITE}
@@ -119,7 +114,7 @@ def _is_near(one: Rgb, other: Rgb) -> bool:
     return all(abs(a - b) <= _NEAR for a, b in zip(one, other, strict=True))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _State:
     """What an element's text inherits; each `_by` is how surely that holds."""
 
@@ -132,12 +127,17 @@ class _State:
     ground: Rgb | None = _WHITE
     ground_by: Hidden = Hidden.YES
 
+    @derived
+    def within(self) -> dict[tuple[str | bool | None, ...], _State]:
+        """What elements have made of it, by all of them that matters (`_remembered`)."""
+        return {}
+
     @property
     def takes_room(self) -> bool:
         """Whether the text, seen or not, is in its place on the page."""
         return self.gone <= Hidden.DOUBT and self.size > _SMALL
 
-    @property
+    @derived
     def degree(self) -> Hidden:
         """How surely the text is hidden."""
         found = max(self.gone, self.invisible)
@@ -208,11 +208,14 @@ def divided(
                 hidden.append(text)
             continue
         attributes = node.attributes
-        known = by_sheet.get(node.mem_id)
-        if attributes or known is not None or node.tag in _BY_TAG:
-            states[node.mem_id] = _styled(node, attributes, known, above, room)
+        place = node.mem_id
+        known = by_sheet.get(place)
+        if known is not None:
+            states[place] = _styled(node.tag, attributes, known, above, room)
+        elif node.tag in _BY_TAG or not _TELLING.isdisjoint(attributes):
+            states[place] = _remembered(node.tag, attributes, above, room)
         elif above is not _START:
-            states[node.mem_id] = above
+            states[place] = above
     for node in gone:
         node.decompose()
     if room.cut:
@@ -255,11 +258,32 @@ def _applied(
     return found
 
 
+_TELLING = frozenset({"style", "bgcolor", "background", "color", "hidden", "href"})
+"""The attributes that `_styled` looks at, whatever the element."""
+
+
+def _remembered(tag: str | None, attributes: Mapping[str, str | None], above: _State, room: Room) -> _State:
+    """As `_styled`, once for elements alike: a page has hundreds of cells and few ways to write one."""
+    style = attributes.get("style")
+    if style and not is_simple(style):  # it takes room each time
+        return _styled(tag, attributes, None, above, room)
+    get = attributes.get
+    present = [name in attributes for name in ("hidden", "href", "open")]
+    alike = (tag, style, get("bgcolor"), get("background"), get("color"), *present)
+    state = above.within.get(alike)
+    if state is None:
+        state = above.within[alike] = _styled(tag, attributes, None, above, room)
+    return state
+
+
 def _styled(
-    node: LexborNode, attributes: Mapping[str, str | None], known: _BySheet | None, above: _State, room: Room
+    tag: str | None,
+    attributes: Mapping[str, str | None],
+    known: _BySheet | None,
+    above: _State,
+    room: Room,
 ) -> _State:
     """What an element makes of what it inherits."""
-    tag = node.tag
     state = _attributed(tag or "", attributes, above)
     style = attributes.get("style")
     declared = inline(style, room) if style else {}
@@ -351,7 +375,8 @@ def _declared(
         gone = max(gone, by(name, surely))
     if gone is Hidden.NO and _is_doubtful(values):
         gone = Hidden.DOUBT
-    state = replace(state, gone=gone, invisible=invisible, size=size, size_by=size_by)
+    if (gone, invisible, size, size_by) != (state.gone, state.invisible, state.size, state.size_by):
+        state = replace(state, gone=gone, invisible=invisible, size=size, size_by=size_by)
     for name in ("background", "background-color"):
         if name in values:
             state = _on(state, ground(values[name]), by(name, surely))

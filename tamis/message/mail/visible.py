@@ -26,7 +26,7 @@ _MARKS = "\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe2
 # Marks that no letter has taken in: they strike it through or surround it, and it is still read.
 _LOOSE_MARKS = re.compile(rf"(?<=[A-Za-z])[{_MARKS}]+")
 # The lunate sigma looks like "c"; NFKC makes another sigma of it, which does not.
-_LUNATE = {0x3F2: "c", 0x3F9: "C"}
+_LUNATE = (("\u03f2", "c"), ("\u03f9", "C"))
 _REVERSED = re.compile("\u202e([^\u202c\n]*+)\u202c?")
 _QUOTED = re.compile(r"\n[ \t]*>[> \t]*+")
 _WORD = re.compile(r"\w+")
@@ -48,9 +48,22 @@ def canonical(text: str, shorten: Callable[[str], str] = str) -> str:
         return shorten(text if text.isprintable() else " ".join(_UNSEEN.sub("", text).split()))
     if "\u202e" in text:  # shown from right to left
         text = _REVERSED.sub(lambda found: found[1][::-1], text)
-    words = shorten(" ".join(_UNSEEN.sub("", _replaced(text, _LUNATE)).split())).split(" ")
+    for sigma, letter in _LUNATE:
+        text = text.replace(sigma, letter)
+    text = shorten(" ".join(_seen(text).split()))
+    normal = _normal(text.split(" "))
     # what NFKC makes of some characters is white space or can't be seen
-    return shorten(" ".join(_UNSEEN.sub("", _normal(words)).split()))
+    return shorten(" ".join((text if normal == text else _seen(normal)).split()))
+
+
+def _seen(text: str) -> str:
+    """A text without what can't be seen; it is looked for among the few dozen characters that the text is made of."""
+    unseen = _UNSEEN.findall("".join(set(text)))
+    if len(unseen) > _FEW:
+        return _UNSEEN.sub("", text)
+    for character in "".join(unseen):
+        text = text.replace(character, "")
+    return text
 
 
 def canonical_lines(text: str) -> str:
@@ -85,7 +98,7 @@ def looks(text: str, shorten: Callable[[str], str] = str) -> tuple[str, ...]:
     Characters that some fonts show as a blank and some not at all are taken both ways; letters of other scripts within
     Latin words, or in a text that is Latin for the most part, also for what they look like.
     """
-    blanks = ("",) if text.isascii() or not _BLANKS.search(text) else ("", " ")
+    blanks = ("", " ") if any(blank in text for blank in _BLANK) else ("",)
     plain = [canonical(_BLANKS.sub(blank, text) if len(blanks) > 1 else text, shorten) for blank in blanks]
     return tuple(dict.fromkeys([*plain, *map(folded, plain)]))
 
@@ -95,7 +108,7 @@ def folded(text: str) -> str:
 
     Accents stay: "pâté" is no "pate".
     """
-    if text.isascii():
+    if text.isascii() or _telling().isdisjoint(text):
         return text
     text = _replaced(text, _styled())
     alike = _LOOSE_MARKS.sub("", _replaced(text, _latin()))
@@ -104,6 +117,14 @@ def folded(text: str) -> str:
         return alike
     text = _LOOSE_MARKS.sub("", text)
     return _WORD.sub(lambda word: word[0].translate(_latin()) if _LETTERS.search(word[0]) else word[0], text)
+
+
+@lru_cache(maxsize=1)
+def _telling() -> frozenset[str]:
+    """All characters that `folded` makes others of: a text without any stays as it is."""
+    first, last = 0x300, 0xFE2F
+    marks = re.findall(f"[{_MARKS}]", "".join(map(chr, range(first, last + 1))))
+    return frozenset({*map(chr, _styled()), *map(chr, _latin()), *marks})
 
 
 def skeleton(text: str) -> str:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tamis.message.mail import DefectKind, Limits, Mail
+from tamis.message.mail import mailboxes as reading
+from tamis.message.mail.defects import DefectReport
 
 
 def mailboxes(value: str) -> list[tuple[str, str]]:
@@ -76,3 +80,86 @@ def test_mailboxes_are_bounded() -> None:
 
 def test_a_name_without_an_address_is_reported() -> None:
     assert DefectKind.BAD_ADDRESS in {defect.kind for defect in Mail(b"From: Ann\r\n\r\n").defects}
+
+
+_PIECES = st.sampled_from(
+    [
+        *(
+            "Ann",
+            "Ann Lee",
+            " ",
+            "  ",
+            '"',
+            '""',
+            "'",
+            ".",
+            "x.",
+            "é",
+            "\u3000",
+            "\u200b",
+            "\t",
+            "\x7f",
+            "\0",
+            "\r",
+        ),
+        *(
+            "\\",
+            "(x)",
+            "[x]",
+            "<",
+            ">",
+            ",",
+            ";",
+            ":",
+            "@",
+            "=",
+            "=?utf-8?q?a?=",
+            "a@example.org",
+            "mailto:",
+            "%",
+            "!",
+        ),
+    ]
+)
+_SPECS = st.sampled_from(
+    [
+        *(
+            "ann@example.com",
+            "Ann@EXAMPLE.com",
+            "a=b@example.com",
+            "a.@example.com",
+            "a@b",
+            "a@-x.com",
+            "a@x..com",
+        ),
+        *(
+            "@example.com",
+            "a@example.com.",
+            "a@1.2.3.4",
+            "a b@example.com",
+            "a@b@example.com",
+            "a@xn--zz.com",
+            "a",
+        ),
+    ]
+)
+
+
+@given(
+    st.lists(_PIECES, max_size=4),
+    _SPECS,
+    st.sampled_from(["{n} <{a}>", "{n}<{a}>{n}", " {a} ", "{n}{a}", '"{n}" <{a}> ']),
+)
+def test_what_is_read_at_a_glance_is_what_the_whole_reading_finds(
+    pieces: list[str], spec: str, form: str
+) -> None:
+    value = form.format(n="".join(pieces), a=spec)
+    at_a_glance = reading._alone(value)
+    report = DefectReport(10)
+    reader = reading._Reader(10, report, "from")
+    reader.read(value)
+    reader.read_otherwise(value)
+    if at_a_glance is not None:
+        assert list(reader.found.values()) == [at_a_glance]
+        assert not reader.ambiguous
+        assert not report.defects
