@@ -19,7 +19,8 @@ class URIBL(OnDNSLists):
     """Takes a message for spam when a domain or an address that it links to is on enough DNS lists.
 
     It checks links in markup, hidden ones included, URLs in the text and in the subject, the targets of wrappers
-    and redirects ([which ones](links-and-files.md)), the domains of From, Reply-To and Sender, and, once
+    and redirects ([which ones](links-and-files.md)), the domains of From, Reply-To and Sender and of links for writing
+    to somebody, the addresses in the names there and in List-Unsubscribe and the like, and, once
     `image_text` has read images and PDF documents, the URLs of QR codes and of links in documents. Registered
     domains are looked up, by the public suffix list; numbers that browsers take for addresses are addresses. At
     most 40 domains and addresses of a message are looked up: if there are more, those of QR codes and of the header

@@ -6,6 +6,7 @@ import ipaddress
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from tamis.filters.shared.clients import registered_domain
 from tamis.message.envelope import IPAddress, parse_ip
@@ -23,7 +24,14 @@ _MOST_DECODED = 300  # URLs whose inside is looked at; beyond: the first half an
 _ORDER = {"code": 0, "link": 1, "form": 1, "page": 1, "file": 2, "text": 2, "script": 3, "image": 4}
 _HEADER = "header"
 _NUMERIC = re.compile(r"(?:0x[0-9a-f]+|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+)){0,3}\.?")
-_HEADERS = ("from", "reply-to", "sender")
+_AUTHORS = ("from", "reply-to", "sender")
+_FIELDS = (
+    *("list-unsubscribe", "list-subscribe", "list-help", "list-owner", "list-archive", "list-post"),
+    *("content-location", "content-base", "link", "x-url"),
+)
+"""Fields of the header with addresses that programs offer or follow: RFC 2369, 2557, 8288."""
+_FIELD_CHARACTERS = 4000  # characters of such a field that are looked at; beyond: its end as well, and what is between is left out
+_LETTERS_TO = re.compile(r"\s*mailto:([^?]{3,1000})", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +79,28 @@ def _hosts(mail: Mail) -> Iterator[tuple[str, str]]:
         if number in opened:
             for address in led_to(url.raw):
                 yield host_of(address.partition("://")[2]), url.source
-    for url in text_urls((mail.subject or "")[:1000], LIMITS):
-        yield url.host, _HEADER
-    for name in _HEADERS:
-        for one in mail.addresses(name):
-            yield one.domain, _HEADER
+    for link in (link for html in mail.html for link in html.links):
+        if link.tag == "a" and (letter := _LETTERS_TO.match(link.href)):
+            yield host_of(unquote(letter[1]).rpartition("@")[2]), "link"
+    yield from ((host, _HEADER) for host in _header_hosts(mail))
+
+
+def _header_hosts(mail: Mail) -> Iterator[str]:
+    """Whom the header names: its authors, and the addresses in the subject, in their names and in some fields."""
+    texts = [mail.subject or "", *(mail.headers.first(name) or "" for name in _FIELDS)]
+    for one in (one for name in _AUTHORS for one in mail.addresses(name)):
+        yield one.domain
+        texts.append(one.display)
+    for text in texts:
+        for url in text_urls(_ends(text), LIMITS):
+            yield url.host
+
+
+def _ends(text: str) -> str:
+    """A field, of a long one its beginning and its end."""
+    if len(text) <= 2 * _FIELD_CHARACTERS:
+        return text
+    return f"{text[:_FIELD_CHARACTERS]} {text[-_FIELD_CHARACTERS:]}"
 
 
 def address_in(host: str) -> IPAddress | None:

@@ -36,11 +36,35 @@ def subjects(*hrefs: str) -> list[str]:
         ("http://0300.0.2.1/", ["192.0.2.1"]),
         ("http://co.uk/", []),
         ("http://localhost/", []),
-        ("mailto:x@example.org", []),
+        ("mailto:x@example.org", ["example.org"]),
+        ("mailto:x@example.com?body=see%20http%3A%2F%2Fexample.org%2F", ["example.org", "example.com"]),
+        ("https://www.example.com/?u=687474703a2f2f6578616d706c652e6f72672f", ["example.com", "example.org"]),
+        ("https://protect-eu.mimecast.com/s/AbC?domain=example.org", ["mimecast.com", "example.org"]),
+        ("https://a-example-org.translate.goog/x", ["a-example-org.translate.goog", "example.org"]),
+        ("https://mandrillapp.com/track/click/3/www.example.org?p=e30", ["mandrillapp.com", "example.org"]),
     ],
 )
 def test_where_a_link_leads(href: str, expected: list[str]) -> None:
     assert subjects(href) == expected
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        b"List-Unsubscribe: <https://example.org/u?x=1>",
+        b"List-Help: <https://example.org/>",
+        b"Content-Location: https://example.org/page.html",
+        b"Subject: See https://example.org/ now",
+        b'Reply-To: "https://example.org/" <b@example.net>',
+    ],
+)
+def test_addresses_in_the_header(field: bytes) -> None:
+    assert "example.org" in subjects_of(Mail(field + b"\r\n" + HEADER + b"x")).names
+
+
+def test_addresses_as_they_look() -> None:
+    wide = "".join(chr(ord(c) + 0xFEE0) for c in "https://example.org/")
+    assert "example.org" in subjects_of(Mail(HEADER + f"<p>Go to {wide}</p>".encode())).names
 
 
 def test_links_come_before_images_and_text_and_the_number_is_bounded() -> None:

@@ -17,7 +17,9 @@ CHARACTERS = 262_144
 _DEPTH = 3  # layers of coding that are undone; beyond: not undone
 _TOKENS = 40  # coded pieces of one script that are decoded; beyond: not decoded
 _URLS = 200  # URLs of one script; beyond: left out
-_JOINED = re.compile(r"[\"'`]\s{0,99}\+\s{0,99}[\"'`]")
+_JOINED = re.compile(r"[\"'`]\s{0,99}(?:\+|\)?\.concat\()\s{0,99}[\"'`]")
+_QUOTES = str.maketrans("\"'`", "   ")
+_LISTED = re.compile(r"[\"'`]\s{0,99},\s{0,99}[\"'`]")
 _ESCAPE = re.compile(
     r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|u\{([0-9a-fA-F]{1,6})\}|([0-3]?[0-7]{2})|(\\?/))"
 )
@@ -37,7 +39,7 @@ def code_urls(code: str, limits: Limits) -> Iterator[Url]:
     """The addresses in code, each once, of source "script"; bounded in number, and in what is decoded."""
     seen: set[str] = set()
     for text in _readings(code[:CHARACTERS], _DEPTH):
-        for url in text_urls(text, limits):
+        for url in text_urls(text.translate(_QUOTES), limits):
             if url.raw not in seen and len(seen) < _URLS:
                 seen.add(url.raw)
                 yield Url(url.raw, url.scheme, url.host, "script")
@@ -63,6 +65,8 @@ def _readings(code: str, depth: int) -> Iterator[str]:
         text = html.unescape(text)
     if text != code:
         yield text
+    if ".join(" in text:
+        yield _LISTED.sub("", text)
     if "%" in text and (decoded := unquote(text)) != text:
         yield from _readings(decoded, depth - 1)
     if "ptth" in text:

@@ -22,9 +22,7 @@ _SOURCES: dict[str, URLSource] = {
 }
 _WEB = frozenset({"http", "https", "ftp"})
 # They name a person, a part of the message or nothing at all; RFC 6068, 2392, 3966, 6694.
-_NOWHERE = frozenset(
-    {"mailto", "cid", "mid", "tel", "sms", "callto", "about", "blob", "sip", "sips", "xmpp", "urn", "tag"}
-)
+_NOWHERE = frozenset({"cid", "mid", "tel", "callto", "about", "blob", "sip", "sips", "xmpp", "urn", "tag"})
 _CODE = frozenset({"javascript", "vbscript", "livescript", "mocha"})
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]{0,30}):", re.IGNORECASE)
 _PORT = re.compile(r"\d{1,5}(?:[/?#]|$)")

@@ -54,12 +54,19 @@ class Html:
 
     ``source`` is what was parsed; ``text`` is its visible text, lines stripped, empty lines left out. ``hidden`` is
     what its style hides from the reader, ``unshown`` the text of elements that are not shown. ``other_text`` is what
-    some readers may see otherwise, where that is not ``text``: who take no notice of a style sheet, who have blocks
-    side by side or images off, for whom what is in doubt is hidden.
+    some readers may see otherwise, where that is not ``text``: who take no notice of a style sheet or have images
+    off, for whom what is in doubt is hidden; ``across`` are the words that blocks may make side by side.
     """
 
     def __init__(
-        self, source: str, text: str, links: tuple[Link, ...], hidden: str, unshown: str, other_text: str
+        self,
+        source: str,
+        text: str,
+        links: tuple[Link, ...],
+        hidden: str,
+        unshown: str,
+        other_text: str,
+        across: str,
     ) -> None:
         self.source = source
         self.text = text
@@ -67,6 +74,7 @@ class Html:
         self.hidden = hidden
         self.unshown = unshown
         self.other_text = other_text
+        self.across = across
 
     @derived
     def tags(self) -> Mapping[str, int]:
@@ -89,7 +97,7 @@ def parse_html(source: str, budget: Budget, limits: Limits, report: DefectReport
     markup = _harmless(source, budget, report, where)
     tree = LexborHTMLParser(_BLOCK.sub(f"{EDGE}<", markup.replace("\x00", " ")))
     links = _links(tree, source, budget, limits, report, where)
-    seen = hidden = unshown = ""
+    seen = hidden = unshown = across = ""
     others: list[str] = []
     try:
         sheets = [node.text() for node in tree.css("style")] if "<style" in markup.lower() else []
@@ -103,11 +111,12 @@ def parse_html(source: str, budget: Budget, limits: Limits, report: DefectReport
             others += (texts.with_doubtful, texts.certain)
         elif tree.body is not None:
             seen = tree.body.text()
-        others += (*map(joined, (seen, *others)), *_in_attributes(tree), *_by_style(sheets))
+        across = "\n".join(map(joined, dict.fromkeys((seen, *others))))
+        others += (*_in_attributes(tree), *_by_style(sheets))
     except SelectolaxError as error:  # a tree without a root: a frameset, or nothing at all
         report.add(DefectKind.HTML_TRUNCATED, error, where)
     other = "\n".join(_lines(text) for text in dict.fromkeys(others) if text and text != seen)
-    return Html(source, _lines(seen), links, hidden.strip(), unshown, other)
+    return Html(source, _lines(seen), links, hidden.strip(), unshown, other, across.strip())
 
 
 def shown_markup(source: str) -> str:

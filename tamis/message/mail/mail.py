@@ -272,7 +272,8 @@ class Mail:
     def visible(self) -> tuple[str, ...]:
         """The text as readers may see it, in the canonical form of ``tamis.message.mail.visible``: the way that most
         do first. Of a long one an excerpt, of at most ``Limits.searched_octets`` characters."""
-        texts = (self.text, self._other_text) if self._other_text else (self.text,)
+        across = "\n".join(html.across for html in self.html if html.across)
+        texts = (self.text, *filter(None, (self._other_text, across)))
         return tuple(dict.fromkeys(look for text in texts for look in looks(text, self._shortened)))
 
     @derived
@@ -295,6 +296,10 @@ class Mail:
         yield from text_urls(self.text, self.limits)
         if self._other_text:
             yield from text_urls(self._other_text, self.limits)
+        if not self.text.isascii():  # by letters that look like others
+            known = {url.host for url in text_urls(self.text, self.limits)}
+            looks = (url for look in self.visible for url in text_urls(look, self.limits))
+            yield from (url for url in looks if url.host not in known)
 
     @derived
     def _file_urls(self) -> tuple[Url, ...]:

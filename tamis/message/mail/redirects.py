@@ -33,9 +33,11 @@ _TAIL = re.compile(r"[/\\?#]")
 _END = re.compile(r"[\s\"'<>]")
 _INNER = re.compile(r"(?:https?|ftp):[/\\]+(?=[^/\\\s])", re.IGNORECASE)
 _BASE64_HTTP = re.compile(r"aHR0c[A-Za-z0-9+/_-]{6,2000}={0,2}")  # "http", wherever it begins
+_HEX_HTTP = re.compile(r"(?:68747470|48545450)(?:[0-9a-fA-F]{2}){3,1000}")  # "http" in hexadecimal
 _BASE64 = re.compile(r"[A-Za-z0-9+_-]{11,2000}={0,2}")
 _BARE_IN_PATH = re.compile(
-    r"/(?:amp/|c/|v/)?(?:s/)?((?:[a-z0-9-]{1,63}\.){1,6}[a-z]{2,24}(?=/|$)[^\s]*)", re.IGNORECASE
+    r"/(?:amp/|c/|v/|track/click(?:\.php)?/\d+/)?(?:s/)?((?:[a-z0-9-]{1,63}\.){1,6}[a-z]{2,24}(?=/|\?|$)[^\s]*)",
+    re.IGNORECASE,
 )
 
 
@@ -94,6 +96,8 @@ def _within(link: str) -> Iterator[str]:
                 yield from _inner(decoded)
     text = _thrice(tail)
     yield from _inner(text)
+    for _, digits in zip(range(_PIECES), _HEX_HTTP.finditer(text), strict=False):
+        yield from _inner(bytes.fromhex(digits[0]).decode("utf-8", "replace"))
     for pattern in (_BASE64_HTTP, _BASE64):
         for _, piece in zip(range(_PIECES), pattern.finditer(text), strict=False):
             for written in (piece[0], piece[0].partition("/")[0]):

@@ -35,7 +35,22 @@ _NAMES = (
     # once in use, still followed somewhere
     *("lowsrc", "dynsrc", "icon", "folder", "o\\:href", "xlink\\:href", "v\\:href", "style"),
 )
-_SELECTOR = ",".join([*(f"[{name}]" for name in _NAMES), "meta[content]", "param[value]", "style"])
+# SVG 2, 16.2, SMIL Animation 4: they give another element's attribute its value, an address as well
+_ANIMATED = frozenset({"to", "from", "by", "values"})
+_SELECTOR = ",".join(
+    [
+        *(f"[{name}]" for name in _NAMES),
+        *(
+            "meta[content]",
+            "param[value]",
+            "style",
+            "set[to]",
+            "animate[values]",
+            "animate[from]",
+            "animate[to]",
+        ),
+    ]
+)
 _VALUES = frozenset(name.replace("\\", "") for name in _NAMES)
 _LINK_TEXT = 300
 """Characters of a link's visible text. Beyond: cut: no web address that people could read is longer."""
@@ -47,6 +62,7 @@ _REFRESH = re.compile(r"^[\s\d.;,]*(?:url\s*=?)?\s*[\"']?", re.IGNORECASE)
 _CONDITIONAL = re.compile(r"<!--\s{0,9}\[if[^\]>]{0,200}\]>?", re.IGNORECASE)
 _CONDITIONAL_END = re.compile(r"<!\s{0,9}\[endif\]|-->", re.IGNORECASE)
 _CSS_URL = re.compile(r"url\(\s{0,9}(\"[^\"]{0,4096}\"?|'[^']{0,4096}'?|[^)\s]{0,4096})", re.IGNORECASE)
+_CSS_SET = re.compile(r"image-set\(\s{0,9}[\"']([^\"']{1,4096})", re.IGNORECASE)
 _CSS_IMPORT = re.compile(r"@import\s{0,9}[\"']([^\"']{1,4096})", re.IGNORECASE)
 _CSS_ESCAPE = re.compile(r"\\([0-9a-fA-F]{1,6})[ \t\r\n]?|\\([^0-9a-fA-F\r\n])")
 _CSS_CHARACTERS = 262_144  # characters of one style sheet; beyond: not searched for links
@@ -130,6 +146,9 @@ def _of(node: LexborNode, tag: str, attributes: dict[str, str | None]) -> Iterat
                 yield value, "page"
         elif name in {"action", "formaction"}:
             yield value, "form"
+        elif name in _ANIMATED:
+            if tag in {"set", "animate"}:
+                yield from ((one.strip(), "a") for one in value.split(";")[:20])
         elif name in _VALUES:
             yield value, _kind(tag, name)
         elif name.startswith("on"):
@@ -167,7 +186,7 @@ def css_links(style: str) -> Iterator[str]:
     style = style[:_CSS_CHARACTERS]
     if "\\" in style:
         style = _CSS_ESCAPE.sub(_unescaped, style)
-    for pattern in (_CSS_URL, _CSS_IMPORT):
+    for pattern in (_CSS_URL, _CSS_IMPORT, _CSS_SET):
         for _, found in zip(range(_COMMENTS), pattern.finditer(style), strict=False):
             yield found[1].strip("\"'")
 

@@ -16,8 +16,8 @@ from tamis.message.mail.written_links import CHARACTERS, as_link, octets_of, par
 MOST_NESTED = 6
 """Wrappers within wrappers that are undone. Beyond: the innermost that was found counts."""
 
-Reads = Callable[[str, str], str]
-"""A link's path and its query (with the fragment) -> what it leads to as written there; '' when it is not that."""
+Reads = Callable[[str, str, str], str]
+"""A link's host, path and query (with the fragment) -> what it leads to as written there; '' when it is not that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def _parameter(*names: str, path: str = "") -> Reads:
     """The first of the parameters `names` that has a value, on any path or on one that `path` matches."""
     allowed = re.compile(path, re.IGNORECASE) if path else None
 
-    def reads(at: str, query: str) -> str:
+    def reads(host: str, at: str, query: str) -> str:
         if allowed is not None and not allowed.match(at):
             return ""
         found = dict(reversed(list(parameters_of(query))))
@@ -52,7 +52,7 @@ def _in_path(pattern: str) -> Reads:
     """The first group of `pattern` in path and query, percent-decoded."""
     compiled = re.compile(pattern, re.IGNORECASE)
 
-    def reads(at: str, query: str) -> str:
+    def reads(host: str, at: str, query: str) -> str:
         found = compiled.match(f"{at}?{query}" if query else at)
         return unquote(found[1]) if found else ""
 
@@ -63,14 +63,14 @@ def _in_base64(*names: str, strip: str = "") -> Reads:
     """A parameter in base64, `strip` before it."""
     parameter = _parameter(*names)
 
-    def reads(at: str, query: str) -> str:
-        value = parameter(at, query)
+    def reads(host: str, at: str, query: str) -> str:
+        value = parameter(host, at, query)
         return plain(value.removeprefix(strip)) or (plain(value) if strip else "")
 
     return reads
 
 
-def _proofpoint_2(at: str, query: str) -> str:
+def _proofpoint_2(host: str, at: str, query: str) -> str:
     """Version 2 writes "-" for "%" and "_" for "/"."""
     if not at.startswith("/v2/"):
         return ""
@@ -83,7 +83,7 @@ _V3_REPLACED = re.compile(r"\*(\*.)?")
 _V3_RUN = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 
-def _proofpoint_3(at: str, query: str) -> str:
+def _proofpoint_3(host: str, at: str, query: str) -> str:
     """Version 3 writes "*" for a character, "**X" for a run of them, which stand in base64 behind "__;"."""
     found = _V3.match(f"{at}?{query}" if query else at)
     if found is None:
@@ -97,14 +97,19 @@ def _proofpoint_3(at: str, query: str) -> str:
     return _V3_REPLACED.sub(put, found[1])
 
 
-def _mandrill(at: str, query: str) -> str:
-    """The target stands in JSON in JSON in base64; the host in the path as well."""
-    told = plain(_parameter("p")(at, query))
+def _mandrill(host: str, at: str, query: str) -> str:
+    """The target stands in JSON in JSON in base64. The host in the path is for show."""
+    told = plain(_parameter("p")(host, at, query))
     found = re.search(r"https?:(?:\\*/){2}[^\"\\\s]{3,500}(?:\\+/[^\"\\\s]{0,500}){0,20}", told)
-    if found is not None:
-        return found[0].replace("\\", "")
-    named = re.match(r"/track/click(?:\.php)?/\d+/([\w.-]{4,253})", at)
-    return named[1] if named else ""
+    return found[0].replace("\\", "") if found else ""
+
+
+def _in_label(host: str, at: str, query: str) -> str:
+    """The host as the first label: "-" for a dot, "--" for "-"."""
+    label = host.partition(".")[0]
+    if "-" not in label:
+        return ""
+    return label.replace("--", "\n").replace("-", ".").replace("\n", "-") + at
 
 
 _GOOGLE = r"~(?:[a-z0-9-]+\.)*google\.(?:com?\.)?[a-z]{2,3}"
@@ -149,14 +154,6 @@ WRAPPERS: tuple[Wrapper, ...] = (
         "help.proofpoint.com: URL Decoder API",
         "https://urldefense.com/v3/__https:/shop.example/*c__;fg!!AbC-_dEf!x$",
         "https://shop.example/~c",
-    ),
-    Wrapper(
-        "Mimecast, with the domain",
-        ("mimecast.com", "mimecastprotect.com"),
-        _parameter("domain"),
-        "community.mimecast.com: URL Protect",
-        "https://protect-eu.mimecast.com/s/AbCdEf?domain=shop.example",
-        "https://shop.example",
     ),
     Wrapper(
         "Mimecast",
@@ -259,6 +256,22 @@ WRAPPERS: tuple[Wrapper, ...] = (
         _in_path(r"/(?:c|v|a|r|i|ii|wp|mbv|viewer)/(?:s/)?(.{4,4000})"),
         "developers.google.com/amp/cache/overview",
         "https://shop-example.cdn.ampproject.org/c/s/shop.example/a",
+        "https://shop.example/a",
+    ),
+    Wrapper(
+        "AMP cache, by its host",
+        ("cdn.ampproject.org",),
+        _in_label,
+        "developers.google.com/amp/cache/overview",
+        "https://shop-example.cdn.ampproject.org/a",
+        "https://shop.example/a",
+    ),
+    Wrapper(
+        "Google Translate",
+        ("translate.goog",),
+        _in_label,
+        "developers.google.com: translated pages are served from translate.goog",
+        "https://shop-example.translate.goog/a?_x_tr_sl=auto",
         "https://shop.example/a",
     ),
     Wrapper(
@@ -526,6 +539,6 @@ def _undone(link: str) -> tuple[Wrapper | None, str]:
     for row in rows:
         if row.reads is None:
             opaque = opaque or row
-        elif target := as_link(row.reads(at, query)):
+        elif target := as_link(row.reads(host, at, query)):
             return row, target
     return opaque, ""

@@ -46,6 +46,10 @@ def _b64(url: str) -> str:
     return base64.urlsafe_b64encode(url.encode()).decode().rstrip("=")
 
 
+def _label_of(url: str) -> str:
+    return url.partition("://")[2].partition("/")[0].replace("-", "--").replace(".", "-")
+
+
 WRAP: dict[str, Callable[[str], str]] = {
     "safelinks": lambda u: f"https://nam02.safelinks.protection.outlook.com/?url={quote(u, safe='')}&data=05",
     "v1": lambda u: f"https://urldefense.proofpoint.com/v1/url?u={quote(u, safe='')}&k=x",
@@ -60,6 +64,9 @@ WRAP: dict[str, Callable[[str], str]] = {
     "amp, no scheme": lambda u: f"google.fr/amp/{quote(_bare(u), safe='/')}",
     "amp cache": lambda u: f"https://x.cdn.ampproject.org/c/s/{quote(_bare(u), safe='/')}",
     "bing": lambda u: f"https://www.bing.com/ck/a?!&&p=1&u=a1{_b64(u)}&ntb=1",
+    "google translate": lambda u: (
+        f"https://{_label_of(u)}.translate.goog/{u.partition('://')[2].partition('/')[2]}"
+    ),
     "yahoo": lambda u: f"https://r.search.yahoo.com/_ylt=A/RU={quote(u, safe='')}/RK=2/RS=x",
     "facebook": lambda u: f"https://l.facebook.com/l.php?u={quote(u, safe='')}&h=A",
     "linkedin": lambda u: f"https://www.linkedin.com/redir/redirect?url={quote(u, safe='')}",
