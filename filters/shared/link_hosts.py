@@ -30,7 +30,7 @@ _FIELDS = (
     *("content-location", "content-base", "link", "x-url"),
 )
 """Fields of the header with addresses that programs offer or follow: RFC 2369, 2557, 8288."""
-_FIELD_CHARACTERS = 4000  # characters of such a field that are looked at; beyond: its end as well, and what is between is left out
+_FIELD_CHARACTERS = 4000  # characters of such a field from both ends; beyond: what is between is left out
 _LETTERS_TO = re.compile(r"\s*mailto:([^?]{3,1000})", re.IGNORECASE)
 
 

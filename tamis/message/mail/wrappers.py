@@ -109,7 +109,7 @@ def _in_label(host: str, at: str, query: str) -> str:
     label = host.partition(".")[0]
     if "-" not in label:
         return ""
-    return label.replace("--", "\n").replace("-", ".").replace("\n", "-") + at
+    return f"{label.replace('--', chr(0)).replace('-', '.').replace(chr(0), '-')}{at}?{query}".rstrip("?")
 
 
 _GOOGLE = r"~(?:[a-z0-9-]+\.)*google\.(?:com?\.)?[a-z]{2,3}"
@@ -272,7 +272,7 @@ WRAPPERS: tuple[Wrapper, ...] = (
         _in_label,
         "developers.google.com: translated pages are served from translate.goog",
         "https://shop-example.translate.goog/a?_x_tr_sl=auto",
-        "https://shop.example/a",
+        "https://shop.example/a?_x_tr_sl=auto",
     ),
     Wrapper(
         "Campaign Manager click",
