@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 
@@ -14,6 +15,8 @@ from tests.real import Envelope
 from tests.road.test_corpus import envelope
 
 ROOT = Path(__file__).resolve().parents[1]
+
+_T = TypeVar("_T")
 
 _QUIET = 0.02  # processor seconds in _PAUSE from which on processes are still at work
 _PAUSE = 0.5
@@ -27,10 +30,10 @@ def corpus_paths() -> list[Path]:
     return paths
 
 
-def spread(paths: Sequence[Path], number: int) -> list[Path]:
+def spread(messages: Sequence[_T], number: int) -> list[_T]:
     """So many of them, from all over."""
-    step = max(1, len(paths) // number)
-    return list(paths[::step][:number])
+    step = max(1, len(messages) // number)
+    return list(messages[::step][:number])
 
 
 def envelopes_of(paths: Iterable[Path]) -> list[Envelope]:

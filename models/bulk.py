@@ -9,6 +9,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 
 from tamis.message.test_strings import asked_of
+from tamis.models.beside import points_beside
 from tamis.models.corpora import Place
 from tamis.models.features import Features, extract
 from tamis.models.header_tokens import Home
@@ -30,6 +31,8 @@ class Candidate:
     features: Features | None = None
     problem: str = ""
     is_test: bool = False
+    beside: float | None = None
+    """What the other filters gave it when it came, where known."""
 
 
 def in_turn(places: Sequence[Place]) -> list[Place]:
@@ -94,5 +97,6 @@ def _with_features(batch: Sequence[Candidate], home: Home) -> list[Candidate]:
         if asked_of(mail):
             found.append(Candidate(one.place, one.message, is_test=True))
         else:
-            found.append(Candidate(one.place, one.message, extract(mail, home=home)))
+            beside = points_beside(mail, home.header_prefix)
+            found.append(Candidate(one.place, one.message, extract(mail, home=home), beside=beside))
     return found

@@ -63,6 +63,8 @@ class Lesson:
     spam: bool
     weight: float = 1.0
     salt: int = 0
+    beside: float | None = None
+    """Points that the other filters gave the message, where known; nothing is learned from them."""
 
 
 _SHARES = np.array([expert.share for expert in EXPERTS])

@@ -25,6 +25,7 @@ import numpy.typing as npt
 
 from tamis.models.calibration import Calibrator
 from tamis.models.durable import replace_file
+from tamis.models.grading import fit_steepness
 from tamis.models.kinds import MailKind
 from tamis.models.measures import Floats, Labels
 from tamis.models.model_file import ModelError
@@ -37,8 +38,6 @@ _STEP = 0.5
 """Numbers between two points of the tail."""
 _DEFAULT = 7.5
 """The level at which kinds are told apart."""
-STEEPNESS: Final = 2.0
-"""Points that a message loses for each number below the level, while the site's own mail doesn't tell (`grading`)."""
 
 _OWN: Final = 15
 """Ham of a kind from which on it says something itself."""
@@ -157,15 +156,16 @@ def _measured(data: dict[str, Any]) -> Measured:
 @dataclass(frozen=True, slots=True)
 class Held:
     """Scores that a model gave to messages it was not taught; `folds` says which messages were held out together,
-    `kinds` (of `MailKind`) which kind each is."""
+    `kinds` (of `MailKind`) which kind each is, `beside` what the other filters gave it, NaN where nothing is known."""
 
     scores: Floats
     folds: npt.NDArray[np.int_]
     kinds: npt.NDArray[np.str_]
+    beside: Floats
 
     def of(self, chosen: Labels) -> Held:
         """Some of them."""
-        return Held(self.scores[chosen], self.folds[chosen], self.kinds[chosen])
+        return Held(self.scores[chosen], self.folds[chosen], self.kinds[chosen], self.beside[chosen])
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,34 +186,29 @@ class _Map:
         return found
 
 
-def fit_levels(
-    ham: Held, spam: Held, calibrator: Calibrator, sequence: int, steepness: float = STEEPNESS
-) -> Levels:
+def fit_levels(ham: Held, spam: Held, calibrator: Calibrator, sequence: int) -> Levels:
     """Levels from held-out scores. What is measured is honest too: each fold by the levels of the others.
 
     Raises ValueError without ham.
     """
     if not len(ham.scores):
         raise ValueError("levels need ham")
-    false, caught = [0] * len(LEVELS), [0] * len(LEVELS)
+    shown = [np.zeros(len(held.scores)) for held in (ham, spam)]
     for fold in np.unique(np.concatenate((ham.folds, spam.folds))).tolist():
         others = ham.of(ham.folds != fold)
-        if not len(others.scores):
-            continue
-        found = _map(others)
-        for counts, held in ((false, ham), (caught, spam)):
-            shown = found.shown(held.of(held.folds == fold))
-            for place, level in enumerate(LEVELS):
-                counts[place] += int(np.count_nonzero(shown >= level))
+        if len(others.scores):
+            found = _map(others)
+            for numbers, held in zip(shown, (ham, spam), strict=True):
+                numbers[held.folds == fold] = found.shown(held.of(held.folds == fold))
     found = _map(ham)
     measured = tuple(
         Measured(
             level,
-            Rate(false[place], len(ham.scores)),
-            Rate(caught[place], len(spam.scores)),
+            _reached(shown[0], level),
+            _reached(shown[1], level),
             _plausible(found, level),
         )
-        for place, level in enumerate(LEVELS)
+        for level in LEVELS
     )
     return Levels(
         tuple(found.scores.tolist()),
@@ -222,8 +217,16 @@ def fit_levels(
         measured,
         sequence,
         {kind: tuple(scores.tolist()) for kind, scores in found.by_kind.items()},
-        steepness,
+        fit_steepness(
+            np.concatenate(shown),
+            np.concatenate((ham.beside, spam.beside)),
+            np.repeat([False, True], [len(ham.scores), len(spam.scores)]),
+        ),
     )
+
+
+def _reached(numbers: Floats, level: float) -> Rate:
+    return Rate(int(np.count_nonzero(numbers >= level)), len(numbers))
 
 
 def _plausible(found: _Map, level: float) -> tuple[float, float]:

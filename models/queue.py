@@ -24,6 +24,7 @@ from pathlib import Path
 from tamis.message.address import domain_of
 from tamis.message.mail import Mail
 from tamis.message.test_strings import asked_of
+from tamis.models.beside import points_beside
 from tamis.models.features import extract
 from tamis.models.header_tokens import Home
 from tamis.models.ledger import LEDGER, Ledger
@@ -119,7 +120,8 @@ class Queue:
             if contradicts and not source.attended:
                 self._ledger.drop(report.source)
                 return
-        self._teacher.teach(message, features, spam=spam, weight=source.say, domain=domain)
+        beside = points_beside(mail, self._home.header_prefix)
+        self._teacher.teach(message, features, spam=spam, weight=source.say, domain=domain, beside=beside)
         self._ledger.learned[report.source] = self._ledger.learned.get(report.source, 0) + 1
 
     def _present_levels(self) -> Levels | None:

@@ -14,6 +14,7 @@ spam) makes no ham look better than it is, and a report that is taken back is ou
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from types import TracebackType
@@ -58,15 +59,22 @@ class Teacher:
         return recent is spam if recent is not None else self._ids.get(message) is spam
 
     def teach(
-        self, message: str, features: Features, *, spam: bool, weight: float = 1.0, domain: str = ""
+        self,
+        message: str,
+        features: Features,
+        *,
+        spam: bool,
+        weight: float = 1.0,
+        domain: str = "",
+        beside: float | None = None,
     ) -> bool:
         """Learn a message, durably; False when it was learned with this label before.
 
-        `weight` and `domain` as for `ModelWriter.learn`.
+        `weight`, `domain` and `beside` as for `ModelWriter.learn`.
         """
         if self.known(message, spam=spam):
             return False
-        self._writer.learn(message, features, spam=spam, weight=weight, domain=domain)
+        self._writer.learn(message, features, spam=spam, weight=weight, domain=domain, beside=beside)
         self._ids.put(message, spam)
         self.changed = True
         return True
@@ -139,7 +147,9 @@ class Teacher:
     def _held_out(self, folds: npt.NDArray[np.int_]) -> Held:
         """The score of each report within reach by a model that was not taught its fold."""
         scores = np.zeros(len(folds))
-        kinds = np.array([kind_of(lesson.features) for lesson in self._writer.lessons()], dtype=np.str_)
+        about = [(kind_of(lesson.features), lesson.beside) for lesson in self._writer.lessons()]
+        kinds = np.array([kind for kind, _ in about], dtype=np.str_)
+        beside = np.array([math.nan if told is None else told for _, told in about])
         for fold in range(FOLDS):
             learner = self._writer.base()
             held: list[tuple[int, Lesson]] = []
@@ -150,7 +160,7 @@ class Teacher:
                     learner.take_in(lesson)
             for place, lesson in held:
                 scores[place] = learner.score(lesson.features, lesson.salt).log_odds
-        return Held(scores, folds, kinds)
+        return Held(scores, folds, kinds, beside)
 
     def close(self) -> None:
         """Let go of the folder."""

@@ -3,9 +3,10 @@
 A record is
 
     u32  length of the body     u32  CRC-32 of the body
-    body: u64 sequence, u8 kind (0 ham, 1 spam, 2 withdrawn), f32 weight, u32 salt of the domain, u16 length of the
-          report's id, the id, then for a label u16[] counts by view and the zstd-packed differences of the
-          feature indices
+    body: u64 sequence, u8 kind (0 ham, 1 spam, 2 withdrawn; 4 more where it is known what other filters said), f32
+          weight, u32 salt of the domain, u16 length of the report's id, the id, then for a label f32 points of
+          the other filters (where known), u16[] counts by view and the zstd-packed differences of the feature
+          indices
 
 little-endian. A record is durable when `append` has returned. One that a crash cut short is the last one:
 it is cut off when the journal is opened, and since its report was never acknowledged it comes again.
@@ -35,7 +36,8 @@ _HEAD: Final = struct.Struct("<8sI")
 _MAGIC: Final = b"TAMISJNL"
 _FRAME = struct.Struct("<II")
 _BODY = struct.Struct("<QBfIH")
-_HAM, _SPAM, _WITHDRAWN = 0, 1, 2
+_HAM, _SPAM, _WITHDRAWN, _BESIDE = 0, 1, 2, 4
+_POINTS = struct.Struct("<f")
 _MAX_BODY = 1 << 22
 _MAX_FEATURES = 1 << 20
 _COUNTS_OCTETS = 2 * len(VIEWS)
@@ -52,6 +54,8 @@ class TrainingRecord:
     weight: float = 1.0
     features: Features | None = None
     salt: int = 0
+    beside: float | None = None
+    """Points that the other filters gave the message when it came, where known."""
 
 
 def pack(record: TrainingRecord) -> bytes:
@@ -65,6 +69,9 @@ def pack(record: TrainingRecord) -> bytes:
         # Octets of the same significance side by side: the high ones are nearly all zero.
         planes = steps.view(np.uint8).reshape(-1, 4).T.tobytes()
         tail = counts + zstandard.ZstdCompressor(level=3).compress(planes)
+        if record.beside is not None:
+            kind |= _BESIDE
+            tail = _POINTS.pack(record.beside) + tail
     body = _BODY.pack(record.sequence, kind, record.weight, record.salt, len(report)) + report + tail
     return _FRAME.pack(len(body), zlib.crc32(body)) + body
 
@@ -75,11 +82,16 @@ def _unpack(body: bytes) -> TrainingRecord:
     if kind == _WITHDRAWN:
         return TrainingRecord(sequence, report)
     tail = body[_BODY.size + length :]
+    beside = None
+    if kind & _BESIDE:
+        (beside,) = _POINTS.unpack_from(tail)
+        tail = tail[_POINTS.size :]
     counts = np.frombuffer(tail[:_COUNTS_OCTETS], dtype="<u2").astype(np.intp)
     planes = zstandard.ZstdDecompressor().decompress(tail[_COUNTS_OCTETS:], max_output_size=4 * _MAX_FEATURES)
     steps = np.frombuffer(planes, dtype=np.uint8).reshape(4, -1).T.copy().view("<u4").ravel()
     indices = np.cumsum(steps, dtype=np.uint32)
-    return TrainingRecord(sequence, report, kind == _SPAM, weight, Features(indices, counts), salt)
+    is_spam = kind & ~_BESIDE == _SPAM
+    return TrainingRecord(sequence, report, is_spam, weight, Features(indices, counts), salt, beside)
 
 
 def pack_lessons(lessons: Iterable[Lesson]) -> bytes:

@@ -162,6 +162,7 @@ def _direct(
                     spam=one.place.spam,
                     weight=SOURCES["learn"].say,
                     domain=domain,
+                    beside=one.beside,
                 ):
                     counts["spam learned" if one.place.spam else "ham learned"] += 1
                     if sum(counts.values()) % _PUBLISHED_EVERY == 0:

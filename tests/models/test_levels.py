@@ -25,7 +25,12 @@ def _scores(seed: int, ham: int, spam: int) -> tuple[Held, Held]:
 
 def _held(scores: Floats, kind: MailKind = MailKind.LIST) -> Held:
     """Scores in five folds, all of one kind."""
-    return Held(scores, np.arange(len(scores)) * 5 // len(scores), np.repeat(str(kind), len(scores)))
+    return Held(
+        scores,
+        np.arange(len(scores)) * 5 // len(scores),
+        np.repeat(str(kind), len(scores)),
+        np.full(len(scores), np.nan),
+    )
 
 
 def _levels(seed: int = 1, ham: int = 2000, spam: int = 1000) -> Levels:
@@ -88,6 +93,7 @@ def test_a_rare_kind_whose_ham_scores_high_has_scores_of_its_own() -> None:
         np.concatenate((lists.scores, made.scores)),
         np.concatenate((lists.folds, made.folds)),
         np.concatenate((lists.kinds, made.kinds)),
+        np.concatenate((lists.beside, made.beside)),
     )
     levels = fit_levels(ham, _scores(1, 1, 500)[1], _levels().calibrator, 1)
     assert levels.number(2.0, MailKind.MADE) < levels.number(2.0, MailKind.LIST)

@@ -145,6 +145,8 @@ def test_records_come_back_as_they_were(tmp_path: Path) -> None:
         TrainingRecord(1, "a", True, 0.25, features_of(0)),
         TrainingRecord(2, "b é", False, 1.0, features_of(1)),
         TrainingRecord(3, "a"),
+        TrainingRecord(4, "c", True, 1.0, features_of(2), beside=-1.5),
+        TrainingRecord(5, "d", False, 1.0, features_of(3), beside=0.0),
     ]
     kept = TrainingJournal(tmp_path / "journal")
     for record in records:
@@ -155,7 +157,7 @@ def test_records_come_back_as_they_were(tmp_path: Path) -> None:
         assert (record.sequence, record.report) == (read.sequence, read.report)
         if record.features is not None:
             assert read.features is not None
-            assert (record.spam, record.weight) == (read.spam, read.weight)
+            assert (record.spam, record.weight, record.beside) == (read.spam, read.weight, read.beside)
             assert np.array_equal(record.features.indices, read.features.indices)
             assert np.array_equal(record.features.counts, read.features.counts)
     assert len(pack(records[0])) < 8192
