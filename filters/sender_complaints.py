@@ -22,7 +22,9 @@ class SenderComplaints(Filter):
 
     The lists are files or URLs (`platform.complaint_feeds`), such as a national CERT's: an address or a domain on each
     line; a domain includes its sub-domains. They are read again every `platform.complaint_refresh` seconds. If a
-    list can't be fetched, is suddenly empty or is not a list, its last good content stays. White list entries (S4,
+    list can't be fetched, is suddenly empty or is not a list, its last good content stays. Entries for whole mail
+    providers, public suffixes and domains of our own are left out and told in the log. A redirect leads to no address
+    inside; a list on a server of your own is named by its address. White list entries (S4,
     S6, S7) have priority. Own clients are not looked up.
     """
 

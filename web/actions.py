@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from tamis.base.errors import ConfigError, TamisError
 from tamis.base.tokens import Purpose, Tokens
-from tamis.contract.lists import Colour, Subject, normalise_pattern
+from tamis.contract.lists import OTHER, Colour, ListEntry, Match, Subject, normalise_pattern
 from tamis.database.list_entries import NewEntry
 from tamis.desk.release import delivery
 from tamis.judging.site import Site
@@ -50,6 +50,21 @@ DONE = {
     Verb.SPAM: marked("Deleted and reported as unwanted."),
     Verb.BLOCK: marked("Deleted, and mail from %(sender)s will always be held."),
 }
+"""What was done, where the lists stand as it says."""
+DONE_BUT = {
+    Verb.ALLOW: marked(
+        "Delivered. But other mail from %(sender)s is still held: %(pattern)s is on a list of blocked senders."
+    ),
+    Verb.BLOCK: marked(
+        "Deleted. But other mail from %(sender)s still reaches you: %(pattern)s is on a list of allowed senders."
+    ),
+}
+"""Where another entry decides."""
+DONE_ONLY = {
+    Verb.ALLOW: marked("Delivered. Its sender can't be put on a list, so other mail is filtered as before."),
+    Verb.BLOCK: marked("Deleted. Its sender can't be put on a list, so other mail is filtered as before."),
+}
+"""Where no entry does."""
 UNDO = {
     Verb.DELIVER: marked("Forget that I wanted it"),
     Verb.ALLOW: marked("Don't always allow"),
@@ -77,17 +92,23 @@ class Undoable:
     entry: int = 0
     """The list entry that was added; 0 for none."""
     taught: bool = False
+    replaced: bool = False
+    """Whether the entry took the place of its contrary."""
 
     def token(self, tokens: Tokens, by: str, now: datetime | None = None) -> str:
         """The right to undo it."""
-        words = (by, self.verb, self.message, str(self.entry), "1" if self.taught else "")
+        words = (by, self.verb, self.message, str(self.entry), _yes(self.taught), _yes(self.replaced))
         return tokens.make(Purpose.UNDO, *words, expires=(now or datetime.now(UTC)) + BIN)
 
     @classmethod
     def read(cls, words: tuple[str, ...]) -> tuple[Undoable, str]:
         """What `token` was made of, and who did it."""
-        by, verb, message, entry, taught = words
-        return cls(Verb(verb), message, int(entry), bool(taught)), by
+        by, verb, message, entry, taught, *replaced = words  # one made before this version has five
+        return cls(Verb(verb), message, int(entry), bool(taught), any(replaced)), by
+
+
+def _yes(told: bool) -> str:
+    return "1" if told else ""
 
 
 class Actions:
@@ -105,38 +126,56 @@ class Actions:
         listing = (
             verb in _COLOUR and sender and message.state is HeldState.HELD
         )  # an old link lists nobody unseen
-        entry = self._list(_COLOUR[verb], sender, message.mailbox, by) if listing else 0
+        entry, replaced = self._list(_COLOUR[verb], sender, message.mailbox, by) if listing else (0, False)
         if verb in _DELIVERING:
             done = self._store.quarantine.release(message.id, by, self._deliver)
         else:
             done = self._store.quarantine.delete(message.id, by)
         taught = done is Done.DONE and verb in _LEARNT and self._teach(_LEARNT[verb], by, content)
-        return done, Undoable(verb, message.id, entry, taught)
+        return done, Undoable(verb, message.id, entry, taught, replaced)
 
     def undo(self, deed: Undoable, by: str) -> bool:
         """Undo it, as far as it can be: a message that was delivered stays so. Whether all of it was undone."""
         content = self._store.quarantine.content(deed.message)
         undone = True
         if deed.entry:
-            self._store.lists.remove([deed.entry], by=by)
+            for gone in self._store.lists.remove([deed.entry], by=by):
+                if deed.replaced:
+                    self._restore(gone, by)
         if deed.verb not in _DELIVERING:
             undone = self._store.quarantine.restore(deed.message, by) in (Done.DONE, Done.ALREADY)
         if deed.taught:
             undone = self._teach("forget", by, content) and undone
         return undone
 
-    def _list(self, colour: Colour, sender: str, mailbox: str, by: str) -> int:
-        """The id of an entry that was not there before, else 0: somebody else's is not ours to undo."""
+    def _restore(self, gone: ListEntry, by: str) -> None:
+        """The contrary of an entry, whose place it had taken."""
+        entry = NewEntry(
+            colour=OTHER[gone.colour],
+            subject=gone.subject,
+            pattern=gone.pattern,
+            scope=gone.scope,
+            origin="web",
+            author=by,
+        )
+        self._store.lists.add([entry])
+
+    def _list(self, colour: Colour, sender: str, mailbox: str, by: str) -> tuple[int, bool]:
+        """The id of an entry that was not there before, else 0: somebody else's is not ours to undo; and whether it
+        replaced its contrary."""
         entry = NewEntry(
             colour=colour, subject=Subject.SENDER, pattern=sender, scope=mailbox, origin="web", author=by
         )
         try:
-            if not self._store.lists.add([entry]).new:
-                return 0
+            added = self._store.lists.add([entry])
         except ConfigError:  # no address that a list can hold: the rest is done all the same
-            return 0
-        found = self._store.lists.find(scope=mailbox, colour=colour, subject=Subject.SENDER)
-        return max((one.id for one in found if one.pattern == _pattern(sender)), default=0)
+            return 0, False
+        if not added.new:
+            return 0, False
+        found = self._store.lists.find(
+            scope=mailbox, colour=colour, subject=Subject.SENDER, pattern=_pattern(sender)
+        )
+        return max((one.id for one in found), default=0), bool(added.replaced)
 
     def _teach(self, label: Label, by: str, content: bytes | None) -> bool:
         if content is None:
@@ -147,6 +186,18 @@ class Actions:
             log.warning("not learned: %s", error)
             return False
         return True
+
+
+def told(verb: Verb, sender: str, decides: Match | None) -> tuple[str, str]:
+    """The sentence on what was done, and the pattern in it. `decides` is the list entry that will count for the
+    sender's next mail: what that does is what is told."""
+    if verb not in _COLOUR:
+        return DONE[verb], ""
+    if decides is None or not sender:
+        return DONE_ONLY[verb], ""
+    if decides.colour is _COLOUR[verb]:
+        return DONE[verb], ""
+    return DONE_BUT[verb], decides.pattern
 
 
 def listed_sender(message: Summary, site: Site) -> str:

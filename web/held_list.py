@@ -17,8 +17,9 @@ from tamis.judging.verdict import SCORE
 from tamis.language.translation import marked
 from tamis.message.address import address_key, domain_key, mailbox_of
 from tamis.quarantine.records import Done, HeldRecord, HeldState, Summary
-from tamis.web.actions import DONE, UNDO, UNDONE, Actions, Undoable, Verb, listed_sender
+from tamis.web.actions import UNDO, UNDONE, Actions, Undoable, Verb, listed_sender, told
 from tamis.web.guard import FRAME_CSP
+from tamis.web.preferences import deciding_entry
 from tamis.web.preview import formatted, preview
 from tamis.web.visit import NOT_VALID, PageRefusedError, Visit
 
@@ -223,7 +224,9 @@ def done_notice(visit: Visit, deed: Undoable, token: str) -> DoneNotice:
     """What was done, with its undoing where there is something to undo."""
     record = visit.store.quarantine.get(deed.message)
     sender = listed_sender(record.summary, visit.site) if record else ""
-    text = visit.reader.gettext(DONE[deed.verb]) % {"sender": sender}
+    decides = deciding_entry(visit, sender, record.summary.mailbox) if record and sender else None
+    sentence, pattern = told(deed.verb, sender, decides)
+    text = visit.reader.gettext(sentence) % {"sender": sender, "pattern": pattern}
     needs_undo = deed.verb not in (Verb.DELIVER, Verb.ALLOW) or deed.taught or deed.entry
     return DoneNotice(text, token if needs_undo else "", visit.reader.gettext(UNDO[deed.verb]))
 

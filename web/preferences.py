@@ -11,14 +11,17 @@ from zoneinfo import available_timezones
 from starlette.responses import Response
 
 from tamis.base.errors import ConfigError
-from tamis.contract.lists import Colour, Subject
+from tamis.contract.breadth import SENTENCES, breadth
+from tamis.contract.lists import Colour, Match, Subject, normalise_pattern
 from tamis.database.list_entries import NewEntry
+from tamis.judging import list_effect
 from tamis.judging.policy import Terms
 from tamis.language.translation import NAMES, marked
 from tamis.web.rate_limits import CHANGES
 from tamis.web.visit import PageRefusedError, Visit
 
 _MOST_ENTRIES = 1000
+_MOST_SHOWN = 5  # entries that a sentence names
 _MOST_DIGITS = 18  # of the number of an entry
 DIGESTS = 3
 """Times of day that the form offers."""
@@ -36,11 +39,16 @@ LEVELS = {
 }
 
 
-def show_lists(visit: Visit, *, wrong: str = "", typed: str = "", status: int = 200) -> Response:
-    """Who is always allowed, who is always blocked."""
+def show_lists(
+    visit: Visit, *, wrong: str = "", typed: str = "", doubt: str = "", colour: str = "", status: int = 200
+) -> Response:
+    """Who is always allowed, who is always blocked. `doubt` says why what was typed is to be confirmed."""
     mailbox = visit.signed_in.address
     entries = visit.store.lists.find(scope=mailbox, subject=Subject.SENDER, limit=_MOST_ENTRIES)
     said, about = visit.query("said"), visit.query("about")
+    despite, all_of_it = (
+        list_effect.allowed_despite(about, entries) if said.endswith("black") else ([], False)
+    )
     return visit.render(
         "lists.html",
         status=status,
@@ -48,9 +56,20 @@ def show_lists(visit: Visit, *, wrong: str = "", typed: str = "", status: int = 
         blocked=[one for one in entries if one.colour is Colour.BLACK],
         wrong=wrong,
         typed=typed,
+        doubt=doubt,
+        colour=colour,
+        despite=despite[:_MOST_SHOWN],
+        all_of_it=all_of_it,
         said=said if visit.is_sealed(said, about) else "",
         about=about,
     )
+
+
+def deciding_entry(visit: Visit, sender: str, mailbox: str) -> Match | None:
+    """The list entry that will count for the next mail of a sender, as the store has it this second."""
+    scopes = visit.site.book.policy(mailbox).scopes
+    own = visit.store.lists.find(scope=mailbox, subject=Subject.SENDER)
+    return list_effect.deciding_entry(visit.site.lists, own, sender, scopes)
 
 
 def change_list(visit: Visit) -> Response:
@@ -79,13 +98,17 @@ def change_list(visit: Visit) -> Response:
             origin="web",
             author=mailbox,
         )
-        visit.store.lists.add([entry])
+        pattern = normalise_pattern(Subject.SENDER, typed)
+        broad = breadth(Subject.SENDER, pattern, visit.site.settings.platform.domains)
+        if broad is not None and visit.field("sure") != pattern:
+            return show_lists(visit, typed=pattern, doubt=SENTENCES[broad], colour=colour, status=422)
+        added = visit.store.lists.add([entry])
     except (ConfigError, ValueError):
         wrong = marked(
             "This is neither an address nor a domain. Examples: marie@example.com, example.com, *.example.com"
         )
         return show_lists(visit, wrong=wrong, typed=typed[:320], status=422)
-    return _changed(visit, f"added-{colour}", typed[:320])
+    return _changed(visit, f"{'moved' if added.replaced else 'added'}-{colour}", pattern)
 
 
 def _changed(visit: Visit, said: str, about: str) -> Response:

@@ -8,8 +8,7 @@ import http.client
 import logging
 import secrets
 import time
-import urllib.request
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
@@ -18,16 +17,17 @@ from tamis.base.breaker import FAILURES, Breakers
 from tamis.base.daemon_threads import begun
 from tamis.base.errors import ConfigError, FeedError, LeftOutError
 from tamis.base.shared_files import read_json, write_json
+from tamis.contract.breadth import breadth_below
 from tamis.contract.lists import Subject, normalise_pattern
 from tamis.contract.service_protocols import SharedState
 from tamis.filters.sender_complaints import GENERATION, entry_key
+from tamis.services.fetching import fetched
 
 log = logging.getLogger(__name__)
 
 MAX_OCTETS = 32 << 20
 _MAX_ENTRIES = 1_000_000
-_READ_SECONDS = 20.0
-_FEED_SECONDS = 120.0
+_SHOWN = 5
 _CHUNK = 500
 _KEEP = 86400.0
 """Seconds that a generation outlives the time at which the next one is due."""
@@ -44,8 +44,11 @@ class Feeds:
         self._sources: Sequence[str] = ()
         self._generation = ""
 
-    async def step(self, sources: Sequence[str], every: float, state: SharedState) -> None:
-        """Fetch when it is time, publish what was fetched, publish again what the state lost. Raises ServiceError."""
+    async def step(
+        self, sources: Sequence[str], every: float, state: SharedState, own: Collection[str] = ()
+    ) -> None:
+        """Fetch when it is time, publish what was fetched, publish again what the state lost; `own` are the platform's
+        domains. Raises ServiceError."""
         if tuple(sources) != tuple(self._sources):
             self._sources, self._due = tuple(sources), 0.0
         if not sources:
@@ -58,7 +61,7 @@ class Feeds:
             self._fetching = None
         elif time.monotonic() >= self._due:
             self._due = time.monotonic() + every
-            work = partial(fetch_all, self._directory, self._sources, self._breakers)
+            work = partial(fetch_all, self._directory, self._sources, self._breakers, frozenset(own))
             self._fetching = begun("feeds", work)
         elif self._generation and await state.get(GENERATION) != self._generation:
             await self._publish(state, every)
@@ -83,8 +86,9 @@ class Feeds:
             self._generation = generation
 
 
-def fetch_all(directory: Path, sources: Sequence[str], breakers: Breakers) -> None:
-    """Fetch every list into its file; one that is no good leaves its file as it is, and the log says so.
+def fetch_all(directory: Path, sources: Sequence[str], breakers: Breakers, own: Collection[str] = ()) -> None:
+    """Fetch every list into its file; one that is no good leaves its file as it is, and the log says so. Entries that
+    are left out are told.
 
     A list that keeps failing is said to be left out, and is then tried in silence.
     """
@@ -94,9 +98,18 @@ def fetch_all(directory: Path, sources: Sequence[str], breakers: Breakers) -> No
         try:
             with breaker.call():
                 entries = parse(fetch(source))
+                broad = [one for one in entries if is_broad(one, own)]
                 if not entries and read_json(path):
                     raise FeedError("it is suddenly empty")
-                write_json(path, entries)
+                write_json(path, sorted(set(entries) - set(broad)))
+                if broad:
+                    log.warning(
+                        "%s: %d entries are left out, for they cover a mail provider, a public suffix or a domain "
+                        "of our own: %s",
+                        breaker.part,
+                        len(broad),
+                        ", ".join(broad[:_SHOWN]),
+                    )
         except LeftOutError:
             continue
         except FAILURES as error:
@@ -107,26 +120,14 @@ def fetch_all(directory: Path, sources: Sequence[str], breakers: Breakers) -> No
 def fetch(source: str) -> bytes:
     """A file's or a URL's content. Raises OSError or FeedError."""
     try:
-        return _fetched(source)
-    except (http.client.HTTPException, ValueError) as error:
-        raise FeedError(f"{type(error).__name__}: {error}") from error
-
-
-def _fetched(source: str) -> bytes:
-    if not source.startswith(("http://", "https://")):
+        if "://" in source:
+            if not source.lower().startswith(("http://", "https://")):
+                raise FeedError("only files, http and https are read")
+            return fetched(source, MAX_OCTETS)
         with Path(source).open("rb") as file:
             content = file.read(MAX_OCTETS + 1)
-    else:
-        until, pieces, size = time.monotonic() + _FEED_SECONDS, [], 0
-        with urllib.request.urlopen(source, timeout=_READ_SECONDS) as answer:  # noqa: S310 - http(s) only, see above
-            while size <= MAX_OCTETS and (piece := answer.read1(1 << 16)):
-                pieces.append(piece)
-                size += len(piece)
-                if time.monotonic() > until:
-                    raise FeedError("it does not come to an end")
-            if answer.length:  # the connection broke
-                raise FeedError("it broke off")
-        content = b"".join(pieces)
+    except (http.client.HTTPException, ValueError) as error:
+        raise FeedError(f"{type(error).__name__}: {error}") from error
     if len(content) > MAX_OCTETS:
         raise FeedError(f"it has more than {MAX_OCTETS} octets")
     return content
@@ -152,6 +153,12 @@ def parse(content: bytes) -> list[str]:
     if wrong > len(found):
         raise FeedError(f"it is not a list of addresses and domains: {wrong} lines are neither")
     return list(found)
+
+
+def is_broad(pattern: str, own: Collection[str]) -> bool:
+    """Whether an entry, which counts for all below it, too, accuses people by the thousand, or our own."""
+    local, _, domain = pattern.rpartition("@")
+    return domain in own if local else breadth_below(domain, own) is not None
 
 
 def _file(directory: Path, source: str) -> Path:

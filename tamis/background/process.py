@@ -193,7 +193,8 @@ class Background:
     def _read_feeds(self) -> float:
         """Read the lists of complaints when it is time, and keep the shared state filled with them."""
         platform = self._site().settings.platform
-        self._loop.run(self._feeds.step(platform.complaint_feeds, platform.complaint_refresh, self._state))
+        every, own = platform.complaint_refresh, platform.domains
+        self._loop.run(self._feeds.step(platform.complaint_feeds, every, self._state, own))
         return _TICK
 
     def _decide(self) -> float:

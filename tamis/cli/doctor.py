@@ -18,6 +18,7 @@ from tamis.chain.registry import load_filters
 from tamis.cli.checks import CheckResult, Health, error, ok, warning
 from tamis.cli.context import Context
 from tamis.cli.doctor_content import content_services
+from tamis.cli.doctor_lists import list_checks
 from tamis.cli.doctor_postfix import postfix_checks
 from tamis.handover.listener_counts import read_listener_counts, unseen
 from tamis.handover.part_states import read_parts
@@ -159,6 +160,7 @@ def _store(context: Context, file: SettingsFile) -> Callable[[Settings], Iterato
             yield error("store", str(problem), "start the database, or fix store.url")
         else:
             yield ok("store", f"{kind}, revision {site.revision}, {site.lists.count} list entries")
+            yield from list_checks(snapshot.entries, settings.platform.domains)
 
     return check
 

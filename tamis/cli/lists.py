@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, TextIO
 
@@ -14,6 +14,7 @@ from tamis.base.errors import ConfigError, nearest_name
 from tamis.cli.context import AT_ONCE, Context, by_option, fail, json_option
 from tamis.cli.parameters import MOMENT, SCOPE
 from tamis.cli.terminal import print_json, printable, table
+from tamis.contract.breadth import SENTENCES, breadth
 from tamis.contract.lists import Colour, ListEntry, Subject, normalise_pattern
 from tamis.database.list_entries import Added, NewEntry
 from tamis.message.address import PLATFORM
@@ -27,6 +28,11 @@ _scope = click.option(
     "--scope", type=SCOPE, default=PLATFORM, show_default=True, help='"platform", a domain or a mailbox.'
 )
 _note = click.option("--note", default="", help="Note; shown with the entry.")
+_yes = click.option(
+    "--yes",
+    is_flag=True,
+    help="Also add entries that cover very many or our own domains; --note must say why.",
+)
 _expires = click.option("--expires", type=MOMENT, help="12h, 30d, 2w, 1y or a date (UTC) [default: never].")
 
 
@@ -85,6 +91,7 @@ def _plain(entry: ListEntry) -> dict[str, Any]:
 @_scope
 @_note
 @_expires
+@_yes
 @by_option
 @json_option
 @click.pass_obj
@@ -96,11 +103,13 @@ def add(
     scope: str,
     note: str,
     expires: datetime | None,
+    yes: bool,
     by: str,
     as_json: bool,
 ) -> None:
     """Add entries: an address or network in CIDR form (ip), or an address, a domain, *.domain or a
-    wildcard pattern (sender). An existing entry gets the new note and expiry."""
+    wildcard pattern (sender). An existing entry gets the new note and expiry; one of the other colour is
+    replaced."""
     entries = []
     for pattern in patterns:
         try:
@@ -118,9 +127,22 @@ def add(
                 expires=expires,
             )
         )
+    _confirm(context, entries, yes=yes)
     with context.store() as store:
         added = store.lists.add(entries)
     _tell(added, as_json=as_json)
+
+
+def _confirm(context: Context, entries: Sequence[NewEntry], *, yes: bool) -> None:
+    """End the command where broad entries are not wanted expressly, with a reason."""
+    own = context.file.settings.platform.domains
+    broad = [(one.pattern, found) for one in entries if (found := breadth(one.subject, one.pattern, own))]
+    if not broad or (yes and entries[0].note):
+        return
+    shown = [f"{printable(pattern)}: {SENTENCES[found]}" for pattern, found in broad[:_SHOWN_ERRORS]]
+    more = [f"and {len(broad) - _SHOWN_ERRORS} more"] if len(broad) > _SHOWN_ERRORS else []
+    how = "if that is meant, give --yes, and say why with --note"
+    fail("\n".join(["nothing was added:", *shown, *more, how]), os.EX_DATAERR)
 
 
 @lists.command()
@@ -178,6 +200,7 @@ def _standing(store: Store, text: str, scope: str, colour: str | None) -> list[L
 @_scope
 @_note
 @_expires
+@_yes
 @by_option
 @json_option
 @click.pass_obj
@@ -189,6 +212,7 @@ def import_(
     scope: str,
     note: str,
     expires: datetime | None,
+    yes: bool,
     by: str,
     as_json: bool,
 ) -> None:
@@ -220,6 +244,7 @@ def import_(
         more = len(wrong) - _SHOWN_ERRORS
         rest = [f"and {more} more"] if more > 0 else []
         fail("\n".join(["nothing was imported:", *wrong[:_SHOWN_ERRORS], *rest]), os.EX_DATAERR)
+    _confirm(context, entries, yes=yes)
     with context.store() as store:
         added = store.lists.add(entries)
     _tell(added, as_json=as_json)
@@ -234,6 +259,11 @@ def _patterns(file: TextIO) -> Iterator[tuple[int, str]]:
 
 def _tell(added: Added, *, as_json: bool) -> None:
     if as_json:
-        print_json({"new": added.new, "merged": added.merged})
+        replaced = {"replaced": [_plain(entry) for entry in added.replaced]} if added.replaced else {}
+        print_json({"new": added.new, "merged": added.merged, **replaced})
     else:
+        for entry in added.replaced[:_SHOWN_ERRORS]:
+            click.echo(f"replaces the {entry.colour} entry {entry.id}: {printable(entry.pattern)}")
+        if len(added.replaced) > _SHOWN_ERRORS:
+            click.echo(f"and {len(added.replaced) - _SHOWN_ERRORS} more entries of the other colour")
         click.echo(f"{added.new} added, {added.merged} brought up to date. {AT_ONCE}")

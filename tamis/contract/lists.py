@@ -28,6 +28,10 @@ class Colour(StrEnum):
     BLACK = "black"
 
 
+OTHER = MappingProxyType({Colour.WHITE: Colour.BLACK, Colour.BLACK: Colour.WHITE})
+"""The colour that contradicts."""
+
+
 class Subject(StrEnum):
     """What an entry is about."""
 

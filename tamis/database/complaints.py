@@ -78,8 +78,12 @@ class Complaints:
             session.execute(delete(HandledRow).where(HandledRow.at < now - _HANDLED_KEPT))
             count = session.scalar(select(func.count()).select_from(ComplaintRow).where(idle)) or 0
             if count > MOST:
-                oldest = select(ComplaintRow.client).where(idle).order_by(ComplaintRow.at).limit(count - MOST)
-                session.execute(delete(ComplaintRow).where(ComplaintRow.client.in_(oldest)))
+                order = (
+                    ComplaintRow.reports,
+                    ComplaintRow.at,
+                )  # a flood of single reports pushes out none of many
+                least = select(ComplaintRow.client).where(idle).order_by(*order).limit(count - MOST)
+                session.execute(delete(ComplaintRow).where(ComplaintRow.client.in_(least)))
 
     def condemn(self, client: str, why: str, *, by: str) -> Complaint:
         """Take its mail for spam from now on."""

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
-from tamis.contract.lists import Colour, ListEntry, Subject, normalise_pattern
+from tamis.contract.lists import OTHER, Colour, ListEntry, Subject, normalise_pattern
 from tamis.database.connection import Database, audit, clean
 from tamis.database.schema import EntryRow, RevisionRow
 from tamis.database.scope import parse_scope
@@ -37,10 +37,12 @@ class NewEntry:
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What came of adding: how many were new, how many stood there already and were brought up to date."""
+    """What came of adding: how many were new, how many stood there already and were brought up to date, and which ones
+    had to go because they said the contrary."""
 
     new: int
     merged: int
+    replaced: tuple[ListEntry, ...] = ()
 
 
 class Lists:
@@ -51,16 +53,19 @@ class Lists:
 
     def add(self, entries: Iterable[NewEntry], *, now: datetime | None = None) -> Added:
         """Add entries, all or none. One of the same scope, colour, subject and pattern takes the newer's
-        expiry, note, origin and author. Raises ConfigError when a pattern or a scope is no good."""
+        expiry, note, origin and author; one of the other colour is replaced, for nothing can be both. Raises
+        ConfigError when a pattern or a scope is no good."""
         now = now or datetime.now(UTC)
         rows: dict[tuple[str, ...], dict[str, Any]] = {}
         for entry in entries:
             row = _row(entry, now)
-            rows[row["scope"], row["colour"], row["subject"], row["pattern"]] = row
+            rows[row["scope"], row["subject"], row["pattern"]] = row
         if not rows:
             return Added(0, 0)
         with self._database.write() as session:
             changed(session)
+            replaced = _contradicted(session, list(rows.values()))
+            _delete(session, [one.id for one in replaced])
             before = session.scalar(select(func.count()).select_from(EntryRow)) or 0
             waiting = iter(rows.values())
             while chunk := list(islice(waiting, _CHUNK)):
@@ -74,7 +79,10 @@ class Lists:
                 )
             new = (session.scalar(select(func.count()).select_from(EntryRow)) or 0) - before
             _audit_added(session, now, list(rows.values()), new)
-        return Added(new, len(rows) - new)
+            author = next(iter(rows.values()))["author"]
+            for one in replaced:
+                _audit_removed(session, now, author, one)
+        return Added(new, len(rows) - new, replaced)
 
     def remove(self, ids: Sequence[int], *, by: str, now: datetime | None = None) -> tuple[ListEntry, ...]:
         """Remove entries by id; returns those that were there."""
@@ -84,12 +92,11 @@ class Lists:
             for start in range(0, len(ids), _CHUNK):
                 chunk = ids[start : start + _CHUNK]
                 removed += starmap(_entry, session.execute(select(*_COLUMNS).where(EntryRow.id.in_(chunk))))
-                session.execute(delete(EntryRow).where(EntryRow.id.in_(chunk)))
+                _delete(session, chunk)
             if removed:
                 changed(session)
             for entry in removed:
-                about = f"{entry.scope} {entry.colour} {entry.subject} {entry.pattern}"
-                audit(session, now, by, "list remove", about, {"id": entry.id})
+                _audit_removed(session, now, by, entry)
         return tuple(removed)
 
     def find(
@@ -137,6 +144,26 @@ def changed(session: Session) -> int:
     """Bump the revision, in the transaction of a change to lists or overrides; holds off other changes."""
     statement = update(RevisionRow).values(value=RevisionRow.value + 1).returning(RevisionRow.value)
     return session.execute(statement).scalar_one()
+
+
+def _delete(session: Session, ids: Sequence[int]) -> None:
+    for start in range(0, len(ids), _CHUNK):
+        session.execute(delete(EntryRow).where(EntryRow.id.in_(ids[start : start + _CHUNK])))
+
+
+def _contradicted(session: Session, rows: Sequence[Mapping[str, Any]]) -> tuple[ListEntry, ...]:
+    """The entries of the other colour with the scope, subject and pattern of one of these."""
+    wanted = {
+        (row["scope"], str(OTHER[Colour(row["colour"])]), row["subject"], row["pattern"]) for row in rows
+    }
+    patterns = sorted({row["pattern"] for row in rows})
+    found: list[ListEntry] = []
+    for start in range(0, len(patterns), _CHUNK):
+        query = select(*_COLUMNS).where(EntryRow.pattern.in_(patterns[start : start + _CHUNK]))
+        found += starmap(_entry, session.execute(query))
+    return tuple(
+        one for one in found if (one.scope, str(one.colour), str(one.subject), one.pattern) in wanted
+    )
 
 
 def all_entries(session: Session) -> tuple[ListEntry, ...]:
@@ -191,6 +218,11 @@ def _row(entry: NewEntry, now: datetime) -> dict[str, Any]:
         "expires": entry.expires,
         "hits": 0,
     }
+
+
+def _audit_removed(session: Session, now: datetime, by: str, entry: ListEntry) -> None:
+    about = f"{entry.scope} {entry.colour} {entry.subject} {entry.pattern}"
+    audit(session, now, by, "list remove", about, {"id": entry.id})
 
 
 def _audit_added(session: Session, now: datetime, rows: Sequence[Mapping[str, Any]], new: int) -> None:

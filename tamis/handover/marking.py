@@ -219,7 +219,8 @@ def _learn_files(
     for kind, fingerprint in about:
         if kind not in _SUBJECTS:
             continue
-        for entry in store.lists.find(colour=Colour.BLACK, subject=_SUBJECTS[kind], pattern=fingerprint):
+        for entry in store.lists.find(subject=_SUBJECTS[kind], pattern=fingerprint):
+            # on either list: what somebody put on the white one is not ours to take off
             there.add((kind, fingerprint, entry.scope))
             if entry.origin == LEARNED and (kind, fingerprint, entry.scope) not in wanted:
                 gone.append(entry.id)

@@ -215,6 +215,16 @@ def _read(model: type[T], where: str, text: str) -> T:
         raise config_error(where, error, model, data) from None
 
 
+def shipped_domains(path: Path) -> frozenset[str]:
+    """The domains of one table of the base that ships. Raises ConfigError."""
+    return _domains(_read(DomainsTable, str(path), path.read_text(encoding="utf-8")))
+
+
+def _domains(table: DomainsTable) -> frozenset[str]:
+    listed = PACKAGES[table.package]() if table.package else frozenset()
+    return (listed | frozenset(table.entries)) - frozenset(table.leave_out)
+
+
 def _tables(where: str, tables: list[DomainsTable]) -> Tables:
     domains: dict[str, frozenset[str]] = {}
     brands: list[Brand] = []
@@ -226,8 +236,7 @@ def _tables(where: str, tables: list[DomainsTable]) -> Tables:
             raise ConfigError(
                 where, f"{table.name}.package", "no such package", value=table.package, nearest=near
             )
-        listed = PACKAGES[table.package]() if table.package else frozenset()
-        domains[table.name] = (listed | frozenset(table.entries)) - frozenset(table.leave_out)
+        domains[table.name] = _domains(table)
         brands += [
             Brand(one.name, tuple(one.names), frozenset(one.domains), one.alone) for one in table.brands
         ]

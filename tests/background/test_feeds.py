@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http.server
+import json
 import socket
 import subprocess
 import sys
@@ -162,3 +163,90 @@ def test_a_list_that_hangs_holds_up_no_end_of_the_process(tmp_path: Path) -> Non
                 assert asked.recv(100)
                 running.communicate(b"end\n", timeout=60)
         assert running.returncode == 0
+
+
+class Redirecting(http.server.BaseHTTPRequestHandler):
+    """Leads to what the path names behind /to/."""
+
+    def do_GET(self) -> None:
+        self.send_response(302)
+        self.send_header("Location", self.path.partition("/to/")[2])
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+
+@pytest.fixture
+def redirecting() -> Iterator[str]:
+    """The address of a server that redirects."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Redirecting) as running:
+        thread = threading.Thread(target=running.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{running.server_port}/to/"
+        running.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "http://169.254.169.254/latest/meta-data/",
+        "http://localhost:1/list",
+        "http://[::1]:1/list",
+        "http://[::ffff:127.0.0.1]:1/list",
+        "http://[64:ff9b::7f00:1]:1/list",
+        "http://2130706433:1/list",
+        "http://0:1/list",
+        "http://10.0.0.1/list",
+        "ftp://203.0.113.1/list",
+        "file:///etc/passwd",
+        "gopher://203.0.113.1/",
+        "",
+    ],
+)
+def test_no_redirect_leads_inside_or_out_of_the_web(redirecting: str, target: str) -> None:
+    with pytest.raises(FeedError, match=r"no public address|no web address"):
+        fetch(redirecting + target)
+
+
+def test_no_redirect_leads_to_another_server_of_ours(redirecting: str, server: str) -> None:
+    """The operator wrote the first one's address, not this one's."""
+    with pytest.raises(FeedError, match=r"127\.0\.0\.1, which is no public address"):
+        fetch(f"{redirecting}{server}/list")
+
+
+def test_redirects_end(redirecting: str) -> None:
+    with pytest.raises(FeedError, match="more than 5 redirects"):
+        fetch(f"{redirecting}/to/" * 20)
+
+
+def test_a_name_that_leads_inside_is_not_followed(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has the name of a list can point it anywhere."""
+    port = int(server.rpartition(":")[2])
+
+    def resolve(host: str, *_: object, **__: object) -> list[tuple[object, ...]]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    with pytest.raises(FeedError, match=r"lists\.example leads to 127\.0\.0\.1"):
+        fetch(f"http://lists.example:{port}/list")
+
+
+@pytest.mark.parametrize("source", ["ftp://203.0.113.1/list", "file:///etc/passwd", "HTTPS+x://a.example/"])
+def test_other_schemes_are_not_tried(source: str) -> None:
+    with pytest.raises(FeedError, match="only files, http and https"):
+        fetch(source)
+
+
+def test_entries_that_accuse_too_many_are_left_out_and_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = tmp_path / "list.txt"
+    broad = ["gmail.com", "co.uk", "*.uk", "com", "own.example.org", "example.org", "boss@own.example.org"]
+    source.write_text("\n".join([*broad, "bad.example.net", "someone@gmail.com", "shop.example.co.uk"]))
+    fetch_all(tmp_path / "kept", [str(source)], Breakers(), frozenset({"own.example.org"}))
+    (kept,) = (tmp_path / "kept").iterdir()
+    assert json.loads(kept.read_text()) == ["bad.example.net", "shop.example.co.uk", "someone@gmail.com"]
+    assert "6 entries are left out" in caplog.text
+    assert "gmail.com" in caplog.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 from pathlib import Path
 
@@ -101,3 +102,53 @@ def test_spans_and_dates(run: Run) -> None:
         assert run("lists", "add", "white", "ip", f"192.0.2.{n}", "--expires", when).status == 0
     last = run("lists", "show", "--json").data[-1]
     assert last["expires"] == "2099-12-31T10:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("subject", "pattern", "why"),
+    [
+        ("ip", "0.0.0.0/0", "a whole network"),
+        ("ip", "::/0", "a whole network"),
+        ("ip", "10.0.0.0/8", "a whole network"),
+        ("sender", "gmail.com", "a mail provider"),
+        ("sender", "*@gmail.com", "a mail provider"),
+        ("sender", "co.uk", "many owners"),
+        ("sender", "*.com", "many owners"),
+        ("sender", "example.com", "a whole domain of our own"),
+    ],
+)
+def test_broad_entries_need_a_yes_and_a_reason_and_stand_in_doctor(
+    run: Run, config: Path, subject: str, pattern: str, why: str
+) -> None:
+    config.write_text(config.read_text() + '[platform]\ndomains = ["example.com"]\n')
+    refused = run("lists", "add", "white", subject, pattern)
+    assert refused.status == 65
+    assert why in refused.err
+    assert run("lists", "add", "white", subject, pattern, "--yes").status == 65
+    assert run("lists", "show").out == "No entries.\n"
+    assert run("lists", "add", "white", subject, pattern, "--yes", "--note", "a test").status == 0
+    told = [one for one in json.loads(run("doctor", "--json").out) if one["check"] == "lists"]
+    assert [(why in one["found"], "(a test)" in one["found"], one["health"]) for one in told] == [
+        (True, True, "warning")
+    ]
+
+
+def test_a_broad_line_stops_an_import(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "list.txt"
+    file.write_text("a@example.net\n*.org\n")
+    refused = run("lists", "import", "black", "sender", str(file))
+    assert (refused.status, "*.org: it covers everybody under" in refused.err) == (65, True)
+    assert run("lists", "show").out == "No entries.\n"
+
+
+def test_an_entry_takes_the_place_of_its_contrary(run: Run) -> None:
+    run("lists", "add", "black", "sender", "a@example.net", "b@example.net")
+    added = run("lists", "add", "white", "sender", "A@example.net")
+    assert "replaces the black entry 1: a@example.net" in added.out
+    assert [(one["colour"], one["pattern"]) for one in run("lists", "show", "--json").data] == [
+        ("black", "b@example.net"),
+        ("white", "a@example.net"),
+    ]
+    assert run("lists", "add", "white", "sender", "a@example.net", "--scope", "example.com").status == 0
+    again = run("lists", "add", "black", "sender", "a@example.net", "--json").data
+    assert [one["scope"] for one in again["replaced"]] == ["platform"]

@@ -290,6 +290,65 @@ def test_own_lists(pages: Pages) -> None:
     assert len(pages.store.lists.find(scope=MARIE)) == 2
 
 
+def test_an_entry_takes_the_place_of_its_contrary_and_the_page_says_so(pages: Pages) -> None:
+    marie = pages.visitor(MARIE)
+    marie.submit("/lists", sender="a@example.net", colour="black")
+    answer = marie.submit("/lists", sender="A@example.net", colour="white")
+    assert "no longer among those you always block" in marie.get(answer.location).text
+    (entry,) = pages.store.lists.find()
+    assert (entry.pattern, entry.colour) == ("a@example.net", Colour.WHITE)
+
+
+@pytest.mark.parametrize(
+    ("white", "black", "says"),
+    [
+        ("a@example.net", "example.net", "will be held, except for what you always allow: a@example.net"),
+        ("example.net", "a@example.net", "still reaches you, because you always allow example.net"),
+        ("*@example.net", "a@example.net", "still reaches you, because you always allow *@example.net"),
+        ("b@example.net", "a@example.net", "a@example.net will always be held"),
+        ("*.example.net", "shop.example.net", "still reaches you"),
+    ],
+)
+def test_the_page_promises_what_will_happen(pages: Pages, white: str, black: str, says: str) -> None:
+    """Within one mailbox's lists, white goes before black."""
+    marie = pages.visitor(MARIE)
+    marie.submit("/lists", sender=white, colour="white")
+    answer = marie.submit("/lists", sender=black, colour="black")
+    assert says in marie.get(answer.location).text
+
+
+def test_blocking_one_who_is_allowed_by_another_entry_says_so(pages: Pages) -> None:
+    number = pages.hold(message(), content())
+    marie = pages.visitor(MARIE)
+    domain = SENDER.rpartition("@")[2]
+    marie.submit("/lists", sender=domain, colour="white")
+    page = marie.get(act(marie, number, "block")).text
+    assert f"still reaches you: {domain} is on a list of allowed senders" in page
+    assert "will always be held" not in page
+
+
+def test_what_allowing_replaced_is_back_when_it_is_undone(pages: Pages) -> None:
+    number = pages.hold(message(), content())
+    marie = pages.visitor(MARIE)
+    marie.submit("/lists", sender=SENDER, colour="black")
+    where = act(marie, number, "allow")
+    assert [one.colour for one in pages.store.lists.find()] == [Colour.WHITE]
+    undo(marie, where)
+    assert [one.colour for one in pages.store.lists.find()] == [Colour.BLACK]
+
+
+@pytest.mark.parametrize("broad", ["gmail.com", "co.uk", "*.com", "info@*", "example.com"])
+def test_broad_entries_take_a_second_step(pages: Pages, broad: str) -> None:
+    marie = pages.visitor(MARIE)
+    asked = marie.submit("/lists", sender=broad, colour="white")
+    assert asked.status == 422
+    assert "Nothing was changed yet" in asked.text
+    assert pages.store.lists.find() == ()
+    assert marie.submit("/lists", sender=broad, colour="white", sure="other").status == 422
+    assert marie.submit("/lists", sender=broad, colour="white", sure=broad).status == 303
+    assert [one.pattern for one in pages.store.lists.find()] == [broad]
+
+
 def test_nobody_else_puts_words_on_the_page_of_lists(pages: Pages) -> None:
     marie = pages.visitor(MARIE)
     marie.submit("/lists", sender="friend@example.net", colour="white")

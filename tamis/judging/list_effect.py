@@ -1,0 +1,48 @@
+"""What the lists will make of a sender's next mail: pages say what will happen, not what was asked for. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from tamis.contract.lists import Colour, ListEntry, ListIndex, Match, nearest
+from tamis.message.envelope import Envelope
+from tamis.message.mail import Mail
+
+_NOBODYS = Mail(b"")
+
+
+def deciding_entry(
+    index: ListIndex, own: Iterable[ListEntry], sender: str, scopes: Sequence[str]
+) -> Match | None:
+    """The entry that counts for mail of an envelope sender to a recipient with these scopes; None where there is none.
+
+    `own` are the entries of the nearest scope as they stand now, `index` has those of the others. The sender's client
+    is not known beforehand, so entries of networks are left out.
+    """
+    envelope, here, others = Envelope(sender=sender), frozenset(scopes[:1]), frozenset(scopes[1:])
+    found = [*ListIndex(own).matches(envelope, _NOBODYS, here), *index.matches(envelope, _NOBODYS, others)]
+    return nearest(found, scopes)
+
+
+def example_of(pattern: str) -> str:
+    """A sender that a pattern covers."""
+    text = f"x.{pattern[2:]}" if pattern.startswith("*.") else pattern
+    text = text.replace("*", "x").replace("?", "x")
+    return text if "@" in text else f"x@{text}"
+
+
+def allowed_despite(pattern: str, entries: Iterable[ListEntry]) -> tuple[list[str], bool]:
+    """The white ones among the entries of one scope that let in some of what a black pattern covers, and whether one of
+    them lets in all of it."""
+    own = [one for one in entries if one.colour is Colour.WHITE]
+    whole = _covers(own, example_of(pattern))
+    black = [one for one in entries if one.pattern == pattern]
+    some = [one.pattern for one in own if _covers(black, example_of(one.pattern))]
+    return list(dict.fromkeys([*whole, *some])), bool(whole)
+
+
+def _covers(entries: Iterable[ListEntry], sender: str) -> list[str]:
+    """The patterns of those that match."""
+    found = list(entries)
+    scopes = frozenset(one.scope for one in found)
+    return [one.pattern for one in ListIndex(found).matches(Envelope(sender=sender), _NOBODYS, scopes)]
