@@ -11,8 +11,7 @@ from tamis.chain.open_services import open_resolver, system_servers
 from tamis.cli.checks import CheckResult, ok, warning
 from tamis.contract.service_protocols import DNS
 from tamis.filters.shared.clients import TOP, believe
-from tamis.services.dns.list_tests import Health as ListHealth
-from tamis.services.dns.list_tests import lists_of, probe
+from tamis.services.dns.list_tests import ListHealth, lists_of, probe
 from tamis.settings import Settings
 from tamis.settings.dns_lists import DNSList
 

@@ -39,7 +39,7 @@ _STRANGERS = 12
 _FIRST = 2
 
 
-class Health(StrEnum):
+class ListHealth(StrEnum):
     """What a test says of a list."""
 
     WELL = "answers as it should"
@@ -53,7 +53,7 @@ class Health(StrEnum):
 class Tested:
     """One list's, with what it or the DNS said where that is worth telling."""
 
-    health: Health
+    health: ListHealth
     told: str = ""
 
 
@@ -65,17 +65,17 @@ async def probe(dns: DNS, one: DNSList, listed: Sequence[str], absent: str) -> T
     there, (not_there, *strange) = answers[: len(listed)], answers[len(listed) :]
     try:
         if _has(one, not_there):
-            return Tested(Health.EVERYTHING, absent)
+            return Tested(ListHealth.EVERYTHING, absent)
         if all(_has(one, answer) for answer in strange):
             more = await _asked(dns, one, [draw() for _ in range(_STRANGERS - _FIRST)])
             if all(_has(one, answer) for answer in more):
-                return Tested(Health.EVERYTHING, first[0])
+                return Tested(ListHealth.EVERYTHING, first[0])
         heard = [answer for answer in there if isinstance(answer, Answer)]
         if not heard:
-            return Tested(Health.SILENT, str(there[0]))
-        return Tested(Health.WELL if any(_has(one, a) for a in heard) else Health.NOTHING)
+            return Tested(ListHealth.SILENT, str(there[0]))
+        return Tested(ListHealth.WELL if any(_has(one, a) for a in heard) else ListHealth.NOTHING)
     except ListRefusedError as problem:
-        return Tested(Health.REFUSES, str(problem))
+        return Tested(ListHealth.REFUSES, str(problem))
 
 
 async def _asked(dns: DNS, one: DNSList, names: Sequence[str]) -> list[Answer | ServiceError]:
@@ -124,7 +124,7 @@ class ListTests:
         lists = lists_of(platform)
         for one, listed, absent in lists:
             result = await probe(dns, one, listed, absent)
-            if result.health is not Health.WELL:
+            if result.health is not ListHealth.WELL:
                 useless.add(one.zone)
             self._judge(one, result, breakers, every)
         if 2 * len(useless) > len(lists) and not 2 * len(self._doubted) > len(lists):
@@ -138,14 +138,14 @@ class ListTests:
 
     def _judge(self, one: DNSList, result: Tested, breakers: Breakers, every: float) -> None:
         breaker = breakers.part(one.part)
-        if result.health is Health.EVERYTHING:
+        if result.health is ListHealth.EVERYTHING:
             breaker.hold(f"{result.health} ({result.told})", every)
-        elif result.health is Health.NOTHING:
+        elif result.health is ListHealth.NOTHING:
             self._lacking[one.zone] += 1
             if self._lacking[one.zone] >= LACKING:
                 breaker.hold(result.health, every)
             elif self._lacking[one.zone] == 1:
                 log.warning("%s %s; left out if this lasts", one.part, result.health)
-        elif result.health is Health.WELL:
+        elif result.health is ListHealth.WELL:
             self._lacking.pop(one.zone, None)
             breaker.release()

@@ -13,7 +13,7 @@ from tamis.base.errors import LeftOutError, ServiceError
 from tamis.contract.service_protocols import DNS, Answer
 from tamis.services.dns.list_tests import (
     LACKING,
-    Health,
+    ListHealth,
     ListTests,
     lists_of,
     probe,
@@ -84,16 +84,16 @@ def dead(_: str) -> str:
 @pytest.mark.parametrize(
     ("says", "health"),
     [
-        (well, Health.WELL),
-        (everything, Health.EVERYTHING),
-        (all_but_what_is_tested, Health.EVERYTHING),
-        (nothing, Health.NOTHING),
-        (refusing, Health.REFUSES),
-        (dead, Health.SILENT),
+        (well, ListHealth.WELL),
+        (everything, ListHealth.EVERYTHING),
+        (all_but_what_is_tested, ListHealth.EVERYTHING),
+        (nothing, ListHealth.NOTHING),
+        (refusing, ListHealth.REFUSES),
+        (dead, ListHealth.SILENT),
     ],
 )
 @pytest.mark.parametrize(("one", "names", "absent"), lists_of(PLATFORM))
-def test_health(one: DNSList, names: Sequence[str], absent: str, says: Says, health: Health) -> None:
+def test_health(one: DNSList, names: Sequence[str], absent: str, says: Says, health: ListHealth) -> None:
     assert asyncio.run(probe(Lists(says), one, names, absent)).health is health
 
 
@@ -107,7 +107,7 @@ def test_a_list_of_dial_up_networks_is_not_everything() -> None:
         return ["127.0.0.2"] if next(drawn) < 6 else []
 
     found = asyncio.run(probe(Lists(some), IPS, ["2.0.0.127"], "1.0.0.127"))
-    assert found.health is Health.WELL
+    assert found.health is ListHealth.WELL
 
 
 def test_strangers_are_public_and_names_are_nobodys() -> None:
