@@ -21,6 +21,8 @@ def joined(text: str) -> str:
     found: list[str] = []
     room = _CHARACTERS
     for line in text.split("\n"):
+        if EDGE not in line:
+            continue
         for word in _words([block.replace(EDGE, " ") for block in _JOINT.split(line)]):
             room -= len(word)
             if room < 0:
