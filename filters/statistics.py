@@ -96,7 +96,10 @@ class Statistics(Filter[StatisticsOptions]):
 
     def judge(self, finding: Finding, options: StatisticsOptions, scopes: Scopes) -> Opinion:
         """A hit from the recipient's level on; below it points that only together with others can be enough."""
-        number, probability = total_for(finding.facts, scopes[0]) or (0.0, 0.0)
+        number, probability = total_for(finding.facts, scopes[0] if "corrected" in finding.facts else "") or (
+            0.0,
+            0.0,
+        )
         share = _share(number / options.level, finding.facts.get("steepness"))
         points = round(options.score * share, 2) if finding.status is Status.HIT else 0.0
         on_level = finding.status is Status.HIT and number >= options.level

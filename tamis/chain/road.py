@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from tamis.chain.examination import Examination, Pulse
 from tamis.contract.filter import Message, Stage
@@ -15,8 +16,9 @@ from tamis.judging.authentication import METHODS, authentication_results
 from tamis.judging.plan import Judged, Plan, SenderQuestion, outcome_of, plan
 from tamis.judging.policy import Policy
 from tamis.judging.site import Site, defers_early
-from tamis.judging.trace import trace_headers
-from tamis.judging.verdict import Verdict, judge
+from tamis.judging.trace import common_headers, own_headers
+from tamis.judging.verdict import Verdict, judge, judge_each
+from tamis.message.address import domain_of
 from tamis.message.envelope import Envelope, Recipient
 from tamis.message.header_editing import NewFields
 from tamis.message.mail import Mail
@@ -112,7 +114,7 @@ class Road:
         The one door between examining and judging, at RCPT and at the end of the message.
         """
         if own is None:
-            verdicts = [judge(findings, one) for one in policies]
+            verdicts = judge_each(findings, policies)
         else:
             verdict = judge(findings, own)
             verdicts = [replace(verdict, recipient=one.recipient) for one in policies]
@@ -164,14 +166,22 @@ class Road:
     def _headers(
         self, envelope: Envelope, findings: Mapping[str, Finding], policies: Sequence[Policy]
     ) -> Callable[[Verdict, Policy], NewFields]:
-        """What makes the trace headers of a recipient's verdict."""
+        """What makes the trace headers of a recipient's verdict; what recipients share of them is made once."""
         settings = self.site.settings
         results = authentication_results(shared(findings, policies), envelope, settings.authserv_id)
+        prefix = settings.headers.prefix
+        known: dict[tuple[Any, ...], NewFields] = {}
 
         def headers(verdict: Verdict, policy: Policy) -> NewFields:
             outcome = outcome_of(verdict, policy)
-            prefix = settings.headers.prefix
-            return trace_headers(verdict, findings, envelope, prefix=prefix, outcome=outcome, results=results)
+            # the opinions live as long as the verdicts: equal ids are the same ones
+            key = (id(verdict.opinions), verdict.required, outcome, domain_of(verdict.recipient))
+            common = known.get(key)
+            if common is None:
+                common = known[key] = common_headers(
+                    verdict, findings, envelope, prefix=prefix, outcome=outcome, results=results
+                )
+            return common + own_headers(verdict, prefix)
 
         return headers
 

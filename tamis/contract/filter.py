@@ -14,6 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias
 from typing import TypeVar as PlainTypeVar
 
@@ -246,6 +247,10 @@ class Filter(ABC, Generic[OptionsT]):
     ) -> Opinion:
         """An Opinion of this filter with the effect that `options` gives to a hit."""
         effect = options.effect if hit else None
+        if effect is None and not text and not finding.facts:  # most are so, and nearly all of them alike
+            return _silent(
+                self.name, self.spec_id, finding.status, finding.because, options.state is State.SHADOW
+            )
         scored = (options.score if points is None else points) if effect is Effect.SCORE else 0.0
         return Opinion(
             self.name,
@@ -272,6 +277,13 @@ class Filter(ABC, Generic[OptionsT]):
     def skipped(self, because: str, **facts: Any) -> Finding:
         """A finding that it did not look, and why."""
         return Finding(self.name, Status.SKIPPED, because, facts)
+
+
+@lru_cache(maxsize=2048)
+def _silent(name: str, spec_id: str, status: Status, because: str, shadow: bool) -> Opinion:
+    """The opinion without effect on findings without facts, one for all recipients and messages."""
+    text = Finding(name, status, because).text()
+    return Opinion(name, spec_id, status, None, 0.0, text, shadow)
 
 
 ALLOWED_EFFECTS: dict[Effect, frozenset[Effect]] = {

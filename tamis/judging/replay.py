@@ -8,9 +8,9 @@ scopes, and whether the scopes were looked at is watched rather than assumed.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any, overload
+from typing import Any
 
 from tamis.contract.filter import Filter, Opinion, Scopes
 from tamis.contract.finding import ALREADY_DECIDED, Finding, Status
@@ -18,39 +18,12 @@ from tamis.judging.plan import outcome_of
 from tamis.judging.policy import FilterRule, Policy, PolicyBook
 from tamis.judging.story import Told, finding_from
 from tamis.judging.verdict import is_decided, is_open, judge, opinion_of
+from tamis.judging.watched_scopes import WatchedScopes
 
 _SILENT = (b"clear", b"unavailable")
 """Findings that mean the same whatever they say, to a filter that judges as Filter does."""
 
 _MOST = 200_000  # findings, opinions, verdicts and policies that are remembered
-
-
-class _Watched(Sequence[str]):
-    """Scopes that remember whether anybody looked."""
-
-    def __init__(self, scopes: Sequence[str]) -> None:
-        self._scopes = scopes
-        self.looked = False
-
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[str]: ...
-    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
-        self.looked = True
-        return self._scopes[index]
-
-    def __len__(self) -> int:
-        self.looked = True
-        return len(self._scopes)
-
-    def __iter__(self) -> Iterator[str]:
-        self.looked = True
-        return iter(self._scopes)
-
-    def __contains__(self, scope: object) -> bool:
-        self.looked = True
-        return scope in self._scopes
 
 
 ReplayOutcome = tuple[Told, tuple[str, ...]]
@@ -231,7 +204,7 @@ class Replay:
         key = (id(finding), id(rule.options))
         opinion = self._opinions.get(key)
         if opinion is None:
-            watched = _Watched(scopes)
+            watched = WatchedScopes(scopes)
             opinion = opinion_of(rule, finding, watched)
             if watched.looked:
                 self._looked = True

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import orjson
+
 from tamis.contract.finding import Finding, Status
 from tamis.judging.plan import Judged
 from tamis.judging.policy import Outcome
@@ -92,18 +94,33 @@ def to_line(
     size: int,
 ) -> bytes:
     """One message as a line of JSON. Raises ValueError or TypeError on facts that JSON can't hold."""
-    told = [(one.verdict.recipient, Told.of(one.verdict, one.outcome)) for one in judged]
     data = [
         envelope.received_at.isoformat(),
         [tame(t) for t in (envelope.queue_id, envelope.sender, envelope.client_ip, envelope.helo)],
         [tame(envelope.login), tame(message_id), size],
         [[f.filter, f.status, f.because, dict(f.facts), round(f.seconds, 6)] for f in findings.values()],
-        [
-            [who, t.decision, t.outcome, t.decided_by, t.because, t.score, t.required, t.spoke]
-            for who, t in told
-        ],
+        _told(judged),
     ]
-    return _encode(data).encode() + b"\n"
+    try:
+        return orjson.dumps(data, option=orjson.OPT_APPEND_NEWLINE)
+    except (
+        TypeError
+    ):  # lone surrogates, numbers of more than 64 bits, keys that are no text: slower, and JSON as well
+        return _encode(data).encode() + b"\n"
+
+
+def _told(judged: Sequence[Judged]) -> list[list[Any]]:
+    """What came of it for each recipient; those who share a verdict share the telling."""
+    known: dict[tuple[int, float, Outcome], list[Any]] = {}
+    told: list[list[Any]] = []
+    for one in judged:
+        key = (id(one.verdict.opinions), one.verdict.required, one.outcome)
+        if (found := known.get(key)) is None:
+            t = Told.of(one.verdict, one.outcome)
+            found = [t.decision, t.outcome, t.decided_by, t.because, t.score, t.required, t.spoke]
+            known[key] = found
+        told.append([one.verdict.recipient, *found])
+    return told
 
 
 def from_line(line: bytes) -> Story:

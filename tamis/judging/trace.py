@@ -73,7 +73,7 @@ def own_fields(settings: Settings) -> OwnFields:
     return OwnFields(settings.headers.prefix, settings.authserv_id)
 
 
-def trace_headers(
+def common_headers(
     verdict: Verdict,
     findings: Mapping[str, Finding],
     envelope: Envelope,
@@ -82,7 +82,8 @@ def trace_headers(
     outcome: Outcome,
     results: str = "",
 ) -> NewFields:
-    """One recipient's headers, from top to bottom. The recipient's own name stands in Rcpt only.
+    """The headers of a verdict, from top to bottom, but for `own_headers`: the same for all recipients of a domain who
+    have it.
 
     `results` is the value of Authentication-Results, "" for none. Without the filter score_tags (S32) only what does
     something is written besides it: Flag and Whitelist.
@@ -93,10 +94,21 @@ def trace_headers(
         fields.append(("Flag", "YES"))
     if verdict.accepted_by_list:
         fields.append(("Whitelist", verdict.because))
-    if any(o.filter == SCORE_TAGS and o.effect for o in verdict.opinions):
+    if _is_detailed(verdict):
         fields += _details(verdict, findings, envelope, spam=spam)
     first = ((authentication.FIELD, results),) if results else ()
     return (*first, *((prefix + name, header_value(value)) for name, value in fields))
+
+
+def own_headers(verdict: Verdict, prefix: str) -> NewFields:
+    """What stands below them: the recipient's own name."""
+    if not _is_detailed(verdict):
+        return ()
+    return ((f"{prefix}Rcpt", header_value(f"<{verdict.recipient}>")),)
+
+
+def _is_detailed(verdict: Verdict) -> bool:
+    return any(o.filter == SCORE_TAGS and o.effect for o in verdict.opinions)
 
 
 def _details(
@@ -111,7 +123,6 @@ def _details(
         ("Return-Path", f"<{envelope.sender}>"),
         ("Helo", envelope.helo),
         ("Client-IP", envelope.client_ip),
-        ("Rcpt", f"<{verdict.recipient}>"),
     ]
     return [(name, value) for name, value in fields if value]
 

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from tamis.contract.finding import Finding, Status
 from tamis.judging.policy import Outcome
-from tamis.judging.trace import MAX_VALUE, NAMES, OwnFields, failure_headers, header_value, trace_headers
+from tamis.judging.trace import (
+    MAX_VALUE,
+    NAMES,
+    OwnFields,
+    common_headers,
+    failure_headers,
+    header_value,
+    own_headers,
+)
 from tamis.message.header_editing import NewFields
 from tests.builders import MARIE, PROPERTY, book, envelope, finding, verdict_of
 
@@ -23,9 +31,10 @@ def headers(
 ) -> NewFields:
     verdict = verdict_of(book(policy).policy(MARIE), *findings)
     given_ = {"helo": "mail.example.net"} | told
-    return trace_headers(
+    common = common_headers(
         verdict, {f.filter: f for f in findings}, envelope(**given_), prefix="X-Spam-", outcome=outcome
     )
+    return common + own_headers(verdict, "X-Spam-")
 
 
 def test_everything_that_was_seen() -> None:

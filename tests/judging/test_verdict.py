@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tamis.chain.registry import in_order
-from tamis.contract.filter import Effect, Filter, Message, Opinion, State
+from tamis.contract.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes, State
 from tamis.contract.finding import Finding, Status
 from tamis.judging import verdict
 from tamis.judging.policy import Policy
-from tamis.judging.verdict import SCORE, Decision, is_decided, judge
+from tamis.judging.verdict import SCORE, Decision, is_decided, judge, judge_each
 from tests.builders import MARIE, PROPERTY, book, finding, verdict_of
 
 
@@ -302,3 +302,60 @@ def test_a_filter_that_can_not_judge_is_unavailable_and_the_log_says_so_once(
             assert broken.text.startswith("failed: ")
     assert len(caplog.records) == 1
     assert f"filter {kind.name} can't judge" in caplog.text
+
+
+class Personal(Points):
+    """Counts for one mailbox alone."""
+
+    name, spec_id = "personal", "S29"
+
+    def judge(self, finding: Finding, options: FilterOptions, scopes: Scopes) -> Opinion:
+        """By who the recipient is."""
+        counted.append(self.name)
+        return self.opinion(finding, options, hit=finding.status is Status.HIT and scopes[0] == MARIE)
+
+
+class Counted(MorePoints):
+    """Says how often it was asked."""
+
+    name, spec_id = "counted", "S30"
+
+    def judge(self, finding: Finding, options: FilterOptions, scopes: Scopes) -> Opinion:
+        """As all do."""
+        counted.append(self.name)
+        return super().judge(finding, options, scopes)
+
+
+counted: list[str] = []
+TOGETHER = in_order((Points, Blacklist, Whitelist, Personal, Counted))
+_LAYERS = """
+[filters.personal]
+effect = "spam"
+[domains."example.org"]
+required = 3.0
+[mailboxes."paul@example.com".filters.points]
+state = "shadow"
+"""
+
+
+@given(
+    st.lists(st.sampled_from([one.name for one in TOGETHER]), unique=True),
+    st.lists(st.sampled_from([MARIE, "paul@example.com", "anna@example.com", "eva@example.org"]), min_size=1),
+)
+def test_recipients_judged_together_have_the_verdicts_that_each_has_alone(
+    seen: list[str], recipients: list[str]
+) -> None:
+    policies = list(map(book(_LAYERS, TOGETHER).policy, recipients))
+    findings = {one.filter: one for one in hits(*seen)}
+    assert judge_each(findings, policies) == [judge(findings, one) for one in policies]
+
+
+def test_who_shares_a_policy_is_judged_once_but_for_what_depends_on_who_it_is() -> None:
+    together = book("", TOGETHER)
+    policies = [together.policy(f"user{number}@example.com") for number in range(200)]
+    findings = {one.filter: one for one in hits("personal", "counted", "points")}
+    counted.clear()
+    verdicts = judge_each(findings, policies)
+    assert [one.recipient for one in verdicts] == [one.recipient for one in policies]
+    assert counted.count("counted") == 1
+    assert counted.count("personal") >= len(policies)
