@@ -111,7 +111,7 @@ def decided(
                 known["spf"] = spf(result, message.sender)
             copy = HeldMessage(
                 transaction=f"t{number}",
-                recipient=Recipient(RECIPIENT),
+                recipients=(Recipient(RECIPIENT),),
                 mailbox=RECIPIENT,
                 envelope=Envelope(sender=message.sender, received_at=now),
                 findings=[finding.to_dict() for finding in known.values()],

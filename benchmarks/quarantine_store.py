@@ -43,7 +43,7 @@ def samples() -> Iterator[tuple[HeldMessage, bytes]]:
             sender = mail.headers.first("return-path") or "<offer@example.net>"
             held = HeldMessage(
                 transaction=path.name,
-                recipient=Recipient("marie@example.com"),
+                recipients=(Recipient("marie@example.com"),),
                 mailbox="marie@example.com",
                 envelope=Envelope(client_ip="192.0.2.7", helo="mail.example.net", sender=sender.strip("<> ")),
                 header_from=mail.headers.first("from") or "",
@@ -66,8 +66,7 @@ def fill(store: Store, messages: int, expired: int) -> None:
         found = session.scalars(select(MessageRow).where(MessageRow.id.in_(known))).all()
         rows = [{name: getattr(row, name) for name in names} for row in found]
         details = session.scalars(select(DetailsRow).limit(1)).one()
-        wide = {"recipient": details.recipient, "envelope": details.envelope}
-        wide |= {"findings": details.findings, "verdict": details.verdict}
+        wide = {"record": details.record, "findings_body": details.findings_body}
     for start in range(0, messages, CHUNK):
         made, also = [], []
         for number in range(start, min(start + CHUNK, messages)):

@@ -11,9 +11,10 @@ from tamis.chain.road import Examined
 from tamis.contract.lists import of_scopes
 from tamis.desk.redirection import Redirection, RedirectionSigner, new_transaction
 from tamis.desk.redirection_notes import Note, Notes, verdict_data
-from tamis.judging.plan import Copy, Plan, all_redirected
+from tamis.judging.plan import Copy, Judged, Plan, all_redirected
+from tamis.judging.policy import Outcome
 from tamis.judging.trace import OwnFields
-from tamis.message.envelope import Envelope, Recipient
+from tamis.message.envelope import Recipient
 from tamis.message.mail import Mail
 from tamis.message.subject import tagged_subject
 
@@ -90,10 +91,17 @@ class Application:
             return
         transaction = transaction or new_transaction()
         recipients = {r.address: r for r in examined.envelope.recipients}
-        for number, copy in enumerate(plan.redirected):
-            if number % _PULSE == _PULSE - 1:
-                self._editor.progress()
-            self._redirect(copy, recipients[copy.recipients[0]], transaction, examined, signer, notes)
+        judged = {one.verdict.recipient: one for one in examined.judged}
+        number = 0
+        for copy in plan.redirected:
+            whose = [recipients[who] for who in copy.recipients]
+            addresses = redirection_addresses(copy.outcome, whose, transaction, signer)
+            notes.write(addresses, note_of(copy, whose, examined, judged[copy.recipients[0]]))
+            for recipient, address in zip(whose, addresses, strict=True):
+                number += 1
+                if number % _PULSE == 0:
+                    self._editor.progress()
+                self._redirect(recipient, address)
 
     def remove_own(self) -> None:
         """Fields that only we may write and that arrived, from the last to the first so that indexes hold."""
@@ -122,33 +130,32 @@ class Application:
                     )  # only the first is shown, as on the desk's copies
                 self._editor.chgheader("Subject", 1, " " + tagged)
 
-    def _redirect(
-        self,
-        copy: Copy,
-        recipient: Recipient,
-        transaction: str,
-        examined: Examined,
-        signer: RedirectionSigner,
-        notes: Notes,
-    ) -> None:
+    def _redirect(self, recipient: Recipient, address: str) -> None:
         """First the new recipient, then the old one away: a crash between leaves Postfix's 250 unsaid."""
-        address = signer.address(Redirection(recipient.as_given, transaction, str(copy.outcome)))
-        notes.write(address, note_of(copy, recipient, examined))
         self._editor.addrcpt(f"<{address}>", " ".join(dsn_args(recipient)))
         for form in sorted(recipient.spellings | {recipient.address}):
             self._editor.delrcpt(f"<{form}>")
 
 
-def note_of(copy: Copy, recipient: Recipient, examined: Examined, *, asks: bool = False) -> Note:
-    """What the desk should know of one recipient's copy."""
-    one = next(j for j in examined.judged if j.verdict.recipient == recipient.address)
+def redirection_addresses(
+    outcome: Outcome, recipients: Sequence[Recipient], transaction: str, signer: RedirectionSigner
+) -> list[str]:
+    """Where recipients' copies of one transaction are sent instead, in their order."""
+    return [signer.address(Redirection(one.as_given, transaction, str(outcome))) for one in recipients]
+
+
+def note_of(
+    copy: Copy, recipients: Sequence[Recipient], examined: Examined, judged: Judged, *, asks: bool = False
+) -> Note:
+    """What the desk should know of a copy: `judged` is the part of one of its recipients, who are told of each other
+    alone (the message's others may be blind copies)."""
     return Note(
         copy.headers,
         copy.tag,
-        one.policy.terms.retention_days,
-        verdict_data(one.verdict),
-        tuple(of_scopes(finding, one.policy.scopes) for finding in examined.findings.values()),
-        _for_one(examined.envelope, recipient),
+        judged.policy.terms.retention_days,
+        verdict_data(judged.verdict),
+        tuple(of_scopes(finding, judged.policy.scopes) for finding in examined.findings.values()),
+        replace(examined.envelope, recipients=tuple(recipients)),
         asks,
     )
 
@@ -164,8 +171,3 @@ def _xtext(text: str) -> str:
     """RFC 3461 4: what is not printable ASCII, or is + or =, as +XX."""
     octets = text.encode("utf-8", "surrogateescape")
     return "".join(chr(o) if 33 <= o <= 126 and o not in b"+=" else f"+{o:02X}" for o in octets)
-
-
-def _for_one(envelope: Envelope, recipient: Recipient) -> Envelope:
-    """The envelope as one recipient's record holds it: without the others (who may be blind copies)."""
-    return replace(envelope, recipients=(recipient,))

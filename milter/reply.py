@@ -23,15 +23,14 @@ from tamis.chain.road import Examined
 from tamis.challenge.links import challenge_link
 from tamis.challenge.notices import language_of
 from tamis.desk.held_answer import HeldAnswer
-from tamis.desk.redirection import Redirection, RedirectionSigner
+from tamis.desk.redirection import RedirectionSigner
 from tamis.desk.redirection_notes import Notes
 from tamis.desk.reinjection import RawSMTP
-from tamis.judging.plan import Copy
 from tamis.judging.policy import Outcome
 from tamis.language.translation import LANGUAGES, translations
 from tamis.message.envelope import Envelope
 from tamis.message.mail import Mail
-from tamis.milter.application import dsn_args, note_of
+from tamis.milter.application import dsn_args, note_of, redirection_addresses
 from tamis.settings import Settings, SocketAddress
 
 log = logging.getLogger(__name__)
@@ -61,13 +60,14 @@ class Replies:
         """Have the desk hold every copy; the lines of the reply, none when the recipients must be redirected."""
         envelope = examined.envelope
         recipients = {one.address: one for one in envelope.recipients}
-        copies = [(one, recipients[one.verdict.recipient]) for one in examined.judged]
-        addresses = []
-        for one, recipient in copies:
-            redirection = Redirection(recipient.as_given, transaction, str(Outcome.QUARANTINE))
-            addresses.append((self._signer.address(redirection), dsn_args(recipient)))
-            copy = Copy(Outcome.QUARANTINE, (recipient.address,), one.headers)
-            self._notes.write(addresses[-1][0], note_of(copy, recipient, examined, asks=True))
+        judged = {one.verdict.recipient: one for one in examined.judged}
+        addresses: list[tuple[str, Sequence[str]]] = []
+        for copy in examined.plan.redirected:  # all of them, as `Plan.asks` says
+            whose = [recipients[who] for who in copy.recipients]
+            ours = redirection_addresses(Outcome.QUARANTINE, whose, transaction, self._signer)
+            note = note_of(copy, whose, examined, judged[copy.recipients[0]], asks=True)
+            self._notes.write(ours, note)
+            addresses += [(address, dsn_args(one)) for address, one in zip(ours, whose, strict=True)]
         content = received(envelope, host) + mail.raw
         try:
             answers = deliver(SocketAddress.parse(settings.desk.socket), envelope, addresses, content)

@@ -14,7 +14,6 @@ from tamis.contract.finding import Finding
 from tamis.judging import authentication
 from tamis.judging.authentication import authentication_results
 from tamis.judging.trace import OwnFields, header_value, own_fields
-from tamis.message.envelope import Recipient
 from tamis.message.header_editing import NewFields
 from tamis.quarantine.records import Deliver, HeldRecord
 from tamis.settings import Settings
@@ -45,13 +44,14 @@ def pack(content: bytes) -> bytes:
     return zstandard.ZstdCompressor(level=3, write_checksum=True).compress(content)
 
 
-def unpack(packed: bytes, size: int) -> bytes:
-    """What `pack` was given. Raises StoreError when it is damaged; never makes more than `size` octets."""
+def unpack(packed: bytes, size: int | None = None, *, most: int = 0) -> bytes:
+    """What `pack` was given, which had `size` octets or, where that is not known, at most so many. Raises StoreError
+    when it is damaged; never makes more than that."""
     try:
-        content = zstandard.ZstdDecompressor().decompress(packed, max_output_size=max(size, 1))
+        content = zstandard.ZstdDecompressor().decompress(packed, max_output_size=max(size or most, 1))
     except zstandard.ZstdError as error:
         raise StoreError(f"the stored content is damaged: {error}") from error
-    if len(content) != size:
+    if size is not None and len(content) != size:
         raise StoreError(f"the stored content is damaged: {len(content)} octets instead of {size}")
     return content
 
@@ -109,7 +109,7 @@ def _unless(own: OwnFields, field: bytes) -> list[bytes]:
 
 
 def redelivery(send: Send, settings: Settings) -> Deliver:
-    """How a release reaches Postfix: marked, to exactly the one recipient, with the original's arguments."""
+    """How a release reaches Postfix: marked, to the recipients that were named, with their original arguments."""
     own = own_fields(settings)
 
     def deliver(record: HeldRecord, content: bytes) -> None:
@@ -117,7 +117,7 @@ def redelivery(send: Send, settings: Settings) -> Deliver:
         send(
             record.return_path,
             record.envelope.sender_args,
-            [_addressed(record.exact)],
+            [(one.address, one.args) for one in record.recipients],
             released_copy(content, own, record.summary.released_by, results),
         )
 
@@ -132,7 +132,3 @@ def _results(record: HeldRecord, authserv_id: str) -> str:
     except (KeyError, TypeError, ValueError):  # written by another version
         return ""
     return authentication_results({one.filter: one for one in findings}, record.envelope, authserv_id)
-
-
-def _addressed(recipient: Recipient) -> tuple[str, Sequence[str]]:
-    return recipient.address, recipient.args

@@ -15,6 +15,7 @@ from tamis.database.schema import (
     AuditRow,
     Body,
     ChallengeRow,
+    DetailsRow,
     EntryRow,
     LooseBody,
     MessageRow,
@@ -22,7 +23,7 @@ from tamis.database.schema import (
     SpentTokenRow,
     WebSessionRow,
 )
-from tamis.quarantine.held_mail import TOMBSTONE, bury_all, drop_contents
+from tamis.quarantine.held_mail import TOMBSTONE, bury_all, drop_contents, drop_rows
 from tamis.quarantine.records import GONE, HeldState
 
 _REST = 2.0
@@ -111,11 +112,11 @@ class Expiry:
         with self._database.write() as session:
             over = _due(session, now, batch, GONE)
             if over:
-                session.execute(delete(MessageRow).where(MessageRow.id.in_(over)))
+                drop_rows(session, over)
             return len(over)
 
     def _sweep_bodies(self, now: datetime, batch: int) -> int:
-        """Remove bodies that no message has any more.
+        """Remove bodies that no message has any more, neither as its content nor as its findings.
 
         A body is first locked, then, in a statement that sees what was committed meanwhile, tested. `hold`
         locks the body it uses as well, so it either comes first and the body is seen in use, or it waits,
@@ -137,9 +138,10 @@ class Expiry:
                 .order_by(Body.digest)
                 .with_for_update()
             ).all()
-            session.execute(
-                delete(Body).where(Body.digest.in_(locked), ~exists().where(MessageRow.body == Body.digest))
+            used = exists().where(MessageRow.body == Body.digest) | exists().where(
+                DetailsRow.findings_body == Body.digest
             )
+            session.execute(delete(Body).where(Body.digest.in_(locked), ~used))
             session.execute(delete(LooseBody).where(LooseBody.id.in_([number for number, _ in loose])))
             return len(loose)
 

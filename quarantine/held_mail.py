@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
-import math
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, insert, select, update
+from sqlalchemy import ColumnElement, case, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from tamis.base.errors import StoreError, TamisError
 from tamis.database.connection import Database, audit, clean, exact
 from tamis.database.schema import Body, DetailsRow, LooseBody, MessageRow
-from tamis.message.address import PLATFORM, domain_of
-from tamis.message.envelope import Envelope, Recipient
+from tamis.message.address import PLATFORM
+from tamis.message.envelope import Recipient
 from tamis.quarantine.content import digest_of, pack, unpack
 from tamis.quarantine.records import (
     GONE,
-    SUMMARY_FIELDS,
     Deliver,
     Done,
     HeldMessage,
     HeldRecord,
     HeldState,
     Summary,
-    new_id,
+)
+from tamis.quarantine.rows import (
+    TEXT,
+    details_record,
+    findings_content,
+    folded,
+    held_record,
+    message_values,
+    recipients_of,
+    summary_of,
+    with_recipients,
 )
 
 TOMBSTONE = timedelta(days=7)
@@ -38,7 +47,6 @@ BIN = timedelta(minutes=10)
 """How long what was released or deleted keeps its content: a deletion, and what was learned, can be undone."""
 
 _DROPPED = (HeldState.DELETED, HeldState.EXPIRED)
-_TEXT = 500
 
 
 class Quarantine:
@@ -56,52 +64,74 @@ class Quarantine:
         since: datetime | None = None,
         also: Callable[[Session, str], None] | None = None,
     ) -> str:
-        """Keep one recipient's copy and return its id; on return it is on disk.
+        """Keep one mailbox's copy and return its id; on return it is on disk.
 
-        A second call for the same transaction and recipient, at any time and from any process, changes
-        nothing and returns the first one's id, even when the message was released or deleted since. But a copy
-        that came before `since` and was deleted or has expired does not count: what comes now was sent anew, under a
-        transaction that follows from its octets. `also` is done with a new message's id in the transaction that
-        makes it.
+        Recipients of a transaction that have a copy, at any time and from any process, change nothing, even when it was
+        released or deleted since: the first one's id is returned. Those that have none are added to a copy of their
+        mailbox that is still held, or get one. But a copy that came before `since` and was deleted or has expired does
+        not count: what comes now was sent anew, under a transaction that follows from its octets. `also` is done with a
+        new message's id in the transaction that makes it.
         """
         now = now or datetime.now(UTC)
-        digest, packed = digest_of(content), None
-        recipient = exact(message.recipient.address)
-        transaction = exact(message.transaction)
-        same = (MessageRow.transaction == transaction, MessageRow.recipient == recipient)
+        transaction, mailbox = exact(message.transaction), exact(message.mailbox)
+        mine = (MessageRow.transaction == transaction, MessageRow.mailbox == mailbox)
+        query = (
+            select(MessageRow.id, MessageRow.state, MessageRow.received_at, DetailsRow.record)
+            .join(DetailsRow, DetailsRow.id == MessageRow.id)
+            .where(*mine)
+        )
+        findings = findings_content(message.findings)
+        kept = {digest_of(one): one for one in (content, findings)}
         with self._database.read() as session:
-            query = select(MessageRow.id, MessageRow.state, MessageRow.received_at).where(*same)
-            known = session.execute(query).one_or_none()
-        if known is not None and (since is None or known.state not in _DROPPED or known.received_at >= since):
-            return str(known.id)
-        packed = pack(content)
+            found = session.execute(query).all()
+            there = set(session.scalars(select(Body.digest).where(Body.digest.in_(kept))))
+        past = {row.id for row in found if since and row.state in _DROPPED and row.received_at < since}
+        having: dict[str, str] = {
+            one.address: row.id for row in found if row.id not in past for one in recipients_of(row.record)
+        }
+        missing = tuple(one for one in message.recipients if one.address not in having)
+        if not missing:
+            return having[message.recipients[0].address]
+        # before the transaction, in which others wait
+        packed = {digest: pack(one) for digest, one in kept.items() if digest not in there}
         with self._database.write() as session:
-            if known is not None:  # its tombstone makes room
-                dropped = update(MessageRow).where(MessageRow.id == known.id, MessageRow.state.in_(_DROPPED))
-                session.execute(dropped.values(transaction=f"{transaction}/{known.id}"))
-            self._keep_body(session, digest, len(content), packed)
-            values = _row(message, now) | {
-                "transaction": transaction,
-                "recipient": recipient,
-                "size": len(content),
-                "body": digest,
-            }
-            new = self._database.insert(MessageRow).values(values).on_conflict_do_nothing()
-            made: str | None = session.scalar(new.returning(MessageRow.id))
+            for one in past:  # its tombstone makes room
+                gone = update(MessageRow).where(MessageRow.id == one, MessageRow.state.in_(_DROPPED))
+                session.execute(gone.values(transaction=f"{transaction}/{one}"))
+            for one in sorted(set(having.values())):
+                if _join(session, one, missing):
+                    return one
+            for digest in sorted(kept):  # in the order of their names, as the clean-up locks them
+                self._keep_body(session, digest, kept[digest], packed.get(digest))
+            names = {"body": digest_of(content), "size": len(content)}
+            made = self._insert(
+                session, replace(message, recipients=missing), names, digest_of(findings), now
+            )
             if made is not None:
-                session.add(_details(made, message))
                 if also is not None:
                     session.flush()
                     also(session, made)
                 return made
             session.rollback()  # another process was faster
+        same = (MessageRow.transaction == transaction, MessageRow.recipient == exact(missing[0].address))
         with self._database.read() as session:
             other = session.scalar(select(MessageRow.id).where(*same))
         if other is None:
             raise StoreError("the message was held and dropped by others at the same moment")
         return other
 
-    def _keep_body(self, session: Session, digest: str, size: int, packed: bytes) -> None:
+    def _insert(
+        self, session: Session, message: HeldMessage, body: Mapping[str, Any], findings: str, now: datetime
+    ) -> str | None:
+        """The new row's id; None when there is one for the transaction and its first recipient."""
+        values = message_values(message, now) | dict(body)
+        new = self._database.insert(MessageRow).values(values).on_conflict_do_nothing()
+        made: str | None = session.scalar(new.returning(MessageRow.id))
+        if made is not None:
+            session.add(DetailsRow(id=made, record=details_record(message), findings_body=findings))
+        return made
+
+    def _keep_body(self, session: Session, digest: str, content: bytes, packed: bytes | None) -> None:
         """Have the body in the table, locked against its removal until this transaction ends.
 
         A clean-up may remove an orphan between our look and our insert, hence the loop. On SQLite there is
@@ -109,7 +139,8 @@ class Quarantine:
         """
         locked = select(Body.digest).where(Body.digest == digest).with_for_update(read=True, key_share=True)
         while session.scalar(locked) is None:
-            values = {"digest": digest, "size": size, "content": packed}
+            packed = packed or pack(content)
+            values = {"digest": digest, "size": len(content), "content": packed}
             session.execute(self._database.insert(Body).values(values).on_conflict_do_nothing())
 
     def list(
@@ -130,11 +161,11 @@ class Quarantine:
         if before is not None:
             found = found.where(MessageRow.id < clean(before))
         if text.strip():
-            found = found.where(MessageRow.search.contains(_folded(text.strip()), autoescape=True))
+            found = found.where(MessageRow.search.contains(folded(text.strip()), autoescape=True))
         # ids first, by indexes alone: a row is wide
         query = select(MessageRow).where(MessageRow.id.in_(found)).order_by(MessageRow.id.desc())
         with self._database.read() as session:
-            return tuple(_summary(row) for row in session.scalars(query))
+            return tuple(summary_of(row) for row in session.scalars(query))
 
     def count(self, scope: str = PLATFORM, *, state: HeldState | None = HeldState.HELD) -> int:
         """How many messages of a scope are in a state."""
@@ -144,16 +175,14 @@ class Quarantine:
     def get(self, message: str) -> HeldRecord | None:
         """Everything about one message except its content; None when there is no such id."""
         query = (
-            select(MessageRow, DetailsRow)
+            select(MessageRow, DetailsRow.record, Body.content)
             .join(DetailsRow, DetailsRow.id == MessageRow.id)
+            .outerjoin(Body, Body.digest == DetailsRow.findings_body)
             .where(MessageRow.id == clean(message))
         )
         with self._database.read() as session:
-            try:
-                found = session.execute(query).one_or_none()
-            except ValueError as error:  # what should be JSON is none
-                raise StoreError(f"the record of {message} is damaged: {error}") from error
-            return None if found is None else _record(found[0], found[1])
+            found = session.execute(query).one_or_none()
+            return None if found is None else held_record(*found)
 
     def content(self, message: str) -> bytes | None:
         """The message as it came, octet for octet; None when there is no such id or no content any more."""
@@ -240,7 +269,7 @@ class Quarantine:
                 .returning(MessageRow.released_by)
             ).first()
             if row is not None:
-                audit(session, now, row[0] or "", "release failed", message, {"why": why[:_TEXT]})
+                audit(session, now, row[0] or "", "release failed", message, {"why": why[:TEXT]})
 
     def _finish(self, record: HeldRecord) -> None:
         now = datetime.now(UTC)
@@ -343,6 +372,15 @@ def _let_go(session: Session, messages: Sequence[str]) -> None:
     session.execute(insert(LooseBody).from_select(["digest"], bodies))
 
 
+def drop_rows(session: Session, messages: Sequence[str]) -> None:
+    """Forget tombstones whose rows this transaction has locked."""
+    findings = select(DetailsRow.findings_body).where(
+        DetailsRow.id.in_(messages), DetailsRow.findings_body.is_not(None)
+    )
+    session.execute(insert(LooseBody).from_select(["digest"], findings))
+    session.execute(delete(MessageRow).where(MessageRow.id.in_(messages)))
+
+
 def _refusal(session: Session, message: str, wanted: HeldState) -> Done:
     state = session.scalar(select(MessageRow.state).where(MessageRow.id == clean(message)))
     if state is None:
@@ -357,74 +395,17 @@ def _of(scope: str, state: HeldState | None) -> tuple[ColumnElement[bool], ...]:
         conditions: tuple[ColumnElement[bool], ...] = ()
     else:
         column = MessageRow.mailbox if "@" in scope else MessageRow.domain
-        conditions = (column == clean(scope),)
+        conditions = (column == exact(scope),)
     return conditions if state is None else (*conditions, MessageRow.state == state)
 
 
-def _folded(text: str) -> str:
-    return clean(text, _TEXT).casefold()
-
-
-def _row(message: HeldMessage, now: datetime) -> dict[str, Any]:
-    envelope = message.envelope
-    shown = (envelope.sender, message.header_from, message.subject)
-    return {
-        "id": new_id(now),
-        "domain": clean(domain_of(message.recipient.address), _TEXT),
-        "mailbox": clean(message.mailbox, _TEXT),
-        "sender": clean(envelope.sender, _TEXT),
-        "header_from": clean(message.header_from, _TEXT),
-        "subject": clean(message.subject, _TEXT),
-        "search": "\n".join(_folded(text) for text in shown),
-        "message_id": clean(message.message_id, _TEXT),
-        "client_ip": clean(envelope.client_ip, _TEXT),
-        "helo": clean(envelope.helo, _TEXT),
-        "received_at": envelope.received_at,
-        "held_at": now,
-        "expires_at": now + timedelta(days=message.retention_days),
-        "state": HeldState.HELD,
-        "decided_by": clean(message.decided_by, _TEXT),
-        "because": clean(message.because),
-        "score": _finite(message.score),
-        "required": _finite(message.required),
-    }
-
-
-def _finite(number: float) -> float:
-    return number if math.isfinite(number) else 0.0
-
-
-def _return_path(message: HeldMessage) -> dict[str, str]:
-    """What is kept beside the envelope only where it differs: most mail has no rewritten sender."""
-    differs = message.return_path is not None and message.return_path != message.envelope.sender
-    return {"return_path": message.return_path or ""} if differs else {}
-
-
-def _details(made: str, message: HeldMessage) -> DetailsRow:
-    return DetailsRow(
-        id=made,
-        recipient=[message.recipient.address, list(message.recipient.args)],
-        envelope=message.envelope.to_dict() | _return_path(message),
-        findings=[dict(finding) for finding in message.findings],
-        verdict=dict(message.verdict or {}),
-    )
-
-
-def _summary(row: MessageRow) -> Summary:
-    values = {name: getattr(row, name) for name in SUMMARY_FIELDS}
-    return Summary(**values | {"state": HeldState(row.state), "released_by": row.released_by or ""})
-
-
-def _record(row: MessageRow, details: DetailsRow) -> HeldRecord:
-    try:
-        address, args = details.recipient
-        return HeldRecord(
-            summary=_summary(row),
-            exact=Recipient(address, tuple(args)),
-            envelope=Envelope.from_dict(details.envelope),
-            return_path=str(details.envelope.get("return_path", details.envelope["sender"])),
-            findings=details.findings,
-            verdict=details.verdict,
-        )
-    except (KeyError, ValueError, TypeError) as error:
-        raise StoreError(f"the record of {row.id} is damaged: {error!r}") from error
+def _join(session: Session, message: str, more: Sequence[Recipient]) -> bool:
+    """Add recipients to a copy of their mailbox; False when it is not held any more."""
+    held = select(MessageRow.id).where(MessageRow.id == message, MessageRow.state == HeldState.HELD)
+    if session.scalar(held.with_for_update()) is None:
+        return False
+    record = session.scalars(select(DetailsRow.record).where(DetailsRow.id == message)).one()
+    known = {one.address for one in recipients_of(record)}  # another process may have been faster
+    changed = with_recipients(record, [one for one in more if one.address not in known])
+    session.execute(update(DetailsRow).where(DetailsRow.id == message).values(record=changed))
+    return True

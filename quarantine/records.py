@@ -39,16 +39,16 @@ class Done(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldMessage:
-    """One recipient's copy, to be held.
+    """One mailbox's copy, to be held.
 
-    `transaction` and `recipient.address` together name it; `mailbox` is `scope.mailbox_of` the recipient;
-    `return_path` is the sender under which Postfix delivers, where it was rewritten on the way to us (SRS); None means
-    that of the envelope. `subject` and `header_from` are decoded text; `findings` and `verdict` are plain JSON data;
-    `retention_days` comes from the recipient's policy.
+    `recipients` are the addresses of the `mailbox` (`scope.mailbox_of`) that a transaction named; `return_path` is the
+    sender under which Postfix delivers, where it was rewritten on the way to us (SRS); None means that of the envelope.
+    `subject` and `header_from` are decoded text; `findings` and `verdict` are plain JSON data; `retention_days` comes
+    from the recipients' policy.
     """
 
     transaction: str
-    recipient: Recipient
+    recipients: tuple[Recipient, ...]
     mailbox: str
     envelope: Envelope
     return_path: str | None = None
@@ -100,11 +100,11 @@ class Summary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldRecord:
-    """Everything about one held message except its content; `exact` is the recipient as SMTP named it,
-    `return_path` the sender under which it is delivered."""
+    """Everything about one held message except its content; `recipients` are the addresses of its mailbox as SMTP named
+    them, `return_path` the sender under which it is delivered."""
 
     summary: Summary
-    exact: Recipient
+    recipients: tuple[Recipient, ...]
     envelope: Envelope
     return_path: str
     findings: Sequence[Mapping[str, Any]]
@@ -114,7 +114,7 @@ class HeldRecord:
         """A form that JSON can hold."""
         return {
             **self.summary.to_dict(),
-            "recipient_args": list(self.exact.args),
+            "recipients": [[one.address, list(one.args)] for one in self.recipients],
             "envelope": self.envelope.to_dict(),
             "return_path": self.return_path,
             "findings": list(self.findings),

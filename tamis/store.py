@@ -26,6 +26,7 @@ from tamis.judging.site import Snapshot
 from tamis.letters.mailings import Mailings
 from tamis.quarantine.expiry import Expiry
 from tamis.quarantine.held_mail import Quarantine
+from tamis.quarantine.quotas import Quotas
 
 
 class Store:
@@ -41,6 +42,7 @@ class Store:
         self.challenges = Challenges(self._database, self.quarantine)
         self.answers = Answers(self._database, self.quarantine)
         self.expiry = Expiry(self._database)
+        self.quotas = Quotas(self._database)
         self.lists = Lists(self._database)
         self.overrides = Overrides(self._database)
         self.notes = DeskNotes(self._database)

@@ -225,7 +225,21 @@ class Background:
     def _expire(self) -> float:
         """Remove what is past its retention, in small batches so that no mail waits for it."""
         until = time.monotonic() + _TURN
-        count = self._store.expiry.run(stop=lambda: self._stopping.is_set() or time.monotonic() > until)
+
+        def stop() -> bool:
+            return self._stopping.is_set() or time.monotonic() > until
+
+        count = self._store.expiry.run(stop=stop)
+        early = self._store.quotas.relieve(self._site().settings.quarantine, datetime.now(UTC), stop)
+        if early:
+            log.warning("%d held messages were dropped before their time: a quota was full", early)
+        for full in self._store.quotas.full(self._site().settings.quarantine):
+            log.error(
+                "%s holds %d octets, more than its quota of %d, and all of it is guaranteed",
+                full.usage.scope,
+                full.usage.octets,
+                full.quota,
+            )
         self._notes.expire()
         self._store.senders.expire()
         self._store.marks.expire()

@@ -7,14 +7,13 @@ free follows from rows, not from what a link holds.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, LargeBinary, Text, cast, delete, func, select, text, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, LargeBinary, delete, func, select, text, update
+from sqlalchemy.orm import Session, aliased
 
 from tamis.base.errors import StoreError
 from tamis.challenge.challenge_records import (
@@ -39,6 +38,7 @@ from tamis.message.address import address_key, domain_of
 from tamis.quarantine.content import packed_head, unpack_head
 from tamis.quarantine.held_mail import Quarantine
 from tamis.quarantine.records import HeldMessage, new_id
+from tamis.quarantine.rows import read_findings
 from tamis.settings import NoticeSettings
 
 STALE_SENDING = timedelta(minutes=10)
@@ -69,14 +69,16 @@ class Challenges:
             .limit(limit)
         )
         head = func.substr(Body.content, 1, packed_head(HEAD), type_=LargeBinary)
+        findings = aliased(Body)
         with self._database.read() as session:
             ids = session.scalars(waiting).all()
             if not ids:
                 return ()
             query = (
-                select(MessageRow, cast(DetailsRow.findings, Text), head)
+                select(MessageRow, findings.content, head)
                 .join(DetailsRow, DetailsRow.id == MessageRow.id)
                 .join(Body, Body.digest == MessageRow.body)
+                .outerjoin(findings, findings.digest == DetailsRow.findings_body)
                 .where(MessageRow.id.in_(ids))
                 .order_by(MessageRow.id)
             )
@@ -126,8 +128,8 @@ class Challenges:
             copy = Undecided(
                 held,
                 clean(message.transaction),
-                clean(domain_of(message.recipient.address), _TEXT),
-                message.recipient.address,
+                clean(domain_of(message.recipients[0].address), _TEXT),
+                message.recipients[0].address,
                 message.envelope.sender,
                 now,
                 expires,
@@ -352,11 +354,11 @@ def _spent(session: Session, copy: Undecided, now: datetime) -> Spent:
     )
 
 
-def _undecided(row: MessageRow, details: str, content: bytes) -> Undecided:
+def _undecided(row: MessageRow, findings: bytes | None, content: bytes) -> Undecided:
     """A copy; without findings, so that nobody is asked, when it is damaged: the others' senders are waiting."""
     try:
-        found, head = _findings(json.loads(details)), unpack_head(content, HEAD)
-    except (StoreError, ValueError, TypeError):
+        found, head = _findings(read_findings(findings) if findings else ()), unpack_head(content, HEAD)
+    except StoreError:
         found, head = {}, b""
     return Undecided(
         row.id,

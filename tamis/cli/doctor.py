@@ -153,6 +153,7 @@ def _store(context: Context, file: SettingsFile) -> Callable[[Settings], Iterato
         try:
             with context.store() as store:
                 snapshot = store.snapshot()
+                full = store.quotas.full(settings.quarantine)
             site = Site.build(file, load_filters(), snapshot)
         except ConfigError as problem:
             yield error("store", str(problem), "tamis policy unset takes an override back")
@@ -161,6 +162,14 @@ def _store(context: Context, file: SettingsFile) -> Callable[[Settings], Iterato
         else:
             yield ok("store", f"{kind}, revision {site.revision}, {site.lists.count} list entries")
             yield from list_checks(snapshot.entries, settings.platform.domains)
+            for one in full:
+                yield warning(
+                    "quota",
+                    f"{one.usage.scope} holds {one.usage.copies} messages of {one.usage.octets:,} octets, more than "
+                    f"its quota of {one.quota:,}",
+                    "the oldest go with the next clean-up, except those within quarantine.guaranteed_days; see "
+                    "`tamis quarantine usage`",
+                )
 
     return check
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -93,6 +93,28 @@ def _listing(found: tuple[Summary, ...], *, states: bool) -> str:
     ]
     heads = ["ID", "RECEIVED", *(["STATE"] if states else []), "RECIPIENT", "SENDER", "SUBJECT"]
     return table(heads, rows, [0, 0, *([0] if states else []), 3, 3, 4])
+
+
+@quarantine.command()
+@click.option("--domains", is_flag=True, help="By domain instead of by mailbox.")
+@click.option("--limit", type=click.IntRange(1, 100_000), default=20, show_default=True)
+@json_option
+@click.pass_obj
+def usage(context: Context, domains: bool, limit: int, as_json: bool) -> None:
+    """Who holds most: copies and octets, and the quotas."""
+    settings = context.file.settings.quarantine
+    with context.store() as store:
+        largest = store.quotas.largest("domain" if domains else "mailbox", limit)
+        everything = store.quotas.all_of_it()
+    quota = settings.domain_quota if domains else settings.mailbox_quota
+    rows = [(one, quota) for one in largest] + [(everything, settings.quota)]
+    if as_json:
+        print_json([asdict(one) | {"quota": most} for one, most in rows])
+        return
+    shown = [
+        [one.scope, f"{one.copies:,}", f"{one.octets:,}", f"{most:,}" if most else "-"] for one, most in rows
+    ]
+    click.echo(table(["SCOPE", "MESSAGES", "OCTETS", "QUOTA"], shown, [1, 0, 0, 0]))
 
 
 @quarantine.command()

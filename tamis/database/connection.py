@@ -142,7 +142,7 @@ def _engine(url: str) -> Engine:
     if url.startswith("sqlite"):
         engine = create_engine(
             url,
-            json_serializer=_json,
+            json_serializer=json_text,
             pool_timeout=BUSY_SECONDS,
             connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
         )
@@ -151,7 +151,7 @@ def _engine(url: str) -> Engine:
         return engine
     return create_engine(
         url,
-        json_serializer=_json,
+        json_serializer=json_text,
         pool_pre_ping=True,
         pool_timeout=BUSY_SECONDS,
         connect_args={
@@ -165,7 +165,7 @@ def _engine(url: str) -> Engine:
     )
 
 
-def _json(data: Any) -> str:
+def json_text(data: Any) -> str:
     """JSON that both databases take: NaN and the infinities, which are none, become null."""
     try:
         return json.dumps(data, default=str, allow_nan=False)

@@ -83,7 +83,8 @@ MAILED = "transport = 'mail'"
 
 
 class Body(Base):
-    """One message content, kept once however many recipients it had: zstd-compressed, by SHA-256."""
+    """What is kept once however many recipients a message had, its content or its findings: zstd-compressed, by
+    SHA-256."""
 
     __tablename__ = "bodies"
 
@@ -103,7 +104,7 @@ class LooseBody(Base):
 
 
 class MessageRow(Base):
-    """One recipient's copy in quarantine: what lists show and search. Narrow, so that a scan is cheap."""
+    """One mailbox's copy in quarantine: what lists show and search. Narrow, so that a scan is cheap."""
 
     __tablename__ = "messages"
     __table_args__ = (
@@ -123,6 +124,7 @@ class MessageRow(Base):
     id: Mapped[str] = mapped_column(_MessageId, primary_key=True)
     transaction: Mapped[str]
     recipient: Mapped[str]
+    """The first of its addresses; DetailsRow has all."""
     domain: Mapped[str]
     mailbox: Mapped[str]
     sender: Mapped[str]
@@ -158,15 +160,15 @@ class DetailsRow(Base):
     """The wide part of a message in quarantine, read only when one message is shown or released."""
 
     __tablename__ = "details"
+    __table_args__ = (Index(None, "findings_body"),)
 
     id: Mapped[str] = mapped_column(
         _MessageId, ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True
     )
-    recipient: Mapped[Any]
-    """[address, [ESMTP arguments]], exact."""
-    envelope: Mapped[Any]
-    findings: Mapped[Any]
-    verdict: Mapped[Any]
+    record: Mapped[bytes] = mapped_column(LargeBinary)
+    """Recipients, envelope and verdict: see tamis.quarantine.rows."""
+    findings_body: Mapped[str | None] = mapped_column(String(64), ForeignKey("bodies.digest"))
+    """The message's findings, in `bodies` as well: most of its recipients have the same."""
 
 
 class EntryRow(Base):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 
 from tamis.base.errors import AddressError, ReinjectError, TamisError
 from tamis.challenge.notices import language_of
@@ -22,7 +22,7 @@ from tamis.judging.policy import Outcome
 from tamis.judging.site import Site
 from tamis.judging.suppression import is_authenticated
 from tamis.judging.trace import own_fields
-from tamis.message.address import mailbox_of, unbracket
+from tamis.message.address import unbracket
 from tamis.message.envelope import Envelope, Recipient
 from tamis.message.header_editing import NewFields, edit
 from tamis.message.mail import Mail
@@ -31,6 +31,12 @@ from tamis.quarantine.records import HeldMessage
 from tamis.store import Store
 
 log = logging.getLogger(__name__)
+
+
+Addressed = tuple[str, Sequence[str]]
+"""A redirection address and the ESMTP arguments with which Postfix gives it to us."""
+Group = Sequence[Addressed]
+"""At least one; more are the copies of one message that are held for one mailbox."""
 
 
 class Desk:
@@ -56,14 +62,29 @@ class Desk:
             return LMTPReply(ok=False, text=f"{error}; it stays in the queue")
         return LMTPReply(ok=True, text="recipient ok")
 
-    def take(self, address: str, args: Sequence[str], transaction: Transaction, content: bytes) -> LMTPReply:
-        """Deal with one recipient's copy; on 250 it is safe elsewhere, on 451 Postfix keeps it."""
+    def groups(self, recipients: Sequence[Addressed]) -> list[Group]:
+        """What is dealt with at once: copies of one message that are held for one mailbox; every other alone."""
+        platform = self._site().settings.platform
+        found: dict[tuple[str, ...], list[Addressed]] = {}
+        for address, args in recipients:
+            key: tuple[str, ...] = (address,)
+            with contextlib.suppress(AddressError):
+                redirection = self._signer.read(address)
+                if redirection.outcome == Outcome.QUARANTINE:
+                    key = (redirection.transaction, platform.mailbox_of(redirection.recipient))
+            found.setdefault(key, []).append((address, args))
+        return list(found.values())
+
+    def take(self, group: Group, transaction: Transaction, content: bytes) -> LMTPReply:
+        """Deal with a group's copies, which share their answer; on 250 they are safe elsewhere, on 451 Postfix keeps
+        them."""
+        address, args = group[0]
         try:
             redirection = self._signer.read(address)
             if sent_at := probe_sent_at(redirection):
                 return self._noted(sent_at, content)
             if redirection.outcome == Outcome.QUARANTINE:
-                text = self._hold(address, redirection, args, transaction, content)
+                text = self._hold(group, transaction, content)
             else:
                 with self._alone(redirection):
                     text = self._send_back(address, redirection, args, transaction, content)
@@ -73,7 +94,8 @@ class Desk:
         except Exception:
             log.exception("%s stays in the queue", address)
             return LMTPReply(ok=False, text="kept in the queue: internal error")
-        self._notes.drop(address)
+        for one, _ in group:
+            self._notes.drop(one)
         return LMTPReply(ok=True, text=text)
 
     def _noted(self, sent_at: float, content: bytes) -> LMTPReply:
@@ -85,25 +107,20 @@ class Desk:
             return LMTPReply(ok=True, text="probe not noted")
         return LMTPReply(ok=True, text="probe noted")
 
-    def _hold(
-        self,
-        address: str,
-        redirection: Redirection,
-        args: Sequence[str],
-        transaction: Transaction,
-        content: bytes,
-    ) -> str:
+    def _hold(self, group: Group, transaction: Transaction, content: bytes) -> str:
         site = self._site()
-        note = self._notes.read(address)
+        redirection = self._signer.read(group[0][0])
+        note = next(filter(None, (self._notes.read(address) for address, _ in group)), None)
+        recipients = tuple(Recipient(self._signer.read(one).recipient, tuple(args)) for one, args in group)
         original = edit(content, remove=own_fields(site.settings).hold)
         mail = Mail(original)
-        envelope = note.envelope if note else _envelope(redirection, args, transaction)
+        envelope = note.envelope if note else _envelope(recipients, transaction)
         verdict = note.verdict if note else {}
         policy = site.book.policy(redirection.recipient)
         held = HeldMessage(
             transaction=redirection.transaction,
-            recipient=Recipient(redirection.recipient, tuple(args)),
-            mailbox=mailbox_of(redirection.recipient, site.settings.platform.recipient_delimiter),
+            recipients=recipients,
+            mailbox=site.settings.platform.mailbox_of(redirection.recipient),
             envelope=envelope,
             return_path=None if note is not None and note.asks else unbracket(transaction.sender or ""),
             header_from=mail.headers.first("from") or "",
@@ -134,7 +151,7 @@ class Desk:
         log.info("held %s for <%s>", message, redirection.recipient)
         return HeldAnswer(message).encode()
 
-    @contextmanager
+    @contextlib.contextmanager
     def _alone(self, redirection: Redirection) -> Iterator[None]:
         """Postfix may deliver one copy twice at once (postsuper -r): the second waits in the queue for what comes of
         the first. Raises ReinjectError."""
@@ -188,11 +205,11 @@ class Desk:
         return Note(headers, tag, policy.terms.retention_days, {}, (), Envelope())
 
 
-def _envelope(redirection: Redirection, args: Sequence[str], transaction: Transaction) -> Envelope:
+def _envelope(recipients: tuple[Recipient, ...], transaction: Transaction) -> Envelope:
     return Envelope(
         sender=unbracket(transaction.sender or ""),
         sender_args=transaction.sender_args,
-        recipients=(Recipient(redirection.recipient, tuple(args)),),
+        recipients=recipients,
     )
 
 
@@ -201,11 +218,12 @@ async def run_desk(desk: Desk, listening: socket.socket, concurrency: int, ready
     places = asyncio.Semaphore(concurrency)
 
     async def deliver(transaction: Transaction, content: bytes) -> Sequence[LMTPReply]:
-        async def one(address: str, args: tuple[str, ...]) -> LMTPReply:
+        replies: dict[str, LMTPReply] = {}
+        for group in desk.groups(transaction.recipients):
             async with places:
-                return await asyncio.to_thread(desk.take, address, args, transaction, content)
-
-        return [await one(address, args) for address, args in transaction.recipients]
+                reply = await asyncio.to_thread(desk.take, group, transaction, content)
+            replies |= {address: reply for address, _ in group}
+        return [replies[address] for address, _ in transaction.recipients]
 
     lmtp = LMTPServer(desk.check, deliver)
     server = await asyncio.start_server(lmtp.serve, sock=listening)

@@ -1,11 +1,11 @@
-"""Redirection notes: what the desk should know of a copy beyond its address. Helpful, never needed."""
+"""Redirection notes: what the desk should know of a copy beyond its addresses. Helpful, never needed."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -37,15 +37,16 @@ class Note:
 
 
 class Notes:
-    """A folder of notes, a file for each redirected copy."""
+    """A folder of notes: a file for each redirected copy, with a name (a hard link) for each of its addresses."""
 
     def __init__(self, folder: Path, former: Path | None = None) -> None:
         """`former`: where an earlier version left notes that queued copies may still want; nothing is written there."""
         self._folder = folder
         self._folders = (folder,) if former is None else (folder, former)
 
-    def write(self, address: str, note: Note) -> None:
+    def write(self, addresses: Sequence[str], note: Note) -> None:
         """Leave a note for the desk; a full disk costs the details, not the mail."""
+        first, *others = (self._folder / _file_name(address) for address in addresses)
         data = {
             "headers": note.headers,
             "tag": note.tag,
@@ -56,9 +57,12 @@ class Notes:
             "asks": note.asks,
         }
         try:
-            write_json(self._folder / _file_name(address), data)
+            write_json(first, data)
+            for other in others:
+                other.unlink(missing_ok=True)  # of the same message, sent again
+                other.hardlink_to(first)
         except OSError as error:
-            log.warning("no note for %s: %s", address, error)
+            log.warning("no note for %s: %s", addresses[0], error)
 
     def read(self, address: str) -> Note | None:
         """The note for a redirection address, or None when it is gone or can't be read."""

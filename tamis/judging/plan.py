@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from tamis.contract.lists import of_scopes
 from tamis.judging.policy import Outcome, Policy
 from tamis.judging.suppression import Case, why_not
 from tamis.judging.verdict import Decision, Verdict
-from tamis.message.address import domain_of
+from tamis.message.address import domain_of, mailbox_in
 from tamis.message.header_editing import NewFields
 from tamis.message.mail.headers import Headers
 from tamis.settings import NoticeSettings
@@ -70,7 +70,7 @@ class Plan:
 
     `defer` is the reason for answering 451 to the whole transaction, "" to accept it. `in_place` is the
     copy that Postfix already holds, None when every recipient leaves it; `redirected` are the copies that go
-    by the desk, each for one recipient. `asks`: the desk takes them while the sender's server waits, which is told
+    by the desk, each for one mailbox. `asks`: the desk takes them while the sender's server waits, which is told
     550 with a link by which the sender can confirm the message; else the recipients are
     redirected as usual.
     """
@@ -122,11 +122,7 @@ def plan(judged: Sequence[Judged], question: SenderQuestion | None = None) -> Pl
             _common([m.headers for m in members]),
             stay[1],
         )
-    redirected = tuple(
-        Copy(key[0], (m.verdict.recipient,), m.headers, key[1])
-        for key, members in groups.items()
-        for m in members
-    )
+    redirected = tuple(copy for members in groups.values() for copy in _by_mailbox(members))
     return Plan(
         in_place=in_place, redirected=redirected, asks=question is not None and _may_ask(judged, question)
     )
@@ -153,10 +149,21 @@ def all_redirected(made: Plan, judged: Sequence[Judged]) -> Plan:
     """The same plan with nothing left in place: each recipient's copy goes by the desk with its own headers."""
     if made.in_place is None:
         return made
-    own = {one.verdict.recipient: one.headers for one in judged}
-    stay = made.in_place
-    moved = tuple(Copy(stay.outcome, (who,), own[who], stay.tag) for who in stay.recipients)
+    stay = set(made.in_place.recipients)
+    moved = _by_mailbox([one for one in judged if one.verdict.recipient in stay])
     return Plan(redirected=(*moved, *made.redirected))
+
+
+def _by_mailbox(members: Iterable[Judged]) -> tuple[Copy, ...]:
+    """A copy for each mailbox: sub-addresses that would get the same share one, so that a message to a thousand of them
+    is written down once."""
+    copies: dict[tuple[str, Outcome, str, NewFields], list[str]] = {}
+    for one in members:
+        key = (mailbox_in(one.policy.scopes), one.outcome, _tag(one), one.headers)
+        copies.setdefault(key, []).append(one.verdict.recipient)
+    return tuple(
+        Copy(outcome, tuple(who), headers, tag) for (_, outcome, tag, headers), who in copies.items()
+    )
 
 
 _STAYING = (Outcome.INBOX, Outcome.JUNK)

@@ -1,5 +1,6 @@
 """Settings: one TOML file, every key with its default, range and help in this one place."""
 
+from tamis.settings.daemon import QuarantineSettings
 from tamis.settings.examining import (
     AntivirusEngine,
     AntivirusSettings,
@@ -35,6 +36,7 @@ __all__ = [
     "Network",
     "NoticeSettings",
     "Platform",
+    "QuarantineSettings",
     "Settings",
     "SettingsFile",
     "Socket",

@@ -10,6 +10,8 @@ from pydantic import Field
 from tamis.base.breaker import BreakerLimits
 from tamis.settings.values import Section, Socket
 
+_MIB = 1024 * 1024
+
 
 class MilterSettings(Section):
     """The daemon that Postfix talks to."""
@@ -70,6 +72,29 @@ class StoreSettings(Section):
     )
     expire_every: float = Field(
         3600.0, ge=1, le=86400, description="seconds between two clean-ups of expired quarantine"
+    )
+
+
+class QuarantineSettings(Section):
+    """How much held mail is kept. Sizes count each copy's message as it came; 0 means no quota."""
+
+    guaranteed_days: float = Field(
+        7.0, ge=1, le=3650, description="days that a held copy is kept whatever the quotas say"
+    )
+    mailbox_quota: int = Field(
+        256 * _MIB, ge=0, le=2**50, description="octets held for one mailbox; beyond it the oldest go first"
+    )
+    domain_quota: int = Field(
+        16 * 1024 * _MIB,
+        ge=0,
+        le=2**50,
+        description="octets held for one domain; beyond it the oldest of its largest mailbox go first",
+    )
+    quota: int = Field(
+        64 * 1024 * _MIB,
+        ge=0,
+        le=2**50,
+        description="octets held in all; beyond it the oldest of the largest mailbox go first",
     )
 
 

@@ -25,6 +25,7 @@ from tamis.settings.daemon import (
     LogSettings,
     MetricsSettings,
     MilterSettings,
+    QuarantineSettings,
     StateSettings,
     StoreSettings,
 )
@@ -64,6 +65,7 @@ class Settings(Section):
     milter: MilterSettings = Field(default_factory=MilterSettings)
     desk: DeskSettings = DeskSettings()
     store: StoreSettings = StoreSettings()
+    quarantine: QuarantineSettings = QuarantineSettings()
     web: WebSettings = WebSettings()
     dns: DNSSettings = DNSSettings()
     rules: RulesSettings = RulesSettings()

@@ -90,6 +90,7 @@ CALLS: dict[str, tuple[Callable[[Store], object], set[str]]] = {
             "ix_audit_at",
             "ix_challenges_expires_at",
             "ix_desk_notes_done_at",
+            "ix_details_findings_body",
             "ix_list_entries_expires",
             "ix_messages_bin_until",
             "ix_messages_body",

@@ -52,14 +52,14 @@ def test_two_deliveries_at_once_give_one_copy(
     postfix, transaction, desk = SlowPostfix(), Transaction("<a@example.net>"), make()
     monkeypatch.setattr(module, "Reinjector", postfix)
     with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(desk.take, ADDRESS, (), transaction, CONTENT)
+        first = pool.submit(desk.take, [(ADDRESS, ())], transaction, CONTENT)
         assert postfix.began.wait(30)
-        second = desk.take(ADDRESS, (), transaction, CONTENT)
+        second = desk.take([(ADDRESS, ())], transaction, CONTENT)
         assert not second.ok
         assert "another delivery" in second.text
         postfix.go_on.set()
         assert first.result(30).ok
-    assert make().take(ADDRESS, (), transaction, CONTENT).ok
+    assert make().take([(ADDRESS, ())], transaction, CONTENT).ok
     assert postfix.taken == 1
 
 
@@ -70,7 +70,7 @@ def test_a_delivery_that_failed_is_tried_again(
     postfix.go_on.set()
     with monkeypatch.context() as broken:
         broken.setattr(module, "Reinjector", lambda place: 1 / 0)
-        assert not desk.take(ADDRESS, (), transaction, CONTENT).ok
+        assert not desk.take([(ADDRESS, ())], transaction, CONTENT).ok
     monkeypatch.setattr(module, "Reinjector", postfix)
-    assert desk.take(ADDRESS, (), transaction, CONTENT).ok
+    assert desk.take([(ADDRESS, ())], transaction, CONTENT).ok
     assert postfix.taken == 1

@@ -34,22 +34,38 @@ def notes(tmp_path: Path) -> Notes:
 
 
 def test_what_was_written_comes_back(notes: Notes) -> None:
-    notes.write(ADDRESS, NOTE)
+    notes.write([ADDRESS], NOTE)
     assert notes.read(ADDRESS) == NOTE
     assert NOTE.verdict["decided_by"] == "empty"
 
 
 def test_case_of_the_recipient_and_other_redirections_are_told_apart(notes: Notes) -> None:
-    notes.write(ADDRESS, NOTE)
+    notes.write([ADDRESS], NOTE)
     assert notes.read(RedirectionSigner(b"k" * 32).address(Redirection(MARIE, "b" * 20, "junk"))) is None
     assert notes.read(RedirectionSigner(b"x" * 32).address(Redirection(MARIE, "a" * 20, "junk"))) is None
 
 
 def test_a_dropped_note_is_gone_and_may_be_dropped_again(notes: Notes) -> None:
-    notes.write(ADDRESS, NOTE)
+    notes.write([ADDRESS], NOTE)
     notes.drop(ADDRESS)
     notes.drop(ADDRESS)
     assert notes.read(ADDRESS) is None
+
+
+def test_addresses_of_one_copy_share_a_file_that_stays_until_the_last_is_dealt_with(
+    notes: Notes, tmp_path: Path
+) -> None:
+    signer = RedirectionSigner(b"k" * 32)
+    others = [
+        signer.address(Redirection(f"marie+{n}@example.com", "a" * 20, "quarantine")) for n in range(100)
+    ]
+    notes.write(others, NOTE)
+    notes.write(others, NOTE)  # the message was sent again
+    assert len({path.stat().st_ino for path in (tmp_path / "redirections").iterdir()}) == 1
+    for one in others[:-1]:
+        notes.drop(one)
+    assert notes.read(others[0]) is None
+    assert notes.read(others[-1]) == NOTE
 
 
 def damaged() -> list[Any]:
@@ -72,14 +88,14 @@ def damaged() -> list[Any]:
 
 @pytest.mark.parametrize("data", damaged(), ids=str)
 def test_a_damaged_note_is_none(notes: Notes, tmp_path: Path, data: Any) -> None:
-    notes.write(ADDRESS, NOTE)
+    notes.write([ADDRESS], NOTE)
     (path,) = (tmp_path / "redirections").iterdir()
     write_json(path, data)
     assert notes.read(ADDRESS) is None
 
 
 def test_half_a_note_is_none(notes: Notes, tmp_path: Path) -> None:
-    notes.write(ADDRESS, NOTE)
+    notes.write([ADDRESS], NOTE)
     (path,) = (tmp_path / "redirections").iterdir()
     path.write_bytes(path.read_bytes()[:40])
     assert notes.read(ADDRESS) is None
@@ -90,13 +106,13 @@ def test_a_note_that_cannot_be_written_is_only_logged(
 ) -> None:
     (tmp_path / "file").write_text("in the way")
     with caplog.at_level(logging.WARNING):
-        Notes(tmp_path / "file").write(ADDRESS, NOTE)
+        Notes(tmp_path / "file").write([ADDRESS], NOTE)
     assert "no note for" in caplog.text
 
 
 def test_only_old_notes_expire(notes: Notes, tmp_path: Path) -> None:
     assert notes.expire() == 0  # there is no folder yet
-    notes.write(ADDRESS, NOTE)
+    notes.write([ADDRESS], NOTE)
     assert notes.expire() == 0
     (path,) = (tmp_path / "redirections").iterdir()
     old = time.time() - KEEP_SECONDS - 60
@@ -117,14 +133,14 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_rest(tmp_path: Path) -> N
 
 def test_what_an_earlier_version_left_is_read_dropped_and_expired(notes: Notes, tmp_path: Path) -> None:
     before = Notes(tmp_path / "detours")
-    before.write(ADDRESS, NOTE)
+    before.write([ADDRESS], NOTE)
     assert notes.read(ADDRESS) == before.read(ADDRESS) == NOTE
     newer = replace(NOTE, tag="newer ")
     notes.write(ADDRESS, newer)
     assert (notes.read(ADDRESS), before.read(ADDRESS)) == (newer, NOTE)
     notes.drop(ADDRESS)
     assert (notes.read(ADDRESS), before.read(ADDRESS)) == (None, None)
-    before.write(ADDRESS, NOTE)
+    before.write([ADDRESS], NOTE)
     (path,) = (tmp_path / "detours").iterdir()
     long_ago = time.time() - KEEP_SECONDS - 60
     os.utime(path, (long_ago, long_ago))

@@ -34,7 +34,7 @@ def held(
     )
     return HeldMessage(
         transaction=transaction,
-        recipient=Recipient(recipient, args),
+        recipients=(Recipient(recipient, args),),
         mailbox=mailbox if mailbox is not None else recipient.lower(),
         envelope=envelope,
         subject=subject,

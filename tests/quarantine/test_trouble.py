@@ -26,6 +26,7 @@ from tamis.base.errors import ConfigError, StoreError
 from tamis.database.connection import Database
 from tamis.database.migrate import migrate
 from tamis.database.schema import Base, Body, DetailsRow, LooseBody, MessageRow
+from tamis.message.envelope import Recipient
 from tamis.quarantine.content import digest_of
 from tamis.quarantine.held_mail import STALE_RELEASE
 from tamis.quarantine.records import Done, HeldState
@@ -62,18 +63,31 @@ def test_mail_that_was_held_before_is_migrated_with_the_store(
         with source.read() as session, target.write() as before:
             tables = MetaData()
             tables.reflect(before.connection())
-            for table in (Base.metadata.tables[name] for name in ("bodies", "messages", "details")):
+            for table in (Base.metadata.tables[name] for name in ("bodies", "messages")):
                 known = tables.tables[table.name].columns.keys()
                 columns = [column for column in table.columns if column.name in known]
                 for row in session.execute(select(*columns)):
                     before.execute(insert(table), dict(row._mapping))  # its public name
+            former = {
+                "id": message,
+                "recipient": ["Marie@example.com", ["NOTIFY=NEVER"]],
+                "envelope": held().envelope.to_dict() | {"return_path": "SRS0=a@example.net"},
+                "findings": list(held().findings),
+                "verdict": {"decision": "spam"},
+            }
+            before.execute(insert(tables.tables["details"]), former)
     with Store(url) as store:
         store.migrate()
         assert [one.id for one in store.quarantine.list(text="win")] == [message]
         assert [copy.message for copy in store.challenges.undecided(held_before=NOW)] == [message]
         box = Postbox()
         assert store.quarantine.release(message, "test", box) is Done.DONE
-        assert [content for _, content in box.got] == [CONTENT]
+        ((record, content),) = box.got
+        assert content == CONTENT
+        assert record.recipients == (Recipient("Marie@example.com", ("NOTIFY=NEVER",)),)
+        assert record.return_path == "SRS0=a@example.net"
+        assert record.findings == held().findings
+        assert record.verdict == {"decision": "spam"}
 
 
 def test_many_processes_migrate_at_once(url: str) -> None:
@@ -243,7 +257,9 @@ def orphans(url: str) -> tuple[int, int]:
     """Bodies without message that no clean-up will find, and messages without their body or details."""
     database = Database(url)
     with database.read() as session:
-        used = select(MessageRow.body).where(MessageRow.body.is_not(None))
+        contents = select(MessageRow.body).where(MessageRow.body.is_not(None))
+        findings = select(DetailsRow.findings_body).where(DetailsRow.findings_body.is_not(None))
+        used = contents.union(findings)
         forgotten = session.scalar(
             select(func.count())
             .select_from(Body)

@@ -52,7 +52,7 @@ def message(
     ]
     return HeldMessage(
         transaction=f"transaction{number}",
-        recipient=Recipient(recipient),
+        recipients=(Recipient(recipient),),
         mailbox=recipient,
         envelope=Envelope(
             client_ip="192.0.2.7",
