@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,8 +14,8 @@ from tamis.base.errors import StoreError, TamisError
 from tamis.database.connection import Database, audit, clean, exact
 from tamis.database.schema import Body, DetailsRow, LooseBody, MessageRow
 from tamis.message.address import PLATFORM
-from tamis.message.envelope import Recipient
-from tamis.quarantine.content import digest_of, pack, unpack
+from tamis.quarantine.content import unpack
+from tamis.quarantine.holding import hold
 from tamis.quarantine.records import (
     GONE,
     Deliver,
@@ -28,14 +27,9 @@ from tamis.quarantine.records import (
 )
 from tamis.quarantine.rows import (
     TEXT,
-    details_record,
-    findings_content,
     folded,
     held_record,
-    message_values,
-    recipients_of,
     summary_of,
-    with_recipients,
 )
 
 TOMBSTONE = timedelta(days=7)
@@ -45,8 +39,6 @@ STALE_RELEASE = timedelta(minutes=10)
 
 BIN = timedelta(minutes=10)
 """How long what was released or deleted keeps its content: a deletion, and what was learned, can be undone."""
-
-_DROPPED = (HeldState.DELETED, HeldState.EXPIRED)
 
 
 class Quarantine:
@@ -72,76 +64,7 @@ class Quarantine:
         not count: what comes now was sent anew, under a transaction that follows from its octets. `also` is done with a
         new message's id in the transaction that makes it.
         """
-        now = now or datetime.now(UTC)
-        transaction, mailbox = exact(message.transaction), exact(message.mailbox)
-        mine = (MessageRow.transaction == transaction, MessageRow.mailbox == mailbox)
-        query = (
-            select(MessageRow.id, MessageRow.state, MessageRow.received_at, DetailsRow.record)
-            .join(DetailsRow, DetailsRow.id == MessageRow.id)
-            .where(*mine)
-        )
-        findings = findings_content(message.findings)
-        kept = {digest_of(one): one for one in (content, findings)}
-        with self._database.read() as session:
-            found = session.execute(query).all()
-            there = set(session.scalars(select(Body.digest).where(Body.digest.in_(kept))))
-        past = {row.id for row in found if since and row.state in _DROPPED and row.received_at < since}
-        having: dict[str, str] = {
-            one.address: row.id for row in found if row.id not in past for one in recipients_of(row.record)
-        }
-        missing = tuple(one for one in message.recipients if one.address not in having)
-        if not missing:
-            return having[message.recipients[0].address]
-        # before the transaction, in which others wait
-        packed = {digest: pack(one) for digest, one in kept.items() if digest not in there}
-        with self._database.write() as session:
-            for one in past:  # its tombstone makes room
-                gone = update(MessageRow).where(MessageRow.id == one, MessageRow.state.in_(_DROPPED))
-                session.execute(gone.values(transaction=f"{transaction}/{one}"))
-            for one in sorted(set(having.values())):
-                if _join(session, one, missing):
-                    return one
-            for digest in sorted(kept):  # in the order of their names, as the clean-up locks them
-                self._keep_body(session, digest, kept[digest], packed.get(digest))
-            names = {"body": digest_of(content), "size": len(content)}
-            made = self._insert(
-                session, replace(message, recipients=missing), names, digest_of(findings), now
-            )
-            if made is not None:
-                if also is not None:
-                    session.flush()
-                    also(session, made)
-                return made
-            session.rollback()  # another process was faster
-        same = (MessageRow.transaction == transaction, MessageRow.recipient == exact(missing[0].address))
-        with self._database.read() as session:
-            other = session.scalar(select(MessageRow.id).where(*same))
-        if other is None:
-            raise StoreError("the message was held and dropped by others at the same moment")
-        return other
-
-    def _insert(
-        self, session: Session, message: HeldMessage, body: Mapping[str, Any], findings: str, now: datetime
-    ) -> str | None:
-        """The new row's id; None when there is one for the transaction and its first recipient."""
-        values = message_values(message, now) | dict(body)
-        new = self._database.insert(MessageRow).values(values).on_conflict_do_nothing()
-        made: str | None = session.scalar(new.returning(MessageRow.id))
-        if made is not None:
-            session.add(DetailsRow(id=made, record=details_record(message), findings_body=findings))
-        return made
-
-    def _keep_body(self, session: Session, digest: str, content: bytes, packed: bytes | None) -> None:
-        """Have the body in the table, locked against its removal until this transaction ends.
-
-        A clean-up may remove an orphan between our look and our insert, hence the loop. On SQLite there is
-        one writer at a time, and the lock says nothing.
-        """
-        locked = select(Body.digest).where(Body.digest == digest).with_for_update(read=True, key_share=True)
-        while session.scalar(locked) is None:
-            packed = packed or pack(content)
-            values = {"digest": digest, "size": len(content), "content": packed}
-            session.execute(self._database.insert(Body).values(values).on_conflict_do_nothing())
+        return hold(self._database, message, content, now or datetime.now(UTC), since, also)
 
     def list(
         self,
@@ -397,15 +320,3 @@ def _of(scope: str, state: HeldState | None) -> tuple[ColumnElement[bool], ...]:
         column = MessageRow.mailbox if "@" in scope else MessageRow.domain
         conditions = (column == exact(scope),)
     return conditions if state is None else (*conditions, MessageRow.state == state)
-
-
-def _join(session: Session, message: str, more: Sequence[Recipient]) -> bool:
-    """Add recipients to a copy of their mailbox; False when it is not held any more."""
-    held = select(MessageRow.id).where(MessageRow.id == message, MessageRow.state == HeldState.HELD)
-    if session.scalar(held.with_for_update()) is None:
-        return False
-    record = session.scalars(select(DetailsRow.record).where(DetailsRow.id == message)).one()
-    known = {one.address for one in recipients_of(record)}  # another process may have been faster
-    changed = with_recipients(record, [one for one in more if one.address not in known])
-    session.execute(update(DetailsRow).where(DetailsRow.id == message).values(record=changed))
-    return True

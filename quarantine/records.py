@@ -26,6 +26,9 @@ GONE = (HeldState.RELEASED, HeldState.DELETED, HeldState.EXPIRED)
 """States without content, once the bin is emptied: the row stays for a while, so that a late second delivery is
 recognised."""
 
+DROPPED = (HeldState.DELETED, HeldState.EXPIRED)
+"""States of what nobody wanted to have."""
+
 
 class Done(StrEnum):
     """What came of asking for a release or a deletion."""

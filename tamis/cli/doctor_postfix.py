@@ -25,6 +25,9 @@ _MACROS = {
 }
 """What the session asks Postfix for; each but the first is in Postfix's own default."""
 
+RECIPIENTS = 100
+"""RFC 5321 4.5.3.1.8: what every server takes; who has more recipients sends the message again (4.5.3.1.10)."""
+
 
 def postfix_checks(settings: Settings) -> Iterator[CheckResult]:
     """Everything about Postfix that postconf(1) and postmap(1) can tell."""
@@ -86,6 +89,13 @@ def listener_checks(
             "offers DSN (RFC 3461): a spammer's NOTIFY=SUCCESS is answered with the scores on the delivered copy",
             "smtpd_discard_ehlo_keywords = silent-discard, dsn (and empty on the listeners for submission)",
         )
+    if _takes_many(listener):
+        yield warning(
+            where,
+            f"a stranger's message may name {listener.value('smtpd_recipient_limit')} recipients; each "
+            "that is redirected costs",
+            f"smtpd_recipient_limit = {RECIPIENTS} (and more on the listeners for submission)",
+        )
 
 
 def _reinjection(listener: Listener, where: str, forms: frozenset[str]) -> Iterator[CheckResult]:
@@ -140,6 +150,14 @@ def _tells_strangers(listener: Listener) -> bool:
     if listener.value("smtpd_discard_ehlo_keyword_address_maps"):
         return False
     return "dsn" not in listener.value("smtpd_discard_ehlo_keywords").lower().replace(",", " ").split()
+
+
+def _takes_many(listener: Listener) -> bool:
+    """Whether a stranger's message may name more recipients than a server has to take (RFC 5321 4.5.3.1.8)."""
+    if listener.is_submission or listener.is_local:
+        return False
+    limit = listener.value("smtpd_recipient_limit")
+    return limit.isdigit() and int(limit) > RECIPIENTS
 
 
 def postfix_forms(address: SocketAddress, queue_directory: str) -> frozenset[str]:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -106,6 +106,12 @@ class Database:
     def insert(self, table: type[Base]) -> sqlite.Insert | postgresql.Insert:
         """An INSERT that knows ON CONFLICT, which both databases have in the same words."""
         return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
+
+    def lock(self, session: Session, name: str) -> None:
+        """Wait until no other writing transaction has locked the name, and hold it until this one ends. On SQLite there
+        is one writer at a time."""
+        if not self.is_sqlite:
+            session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(exact(name), 0))))
 
     def close(self) -> None:
         """Close the pool's connections."""

@@ -136,7 +136,7 @@ def test_what_an_earlier_version_left_is_read_dropped_and_expired(notes: Notes, 
     before.write([ADDRESS], NOTE)
     assert notes.read(ADDRESS) == before.read(ADDRESS) == NOTE
     newer = replace(NOTE, tag="newer ")
-    notes.write(ADDRESS, newer)
+    notes.write([ADDRESS], newer)
     assert (notes.read(ADDRESS), before.read(ADDRESS)) == (newer, NOTE)
     notes.drop(ADDRESS)
     assert (notes.read(ADDRESS), before.read(ADDRESS)) == (None, None)
