@@ -21,8 +21,8 @@ WHO = "quota"
 _BATCH = 100
 """Copies that one transaction drops (beyond: the next one goes on)."""
 
-Kind = Literal["mailbox", "domain", "platform"]
-_KINDS: tuple[Kind, ...] = ("mailbox", "domain", "platform")
+ScopeKind = Literal["mailbox", "domain", "platform"]
+_KINDS: tuple[ScopeKind, ...] = ("mailbox", "domain", "platform")
 _HELD = MessageRow.state == HeldState.HELD
 _SIZE = func.sum(MessageRow.size)
 
@@ -81,7 +81,7 @@ class Quotas:
                     excess -= sum(dropped)
         return gone
 
-    def _over(self, kind: Kind, settings: QuarantineSettings, limit: int) -> list[Full]:
+    def _over(self, kind: ScopeKind, settings: QuarantineSettings, limit: int) -> list[Full]:
         if kind == "platform":
             quota, usage = settings.quota, self.all_of_it()
             over: Sequence[Usage] = (usage,) if usage.octets > quota else ()
