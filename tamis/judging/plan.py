@@ -155,14 +155,15 @@ def all_redirected(made: Plan, judged: Sequence[Judged]) -> Plan:
 
 
 def _by_mailbox(members: Iterable[Judged]) -> tuple[Copy, ...]:
-    """A copy for each mailbox: sub-addresses that would get the same share one, so that a message to a thousand of them
-    is written down once."""
-    copies: dict[tuple[str, Outcome, str, NewFields], list[str]] = {}
+    """A copy for each mailbox and trace fields. The quarantine writes no fields, so a spam to a thousand addresses of one
+    mailbox is written down once."""
+    copies: dict[tuple[str, Outcome, str, NewFields], list[Judged]] = {}
     for one in members:
-        key = (mailbox_in(one.policy.scopes), one.outcome, _tag(one), one.headers)
-        copies.setdefault(key, []).append(one.verdict.recipient)
+        fields = () if one.outcome is Outcome.QUARANTINE else one.headers
+        copies.setdefault((mailbox_in(one.policy.scopes), one.outcome, _tag(one), fields), []).append(one)
     return tuple(
-        Copy(outcome, tuple(who), headers, tag) for (_, outcome, tag, headers), who in copies.items()
+        Copy(outcome, tuple(one.verdict.recipient for one in whose), whose[0].headers, tag)
+        for (_, outcome, tag, _), whose in copies.items()
     )
 
 

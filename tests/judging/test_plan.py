@@ -88,6 +88,20 @@ def test_different_tags_are_different_copies() -> None:
     assert {copy.recipients: copy.tag for copy in made.redirected} == {(MARIE,): "A ", (PAUL,): "B "}
 
 
+def test_addresses_of_one_mailbox_share_what_is_held_and_keep_their_own_fields() -> None:
+    addresses = ("marie+1@example.com", "marie+2@example.com", PAUL)
+
+    def of(outcome: Outcome) -> list[Judged]:
+        return [judged(one, outcome, headers=(("X-Spam-Rcpt", f"<{one}>"),)) for one in addresses]
+
+    held = plan(of(QUARANTINE)).redirected
+    assert [copy.recipients for copy in held] == [addresses[:2], (PAUL,)]
+    tagged = plan([*of(TAG), judged(ZOE, INBOX)]).redirected
+    assert [(copy.recipients, dict(copy.headers)["X-Spam-Rcpt"]) for copy in tagged] == [
+        ((one,), f"<{one}>") for one in addresses
+    ]
+
+
 def test_a_tag_of_those_who_are_not_tagged_divides_nobody() -> None:
     made = plan([judged(MARIE, JUNK, tag="A "), judged(PAUL, JUNK, tag="B ")])
     assert made.in_place is not None
