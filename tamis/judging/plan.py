@@ -155,8 +155,8 @@ def all_redirected(made: Plan, judged: Sequence[Judged]) -> Plan:
 
 
 def _by_mailbox(members: Iterable[Judged]) -> tuple[Copy, ...]:
-    """A copy for each mailbox and trace fields. The quarantine writes no fields, so a spam to a thousand addresses of one
-    mailbox is written down once."""
+    """A copy for each mailbox and trace fields. The quarantine writes no fields, so a spam to a thousand addresses of
+    one mailbox is written down once."""
     copies: dict[tuple[str, Outcome, str, NewFields], list[Judged]] = {}
     for one in members:
         fields = () if one.outcome is Outcome.QUARANTINE else one.headers
