@@ -10,7 +10,7 @@ from pydantic import Field as Option
 from pydantic import field_validator
 
 from tamis.base.errors import nearest_name
-from tamis.contract.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes
+from tamis.contract.filter import Effect, Filter, FilterOptions, Message, NoChallenge, Opinion, Scopes
 from tamis.contract.finding import Finding, Revealed, Status
 from tamis.contract.questions import Asks
 from tamis.filters.shared.attached import FoundFile, inspected, links_in, shown_path
@@ -42,6 +42,10 @@ POINTS = MappingProxyType(
     }
 )
 """Points that a kind of risk adds."""
+
+EVIDENT = frozenset(kind for kind, points in POINTS.items() if points >= 3)
+"""Kinds that harm: nobody is asked to confirm such a message, and no sender has earned it. Honest files have the others
+as well."""
 
 
 def _known(kinds: Annotated[object, Option()]) -> None:
@@ -107,6 +111,7 @@ class AttachmentTypes(Filter[AttachmentTypesOptions]):
     spec_id = "S26b"
     summary = "dangerous attachments, by content and by name, also in archives"
     plain_reason = marked("a file in it is of a dangerous kind")
+    forbids_challenge = NoChallenge.ATTACHMENT
     effect = Effect.SCORE
     expensive = True
     options = AttachmentTypesOptions
@@ -128,6 +133,10 @@ class AttachmentTypes(Filter[AttachmentTypesOptions]):
             return self.clear("{number} files, none suspicious", number=len(files), left_out=left_out)
         seen = ", ".join(f"{risk} ({path})" for risk, path in first.items())
         return self.hit("{seen}", seen=seen, risks=first, number=len(files), left_out=left_out)
+
+    def challenge_barred_by(self, finding: Finding) -> NoChallenge | None:
+        """Kinds that harm forbid it."""
+        return self.forbids_challenge if EVIDENT.intersection(finding.facts.get("risks", ())) else None
 
     def judge(self, finding: Finding, options: AttachmentTypesOptions, scopes: Scopes) -> Opinion:
         """Spam when a kind says so; else the points of all kinds together, up to `most`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tamis.contract.filter import Message, Stage, State
+from tamis.contract.filter import Message, State
 from tamis.contract.finding import Finding, Status
 from tamis.contract.lists import MatchedField
 from tamis.contract.questions import Asks
@@ -14,21 +14,20 @@ class AuthenticatedAutomaticWhitelist(AutomaticWhitelist):
     """Lets a message through when its envelope sender has earned enough weight and is authenticated.
 
     The weights and options are those of S7, which believes any MAIL FROM. Here they count only when SPF passes for
-    MAIL FROM or a DKIM signature of its domain is valid. A solved challenge counts only for senders that one of the
-    two authenticated; but if their domain does not say who may send for it, later mail can be forged. Put S7 in
-    shadow when this filter is on; switched off, S7 would not learn from outgoing mail either.
+    MAIL FROM or a DKIM signature of its domain is valid: whoever forges the address inherits nothing, also where its
+    domain lets everybody try (`~all`). Like S7 it excuses suspicion, and no evidence.
+
+    S7 stays in shadow beside it, for S7 is what learns from outgoing mail:
 
         [policy.filters]
-        automatic_whitelist = { state = "shadow", outgoing = true }
-        authenticated_automatic_whitelist = { state = "on" }
+        automatic_whitelist = { outgoing = true }
     """
 
     name = "authenticated_automatic_whitelist"
     spec_id = "S7b"
     summary = "sender on the automatic white list, if SPF or DKIM authenticates it"
     asks = ("dns", "state")
-    stage = Stage.MESSAGE
-    state = State.OFF
+    state = State.ON
     outgoing = False
 
     def examine(self, message: Message) -> Asks[Finding]:

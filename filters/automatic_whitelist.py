@@ -9,7 +9,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from tamis.contract.ask import ask_each
-from tamis.contract.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes, Stage
+from tamis.contract.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes, Stage, State
 from tamis.contract.finding import Finding, Status
 from tamis.contract.questions import Asks, Get
 from tamis.contract.state_keys import hashed
@@ -24,17 +24,24 @@ MAX_ADDRESS = 320  # characters of an address; beyond: not looked up and not lea
 class AutomaticWhitelistOptions(FilterOptions):
     """Adds what counts how much."""
 
-    accept_from: float = Field(1.0, gt=0, le=1000, description="weight from which a sender is let through")
-    validation_weight: float = Field(
+    accept_from: float = Field(2.0, gt=0, le=1000, description="weight from which a sender is let through")
+    work_weight: float = Field(
         1.0,
         ge=0,
         le=1000,
-        description="weight of each validation (a solved challenge, or by an operator)",
+        description="weight of challenges answered by a proof of work, however many: programs can do that, so it "
+        "counts only beside something else",
+    )
+    validation_weight: float = Field(
+        2.0,
+        ge=0,
+        le=1000,
+        description="weight of each validation (a code that was typed, or by an operator)",
     )
     outgoing_weight: float = Field(
-        1.0, ge=0, le=1000, description="weight of a message from an authenticated user to the sender"
+        3.0, ge=0, le=1000, description="weight of a message from an authenticated user to the sender"
     )
-    complaint_weight: float = Field(2.0, ge=0, le=1000, description="weight that each complaint subtracts")
+    complaint_weight: float = Field(4.0, ge=0, le=1000, description="weight that each complaint subtracts")
     outgoing: bool = Field(
         False,
         description="recipients of this domain's outgoing mail become entries, until a bounce comes back",
@@ -44,11 +51,20 @@ class AutomaticWhitelistOptions(FilterOptions):
 class AutomaticWhitelist(Filter[AutomaticWhitelistOptions]):
     """Lets a message through when its envelope sender has earned enough weight with the recipient's domain.
 
-    The weight is kept for each recipient domain: every validation (`tamis senders validate`, a solved challenge)
-    adds to it, every complaint (`tamis senders complain`) subtracts, and from `accept_from` the sender is let
-    through. With `outgoing`, an address that an authenticated user of the domain writes to gets `outgoing_weight`,
-    until a delivery status notification (RFC 3464) to that user says that the address failed. Addresses in the
-    domain itself are never added. The header From is not used here.
+    The weight is kept for each recipient domain: every validation (`tamis senders validate`, a challenge answered by
+    a code) adds to it, every complaint (`tamis senders complain`) subtracts, and from `accept_from` the sender is let
+    through. A challenge answered by a proof of work delivers one message; it adds `work_weight` once, and alone never
+    lets a sender through, whatever the weights.
+
+    With `outgoing`, an address that an authenticated user of the domain writes to gets `outgoing_weight`, until a
+    delivery status notification (RFC 3464) to that user says that the address failed. Addresses in the domain itself
+    are never added. The header From is not used here.
+
+    What was earned excuses suspicion, not evidence: where a virus scanner, a dangerous attachment, a listed link, a
+    protected name, a black list, SPF or DMARC speaks against a message, it is judged as a stranger's.
+
+    By default this filter is in shadow, for it believes any MAIL FROM: S7b asks for the same weight, and that SPF or
+    DKIM authenticates the sender.
 
     Entries are kept in the store; `tamis senders show` lists them.
     """
@@ -59,6 +75,8 @@ class AutomaticWhitelist(Filter[AutomaticWhitelistOptions]):
     asks: ClassVar[tuple[str, ...]] = ("state",)
     stage = Stage.RCPT
     effect = Effect.ACCEPT
+    state = State.SHADOW
+    earned = True
     outgoing = True
     options = AutomaticWhitelistOptions
 
@@ -85,12 +103,7 @@ class AutomaticWhitelist(Filter[AutomaticWhitelistOptions]):
         earned = finding.facts.get("earned", {}).get(domain_of(scopes[0]))
         if finding.status is not Status.HIT or earned is None:
             return self.opinion(finding, options, hit=False, text="has earned nothing yet")
-        validations, complaints, written_to = earned
-        weight = (
-            validations * options.validation_weight
-            + written_to * options.outgoing_weight
-            - complaints * options.complaint_weight
-        )
+        weight = _weight(options, *earned)
         text = f"Automatically Whitelisted ({finding.facts['sender']}, weight {weight:g})"
         return self.opinion(finding, options, hit=weight >= options.accept_from, text=text)
 
@@ -100,9 +113,21 @@ def sender_key(domain: str, address: str) -> str:
     return hashed("sender:", domain, address)
 
 
-def sender_value(validations: int, complaints: int, *, written_to: bool) -> str:
+def sender_value(validations: int, complaints: int, *, written_to: bool, works: int = 0) -> str:
     """What the shared state has there."""
-    return json.dumps([validations, complaints, int(written_to)])
+    return json.dumps([validations, complaints, int(written_to), works])
+
+
+def _weight(
+    options: AutomaticWhitelistOptions, validations: int, complaints: int, written_to: int, works: int = 0
+) -> float:
+    """Findings and states of earlier versions know no `works`."""
+    weight = (
+        validations * options.validation_weight
+        + written_to * options.outgoing_weight
+        - complaints * options.complaint_weight
+    )
+    return weight + options.work_weight if works and weight > 0 else weight
 
 
 def _written_to(message: Message) -> Iterator[Sequence[str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from tamis.contract.filter import Effect, Message
+from tamis.contract.filter import Effect, Message, NoChallenge
 from tamis.contract.finding import Finding
 from tamis.filters.shared.clients import registered_domain
 from tamis.filters.signing.list_headers import ListsExcused
@@ -35,6 +35,7 @@ class DisplayName(ListsExcused):
     spec_id = "S31b"
     summary = "display name with another address, or with a protected name"
     plain_reason = marked("the sender's name shows another address than the real one")
+    forbids_challenge = NoChallenge.NAME
     effect = Effect.SCORE
 
     def look(self, message: Message) -> Finding:
@@ -60,6 +61,10 @@ class DisplayName(ListsExcused):
                     via=" via " in display.lower(),
                 )
         return shows or self.clear("no other name")
+
+    def challenge_barred_by(self, finding: Finding) -> NoChallenge | None:
+        """A protected name forbids it; another address in the name can be a list's work."""
+        return super().challenge_barred_by(finding) if finding.facts.get("kind") == "protected" else None
 
     def excuses(self, message: Message, hit: Finding) -> Sequence[str]:
         """Where it says that a list wrote the name; what protects a name excuses nobody."""

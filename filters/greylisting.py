@@ -41,7 +41,7 @@ class Greylisting(Filter[GreylistingOptions]):
 
     Spam is often sent only once; a mail server retries after some minutes. A network that retried after `delay`
     seconds is known for 36 days, and none of its mail waits any more. White list entries of the recipient (S4, S6),
-    the automatic whitelist (S7) and own clients never wait. Each recipient gets its own reply.
+    the automatic whitelist (S7, S7b) and own clients never wait. Each recipient gets its own reply.
 
     Off by default, since it delays the first mail of every unknown sender. It hurts mails with a login code or a
     link that is valid for minutes, and senders that retry from another network each time: put those on the white
@@ -57,7 +57,9 @@ class Greylisting(Filter[GreylistingOptions]):
     effect = Effect.DEFER
     state = State.OFF
     options = GreylistingOptions
-    yields_to = frozenset({"ip_whitelist", "sender_whitelist", "automatic_whitelist"})
+    yields_to = frozenset(
+        {"ip_whitelist", "sender_whitelist", "automatic_whitelist", "authenticated_automatic_whitelist"}
+    )
 
     def examine(self, message: Message) -> Asks[Finding]:
         """How long ago each triplet was first seen, and the longest time after which the network came back."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tamis.contract.filter import Message
+from tamis.contract.filter import Message, NoChallenge
 from tamis.contract.finding import Finding
 from tamis.contract.questions import Asks
 from tamis.filters.shared.clients import is_local, reversed_labels
@@ -35,6 +35,7 @@ class URIBL(OnDNSLists):
     spec_id = "S24"
     summary = "links to domains on DNS lists"
     plain_reason = marked("it links to addresses on public block lists")
+    forbids_challenge = NoChallenge.LINKS
     looks_again = True
 
     def examine(self, message: Message) -> Asks[Finding]:

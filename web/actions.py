@@ -129,6 +129,8 @@ class Actions:
         entry, replaced = self._list(_COLOUR[verb], sender, message.mailbox, by) if listing else (0, False)
         if verb in _DELIVERING:
             done = self._store.quarantine.release(message.id, by, self._deliver)
+            if done is Done.DONE and by == message.mailbox:
+                self._store.answers.vouched(message.id)
         else:
             done = self._store.quarantine.delete(message.id, by)
         taught = done is Done.DONE and verb in _LEARNT and self._teach(_LEARNT[verb], by, content)

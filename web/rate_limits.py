@@ -35,7 +35,14 @@ class Limit:
 MAILS_TO_ADDRESS = Limit("mails-to", 3, 900)
 """Sign-in mails to one address: who asks for more gets the same answer, and no mail."""
 MAILS_FOR_NETWORK = Limit("mails-for", 20, 3600)
+FIRST_TO_MAILBOX = Limit("mails-first", 1, 3600)
+"""Of a mailbox that Tamis knows: it goes whatever others ask for, so nobody can keep anybody out."""
+MAILS_OF_DOMAIN = Limit("mails-of-domain", 50, 3600)
+"""Further ones to known mailboxes of a domain: those of the others don't use them up."""
 MAILS_IN_ALL = Limit("mails", 1000, 3600)
+"""Further ones to known mailboxes, whatever their domain. Beyond: the answer is the same, and no mail goes."""
+MAILS_TO_UNKNOWN = Limit("mails-unknown", 50, 3600)
+"""To addresses of a domain of which Tamis knows no mail; those that the mail server refuses don't count."""
 PASSWORDS_OF_ADDRESS = Limit("passwords-of", 10, 3600)
 """Wrong passwords for one address."""
 PASSWORDS_FROM_NETWORK = Limit("passwords-from", 30, 3600)

@@ -1,7 +1,8 @@
 """The sender's page: what is held, why, and the one thing to do. Opening it changes nothing: programs open links too.
 
 Proof of work runs by itself where there is JavaScript; without it the same button leads to a code to be typed, as image
-and as sound.
+and as sound. Policy says which is asked for first, or alone (`challenge_proof`). Who has done the work is offered the
+code on the receipt as well: it whitelists.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from starlette.responses import JSONResponse, Response
 
 from tamis.base.tokens import Purpose
 from tamis.challenge.answers import terms_of
-from tamis.challenge.captcha import DIGITS, CaptchaAnswer, CaptchaLimitError
-from tamis.challenge.challenge_records import PageState, SenderPage, SolveResult
+from tamis.challenge.captcha import CaptchaAnswer, CaptchaLimitError, CaptchaPausedError
+from tamis.challenge.challenge_records import AnswerProof, PageState, SenderPage, SolveResult
+from tamis.challenge.code_media import LENGTH, SIZE
 from tamis.desk.release import delivery_by_answer
 from tamis.judging.reasons import plain_reason
 from tamis.language.translation import marked
@@ -25,6 +27,11 @@ log = logging.getLogger(__name__)
 
 _STALE = marked("That code was too old. Here is a new one.")
 _WRONG = marked("That was not the code. Here is a new one.")
+_AGAIN = marked("That was not the code. Please try again.")
+_PAUSED = marked("Too many wrong codes. Please try again in a quarter of an hour.")
+_NO_WORK = marked(
+    "Your browser could not do the check. Your message stays here, and its recipient can still have it delivered."
+)
 
 
 def _opened(visit: Visit) -> tuple[str, SenderPage]:
@@ -46,7 +53,8 @@ def _shown(visit: Visit, found: SenderPage, **values: Any) -> Response:
         "code": "",
         "wrong": "",
         "receipt": None,
-        "digits": DIGITS,
+        "digits": LENGTH,
+        "size": SIZE,
         "left": found.attempts_left,
     }
     why = plain_reason(found.decided_by, visit.site.filters)
@@ -62,42 +70,52 @@ def show(visit: Visit) -> Response:
 def answer(visit: Visit) -> Response:
     """Take an answer: a proof of work, a code, or neither, which asks for a code."""
     challenge, found = _opened(visit)
-    if found.state is not PageState.OPEN:
+    if found.state is not PageState.OPEN and not found.keeps:
         return _shown(visit, found)
     captcha = visit.house.captcha
     work, code = visit.field("altcha"), visit.field("code")
-    if work:
-        given = visit.wait(captcha.check_work, challenge, visit.network, work)
-    elif code:
-        given = visit.wait(captcha.check_code, challenge, visit.network, code, visit.field("typed"))
+    if work and AnswerProof.WORK in found.ways:
+        given, proof = visit.wait(captcha.check_work, challenge, visit.network, work), AnswerProof.WORK
+    elif code and AnswerProof.CODE in found.ways:
+        typed = visit.field("typed")
+        given, proof = visit.wait(captcha.check_code, challenge, visit.network, code, typed), AnswerProof.CODE
     else:
         return _with_code(visit, challenge, found)
-    if given is CaptchaAnswer.LOCKED:
-        raise TooManyError("wrong answers")
-    if given is CaptchaAnswer.RIGHT:
-        return _solved(visit, challenge, found)
-    if given is CaptchaAnswer.STALE:
-        return _with_code(visit, challenge, found, wrong=_STALE)
+    match given:
+        case CaptchaAnswer.LOCKED:
+            raise TooManyError("wrong answers")
+        case CaptchaAnswer.PAUSED:
+            return _shown(visit, found, wrong=_PAUSED, status=429)
+        case CaptchaAnswer.RIGHT:
+            return _solved(visit, challenge, found, proof)
+        case CaptchaAnswer.STALE:
+            return _with_code(visit, challenge, found, wrong=_STALE)
     left = visit.store.answers.fail(challenge)
     if not left:
         return visit.redirect(visit.request.url.path)
+    if given is CaptchaAnswer.AGAIN:
+        return _shown(visit, found, code=code, wrong=_AGAIN, left=left, status=422)
     return _with_code(visit, challenge, found, wrong=_WRONG, left=left)
 
 
 def _with_code(
     visit: Visit, challenge: str, found: SenderPage, wrong: str = "", left: int | None = None
 ) -> Response:
+    if AnswerProof.CODE not in found.ways:
+        return _shown(visit, found, wrong=_NO_WORK, status=422)
     try:
         code = visit.wait(visit.house.captcha.code, challenge, visit.network)
+    except CaptchaPausedError:
+        return _shown(visit, found, wrong=_PAUSED, status=429)
     except CaptchaLimitError as error:
         raise TooManyError(str(error)) from None
     left = found.attempts_left if left is None else left
     return _shown(visit, found, code=code, wrong=wrong, left=left, status=422 if wrong else 200)
 
 
-def _solved(visit: Visit, challenge: str, found: SenderPage) -> Response:
+def _solved(visit: Visit, challenge: str, found: SenderPage, proof: AnswerProof) -> Response:
     receipt = visit.store.answers.solve(
-        challenge, terms_of(visit.site), delivery_by_answer(visit.site.settings)
+        challenge, terms_of(visit.site), delivery_by_answer(visit.site.settings, proof), proof
     )
     log.info("challenge %s: %s", challenge, receipt.result)
     if receipt.result is SolveResult.GONE:
@@ -108,7 +126,7 @@ def _solved(visit: Visit, challenge: str, found: SenderPage) -> Response:
 def work(visit: Visit) -> Response:
     """A proof of work, for the script."""
     challenge, found = _opened(visit)
-    if found.state is not PageState.OPEN:
+    if found.state is not PageState.OPEN or AnswerProof.WORK not in found.ways:
         raise PageRefusedError(NOT_VALID)
     try:
         return JSONResponse(visit.wait(visit.house.captcha.work, challenge, visit.network))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
@@ -50,16 +50,25 @@ class Connection(H11Protocol):
 
 
 class PageServer(uvicorn.Server):
-    """uvicorn's, which says when it listens."""
+    """uvicorn's, which says when it listens, and lets what goes on after answers end."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, ready: Callable[[], None], under_way: Collection[asyncio.Task[None]]
+    ) -> None:
         super().__init__(config)
         self._ready = ready
+        self._under_way = under_way
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to serve."""
         await super().startup(sockets)
         self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop to serve."""
+        await super().shutdown(sockets)
+        if self._under_way:
+            await asyncio.wait(tuple(self._under_way), timeout=_DRAIN)
 
 
 def make_house(
@@ -93,7 +102,7 @@ def make_server(house: House, listening: socket.socket, ready: Callable[[], None
         h11_max_incomplete_event_size=32 * 1024,
     )
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    return PageServer(config, ready)
+    return PageServer(config, ready, house.under_way)
 
 
 def serve(

@@ -11,27 +11,31 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from markupsafe import Markup
-from starlette.background import BackgroundTask
 from starlette.responses import Response
 
 from tamis.base.daemon_threads import begun
 from tamis.base.errors import ReinjectError, StoreError, TamisError
 from tamis.base.tokens import Purpose
 from tamis.contract.lists import MAX_PATTERN
+from tamis.database.history import Wanted
 from tamis.desk.reinjection import Reinjector
 from tamis.language.translation import marked
 from tamis.letters.letter import letter, our_fields
-from tamis.message.address import address_key, is_plain, mailbox_of
+from tamis.message.address import address_key, domain_of, is_plain, mailbox_of
 from tamis.message.envelope import IPAddress
 from tamis.quarantine.records import new_id
 from tamis.settings import WebSettings
 from tamis.web.person import is_served
 from tamis.web.rate_limits import (
+    FIRST_TO_MAILBOX,
     MAILS_FOR_NETWORK,
     MAILS_IN_ALL,
+    MAILS_OF_DOMAIN,
     MAILS_TO_ADDRESS,
+    MAILS_TO_UNKNOWN,
     PASSWORDS_FROM_NETWORK,
     PASSWORDS_OF_ADDRESS,
+    Limit,
     TooManyError,
 )
 from tamis.web.visit import NOT_VALID, SESSION, PageRefusedError, Visit
@@ -73,31 +77,58 @@ def ask(visit: Visit) -> Response:
         return _by_password(visit, mailbox)
     visit.spend(MAILS_FOR_NETWORK, visit.network)
     response = visit.render("sign_in_sent.html", address=mailbox, minutes=LINK_MINUTES)
-    # after the answer, so that it takes as long for a mailbox that is not there
-    response.background = BackgroundTask(_send_link, visit, mailbox)
+    visit.afterwards(response, partial(_send_link, visit, mailbox))
     return response
 
 
 def _send_link(visit: Visit, mailbox: str) -> None:
-    state = visit.house.state
+    """Send the mail, if it may go. Nobody waits for it, so its time tells nobody whether there is such a mailbox."""
     try:
-        if not (
-            visit.wait(MAILS_TO_ADDRESS.count, state, mailbox)
-            and visit.wait(MAILS_IN_ALL.count, state, "all")
-        ):
+        is_known = _is_known(visit, mailbox)
+        # where no domains are named, nothing else says that an address is here
+        if not is_known and not visit.site.settings.platform.domains:
+            log.info("no sign-in mail for <%s>: there was never mail for it", mailbox)
+        elif not _may_go(visit, mailbox, is_known=is_known):
             log.warning("no sign-in mail for <%s>: too many", mailbox)
-            return
-        # where no domains are named, only mailboxes that something was held for are known to be here
-        if not visit.site.settings.platform.domains and not visit.store.quarantine.list(
-            mailbox, state=None, limit=1
-        ):
-            log.info("no sign-in mail for <%s>: nothing was ever held for it", mailbox)
-            return
+        else:
+            _send(visit, mailbox, is_known=is_known)
+    except TamisError as error:
+        log.warning("no sign-in mail for <%s>: %s", mailbox, error)
+
+
+def _is_known(visit: Visit, mailbox: str) -> bool:
+    """Whether Tamis has seen mail for a mailbox, or the settings name it."""
+    return (
+        mailbox in visit.site.settings.web.administrators
+        or bool(visit.store.quarantine.list(mailbox, state=None, limit=1))
+        or bool(visit.store.history.find(Wanted(scope=mailbox), limit=1))
+    )
+
+
+def _may_go(visit: Visit, mailbox: str, *, is_known: bool) -> bool:
+    """Count a mail; whether it is within the limits. What is asked for addresses that are not there uses up nothing of
+    what those that are have."""
+    domain = domain_of(mailbox)
+
+    def counted(limit: Limit, who: str) -> bool:
+        return visit.wait(limit.count, visit.house.state, who)
+
+    if not counted(MAILS_TO_ADDRESS, mailbox):
+        return False
+    if not is_known:
+        return counted(MAILS_TO_UNKNOWN, domain)
+    return (
+        counted(FIRST_TO_MAILBOX, mailbox) or counted(MAILS_OF_DOMAIN, domain) or counted(MAILS_IN_ALL, "all")
+    )
+
+
+def _send(visit: Visit, mailbox: str, *, is_known: bool) -> None:
+    try:
         Reinjector(visit.site.settings.desk.reinject).send("", (), [(mailbox, ())], _mail(visit, mailbox))
     except ReinjectError as error:  # no such mailbox, perhaps: nobody is told
         log.info("no sign-in mail for <%s>: %s", mailbox, error)
-    except TamisError as error:
-        log.warning("no sign-in mail for <%s>: %s", mailbox, error)
+        if not is_known:
+            visit.wait(MAILS_TO_UNKNOWN.count, visit.house.state, domain_of(mailbox), -1)
 
 
 def _mail(visit: Visit, mailbox: str) -> bytes:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import logging
 import secrets
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 import anyio.from_thread
+import anyio.to_thread
+from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -68,6 +71,8 @@ class House:
     tokens: Tokens
     key: bytes
     templates: Templates
+    under_way: set[asyncio.Task[None]] = field(default_factory=set)
+    """What goes on after answers (`Visit.afterwards`)."""
 
 
 class Visit:
@@ -150,6 +155,18 @@ class Visit:
         """Count; raises TooManyError beyond the limit."""
         if not self.wait(limit.count, self.house.state, who):
             raise TooManyError(limit.name)
+
+    def afterwards(self, response: Response, work: Callable[[], None]) -> None:
+        """Do something after an answer. Nothing waits for it, not even the client's next request on the connection:
+        how long it takes says nothing."""
+        under_way = self.house.under_way
+
+        async def begin() -> None:
+            task = asyncio.create_task(anyio.to_thread.run_sync(work))
+            under_way.add(task)
+            task.add_done_callback(under_way.discard)
+
+        response.background = BackgroundTask(begin)
 
     # --- what is answered ----------------------------------------------------------------------
 

@@ -13,7 +13,14 @@ from tamis.background.putting_off import PutOff
 from tamis.base.errors import ReinjectError
 from tamis.base.tokens import Tokens
 from tamis.challenge.answers import terms_of
-from tamis.challenge.challenge_records import Challenge, ChallengeDecision, PageState, SenderPage, Undecided
+from tamis.challenge.challenge_records import (
+    AnswerProof,
+    Challenge,
+    ChallengeDecision,
+    PageState,
+    SenderPage,
+    Undecided,
+)
 from tamis.challenge.links import challenge_link
 from tamis.challenge.notices import Notice, compose, language_of
 from tamis.contract.service_protocols import SharedState
@@ -88,7 +95,7 @@ class Asking:
             message_id=f"<{page.message_id}>",
             sent_at=page.sent_at,
             held_until=page.held_until,
-            whitelists=page.whitelists,
+            whitelists=page.whitelists and page.ways[0] is AnswerProof.CODE,
             link=challenge_link(settings, self._tokens, challenge.id, challenge.expires_at),
             language=page.language,
             time_zone=page.time_zone,
@@ -117,14 +124,14 @@ class Asking:
             if self._put_off.waits(challenge.id):
                 continue
             site = self._site()
-            if not self._store.answers.finish(challenge, terms_of(site), delivery_by_answer(site.settings)):
+            deliver = delivery_by_answer(site.settings, challenge.proof)
+            if not self._store.answers.finish(challenge, terms_of(site), deliver):
                 self._put_off.failed(
                     challenge.id
                 )  # a copy that nobody takes is there until its retention ends
                 continue
-            if challenge.whitelisted:
-                earned = self._store.senders.find(domain=challenge.domain, address=challenge.sender)
-                run.run(publish(state, earned))
+            earned = self._store.senders.find(domain=challenge.domain, address=challenge.sender)
+            run.run(publish(state, earned))
             self._store.answers.close(challenge)
             self.counts["solved", ""] += 1
             log.info("challenge %s: solved by <%s>", challenge.id, challenge.sender)

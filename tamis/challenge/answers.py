@@ -16,12 +16,14 @@ from tamis.challenge.challenge_records import (
     MOST_WRONG,
     OPEN,
     Agrees,
+    AnswerProof,
     Challenge,
     ChallengeState,
     PageState,
     Receipt,
     SenderPage,
     SolveResult,
+    ways_for,
 )
 from tamis.challenge.challenges import move, unfinished
 from tamis.database.connection import Database, audit, clean
@@ -71,12 +73,19 @@ class Answers:
         return max(0, MOST_WRONG - (attempts or MOST_WRONG))
 
     def solve(
-        self, challenge: str, terms: Agrees, deliver: Deliver, *, now: datetime | None = None
+        self,
+        challenge: str,
+        terms: Agrees,
+        deliver: Deliver,
+        proof: AnswerProof,
+        *,
+        now: datetime | None = None,
     ) -> Receipt:
-        """A right answer: the copies of all who agree go to `deliver`, each once, and the sender earns its way.
+        """A right answer: the copies of all who agree go to `deliver`, each once, and the sender earns what it proves.
 
         What `deliver` can't do now, and what a crash leaves undone, the background process does by `finish`. A second
-        answer changes nothing. An address that nobody vouched for earns nothing: whoever forges it would pass, too.
+        answer changes nothing, but for a code after a proof of work, which whitelists. An address that nobody vouched
+        for earns nothing: whoever forges it would pass, too.
         """
         now = now or datetime.now(UTC)
         with self._database.write() as session:
@@ -84,21 +93,17 @@ class Answers:
             if row is None or row.state == ChallengeState.SUPPRESSED:
                 return Receipt(result=SolveResult.GONE, at=now)
             if row.state not in OPEN:
-                at = row.solved_at or now
-                return Receipt(
-                    result=SolveResult.ALREADY, at=at, whitelisted=row.whitelisted, domain=row.domain
-                )
+                return self._kept(session, row, terms, proof, now)
             if row.attempts >= MOST_WRONG:
                 return Receipt(result=SolveResult.LOCKED, at=now, domain=row.domain)
             copies = _held(_copies(session, row.id, terms))
-            if not copies or row.expires_at <= now:
+            if not copies or row.expires_at <= now or proof not in _ways(copies, terms):
                 return Receipt(result=SolveResult.GONE, at=now, domain=row.domain)
             by = _by(row.sender)
-            row.state, row.solved_at = ChallengeState.SOLVED, now
-            row.whitelisted = _whitelists(row, copies, terms)
-            if row.whitelisted:
-                earn(session, row.domain, row.sender, by, validations=1)
-            audit(session, now, by, "challenge solve", row.id, {"messages": [copy.id for copy in copies]})
+            row.state, row.solved_at, row.proof = ChallengeState.SOLVED, now, proof
+            keeps = _earns(session, row, copies, terms, proof)
+            details = {"messages": [copy.id for copy in copies], "proof": proof}
+            audit(session, now, by, "challenge solve", row.id, details)
             whitelisted, domain = row.whitelisted, row.domain
         delivered, waiting = self._release(copies, by, deliver)
         return Receipt(
@@ -107,8 +112,33 @@ class Answers:
             waiting=waiting,
             at=now,
             whitelisted=whitelisted,
+            keeps=keeps,
             domain=domain,
         )
+
+    def _kept(
+        self, session: Session, row: ChallengeRow, terms: Agrees, proof: AnswerProof, now: datetime
+    ) -> Receipt:
+        """What a right answer does to a challenge that has one."""
+        copies = _copies(session, row.id, terms)
+        result = SolveResult.ALREADY
+        if proof is AnswerProof.CODE and _keeps(row, copies, terms, now):
+            _earns(session, row, copies, terms, proof)
+            row.state, row.proof = ChallengeState.SOLVED, proof  # `finish` tells everybody what was earned
+            audit(session, now, _by(row.sender), "challenge keep", row.id, {"proof": proof})
+            result = SolveResult.KEPT
+        at = row.solved_at or now
+        return Receipt(result=result, at=at, whitelisted=row.whitelisted, domain=row.domain)
+
+    def vouched(self, message: str) -> None:
+        """A recipient delivered a message: the challenge to its sender has the best answer that there is."""
+        with self._database.write() as session:
+            named = select(MessageRow.challenge).where(MessageRow.id == clean(message)).scalar_subquery()
+            session.execute(
+                update(ChallengeRow)
+                .where(ChallengeRow.id == named, ChallengeRow.reason == "", ChallengeRow.proof == "")
+                .values(proof=AnswerProof.RECIPIENT)
+            )
 
     # --- what a right answer leaves to do -----------------------------------------------------------------------
 
@@ -172,6 +202,38 @@ def _whitelists(row: ChallengeRow, copies: Sequence[MessageRow], terms: Agrees) 
     )
 
 
+def _earns(
+    session: Session, row: ChallengeRow, copies: Sequence[MessageRow], terms: Agrees, proof: AnswerProof
+) -> bool:
+    """Count what an answer earns, if it may earn anything; whether a code would earn more."""
+    if not _whitelists(row, copies, terms):
+        return False
+    by = _by(row.sender)
+    if proof is AnswerProof.CODE:
+        row.whitelisted = True
+        earn(session, row.domain, row.sender, by, validations=1)
+        return False
+    earn(session, row.domain, row.sender, by, works=1)
+    return AnswerProof.CODE in _ways(copies, terms)
+
+
+def _keeps(row: ChallengeRow, copies: Sequence[MessageRow], terms: Agrees, now: datetime) -> bool:
+    """Whether a code would whitelist a sender who answered by a proof of work."""
+    return (
+        row.state in (ChallengeState.SOLVED, ChallengeState.DELIVERED)
+        and row.proof == AnswerProof.WORK
+        and row.attempts < MOST_WRONG
+        and row.expires_at > now
+        and bool(copies)
+        and AnswerProof.CODE in _ways(copies, terms)
+        and _whitelists(row, copies, terms)
+    )
+
+
+def _ways(copies: Sequence[MessageRow], terms: Agrees) -> tuple[AnswerProof, ...]:
+    return ways_for(terms(copy.recipient) for copy in copies)
+
+
 def _page(row: ChallengeRow, copies: Sequence[MessageRow], terms: Agrees, now: datetime) -> SenderPage:
     held = _held(copies)
     if row.state not in OPEN or (any(copy.state == HeldState.RELEASED for copy in copies) and not held):
@@ -196,7 +258,10 @@ def _page(row: ChallengeRow, copies: Sequence[MessageRow], terms: Agrees, now: d
         decided_by=shown[0].decided_by,
         attempts_left=max(0, MOST_WRONG - row.attempts),
         solved_at=row.solved_at,
-        whitelists=row.whitelisted or _whitelists(row, shown, terms),
+        ways=_ways(shown, terms),
+        whitelists=_whitelists(row, shown, terms),
+        keeps=_keeps(row, copies, terms, now),
+        whitelisted=row.whitelisted,
         language=row.language,
         time_zone=terms(shown[0].recipient).time_zone,
     )

@@ -17,17 +17,12 @@ import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tamis.base.errors import TamisError
+from tamis.challenge.code_media import drawn, new_code, spoken
 from tamis.contract.service_protocols import SharedState
 from tamis.message.envelope import parse_ip
-
-if TYPE_CHECKING:
-    from captcha.audio import AudioCaptcha
-    from captcha.image import ImageCaptcha
 
 CODE_SECONDS = 600.0
 """How long a question may be answered."""
@@ -39,21 +34,25 @@ MOST_ASKED = 300
 """Questions in the window to one network."""
 MOST_ASKED_OF_ONE = 60
 """Questions in the window about one challenge."""
-MOST_SHOWN = 10
+MOST_SHOWN = 6
 """Images and sounds of one code: each is drawn anew, and many of them together would be easier to read."""
-DIGITS = 6
+MOST_TRIES = 2
+"""Answers to one code: whoever mistyped need not read another one."""
+WRONG_BEFORE_PAUSE, PAUSE_SECONDS = 6, 900.0
+"""Wrong codes about one challenge in that time. Beyond: none about it is taken until the time is over."""
 
 _ALGORITHM, _COST, _LEAST = "PBKDF2/SHA-256", 2000, 500
 # 500 to 1,000 derivations of 2,000 rounds: some 0.4 s of one core, in a browser shared by its workers
-_PAPER, _INK = (255, 255, 255), (128, 128, 128, 255)
-# 3.9:1, the most that the library can do: it draws darker inks paler, and left alone some of them at 1.5:1
 _MAX_PAYLOAD = 4096
 _CODE_ID = re.compile(r"[A-Za-z0-9_-]{22}")
-_VOICES = Path(__file__).parent / "voices"
 
 
 class CaptchaLimitError(TamisError):
     """A network, or everybody about one challenge, has asked for too much or answered wrong too often."""
+
+
+class CaptchaPausedError(CaptchaLimitError):
+    """Too many codes about one challenge were wrong within PAUSE_SECONDS."""
 
 
 class CaptchaAnswer(StrEnum):
@@ -61,16 +60,19 @@ class CaptchaAnswer(StrEnum):
 
     RIGHT = "right"
     WRONG = "wrong"
+    AGAIN = "again"  # wrong, and the same code may be tried once more
+    PAUSED = "paused"  # too many codes about this challenge were wrong: none is taken for a while, nothing was counted
     STALE = "stale"  # over, used before, or never asked: a new question is due, and nothing was counted
     LOCKED = "locked"  # this network may not answer for now
 
 
 def network_of(client: str) -> str:
-    """The network that limits count for: the /24 or /56 of an address, "unknown" where there is none."""
+    """The network that limits count for: the /24 or /48 of an address, which one customer has at most, "unknown" where
+    there is none."""
     ip = parse_ip(client)
     if ip is None:
         return "unknown"
-    return str(ipaddress.ip_network((ip, 24 if ip.version == 4 else 56), strict=False))
+    return str(ipaddress.ip_network((ip, 24 if ip.version == 4 else 48), strict=False))
 
 
 class Captcha:
@@ -85,7 +87,7 @@ class Captcha:
         key: bytes,
         state: SharedState,
         *,
-        codes: Callable[[], str] = lambda: f"{secrets.randbelow(10**DIGITS):0{DIGITS}}",
+        codes: Callable[[], str] = new_code,
     ) -> None:
         self._signing = hmac.digest(key, b"tamis captcha challenge", hashlib.sha256)
         self._key_signing = hmac.digest(key, b"tamis captcha key", hashlib.sha256)
@@ -137,6 +139,8 @@ class Captcha:
 
     async def code(self, challenge: str, network: str) -> str:
         """A new code about a challenge: its id, for `image`, `audio` and `check_code`. Raises CaptchaLimitError."""
+        if await self._is_paused(challenge):
+            raise CaptchaPausedError("too many wrong codes; try again in a quarter of an hour")
         await self._ask(challenge, network)
         code = secrets.token_urlsafe(16)
         await self._state.put(_code_key(code), json.dumps([challenge, self._codes()]), CODE_SECONDS)
@@ -148,7 +152,7 @@ class Captcha:
         if digits is None:
             return None
         async with self._drawing:
-            return await asyncio.to_thread(_drawn, digits)
+            return await asyncio.to_thread(drawn, digits)
 
     async def audio(self, code: str, challenge: str, language: str) -> bytes | None:
         """The code as sound (WAV), its digits read in a language; None as with `image`. 0.3 s of CPU."""
@@ -156,21 +160,30 @@ class Captcha:
         if digits is None:
             return None
         async with self._drawing:
-            return await asyncio.to_thread(_spoken, digits, language)
+            return await asyncio.to_thread(spoken, digits, language)
 
     async def check_code(self, challenge: str, network: str, code: str, text: str) -> CaptchaAnswer:
-        """Hold what somebody typed against a code. A code is good for one answer, right or wrong."""
+        """Hold what somebody typed against a code, which is good for one right answer, or MOST_TRIES wrong ones."""
         if await self._is_locked(network):
             return CaptchaAnswer.LOCKED
+        if await self._is_paused(challenge):
+            return CaptchaAnswer.PAUSED
         digits = await self._digits(code, challenge)
         if digits is None:
             return CaptchaAnswer.STALE
-        spent = await self._spend(code)
-        if spent is CaptchaAnswer.STALE:
-            return spent
+        tries = await self._state.count(f"captcha:tries:{code}", 2 * CODE_SECONDS)
+        if tries > MOST_TRIES:
+            return CaptchaAnswer.STALE
         typed = "".join(text[:100].split())
-        right = hmac.compare_digest(typed.encode("utf-8", "replace"), digits.encode())
-        return await self._counted(CaptchaAnswer.RIGHT if right else CaptchaAnswer.WRONG, network)
+        if hmac.compare_digest(typed.encode("utf-8", "replace"), digits.encode()):
+            return await self._spend(code)
+        await self._state.count(f"captcha:wrong-about:{challenge[:40]}", PAUSE_SECONDS)
+        answer = await self._counted(CaptchaAnswer.WRONG, network)
+        return CaptchaAnswer.AGAIN if tries < MOST_TRIES else answer
+
+    async def _is_paused(self, challenge: str) -> bool:
+        wrong = await self._state.count(f"captcha:wrong-about:{challenge[:40]}", PAUSE_SECONDS, 0)
+        return wrong >= WRONG_BEFORE_PAUSE
 
     async def _ask(self, challenge: str, network: str) -> None:
         if (
@@ -210,30 +223,3 @@ class Captcha:
 
 def _code_key(code: str) -> str:
     return f"captcha:code:{code}"
-
-
-def _drawn(digits: str) -> bytes:
-    return _painter().generate(digits, bg_color=_PAPER, fg_color=_INK).getvalue()
-
-
-def _spoken(digits: str, language: str) -> bytes:
-    return bytes(_speaker(language).generate(digits))
-
-
-@cache
-def _painter() -> ImageCaptcha:
-    from captcha.image import ImageCaptcha  # noqa: PLC0415 - loads fonts: only where it is used
-
-    painter = ImageCaptcha(width=280, height=90)
-    painter.truefonts  # noqa: B018 - read now, so that threads find them read
-    return painter
-
-
-@cache
-def _speaker(language: str) -> AudioCaptcha:
-    from captcha.audio import AudioCaptcha  # noqa: PLC0415 - see above
-
-    own = _VOICES / language
-    speaker = AudioCaptcha(str(own) if own.is_dir() else None)
-    speaker.load()
-    return speaker

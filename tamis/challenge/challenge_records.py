@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 from tamis.contract.finding import Finding
@@ -17,6 +18,35 @@ MOST_WRONG = 20
 
 Agrees = Callable[[str], Terms]
 """The policy of a recipient's address: a copy is spoken of, and released, only if it asks senders."""
+
+
+class AnswerProof(StrEnum):
+    """What an answer proves, from little to much; what it earns depends on it."""
+
+    WORK = "work"  # somebody's processor worked: delivers the message, and earns next to nothing
+    CODE = "code"  # somebody read or heard a code: may also whitelist
+    RECIPIENT = "recipient"  # a recipient delivered the message
+
+
+WAYS: Mapping[str, tuple[AnswerProof, ...]] = MappingProxyType(
+    {
+        "work": (AnswerProof.WORK, AnswerProof.CODE),
+        "code": (AnswerProof.CODE, AnswerProof.WORK),
+        "work-only": (AnswerProof.WORK,),
+        "code-only": (AnswerProof.CODE,),
+    }
+)
+"""What the sender's page takes, by `challenge_proof`; the first is asked for first."""
+
+
+def ways_for(terms: Iterable[Terms]) -> tuple[AnswerProof, ...]:
+    """What is taken for copies under several policies: what all of them take, in the stricter order; where they have
+    nothing in common, a code."""
+    wanted = [WAYS[one.challenge_proof] for one in terms]
+    common = [proof for proof in (AnswerProof.CODE, AnswerProof.WORK) if all(proof in one for one in wanted)]
+    if any(one[0] is AnswerProof.CODE for one in wanted):
+        return tuple(common) or (AnswerProof.CODE,)
+    return tuple(reversed(common)) or (AnswerProof.CODE,)
 
 
 class ChallengeState(StrEnum):
@@ -73,6 +103,7 @@ class Challenge:
     reason: str
     authenticated: bool
     whitelisted: bool
+    proof: str
     language: str
     at: datetime
     attempts: int
@@ -98,8 +129,9 @@ class PageState(StrEnum):
 class SenderPage:
     """What the sender's page may say: nothing of the message but its subject (as hostile as it came).
 
-    `recipients` are those who agreed to be asked for; `decided_by` is for `reasons.plain_reason`; `whitelists`
-    promises that an answer is the last one wanted; `language` and `time_zone` are the defaults for this reader.
+    `recipients` are those who agreed to be asked for; `decided_by` is for `reasons.plain_reason`; `ways` are what is
+    taken as an answer, the first one first; `whitelists` promises that a code is the last answer wanted, `keeps` that
+    it still would be after a proof of work; `language` and `time_zone` are the defaults for this reader.
     """
 
     id: str
@@ -114,7 +146,10 @@ class SenderPage:
     decided_by: str
     attempts_left: int
     solved_at: datetime | None
+    ways: tuple[AnswerProof, ...]
     whitelists: bool
+    keeps: bool
+    whitelisted: bool
     language: str
     time_zone: str
 
@@ -123,6 +158,7 @@ class SolveResult(StrEnum):
     """What came of a right answer."""
 
     DELIVERED = "delivered"
+    KEPT = "kept"  # it was answered by a proof of work before; now the sender is whitelisted as well
     ALREADY = "already"  # it was answered before: nothing happened now
     LOCKED = "locked"
     GONE = "gone"
@@ -131,11 +167,12 @@ class SolveResult(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
     """What the sender is told. `waiting` are recipients whose copies Postfix could not take just now: the background
-    process sees to them. `at` is when the challenge was answered, the first time."""
+    process sees to them. `at` is when the challenge was answered first; `keeps`: a code would still whitelist."""
 
     result: SolveResult
     delivered: tuple[str, ...] = ()
     waiting: tuple[str, ...] = ()
     at: datetime
     whitelisted: bool = False
+    keeps: bool = False
     domain: str = ""

@@ -201,6 +201,7 @@ class Challenges:
             "reason": reason or "",
             "authenticated": decision.authenticated,
             "whitelisted": False,
+            "proof": "",
             "language": decision.language,
             "at": now,
             "attempts": 0,

@@ -98,6 +98,7 @@ def show(context: Context, challenge: str, as_json: bool) -> None:
         "mailed": _time(one.sent_at),
         "wrong": str(one.attempts or ""),
         "solved": _time(one.solved_at) + (", and whitelisted" if one.whitelisted else ""),
+        "proof": one.proof,
         "until": _time(one.expires_at),
         "link": link,
     }

@@ -31,7 +31,7 @@ def senders() -> None:
 @json_option
 @click.pass_obj
 def show(context: Context, address: str | None, domain: str | None, limit: int, as_json: bool) -> None:
-    """Show entries: validations, complaints, and who in the domain wrote to the address."""
+    """Show entries: validations, proofs of work, complaints, and who in the domain wrote to the address."""
     with context.store() as store:
         found = store.senders.find(domain=domain, address=address, limit=limit)
     if as_json:
@@ -45,7 +45,15 @@ def show(context: Context, address: str | None, domain: str | None, limit: int, 
 
 def _row(one: Sender) -> list[str]:
     last = one.at.strftime("%Y-%m-%d")
-    return [one.domain, one.address, str(one.validations), str(one.complaints), one.author, last]
+    return [
+        one.domain,
+        one.address,
+        str(one.validations),
+        str(one.works),
+        str(one.complaints),
+        one.author,
+        last,
+    ]
 
 
 @senders.command()

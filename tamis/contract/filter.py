@@ -68,6 +68,9 @@ class NoChallenge(StrEnum):
     """Why nobody may be asked to confirm a message that a filter hit; the first of these that applies is told."""
 
     VIRUS = "virus"
+    ATTACHMENT = "attachment"
+    LINKS = "links"
+    NAME = "name"
     HONEYPOT = "honeypot"
     BLACKLIST = "blacklist"
     COMPLAINTS = "complaints"
@@ -76,6 +79,16 @@ class NoChallenge(StrEnum):
     TEST = "test"
     FILTER = "filter"  # any other; what a filter of another package says
     UNREACHABLE = "unreachable"  # by mail; who is connected can still be answered in the SMTP reply
+
+
+EVIDENCE = frozenset(
+    {
+        *(NoChallenge.VIRUS, NoChallenge.ATTACHMENT, NoChallenge.LINKS, NoChallenge.NAME),
+        *(NoChallenge.BLACKLIST, NoChallenge.SPF, NoChallenge.DMARC, NoChallenge.FILTER),
+    }
+)
+"""What is seen in a message or written down by people, in contrast to what is suspected: a sender who earned a favour
+(`Filter.earned`) is excused from suspicion, and not from these. Complaints count against what was earned anyway."""
 
 
 class FilterOptions(BaseModel):
@@ -202,6 +215,9 @@ class Filter(ABC, Generic[OptionsT]):
     looks_again: ClassVar[bool] = False
     """Also judges by what S22 reads in images and documents (`mail.seen`): examined a second time when there is any,
     and the second finding counts."""
+    earned: ClassVar[bool] = False
+    """Accepts senders by what they earned, which anybody can: where a filter that has an effect shows EVIDENCE, the
+    acceptance decides nothing."""
     yields_to: ClassVar[frozenset[str]] = frozenset()
     """Filters later in the chain whose acceptance overrules this one's hit."""
 

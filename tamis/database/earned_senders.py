@@ -26,6 +26,7 @@ class Sender:
     domain: str
     address: str
     validations: int
+    works: int
     complaints: int
     author: str
     at: datetime
@@ -134,15 +135,24 @@ class Senders:
 
 
 def earn(
-    session: Session, domain: str, address: str, by: str, *, validations: int = 0, complaints: int = 0
+    session: Session,
+    domain: str,
+    address: str,
+    by: str,
+    *,
+    validations: int = 0,
+    works: int = 0,
+    complaints: int = 0,
 ) -> Sender:
     """Count for or against an address that `can_earn`, in a transaction that may do more; both in comparing form."""
     now = datetime.now(UTC)
     row = _row(session, domain, address, now)
     row.validations += validations
+    row.works += works
     row.complaints += complaints
     row.at = now
-    audit(session, now, by, "sender validate" if validations else "sender complain", f"{domain} {address}")
+    what = "sender complain" if complaints else "sender validate" if validations else "sender work"
+    audit(session, now, by, what, f"{domain} {address}")
     session.flush()
     return _sender(row)
 
@@ -157,11 +167,17 @@ def _row(session: Session, domain: str, address: str, now: datetime) -> SenderRo
     row = session.get(SenderRow, (exact(domain), exact(address)))
     if row is None:
         row = SenderRow(
-            domain=exact(domain), address=exact(address), validations=0, complaints=0, author="", at=now
+            domain=exact(domain),
+            address=exact(address),
+            validations=0,
+            works=0,
+            complaints=0,
+            author="",
+            at=now,
         )
         session.add(row)
     return row
 
 
 def _sender(row: SenderRow) -> Sender:
-    return Sender(row.domain, row.address, row.validations, row.complaints, row.author, row.at)
+    return Sender(row.domain, row.address, row.validations, row.works, row.complaints, row.author, row.at)

@@ -311,6 +311,9 @@ class SenderRow(Base):
     domain: Mapped[str] = mapped_column(primary_key=True)
     address: Mapped[str] = mapped_column(primary_key=True)
     validations: Mapped[int] = mapped_column(Integer)
+    """By codes and by operators; those of before version 10 of the tables by whatever answered a challenge."""
+    works: Mapped[int] = mapped_column(Integer)
+    """Challenges answered by a proof of work."""
     complaints: Mapped[int] = mapped_column(Integer)
     author: Mapped[str]
     """The mailbox that wrote to the address last; "" when none did, or a bounce came back."""
@@ -385,7 +388,9 @@ class ChallengeRow(Base):
     authenticated: Mapped[bool]
     """Whether the sender's domain vouched for the message: only then its address may be put on a white list."""
     whitelisted: Mapped[bool]
-    """Whether it was, when the challenge was solved."""
+    """Whether it was."""
+    proof: Mapped[str] = mapped_column(String(10))
+    """What the best answer proved (challenge_records.Proof); "" when none came, or before that was recorded."""
     language: Mapped[str] = mapped_column(String(8))
     at: Mapped[datetime]
     attempts: Mapped[int] = mapped_column(Integer)

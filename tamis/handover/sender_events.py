@@ -102,7 +102,7 @@ async def publish(state: SharedState, senders: Iterable[Sender]) -> None:
         *(
             state.put(
                 sender_key(one.domain, one.address),
-                sender_value(one.validations, one.complaints, written_to=bool(one.author)),
+                sender_value(one.validations, one.complaints, written_to=bool(one.author), works=one.works),
                 _KEEP_SECONDS,
             )
             for one in senders

@@ -70,8 +70,13 @@ class Terms(BaseModel):
         description="how the sender of quarantined mail is asked to confirm it (Q1): by a mail, by a link in the "
         "SMTP reply (if all recipients have this setting, else by mail), or not at all",
     )
+    challenge_proof: Literal["work", "code", "work-only", "code-only"] = Field(
+        "work",
+        description="what the sender's page asks for first: work (the browser's, and one press; delivers that message) "
+        "or code (an image or sound; also whitelists); the other is offered beside it, unless -only",
+    )
     challenge_whitelist: bool = Field(
-        True, description="a solved challenge puts the sender on the domain's automatic whitelist (Q2)"
+        True, description="a code puts the sender on the domain's automatic whitelist (Q2)"
     )
     challenge_own_domain: bool = Field(
         False, description="also ask senders whose address is in the recipient's own domain (Q3)"

@@ -6,7 +6,6 @@ first rule that applies, in their order here, is the reason.
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,13 +18,12 @@ from tamis.contract.filter import Filter, NoChallenge
 from tamis.contract.finding import Finding
 from tamis.judging.authentication import Standing, evidence
 from tamis.judging.policy import Terms
+from tamis.judging.verdict import barred_by
 from tamis.language.translation import marked
 from tamis.message.address import domain_of
 from tamis.message.mail.headers import Headers
 from tamis.message.mail.programs import is_automatic, is_of_a_list
 from tamis.settings import NoticeSettings
-
-log = logging.getLogger(__name__)
 
 Transport = Literal["mail", "reply"]
 
@@ -41,6 +39,9 @@ class NotAsked(StrEnum):
     AUTOMATIC = "automatic"
     LIST = "list"
     VIRUS = "virus"
+    ATTACHMENT = "attachment"
+    LINKS = "links"
+    NAME = "name"
     HONEYPOT = "honeypot"
     BLACKLIST = "blacklist"
     COMPLAINTS = "complaints"
@@ -69,6 +70,9 @@ SENTENCES: Mapping[NotAsked, str] = MappingProxyType(
         NotAsked.AUTOMATIC: marked("a program sent it"),
         NotAsked.LIST: marked("it came from a mailing list or in bulk"),
         NotAsked.VIRUS: marked("it carries a virus or a file known to be harmful"),
+        NotAsked.ATTACHMENT: marked("it carries a file of a dangerous kind"),
+        NotAsked.LINKS: marked("it links to addresses on block lists"),
+        NotAsked.NAME: marked("it bears a name that is protected here"),
         NotAsked.HONEYPOT: marked("its sender also writes to addresses that nobody uses"),
         NotAsked.BLACKLIST: marked("its sender is on a black list"),
         NotAsked.COMPLAINTS: marked("there were complaints about its sender"),
@@ -110,7 +114,7 @@ class Case:
     def barred(self) -> frozenset[NoChallenge | None]:
         """What the filters say of their findings (`Filter.forbids_challenge`)."""
         found = [(one, self.findings[one.name]) for one in self.filters if one.name in self.findings]
-        return frozenset(_barred_by(one, finding) for one, finding in found)
+        return frozenset(barred_by(one, finding) for one, finding in found)
 
 
 def why_not(case: Case, settings: NoticeSettings, transport: Transport = "mail") -> NotAsked | None:
@@ -209,14 +213,6 @@ def _of_a_list(case: Case, settings: NoticeSettings) -> bool:
 
 def _barred(why: NoChallenge) -> Callable[[Case, NoticeSettings], bool]:
     return lambda case, settings: why in case.barred
-
-
-def _barred_by(one: Filter[Any], finding: Finding) -> NoChallenge | None:
-    try:
-        return one.challenge_barred_by(finding)
-    except Exception:  # a filter of another package: where it fails nobody is asked
-        log.exception("filter %s can't say whether its finding forbids a challenge", one.name)
-        return NoChallenge.FILTER
 
 
 def _lost(case: Case, settings: NoticeSettings) -> bool:

@@ -6,8 +6,9 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
-from tamis.contract.filter import Effect, Opinion, Scopes, State
+from tamis.contract.filter import EVIDENCE, Effect, Filter, NoChallenge, Opinion, Scopes, State
 from tamis.contract.finding import Finding, Status
 from tamis.contract.sentences import TESTED, TOTAL
 from tamis.judging.policy import FilterRule, Policy
@@ -121,7 +122,8 @@ def judge(findings: Mapping[str, Finding], policy: Policy, opine: Opine = opinio
     """Walk the findings in chain order under one recipient's policy.
 
     The first accepting, spam or deferring opinion decides; without one, the total of the scores does, held
-    against the policy's `required`. A hit of a filter that yields to an accepting one decides nothing.
+    against the policy's `required`. A hit of a filter that yields to an accepting one decides nothing, and neither
+    does an acceptance that the sender earned where a filter shows evidence.
     Opinions after the decision are kept for the trace but not added.
     A finding that is missing, unavailable or skipped moves nothing. Findings that look at others are judged
     when the others' opinions stand, wherever in the chain those are. What a test message asks for is looked at last.
@@ -129,6 +131,8 @@ def judge(findings: Mapping[str, Finding], policy: Policy, opine: Opine = opinio
     opinions = tuple(_opinions(findings, policy, opine))
     accepting = {o.filter for o in opinions if o.effect is Effect.ACCEPT and not o.shadow}
     yielding = {rule.filter.name for rule in policy.rules if accepting and rule.filter.yields_to & accepting}
+    earned = {rule.filter.name for rule in policy.rules if accepting and rule.filter.earned} & accepting
+    void = earned if earned and _is_evident(opinions, findings, policy) else set()
     decision: Decision | None = None
     decided_by = because = ""
     total = 0.0
@@ -136,6 +140,8 @@ def judge(findings: Mapping[str, Finding], policy: Policy, opine: Opine = opinio
         if opinion.shadow or opinion.effect is None or opinion.asked or decision is not None:
             continue
         if opinion.filter in yielding:  # the opinion is shown, but another has priority
+            continue
+        if opinion.effect is Effect.ACCEPT and opinion.filter in void:
             continue
         if opinion.effect is Effect.SCORE:
             total += opinion.points
@@ -220,6 +226,22 @@ def _tested(verdict: Verdict, test: Opinion) -> Verdict:
     )
 
 
+def _is_evident(opinions: Sequence[Opinion], findings: Mapping[str, Finding], policy: Policy) -> bool:
+    """Whether an opinion with an effect rests on evidence."""
+    filters = {rule.filter.name: rule.filter for rule in policy.rules}
+    against = (o for o in opinions if o.effect in (Effect.SPAM, Effect.SCORE) and not o.shadow)
+    return any(barred_by(filters[o.filter], findings[o.filter]) in EVIDENCE for o in against)
+
+
+def barred_by(one: Filter[Any], finding: Finding) -> NoChallenge | None:
+    """Why a finding forbids to ask the sender, as its filter says; where that fails, it does."""
+    try:
+        return one.challenge_barred_by(finding)
+    except Exception:  # a filter of another package
+        log.exception("filter %s can't say whether its finding forbids a challenge", one.name)
+        return NoChallenge.FILTER
+
+
 def _opinions(findings: Mapping[str, Finding], policy: Policy, opine: Opine) -> list[Opinion]:
     """Every opinion, in chain order."""
     opinions: list[Opinion] = []
@@ -250,6 +272,8 @@ def is_decided(
         if finding is None or finding.status is not Status.HIT or is_open(rule, finding):
             continue
         opinion = opine(rule, finding, policy.scopes)
+        if opinion.effect is Effect.ACCEPT and rule.filter.earned:
+            continue  # evidence may follow
         if not opinion.shadow and not opinion.asked and opinion.effect in _DECISIVE:
             return True
     return False

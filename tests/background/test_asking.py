@@ -17,7 +17,7 @@ from tamis.background.asking import Asking
 from tamis.background.putting_off import PutOff
 from tamis.base.errors import ReinjectError
 from tamis.base.tokens import Tokens
-from tamis.challenge.challenge_records import ChallengeDecision
+from tamis.challenge.challenge_records import AnswerProof, ChallengeDecision
 from tamis.desk import release
 from tamis.judging.policy import Terms
 from tamis.store import Store
@@ -102,7 +102,7 @@ def test_a_copy_that_nobody_takes_is_not_tried_every_second(store: Store, postfi
     def refusing(*_: Any) -> None:
         raise ReinjectError("no such user", permanent=True)
 
-    store.answers.solve(challenge.id, lambda _: Terms(), refusing)
+    store.answers.solve(challenge.id, lambda _: Terms(), refusing, AnswerProof.CODE)
     asking = Asking(site, store, Tokens(b"k" * 32))
     with asyncio.Runner() as run:
         for _ in range(5):

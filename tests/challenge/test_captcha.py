@@ -22,12 +22,16 @@ from tamis.challenge.captcha import (
     MOST_ASKED_OF_ONE,
     MOST_SHOWN,
     MOST_WRONG,
+    PAUSE_SECONDS,
     WINDOW_SECONDS,
+    WRONG_BEFORE_PAUSE,
     Captcha,
     CaptchaAnswer,
     CaptchaLimitError,
+    CaptchaPausedError,
     network_of,
 )
+from tamis.challenge.code_media import CHARACTERS, LENGTH, SIZE
 from tamis.contract.service_protocols import Services
 from tests.memory_state import MemoryState
 
@@ -59,7 +63,7 @@ def solved(asked: dict[str, Any]) -> str:
 def test_networks() -> None:
     assert network_of("192.0.2.7") == "192.0.2.0/24"
     assert network_of("::ffff:192.0.2.7") == "192.0.2.0/24"
-    assert network_of("2001:db8:1:2345::1") == "2001:db8:1:2300::/56"
+    assert network_of("2001:db8:1:2345::1") == "2001:db8:1::/48"
     assert network_of("nonsense") == network_of("") == "unknown"
 
 
@@ -132,13 +136,43 @@ def test_a_code_counts_once_and_for_its_challenge() -> None:
     assert run(captcha.check_code(ONE, HERE, code, "271828")) is CaptchaAnswer.STALE
 
 
-def test_a_wrong_answer_uses_the_code_up() -> None:
+def test_a_code_may_be_mistyped_once() -> None:
     captcha = made()
     code = run(captcha.code(ONE, HERE))
+    assert run(captcha.check_code(ONE, HERE, code, "000000")) is CaptchaAnswer.AGAIN
+    assert run(captcha.check_code(ONE, HERE, code, "271828")) is CaptchaAnswer.RIGHT
+    assert run(captcha.check_code(ONE, HERE, code, "271828")) is CaptchaAnswer.STALE
+
+
+def test_a_second_wrong_answer_uses_the_code_up() -> None:
+    captcha = made()
+    code = run(captcha.code(ONE, HERE))
+    assert run(captcha.check_code(ONE, HERE, code, "000000")) is CaptchaAnswer.AGAIN
     assert run(captcha.check_code(ONE, HERE, code, "000000")) is CaptchaAnswer.WRONG
     assert run(captcha.check_code(ONE, HERE, code, "271828")) is CaptchaAnswer.STALE
     fresh = run(captcha.code(ONE, HERE))
     assert run(captcha.check_code(ONE, HERE, fresh, "271828")) is CaptchaAnswer.RIGHT
+
+
+def test_many_wrong_answers_about_one_challenge_make_a_pause_wherever_they_come_from() -> None:
+    state = MemoryState()
+    captcha = made(state)
+
+    async def guess(number: int) -> CaptchaAnswer:
+        network = network_of(f"198.51.{number}.1")
+        return await captcha.check_code(ONE, network, await captcha.code(ONE, network), "000000")
+
+    for number in range(WRONG_BEFORE_PAUSE):
+        assert run(guess(number)) is CaptchaAnswer.AGAIN
+    with pytest.raises(CaptchaPausedError):
+        run(captcha.code(ONE, HERE))
+    assert run(captcha.check_code(ONE, HERE, "A" * 22, "271828")) is CaptchaAnswer.PAUSED
+    code = run(captcha.code(OTHER, HERE))
+    assert run(captcha.check_code(OTHER, HERE, code, "271828")) is CaptchaAnswer.RIGHT
+    payload = solved(run(captcha.work(ONE, HERE)))
+    assert run(captcha.check_work(ONE, HERE, payload)) is CaptchaAnswer.RIGHT, "work is no guessing"
+    state.now += PAUSE_SECONDS + 1
+    assert run(guess(200)) is CaptchaAnswer.AGAIN
 
 
 def test_a_code_ends() -> None:
@@ -162,7 +196,8 @@ def test_codes_are_digits_of_their_own() -> None:
     captcha = Captcha(KEY, state)
     codes = {json.loads(v)[1] for v in _codes_of(captcha, state)}
     assert len(codes) > 15
-    assert all(len(code) == 6 and code.isdecimal() for code in codes)
+    assert all(len(code) == LENGTH and set(code) <= set(CHARACTERS) for code in codes)
+    assert not set(CHARACTERS) & set("13568"), "digits that look like others are not used"
 
 
 def _codes_of(captcha: Captcha, state: MemoryState) -> list[str]:
@@ -181,7 +216,7 @@ def test_image_and_sound(language: str) -> None:
     image, sound = run(captcha.image(code, ONE)), run(captcha.audio(code, ONE, language))
     assert image is not None
     assert sound is not None
-    assert Image.open(io.BytesIO(image)).size == (280, 90)
+    assert Image.open(io.BytesIO(image)).size == SIZE
     with wave.open(io.BytesIO(sound)) as heard:
         assert 5 < heard.getnframes() / heard.getframerate() < 40
     assert run(captcha.image(code, OTHER)) is None
@@ -212,7 +247,8 @@ def test_a_thousand_wrong_answers_lock_their_network_out_and_no_other() -> None:
     for _ in range(500):
         state.now += 1
         answers += run(guess(HERE))
-    assert answers.count(CaptchaAnswer.WRONG) == MOST_WRONG
+    wrong = {CaptchaAnswer.WRONG, CaptchaAnswer.AGAIN}
+    assert sum(one in wrong for one in answers) == MOST_WRONG
     assert set(answers[MOST_WRONG:]) == {CaptchaAnswer.LOCKED}
     with pytest.raises(CaptchaLimitError):
         run(captcha.work(ONE, HERE))
@@ -224,7 +260,7 @@ def test_a_thousand_wrong_answers_lock_their_network_out_and_no_other() -> None:
             run(captcha.check_work(ONE, other, solved(run(captcha.work(ONE, other))))) is CaptchaAnswer.RIGHT
         )
     state.now += WINDOW_SECONDS + 1
-    assert run(guess(HERE))[0] is CaptchaAnswer.WRONG, "an hour later it may try again"
+    assert run(guess(HERE))[0] is CaptchaAnswer.AGAIN, "an hour later it may try again"
 
 
 def test_new_codes_are_bounded_for_one_challenge() -> None:

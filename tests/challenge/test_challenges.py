@@ -17,11 +17,13 @@ from sqlalchemy import event
 from tamis.base.errors import ReinjectError
 from tamis.challenge.challenge_records import (
     MOST_WRONG,
+    AnswerProof,
     ChallengeDecision,
     ChallengeState,
     PageState,
     SolveResult,
     Undecided,
+    ways_for,
 )
 from tamis.challenge.challenges import HEAD, STALE_SENDING, Challenges
 from tamis.judging.policy import Terms
@@ -102,7 +104,7 @@ def test_copies_have_reasons_of_their_own(store: Store) -> None:
     (suppressed,) = store.challenges.list(reason="policy")
     assert (suppressed.state, suppressed.transport) == (ChallengeState.SUPPRESSED, "")
     assert store.answers.open(suppressed.id, agree) is None
-    assert store.answers.solve(suppressed.id, agree, Postbox()).result is SolveResult.GONE
+    assert store.answers.solve(suppressed.id, agree, Postbox(), AnswerProof.CODE).result is SolveResult.GONE
 
 
 def test_what_is_shown_of_an_undecided_copy(store: Store) -> None:
@@ -176,7 +178,7 @@ def test_a_late_copy_joins_its_siblings(store: Store) -> None:
 def test_a_copy_after_the_answer_is_released_too(store: Store) -> None:
     challenge = asked(store, MARIE)
     box = Postbox()
-    assert store.answers.solve(challenge, agree, box, now=LATER).delivered == (MARIE,)
+    assert store.answers.solve(challenge, agree, box, AnswerProof.CODE, now=LATER).delivered == (MARIE,)
     (one,) = store.answers.solved()
     assert store.answers.finish(one, agree, box)
     store.answers.close(one)
@@ -220,7 +222,9 @@ def test_a_crash_costs_the_notice_and_not_the_answer(store: Store) -> None:
     page = store.answers.open(challenge.id, agree, now=LATER)
     assert page is not None
     assert page.state is PageState.OPEN
-    assert store.answers.solve(challenge.id, agree, Postbox(), now=LATER).delivered == (MARIE,)
+    assert store.answers.solve(challenge.id, agree, Postbox(), AnswerProof.CODE, now=LATER).delivered == (
+        MARIE,
+    )
 
 
 # --- the page --------------------------------------------------------------------------------------------------------
@@ -255,7 +259,7 @@ def test_no_challenge(store: Store, challenge: str) -> None:
     box = Postbox()
     assert store.answers.open(challenge, agree) is None
     assert store.challenges.get(challenge) is None
-    assert store.answers.solve(challenge, agree, box).result is SolveResult.GONE
+    assert store.answers.solve(challenge, agree, box, AnswerProof.CODE).result is SolveResult.GONE
     assert store.answers.fail(challenge) == 0
     assert box.got == []
 
@@ -268,7 +272,9 @@ def test_too_many_wrong_answers_close_it(store: Store) -> None:
     assert page is not None
     assert page.state is PageState.LOCKED
     box = Postbox()
-    assert store.answers.solve(challenge, agree, box, now=LATER).result is SolveResult.LOCKED
+    assert (
+        store.answers.solve(challenge, agree, box, AnswerProof.CODE, now=LATER).result is SolveResult.LOCKED
+    )
     assert box.got == []
     assert store.quarantine.release(store.challenges.messages(challenge)[0], "marie", box) is Done.DONE
 
@@ -291,7 +297,7 @@ def test_what_became_of_the_message_meanwhile(store: Store, how: str) -> None:
     page = store.answers.open(challenge, terms, now=now)
     assert (page and page.state) == (None if how == "off" else state)
     box.got.clear()
-    assert store.answers.solve(challenge, terms, box, now=now).result is SolveResult.GONE
+    assert store.answers.solve(challenge, terms, box, AnswerProof.CODE, now=now).result is SolveResult.GONE
     assert box.got == []
 
 
@@ -300,7 +306,7 @@ def test_what_became_of_the_message_meanwhile(store: Store, how: str) -> None:
 
 def test_a_right_answer(store: Store) -> None:
     challenge, box = asked(store, MARIE, PAUL), Postbox()
-    receipt = store.answers.solve(challenge, all_but(PAUL), box, now=LATER)
+    receipt = store.answers.solve(challenge, all_but(PAUL), box, AnswerProof.CODE, now=LATER)
     assert receipt.result is SolveResult.DELIVERED
     assert (receipt.delivered, receipt.waiting, receipt.at) == ((MARIE,), (), LATER)
     assert receipt.whitelisted
@@ -313,8 +319,8 @@ def test_a_right_answer(store: Store) -> None:
 
 def test_a_second_answer_changes_nothing(store: Store) -> None:
     challenge, box = asked(store, MARIE), Postbox()
-    store.answers.solve(challenge, agree, box, now=LATER)
-    again = store.answers.solve(challenge, agree, box, now=LATER + timedelta(hours=1))
+    store.answers.solve(challenge, agree, box, AnswerProof.CODE, now=LATER)
+    again = store.answers.solve(challenge, agree, box, AnswerProof.CODE, now=LATER + timedelta(hours=1))
     assert (again.result, again.at, again.whitelisted) == (SolveResult.ALREADY, LATER, True)
     assert len(box.got) == 1
     assert store.senders.find()[0].validations == 1
@@ -330,7 +336,7 @@ def test_answers_at_the_same_moment(store: Store) -> None:
 
     def answer() -> None:
         gate.wait()
-        results.append(store.answers.solve(challenge, agree, box, now=LATER).result)
+        results.append(store.answers.solve(challenge, agree, box, AnswerProof.CODE, now=LATER).result)
 
     threads = [threading.Thread(target=answer) for _ in range(6)]
     for thread in threads:
@@ -349,7 +355,7 @@ def test_an_address_that_nobody_vouched_for_earns_nothing(store: Store) -> None:
     page = store.answers.open(challenge.id, agree, now=LATER)
     assert page is not None
     assert not page.whitelists
-    receipt = store.answers.solve(challenge.id, agree, Postbox(), now=LATER)
+    receipt = store.answers.solve(challenge.id, agree, Postbox(), AnswerProof.CODE, now=LATER)
     assert (receipt.delivered, receipt.whitelisted) == ((MARIE,), False)
     assert store.senders.find() == []
 
@@ -360,19 +366,19 @@ def test_policy_may_want_no_white_list(store: Store) -> None:
     def terms(who: str) -> Terms:
         return Terms(challenge_whitelist=who != PAUL)
 
-    assert not store.answers.solve(challenge, terms, Postbox(), now=LATER).whitelisted
+    assert not store.answers.solve(challenge, terms, Postbox(), AnswerProof.CODE, now=LATER).whitelisted
     assert store.senders.find() == []
 
 
 def test_an_own_address_can_be_asked_but_earns_nothing(store: Store) -> None:
     challenge = asked(store, MARIE, sender=PAUL)
-    receipt = store.answers.solve(challenge, agree, Postbox(), now=LATER)
+    receipt = store.answers.solve(challenge, agree, Postbox(), AnswerProof.CODE, now=LATER)
     assert (receipt.delivered, receipt.whitelisted) == ((MARIE,), False)
 
 
 def test_postfix_is_down(store: Store) -> None:
     challenge, box = asked(store, MARIE, PAUL), Postbox("connection refused")
-    receipt = store.answers.solve(challenge, agree, box, now=LATER)
+    receipt = store.answers.solve(challenge, agree, box, AnswerProof.CODE, now=LATER)
     assert receipt.result is SolveResult.DELIVERED
     assert (receipt.delivered, receipt.waiting) == ((), (MARIE, PAUL))
     (one,) = store.answers.solved()
@@ -396,7 +402,7 @@ def test_a_crash_amid_the_release_leaves_nothing_behind(store: Store) -> None:
         raise Crash
 
     with pytest.raises(Crash):
-        store.answers.solve(challenge, agree, dying, now=LATER)
+        store.answers.solve(challenge, agree, dying, AnswerProof.CODE, now=LATER)
     (one,) = store.answers.solved()
     assert not store.answers.finish(one, agree, box), "the interrupted copy is taken up by resume_releases"
     store.quarantine.resume_releases(box, now=datetime.now(UTC) + timedelta(hours=1))
@@ -409,7 +415,7 @@ def test_a_copy_that_can_never_go(store: Store) -> None:
         raise ReinjectError("no such user", permanent=True)
 
     challenge = asked(store, MARIE)
-    store.answers.solve(challenge, agree, refusing, now=LATER)
+    store.answers.solve(challenge, agree, refusing, AnswerProof.CODE, now=LATER)
     (one,) = store.answers.solved()
     assert not store.answers.finish(one, agree, refusing)
     store.expiry.run(now=NOW + timedelta(days=31))
@@ -435,7 +441,10 @@ def test_asked_by_reply(store: Store) -> None:
     assert store.challenges.undecided(held_before=LATER) == ()
     assert by_reply(store.challenges, "t1", MARIE) == (message, challenge), "a second try is the same"
     assert by_reply(store.challenges, "t1", PAUL)[1] == challenge, "and so is another recipient's copy"
-    assert set(store.answers.solve(challenge, agree, Postbox(), now=LATER).delivered) == {MARIE, PAUL}
+    assert set(store.answers.solve(challenge, agree, Postbox(), AnswerProof.CODE, now=LATER).delivered) == {
+        MARIE,
+        PAUL,
+    }
 
 
 def test_what_is_sent_anew_is_held_anew_once_it_was_deleted(store: Store) -> None:
@@ -454,7 +463,7 @@ def test_what_is_sent_anew_is_held_anew_once_it_was_deleted(store: Store) -> Non
     assert page is not None
     assert (page.state, page.recipients) == (PageState.OPEN, (MARIE,))
     postbox = Postbox()
-    assert store.answers.solve(challenge, agree, postbox, now=LATER).delivered == (MARIE,)
+    assert store.answers.solve(challenge, agree, postbox, AnswerProof.CODE, now=LATER).delivered == (MARIE,)
     assert [record.summary.id for record, _ in postbox.got] == [again]
     later = LATER + timedelta(hours=1)
     assert by_reply(store.challenges, "t1", MARIE, later) == (again, challenge), "it was delivered"
@@ -485,7 +494,7 @@ def test_a_reply_that_was_never_given(store: Store) -> None:
 
 def test_an_answered_reply_is_not_taken_back(store: Store) -> None:
     message, challenge = by_reply(store.challenges, "t1", MARIE)
-    store.answers.solve(challenge, agree, Postbox(), now=LATER)
+    store.answers.solve(challenge, agree, Postbox(), AnswerProof.CODE, now=LATER)
     store.challenges.untold(message)
     assert store.challenges.get(challenge) is not None
 
@@ -553,3 +562,73 @@ def test_a_damaged_record_stops_nobody(store: Store) -> None:
     store.quarantine.hold(message, CONTENT, now=NOW)
     hold(store, PAUL)
     assert sorted(len(copy.findings) for copy in store.challenges.undecided(held_before=LATER)) == [0, 1]
+
+
+def test_an_answer_earns_what_it_proves(store: Store) -> None:
+    """A proof of work delivers the message, a code whitelists as well, also afterwards; each only once."""
+    challenge = asked(store, MARIE)
+    box = Postbox()
+    receipt = store.answers.solve(challenge, agree, box, AnswerProof.WORK, now=LATER)
+    assert (receipt.whitelisted, receipt.keeps) == (False, True)
+    (earned,) = store.senders.find()
+    assert (earned.validations, earned.works) == (0, 1)
+    again = store.answers.solve(challenge, agree, box, AnswerProof.WORK, now=LATER)
+    assert (again.result, store.senders.find()) == (SolveResult.ALREADY, [earned])
+    kept = store.answers.solve(challenge, agree, box, AnswerProof.CODE, now=LATER)
+    assert (kept.result, kept.whitelisted) == (SolveResult.KEPT, True)
+    assert (
+        store.answers.solve(challenge, agree, box, AnswerProof.CODE, now=LATER).result is SolveResult.ALREADY
+    )
+    (earned,) = store.senders.find()
+    assert (earned.validations, earned.works) == (1, 1)
+    page = store.answers.open(challenge, agree, now=LATER)
+    assert page is not None
+    assert (page.whitelisted, page.keeps) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("terms", "authenticated"),
+    [({"challenge_whitelist": False}, True), ({}, False), ({"challenge_proof": "work-only"}, True)],
+)
+def test_a_code_afterwards_earns_nothing_where_it_would_not_have_before(
+    store: Store, terms: dict[str, Any], authenticated: bool
+) -> None:
+    hold(store, MARIE)
+    decide(store, authenticated=authenticated)
+    challenge = store.challenges.pending()[0].id
+
+    def policy(_: str) -> Terms:
+        return Terms(**terms)
+
+    assert not store.answers.solve(challenge, policy, Postbox(), AnswerProof.WORK, now=LATER).keeps
+    after = store.answers.solve(challenge, policy, Postbox(), AnswerProof.CODE, now=LATER)
+    assert (after.result, after.whitelisted) == (SolveResult.ALREADY, False)
+    assert sum(one.validations for one in store.senders.find()) == 0
+
+
+def test_an_answer_that_policy_does_not_take_does_nothing(store: Store) -> None:
+    challenge = asked(store, MARIE)
+
+    def codes_only(_: str) -> Terms:
+        return Terms(challenge_proof="code-only")
+
+    receipt = store.answers.solve(challenge, codes_only, Postbox(), AnswerProof.WORK, now=LATER)
+    assert receipt.result is SolveResult.GONE
+    assert store.answers.solve(challenge, codes_only, Postbox(), AnswerProof.CODE, now=LATER).whitelisted
+
+
+@pytest.mark.parametrize(
+    ("wanted", "ways"),
+    [
+        (["work"], ["work", "code"]),
+        (["work", "work"], ["work", "code"]),
+        (["work", "code"], ["code", "work"]),
+        (["work", "code-only"], ["code"]),
+        (["code", "work-only"], ["work"]),
+        (["work-only", "code-only"], ["code"]),
+    ],
+)
+def test_recipients_under_several_policies_take_what_all_of_them_take(
+    wanted: list[str], ways: list[str]
+) -> None:
+    assert list(ways_for(Terms.model_validate({"challenge_proof": one}) for one in wanted)) == ways

@@ -164,8 +164,8 @@ def test_people_senders_and_challenges(before: Database) -> None:
     )
     migrate(before)
     assert rows(before, SenderRow, *SenderRow.__table__.columns) == [
-        ("example.com", f"ann@{NEW}", 2, 4, "marie@example.com", LATER),
-        (NEW, "bob@example.net", 1, 2, "", NOW),
+        ("example.com", f"ann@{NEW}", 2, 0, 4, "marie@example.com", LATER),
+        (NEW, "bob@example.net", 1, 0, 2, "", NOW),
     ]
     assert rows(before, MarkRow, MarkRow.scope, MarkRow.reporter, MarkRow.spam) == [
         (NEW, f"marie@{NEW}", False)

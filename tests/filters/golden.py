@@ -201,7 +201,9 @@ class Case:
             await state.put(GENERATION, "now", 3600)
             await state.put(entry_key("now", pattern), "cert.example", 3600)
         for one in self.told.get("senders", ()):
-            told = sender_value(one["validations"], one["complaints"], written_to=one["written_to"])
+            told = sender_value(
+                one["validations"], one["complaints"], written_to=one["written_to"], works=one.get("works", 0)
+            )
             await state.put(sender_key(one["domain"], one["address"]), told, 3600)
 
     def expects(self, *, road: bool = False) -> Mapping[str, Any]:

@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tamis.chain.registry import in_order
-from tamis.contract.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes, State
+from tamis.contract.filter import (
+    Effect,
+    Filter,
+    FilterOptions,
+    Message,
+    NoChallenge,
+    Opinion,
+    Scopes,
+    State,
+)
 from tamis.contract.finding import Finding, Status
 from tamis.judging import verdict
 from tamis.judging.policy import Policy
@@ -181,6 +190,53 @@ def test_only_an_accepting_filter_lets_through(seen: tuple[str, ...], by_list: b
 def test_is_decided(seen: tuple[str, ...], before: str, decided: bool) -> None:
     findings = {one.filter: one for one in hits(*seen)}
     assert is_decided(findings, policy("required = 1.0"), before) is decided
+
+
+class Earned(Spoken):
+    """Accepts whoever earned it."""
+
+    name, spec_id, effect, earned = "earned", "S7", Effect.ACCEPT, True
+
+
+class Listed(Spoken):
+    """Shows evidence."""
+
+    name, spec_id, effect, forbids_challenge = "listed", "S24", Effect.SPAM, NoChallenge.LINKS
+
+
+class Named(Spoken):
+    """Shows evidence that adds points."""
+
+    name, spec_id, effect, forbids_challenge = "named", "S31b", Effect.SCORE, NoChallenge.NAME
+
+
+EARNING = in_order((Earned, Whitelist, Blacklist, Points, Listed, Named))
+
+
+@pytest.mark.parametrize(
+    ("seen", "setting", "decided_by", "decision"),
+    [
+        (("earned", "black", "points"), "", "earned", Decision.HAM),
+        (("earned", "listed"), "", "listed", Decision.SPAM),
+        (("earned", "black", "named"), "", "black", Decision.SPAM),
+        (("earned", "points", "named"), "required = 5.0", "score", Decision.SPAM),
+        (("earned", "named"), "", "", Decision.HAM),
+        (("white", "earned", "listed"), "", "white", Decision.HAM),
+        (("earned", "black", "listed"), '[filters.listed]\nstate = "shadow"', "earned", Decision.HAM),
+        (("earned", "black", "listed"), '[filters.listed]\neffect = "tag"', "earned", Decision.HAM),
+    ],
+)
+def test_what_a_sender_earned_excuses_suspicion_and_no_evidence(
+    seen: tuple[str, ...], setting: str, decided_by: str, decision: Decision
+) -> None:
+    verdict = verdict_of(book(setting, EARNING).policy(MARIE), *hits(*seen))
+    assert (verdict.decided_by, verdict.decision) == (decided_by, decision)
+
+
+def test_what_a_sender_earned_does_not_spare_looking_for_evidence() -> None:
+    """Expensive filters are left out once the verdict stands; attachments are looked at by one of these."""
+    findings = {one.filter: one for one in hits("earned")}
+    assert not is_decided(findings, book("", EARNING).policy(MARIE), "listed")
 
 
 @pytest.mark.parametrize("setting", ['state = "shadow"', 'effect = "score"', 'state = "off"'])

@@ -19,7 +19,14 @@ import pytest
 from tamis.base.tokens import Purpose, Tokens
 from tamis.chain.registry import load_filters
 from tamis.challenge.answers import terms_of
-from tamis.challenge.challenge_records import Challenge, PageState, Receipt, SenderPage, SolveResult
+from tamis.challenge.challenge_records import (
+    AnswerProof,
+    Challenge,
+    PageState,
+    Receipt,
+    SenderPage,
+    SolveResult,
+)
 from tamis.desk.release import delivery_by_answer
 from tamis.installation.signing_key import signing_key
 from tamis.judging.site import Site, Snapshot
@@ -103,11 +110,12 @@ def look(installation: Installation, challenge: str) -> SenderPage:
         return page
 
 
-def answer(installation: Installation, challenge: str) -> Receipt:
+def answer(installation: Installation, challenge: str, proof: AnswerProof = AnswerProof.CODE) -> Receipt:
     """The sender's right answer."""
     site = site_of(installation)
     with opened(installation) as store:
-        return store.answers.solve(challenge, terms_of(site), delivery_by_answer(site.settings))
+        deliver = delivery_by_answer(site.settings, proof)
+        return store.answers.solve(challenge, terms_of(site), deliver, proof)
 
 
 def named_by(installation: Installation, link: str) -> str:

@@ -33,7 +33,7 @@ from tests.real.daemon import to_toml
 from tests.real.support import LOOPBACK, free_port, wait_until
 
 MARIE, JEAN, ADMIN = "marie@example.com", "jean@example.com", "admin@example.com"
-CODE = "123456"
+CODE = "472904"
 
 
 @dataclass(frozen=True)

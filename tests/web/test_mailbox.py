@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+import socket
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import closing, suppress
+from dataclasses import replace
 from datetime import timedelta
 from html import unescape
+from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
@@ -14,8 +22,10 @@ from tamis.contract.lists import Colour
 from tamis.message.address import PLATFORM
 from tamis.models.reports import Spool
 from tamis.quarantine.records import HeldState
-from tamis.web.rate_limits import CHANGES
+from tamis.web import signing_in
+from tamis.web.rate_limits import CHANGES, MAILS_TO_UNKNOWN
 from tests.desk.smtp import Listener
+from tests.real.support import HarnessError, wait_until
 from tests.web.pages import ADMIN, JEAN, MARIE, Pages, Visitor
 from tests.web.samples import content, message
 
@@ -470,6 +480,96 @@ def test_the_answer_is_the_same_whether_the_mailbox_exists(tmp_path: Path) -> No
         assert first.text.replace(MARIE, "X") == second.text.replace("nobody@example.com", "X")
         elsewhere = pages.visitor().submit("/sign-in", address="x@elsewhere.example", how="link")
         assert elsewhere.status == 422
+
+
+def flood(pages: Pages, addresses: Iterator[str], networks: Iterable[str], each: int) -> list[int]:
+    """So many sign-in requests from each network; how they were answered."""
+    statuses = []
+    for network in networks:
+        robot = pages.visitor(**{"X-Forwarded-For": network})
+        proof = robot.get("/sign-in").field("csrf")
+        for _ in range(each):
+            asked = robot.post("/sign-in", csrf=proof, address=next(addresses), how="link")
+            statuses.append(asked.status)
+    return statuses
+
+
+def signs_in(pages: Pages, address: str, network: str) -> bool:
+    """Whether somebody who asks for a link gets one."""
+    before = sum(mail.recipients == [address] for mail in pages.postbox.got)
+    visitor = pages.visitor(**{"X-Forwarded-For": network})
+    assert visitor.submit("/sign-in", address=address, how="link").status == 200
+    with suppress(HarnessError):
+        wait_until(
+            lambda: sum(mail.recipients == [address] for mail in pages.postbox.got) > before,
+            timeout=5,
+            what="the link",
+        )
+        return True
+    return False
+
+
+def test_a_flood_for_addresses_that_are_not_there_keeps_nobody_out(pages: Pages) -> None:
+    """1,040 requests from 52 networks: as many as the whole hour had mails."""
+    pages.hold(message(1), content())
+    pages.hold(message(2, recipient="paul@example.org"), content())
+    made_up = (f"u{number}@example.{('com', 'org')[number % 2]}" for number in itertools.count())
+    networks = [f"198.51.{number}.7" for number in range(52)]
+    assert flood(pages, made_up, networks, 20) == [200] * 1040
+    assert signs_in(pages, MARIE, "203.0.113.7")
+    assert signs_in(pages, "paul@example.org", "203.0.113.7")
+    wait_until(lambda: not pages.house.under_way, timeout=30, what="the mails")
+    sent = Counter(mail.recipients[0].partition("@")[2] for mail in pages.postbox.got)
+    most = MAILS_TO_UNKNOWN.most + 1
+    assert sent == {"example.com": most, "example.org": most}, "each domain has its own"
+
+
+def test_a_flood_for_real_mailboxes_keeps_no_other_one_out(
+    pages: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for limit, most in (("MAILS_OF_DOMAIN", 3), ("MAILS_IN_ALL", 5)):
+        smaller = replace(getattr(signing_in, limit), most=most)
+        monkeypatch.setattr(signing_in, limit, smaller)
+    boxes = [f"box{number}@example.com" for number in range(12)]
+    for number, box in enumerate([*boxes, MARIE, "paul@example.org"]):
+        pages.hold(message(number, recipient=box), content(f"{number}"))
+    flood(pages, itertools.cycle(boxes), [f"198.51.{number}.7" for number in range(3)], 12)
+    wait_until(lambda: not pages.house.under_way, timeout=30, what="the mails")
+    assert len(pages.postbox.got) == 12 + 3 + 5, "the first of each, and what the domain and all have beyond"
+    assert signs_in(pages, MARIE, "203.0.113.7")
+    assert not signs_in(pages, MARIE, "203.0.113.7")
+    assert signs_in(pages, "paul@example.org", "203.0.113.7")
+    assert signs_in(pages, "paul@example.org", "203.0.113.7"), "its domain has mails left"
+
+
+def test_addresses_that_the_mail_server_refuses_use_up_nothing(pages: Pages) -> None:
+    with Listener(replies={"RCPT": b"550 no such user"}) as refusing:
+        taking, pages.settings.desk.__dict__["reinject"] = pages.settings.desk.reinject, refusing.address
+        made_up = (f"u{number}@example.com" for number in itertools.count())
+        flood(pages, made_up, [f"198.51.{number}.7" for number in range(4)], 20)
+        wait_until(lambda: not pages.house.under_way, timeout=30, what="the mails")
+        pages.settings.desk.__dict__["reinject"] = taking
+    assert signs_in(pages, "new@example.com", "203.0.113.7")
+
+
+def test_a_slow_mail_server_does_not_tell_which_mailboxes_exist(pages: Pages) -> None:
+    """The next request on a connection is answered while the mail to a mailbox that exists is still under way."""
+    pages.hold(message(1), content())
+    silent = socket.create_server(("127.0.0.1", 0))
+    pages.settings.desk.__dict__["reinject"] = f"127.0.0.1:{silent.getsockname()[1]}"
+    guest = pages.visitor()
+    proof = guest.get("/sign-in").field("csrf")
+    form = urlencode({"csrf": proof, "address": MARIE, "how": "link"})
+    cookies = "; ".join(f"{name}={value}" for name, value in guest.cookies.items())
+    connection = HTTPConnection("127.0.0.1", pages.port, timeout=60)
+    headers = {"Content-Type": "application/x-www-form-urlencoded", "Cookie": cookies}
+    with closing(connection), silent:
+        for _ in range(2):
+            connection.request("POST", "/sign-in", form, headers)
+            assert connection.getresponse().read()
+        connection.request("GET", "/sign-in")
+        assert connection.getresponse().read()
+        assert pages.house.under_way, "and the mails are still waiting for the server"
 
 
 def test_sign_in_mails_are_limited(pages: Pages) -> None:

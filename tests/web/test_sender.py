@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import altcha
+import pytest
 
 from tamis.base.tokens import Purpose
 from tamis.chain.registry import BUILT_IN, in_order
 from tamis.challenge.answers import terms_of
+from tamis.challenge.captcha import MOST_TRIES, WRONG_BEFORE_PAUSE
 from tamis.challenge.captcha import MOST_WRONG as MOST_OF_NETWORK
-from tamis.challenge.challenge_records import MOST_WRONG
+from tamis.challenge.challenge_records import MOST_WRONG, AnswerProof
 from tamis.desk.release import delivery_by_answer
 from tamis.quarantine.records import HeldState
 from tests.web.pages import CODE, MARIE, Pages, Visitor
@@ -54,7 +56,8 @@ def test_the_page_says_who_what_why_and_until_when(pages: Pages) -> None:
         "Your message to marie@example.com is waiting",
         "Votre devis",
         "the server it came from has no name (PTR)",
-        "example.com will not ask you again",
+        "Type a code, and never be asked again",
+        "There is nothing to pay, and we ask for no password",
         "it will be deleted on",
         "Not you? Just close this page",
     ):
@@ -94,7 +97,7 @@ def test_a_code_delivers_once(pages: Pages) -> None:
     assert (image.headers["content-type"], image.body[:4]) == ("image/png", b"\x89PNG")
     assert (sound.headers["content-type"], sound.body[:4]) == ("audio/wav", b"RIFF")
     assert stranger.get(f"{path}/image?code={'A' * 22}").status == 404
-    receipt = stranger.post(path, code=code, typed=" 123 456 ")
+    receipt = stranger.post(path, code=code, typed=f" {CODE[:3]} {CODE[3:]} ")
     assert receipt.status == 200
     assert "Delivered to marie@example.com" in receipt.text
     assert "example.com will not ask you again" in receipt.text
@@ -107,20 +110,119 @@ def test_a_code_delivers_once(pages: Pages) -> None:
     assert (earned.address, earned.validations) == ("contact@garage.example.net", 1)
 
 
-def test_wrong_answers_are_counted_and_end(pages: Pages) -> None:
+def test_a_code_may_be_mistyped_once_then_there_is_a_new_one_then_a_pause(pages: Pages) -> None:
     held, path = ask(pages)
     stranger = pages.visitor()
-    for left in range(MOST_WRONG - 1, 0, -1):
-        answer = type_code(stranger, path, "000000")
+    code = stranger.post(path).field("code")
+    for number in range(1, WRONG_BEFORE_PAUSE + 1):
+        answer = stranger.post(path, code=code, typed="000000")
+        if number == WRONG_BEFORE_PAUSE:
+            assert answer.status == 429
+            break
         assert answer.status == 422
-        assert f"{left} attempt" in answer.text
-        assert answer.field("code")  # another one at once
-    last = type_code(stranger, path, "000000")
+        assert f"{MOST_WRONG - number} attempts are left" in answer.text
+        assert (answer.field("code") == code) == bool(number % MOST_TRIES)
+        code = answer.field("code")
+    for answer in (stranger.post(path), stranger.post(path, code=code, typed=CODE)):
+        assert answer.status == 429
+        assert "Please try again in a quarter of an hour" in answer.text
+    _, other = ask(pages, 2)
+    assert "Delivered" in type_code(stranger, other).text, "the pause is this challenge's alone"
+    assert state(pages, held) is HeldState.HELD
+
+
+def test_too_many_wrong_answers_close_the_page(pages: Pages) -> None:
+    held, path = ask(pages)
+    stranger = pages.visitor()
+    challenge = pages.store.challenges.list()[0].id
+    for _ in range(MOST_WRONG - 1):
+        pages.store.answers.fail(challenge)
+    code = stranger.post(path).field("code")
+    last = stranger.post(path, code=code, typed="000000")
     assert last.status == 303
     page = stranger.get(path)
     assert "too many wrong answers" in page.text
     assert "too many wrong answers" in stranger.post(path).text
     assert state(pages, held) is HeldState.HELD
+
+
+def by_work(visitor: Visitor, path: str) -> Any:
+    """Answer by a proof of work, as a program does."""
+    return visitor.post(path, altcha=_solved(json.loads(visitor.post(f"{path}/work").body)))
+
+
+def test_a_proof_of_work_delivers_that_message_and_earns_no_way(pages: Pages) -> None:
+    held, path = ask(pages)
+    robot = pages.visitor()
+    receipt = by_work(robot, path)
+    assert "Delivered to marie@example.com" in receipt.text
+    assert "will not ask you again" not in receipt.text
+    assert state(pages, held) is HeldState.RELEASED
+    (earned,) = pages.store.senders.find()
+    assert (earned.validations, earned.works) == (0, 1)
+    (kept,) = pages.store.challenges.list()
+    assert (kept.proof, kept.whitelisted) == (AnswerProof.WORK, False)
+    assert not list(pages.settings.spool_directory.glob("*challenge*")), "what programs prove teaches nothing"
+
+
+def test_the_receipt_offers_a_code_that_whitelists(pages: Pages) -> None:
+    _, path = ask(pages)
+    stranger = pages.visitor()
+    assert "Never ask me again" in by_work(stranger, path).text
+    assert "Never ask me again" in stranger.get(path).text, "and later, as long as the page is there"
+    asked = stranger.post(path)
+    assert "Never be asked again" in asked.text
+    wrong = stranger.post(path, code=asked.field("code"), typed="000000")
+    assert wrong.status == 422
+    kept = stranger.post(path, code=wrong.field("code"), typed=CODE)
+    assert "example.com will not ask you again" in kept.text
+    assert "Never ask me again" not in kept.text
+    (earned,) = pages.store.senders.find()
+    assert (earned.validations, earned.works) == (1, 1)
+    assert len(pages.postbox.got) == 1, "nothing is delivered twice"
+    (solved,) = pages.store.answers.solved()  # the background process tells everybody
+    assert (solved.proof, solved.whitelisted) == (AnswerProof.CODE, True)
+    assert "will not ask you again" in stranger.post(path, code="A" * 22, typed=CODE).text
+    assert pages.store.senders.find() == [earned]
+
+
+@pytest.mark.parametrize(
+    ("proof", "first", "work", "code"),
+    [
+        ("work", "work", True, True),
+        ("code", "code", True, True),
+        ("work-only", "work", True, False),
+        ("code-only", "code", False, True),
+    ],
+)
+def test_policy_says_what_is_asked_first_or_alone(
+    pages: Pages, proof: str, first: str, work: bool, code: bool
+) -> None:
+    held, path = ask(pages)
+    pages.store.overrides.set("example.com", "challenge_proof", proof, by="test", check=pages.check)
+    stranger = pages.visitor()
+    page = stranger.get(path).text
+    assert ("data-work" in page) == work
+    assert ('class="primary" data-ready' in page) == (first == "work")
+    asked = stranger.post(path)
+    assert ('name="code"' in asked.text) == code
+    assert ("its recipient can still have it delivered" in asked.text) == (not code)
+    if not work:
+        assert stranger.post(f"{path}/work").status == 404
+        asked_elsewhere = asyncio.run_coroutine_threadsafe(
+            pages.house.captcha.work(pages.store.challenges.list()[0].id, "192.0.2.0/24"), pages.loop
+        ).result(10)
+        assert "Delivered" not in stranger.post(path, altcha=_solved(asked_elsewhere)).text
+        assert state(pages, held) is HeldState.HELD
+    if not code:
+        assert "Never ask me again" not in by_work(stranger, path).text
+        assert state(pages, held) is HeldState.RELEASED
+
+
+def test_a_recipients_own_delivery_is_recorded(pages: Pages) -> None:
+    held, _ = ask(pages)
+    pages.visitor(MARIE).submit("/mail", f"/mail/{held}", verb="deliver")
+    assert [one.proof for one in pages.store.challenges.list()] == [AnswerProof.RECIPIENT]
 
 
 def test_a_code_is_good_for_one_answer_about_one_message(pages: Pages) -> None:
@@ -129,7 +231,8 @@ def test_a_code_is_good_for_one_answer_about_one_message(pages: Pages) -> None:
     stranger = pages.visitor()
     code = stranger.post(path).field("code")
     assert stranger.post(other, code=code, typed=CODE).status == 422  # another's: stale, not counted
-    assert stranger.post(path, code=code, typed="000000").status == 422
+    for _ in range(MOST_TRIES):
+        assert stranger.post(path, code=code, typed="000000").status == 422
     again = stranger.post(path, code=code, typed=CODE)
     assert (again.status, "too old" in again.text) == (422, True)
     assert state(pages, held) is HeldState.HELD
@@ -186,7 +289,9 @@ def test_postfix_down_is_no_loss(pages: Pages) -> None:
     assert state(pages, held) is HeldState.HELD
     pages.settings.desk.__dict__["reinject"] = address
     (solved,) = pages.store.answers.solved()  # what the background process takes up
-    assert pages.store.answers.finish(solved, terms_of(pages.site()), delivery_by_answer(pages.settings))
+    assert pages.store.answers.finish(
+        solved, terms_of(pages.site()), delivery_by_answer(pages.settings, AnswerProof.CODE)
+    )
     assert state(pages, held) is HeldState.RELEASED
 
 

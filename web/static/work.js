@@ -48,6 +48,6 @@ if (window.isSecureContext && window.Worker) {
     event.preventDefault();
     pressed = true; // it goes by itself as soon as the work is done
   });
-  document.querySelector("[data-other]").hidden = false;
+  form.hidden = false;
   work().then((payload) => ready(payload, "done"), () => ready("", "failed"));
 }
