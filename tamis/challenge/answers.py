@@ -167,7 +167,7 @@ class Answers:
             except TamisError:
                 waiting.append(copy.recipient)
                 continue
-            if done is Done.DONE:
+            if done in (Done.DONE, Done.ALREADY):  # the background process may have been faster
                 delivered.append(copy.recipient)
             elif done is Done.BUSY:
                 waiting.append(copy.recipient)

@@ -200,6 +200,7 @@ def test_the_page_names_every_attribute_and_status() -> None:
         "summary",
         "plain_reason",
         "forbids_challenge",
+        "earned",
         "effect",
         "state",
         "switchable",

@@ -15,8 +15,8 @@ from tests.real.support import REPOSITORY
 
 PAGE = (REPOSITORY / "docs" / "trust.md").read_text(encoding="utf-8")
 ROOMS = ("tamis", "filters", "milter", "quarantine", "models", "web")
-QUESTIONS = frozenset({"Put", "PutNew", "Count", "DistinctWithin"})
-"""What filters remember by (tamis.contract.questions)."""
+QUESTIONS = frozenset({"Put", "PutNew", "Count", "DistinctWithin", "earn"})
+"""What filters remember by (tamis.contract.questions), and answers to challenges."""
 CALLS = (
     *("state.put", "state.put_new", "state.count", "lists.add", "marks.note", "spool.put"),
     *("complaints.report", "complaints.report_once", "complaints.condemn"),
@@ -25,6 +25,7 @@ CALLS = (
 """What the others remember by."""
 NO_EVIDENCE = frozenset(
     {
+        "tamis/database/earned_senders.py",  # keeps what others count
         "tamis/contract/questions.py",  # carries a filter's questions
         "tamis/services/state/opening.py",
         "tamis/services/state/redis_state.py",

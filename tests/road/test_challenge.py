@@ -51,7 +51,8 @@ ALICE, BOB, CAROL, QUARANTINE = (
 )
 ZONES = {
     "com": "",
-    "example.net": '@ MX 10 mail\n@ TXT "v=spf1 ip4:192.0.2.7 -all"\nmail A 192.0.2.7\n',
+    "example.net": '@ MX 10 mail\n@ TXT "v=spf1 ip4:192.0.2.7 -all"\nmail A 192.0.2.7\n'
+    'soft MX 10 mail\nsoft TXT "v=spf1 ip4:192.0.2.7 ~all"\n',
     "example.edu": "@ MX 10 mail\nmail A 203.0.113.7\n",
     "example.fr": '@ MX 10 mail\n@ TXT "v=spf1 ip4:192.0.2.7 -all"\nmail A 192.0.2.7\n',
     "2.0.192.in-addr.arpa": "7 PTR mail.example.net.\n9 PTR forger.example.net.\n",
@@ -229,6 +230,12 @@ def test_asked_by_mail_and_answered(asking: Installation) -> None:
     assert "купи" not in text, "nothing of the content"
     (link,) = set(re.findall(r"https://\S+", text))
     challenge = named_by(asking, link)
+    wait_until(
+        partial(joined, asking, challenge, 2),  # the second copy may be decided a turn later
+        timeout=30,
+        what="both copies to be asked about",
+        detail=asking.daemon.failure_report,
+    )
     page = look(asking, challenge)
     assert page.state is PageState.OPEN
     assert set(page.recipients) == {ALICE, BOB}
@@ -253,7 +260,7 @@ def test_asked_by_mail_and_answered(asking: Installation) -> None:
 
     wait_until(passes, timeout=20, what="the sender to be known")
     header = delivered(asking, ALICE, 2)[0]["X-Spam-Whitelist"]
-    assert header == f"Automatically Whitelisted ({sender}, weight 1)"
+    assert header == f"Automatically Whitelisted ({sender}, weight 2)"
     shown = asking.tamis("challenges", "show", challenge, "--json")
     assert (shown["state"], shown["whitelisted"], shown["link"]) == ("delivered", True, "")
     wait_until(
@@ -421,7 +428,7 @@ def test_asked_in_the_reply_and_answered(replying: Installation) -> None:
 
     wait_until(passes, timeout=20, what="the sender to be known")
     header = delivered(replying, ALICE, 101)[0]["X-Spam-Whitelist"]
-    assert header == f"Automatically Whitelisted ({sender}, weight 1)"
+    assert header == f"Automatically Whitelisted ({sender}, weight 2)"
 
 
 def test_sent_anew_after_it_was_deleted(replying: Installation) -> None:
@@ -519,3 +526,58 @@ def test_worker_and_desk_are_killed_between_holding_and_replying(nameserver: Pri
         for number in range(4):
             for who in (ALICE, BOB):
                 assert len(delivered(installation, who, 140 + number)) == 1
+
+
+PROGRAM = (
+    b'MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="b"\r\n'
+    b"From: Jean <jean@soft.example.net>\r\nTo: alice@example.com\r\nSubject: Facture\r\n"
+    b"Date: Sun, 1 Mar 2026 12:00:00 +0000\r\nMessage-ID: <%d@example.net>\r\n\r\n"
+    b"--b\r\nContent-Type: text/plain\r\n\r\nVoici.\r\n--b\r\nContent-Type: application/octet-stream\r\n"
+    b'Content-Disposition: attachment; filename="facture.pdf.exe"\r\n\r\nMZ\r\n--b--\r\n'
+)
+
+
+def script_and_forger(asking: Installation) -> None:
+    """What the script does, then what comes after it."""
+    sender, to = "robot@soft.example.net", [ALICE]
+    asking.postfix.send(spam(60), to=to, sender=sender, client=FRIEND)
+    settled(asking)
+    (challenge,) = challenges(asking, sender)
+    receipt = answer(asking, challenge.id, AnswerProof.WORK)
+    assert (receipt.delivered, receipt.whitelisted, receipt.keeps) == ((ALICE,), False, True)
+    asking.postfix.wait_idle()
+    assert delivered(asking, ALICE, 60)
+
+    def published(works: int, validations: int) -> None:
+        def done() -> bool:
+            with opened(asking) as store:
+                earned = [(one.works, one.validations) for one in store.senders.find(address=sender)]
+                return earned == [(works, validations)] and not store.answers.solved()
+
+        wait_until(done, timeout=30, what="what it earned", detail=asking.daemon.failure_report)
+
+    published(1, 0)
+    asking.postfix.send(spam(61), to=to, sender=sender, client=FRIEND)
+    asking.postfix.wait_idle()
+    assert not delivered(asking, ALICE, 61), "a proof of work opened nothing"
+    assert answer(asking, challenge.id, AnswerProof.CODE).whitelisted
+    published(1, 1)
+    asking.postfix.send(spam(62), to=to, sender=sender, client=FRIEND)
+    asking.postfix.send(spam(63), to=to, sender=sender, client=FORGER)
+    asking.postfix.send(PROGRAM % 64, to=to, sender=sender, client=FRIEND)
+    asking.postfix.wait_idle()
+    assert [bool(delivered(asking, ALICE, number)) for number in (62, 63, 64)] == [True, False, False]
+    settled(asking)
+    reasons = {one.message_id: one.decided_by for one in held(asking, sender=sender)}
+    assert reasons["64@example.net"] == "attachment_types"
+    told = {one.reason for one in challenges(asking, sender)}
+    assert "attachment" in told, "and its sender was not asked"
+
+
+def test_a_script_that_answers_gets_that_message_through_and_nothing_else(
+    nameserver: PrivateDNS,
+) -> None:
+    """Faults that were seen: one proof of work by a program opened a domain to everything from that address, also to
+    who forged it (`~all`). Now the next message is held again; after a code the real sender's pass, and no programs."""
+    with Installation(policy=policy_with(), settings=settings_with(nameserver)) as asking:
+        script_and_forger(asking)

@@ -162,7 +162,7 @@ def test_asked_in_the_smtp_reply(
     context = context_of(browser)
     tab = context.new_page()
     tab.goto(link)
-    expect(tab.get_by_role("status")).to_have_text("ready", timeout=30_000)
+    expect(tab.get_by_role("status")).to_have_text("You can confirm.", timeout=30_000)
     tab.get_by_role("button", name="I sent it: deliver it").click()
     expect(tab.get_by_role("heading", level=1)).to_have_text(f"Delivered to {CAROL}")
     context.close()

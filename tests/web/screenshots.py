@@ -14,6 +14,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from tamis.base.tokens import Purpose
+from tamis.challenge.code_media import SIZE, drawn
 from tamis.contract.lists import Colour, Subject
 from tamis.database.list_entries import NewEntry
 from tamis.web.visit import SESSION
@@ -74,16 +75,20 @@ def visit(tab: Page, pages: Pages, number: str, place: int) -> Iterator[str]:
     """Go from page to page; the name of each."""
     sender = asked(pages, place)
     tab.goto(pages.url + sender)
-    tab.locator("[data-status]").filter(has_text=re.compile("^(ready|Vous pouvez confirmer.)$")).wait_for()
-    tab.wait_for_timeout(200)  # the button's colour fades in
+    _wait_for_work(tab)
     yield "sender"
-    tab.locator("[data-other] button").click()
+    tab.get_by_role("button", name=re.compile("^(Type|Recopier) ")).click()
     tab.locator("img.captcha").evaluate("i => i.decode()")
     yield "sender-code"
     tab.locator("#typed").fill(CODE)
     tab.locator("button.primary").click()
     tab.locator(".mark").wait_for()
     yield "sender-receipt"
+    tab.goto(pages.url + asked(pages, place + 1000))
+    _wait_for_work(tab)
+    tab.locator("button.primary").click()
+    tab.locator(".mark").wait_for()
+    yield "sender-keep"
     tab.goto(f"{pages.url}/sign-in")
     yield "sign-in"
     tab.locator("#address").fill(MARIE)
@@ -109,6 +114,24 @@ def visit(tab: Page, pages: Pages, number: str, place: int) -> Iterator[str]:
     yield "senders"
     tab.goto(f"{pages.url}/settings")
     yield "settings"
+
+
+def _wait_for_work(tab: Page) -> None:
+    said = re.compile("^(You can confirm.|Vous pouvez confirmer.)$")
+    tab.locator("[data-status]").filter(has_text=said).wait_for()
+    tab.wait_for_timeout(200)  # the button's colour fades in
+
+
+def codes() -> bytes:
+    """Six codes as people get them."""
+    (width, height), gap = SIZE, 8
+    sheet = Image.new("RGB", (3 * (width + gap) - gap, 2 * (height + gap) - gap), "#8a9aa0")
+    for number, code in enumerate(("472904", "970242", "209747", "042970", "794022", "927404")):
+        at = (number % 3 * (width + gap), number // 3 * (height + gap))
+        sheet.paste(Image.open(io.BytesIO(drawn(code))), at)
+    made = io.BytesIO()
+    sheet.save(made, "PNG")
+    return made.getvalue()
 
 
 def pictures(browser: Browser, folder: Path) -> Iterator[Path]:
@@ -142,6 +165,7 @@ def main() -> None:
     folder = Path(sys.argv[1]) if sys.argv[1:] else FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     with chromium() as browser:
+        _save(codes(), folder / "codes.png")
         for path in pictures(browser, folder):
             sys.stdout.write(f"{path} {path.stat().st_size // 1024} KB\n")
 

@@ -14,6 +14,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tamis.base.tokens import Purpose
+from tamis.challenge.code_media import SIZE
 from tamis.contract.lists import Colour, Subject
 from tamis.database.list_entries import NewEntry
 from tamis.quarantine.records import HeldState
@@ -198,7 +199,7 @@ def test_every_page_is_accessible_and_fits(browser: Browser, pages: Pages, size:
             accessible(tab)
             no_overflow(tab)
         tab.goto(pages.url + paths["sender"])
-        tab.locator("form[data-other] button").click()
+        tab.get_by_role("button", name=re.compile("^(Type|Recopier) ")).click()
         expect(tab.locator("#typed")).to_be_focused()
         accessible(tab)
         no_overflow(tab)
@@ -236,6 +237,34 @@ def test_the_proof_of_work_runs_by_itself(browser: Browser, pages: Pages, size: 
     assert [mail.recipients for mail in pages.postbox.got] == [[MARIE]]
 
 
+def test_the_receipt_leads_to_never_being_asked_again(browser: Browser, pages: Pages) -> None:
+    _, path = ask(pages)
+    with opened(browser, pages, size=SIZES["phone"]) as tab:
+        tab.goto(pages.url + path)
+        tab.get_by_role("button", name="I sent it").click()
+        expect(tab.get_by_role("heading", level=1)).to_have_text("Delivered to marie@example.com")
+        assert [one.validations for one in pages.store.senders.find()] == [0]
+        tab.get_by_role("button", name="Never ask me again").click()
+        expect(tab.get_by_label(re.compile("^Type the 6 digits"))).to_be_focused()
+        no_overflow(tab)
+        tab.keyboard.type(CODE)
+        tab.keyboard.press("Enter")
+        expect(tab.get_by_text("example.com will not ask you again.")).to_be_visible()
+    assert [one.validations for one in pages.store.senders.find()] == [1]
+    assert len(pages.postbox.got) == 1
+
+
+def test_a_code_first_and_the_work_beside_it(browser: Browser, pages: Pages) -> None:
+    held, path = ask(pages)
+    pages.store.overrides.set("example.com", "challenge_proof", "code", by="test", check=pages.check)
+    with opened(browser, pages) as tab:
+        tab.goto(pages.url + path)
+        expect(tab.get_by_role("button", name="I sent it: deliver it")).to_be_visible()
+        tab.get_by_role("button", name="Deliver only this message, without a code").click()
+        expect(tab.get_by_role("heading", level=1)).to_have_text("Delivered to marie@example.com")
+    assert state(pages, held) is HeldState.RELEASED
+
+
 def test_who_presses_too_early_need_not_press_again(browser: Browser, pages: Pages) -> None:
     _, path = ask(pages)
     with opened(browser, pages) as tab:
@@ -251,14 +280,14 @@ def test_something_is_in_the_way_of_the_work(browser: Browser, pages: Pages) -> 
     with opened(browser, pages) as tab:
         tab.route("**/work", lambda route: route.fulfill(status=422))  # something is in the way
         tab.goto(pages.url + path)
-        expect(tab.get_by_role("status")).to_have_text("you will be asked for a code")
+        expect(tab.get_by_role("status")).to_have_text("You will be asked for a code.")
         tab.get_by_role("button", name="I sent it").click()
         expect(tab.get_by_label(re.compile("^Type the 6 digits"))).to_be_focused()
         image = tab.locator("img.captcha")
-        assert image.evaluate("i => i.decode().then(() => i.naturalWidth)") == 280
+        assert image.evaluate("i => i.decode().then(() => i.naturalWidth)") == SIZE[0]
         tab.keyboard.type("999999")
         tab.keyboard.press("Enter")
-        expect(tab.get_by_role("alert")).to_contain_text("That was not the code")
+        expect(tab.get_by_role("alert")).to_contain_text("That was not the code. Please try again.")
         tab.get_by_role("button", name="Another code").click()
         expect(tab.get_by_role("alert")).to_have_count(0)
         expect(tab.get_by_label(re.compile("^Type the 6 digits"))).to_be_focused()
