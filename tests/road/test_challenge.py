@@ -521,7 +521,9 @@ def test_worker_and_desk_are_killed_between_holding_and_replying(nameserver: Pri
                 what="both copies to be asked about",
                 detail=installation.daemon.failure_report,
             )
-            assert set(answer(installation, one.id).delivered) == {ALICE, BOB}
+            receipt = answer(installation, one.id)
+            # the background process may be about to deliver one of them at this moment
+            assert {*receipt.delivered, *receipt.waiting} == {ALICE, BOB}
         installation.postfix.wait_idle()
         for number in range(4):
             for who in (ALICE, BOB):
