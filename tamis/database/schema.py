@@ -311,7 +311,7 @@ class SenderRow(Base):
     domain: Mapped[str] = mapped_column(primary_key=True)
     address: Mapped[str] = mapped_column(primary_key=True)
     validations: Mapped[int] = mapped_column(Integer)
-    """By codes and by operators; those of before version 10 of the tables by whatever answered a challenge."""
+    """By codes and by operators; those from before migration 0011 by whatever answered a challenge."""
     works: Mapped[int] = mapped_column(Integer)
     """Challenges answered by a proof of work."""
     complaints: Mapped[int] = mapped_column(Integer)

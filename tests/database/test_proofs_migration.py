@@ -1,4 +1,4 @@
-"""What senders had earned before answers were told apart keeps its weight (migration 0010)."""
+"""What senders had earned before answers were told apart keeps its weight (migration 0011)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def before(url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     upgrade = command.upgrade
     with closing(Database(url)) as database:
         with monkeypatch.context() as old:
-            old.setattr("alembic.command.upgrade", lambda config, _: upgrade(config, "0009"))
+            old.setattr("alembic.command.upgrade", lambda config, _: upgrade(config, "0010"))
             migrate(database)
         yield database
 
