@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+import signal
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import psutil
 
@@ -56,6 +59,31 @@ def cpu_seconds(pids: Iterable[int]) -> float:
         except psutil.NoSuchProcess:
             continue
     return total
+
+
+class Instructions:
+    """Counts what processes execute while the context lasts, where perf(1) and the kernel do that: on many virtual
+    machines they don't, and `millions` stays None."""
+
+    def __init__(self, pids: Iterable[int], event: str = "instructions") -> None:
+        self.millions: float | None = None
+        self._event = event
+        self._pids = ",".join(str(one.pid) for one in tree(pids))
+        self._perf: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Self:
+        if shutil.which("perf"):
+            command = ["perf", "stat", "-x", ";", "-e", self._event, "-p", self._pids]
+            self._perf = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._perf is None:
+            return
+        self._perf.send_signal(signal.SIGINT)
+        told = self._perf.communicate()[1]
+        counted = next((line for line in told.splitlines() if self._event in line), "").partition(";")[0]
+        self.millions = float(counted) / 1e6 if counted.replace(".", "").isdecimal() else None
 
 
 def resident_megabytes(pids: Iterable[int]) -> float:

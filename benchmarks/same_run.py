@@ -83,7 +83,7 @@ def messages(number: int) -> Iterator[Mapping[str, Any]]:
         }
 
 
-def configuration(folder: Path, dns: MadeUpDNS) -> Path:
+def configuration(folder: Path, dns: str) -> Path:
     """Every filter on that needs no server of its own, in a fresh state directory."""
     config = folder / "tamis.toml"
     on = ("greylisting", "rate_limit", "message_checksum", "cyrillic", "sinograms", "authenticated_whitelist")
@@ -95,7 +95,7 @@ def configuration(folder: Path, dns: MadeUpDNS) -> Path:
     config.write_text(
         f'state_directory = "{folder}/state"\nrun_directory = "{folder}/state/run"\n'
         '[platform]\ndomains = ["example.com", "example.org"]\nhoneypots = ["trap@example.com"]\n'
-        f'[dns]\nservers = ["{dns.address}"]\n[images]\nocr = false\n[rules]\nfiles = ["{folder}/rules.toml"]\n'
+        f'[dns]\nservers = ["{dns}"]\n[images]\nocr = false\n[rules]\nfiles = ["{folder}/rules.toml"]\n'
         f'[learning]\nminimum = {LESSONS // 2}\n[policy]\noutcome = "tag"\n{states}'
         '[policy.mailboxes."paul@example.com"]\nexamine_everything = true\noutcome = "junk"\n'
         '[policy.domains."example.org"]\nrequired = 2.0\noutcome = "quarantine"\n'
@@ -123,7 +123,7 @@ def examine(
     """What a checkout says of each message, as a line of JSON, and its CPU ms a message."""
     with tempfile.TemporaryDirectory(prefix="tamis-same-") as made:
         folder = Path(made)
-        config = configuration(folder, dns)
+        config = configuration(folder, dns.address)
         (folder / "state").mkdir()
         learn(checkout, config)
         job = {"config": str(config), "messages": list(asked), "sessions": sessions, "told": told}

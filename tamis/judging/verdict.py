@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -162,10 +163,14 @@ def judge(findings: Mapping[str, Finding], policy: Policy, opine: Opine = opinio
 def judge_each(findings: Mapping[str, Finding], policies: Sequence[Policy]) -> list[Verdict]:
     """Every recipient's verdict, as `judge` has it. Those under the same rules share what does not depend on who they
     are, so that two hundred cost little more than one."""
-    if len(policies) == 1:
-        return [judge(findings, policies[0])]
-    together = {id(one.rules): _Together(findings, one.rules) for one in policies}
-    return [together[id(one.rules)].judge(one) for one in policies]
+    numbers = Counter(id(one.rules) for one in policies)
+    together = {
+        id(one.rules): _Together(findings, one.rules) for one in policies if numbers[id(one.rules)] > 1
+    }
+    return [
+        together[id(one.rules)].judge(one) if id(one.rules) in together else judge(findings, one)
+        for one in policies
+    ]
 
 
 class _Together:
