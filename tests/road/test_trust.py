@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import http.server
+import threading
 from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.real import Client, PrivateDNS
+from tests.real import Client, PrivateDNS, wait_until
 from tests.road.installation import Installation, ham
 
 pytestmark = pytest.mark.real
@@ -145,3 +149,63 @@ def test_sub_addresses_are_the_mailbox_for_s13(innocent: Installation, sender: s
     innocent.postfix.wait_idle()
     held = innocent.held()
     assert (len(held), held[0]["decided_by"]) == (before + 1, "same_address")
+
+
+def test_a_list_of_complaints_accuses_no_provider_and_leads_nowhere_inside(
+    nameserver: PrivateDNS, tmp_path: Path
+) -> None:
+    """Whoever publishes it lists a provider, a public suffix and our own domain; another one redirects inside."""
+    feed = tmp_path / "list.txt"
+    feed.write_text("gmail.com\nco.uk\nexample.com\nboss@example.com\nforged1.example\n")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Inside) as inside:
+        threading.Thread(target=inside.serve_forever, daemon=True).start()
+        feeds = [str(feed), f"http://127.0.0.1:{inside.server_port}/list"]
+        with guarded(nameserver, complaint_feeds=feeds) as installation:
+            for words in ("4 entries are left out", "169.254.169.254, which is no public address"):
+                told = partial(log_says, installation, words)
+                wait_until(told, timeout=60, what=f"the log to say: {words}")
+
+            def is_held() -> bool:
+                sender = "x@forged1.example"
+                installation.postfix.send(ham(1), to=[BOB], sender=sender, client=client(2))
+                installation.postfix.wait_idle()
+                return any(one["decided_by"] == "sender_complaints" for one in installation.held())
+
+            wait_until(is_held, timeout=60, what="the list to count")
+            for number, sender in enumerate(("friend@gmail.com", "shop@shop.co.uk"), 10):
+                assert installation.postfix.send(
+                    ham(number), to=[ALICE], sender=sender, client=client(3)
+                ).accepted
+            installation.postfix.wait_idle()
+            assert len(installation.postfix.maildir(ALICE)) == 2
+        inside.shutdown()
+
+
+def log_says(installation: Installation, words: str) -> bool:
+    return words in installation.daemon.log()
+
+
+class Inside(http.server.BaseHTTPRequestHandler):
+    """A list that redirects to where machines of clouds keep their secrets."""
+
+    def do_GET(self) -> None:
+        self.send_response(302)
+        self.send_header("Location", "http://169.254.169.254/latest/meta-data/")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+
+def test_the_newer_of_two_contrary_entries_counts(innocent: Installation) -> None:
+    """It takes the other's place, whichever colour it has."""
+    sender = "shop@shop8.example"
+    for number, (colour, arrives) in enumerate((("white", True), ("black", False), ("white", True)), 5000):
+        innocent.tamis("lists", "add", colour, "sender", sender)
+        innocent.in_force()
+        before = len(innocent.postfix.maildir(BOB))
+        innocent.postfix.send(ham(number), to=[BOB], sender=sender, client=client(80))
+        innocent.postfix.wait_idle()
+        assert (len(innocent.postfix.maildir(BOB)) > before) is arrives
+    refused = innocent.tamis("lists", "add", "white", "ip", "0.0.0.0/0", status=65)
+    assert "--yes" in refused
