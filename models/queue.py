@@ -46,6 +46,16 @@ Attend = Callable[[Report, Mail], Mail]
 """Told of each report that is taken; gives the message back with what was read in its images and documents."""
 
 
+def attended(note: Callable[[Report, Mail], None], attend: Attend) -> Attend:
+    """`attend`, and before it `note` is told as well."""
+
+    def both(report: Report, mail: Mail) -> Mail:
+        note(report, mail)
+        return attend(report, mail)
+
+    return both
+
+
 class Queue:
     """Takes reports from the spool into the model."""
 

@@ -11,6 +11,9 @@ from tamis.contract.filter import Effect, Filter, FilterOptions, Message, Opinio
 from tamis.contract.finding import Finding
 from tamis.rules import Rule, holds
 
+SHADOW = "shadow"
+"""The action of a rule in shadow in findings: it is named, and does nothing."""
+
 
 class RuledOptions(FilterOptions):
     """Adds what a domain or mailbox can change about single rules."""
@@ -22,9 +25,9 @@ class RuledOptions(FilterOptions):
 
 
 class Ruled(Filter[RuledOptions]):
-    """The finding names each rule that the message meets as [name, action, points], and under `open` those that
-    depend on what other filters' findings mean to a recipient, with the expression that is left to judge. So a stored
-    finding is judged without the rule files."""
+    """The finding names each rule that the message meets as [name, action, points], those in shadow too, and under
+    `open` those that depend on what other filters' findings mean to a recipient, with the expression that is left to
+    judge. So a stored finding is judged without the rule files."""
 
     looks_again = True
     options = RuledOptions
@@ -37,14 +40,17 @@ class Ruled(Filter[RuledOptions]):
         if not message.rules.rules:
             return self.clear("no rules")
         values = message.matched_rules.values
+        highest = _highest_of_groups([rule for rule in message.rules.rules if values.get(rule.name) is True])
         met: list[list[Any]] = []
         left: list[list[Any]] = []
         for rule in message.rules.rules:
             value = values.get(rule.name, False)
             if value is False or not self._is_mine(rule):
                 continue
+            action = SHADOW if rule.shadow else rule.action
+            points = rule.points if not rule.group or highest.get(rule.group) == rule.name else 0.0
             (met if value is True else left).append(
-                [rule.name, rule.action, rule.points] + ([] if value is True else [value])
+                [rule.name, action, points] + ([] if value is True else [value])
             )
         in_files = sorted(message.matched_rules.in_files.intersection(name for name, *_ in (*met, *left)))
         facts = (
@@ -75,9 +81,13 @@ class Ruled(Filter[RuledOptions]):
         return self._weigh(finding, options, [*finding.facts.get("rules", ()), *met])
 
     def _weigh(self, finding: Finding, options: RuledOptions, met: Iterable[Any]) -> Opinion:
-        counting = [one for one in met if one[0] not in options.leave_out]
+        named = [one for one in met if one[0] not in options.leave_out]
+        counting = [one for one in named if one[1] != SHADOW]
         in_files = finding.facts.get("in_files", ())
-        text = ", ".join(name + " (in an image or document)" * (name in in_files) for name, _, _ in counting)
+        text = ", ".join(
+            name + " (in an image or document)" * (name in in_files) + " (shadow)" * (action == SHADOW)
+            for name, action, _ in named
+        )
         decisive = [name for name, action, _ in counting if action != "score"]
         points = sum(options.points.get(name, p) for name, action, p in counting if action == "score")
         if options.effect is Effect.TAG or (decisive and options.effect is not Effect.SCORE):
@@ -88,3 +98,9 @@ class Ruled(Filter[RuledOptions]):
 
     def _is_mine(self, rule: Rule) -> bool:
         return rule.action in self.actions and (rule.when is not None) in self.logic
+
+
+def _highest_of_groups(met: Iterable[Rule]) -> dict[str, str]:
+    """Of each group of rules, the name of the one whose points count: the highest that are not in shadow."""
+    by_points = sorted((rule for rule in met if rule.group and not rule.shadow), key=lambda rule: rule.points)
+    return {rule.group: rule.name for rule in by_points}

@@ -1,4 +1,5 @@
-"""The background process's other thread: it takes in reports and measures the model, off every mail's way."""
+"""The background process's other thread: it takes in reports, measures the model and looks for rules that reports
+suggest, off every mail's way."""
 
 from __future__ import annotations
 
@@ -18,6 +19,7 @@ _TICK = 1.0
 _HELD = 3.0
 """Seconds that the model stays open after the last report, before `tamis learn` can have it."""
 _AFTER_TROUBLE = 30.0
+_DAY = 86_400.0
 
 
 class Learning:
@@ -33,10 +35,14 @@ class Learning:
 
     def _run(self) -> None:
         trouble = ""
+        proposing = 0.0
         while not self._stopping.is_set():
             pause = _TICK
             settings = self._site().settings
             try:
+                if settings.rules.propose == "shadow" and time.monotonic() >= proposing:
+                    proposing = time.monotonic() + _DAY
+                    self._take_into_shadow()
                 if Spool(settings.spool_directory).waiting():
                     self._learn(settings)
                     trouble = ""
@@ -51,14 +57,28 @@ class Learning:
     def _tag_of(self, reporter: str) -> str:
         return self._site().book.policy(reporter).terms.tag
 
+    def _take_into_shadow(self) -> None:
+        """What reports suggest, where it decides nothing."""
+        from tamis.handover.rule_material import MaterialFile  # noqa: PLC0415 - for sites that learn
+        from tamis.handover.taken_rules import TakenRules  # noqa: PLC0415
+
+        site = self._site()
+        taken = TakenRules(site.settings, frozenset(one.name for one in site.filters))
+        found = taken.propose(MaterialFile(site.settings).read())[: taken.room]
+        if found:
+            taken.take([one.name for one in found], shadow=True)
+            log.info("%d proposed rules are in shadow; tamis rules taken lists them", len(found))
+
     def _learn(self, settings: Settings) -> None:
         # numpy and the model's tables are for sites that learn.
         from tamis.handover.marking import Marking  # noqa: PLC0415
-        from tamis.models.queue import Queue  # noqa: PLC0415
+        from tamis.handover.rule_material import MaterialFile  # noqa: PLC0415
+        from tamis.models.queue import Queue, attended  # noqa: PLC0415
         from tamis.models.teaching import Teacher  # noqa: PLC0415
 
         with Teacher(settings.model_directory, minimum=settings.learning.minimum) as teacher:
-            queue = Queue(settings, teacher, attend=Marking(settings, self._tag_of))
+            attend = attended(MaterialFile(settings).note, Marking(settings, self._tag_of))
+            queue = Queue(settings, teacher, attend=attend)
             until = time.monotonic() + _HELD
             while not self._stopping.is_set() and time.monotonic() < until:
                 if queue.take_in():

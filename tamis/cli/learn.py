@@ -19,11 +19,12 @@ import click
 from tamis.cli.context import Context, fail, json_option
 from tamis.cli.terminal import print_json, printable, progress
 from tamis.handover.marking import Marking
+from tamis.handover.rule_material import MaterialFile
 from tamis.message.address import domain_key
 from tamis.models.bulk import candidates, in_turn
 from tamis.models.corpora import CorpusError, Place, found
 from tamis.models.model_file import ModelBusyError
-from tamis.models.queue import Queue
+from tamis.models.queue import Queue, attended
 from tamis.models.reports import SOURCES, ReportError, Spool
 from tamis.models.site_model import home_of
 from tamis.models.teaching import Teacher
@@ -201,7 +202,7 @@ def _spooled(
         contextlib.suppress(ModelBusyError),
         Teacher(settings.model_directory, minimum=settings.learning.minimum) as teacher,
     ):
-        queue = Queue(settings, teacher, attend=Marking(settings))
+        queue = Queue(settings, teacher, attend=attended(MaterialFile(settings).note, Marking(settings)))
         while queue.take_in():
             pass
         if teacher.measuring_due():

@@ -5,20 +5,25 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
 from tamis.base.errors import ServiceError
-from tamis.cli.context import Context, fail, json_option
+from tamis.cli.context import AT_ONCE, Context, fail, json_option
 from tamis.cli.messages import read_messages
 from tamis.cli.terminal import print_json, printable
+from tamis.handover.rule_material import MaterialFile, with_folders
+from tamis.handover.taken_rules import TakenRules
 from tamis.knowledge import compile_base
 from tamis.message.mail import Mail, Seen
 from tamis.message.mail.seen import NOTHING_SEEN
 from tamis.rules import RuleBook
 from tamis.rules.expression import written
+from tamis.rules.proposals import MOST_FALSE, interval, rule_table
 from tamis.rules.rule_file import compile_book, failed_examples, read_sources
 from tamis.settings import Settings
 
@@ -131,3 +136,113 @@ def _text(told: dict[str, Any]) -> str:
             if spot["rule"] == one["rule"]
         ]
     return "\n".join(printable(line) for line in lines)
+
+
+@rules.command()
+@click.argument("labelled", nargs=-1, metavar="[ham|spam FILE|DIR|MBOX...]...")
+@click.option("--shadow", is_flag=True, help="Take what is proposed into shadow at once.")
+@json_option
+@click.pass_obj
+def propose(context: Context, labelled: tuple[str, ...], shadow: bool, as_json: bool) -> None:
+    """Propose rules from what readers and honeypots reported: phrases, link domains and header forms that reported spam
+    has and honest mail has not.
+
+    Labelled mail can be added: "propose spam ~/Maildir/.Junk ham ~/Maildir/.Sent". Nothing is in force until it is
+    accepted; in shadow a rule is named in headers and history and does nothing.
+    """
+    settings = context.file.settings
+    spam, ham = _labelled(labelled)
+    material = with_folders(MaterialFile(settings).read(), spam, ham, settings)
+    taken = _taken_rules(context)
+    found = taken.propose(material)
+    if shadow:
+        taken.take([one.name for one in found], shadow=True)
+    if as_json:
+        print_json(
+            {
+                "spam": len(material.spam),
+                "ham": len(material.ham),
+                "proposals": [asdict(one) | {"rule": rule_table(one, shadow=shadow)} for one in found],
+            }
+        )
+        return
+    click.echo(f"{len(material.spam)} reported and {len(material.ham)} honest messages are known.")
+    if interval(0, len(material.ham))[1] > MOST_FALSE:
+        click.echo("That is too little honest mail to propose anything by: add some with `ham DIR`.")
+    for one in found:
+        click.echo(printable(f"{one.name}  {one.points:+g}  {one.trait}"))
+        click.echo(printable(f"    {one.evidence}"))
+    if found:
+        click.echo(
+            "In shadow now."
+            if shadow
+            else "Next: `tamis rules accept`, `shadow` or `forget` with their NAMEs."
+        )
+
+
+def _names(done: Callable[[TakenRules, tuple[str, ...]], list[str]], text: str) -> Callable[..., None]:
+    """A command that does something with proposals by name."""
+
+    @click.argument("names", nargs=-1, required=True, metavar="NAME...")
+    @click.pass_obj
+    def command(context: Context, names: tuple[str, ...]) -> None:
+        unknown = done(_taken_rules(context), names)
+        if unknown:
+            fail(f"not proposed: {', '.join(unknown)}; `tamis rules propose` shows what is", os.EX_NOINPUT)
+        click.echo(AT_ONCE)
+
+    command.__doc__ = text
+    return command
+
+
+rules.command("accept")(
+    _names(lambda taken, names: taken.take(names, shadow=False), "Put proposed rules NAME... into force.")
+)
+rules.command("shadow")(
+    _names(
+        lambda taken, names: taken.take(names, shadow=True),
+        "Put rules NAME... into shadow: they are named in headers and history, and do nothing.",
+    )
+)
+rules.command("forget")(
+    _names(
+        lambda taken, names: taken.forget(names),
+        "Take rules NAME... out of force, and don't propose them again.",
+    )
+)
+
+
+@rules.command("taken")
+@json_option
+@click.pass_obj
+def taken_(context: Context, as_json: bool) -> None:
+    """List the proposed rules that are in force or in shadow, with the evidence that they were proposed for."""
+    found = _taken_rules(context).taken()
+    if as_json:
+        print_json([asdict(one) | {"shadow": shadow} for one, shadow in found])
+        return
+    for one, shadow in found:
+        click.echo(
+            printable(f"{one.name}  {'shadow' if shadow else 'in force'}  {one.points:+g}  {one.trait}")
+        )
+        click.echo(printable(f"    {one.evidence}"))
+    if not found:
+        click.echo("None.")
+
+
+def _taken_rules(context: Context) -> TakenRules:
+    return TakenRules(context.file.settings, frozenset(one.name for one in context.filters))
+
+
+def _labelled(words: tuple[str, ...]) -> tuple[list[Mail], list[Mail]]:
+    """The messages behind the words spam and ham."""
+    found: dict[str, list[Mail]] = {"spam": [], "ham": []}
+    label = ""
+    for word in words:
+        if word in found:
+            label = word
+        elif not label:
+            raise click.UsageError("ham or spam comes first")
+        else:
+            found[label] += [Mail(octets) for _, octets in read_messages(word)]
+    return found["spam"], found["ham"]

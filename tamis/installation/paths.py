@@ -59,6 +59,11 @@ class Paths:
         "reports of readers that wait to be learned, unless `learning.spool` names another directory",
         "reports that were not yet learned",
     )
+    rules = KnownFile(
+        lambda settings: settings.rules_directory,
+        "what reported spam has, for `tamis rules propose`, and the rules that were taken of it (`taken.toml`)",
+        "proposals begin anew, and rules that were taken are gone",
+    )
     notes = KnownFile(
         lambda settings: settings.state_directory / "redirections",
         "what the milter found about redirected copies in Postfix's queue: it must survive a reboot, as they do",

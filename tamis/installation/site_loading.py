@@ -11,7 +11,7 @@ from tamis.base.errors import ConfigError, TamisError
 from tamis.contract.filter import Filter
 from tamis.installation.snapshot import read_snapshot
 from tamis.judging.site import Site, Snapshot
-from tamis.settings import SettingsFile, read_settings
+from tamis.settings import Settings, SettingsFile, read_settings
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ class SiteSource:
         self._config = config
         self._filters = filters
         self._file: SettingsFile | None = None
-        self._seen: tuple[int, int] | None = None
+        self._seen: tuple[Stamp, ...] = ()
         self._failure = ""
 
     def read(self, *, first: bool = False) -> Site:
@@ -33,8 +33,8 @@ class SiteSource:
         """
         file = read_settings(self._config)
         path = file.settings.snapshot_file
-        self._seen = _stamp(path)
-        snapshot = Snapshot() if first and self._seen is None else read_snapshot(path)
+        self._seen = _stamps(file.settings)
+        snapshot = Snapshot() if first and _stamp(path) is None else read_snapshot(path)
         self._file = file
         return Site.build(file, self._filters, snapshot)
 
@@ -44,22 +44,24 @@ class SiteSource:
         return self._file or read_settings(self._config)
 
     def fresh(self, current: Site, *, force: bool = False) -> Site | None:
-        """A new Site when the snapshot changed or `force` is set; None when there is none or it is wrong.
+        """A new Site when the snapshot or the taken rules changed or `force` is set; None when there is none or it is
+        wrong.
 
         What failed is tried again at the next call; the log says it once.
         """
         path = current.settings.snapshot_file
-        if not force and _stamp(path) == self._seen:
+        if not force and _stamps(current.settings) == self._seen:
             return None
         try:
             if force or self._file is None:
                 fresh = self.read()
                 _refuse_moves(current, fresh)
             else:
-                self._seen = _stamp(path)
+                self._seen = _stamps(current.settings)
+                self._file.read_taken_rules()
                 fresh = Site.build(self._file, self._filters, read_snapshot(path))
         except Exception as error:
-            self._seen = None
+            self._seen = ()
             if force or str(error) != self._failure:
                 unexpected = None if isinstance(error, TamisError) else error
                 log.error("not reloaded, the settings in force stay: %s", error, exc_info=unexpected)
@@ -76,7 +78,14 @@ def _refuse_moves(current: Site, fresh: Site) -> None:
             raise ConfigError("settings", key, "changes only at a restart")
 
 
-def _stamp(path: Path) -> tuple[int, int] | None:
+Stamp = tuple[int, int] | None
+
+
+def _stamps(settings: Settings) -> tuple[Stamp, ...]:
+    return _stamp(settings.snapshot_file), _stamp(settings.taken_rules)
+
+
+def _stamp(path: Path) -> Stamp:
     try:
         stat = path.stat()
     except OSError:

@@ -29,6 +29,7 @@ NAMES = (
     "Client-IP",
     "Rcpt",
     "Bayes",
+    "Rules",
 )
 """What stands behind the prefix; arriving headers of these names are removed first."""
 
@@ -37,6 +38,9 @@ SCORE_TAGS = "score_tags"
 
 STATISTICS = "statistics"
 """The filter whose total has a header of its own."""
+
+RULED = ("keyword_exceptions", "keywords", "rule_logic")
+"""The filters of the operator's rules, whose names have a header of their own."""
 
 MAX_VALUE = 900
 """Characters of one value: below the 998 of RFC 5322 2.1.1 together with the name."""
@@ -119,6 +123,10 @@ def _details(
         ("Status", _status(verdict, spam=spam)),
         ("Score", f"{verdict.score:.1f}"),
         ("Bayes", _bayes(verdict, findings)),
+        (
+            "Rules",
+            ", ".join(o.text for o in verdict.opinions if o.filter in RULED and o.status is Status.HIT),
+        ),
         ("Unavailable", unavailable),
         ("Return-Path", f"<{envelope.sender}>"),
         ("Helo", envelope.helo),

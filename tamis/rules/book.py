@@ -80,6 +80,8 @@ class Rule:
     since: str = ""
     hits: tuple[str, ...] = ()
     clear: tuple[str, ...] = ()
+    shadow: bool = False
+    group: str = ""
     source: str = ""
     line: int = 0
 

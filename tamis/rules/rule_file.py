@@ -65,6 +65,8 @@ class RuleTable(BaseModel):
     elsewhere: bool = False
     action: Literal["none", "score", "spam", "accept"] = "none"
     points: float = Field(0.0, ge=-100, le=100, allow_inf_nan=False)
+    shadow: bool = False
+    group: str = Field("", pattern=r"^([a-z][a-z0-9_]{1,39})?$")
     says: dict[Literal["en", "fr"], Annotated[str, Field(min_length=1, max_length=200)]] = {}
     family: str = Field("", pattern=r"^([a-z][a-z0-9_]{1,39})?$")
     since: str = Field("", max_length=20)
@@ -200,6 +202,8 @@ class _File:
             read.since,
             tuple(read.hits),
             tuple(read.clear),
+            read.shadow,
+            read.group,
             self._source.name,
             self._line_column(self._place("name"))[0],
         )

@@ -60,6 +60,11 @@ class RulesSettings(Section):
     files: tuple[Path, ...] = Field(
         (), max_length=50, description="rule files (docs/rules.md); read again on SIGHUP"
     )
+    propose: Literal["off", "ask", "shadow"] = Field(
+        "ask",
+        description="whether phrases, link domains and header forms of reported spam are kept for `tamis rules "
+        "propose`; with shadow what it proposes is also taken into shadow, once a day",
+    )
 
 
 class KnowledgeSettings(Section):

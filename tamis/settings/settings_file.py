@@ -101,6 +101,16 @@ class Settings(Section):
         return self.state_directory / "knowledge" / "current"
 
     @property
+    def rules_directory(self) -> Path:
+        """What `tamis rules propose` goes by, and the rules that were made of it."""
+        return self.state_directory / "rules"
+
+    @property
+    def taken_rules(self) -> Path:
+        """The proposed rules that were accepted or taken into shadow."""
+        return self.rules_directory / "taken.toml"
+
+    @property
     def key_file(self) -> Path:
         """The key that signs redirection addresses."""
         return self.state_directory / "signing.key"
@@ -145,21 +155,33 @@ class SettingsFile:
                 wrong = ConfigError(self.source, wrong.key, wrong.problem, nearest="policy")
             raise wrong from None
         self.layers = policy_layers(policy, self.source)
-        self.rules: tuple[RuleSource, ...] = read_sources(self.settings.rules.files)
-        """The rule files as they stood when this file was read, so that a half edited one is no part of a Site."""
-        self.knowledge: BaseFiles = read_base(_base_directory(self.settings))
+        self._named_rules = read_sources(self.settings.rules.files)
+        self.rules: tuple[RuleSource, ...] = ()
+        """The rule files as they stood when this file was read, so that a half edited one is no part of a Site; and
+        the proposals that were taken, as `read_taken_rules` found them last."""
+        self.read_taken_rules()
+        self.knowledge: BaseFiles = read_base(base_directory(self.settings))
         """The base of knowledge, likewise."""
 
+    def read_taken_rules(self) -> None:
+        """Read again the rules that Tamis itself keeps. Raises ConfigError."""
+        taken = self.settings.taken_rules
+        self.rules = (*self._named_rules, *(read_sources([taken]) if _exists(taken) else ()))
 
-def _base_directory(settings: Settings) -> Path:
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:
+        raise ConfigError(str(path), "", f"can't be read: {error}") from None
+
+
+def base_directory(settings: Settings) -> Path:
     """The named base, else the updated one, else the shipped one. Raises ConfigError."""
     if settings.knowledge.directory:
         return Path(settings.knowledge.directory)
     updated = settings.updated_knowledge
-    try:
-        return updated if (updated / "base.toml").exists() else SHIPPED
-    except OSError as error:
-        raise ConfigError(str(updated), "", f"can't be read: {error}") from None
+    return updated if _exists(updated / "base.toml") else SHIPPED
 
 
 def read_settings(path: Path | None = None) -> SettingsFile:
