@@ -38,6 +38,7 @@ POINTS = MappingProxyType(
         Risk.ACTIVE_IMAGE: 4.0,
         Risk.REMOTE_TEMPLATE: 3.0,
         Risk.DDE: 3.0,
+        Risk.CLOSED: 1.0,
         Risk.NOT_READ: 0.5,
     }
 )
@@ -95,13 +96,15 @@ class AttachmentTypes(Filter[AttachmentTypesOptions]):
     `smuggling` (a page whose script builds a file), `active_image` (a drawing with a script), `encrypted_archive`,
     `encrypted_document` (an office file or PDF that needs a password), `ambiguous_archive` (programs differ in what
     they find in it: behind something else, several in one, names that don't agree), `archive_limit` (more, deeper or
-    larger than is unpacked), `broken_archive`, `not_read` (a file that can't be read). Each kind counts once a message;
-    those named in `spam` decide alone. [Which names](links-and-files.md#names-of-files) are dangerous or risky.
+    larger than is unpacked), `broken_archive`, `closed` (an archive, a disk image or a message of a kind that nobody
+    here can open, such as ACE), `not_read` (a file that can't be read). Each kind counts once a message; those named in
+    `spam` decide alone. [Which names](links-and-files.md#names-of-files) are dangerous or risky.
 
-    Looked into are archives (zip, rar, 7z, tar, gz, bz2, xz, zst, cab, lha, iso), office documents (OOXML, OLE, RTF),
-    PDF, OneNote, winmail.dat, messages (.eml, .msg, .mht), pages, drawings and invitations, also within each other. The
-    links in them are looked at by the filters that judge links. All of it happens in a helper process, to 4 levels,
-    1,000 members, 64 MiB, 200 times their size and 5 seconds for a message.
+    Looked into are archives (zip, rar, 7z, tar, gz, bz2, xz, zst, cab, lha, arj, rpm), disk images (iso, udf, vhd,
+    vhdx, vmdk, wim, dmg and others, by 7-Zip), office documents (OOXML, OLE, RTF, OpenDocument), PDF, OneNote,
+    winmail.dat, messages (.eml, .msg, .mht), pages, drawings, invitations and encoded files in text, also within each
+    other. The links in them are looked at by the filters that judge links. All of it happens in a helper process, to 4
+    levels, 1,000 members, 64 MiB, 200 times their size and 5 seconds for a message.
 
     Of more than 100 attachments of a message those with a dangerous name are looked into first, the others by lot;
     `left_out` says how many were not.

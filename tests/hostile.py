@@ -10,6 +10,7 @@ from types import MappingProxyType
 from PIL import Image, ImageDraw
 
 from tests.attachments import archive, blank_png, letter, macro_document, nested
+from tests.disk_images import fat, vhd
 from tests.message.mail.hostile_cases import CASES
 
 TARPIT = "tarpit.example"
@@ -76,6 +77,8 @@ def _zips() -> bytes:
             "bomb.zip": nested(3, {"a": zeros, "b": zeros}),
             "many.zip": many,
             "deep.zip": nested(30, {"x": b"x"}),
+            "disk.vhd": vhd(fat({f"{n}.bin": bytes(3000) for n in range(100)})),
+            "cut.vhdx": b"vhdxfile" + bytes(200_000),
         }
     )
 

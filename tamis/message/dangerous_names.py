@@ -11,6 +11,7 @@ from dataclasses import dataclass
 OUTLOOK = "Outlook, blocked attachments (support.microsoft.com)"
 EXCHANGE = "Exchange Online, OwaMailboxPolicy BlockedFileTypes (learn.microsoft.com)"
 DEFENDER = "Defender for Office 365, common attachments filter (learn.microsoft.com)"
+ATTACK_SCRIPTS = "MITRE ATT&CK T1059, command and scripting interpreter"
 GMAIL = "Gmail, blocked file types (support.google.com/mail/answer/6590)"
 ATTACK_USER = "MITRE ATT&CK T1204.002, malicious file"
 ATTACK_CONTAINER = "MITRE ATT&CK T1553.005, mark-of-the-web bypass"
@@ -41,30 +42,39 @@ DANGEROUS: tuple[Names, ...] = (
         "Windows programs", "exe com scr pif cpl dll ocx sys drv vxd efi ex ex_ nsh", f"{OUTLOOK}; {GMAIL}"
     ),
     _runs("Windows installers", "msi msp mst msu msix msixbundle appx appxbundle", f"{OUTLOOK}; {GMAIL}"),
+    _runs(
+        "provisioning and merge modules", "ppkg msm", "Windows provisioning packages (learn.microsoft.com)"
+    ),
     _runs("App Installer", "appinstaller", "CVE-2021-43890 (msrc.microsoft.com)"),
     _runs("ClickOnce", "application appref-ms vsto", f"{OUTLOOK}; {ATTACK_USER}"),
     _runs("batch files", "bat cmd btm", f"{OUTLOOK}; {GMAIL}"),
     _runs("Windows scripts", "vbs vbe vb js jse mjs ws wsf wsc wsh sct hta htc", f"{OUTLOOK}; {GMAIL}"),
     _runs(
         "PowerShell",
-        "ps1 ps1xml ps2 ps2xml psc1 psc2 psd1 psdm1 psm1 pssc cdxml msh msh1 msh2 mshxml",
+        "ps1 ps1xml ps2 ps2xml psc1 psc2 psd1 psdm1 psm1 pssc cdxml msh msh1 msh2 mshxml msh1xml msh2xml",
         OUTLOOK,
     ),
-    _runs("Java", "jar jnlp", f"{OUTLOOK}; {GMAIL}"),
+    _runs("Java", "jar jnlp class war ear", f"{OUTLOOK}; {GMAIL}; {ATTACK_USER}"),
+    _runs("AutoHotkey and AutoIt", "ahk au3 a3x", "MITRE ATT&CK T1059.010, AutoHotKey and AutoIT"),
     _runs("shortcuts", "lnk url website scf", f"{OUTLOOK}; CVE-2024-21412"),
     _runs(
+        "shortcuts of macOS",
+        "webloc inetloc fileloc ftploc mailloc",
+        f"{ATTACK_USER}; SSD, September 2021, .inetloc",
+    ),
+    _runs(
         "settings and search links",
-        "settingcontent-ms search-ms searchconnector-ms library-ms",
+        "settingcontent-ms appcontent-ms search-ms searchconnector-ms library-ms",
         "CVE-2018-8414; CVE-2025-24054",
     ),
     _runs("registry and setup", "reg inf ins isp job grp", f"{OUTLOOK}; {EXCHANGE}"),
     _runs("consoles and help", "msc chm hlp", f"{OUTLOOK}; {GMAIL}"),
     _runs("gadgets and browser programs", "gadget xbap", f"{OUTLOOK}; {EXCHANGE}"),
-    _runs("diagnostics", "diagcab diagcfg diagpkg diagpack", f"{GMAIL}; CVE-2022-34713"),
+    _runs("diagnostics", "diagcab diagcfg diagpkg diagpack msrcincident", f"{GMAIL}; CVE-2022-34713"),
     _runs("themes", "theme themepack deskthemepack", "CVE-2023-38146"),
     _runs(
         "remote desktop",
-        "rdp",
+        "rdp ica pbk",
         "Microsoft Threat Intelligence, 29 October 2024, RDP files of Midnight Blizzard",
     ),
     _runs(
@@ -91,30 +101,53 @@ DANGEROUS: tuple[Names, ...] = (
     ),
     _runs(
         "macOS",
-        "app pkg mpkg command tool workflow scpt applescript terminal dmg kext",
+        "app pkg mpkg tpkg xip command tool workflow action widget scpt scptd applescript terminal dmg kext",
         f"{GMAIL}; {ATTACK_USER}",
     ),
-    _runs("Linux", "desktop run elf appimage deb rpm so flatpakref snap", f"{DEFENDER}; {ATTACK_USER}"),
+    _runs(
+        "Linux",
+        "desktop run elf appimage deb rpm so ko flatpak flatpakref snap",
+        f"{DEFENDER}; {ATTACK_USER}",
+    ),
     _runs(
         "mobile", "apk apkm xapk aab dex ipa mobileconfig", f"{DEFENDER}; Apple Platform Deployment, profiles"
     ),
     _runs("browser extensions", "crx xpi", "MITRE ATT&CK T1176, browser extensions"),
     _carries(
         "scripts of developers",
-        "py pyc pyo pyw pyz pyzw pl sh bash zsh rb php asp aspx jsp",
-        f"{OUTLOOK}; {EXCHANGE}",
+        "py pyc pyo pyw pyz pyzw pl sh bash zsh ksh tcsh fish rb rbw php phtml phar asp aspx jsp lua tcl awk kix groovy"
+        " coffee jsx vbscript",
+        f"{OUTLOOK}; {EXCHANGE}; {ATTACK_SCRIPTS}",
     ),
-    _carries("disk images", "iso img vhd vhdx udf nrg mdf vmdk wim swm esd", f"{GMAIL}; {ATTACK_CONTAINER}"),
+    _carries(
+        "disk images",
+        "iso img vhd vhdx udf nrg mdf mdx ccd b5t isz daa uif vmdk vdi qcow2 wim swm esd ffu"
+        " toast cdr sparseimage sparsebundle",
+        f"{GMAIL}; {ATTACK_CONTAINER}",
+    ),
     _carries(
         "OneNote", "one onepkg onetoc2", "OneNote blocks embedded files (learn.microsoft.com/deployoffice)"
     ),
     _carries(
-        "rare archives", "ace arj lha lzh arc zoo uue uu xxe z cab rev pea", f"{DEFENDER}; {ATTACK_CONTAINER}"
+        "rare archives",
+        "ace arj lha lzh arc zoo uue uu xxe z cab rev pea egg alz sit sitx hqx b1 zpaq kgb xar cpio r00",
+        f"{DEFENDER}; {ATTACK_CONTAINER}",
     ),
-    _carries("macros", "docm dotm xlsm xltm xlsb pptm potm ppsm sldm", OFFICE),
+    _carries(
+        "macros", "docm dotm docb xlsm xltm xlsb xlm pptm potm ppsm sldm vsdm vssm vstm oxt accdt", OFFICE
+    ),
+    _carries(
+        "Flash, forms and fonts of old", "swf xfdf fdf xdp ani", f"{DEFENDER}; CVE-2007-0038; CVE-2018-4878"
+    ),
+    _carries("packages of developers", "nupkg vsix", "MITRE ATT&CK T1195.002, software supply chain"),
+    _carries(
+        "contacts and networks that run programs",
+        "contact ovpn",
+        "CVE-2022-44666; openvpn(8), script-security",
+    ),
     _carries(
         "pages and drawings that can hold code",
-        "html htm shtml shtm xhtml xht mht mhtml svg svgz xsl xslt",
+        "html htm shtml shtm xhtml xht mht mhtml webarchive svg svgz xsl xslt",
         ATTACK_SMUGGLING,
     ),
     _carries("certificates", "cer crt der", OUTLOOK),

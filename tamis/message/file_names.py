@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from urllib.parse import unquote
 
 from tamis.message.dangerous_names import CARRIES, RUNS
+from tamis.message.mail.visible import canonical, skeleton
 
 
 class Risk(StrEnum):
@@ -30,6 +32,7 @@ class Risk(StrEnum):
     ACTIVE_IMAGE = "active_image"  # a drawing with a script in it
     REMOTE_TEMPLATE = "remote_template"  # a document that fetches another, or an object, when it is opened
     DDE = "dde"  # a document that starts a program by a field or a formula
+    CLOSED = "closed"  # an archive, an image or a message that is not looked into here
     NOT_READ = "not_read"  # a file whose reader failed or had no time left
 
 
@@ -49,11 +52,17 @@ _NAME_CHARACTERS = 1000
 def extensions(name: str) -> list[str]:
     """The last two extensions, lower-cased, the last one first; what Windows ignores at the end is left out."""
     base = re.split(r"[/\\]", name[-_NAME_CHARACTERS:])[-1]
-    pieces = base.translate(_NO_DIRECTION).rstrip(". \t").lower().split(".")
+    if "%" in base:
+        base = unquote(base)
+    if not base.isascii():  # shown, and by some programs saved, as what it looks like
+        base = skeleton(canonical(base.replace("\u202e", "").translate(_DOTS)))
+    # a stream of a file (NTFS), and what systems ignore at the end
+    pieces = _STREAM.sub("", base).rstrip(". \t\"';\0").lower().split(".")
     return [piece.strip() for piece in reversed(pieces[1:])][:2]
 
 
-_NO_DIRECTION = {ord(c): None for c in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f"}
+_DOTS = dict.fromkeys(map(ord, "\u3002\uff0e\uff61\u2024\ufe52"), ".")
+_STREAM = re.compile(r":+\$?[a-z]*$", re.IGNORECASE)
 
 
 def name_risks(name: str, kind: str) -> set[Risk]:

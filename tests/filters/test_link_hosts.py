@@ -95,9 +95,9 @@ def test_no_sender_knows_which_of_many_are_asked_about(monkeypatch: pytest.Monke
 
 def test_ten_thousand_urls_take_little_time() -> None:
     links = [f"http://h{n}.example/?u=http%3A%2F%2Fx.example.com%26aHR0cHM6Ly9" for n in range(10_000)]
-    begun = time.monotonic()
+    begun = time.process_time()
     assert len(subjects(*links)) == MOST - 1  # and the author's
-    assert time.monotonic() - begun < 5
+    assert time.process_time() - begun < 5
 
 
 @pytest.mark.parametrize("host", ["1.2.3", "0x7f.1", "09.1.1.1", "4294967296", "1.2.3.4.5", "x", ""])

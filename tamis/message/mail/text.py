@@ -238,8 +238,8 @@ def other_readings(octets: bytes, charset: str | None) -> tuple[str, ...]:
             found.append(octets.decode(wide, "ignore").removeprefix("\ufeff"))
     elif name in _NOT_ASCII and _is_legible(sample):
         found.append(guess(octets))
-    elif charset is not None and _UTF_7.match(charset):
-        found.append(_utf_7(octets))
+    elif charset is not None and is_utf_7(charset):
+        found.append(utf_7(octets))
     elif b"\x1b" in octets and _ESCAPE.search(octets):
         found.append(octets.decode("iso2022_jp_ext", "ignore"))
     if marked is not None and name is not None and name not in _SAME_MARK[marked]:
@@ -267,7 +267,12 @@ def _wide(sample: bytes) -> str | None:
 _SHIFTED = re.compile(rb"\+([A-Za-z0-9+/]*+)-?")
 
 
-def _utf_7(octets: bytes) -> str:
+def is_utf_7(charset: str) -> bool:
+    """Whether a label means UTF-7."""
+    return _UTF_7.match(charset.strip().lower()) is not None
+
+
+def utf_7(octets: bytes) -> str:
     """UTF-7 (RFC 2152), leniently."""
     return _SHIFTED.sub(_shifted, octets).decode("utf-8", "replace")
 

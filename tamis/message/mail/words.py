@@ -8,7 +8,7 @@ from itertools import islice
 from urllib.parse import unquote_to_bytes
 
 from tamis.message.mail.defects import DefectKind, DefectReport
-from tamis.message.mail.text import codec, decode, guess
+from tamis.message.mail.text import codec, decode, guess, is_utf_7, utf_7
 
 # RFC 2047 2; white space within the text is forbidden but common. RFC 2231 5 adds *language.
 _WORD = re.compile(r"=\?([!->@-~]{1,80})\?([bBqQ])\?([^?\r\n]*)\?=")
@@ -63,9 +63,14 @@ def decode_words(value: str, report: DefectReport, where: str) -> str:
     position = 0
 
     def flush() -> None:
-        if pending:
-            pieces.append(decode(b"".join(pending), pending_charset, report, where))
-            pending.clear()
+        if not pending:
+            return
+        octets = b"".join(pending)
+        # refused for text, where it would hide markup; in a word most programs still decode it
+        pieces.append(
+            utf_7(octets) if is_utf_7(pending_charset) else decode(octets, pending_charset, report, where)
+        )
+        pending.clear()
 
     words = list(islice(_WORD.finditer(value), _MOST_WORDS))
     for word in words:

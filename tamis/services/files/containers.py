@@ -16,6 +16,7 @@ from typing import NamedTuple
 from tamis.message.dangerous_names import RUNS
 from tamis.message.mail import Mail
 from tamis.message.mail.code_links import decoded_text
+from tamis.message.mail.embedded import embedded_files
 from tamis.message.mail.references import data_of
 from tamis.message.mail.written_links import octets_of
 from tamis.services.files.members import Member
@@ -156,6 +157,19 @@ def page_files(text: str) -> Iterator[Member]:
             yield Member("", octets)
         elif not octets and (told := decoded_text(found[0])):
             yield Member("", told.encode())
+
+
+_BASE64_LINES = re.compile(rb"(?:^[A-Za-z0-9+/]{60,76}\r?\n)+[A-Za-z0-9+/]*={0,2}", re.MULTILINE)
+
+
+def encoded_files(octets: bytes) -> Iterator[Member]:
+    """Files in text: uuencoded, yEnc, and lines of base64 that are a file."""
+    for name, content in embedded_files(octets):
+        yield Member(name, content)
+    for found in _BASE64_LINES.finditer(octets):
+        content = octets_of("".join(found[0].decode("ascii").split()))
+        if content.startswith(_MAGIC):
+            yield Member("", content)
 
 
 _ICS_ATTACHED = re.compile(

@@ -49,6 +49,7 @@ def ready_job(request: dict[str, Any], blobs: list[bytes]) -> dict[str, Any]:
 
 def _do(request: dict[str, Any], blobs: list[bytes]) -> dict[str, Any]:
     module, name = JOBS[request.pop("job")].split(":")
+    begun = _spent()
     try:
         answer = getattr(importlib.import_module(module), name)(request, blobs)
     except MemoryError:
@@ -56,7 +57,15 @@ def _do(request: dict[str, Any], blobs: list[bytes]) -> dict[str, Any]:
     except Exception as error:  # noqa: BLE001 - hostile files in many libraries: the next job must go on
         return {"failed": f"{type(error).__name__}: {error}"[:200]}
     assert isinstance(answer, dict)
-    return answer
+    return answer | {"cpu_seconds": _spent() - begun}
+
+
+def _spent() -> float:
+    """Seconds of processor time of this process and of those that it started."""
+    return sum(
+        used.ru_utime + used.ru_stime
+        for used in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    )
 
 
 def _answer(replies: BinaryIO, answer: dict[str, Any]) -> None:

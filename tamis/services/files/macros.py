@@ -49,8 +49,11 @@ def document_risks(octets: bytes) -> set[Risk]:
     return risks
 
 
+_LAUNCH = re.compile(rb"/S\s{0,9}/Launch\b")  # ISO 32000-2 12.6.4.6
+
+
 def pdf_risks(octets: bytes) -> set[Risk]:
-    """Whether a PDF document asks for a password before it shows anything."""
+    """Whether a PDF document asks for a password before it shows anything, or starts a program."""
     import pypdfium2  # noqa: PLC0415 # see above
     import pypdfium2.raw  # noqa: PLC0415
 
@@ -59,4 +62,4 @@ def pdf_risks(octets: bytes) -> set[Risk]:
     except pypdfium2.PdfiumError as error:
         if error.err_code == pypdfium2.raw.FPDF_ERR_PASSWORD:
             return {Risk.ENCRYPTED_DOCUMENT}
-    return set()
+    return {Risk.DDE} if _LAUNCH.search(octets) else set()

@@ -31,6 +31,7 @@ from tamis.services.files.containers import (
     ONENOTE,
     RTF,
     calendar_files,
+    encoded_files,
     is_message,
     message_members,
     ole_members,
@@ -43,6 +44,7 @@ from tamis.services.files.containers import (
     zip_directory,
     zip_entries,
 )
+from tamis.services.files.disk_images import image_members, is_closed, is_image
 from tamis.services.files.macros import OLE, document_risks, pdf_risks
 from tamis.services.files.members import Member
 from tamis.services.files.pdf_links import pdf_links
@@ -77,6 +79,7 @@ _MEDIA = (
     b"wOF",
     b"fLaC",
 )
+_ENCODED = re.compile(r"^[A-Za-z0-9+/]{60,76}\r?\n[A-Za-z0-9+/]{60}", re.MULTILINE)
 _OF_OFFICE = re.compile(r"\.rels$|^(?:word|xl|ppt)/[^/]{1,60}\.xml$|^xl/externalLinks/", re.IGNORECASE)
 TEXT_CHARACTERS = 1_048_576
 """Characters of one legible file that are looked at. Beyond: not looked at; `archive_limit`."""
@@ -186,8 +189,16 @@ def _look(work: _Work, octets: bytes, path: list[str], *, whole: bool, is_body: 
     elif octets[:64].lstrip().startswith(RTF):
         _read(work, octets, path, risks, rtf_objects)
         links += _legible(work, octets, path, risks)
+    elif is_closed(octets):
+        risks.add(Risk.CLOSED)
+    elif whole and is_image(octets):
+        _read(work, octets, path, risks, lambda image: image_members(image, work.room()), embedded=False)
+        if _form(octets, kind) == "":  # two file systems in one: Windows shows the newer
+            _unpack(work, octets, "", path, risks)
     elif whole and (form := _form(octets, kind)) is not None:
         members = _unpack(work, octets, form, path, risks)
+        if _has_basic(members):
+            risks.add(Risk.MACRO)
         if not form and octets.find(_ZIP) >= 0:
             _further_entries(work, octets, path, members, risks)
         if kind != "application/java-archive" and _is_office(members):
@@ -286,6 +297,8 @@ def _legible(work: _Work, octets: bytes, path: list[str], risks: set[Risk]) -> I
         _read(work, octets, path, risks, lambda _: page_files(text), embedded=False)
     if "BEGIN:V" in text[:4096].upper():
         _read(work, octets, path, risks, lambda _: calendar_files(text), embedded=False)
+    if "begin" in text or _ENCODED.search(text):
+        _read(work, octets, path, risks, encoded_files, embedded=False)
     risks |= text_risks(text)
     report = DefectReport(1)
     for url in file_urls(octets, name, work.html, LIMITS, report, name):
@@ -364,6 +377,11 @@ def _further_entries(
         if name not in names and not name.endswith("/") and entries:
             risks.add(Risk.AMBIGUOUS_ARCHIVE)
             work.objects.append(_unread(path, name))
+
+
+def _has_basic(members: Sequence[str]) -> bool:
+    """Whether an OpenDocument file has macros (OpenDocument 1.3 part 2, 2.2)."""
+    return "content.xml" in members and any(name.startswith(("Basic/", "Scripts/")) for name in members)
 
 
 def _is_office(members: Sequence[str]) -> bool:

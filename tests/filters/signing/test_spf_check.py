@@ -111,10 +111,10 @@ def test_a_record_that_asks_for_as_much_as_it_may() -> None:
         records[f"m{n}.example.net MX"] = [f"10 h{n}x{k}.example.net" for k in range(10)]
         records |= {f"h{n}x{k}.example.net A": ["198.51.100.1"] for k in range(10)}
     written = WrittenDNS(records)
-    begun = time.monotonic()
+    begun = time.process_time()
     found = checked(written)
     assert (found, len(written.asked)) == (("fail", ""), 111)
-    assert time.monotonic() - begun < 5
+    assert time.process_time() - begun < 5
 
 
 @pytest.mark.parametrize("local", ["", "a@b", "é", '"quoted part"', "%{d}", "x" * 300])

@@ -1,0 +1,181 @@
+"""Disk images and archives that libarchive does not know, read by 7-Zip (7zz). Runs in a helper process only.
+
+7-Zip runs as a process of its own, without a file system to write to: the image is in memory, what it unpacks comes
+through a pipe, as much of it as there is room for. Processor time and memory are bounded by the system.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from shutil import which
+from typing import IO
+
+from tamis.services.files.members import Member
+
+PROGRAM = "7zz"
+"""7-Zip for Linux, Debian's package 7zip."""
+
+_CPU_SECONDS = 3  # seconds of processor time of one call; beyond: not read, `not_read`
+_LISTED_OCTETS = 1_048_576  # octets of a list of members; beyond: not read, `not_read`
+_MOST_MEMBERS = 500  # members of one image; beyond: not read, `not_read`
+_SECTOR = 32_768
+_MARKS: tuple[tuple[int, bytes], ...] = (
+    (0, b"vhdxfile"),  # [MS-VHDX] 2.2.1
+    (0, b"conectix"),  # VHD, dynamic
+    (-512, b"conectix"),  # VHD, fixed: the footer alone says so
+    (-512, b"koly"),  # Apple disk image
+    (0, b"KDMV"),
+    (0, b"QFI\xfb"),
+    (64, b"\x7f\x10\xda\xbe"),  # VirtualBox
+    (0, b"MSWIM\0\0\0"),
+    (0, b"\x60\xea"),  # ARJ
+    (512, b"EFI PART"),
+    (3, b"NTFS    "),
+    (3, b"EXFAT   "),
+    (54, b"FAT1"),
+    (82, b"FAT32"),
+    (32, b"NXSB"),  # APFS
+    (1024, b"H+"),  # HFS
+    (0, b"hsqs"),
+    (0, b"\xed\xab\xee\xdb"),  # RPM
+    *((_SECTOR + number * 2048 + 1, b"NSR0") for number in range(1, 8)),  # UDF (ECMA-167 part 3, 9.1)
+)
+_CLOSED: tuple[tuple[int, bytes], ...] = (
+    (7, b"**ACE**"),
+    (0, b"EGGA"),
+    (0, b"ALZ\x01"),
+    (0, b"SIT!"),
+    (0, b"StuffIt!"),
+    (0, b"7kSt\xa0\x31\x83\xd3"),  # ZPAQ
+    (0, b"DAA\0"),
+    (-12, b"NER5"),  # Nero
+    (-8, b"NERO"),
+    (0, b"\x76\xe8\x04\x60\xc4\x11\xe3\x86"),  # a message with restricted permission ([MS-OXORMMS])
+    (0, b"(This file must be converted with BinHex"),
+)
+"""Marks of what nobody here can open."""
+
+
+class ImageError(Exception):
+    """7-Zip did not read an image, or is not there."""
+
+
+def is_image(octets: bytes) -> bool:
+    """Whether 7-Zip is to read a file: by its mark."""
+    return _has_mark(octets, _MARKS)
+
+
+def is_closed(octets: bytes) -> bool:
+    """Whether a file is an archive, an image or a message that is not looked into here."""
+    return _has_mark(octets, _CLOSED)
+
+
+def _has_mark(octets: bytes, marks: Sequence[tuple[int, bytes]]) -> bool:
+    size = len(octets)
+    return any(octets.startswith(mark, at if at >= 0 else max(0, size + at)) for at, mark in marks)
+
+
+def is_there() -> bool:
+    """Whether 7-Zip is installed."""
+    return which(PROGRAM) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    name: str
+    size: int | None
+    encrypted: bool
+
+
+def image_members(octets: bytes, room: int) -> Iterator[Member]:
+    """The files in an image, of at most `room` octets together; raises ImageError for what 7-Zip does not read."""
+    with _in_memory(octets) as path:
+        listed = _list(path)
+        if not listed:
+            raise ImageError("nothing in it")
+        content = _unpacked(path, room)
+    at = 0
+    for one in listed:
+        end = at + (one.size or 0)
+        is_whole = one.size is not None and end <= len(content) and not one.encrypted
+        yield Member(one.name, content[at:end], whole=is_whole)
+        at = end
+
+
+@contextmanager
+def _in_memory(octets: bytes) -> Iterator[str]:
+    """A file that is nowhere on a disk."""
+    made = os.memfd_create("image")
+    try:
+        with open(made, "wb", closefd=False) as file:
+            file.write(octets)
+        yield f"/proc/self/fd/{made}"
+    finally:
+        os.close(made)
+
+
+def _list(path: str) -> list[_Listed]:
+    with _running(["l", "-slt", "-ba"], path) as output:
+        told = output.read(_LISTED_OCTETS + 1)
+    blocks = told.decode("utf-8", "replace").split("\n\n")
+    if len(told) > _LISTED_OCTETS or len(blocks) > _MOST_MEMBERS:
+        raise ImageError("too many files")
+    found = (dict(_fields(block)) for block in blocks if block.strip())
+    return [
+        _Listed(
+            one.get("Path", ""),
+            int(one["Size"]) if one.get("Size", "").isdigit() else None,
+            one.get("Encrypted") == "+",
+        )
+        for one in found
+        if one.get("Folder") != "+"
+    ]
+
+
+def _fields(block: str) -> Iterator[tuple[str, str]]:
+    for line in block.splitlines():
+        name, equals, value = line.partition(" = ")
+        if equals:
+            yield name, value
+
+
+def _unpacked(path: str, room: int) -> bytes:
+    """The contents of all files, one behind the other in the order of the list."""
+    with _running(["x", "-so"], path) as output:
+        return output.read(room)
+
+
+@contextmanager
+def _running(command: list[str], path: str) -> Iterator[IO[bytes]]:
+    """7-Zip's output; it is stopped when enough was read. "-p-" keeps it from asking for a password."""
+    program = which(PROGRAM)
+    if program is None:
+        raise ImageError("7-Zip is not installed")
+    memory = resource.getrlimit(resource.RLIMIT_AS)
+    process = subprocess.Popen(  # noqa: S603 - a fixed command, no shell
+        [program, *command, "-p-", "-y", "-bd", "-mmt1", "--", path],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        pass_fds=(int(path.rpartition("/")[2]),),
+        env={"LC_ALL": "C.UTF-8"},
+        preexec_fn=lambda: _bound(memory),  # noqa: PLW1509 - a helper has one thread
+    )
+    assert process.stdout is not None
+    try:
+        yield process.stdout
+    finally:
+        process.kill()
+        process.stdout.close()
+        process.wait()
+
+
+def _bound(memory: tuple[int, int]) -> None:
+    resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
+    resource.setrlimit(resource.RLIMIT_AS, memory)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))

@@ -1,0 +1,124 @@
+"""Disk images are read by 7-Zip, within bounds; what nobody can open is told."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tamis.message.file_names import Risk
+from tamis.services.files import disk_images
+from tamis.services.files.disk_images import ImageError, image_members
+from tamis.services.files.helper import HelperPool
+from tests.attachments import PROGRAM, archive
+from tests.disk_images import fat, vhd
+
+DISK = fat({"run.exe": PROGRAM, "note.txt": b"see https://listed.example/x"})
+NAMES = ["RUN.EXE", "NOTE.TXT"]
+POOL = HelperPool("test-images", processes=1, waiting=0, memory=768 * 1024 * 1024)
+
+
+def looked(name: str, octets: bytes) -> list[dict[str, Any]]:
+    """What the helper says of a file and of what is in it."""
+    answer = POOL.call("attachments", {"files": [[name, True]]}, [octets], seconds=60)
+    assert answer["cpu_seconds"] < 8
+    found: list[dict[str, Any]] = answer["objects"]
+    return found
+
+
+def risks(octets: bytes, name: str = "disk") -> set[str]:
+    return {risk for one in looked(name, octets) for risk in one["risks"]}
+
+
+@pytest.mark.parametrize("disk", [DISK, vhd(DISK)], ids=["fat", "vhd"])
+def test_what_is_on_a_disk_is_looked_at(disk: bytes) -> None:
+    found = looked("disk", disk)
+    assert [one["path"][-1] for one in found] == ["disk", *NAMES]
+    assert Risk.EXECUTABLE_IN_ARCHIVE in found[1]["risks"]
+    assert found[2]["links"] == ["https://listed.example/x"]
+
+
+def test_disks_in_archives_and_archives_on_disks() -> None:
+    assert Risk.EXECUTABLE_IN_ARCHIVE in risks(archive({"a.vhd": vhd(DISK)}), "a.zip")
+    assert Risk.EXECUTABLE_IN_ARCHIVE in risks(vhd(fat({"a.zip": archive({"run.exe": PROGRAM})})))
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        bytes(7) + b"**ACE**" + bytes(100),
+        b"EGGA" + bytes(100),
+        b"ALZ\x01" + bytes(100),
+        b"SIT!" + bytes(100),
+        b"StuffIt! (c)1997" + bytes(100),
+        b"DAA\0" + bytes(100),
+        bytes(500) + b"NER5" + bytes(8),
+        b"7kSt\xa0\x31\x83\xd3\x8c\xb2\x28\xb0\xd3zPQ" + bytes(50),
+        b"\x76\xe8\x04\x60\xc4\x11\xe3\x86" + bytes(100),
+    ],
+    ids=["ace", "egg", "alz", "sit", "sitx", "daa", "nrg", "zpaq", "rpmsg"],
+)
+def test_what_nobody_can_open_is_told(octets: bytes) -> None:
+    assert risks(octets) == {Risk.CLOSED}
+    assert Risk.CLOSED in risks(archive({"a": octets}), "a.zip")
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        b"vhdxfile" + bytes(1000),
+        bytes(1000) + b"koly" + bytes(508),
+        b"KDMV" + bytes(1000),
+        b"QFI\xfb" + bytes(1000),
+        b"MSWIM\0\0\0" + bytes(1000),
+        b"hsqs" + bytes(1000),
+        bytes(34_817) + b"NSR02" + bytes(3000),
+        DISK[:600],
+    ],
+    ids=["vhdx", "dmg", "vmdk", "qcow", "wim", "squashfs", "udf", "cut"],
+)
+def test_broken_images_are_told(octets: bytes) -> None:
+    assert risks(octets) & {Risk.NOT_READ, Risk.ARCHIVE_LIMIT}
+
+
+def test_without_7_zip_images_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disk_images, "PROGRAM", "no-such-program")
+    assert not disk_images.is_there()
+    with pytest.raises(ImageError, match="not installed"):
+        list(image_members(DISK, 1_000_000))
+
+
+def test_no_more_is_unpacked_than_there_is_room_for() -> None:
+    disk = fat({f"{n}.txt": bytes(20_000) for n in range(10)})
+    found = list(image_members(disk, 50_000))
+    assert sum(len(one.octets) for one in found) == 50_000
+    assert [one.whole for one in found] == [True, True, *[False] * 8]
+
+
+def test_nothing_is_written_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names that lead out of a folder, and the folder that it runs in."""
+    monkeypatch.chdir(tmp_path)
+    assert list(image_members(DISK, 1_000_000))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_chain_that_ends_in_itself_ends() -> None:
+    looped = bytearray(fat({"a.txt": bytes(2000)}))
+    for table in (512, 512 + 1536):
+        looped[table + 3 : table + 6] = b"\x03\x20\x00"  # cluster 2 -> 3 -> 2
+    assert looked("disk", bytes(looped))[0]["path"] == ["disk"]
+
+
+def test_damaged_disks_are_read_or_told() -> None:
+    """Cut anywhere, with octets changed; always the same ones."""
+    generator = random.Random(7)
+    for disk in (DISK, vhd(DISK)):
+        for _ in range(15):
+            damaged = bytearray(
+                disk[: generator.randrange(600, len(disk))] if generator.random() < 0.4 else disk
+            )
+            for _ in range(generator.randrange(1, 6)):
+                damaged[generator.randrange(min(4096, len(damaged)))] = generator.randrange(256)
+            assert looked("disk", bytes(damaged))[0]["path"] == ["disk"]
