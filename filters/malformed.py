@@ -52,6 +52,7 @@ POINTS = MappingProxyType(
         DefectKind.TOO_DEEP: 1.0,
         DefectKind.TOO_MANY_READINGS: 1.0,
         DefectKind.LONG_HEADER: 0.5,
+        DefectKind.TEXT_TRUNCATED: 0.5,
         DefectKind.TOO_MANY_FILES: 0.5,
     }
 )

@@ -45,16 +45,22 @@ def octets(mail: Mail, place: str) -> tuple[bytes, ...]:
     elif place == "text":
         found = _encoded(mail.visible)
     elif place == "subject":
-        found = _encoded(looks(mail.subject or ""))
+        found = _encoded(_subjects(mail))
     elif place == "letter":
         found = _encoded(looks(f"{mail.subject or ''}\n{_QUOTED.sub('', mail.text[:LETTER_CHARACTERS])}"))
     elif place == "skeleton":
-        found = _encoded(map(skeleton, (*looks(mail.subject or ""), *mail.visible)))
+        found = _encoded(map(skeleton, (*_subjects(mail), *mail.visible)))
     else:
         found = _encoded(["\n".join(_bounded(_values(mail, place)))])
     return tuple(
         one if len(one) <= MAX_OCTETS else excerpt(one, MAX_OCTETS, mail.chance(place)) for one in found
     )
+
+
+def _subjects(mail: Mail) -> Iterator[str]:
+    """The subject as it looks; of several, each: programs differ in which one they show."""
+    for subject in mail.headers.all("subject") or ("",):
+        yield from looks(subject)
 
 
 def _encoded(texts: Iterable[str]) -> tuple[bytes, ...]:

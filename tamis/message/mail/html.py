@@ -14,7 +14,7 @@ from tamis.message.mail.blocks import EDGE, joined
 from tamis.message.mail.css import Room
 from tamis.message.mail.defects import DefectKind, DefectReport
 from tamis.message.mail.limits import LIMITS, Limits
-from tamis.message.mail.markup import FORMATTING, RENAMED, rewrite
+from tamis.message.mail.markup import FORMATTING, RENAMED, left_over, rewrite
 from tamis.message.mail.references import Link, conditional_markup, data_of, references, scripts_in
 from tamis.message.mail.styles import divided, may_hide
 from tamis.message.mail.text import guess
@@ -90,11 +90,13 @@ class Html:
 
 def parse_html(source: str, budget: Budget, limits: Limits, report: DefectReport, where: str) -> Html:
     """Parse one HTML part once; what exceeds the budget is left out or only stripped of its tags."""
+    beyond = ""
     if len(source) > budget.characters:
         report.add(DefectKind.HTML_TRUNCATED, len(source), where)
+        beyond = "".join(left_over(source, budget.characters))
         source = source[: budget.characters]
     budget.characters -= len(source)
-    markup = _harmless(source, budget, report, where)
+    markup = _harmless(source, budget, report, where) + beyond
     tree = LexborHTMLParser(_BLOCK.sub(f"{EDGE}<", markup.replace("\x00", " ")))
     links = _links(tree, source, budget, limits, report, where)
     seen = hidden = unshown = across = ""

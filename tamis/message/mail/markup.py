@@ -59,7 +59,7 @@ def rewrite(source: str, tags: int) -> tuple[str, int]:
         out.append(source[position:at])
         if used >= tags:
             out.append(_STRIPPED.sub(" ", source[at:]).replace("<", "&lt;"))
-            out += _left_over(source, at)
+            out += left_over(source, at)
             return "".join(out), used + 1
         used += 1
         tag = _TAG.match(source, at)
@@ -96,8 +96,8 @@ def rewrite(source: str, tags: int) -> tuple[str, int]:
             out.append(f"<{name}{_attributes(source, tag.end(), list_end)}>")
 
 
-def _left_over(source: str, at: int) -> Iterator[str]:
-    """The references beyond the number of tags that are read, without what is around them."""
+def left_over(source: str, at: int) -> Iterator[str]:
+    """The references beyond the tags or characters that are read, without what is around them."""
     for _, found in zip(range(_LEFT_OVER), _REFERENCE.finditer(source, at), strict=False):
         value = found[1].strip("\"'")[:_VALUE_CHARACTERS].replace('"', "&quot;")
         yield f'<a href="{value}"></a>'

@@ -214,7 +214,7 @@ WRAPPERS: tuple[Wrapper, ...] = (
     Wrapper(
         "Check Point (Avanan)",
         ("url.avanan.click", "protect.checkpoint.com"),
-        _in_path(r"/v2/___(.{1,4000}?)___\."),
+        _in_path(r"/v2/(?:r\d{2}/)?___(.{1,4000}?)___\."),
         "sc1.checkpoint.com: Click-Time Protection",
         "https://url.avanan.click/v2/___https://shop.example/a___.YXAzOnRlc3Q",
         "https://shop.example/a",

@@ -7,11 +7,12 @@ file is by its content; oletools finds macros.
 from __future__ import annotations
 
 import hashlib
+import random
 import re
 import time
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -86,8 +87,8 @@ TEXT_CHARACTERS = 1_048_576
 _PICTURES = frozenset(
     {"image/png", "image/jpeg", "image/gif", "image/bmp", "image/x-ms-bmp", "image/webp", "image/tiff"}
 )
-_MOST_PICTURES = 8  # pictures and documents within other files; beyond: not read, `archive_limit`
-_PICTURE_OCTETS = 5_242_880  # octets of one of them; beyond: not read, `archive_limit`
+_MOST_PICTURES = 8  # pictures and documents within other files; beyond: by lot; `pictures_left_out`
+_PICTURE_OCTETS = 5_242_880  # octets of one of them; beyond: not read, `pictures_left_out`
 _PAGES = 2  # of a document within another file that are read
 _ZIP_SUFFIXES = (".zip", ".jar", ".docx", ".xlsx", ".pptx", ".docm", ".xlsm", ".apk", ".7z", ".rar")
 _MOST_LINKS = 400  # addresses in all files of a message; beyond: left out, `archive_limit`
@@ -106,6 +107,7 @@ _ARCHIVE_KINDS = frozenset(
         "x-rar",
     )
 )
+_LOTS = random.SystemRandom()
 _FILES = (0o100000, 0)  # regular, and what does not say: unpackers make a file of it
 _PATH_CHARACTERS = 200
 _RATIO_FROM = 1_048_576  # octets below which a high ratio is of no interest
@@ -124,6 +126,14 @@ class Bounds:
     seconds: float = 5.0  # seconds of unpacking; beyond: `archive_limit`
 
 
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """A picture or a document within another file, and what is said of it."""
+
+    octets: bytes
+    seen: dict[str, Any]
+
+
 @dataclass(slots=True)
 class _Work:
     bounds: Bounds
@@ -131,7 +141,7 @@ class _Work:
     objects: list[dict[str, Any]] = field(default_factory=list)
     octets: int = 0
     links: int = 0
-    pictures: int = 0
+    pictures: list[_Picture] = field(default_factory=list)
     html: Budget = field(default_factory=lambda: Budget(LIMITS.html_characters, LIMITS.html_tags))
 
     def room(self) -> int:
@@ -152,7 +162,31 @@ def inspect_job(request: Mapping[str, Any], blobs: Sequence[bytes]) -> dict[str,
     work = _Work(bounds, time.monotonic() + bounds.seconds)
     for (name, whole), octets in zip(request["files"], blobs, strict=True):
         _look(work, octets, [str(name)], whole=whole)
+    _read_pictures(work)
     return {"objects": work.objects}
+
+
+def _read_pictures(work: _Work) -> None:
+    """Look for codes and links in pictures and documents within others; of many in some that nobody foresees."""
+    chosen = _LOTS.sample(work.pictures, min(_MOST_PICTURES, len(work.pictures)))
+    for picture in work.pictures:
+        risks: set[Risk] = set()
+        if picture in chosen:
+            _give(work, picture.seen, _pictured(work, picture.octets, risks), risks)
+        else:
+            risks.add(Risk.PICTURES_LEFT_OUT)
+        picture.seen["risks"] = sorted({*picture.seen["risks"], *risks})
+
+
+def _give(work: _Work, seen: dict[str, Any], links: Iterable[str], risks: set[Risk]) -> None:
+    """Put the links of a file to what is said of it, as far as there is room."""
+    room = max(0, _MOST_LINKS - work.links)
+    some = list(dict.fromkeys(link[:_LINK_CHARACTERS] for link in links))
+    if len(some) > room:
+        risks.add(Risk.ARCHIVE_LIMIT)
+        some = some[:room]
+    seen["links"] += some
+    work.links += len(some)
 
 
 def _look(work: _Work, octets: bytes, path: list[str], *, whole: bool, is_body: bool = False) -> None:
@@ -180,7 +214,7 @@ def _look(work: _Work, octets: bytes, path: list[str], *, whole: bool, is_body: 
             _read(work, octets, path, risks, pdf_files)
         links += pdf_links(octets)
         if depth:
-            links += _pictured(work, octets, risks)
+            work.pictures.append(_Picture(octets, seen))
     elif octets.startswith(ONENOTE):
         _read(work, octets, path, risks, onenote)
         links += strings(octets)
@@ -210,7 +244,7 @@ def _look(work: _Work, octets: bytes, path: list[str], *, whole: bool, is_body: 
         else:
             _unpack(work, octets[at:], "", path, risks)
     elif depth and kind in _PICTURES:
-        links += _pictured(work, octets, risks)
+        work.pictures.append(_Picture(octets, seen))
     elif is_message(octets, name):
         _read(work, octets, path, risks, message_members, embedded=False)
         links += (url.raw for url in Mail(octets).urls)
@@ -223,13 +257,7 @@ def _look(work: _Work, octets: bytes, path: list[str], *, whole: bool, is_body: 
         _further_entries(work, octets, path, [], risks)
     if depth and risks & {Risk.EXECUTABLE, Risk.DANGEROUS_NAME}:
         risks.add(Risk.EXECUTABLE_IN_ARCHIVE)
-    room = max(0, _MOST_LINKS - work.links)
-    some = list(dict.fromkeys(link[:_LINK_CHARACTERS] for link in links))
-    if len(some) > room:
-        risks.add(Risk.ARCHIVE_LIMIT)
-        some = some[:room]
-    seen["links"] = some
-    work.links += len(some)
+    _give(work, seen, links, risks)
     seen["risks"] = sorted(risks)
 
 
@@ -267,10 +295,9 @@ def _pictured(work: _Work, octets: bytes, risks: set[Risk]) -> list[str]:
     from tamis.services.files.documents import read_document  # noqa: PLC0415
     from tamis.services.files.images import read_image  # noqa: PLC0415
 
-    if work.pictures >= _MOST_PICTURES or len(octets) > _PICTURE_OCTETS or work.spent():
-        risks.add(Risk.ARCHIVE_LIMIT)
+    if len(octets) > _PICTURE_OCTETS or work.spent():
+        risks.add(Risk.PICTURES_LEFT_OUT)
         return []
-    work.pictures += 1
     told = (
         read_document(octets, (), _PAGES, work.until)
         if is_pdf(octets)

@@ -75,7 +75,7 @@ def test_an_mbox_line_is_skipped() -> None:
         ("=?utf-8?q?unfinished", "=?utf-8?q?unfinished"),
         ("=?x-none?q?caf=C3=A9?=", "café"),
         ("=?utf-8?b?!!!!?=", "=?utf-8?b?!!!!?="),
-        ("=?utf-7?q?+ADw-b+AD4-?=", "+ADw-b+AD4-"),
+        ("=?utf-7?q?+ADw-b+AD4-?=", "<b>"),
         ("=?utf-8?q??=", ""),
         ("50% =? off ?=", "50% =? off ?="),
         (b"caf\xc3\xa9", "café"),

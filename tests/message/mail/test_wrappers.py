@@ -25,6 +25,11 @@ def test_each_row_reads_its_own_example(row: Wrapper) -> None:
     assert row.source
 
 
+def test_a_region_of_check_point() -> None:
+    link = "https://protect.checkpoint.com/v2/r01/___https://shop.example/a___.YXAz"
+    assert unwrapped(link).target == "https://shop.example/a"
+
+
 def _bare(url: str) -> str:
     return url.partition("://")[2] or url
 

@@ -56,6 +56,16 @@ def objects(files: dict[str, bytes], **bounds: Any) -> list[dict[str, Any]]:
         ("c:\\temp\\run.js", {Risk.DANGEROUS_NAME}),
         ("invoice.pdf.exe", {Risk.DANGEROUS_NAME, Risk.DOUBLE_EXTENSION}),
         ("invoice.pdf            .scr", {Risk.DANGEROUS_NAME, Risk.DOUBLE_EXTENSION}),
+        ("invoice\u3002exe", {Risk.DANGEROUS_NAME}),
+        ("invoice.\u0435xe", {Risk.DANGEROUS_NAME}),
+        ("invoice.e\u200bx\u00ade", {Risk.DANGEROUS_NAME}),
+        ("invoice.\uff45\uff58\uff45", {Risk.DANGEROUS_NAME}),
+        ("invoice%2Eexe", {Risk.DANGEROUS_NAME}),
+        ("invoice.exe::$DATA", {Risk.DANGEROUS_NAME}),
+        ("'invoice.exe'", {Risk.DANGEROUS_NAME}),
+        ("go.inetloc", {Risk.DANGEROUS_NAME}),
+        ("disk.qcow2", {Risk.RISKY_NAME}),
+        ("50% off.pdf", set()),
         ("invoice            .scr", {Risk.DANGEROUS_NAME, Risk.DOUBLE_EXTENSION}),
         ("invoice_\u202efdp.exe", {Risk.DANGEROUS_NAME, Risk.RTLO_NAME}),
         ("\u202b\u05e2\u05d1.pdf", set()),
@@ -192,9 +202,7 @@ def test_a_helper_has_bounded_memory() -> None:
     pool = HelperPool("test", processes=1, waiting=0, memory=150 * 1024 * 1024)
     with pytest.raises(ServiceError):
         pool.call("attachments", {"files": [["a", True]]}, [bytes(160_000_000)], seconds=20)
-    assert pool.call("attachments", {"files": []}, seconds=20) == {
-        "objects": []
-    }  # the next one is a fresh one
+    assert pool.call("attachments", {"files": []}, seconds=20)["objects"] == []  # the next one is a fresh one
     pool.close()
 
 
@@ -210,5 +218,5 @@ def test_a_helper_that_left_is_replaced() -> None:
     pool.call("attachments", {"files": []}, seconds=20)
     pool._idle[0]._process.kill()
     pool._idle[0]._process.wait()
-    assert pool.call("attachments", {"files": []}, seconds=20) == {"objects": []}
+    assert pool.call("attachments", {"files": []}, seconds=20)["objects"] == []
     pool.close()
