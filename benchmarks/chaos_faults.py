@@ -22,6 +22,8 @@ from tests.road.faulty import BACKGROUND_STAGES, DESK_STAGES, WORKER_STAGES
 from tests.road.installation import Installation
 
 Fault = Callable[["Scene", random.Random], AbstractContextManager[None]]
+SENDERS = "inline:{ {example.net = outside:} }"
+"""Where bounces to the senders become visible; everything else that Postfix has no line for does not exist."""
 _LEAST, _MOST = 0.3, 4.0
 """Seconds that a fault lasts, or that nothing new happens."""
 
@@ -205,7 +207,7 @@ def transport_lost(scene: Scene, dice: random.Random) -> Iterator[None]:
     with scene.lock:
         postfix = scene.installation.postfix
         before = postfix.parameter("transport_maps")
-        postfix.postconf(transport_maps="")
+        postfix.postconf(transport_maps=SENDERS)
         postfix.reload()
         try:
             yield

@@ -12,10 +12,12 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
-from benchmarks.chaos_faults import Chaos, Scene
+from benchmarks.chaos_faults import SENDERS, Chaos, Scene
 from tests.real import Client, Envelope, PrivatePostgres, PrivateRedis, Sent, wait_until
 from tests.real.support import private_directory
+from tests.real.world import WORLD, ask_the_world, nothing_exists
 from tests.road.installation import Installation, ham, spam
 
 DOMAINS = {"example.com": "inbox", "example.org": "tag", "a.example": "junk", "b.example": "quarantine"}
@@ -44,6 +46,7 @@ def scene(store: str) -> Iterator[Scene]:
     (disk / "state").mkdir()
     try:
         with ExitStack() as stack:
+            stack.enter_context(nothing_exists())
             settings: dict[str, object] = {
                 "state_directory": str(disk / "state"),
                 "platform": {"domains": sorted(DOMAINS)},
@@ -59,9 +62,15 @@ def scene(store: str) -> Iterator[Scene]:
                     settings=settings,
                     daemon={"module": "tests.road.faulty", "environment": {"TAMIS_TRAPS": str(traps)}},
                     domains=sorted(DOMAINS),
+                    main={"default_transport": "world"},
+                    master=WORLD,
                     mailboxes=[f"{local}@{domain}" for domain in DOMAINS for local in MAILBOXES],
                 )
             )
+            ask_the_world(installation.postfix)
+            table = installation.postfix.parameter("transport_maps")
+            installation.postfix.postconf(transport_maps=f"{table} {SENDERS}")
+            installation.postfix.reload()
             yield Scene(installation, disk, traps, postgres, redis)
     finally:
         subprocess.run(["umount", "--lazy", str(disk)], check=True)
@@ -155,6 +164,7 @@ def main() -> int:
     parser.add_argument("--at-once", type=int, default=2, help="faults at the same time")
     parser.add_argument("--sessions", type=int, default=8)
     parser.add_argument("--store", choices=["sqlite", "postgresql"], default="sqlite")
+    parser.add_argument("--logs", type=Path, help="where to leave the logs if something is bad")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     begun = time.monotonic()
@@ -171,6 +181,10 @@ def main() -> int:
             trap.unlink()
         _wait_until_empty(installation)
         table, bad = account(installation, sent)
+        if bad and arguments.logs:
+            arguments.logs.mkdir(parents=True, exist_ok=True)
+            (arguments.logs / "postfix.log").write_text(installation.postfix.log())
+            (arguments.logs / "tamis.log").write_text(installation.daemon.log())
     refused = [one for one in sent if not one.accepted]
     if arguments.json:
         print(json.dumps({"table": table, "faults": chaos.happened, "bad": bad}, indent=2))

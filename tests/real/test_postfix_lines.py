@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import socket
-import threading
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
 from tests.real import Client, PrivatePostfix, free_port, send
 from tests.real.standin import REDIRECTION, StandInDesk, StandInMilter
+from tests.real.world import WORLD, ask_the_world, nothing_exists
 
 pytestmark = pytest.mark.real
 
 MESSAGE = b"From: s@example.net\nTo: a@example.com\nSubject: hello\nMessage-ID: <1@example.net>\n\nHello\n"
-RESOLVER = "127.0.0.73"  # a loopback address of our own, so that port 53 is free there
 
 
 @contextmanager
@@ -220,11 +218,8 @@ def test_mail_waits_while_the_transport_line_is_lost(lines_kept: bool) -> None:
     main = {"default_transport": "world"}
     if not lines_kept:
         main["default_delivery_status_filter"] = ""
-    # In its own chroot, the queue directory, this client asks our resolver instead of the machine's.
-    world = "world unix - - y - - smtp\n"
-    with nothing_exists(), redirecting(main=main, master=world) as (postfix, _, desk):
-        (postfix.directory / "queue" / "etc").mkdir()
-        (postfix.directory / "queue" / "etc" / "resolv.conf").write_text(f"nameserver {RESOLVER}\n")
+    with nothing_exists(), redirecting(main=main, master=WORLD) as (postfix, _, desk):
+        ask_the_world(postfix)
         table = postfix.parameter("transport_maps")
         desk.stop()
         assert postfix.send(MESSAGE, to="tag@example.com", sender="inbox@example.com").accepted
@@ -242,28 +237,3 @@ def test_mail_waits_while_the_transport_line_is_lost(lines_kept: bool) -> None:
         postfix.wait_idle()
         assert len(postfix.maildir("tag@example.com")) == 1
         assert postfix.maildir("inbox@example.com") == [], "no bounce came to the sender"
-
-
-@contextmanager
-def nothing_exists() -> Iterator[None]:
-    """A name server that answers every question with "no such domain"."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
-        server.bind((RESOLVER, 53))
-        thread = threading.Thread(target=_deny, args=(server,), daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            with suppress(OSError):
-                server.shutdown(socket.SHUT_RDWR)
-            thread.join(5)
-
-
-def _deny(server: socket.socket) -> None:
-    while True:
-        question, sender = server.recvfrom(4096)
-        if not sender or not question:
-            return
-        # The question back, marked as an answer: recursion available, NXDOMAIN, no records.
-        end = question.index(b"\0", 12) + 5
-        server.sendto(question[:2] + b"\x81\x83" + b"\0\1" + b"\0" * 6 + question[12:end], sender)
