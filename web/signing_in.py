@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import imaplib
 import logging
+import re
 import secrets
 import ssl
 from datetime import UTC, datetime, timedelta
@@ -43,6 +44,7 @@ from tamis.web.visit import NOT_VALID, SESSION, PageRefusedError, Visit
 LINK_MINUTES = 15
 """How long a mailed link works."""
 _IMAP_SECONDS = 10.0
+_TARGET = re.compile(r"/(?:lists|settings|mail(?:/[0-9A-HJKMNP-TV-Z]{26})?)")
 _WRONG = marked("The address or password is incorrect.")
 
 log = logging.getLogger(__name__)
@@ -56,14 +58,28 @@ def show_front(visit: Visit) -> Response:
 def show_form(visit: Visit) -> Response:
     """The form."""
     if visit.person:
-        return visit.redirect("/mail")
+        return visit.redirect(_target(visit) or "/mail")
     return _form(visit)
 
 
 def _form(visit: Visit, *, wrong: str = "", status: int = 200) -> Response:
     address = "" if not wrong else visit.field("address")[:MAX_PATTERN]
-    imap = visit.site.settings.web.imap
-    return visit.render("sign_in.html", status=status, wrong=wrong, address=address, imap=bool(imap))
+    imap, by_password = bool(visit.site.settings.web.imap), visit.field("how") == "password"
+    return visit.render(
+        "sign_in.html",
+        status=status,
+        wrong=wrong,
+        address=address,
+        imap=imap,
+        by_password=imap and by_password,
+        to=_target(visit),
+    )
+
+
+def _target(visit: Visit) -> str:
+    """The page that was asked for before signing in, "" for none: a path of ours and nothing else."""
+    to = visit.query("to")
+    return to if _TARGET.fullmatch(to) else ""
 
 
 def ask(visit: Visit) -> Response:
@@ -138,7 +154,8 @@ def _mail(visit: Visit, mailbox: str) -> bytes:
     token = visit.house.tokens.make(
         Purpose.SIGN_IN, mailbox, secrets.token_urlsafe(12), expires=now + timedelta(minutes=LINK_MINUTES)
     )
-    link = f"{settings.web.url}/sign-in/{token}"
+    to = _target(visit)
+    link = f"{settings.web.url}/sign-in/{token}" + (f"?to={to}" if to else "")
     subject = _("Your link to your held mail")
     asked = _(
         "Here is the link you asked for. It opens the messages held for %(mailbox)s, works once, and "
@@ -249,7 +266,7 @@ def _authenticated(server: imaplib.IMAP4, mailbox: str, password: str) -> bool:
 def _let_in(visit: Visit, mailbox: str, how: str) -> Response:
     lasting = timedelta(hours=visit.site.settings.web.session_hours)
     secret = visit.store.sessions.begin(mailbox, lasting, how=how)
-    response = visit.redirect("/mail")
+    response = visit.redirect(_target(visit) or "/mail")
     visit.set_cookie(response, SESSION, secret, int(lasting.total_seconds()))
     return response
 

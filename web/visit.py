@@ -278,7 +278,8 @@ def page(answer: Page, *, by_token: bool = False) -> Endpoint:
                 visit.check_origin(by_token=by_token)
             return answer(visit)
         except SignInError:
-            return visit.redirect("/sign-in")
+            wanted = request.url.path.removeprefix(visit.root) if request.method == "GET" else ""
+            return visit.redirect("/sign-in", to="" if wanted == "/mail" else wanted)
         except PageRefusedError as error:
             return told(visit, error.sentence, error.status)
         except TooManyError:
@@ -303,4 +304,7 @@ def page(answer: Page, *, by_token: bool = False) -> Endpoint:
 def told(visit: Visit, sentence: str, status: int) -> Response:
     """A page that says one thing. It must not fail where the store does: who is not known yet stays unknown."""
     visit.__dict__.setdefault("person", None)
-    return visit.render("told.html", status=status, sentence=sentence)
+    mailed = visit.request.url.path.startswith((visit.path("/sign-in/"), visit.path("/a/")))
+    return visit.render(
+        "told.html", status=status, sentence=sentence, new_link=sentence == NOT_VALID and mailed
+    )

@@ -16,7 +16,7 @@ from markupsafe import Markup, escape
 from tamis.judging.suppression import NOTICE_ID
 from tamis.language.display_text import plain
 from tamis.language.translation import LANGUAGES, accepted, translations
-from tamis.letters.letter import day, letter
+from tamis.letters.letter import day, letter, time_of_day
 from tamis.message.address import domain_of
 from tamis.message.mail.headers import Headers
 
@@ -136,13 +136,23 @@ class _Text:
         )
         return (
             _(
-                "Your message of {date} to {recipients} is on hold: our spam filter is not sure about it."
-            ).format(date=self._date(notice.sent_at), recipients=self._recipients()),
+                "Your message of {date}, {time}, to {recipients} is on hold: the spam filter of {domain} is not sure "
+                "about it."
+            ).format(
+                date=self._date(notice.sent_at),
+                time=time_of_day(notice.sent_at, self._language, notice.time_zone),
+                recipients=self._recipients(),
+                domain=domain_of(notice.recipients[0]),
+            )
+            + "\n"
+            + _("Its subject: {subject}").format(subject=plain(notice.subject, MOST_SUBJECT) or "…"),
             _("Confirm in one step that you sent it:") + "\n{link}",
             promise
             + " "
             + _("Without an answer it will be deleted on {date}.").format(date=self._date(notice.held_until)),
-            _("You sent no message? Ignore this one: somebody used your address."),
+            _("There is nothing to pay, and we ask for no password.")
+            + " "
+            + _("You sent no message? Ignore this one: somebody used your address."),
         )
 
     def plain(self) -> str:
@@ -150,8 +160,9 @@ class _Text:
         return "\n\n".join(self.paragraphs()).replace("{link}", self._notice.link)
 
     def html(self) -> Markup:
-        """As HTML."""
-        link = Markup('<a href="{0}">{0}</a>').format(self._notice.link)
+        """As HTML. The link is shown without its token, which is wider than a phone."""
+        shown = self._notice.link.rpartition("/")[0] + "/…"
+        link = Markup('<a href="{}">{}</a>').format(self._notice.link, shown)
         paragraphs = (
             Markup("<p>{}</p>")
             .format(Markup("<br>").join(map(escape, one.split("\n"))))

@@ -80,19 +80,23 @@ def test_its_fields() -> None:
 def test_french_first_and_english_below() -> None:
     french, english = body(made(), "plain").split(30 * "_")
     assert (
-        "Votre message du 23 novembre à marie@example.com n'est pas encore arrivé" in french
+        "Votre message du 23 novembre, 00:30, à marie@example.com n'est pas encore arrivé : "
+        "le filtre anti-spam du domaine example.com l'a mis en attente." in french
     )  # it is after midnight in Paris
+    assert "Son objet : Facture 2041" in french
+    assert "rien à payer" in french
     assert "supprimé le 1er janvier" in french
     assert "redemanderons rien" in french
     assert french.rstrip().endswith("(English below)")
-    assert "Your message of November 23 to marie@example.com is on hold" in english
+    assert "Your message of November 23, 00:30, to marie@example.com is on hold" in english
+    assert "There is nothing to pay, and we ask for no password." in english
     assert LINK in french
     assert LINK in english
 
 
 def test_english_first_and_french_below() -> None:
     text = body(made(language="en", time_zone="UTC"), "plain")
-    assert text.startswith("Your message of November 22 ")
+    assert text.startswith("Your message of November 22, 23:30, ")
     assert "(En français ci-dessous)" in text
 
 

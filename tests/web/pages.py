@@ -212,4 +212,5 @@ class Pages:
         body = mail.get_body(("plain",))
         assert body is not None
         links = re.findall(r"http://[^\s]+/(?:sign-in|a|c)/[^\s]+", body.get_content())
-        return str(urlsplit(links[-1]).path)
+        found = urlsplit(links[-1])
+        return f"{found.path}?{found.query}" if found.query else found.path

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from email.message import EmailMessage
 from email.policy import SMTP
+from pathlib import Path
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -235,6 +237,30 @@ def test_the_proof_of_work_runs_by_itself(browser: Browser, pages: Pages, size: 
         tab.reload()
         expect(tab.get_by_role("heading", level=1)).to_have_text("Votre message a été remis")
     assert [mail.recipients for mail in pages.postbox.got] == [[MARIE]]
+
+
+def test_enter_in_the_password_field_signs_in_with_the_password(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def accepts(_: Any, mailbox: str, password: str, __: Any) -> bool:
+        return (mailbox, password) == (MARIE, "secret")
+
+    monkeypatch.setattr("tamis.web.signing_in.imap_accepts", accepts)
+    with (
+        Pages(tmp_path, {"web": {"imap": "imaps://mail.example.com"}}) as pages,
+        opened(browser, pages, size=SIZES["phone"]) as tab,
+    ):
+        tab.goto(f"{pages.url}/settings")
+        for password, heading in (("wrong", "Your held mail"), ("secret", "Settings")):
+            if password == "wrong":
+                tab.get_by_text("Sign in with my mailbox password").click()
+            tab.get_by_label("Email address", exact=True).fill(MARIE)
+            tab.get_by_label("Password", exact=True).fill(password)
+            tab.keyboard.press("Enter")
+            expect(tab.get_by_role("heading", level=1)).to_have_text(heading)
+            accessible(tab)
+            no_overflow(tab)
+        assert pages.postbox.got == [], "and no link was sent"
 
 
 def test_the_receipt_leads_to_never_being_asked_again(browser: Browser, pages: Pages) -> None:

@@ -482,6 +482,37 @@ def test_the_answer_is_the_same_whether_the_mailbox_exists(tmp_path: Path) -> No
         assert elsewhere.status == 422
 
 
+def test_signing_in_leads_to_the_page_that_was_asked_for(pages: Pages) -> None:
+    """As from a digest: "read it first", signing in, and the message is there."""
+    number = pages.hold(message(1), content())
+    guest = pages.visitor()
+    asked = guest.get(f"/mail/{number}")
+    assert asked.location == f"/sign-in?to=%2Fmail%2F{number}"
+    guest.submit(asked.location, address=MARIE, how="link")
+    pages.wait_for_mail(1)
+    link = pages.mailed_link()
+    assert link.endswith(f"?to=/mail/{number}")
+    assert guest.submit(link).location == f"/mail/{number}"
+
+
+@pytest.mark.parametrize(
+    "to",
+    ["//evil.example", "https://evil.example", "/mail/../x", "/sign-out", "/mail/x", "/lists\n", "\\evil"],
+)
+def test_signing_in_leads_nowhere_else(pages: Pages, to: str) -> None:
+    there = "/sign-in?" + urlencode({"to": to})
+    guest = pages.visitor()
+    assert "evil" not in guest.get(there).text.replace("lang=", "")
+    token = pages.token(Purpose.SIGN_IN, MARIE, f"once {to}")
+    assert guest.submit(f"/sign-in/{token}?" + urlencode({"to": to})).location == "/mail"
+
+
+def test_a_link_that_is_over_offers_a_new_one(pages: Pages) -> None:
+    for path in ("/sign-in/x", "/a/x"):
+        assert "Get a new link" in pages.visitor().get(path).text
+    assert "Get a new link" not in pages.visitor().get("/c/x").text, "senders have no mailbox here"
+
+
 def flood(pages: Pages, addresses: Iterator[str], networks: Iterable[str], each: int) -> list[int]:
     """So many sign-in requests from each network; how they were answered."""
     statuses = []
