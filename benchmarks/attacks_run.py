@@ -7,17 +7,23 @@ from the very servers, networks and senders that were used, and is counted: defe
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from tamis.models.ledger import LEDGER, Ledger
 from tamis.models.reports import Spool
 from tamis.settings import Settings
 from tests.real import Client, Envelope, PrivateDNS, wait_until
 from tests.road.installation import Installation, ham
+from tests.web.pages import Pages
+from tests.web.samples import content, message
+from tests.web.test_mailbox import flood, signs_in
 
 ALICE, BOB, TRAP = "alice@example.com", "bob@example.com", "dave@example.com"
 SHOPS = 40
@@ -225,6 +231,20 @@ def table(outcomes: Sequence[Outcome]) -> str:
     return "\n".join(lines)
 
 
+def sign_in_flood() -> Outcome:
+    """1,040 requests for sign-in mails to addresses that are not there, from 52 networks; then those who are ask."""
+    people = [f"user{n}@example.com" for n in range(10)]
+    with tempfile.TemporaryDirectory(prefix="tamis-") as folder, Pages(Path(folder)) as pages:
+        for number, person in enumerate(people):
+            pages.hold(message(number, recipient=person), content(f"{number}"))
+        made_up = (f"nobody{number}@example.com" for number in itertools.count())
+        answers = flood(pages, made_up, [f"198.51.{number}.7" for number in range(52)], 20)
+        shut = sum(not signs_in(pages, person, f"203.0.{n}.7") for n, person in enumerate(people))
+    return Outcome(
+        "sign-in requests from 52 networks", len(answers), answers.count(429), len(people), 0, 0, shut
+    )
+
+
 @contextmanager
 def attacked() -> Iterator[Installation]:
     """An installation with a honeypot, and a DNS list that lists the world."""
@@ -261,7 +281,7 @@ def main(tell: Callable[[str], object] = print) -> int:
     parser.add_argument("--json", action="store_true", help="machine-readable")
     arguments = parser.parse_args()
     with attacked() as running:
-        outcomes = list(Attacks(running, arguments.trap_mails).run())
+        outcomes = [*Attacks(running, arguments.trap_mails).run(), sign_in_flood()]
     tell(json.dumps([asdict(one) for one in outcomes], indent=2) if arguments.json else table(outcomes))
     return int(any(one.harmed for one in outcomes))
 

@@ -13,5 +13,4 @@ def test_nobody_innocent_is_hit() -> None:
     with attacked() as running:
         outcomes = {one.attack: one for one in Attacks(running, trap_mails=60).run()}
     assert [name for name, one in outcomes.items() if one.harmed] == []
-    assert [name for name, one in outcomes.items() if one.refused] == ["a spammer (should be refused)"]
     assert outcomes["a spammer (should be refused)"].refused >= 6
