@@ -268,5 +268,7 @@ def cases() -> tuple[Case, ...]:
 
 
 def effect_of(opinion: Opinion) -> str | float | None:
-    """What an opinion does, in the words of expect.toml."""
-    return opinion.points if opinion.effect is Effect.SCORE else opinion.effect and str(opinion.effect)
+    """What an opinion does, in the words of expect.toml; of a test string what it asks for."""
+    if opinion.effect is Effect.SCORE:
+        return opinion.points
+    return opinion.asked or (opinion.effect and str(opinion.effect))
