@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
 from tamis.contract.filter import EVIDENCE, Effect, Filter, NoChallenge, Opinion, Scopes, State
@@ -73,6 +74,8 @@ def opinion_of(rule: FilterRule, finding: Finding, scopes: Scopes) -> Opinion:
 
 def is_open(rule: FilterRule, finding: Finding) -> bool:
     """Whether a finding can only be judged beside other filters' opinions, as the filter itself says."""
+    if not _may_be_open(type(rule.filter)):
+        return False
     try:
         return rule.filter.is_open(finding)
     except Exception as error:  # noqa: BLE001 - as above
@@ -89,10 +92,20 @@ def _opinion_among(
         return _failed(rule, error)
 
 
+@cache
+def _is_ours(kind: type[Filter[Any]]) -> bool:
+    return kind.__module__.startswith("tamis.")
+
+
+@cache
+def _may_be_open(kind: type[Filter[Any]]) -> bool:
+    return kind.is_open is not Filter.is_open
+
+
 def _checked(rule: FilterRule, opinion: object) -> Opinion:
     if not isinstance(opinion, Opinion):
         raise TypeError(f"judge returned {type(opinion).__name__}, not an Opinion")
-    if type(rule.filter).__module__.startswith("tamis."):  # ours are tested for the rest
+    if _is_ours(type(rule.filter)):  # they are tested for the rest
         return opinion
     effect = None if opinion.effect is None else Effect(opinion.effect)
     return replace(

@@ -93,6 +93,7 @@ _TEXTS = ("client_ip", "client_name", "client_ptr", "helo", "sender", "queue_id"
 
 
 @lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)  # the client's is asked for by a dozen filters
 def parse_ip(text: str) -> IPAddress | None:
     """An IP address as Postfix writes it (`IPv6:` prefix allowed), or None."""
     try:
