@@ -99,7 +99,7 @@ def change_list(visit: Visit) -> Response:
             author=mailbox,
         )
         pattern = normalise_pattern(Subject.SENDER, typed)
-        broad = breadth(Subject.SENDER, pattern, visit.site.settings.platform.domains)
+        broad = breadth(Subject.SENDER, pattern, visit.site.settings.platform.domains, mailbox)
         if broad is not None and visit.field("sure") != pattern:
             return show_lists(visit, typed=pattern, doubt=SENTENCES[broad], colour=colour, status=422)
         added = visit.store.lists.add([entry])

@@ -14,7 +14,7 @@ _SHOWN = 10
 
 def list_checks(entries: Iterable[ListEntry], own: Collection[str]) -> Iterator[CheckResult]:
     """A warning for each broad entry, up to a number of them."""
-    broad = [(one, found) for one in entries if (found := breadth(one.subject, one.pattern, own))]
+    broad = [(one, found) for one in entries if (found := breadth(one.subject, one.pattern, own, one.scope))]
     for entry, found in broad[:_SHOWN]:
         why = f" ({printable(entry.note)})" if entry.note else ""
         yield warning(

@@ -136,7 +136,11 @@ def add(
 def _confirm(context: Context, entries: Sequence[NewEntry], *, yes: bool) -> None:
     """End the command where broad entries are not wanted expressly, with a reason."""
     own = context.file.settings.platform.domains
-    broad = [(one.pattern, found) for one in entries if (found := breadth(one.subject, one.pattern, own))]
+    broad = [
+        (one.pattern, found)
+        for one in entries
+        if (found := breadth(one.subject, one.pattern, own, one.scope))
+    ]
     if not broad or (yes and entries[0].note):
         return
     shown = [f"{printable(pattern)}: {SENTENCES[found]}" for pattern, found in broad[:_SHOWN_ERRORS]]

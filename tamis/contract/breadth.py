@@ -11,6 +11,7 @@ from enum import StrEnum
 from tamis.contract.lists import FINGERPRINTS, Subject
 from tamis.knowledge.providers import free_mail
 from tamis.language.translation import marked
+from tamis.message.address import PLATFORM
 from tamis.message.domains import registered_domain
 
 _WIDE = {4: 16, 6: 32}
@@ -35,10 +36,13 @@ SENTENCES = {
 """For people: "PATTERN: …"."""
 
 
-def breadth(subject: Subject, pattern: str, own: Collection[str]) -> Breadth | None:
-    """Why an entry in its normal form is broad, None where it is not. `own` are the platform's domains."""
+def breadth(subject: Subject, pattern: str, own: Collection[str], scope: str = PLATFORM) -> Breadth | None:
+    """Why an entry in its normal form is broad, None where it is not. `own` are the platform's domains, to which that
+    of the entry's scope belongs where no domains are named."""
     if subject in FINGERPRINTS:
         return None
+    if scope != PLATFORM:
+        own = {*own, scope.rpartition("@")[2]}
     if subject is Subject.IP:
         network = ipaddress.ip_network(pattern)
         return Breadth.NETWORK if network.prefixlen <= _WIDE[network.version] else None
