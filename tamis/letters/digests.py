@@ -15,6 +15,7 @@ from tamis.language.display_text import plain
 from tamis.language.time_zone import zone_of
 from tamis.language.translation import marked, translations
 from tamis.letters.letter import day, letter, our_fields, time_of_day
+from tamis.message.address import domain_of
 from tamis.quarantine.records import Summary
 
 MOST_LISTED = 100
@@ -87,18 +88,32 @@ def compose(digest: Digest, *, now: datetime) -> bytes:
     if more > 0:
         closing.insert(0, words.ngettext("{number} more is there:", "{number} more are there:", more))
         closing[0] = closing[0].format(number=more)
+    opening = (
+        _("The spam filter of {domain} holds them for {mailbox}.").format(
+            domain=domain_of(digest.mailbox), mailbox=digest.mailbox
+        )
+        + " "
+        + _("There is nothing to pay, and we ask for no password.")
+    )
     everything = _("All messages, search and settings:")
     rows = [_Row(one, digest) for one in digest.messages]
     text = "\n\n".join(
-        [f"{subject}.", *("\n".join(row.lines()) for row in rows), *closing, f"{everything} {digest.home}"]
+        [
+            f"{subject}.",
+            opening,
+            *("\n".join(row.lines()) for row in rows),
+            *closing,
+            f"{everything} {digest.home}",
+        ]
     )
     html = Markup(
         '<!doctype html>\n<html lang="{language}"><meta charset="utf-8"><title>{subject}</title>'
-        "<style>{style}</style><p>{subject}.</p>\n<ul>\n{rows}\n</ul>\n{closing}\n"
+        "<style>{style}</style><p>{subject}.</p>\n<p>{opening}</p>\n<ul>\n{rows}\n</ul>\n{closing}\n"
         '<p>{everything} <a href="{home}">{home}</a></p></html>\n'
     ).format(
         language=digest.language,
         subject=subject,
+        opening=opening,
         style=_STYLE,
         rows=Markup("\n").join(row.html() for row in rows),
         closing=Markup("\n").join(Markup("<p>{}</p>").format(one) for one in closing),
