@@ -39,8 +39,8 @@ def show(context: Context, address: str | None, domain: str | None, limit: int, 
     elif not found:
         click.echo("No entries.")
     else:
-        heads = ["DOMAIN", "ADDRESS", "VALIDATIONS", "COMPLAINTS", "WRITTEN TO BY", "LAST"]
-        click.echo(table(heads, [_row(one) for one in found], [1, 2, 0, 0, 1, 0]))
+        heads = ["DOMAIN", "ADDRESS", "VALIDATIONS", "WORKS", "COMPLAINTS", "WRITTEN TO BY", "LAST"]
+        click.echo(table(heads, [_row(one) for one in found], [1, 2, 0, 0, 0, 1, 0]))
 
 
 def _row(one: Sender) -> list[str]:
@@ -98,7 +98,8 @@ def _tell(context: Context, one: Sender) -> None:
     _published(context, lambda state: publish(state, [one]))
     written = f", written to by {one.author}" if one.author else ""
     click.echo(
-        f"{one.address} with {one.domain}: {one.validations} validations, {one.complaints} complaints{written}"
+        f"{one.address} with {one.domain}: {one.validations} validations, {one.works} proofs of work, "
+        f"{one.complaints} complaints{written}"
     )
 
 

@@ -56,7 +56,7 @@ def test_block_and_unblock(run: Run) -> None:
 def test_what_a_sender_earns(run: Run) -> None:
     assert run("senders", "show").out == "No entries.\n"
     told = run("senders", "validate", "Friend@example.net", "--domain", "example.com").out
-    assert told == "friend@example.net with example.com: 1 validations, 0 complaints\n"
+    assert told == "friend@example.net with example.com: 1 validations, 0 proofs of work, 0 complaints\n"
     assert run("senders", "complain", "friend@example.net", "--domain", "example.com").status == 0
     (row,) = run("senders", "show", "--json").data
     assert (row["validations"], row["complaints"]) == (1, 1)

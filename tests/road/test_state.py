@@ -107,7 +107,7 @@ def test_mail_flows_while_redis_is_lost_and_after() -> None:
 
 def test_whom_a_user_wrote_to_may_answer_until_a_bounce_comes() -> None:
     """L4."""
-    policy = filters(automatic_whitelist={"outgoing": True}, empty={"state": "on"})
+    policy = filters(automatic_whitelist={"state": "on", "outgoing": True}, empty={"state": "on"})
     own = client(5, login=ALICE)
     empty = b"From: friend@example.net\r\nDate: Sun, 22 Nov 2026 11:00:00 +0000\r\n\r\n"
     with Installation(policy=policy, main={"relay_domains": "example.net"}) as installation:
@@ -133,7 +133,7 @@ def test_whom_a_user_wrote_to_may_answer_until_a_bounce_comes() -> None:
 
         wait_until(passes, timeout=20, what="the friend's empty mail to pass")
         reason = header(postfix.maildir(ALICE)[-1], "X-Spam-Whitelist") or ""
-        assert reason == f"Automatically Whitelisted ({FRIEND}, weight 1)"
+        assert reason == f"Automatically Whitelisted ({FRIEND}, weight 3)"
 
         assert postfix.send(_bounce(CAROL), to=[CAROL], sender="", client=client(7)).accepted
         assert postfix.send(_bounce(ALICE), to=[ALICE], sender="", client=client(7)).accepted
