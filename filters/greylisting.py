@@ -13,7 +13,7 @@ from tamis.contract.finding import Finding, Status
 from tamis.contract.questions import Asks, Get, Put, PutNew
 from tamis.contract.state_keys import client_network, hashed
 from tamis.language.translation import marked
-from tamis.message.address import address_key, mailbox_in
+from tamis.message.address import address_key
 
 _RETURN_SECONDS = 2 * 86400
 """How long a triplet that waits is remembered: RFC 5321 4.5.4.1 has senders try for days."""
@@ -95,7 +95,9 @@ class Greylisting(Filter[GreylistingOptions]):
     def judge(self, finding: Finding, options: GreylistingOptions, scopes: Scopes) -> Opinion:
         """A hit while neither this triplet nor its network has waited long enough."""
         facts = finding.facts
-        waited = max(facts.get("waited", {}).get(mailbox_in(scopes), options.delay), facts.get("patience", 0))
+        times = facts.get("waited", {})
+        waited = next((times[scope] for scope in scopes if scope in times), options.delay)
+        waited = max(waited, facts.get("patience", 0))
         hit = finding.status is Status.HIT and waited < options.delay
         text = f"greylisted, try again in {options.delay - waited} seconds" if hit else "known"
         return self.opinion(finding, options, hit=hit, text=text)

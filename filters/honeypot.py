@@ -14,7 +14,7 @@ from tamis.filters.shared.clients import confirming_names
 from tamis.filters.signing.responsible import responsible_domain
 from tamis.filters.temporary_blacklist import entry
 from tamis.language.translation import marked
-from tamis.message.address import domain_of, mailbox_in
+from tamis.message.address import domain_of
 from tamis.message.domains import registered_domain
 from tamis.message.envelope import IPAddress
 from tamis.message.mail.programs import is_answer, is_automatic, is_of_a_list
@@ -113,7 +113,7 @@ class Honeypot(Filter[HoneypotOptions]):
         """A hit for a message to a honeypot, and for those that nobody answers for of a client that is known."""
         facts = finding.facts
         traps, prompted = facts.get("traps", ()), facts.get("prompted", "")
-        trapped = bool(traps) and (not prompted or mailbox_in(scopes) in traps)
+        trapped = bool(traps) and (not prompted or any(scope in traps for scope in scopes))
         known = options.remember_from and facts.get("writers", 0) >= options.remember_from
         hit = trapped or bool(known and not prompted and not facts.get("answered"))
         return self.opinion(finding, options, hit=finding.status is Status.HIT and hit)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from tamis.contract.filter import Filter, FilterOptions, Message, Opinion, Scopes
 from tamis.contract.finding import Finding, Status
 from tamis.language.translation import marked
-from tamis.message.address import mailbox_in
 
 
 class SameAddress(Filter):
@@ -34,5 +33,5 @@ class SameAddress(Filter):
 
     def judge(self, finding: Finding, options: FilterOptions, scopes: Scopes) -> Opinion:
         """A hit for the recipient whose address the sender used."""
-        hit = finding.status is Status.HIT and finding.facts["sender"] == mailbox_in(scopes)
+        hit = finding.status is Status.HIT and finding.facts["sender"] in scopes
         return self.opinion(finding, options, hit=hit)

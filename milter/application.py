@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -92,16 +92,22 @@ class Application:
         transaction = transaction or new_transaction()
         recipients = {r.address: r for r in examined.envelope.recipients}
         judged = {one.verdict.recipient: one for one in examined.judged}
+        leaving: dict[str, Recipient] = {}
         number = 0
         for copy in plan.redirected:
-            whose = [recipients[who] for who in copy.recipients]
+            members = [judged[who] for who in copy.recipients]
+            whose = [addressed(one, recipients) for one in members]
+            leaving |= {name: recipients[name] for one in members for name in named_by(one)}
             addresses = redirection_addresses(copy.outcome, whose, transaction, signer)
             notes.write(addresses, note_of(copy, whose, examined, judged[copy.recipients[0]]))
             for recipient, address in zip(whose, addresses, strict=True):
                 number += 1
                 if number % _PULSE == 0:
                     self._editor.progress()
-                self._redirect(recipient, address)
+                self._editor.addrcpt(f"<{address}>", " ".join(dsn_args(recipient)))
+        for given in leaving.values():  # last: a crash before leaves Postfix's 250 unsaid
+            for form in sorted(given.spellings | {given.address}):
+                self._editor.delrcpt(f"<{form}>")
 
     def remove_own(self) -> None:
         """Fields that only we may write and that arrived, from the last to the first so that indexes hold."""
@@ -130,11 +136,17 @@ class Application:
                     )  # only the first is shown, as on the desk's copies
                 self._editor.chgheader("Subject", 1, " " + tagged)
 
-    def _redirect(self, recipient: Recipient, address: str) -> None:
-        """First the new recipient, then the old one away: a crash between leaves Postfix's 250 unsaid."""
-        self._editor.addrcpt(f"<{address}>", " ".join(dsn_args(recipient)))
-        for form in sorted(recipient.spellings | {recipient.address}):
-            self._editor.delrcpt(f"<{form}>")
+
+def named_by(one: Judged) -> tuple[str, ...]:
+    """The envelope's recipients by which a copy comes: its own, or aliases of several mailboxes."""
+    return one.policy.via or (one.verdict.recipient,)
+
+
+def addressed(one: Judged, recipients: Mapping[str, Recipient]) -> Recipient:
+    """To whom a copy goes: as the client named it; or a mailbox behind an alias, of which notices to the sender tell by
+    the alias's name (ORCPT)."""
+    named = recipients.get(one.verdict.recipient)
+    return named or Recipient(one.verdict.recipient, dsn_args(recipients[named_by(one)[0]]))
 
 
 def redirection_addresses(
@@ -157,6 +169,7 @@ def note_of(
         tuple(of_scopes(finding, judged.policy.scopes) for finding in examined.findings.values()),
         replace(examined.envelope, recipients=tuple(recipients)),
         asks,
+        judged.policy.mailbox,
     )
 
 

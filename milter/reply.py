@@ -30,7 +30,7 @@ from tamis.judging.policy import Outcome
 from tamis.language.translation import LANGUAGES, translations
 from tamis.message.envelope import Envelope
 from tamis.message.mail import Mail
-from tamis.milter.application import dsn_args, note_of, redirection_addresses
+from tamis.milter.application import addressed, dsn_args, note_of, redirection_addresses
 from tamis.settings import Settings, SocketAddress
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ class Replies:
         judged = {one.verdict.recipient: one for one in examined.judged}
         addresses: list[tuple[str, Sequence[str]]] = []
         for copy in examined.plan.redirected:  # all of them, as `Plan.asks` says
-            whose = [recipients[who] for who in copy.recipients]
+            whose = [addressed(judged[who], recipients) for who in copy.recipients]
             ours = redirection_addresses(Outcome.QUARANTINE, whose, transaction, self._signer)
             note = note_of(copy, whose, examined, judged[copy.recipients[0]], asks=True)
             self._notes.write(ours, note)

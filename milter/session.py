@@ -72,6 +72,9 @@ class SessionWorker(Protocol):
     def new_road(self) -> Road:
         """A transaction's road."""
 
+    def foresee(self, recipient: str) -> None:
+        """Begin to look up where a recipient's address leads."""
+
     def record(self, examined: Examined, mail: Mail) -> None:
         """Remember a message's findings and verdicts."""
 
@@ -173,6 +176,7 @@ class Session(Milter.Base):
             if reason:
                 log.info("to=<%s> deferred: %s", recipient.address, reason)
                 return self._defer("4.7.1", reason, quiet=True)
+        self.worker.foresee(recipient.address)
         self._recipients.append(recipient)
         return int(Milter.CONTINUE)
 
@@ -291,7 +295,8 @@ class Session(Milter.Base):
             return self._defer("4.3.0", "mail filter failed")
         site = self._road.site
         try:
-            if all(site.book.policy(r.address).terms.on_error == "deliver" for r in self._recipients):
+            policies = site.book.policies([r.address for r in self._recipients])
+            if all(one.terms.on_error == "deliver" for one in policies):
                 self._changing = True
                 self._application(self._road, Mail(b"")).remove_own()
                 for name, value in failure_headers(site.settings.headers.prefix):

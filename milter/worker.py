@@ -92,7 +92,7 @@ class Worker:
         self._journal = StoryJournal(self._paths.journal, settings.history.journal)
         self._senders = SenderEvents(self._paths.senders)
         self._samples = Samples()
-        self._parts = PartsFile(self._paths.parts, self._services.breakers)
+        self._parts = PartsFile(self._paths.parts, self._services.breakers, source.breakers)
         self._list_tests = ListTests()
         self._testing: Awaited[None] | None = None
         self._next_test = 0.0
@@ -110,6 +110,10 @@ class Worker:
     def new_road(self) -> Road:
         """A transaction's road, under the policy of this moment."""
         return Road(self.site, self._runner, self._services)
+
+    def foresee(self, recipient: str) -> None:
+        """Begin to look up where a recipient's address leads: at the end of the message it is known."""
+        self._source.directory.foresee(recipient)
 
     def session_begins(self, session: object) -> None:
         """Count a connection from its negotiation on: Postfix buffers what follows."""

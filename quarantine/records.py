@@ -44,7 +44,7 @@ class Done(StrEnum):
 class HeldMessage:
     """One mailbox's copy, to be held.
 
-    `recipients` are the addresses of the `mailbox` (`scope.mailbox_of`) that a transaction named; `return_path` is the
+    `recipients` are the addresses of the `mailbox` (`Policy.mailbox`) that a transaction named; `return_path` is the
     sender under which Postfix delivers, where it was rewritten on the way to us (SRS); None means that of the envelope.
     `subject` and `header_from` are decoded text; `findings` and `verdict` are plain JSON data; `retention_days` comes
     from the recipients' policy.

@@ -43,7 +43,7 @@ def message_values(message: HeldMessage, now: datetime) -> dict[str, Any]:
         "id": new_id(now),
         "transaction": exact(message.transaction),
         "recipient": exact(message.recipients[0].address),
-        "domain": clean(domain_of(message.recipients[0].address), TEXT),
+        "domain": clean(domain_of(message.mailbox) or domain_of(message.recipients[0].address), TEXT),
         "mailbox": exact(message.mailbox),
         "sender": clean(envelope.sender, TEXT),
         "header_from": clean(message.header_from, TEXT),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,10 +13,11 @@ from tamis.chain.registry import BUILT_IN, in_order
 from tamis.contract.filter import Filter, Message
 from tamis.contract.finding import Finding, Status
 from tamis.contract.lists import Colour, ListEntry, ListIndex, Subject, normalise_pattern
+from tamis.judging.destinations import Destination
 from tamis.judging.policy import Policy, PolicyBook
 from tamis.judging.site import Override, Site, Snapshot
 from tamis.judging.verdict import Decision, Verdict, judge
-from tamis.message.address import PLATFORM
+from tamis.message.address import PLATFORM, address_key
 from tamis.message.envelope import Envelope, Recipient
 from tamis.message.mail import Mail
 from tamis.rules import RuleSource
@@ -70,6 +71,22 @@ def entry(
 def layers(policy: str) -> Mapping[str, Mapping[str, Any]]:
     """The [policy] table as TOML, without the word `policy` in its headings, as layers by scope."""
     return policy_layers(tomllib.loads(policy), "test.toml")
+
+
+class Aliases:
+    """A directory of aliases that are told; those outside are at example.net."""
+
+    def __init__(self, aliases: Mapping[str, Sequence[str]]) -> None:
+        self.aliases = aliases
+
+    def destination(self, address: str) -> Destination:
+        key = address_key(address)
+        leads = self.aliases.get(key, (key,))
+        outside = [one for one in leads if one != key and one.endswith("@example.net")]
+        return Destination(tuple(one for one in leads if one not in outside), tuple(outside))
+
+    def prepare(self, addresses: Collection[str]) -> None:
+        pass
 
 
 def book(policy: str = "", filters: Sequence[Filter[Any]] = FILTERS, **more: Any) -> PolicyBook:

@@ -15,7 +15,7 @@ from tamis.contract.sentences import retold
 from tamis.judging.reasons import plain_reason
 from tamis.judging.verdict import SCORE
 from tamis.language.translation import marked
-from tamis.message.address import address_key, domain_key, mailbox_of
+from tamis.message.address import domain_key
 from tamis.quarantine.records import Done, HeldRecord, HeldState, Summary
 from tamis.web.actions import UNDO, UNDONE, Actions, Undoable, Verb, listed_sender, told
 from tamis.web.guard import FRAME_CSP
@@ -85,7 +85,7 @@ def _scope(visit: Visit) -> str:
     if not wanted:
         return person.address
     if "@" in wanted:
-        mailbox = mailbox_of(address_key(wanted), visit.site.settings.platform.recipient_delimiter)
+        mailbox = visit.site.book.policy(wanted).mailbox
         if person.may_open(mailbox, visit.site):
             return mailbox
     elif person.administers(domain_key(wanted)):

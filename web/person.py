@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tamis.judging.site import Site
-from tamis.message.address import PLATFORM, domain_of, mailbox_of
+from tamis.message.address import PLATFORM, domain_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +19,17 @@ class Person:
     @classmethod
     def of(cls, address: str, site: Site) -> Person:
         """The person behind an address, as the settings have it now."""
-        platform, web = site.settings.platform, site.settings.web
-        mailbox = mailbox_of(address, platform.recipient_delimiter)
-        return cls(mailbox, frozenset(web.administrators.get(mailbox, ())))
+        mailbox = site.book.policy(address).mailbox
+        delegated = site.settings.web.administrators.items()
+        return cls(
+            mailbox,
+            frozenset(
+                domain
+                for one, domains in delegated
+                if mailbox in (one, site.book.policy(one).mailbox)
+                for domain in domains
+            ),
+        )
 
     @property
     def is_administrator(self) -> bool:

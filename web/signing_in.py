@@ -22,7 +22,7 @@ from tamis.database.history import Wanted
 from tamis.desk.reinjection import Reinjector
 from tamis.language.translation import marked
 from tamis.letters.letter import letter, our_fields
-from tamis.message.address import address_key, domain_of, is_plain, mailbox_of
+from tamis.message.address import address_key, domain_of, is_plain
 from tamis.message.envelope import IPAddress
 from tamis.quarantine.records import new_id
 from tamis.settings import WebSettings
@@ -88,11 +88,11 @@ def ask(visit: Visit) -> Response:
     if not is_served(address, visit.site) or not is_plain(address):
         wrong = marked("Please enter your full address, such as marie@example.com.")
         return _form(visit, wrong=wrong, status=422)
-    mailbox = mailbox_of(address, visit.site.settings.platform.recipient_delimiter)
+    mailbox = visit.site.book.policy(address).mailbox
     if visit.field("how") == "password" and visit.site.settings.web.imap:
         return _by_password(visit, mailbox)
     visit.spend(MAILS_FOR_NETWORK, visit.network)
-    response = visit.render("sign_in_sent.html", address=mailbox, minutes=LINK_MINUTES)
+    response = visit.render("sign_in_sent.html", address=address, minutes=LINK_MINUTES)
     visit.afterwards(response, partial(_send_link, visit, mailbox))
     return response
 

@@ -46,8 +46,11 @@ class Digesting:
                 return False
             if self._put_off.waits(untold.mailbox):
                 continue
-            terms = book.policy(untold.mailbox).terms
+            policy = book.policy(untold.mailbox)
+            terms = policy.terms
             try:
+                if policy.forward:  # its links would go to another host, with the right to act here
+                    continue
                 if digests.due(terms.digest, terms.time_zone, untold.since, now):
                     self._tell(untold, now)
             except TamisError:  # the store's, which nobody's digest goes without

@@ -154,10 +154,11 @@ class Background:
 
     def _remember(self) -> float:
         """Bring the workers' journal into the store. A file is removed when all of it is there."""
-        delimiter = self._site().settings.platform.recipient_delimiter
+        book = self._site().book
         for path in finished(self._paths.journal):
             stories = list(read_stories(path))
-            self._store.history.add(stories, delimiter)
+            mailboxes = book.mailboxes([who for _, story in stories for who, _ in story.recipients])
+            self._store.history.add(stories, mailboxes)
             path.unlink(missing_ok=True)
             if self._stopping.is_set():
                 break

@@ -74,16 +74,22 @@ class Road:
         """
         if envelope.login:
             return ""
-        policy = self.site.book.policy(recipient.address)
+        policies = self.site.book.policies((recipient.address,))
         platform = self.site.settings.platform
-        deferring = [rule.filter for rule in policy.rules if defers_early(rule, platform)]
+        rules = {rule.filter.name: rule for policy in policies for rule in policy.rules}.values()
+        deferring = [
+            rule.filter for policy in policies for rule in policy.rules if defers_early(rule, platform)
+        ]
         if not deferring:
             return ""
         overruling = frozenset[str]().union(*(one.yields_to for one in deferring))
-        asked = [*deferring, *(rule.filter for rule in policy.rules if rule.filter.name in overruling)]
+        asked = [
+            *dict.fromkeys(deferring),
+            *(rule.filter for rule in rules if rule.filter.name in overruling),
+        ]
         alone = replace(envelope, recipients=(recipient,))
         findings = self._begun(envelope).now(asked, self.message(alone, _NOTHING), seconds=RECIPIENT_SECONDS)
-        return self._examined(alone, findings, (policy,), traced=False).plan.defer
+        return self._examined(alone, findings, policies, traced=False).plan.defer
 
     def end_of_message(self, envelope: Envelope, mail: Mail, pulse: Pulse = lambda: None) -> Examined:
         """Examine, judge for every recipient, and plan.
@@ -91,7 +97,7 @@ class Road:
         An authenticated sender's mail is not examined (O8), except by filters for outgoing mail, under the sender's
         own policy; what our users send carries no trace of ours, for it may leave the platform.
         """
-        policies = tuple(self.site.book.policy(r.address) for r in envelope.recipients)
+        policies = self.site.book.policies([r.address for r in envelope.recipients])
         own = self.site.book.policy(envelope.sender) if envelope.login else None
         message = self.message(envelope, mail)
         message.memos |= {key: work for key, work in self._early.items() if key in OF_ENVELOPE}
@@ -152,7 +158,11 @@ class Road:
             services=self._services,
             rules=self.site.rules,
             knowledge=self.site.knowledge,
-            scopes=frozenset(s for r in envelope.recipients for s in self.site.book.policy(r.address).scopes),
+            scopes=frozenset(
+                scope
+                for one in self.site.book.policies([r.address for r in envelope.recipients])
+                for scope in one.scopes
+            ),
         )
 
     def _question(

@@ -17,6 +17,7 @@ from tamis.settings import SettingsFile, read_settings
 if TYPE_CHECKING:
     from tamis.contract.filter import Filter
     from tamis.judging.site import Site
+    from tamis.services.postfix.aliases import PostfixDirectory
     from tamis.store import Store
 
 AT_ONCE = "In force within seconds; nothing needs a restart."
@@ -57,7 +58,14 @@ class Context:
         """The file with what the store says of policy and lists: what is in force. Raises ConfigError or StoreError."""
         from tamis.judging.site import Site  # noqa: PLC0415 # most commands don't need it
 
-        return Site.build(self.file, self.filters, store.snapshot())
+        return Site.build(self.file, self.filters, store.snapshot(), self.directory)
+
+    @cached_property
+    def directory(self) -> PostfixDirectory:
+        """Where addresses lead. Raises ConfigError."""
+        from tamis.services.postfix.aliases import PostfixDirectory  # noqa: PLC0415 # most commands don't need it
+
+        return PostfixDirectory(self.file.settings, wait=60.0)  # nobody's mail waits
 
 
 def fail(message: str, status: int) -> NoReturn:

@@ -54,7 +54,7 @@ def examine(context: Context) -> Iterator[CheckResult]:
     """All checks in turn; without good settings the others have nothing to look at."""
     try:
         file = context.file
-        Site.build(file, load_filters(), Snapshot())
+        Site.build(file, load_filters(), Snapshot(), context.directory)
     except TamisError as problem:
         yield error("settings", str(problem), "fix that file; `tamis policy check` checks it again")
         return

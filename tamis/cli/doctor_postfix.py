@@ -6,8 +6,11 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from tamis.base.errors import ServiceError
 from tamis.cli.checks import CheckResult, error, ok, warning
-from tamis.cli.postfix_listeners import Instance, Listener, milters, program, read_instance
+from tamis.services.postfix.aliases import AliasLook, alias_maps
+from tamis.services.postfix.listeners import Instance, Listener, milters, read_instance
+from tamis.services.postfix.tables import ask, split_maps
 from tamis.settings import Settings, SocketAddress
 
 _MACROS = {
@@ -47,6 +50,27 @@ def postfix_checks(settings: Settings) -> Iterator[CheckResult]:
             yield from listener_checks(listener, where, settings, one.settings.get("queue_directory", ""))
         if one is main or _has_tamis(one, settings):
             yield from _transport(one, settings, "" if one is main else f"{one.directory}: ")
+    yield _aliases(settings)
+
+
+def _aliases(settings: Settings) -> CheckResult:
+    """Whether the maps can be asked that say whose mail an address gets."""
+    try:
+        maps = alias_maps(settings)
+        look = AliasLook(settings.postfix.config_directory, maps, settings.platform.recipient_delimiter)
+        look(
+            [
+                f"postmaster@{domain}"
+                for domain in sorted({*maps.own, *settings.platform.domains, "example.com"})
+            ]
+        )
+    except (OSError, subprocess.SubprocessError, ServiceError) as problem:
+        return warning(
+            "alias maps",
+            f"{problem}: mail to an alias goes by its domain's policy, not by its owner's",
+            "the daemon's user must be able to ask every map: `postmap -q ADDRESS TYPE:NAME` as that user",
+        )
+    return ok("alias maps", ", ".join(maps.tables) or "none")
 
 
 def _has_tamis(instance: Instance, settings: Settings) -> bool:
@@ -177,7 +201,13 @@ def _transport(instance: Instance, settings: Settings, where: str) -> Iterator[C
     query = f"doctor@example.com.{'a' * 20}.{'b' * 20}.quarantine.tamis.invalid".partition("@")[2]
     # transport(5) looks a domain up, then its parent domains with a leading dot
     parents = [query] + ["." + query.split(".", n)[-1] for n in range(1, query.count(".") + 1)]
-    found = postmap(instance.directory, values.get("transport_maps", ""), parents)
+    try:
+        found = first_found(instance.directory, values.get("transport_maps", ""), parents)
+    except ServiceError as problem:
+        yield error(
+            f"{where}transport of .tamis.invalid", str(problem), "Postfix defers all mail meanwhile: mend it"
+        )
+        return
     if found:
         yield ok(f"{where}transport of .tamis.invalid", found)
     else:
@@ -201,35 +231,14 @@ def _transport(instance: Instance, settings: Settings, where: str) -> Iterator[C
         )
 
 
-def postmap(folder: Path, maps: str, keys: Sequence[str]) -> str:
-    """What the first of some lookup tables says of the first of some keys that it has, or ""."""
+def first_found(folder: Path, maps: str, keys: Sequence[str]) -> str:
+    """What the first of some lookup tables says of the first of some keys that it has, or "". Raises ServiceError."""
     for table in split_maps(maps):
-        done = subprocess.run(  # noqa: S603 - a fixed program, no shell
-            [program("postmap"), "-c", str(folder), "-q", "-", table],
-            input="".join(f"{key}\n" for key in keys),
-            capture_output=True,
-            text=True,
-            timeout=20,
-            check=False,
-        )
-        told = dict(line.split("\t", 1) for line in done.stdout.splitlines() if "\t" in line)
+        told = ask(folder, table, keys)
         for key in keys:
             if told.get(key):
                 return told[key]
     return ""
-
-
-def split_maps(maps: str) -> list[str]:
-    """The tables of a list such as transport_maps; blanks and commas inside braces belong to a table."""
-    tables, depth, current = [], 0, ""
-    for character in maps:
-        depth += {"{": 1, "}": -1}.get(character, 0)
-        if depth == 0 and character in ", \t":
-            tables.append(current)
-            current = ""
-        else:
-            current += character
-    return [table for table in (*tables, current) if table]
 
 
 def seconds(text: str) -> float:

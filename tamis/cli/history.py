@@ -101,7 +101,7 @@ def show(context: Context, message: str, whole: bool, as_json: bool) -> None:
         overrides = [one.override for one in store.overrides.list()]
     if not kept:
         fail(f"{message} is not in the history; `tamis history list` shows what is", os.EX_NOINPUT)
-    book = policy_book(context.file, context.filters, overrides)
+    book = policy_book(context.file, context.filters, overrides, context.directory)
     if as_json:
         print_json([_plain(one, book) for one in kept])
     else:

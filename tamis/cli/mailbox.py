@@ -128,7 +128,6 @@ def quota(context: Context, percent: int, mailbox_: str) -> None:
     For Dovecot's quota_warning (deploy/dovecot/90-tamis-quota.conf).
     """
     from tamis.background.mailing import notify_of_quota  # noqa: PLC0415 # the store is slow to load
-    from tamis.message.address import mailbox_of  # noqa: PLC0415
     from tamis.web.person import is_served  # noqa: PLC0415
 
     key = address_key(mailbox_)
@@ -138,7 +137,7 @@ def quota(context: Context, percent: int, mailbox_: str) -> None:
     with context.store() as store:
         site = context.site(store)
         # whoever may ask for it: the mail goes to our own people only, and in one spelling of their address
-        key = mailbox_of(key, site.settings.platform.recipient_delimiter)
+        key = site.book.policy(key).mailbox
         if not is_served(key, site):
             fail(f"{key} is not a mailbox of this platform", os.EX_NOUSER)
         told = notify_of_quota(site, store, send, key, percent)

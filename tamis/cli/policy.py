@@ -32,7 +32,7 @@ def show(context: Context, scope: str, as_json: bool) -> None:
     """Show what is in force for SCOPE ("platform", a domain or a mailbox) and where each value comes from."""
     with context.store() as store:
         overrides = tuple(one.override for one in store.overrides.list())
-    site = Site.build(context.file, context.filters, Snapshot(overrides=overrides))
+    site = Site.build(context.file, context.filters, Snapshot(overrides=overrides), context.directory)
     stored = {(o.scope, o.key) for o in overrides}
     rows = [
         (key, value, origin, DEFAULT if origin == DEFAULT else "store" if (origin, key) in stored else "file")
@@ -102,7 +102,7 @@ def check(context: Context, file: Path | None, as_json: bool) -> None:
     """Check FILE (default: the settings in use), then the store's overrides on top of it."""
     checked = Context(file) if file else context
     good = checked.file
-    Site.build(good, checked.filters, Snapshot())
+    Site.build(good, checked.filters, Snapshot(), checked.directory)
     overrides = _overrides(checked)
     Site.build(good, checked.filters, Snapshot(overrides=overrides))
     if as_json:

@@ -131,12 +131,12 @@ def replay(
 
 def _book(context: Context, stored: Sequence[Override], overrides: Sequence[Override]) -> PolicyBook:
     """The policy in force with these settings on top. Raises ConfigError, naming the one that can't be used."""
-    book, on_top = policy_book(context.file, context.filters, stored), list(stored)
+    book, on_top = policy_book(context.file, context.filters, stored, context.directory), list(stored)
     for one in overrides:
         on_top = [other for other in on_top if (other.scope, other.key) != (one.scope, one.key)]
         on_top.append(one)
         try:
-            book = policy_book(context.file, context.filters, on_top)
+            book = policy_book(context.file, context.filters, on_top, context.directory)
         except ConfigError as error:
             raise refused_override(one, error, context.filters) from error
     return book
@@ -193,6 +193,7 @@ def _judge(
     missing = judge.missing(one.findings for one in batch)
     if missing:
         judge.learn(history.contents(missing))
+    judge.prepare(one.recipient for one in batch)
     for one in batch:
         try:
             told, unknown = judge.tell(one.recipient, one.findings, author=one.author)

@@ -99,7 +99,7 @@ def _site(context: Context) -> Site:
                 snapshot = store.snapshot()
         except StoreError as error:
             click.echo(f"tamis: lists and overrides are left out: {error}", err=True)
-    return Site.build(file, load_filters(), snapshot)
+    return Site.build(file, load_filters(), snapshot, context.directory)
 
 
 def _sender_of(mail: Mail) -> str:

@@ -7,6 +7,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import ColumnElement, case, delete, exists, func, insert, select
@@ -77,14 +78,19 @@ class History:
         self._database = database
         self._known: dict[bytes, tuple[int, int]] = {}  # digest -> id, last day that the store knows of
 
-    def add(self, stories: Sequence[tuple[str, Story]], delimiter: str = "+") -> int:
-        """Keep messages, each with the name of its record; those kept already are left out. How many are new."""
+    def add(
+        self, stories: Sequence[tuple[str, Story]], mailboxes: Mapping[str, str] = MappingProxyType({})
+    ) -> int:
+        """Keep messages, each with the name of its record; those kept already are left out. How many are new.
+
+        `mailboxes` says whose mail a recipient's address gets, where that is not the address without its extension.
+        """
         count = 0
         for start in range(0, len(stories), _BATCH):
-            count += self._add(stories[start : start + _BATCH], delimiter)
+            count += self._add(stories[start : start + _BATCH], mailboxes)
         return count
 
-    def _add(self, stories: Sequence[tuple[str, Story]], delimiter: str) -> int:
+    def _add(self, stories: Sequence[tuple[str, Story]], mailboxes: Mapping[str, str]) -> int:
         with self._database.write() as session:
             names = [name for name, _ in stories]
             there = set(session.scalars(select(StoryRow.record).where(StoryRow.record.in_(names))))
@@ -106,7 +112,7 @@ class History:
                 insert(StoryRow).returning(StoryRow.id, sort_by_parameter_order=True), rows
             )
             told = [
-                _told_row(number, place, recipient, what, delimiter)
+                _told_row(number, place, recipient, what, mailboxes.get(recipient) or mailbox_of(recipient))
                 for number, (_, one) in zip(numbers.all(), fresh, strict=True)
                 for place, (recipient, what) in enumerate(one.recipients)
             ]
@@ -281,12 +287,12 @@ def _story_row(name: str, one: Story, ids: Iterable[int]) -> dict[str, Any]:
     }
 
 
-def _told_row(number: int, place: int, recipient: str, told: Told, delimiter: str) -> dict[str, Any]:
+def _told_row(number: int, place: int, recipient: str, told: Told, mailbox: str) -> dict[str, Any]:
     return {
         "message": number,
         "place": place,
         "recipient": exact(recipient),
-        "mailbox": exact(mailbox_of(recipient, delimiter)),
+        "mailbox": exact(mailbox),
         "domain": exact(domain_of(recipient)),
         **{name: getattr(told, name) for name in _TOLD},
     }

@@ -64,14 +64,17 @@ class Desk:
 
     def groups(self, recipients: Sequence[Addressed]) -> list[Group]:
         """What is dealt with at once: copies of one message that are held for one mailbox; every other alone."""
-        platform = self._site().settings.platform
-        found: dict[tuple[str, ...], list[Addressed]] = {}
-        for address, args in recipients:
-            key: tuple[str, ...] = (address,)
+        held: dict[str, Redirection] = {}
+        for address, _ in recipients:
             with contextlib.suppress(AddressError):
                 redirection = self._signer.read(address)
                 if redirection.outcome == Outcome.QUARANTINE:
-                    key = (redirection.transaction, platform.mailbox_of(redirection.recipient))
+                    held[address] = redirection
+        mailboxes = self._site().book.mailboxes([one.recipient for one in held.values()])
+        found: dict[tuple[str, ...], list[Addressed]] = {}
+        for address, args in recipients:
+            one = held.get(address)
+            key = (address,) if one is None else (one.transaction, mailboxes[one.recipient])
             found.setdefault(key, []).append((address, args))
         return list(found.values())
 
@@ -120,7 +123,7 @@ class Desk:
         held = HeldMessage(
             transaction=redirection.transaction,
             recipients=recipients,
-            mailbox=site.settings.platform.mailbox_of(redirection.recipient),
+            mailbox=(note.mailbox if note else "") or policy.mailbox,
             envelope=envelope,
             return_path=None if note is not None and note.asks else unbracket(transaction.sender or ""),
             header_from=mail.headers.first("from") or "",
@@ -219,7 +222,7 @@ async def run_desk(desk: Desk, listening: socket.socket, concurrency: int, ready
 
     async def deliver(transaction: Transaction, content: bytes) -> Sequence[LMTPReply]:
         replies: dict[str, LMTPReply] = {}
-        for group in desk.groups(transaction.recipients):
+        for group in await asyncio.to_thread(desk.groups, transaction.recipients):
             async with places:
                 reply = await asyncio.to_thread(desk.take, group, transaction, content)
             replies |= {address: reply for address, _ in group}

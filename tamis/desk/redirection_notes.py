@@ -25,7 +25,8 @@ KEEP_SECONDS = 6 * 86400
 @dataclass(frozen=True, slots=True)
 class Note:
     """One copy's details. `tag` is put before the subject ("" leaves it); `verdict` is plain data; `asks` says that the
-    sender is being asked in the SMTP dialogue, as soon as the copy is held."""
+    sender is being asked in the SMTP dialogue, as soon as the copy is held; `mailbox` is whose copy it is, "" if not
+    told."""
 
     headers: NewFields
     tag: str
@@ -34,6 +35,7 @@ class Note:
     findings: tuple[Finding, ...]
     envelope: Envelope
     asks: bool = False
+    mailbox: str = ""
 
 
 class Notes:
@@ -55,6 +57,7 @@ class Notes:
             "findings": [finding.to_dict() for finding in note.findings],
             "envelope": note.envelope.to_dict(),
             "asks": note.asks,
+            "mailbox": note.mailbox,
         }
         try:
             write_json(first, data)
@@ -79,6 +82,7 @@ class Notes:
                 tuple(Finding.from_dict(finding) for finding in data["findings"]),
                 Envelope.from_dict(data["envelope"]),
                 bool(data.get("asks", False)),
+                str(data.get("mailbox", "")),
             )
         except (KeyError, TypeError, ValueError) as error:
             log.warning("unreadable note for %s: %s", address, error)

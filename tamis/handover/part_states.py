@@ -17,14 +17,14 @@ log = logging.getLogger(__name__)
 class PartsFile:
     """One process's file: written when something changed since it was last asked to."""
 
-    def __init__(self, folder: Path, breakers: Breakers) -> None:
+    def __init__(self, folder: Path, *breakers: Breakers) -> None:
         self._folder = folder
         self._breakers = breakers
         self._written: Sequence[PartState] = ()
 
     def write(self) -> None:
         """Say how the parts stand."""
-        states = self._breakers.states()
+        states = [one for some in self._breakers for one in some.states()]
         if states == self._written:
             return
         try:

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tamis.base.breaker import Breakers
 from tamis.base.errors import ConfigError, TamisError
 from tamis.contract.filter import Filter
 from tamis.installation.snapshot import read_snapshot
 from tamis.judging.site import Site, Snapshot
+from tamis.services.postfix.aliases import PostfixDirectory
 from tamis.settings import Settings, SettingsFile, read_settings
 
 log = logging.getLogger(__name__)
@@ -25,6 +27,20 @@ class SiteSource:
         self._file: SettingsFile | None = None
         self._seen: tuple[Stamp, ...] = ()
         self._failure = ""
+        self.breakers = Breakers()
+        """Of what Sites ask: the alias maps."""
+        self._directory: PostfixDirectory | None = None
+
+    @property
+    def directory(self) -> PostfixDirectory:
+        """Where addresses lead, by the settings as they were read last."""
+        return self._directory_for(self.file.settings)
+
+    def _directory_for(self, settings: Settings) -> PostfixDirectory:
+        """One for all Sites, so that a change of policy forgets nothing of it."""
+        if self._directory is None or not self._directory.serves(settings):
+            self._directory = PostfixDirectory(settings, self.breakers)
+        return self._directory
 
     def read(self, *, first: bool = False) -> Site:
         """A Site of what stands on disk now. Raises ConfigError or StoreError on anything wrong in it.
@@ -35,8 +51,9 @@ class SiteSource:
         path = file.settings.snapshot_file
         self._seen = _stamps(file.settings)
         snapshot = Snapshot() if first and _stamp(path) is None else read_snapshot(path)
+        made = Site.build(file, self._filters, snapshot, self._directory_for(file.settings))
         self._file = file
-        return Site.build(file, self._filters, snapshot)
+        return made
 
     @property
     def file(self) -> SettingsFile:
@@ -59,7 +76,7 @@ class SiteSource:
             else:
                 self._seen = _stamps(current.settings)
                 self._file.read_taken_rules()
-                fresh = Site.build(self._file, self._filters, read_snapshot(path))
+                fresh = Site.build(self._file, self._filters, read_snapshot(path), self.directory)
         except Exception as error:
             self._seen = ()
             if force or str(error) != self._failure:

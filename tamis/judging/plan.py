@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,7 +99,8 @@ def plan(judged: Sequence[Judged], question: SenderQuestion | None = None) -> Pl
     when equal) stays in place, so that most mail never leaves Postfix's hands; a header stands on that copy
     only if all of its recipients would have the same, so that none reads another's policy there. A tagged
     subject stays in place only if it is everybody's, since the redirected copies have the subject too.
-    A recipient whose verdict is to defer defers the transaction: SMTP has one answer for all at this point.
+    An alias of several mailboxes (`Policy.via`) stays in place only with all of them. A recipient whose verdict is to
+    defer defers the transaction: SMTP has one answer for all at this point.
     Without a `question` nobody is asked: for mail of our own users, and for what was not examined whole.
     """
     for one in judged:
@@ -115,17 +116,27 @@ def plan(judged: Sequence[Judged], question: SenderQuestion | None = None) -> Pl
     )
     in_place = None
     if stay is not None:
-        members = groups.pop(stay)
-        in_place = Copy(
-            stay[0],
-            tuple(m.verdict.recipient for m in members),
-            _common([m.headers for m in members]),
-            stay[1],
-        )
+        gone = {
+            name for key, members in groups.items() if key != stay for m in members for name in m.policy.via
+        }
+        members = [m for m in groups[stay] if _stays(m, gone)]
+        groups[stay] = [m for m in groups[stay] if not _stays(m, gone)]
+        if members:
+            in_place = Copy(
+                stay[0],
+                tuple(m.verdict.recipient for m in members),
+                _common([m.headers for m in members]),
+                stay[1],
+            )
     redirected = tuple(copy for members in groups.values() for copy in _by_mailbox(members))
     return Plan(
         in_place=in_place, redirected=redirected, asks=question is not None and _may_ask(judged, question)
     )
+
+
+def _stays(one: Judged, gone: Collection[str]) -> bool:
+    """Whether a recipient by which this copy comes is left at Postfix."""
+    return not one.policy.via or any(name not in gone for name in one.policy.via)
 
 
 def _may_ask(judged: Sequence[Judged], question: SenderQuestion) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
@@ -14,7 +13,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from tamis.base.errors import ConfigError, nearest_name
 from tamis.base.validation import config_error
 from tamis.contract.filter import ALLOWED_EFFECTS, Filter, FilterOptions, State
-from tamis.message.address import PLATFORM, scopes_of
+from tamis.judging.destinations import NO_ALIASES, Destination, Directory
+from tamis.message.address import PLATFORM, address_key, mailbox_in, scopes_of
 from tamis.settings import Layers
 
 
@@ -59,7 +59,7 @@ class Terms(BaseModel):
     forward: bool = Field(
         False,
         description="the recipient is relayed outside the platform: spam is quarantined, never tagged or junked "
-        "(detected for recipients in platform.alias_maps)",
+        "(noticed where Postfix's aliases lead outside platform.domains)",
     )
     retention_days: int = Field(30, ge=1, le=3650, description="days that quarantined mail is kept")
     examine_everything: bool = Field(
@@ -125,13 +125,20 @@ class FilterRule:
 @dataclass(frozen=True, slots=True)
 class Policy:
     """One recipient's policy. `scopes` nearest first; `rules` in chain order, switched-off ones left out; `forward`
-    also by what platform.alias_maps say, so it stands beside the `terms`."""
+    also by where aliases lead, so it stands beside the `terms`. `via` are the recipients of the envelope whose copy
+    this is: the same one, or aliases that lead to several mailboxes (`PolicyBook.policies`)."""
 
     recipient: str
     scopes: tuple[str, ...]
     terms: Terms
     forward: bool
     rules: tuple[FilterRule, ...]
+    via: tuple[str, ...] = ()
+
+    @property
+    def mailbox(self) -> str:
+        """The mailbox whose mail this is, in its comparing form: an alias's, and without an extension."""
+        return mailbox_in(self.scopes)
 
     @property
     def outcome(self) -> Outcome:
@@ -152,8 +159,8 @@ class PolicyBook:
     """Every recipient's policy; immutable, so that a reload is one assignment.
 
     Raises ConfigError when a layer holds an unknown key, an unknown filter or a value out of range.
-    `outside` says of address keys that have an alias whether it relays outside the platform; the nearest counts,
-    as in Postfix: a mailbox's own alias before its domain's catch-all.
+    `directory` says where addresses lead: an alias of one mailbox obeys that mailbox's policy, after what is set for
+    the alias itself.
     """
 
     def __init__(
@@ -162,16 +169,16 @@ class PolicyBook:
         layers: Layers,
         *,
         source: str = "settings",
-        outside: Mapping[str, bool] = MappingProxyType({}),
+        directory: Directory = NO_ALIASES,
         delimiter: str = "+",
     ) -> None:
         self._filters = filters
         self._layers: Layers = {PLATFORM: {}, **layers}
         self._source = source
-        self._outside = outside
+        self._directory = directory
         self._delimiter = delimiter
         self._compiled: dict[tuple[str, ...], tuple[Terms, tuple[FilterRule, ...]]] = {}
-        self._recent: dict[str, Policy] = {}
+        self._recent: dict[tuple[str, Destination], Policy] = {}
         for scope in self._layers:  # every layer must stand on its own, so that a mistake is found at start
             self._compile((scope,) if scope == PLATFORM else (scope, PLATFORM))
         self.active = frozenset(rule.filter.name for _, rules in self._compiled.values() for rule in rules)
@@ -184,26 +191,66 @@ class PolicyBook:
 
     def policy(self, recipient: str) -> Policy:
         """The policy of one recipient's address; those asked for lately are remembered."""
-        known = self._recent.get(recipient)
+        destination = self._directory.destination(recipient)
+        known = self._recent.get((recipient, destination))
         if known is None:
             if len(self._recent) >= _MAX_RECENT:
                 self._recent.clear()
-            known = self._recent[recipient] = self._resolve(recipient)
+            scopes = self._scopes(recipient, destination)
+            known = self._resolve(recipient, scopes, forward=bool(destination.outside))
+            self._recent[recipient, destination] = known
         return known
 
-    def _resolve(self, recipient: str) -> Policy:
-        scopes = scopes_of(recipient, self._delimiter)
+    def mailboxes(self, addresses: Sequence[str]) -> Mapping[str, str]:
+        """Whose mail each address gets (`Policy.mailbox`)."""
+        self._directory.prepare(addresses)
+        return {one: self.policy(one).mailbox for one in addresses}
+
+    def policies(self, recipients: Sequence[str]) -> tuple[Policy, ...]:
+        """A policy for each copy that recipients of one envelope get: one for each of the mailboxes that an alias leads
+        to, under its own address; once for a mailbox that several of them lead to by name."""
+        self._directory.prepare(recipients)
+        found: dict[str, Policy] = {}
+        for recipient in recipients:
+            for one in self._copies(recipient):
+                key = address_key(one.recipient)
+                before = found.get(key, one)
+                via = dict.fromkeys((*before.via, recipient))
+                named = one if one.recipient == recipient else before  # by its own name it has its own policy
+                found[key] = replace(named, via=tuple(via))
+        return tuple(found.values())
+
+    def _copies(self, recipient: str) -> Iterator[Policy]:
+        destination = self._directory.destination(recipient)
+        if not destination.is_divided:
+            yield replace(self.policy(recipient), via=(recipient,))
+            return
+        for mailbox in destination.mailboxes:
+            yield replace(
+                self._resolve(mailbox, self._scopes(recipient, Destination((mailbox,)))), via=(recipient,)
+            )
+        own = self._scopes(recipient, destination)
+        for address in destination.outside:
+            yield replace(self._resolve(address, own, forward=True), via=(recipient,))
+
+    def _scopes(self, recipient: str, destination: Destination) -> tuple[str, ...]:
+        """The scopes of an address; where it leads to one mailbox, what is set for that comes after its own."""
+        own = scopes_of(recipient, self._delimiter)
+        if len(destination.mailboxes) != 1 or destination.outside:
+            return own
+        nearest = tuple(scope for scope in own if "@" in scope)
+        return (
+            tuple(dict.fromkeys((*nearest, *scopes_of(destination.mailboxes[0], self._delimiter))))
+            if nearest
+            else own
+        )
+
+    def _resolve(self, recipient: str, scopes: tuple[str, ...], *, forward: bool = False) -> Policy:
         layered = tuple(s for s in scopes if s in self._layers)
         if layered not in self._compiled:
             self._compile(layered)
         terms, rules = self._compiled[layered]
-        return Policy(
-            recipient,
-            scopes,
-            terms,
-            terms.forward or next((self._outside[s] for s in scopes if s in self._outside), False),
-            rules if terms.enabled else (),
-        )
+        return Policy(recipient, scopes, terms, terms.forward or forward, rules if terms.enabled else ())
 
     def all_rules(self) -> Iterator[FilterRule]:
         """The rules of every layer on its own: whether any policy has a filter in some way."""
@@ -217,7 +264,7 @@ class PolicyBook:
 
     def show(self, recipient: str) -> dict[str, Any]:
         """The resolved policy as plain data: {key: [value, scope that sets it or "default"]}."""
-        scopes = scopes_of(recipient, self._delimiter)
+        scopes = self._scopes(recipient, self._directory.destination(recipient))
         layered = tuple(s for s in scopes if s in self._layers)
         if layered not in self._compiled:
             self._compile(layered)

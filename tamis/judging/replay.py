@@ -84,6 +84,10 @@ class Replay:
         }
         self._silent: dict[tuple[bytes, bytes], Finding] = {}
 
+    def prepare(self, recipients: Iterable[str]) -> None:
+        """Look up together where the addresses lead of whom nothing is known yet."""
+        self._book.mailboxes([one for one in dict.fromkeys(recipients) if one not in self._policies])
+
     def missing(self, packs: Iterable[bytes]) -> set[int]:
         """The numbers in `packs` that have not been learnt."""
         if len(self._findings) > _MOST:

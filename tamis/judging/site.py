@@ -9,7 +9,7 @@ from typing import Any
 from tamis.base.errors import ConfigError
 from tamis.contract.filter import Effect, Filter, Stage, State
 from tamis.contract.lists import ListEntry, ListIndex
-from tamis.judging.forwards import outside_recipients
+from tamis.judging.destinations import NO_ALIASES, Directory
 from tamis.judging.policy import FilterRule, PolicyBook
 from tamis.knowledge import NO_BASE, KnowledgeBase, compile_base
 from tamis.message.address import PLATFORM, address_key, domain_key
@@ -54,11 +54,17 @@ class Site:
     knowledge: KnowledgeBase = NO_BASE
 
     @classmethod
-    def build(cls, file: SettingsFile, filters: Sequence[Filter[Any]], snapshot: Snapshot) -> Site:
+    def build(
+        cls,
+        file: SettingsFile,
+        filters: Sequence[Filter[Any]],
+        snapshot: Snapshot,
+        directory: Directory = NO_ALIASES,
+    ) -> Site:
         """Compile a site. Raises ConfigError on anything wrong in the file or in the overrides."""
         platform = file.settings.platform
         PolicyBook(filters, file.layers, source=file.source)  # the file must be good by itself
-        book = policy_book(file, filters, snapshot.overrides)
+        book = policy_book(file, filters, snapshot.overrides, directory)
         base = compile_base(file.knowledge) if KNOWLEDGE in book.active or file.rules else NO_BASE
         rules = compile_book(file.rules, frozenset(one.name for one in filters), base.book.tables)
         return cls(
@@ -74,14 +80,17 @@ class Site:
 
 
 def policy_book(
-    file: SettingsFile, filters: Sequence[Filter[Any]], overrides: Sequence[Override]
+    file: SettingsFile,
+    filters: Sequence[Filter[Any]],
+    overrides: Sequence[Override],
+    directory: Directory = NO_ALIASES,
 ) -> PolicyBook:
     """Policy alone, which is all that stored findings are judged by. Raises ConfigError."""
     return PolicyBook(
         filters,
         with_overrides(file.layers, overrides),
         source=f"{file.source} with the store's overrides" if overrides else file.source,
-        outside=outside_recipients(file.settings.platform),
+        directory=directory,
         delimiter=file.settings.platform.recipient_delimiter,
     )
 

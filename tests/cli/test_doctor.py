@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tamis.cli.doctor_postfix import postfix_forms, seconds, split_maps
+from tamis.cli.doctor_postfix import postfix_forms, seconds
+from tamis.services.postfix.tables import split_maps
 from tamis.settings import SocketAddress
 
 QUEUE = "/var/spool/postfix"

@@ -9,7 +9,7 @@ import pytest
 
 from tamis.cli.checks import CheckResult, Health
 from tamis.cli.doctor_postfix import postfix_checks
-from tamis.cli.postfix_listeners import Listener, listeners, milters, pairs
+from tamis.services.postfix.listeners import Listener, listeners, milters, pairs
 from tamis.settings import Settings
 from tests.real.postfix_config import DEPLOYED
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.real
 PUBLIC = "smtp inet n - n - - smtpd"
 
 
-MAIN = "compatibility_level = 3.7\nmyhostname = mx.example.com\n"
+MAIN = "compatibility_level = 3.7\nmyhostname = mx.example.com\nalias_maps =\n"
 
 
 def write(path: Path, text: str) -> None:
@@ -49,6 +49,7 @@ def test_the_deployed_lines_are_right(tmp_path: Path) -> None:
         "127.0.0.1:8897/inet",
         "transport of .tamis.invalid",
         "default_delivery_status_filter",
+        "alias maps",
     }
 
 
@@ -101,6 +102,12 @@ def test_success_notices_for_strangers_are_a_warning(tmp_path: Path) -> None:
     found = examined(tmp_path, main="smtpd_discard_ehlo_keywords =")
     assert found["smtp/inet"].health is Health.WARNING
     assert "NOTIFY=SUCCESS" in found["smtp/inet"].found
+
+
+def test_an_alias_map_that_can_not_be_asked_is_a_warning(tmp_path: Path) -> None:
+    found = examined(tmp_path, main="virtual_alias_maps = mysql:/nonexistent.cf")["alias maps"]
+    assert found.health is Health.WARNING
+    assert "mysql:/nonexistent.cf" in found.found
 
 
 def test_a_second_instance_is_looked_at(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -80,6 +81,36 @@ def test_the_largest_group_stays(
     assert (made.in_place.outcome if made.in_place else None) == stays
     assert {copy.recipients[0]: copy.outcome for copy in made.redirected} == redirected
     assert made.defer == ""
+
+
+TEAM = "team@example.com"
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "in_place", "redirected"),
+    [
+        ({MARIE: (INBOX, TEAM), PAUL: (INBOX, TEAM)}, [MARIE, PAUL], []),
+        ({MARIE: (INBOX, TEAM), PAUL: (QUARANTINE, TEAM)}, [], [MARIE, PAUL]),
+        ({MARIE: (INBOX, TEAM, MARIE), PAUL: (QUARANTINE, TEAM)}, [MARIE], [PAUL]),
+        ({MARIE: (QUARANTINE, TEAM, MARIE), PAUL: (INBOX, TEAM)}, [], [MARIE, PAUL]),
+        (
+            {MARIE: (INBOX, TEAM), PAUL: (JUNK, TEAM), "c@example.com": (INBOX,)},
+            ["c@example.com"],
+            [MARIE, PAUL],
+        ),
+    ],
+)
+def test_an_alias_stays_in_place_only_with_all_its_mailboxes(
+    outcomes: dict[str, tuple[Any, ...]], in_place: list[str], redirected: list[str]
+) -> None:
+    """What is left at Postfix under the alias's name goes to each of them."""
+    everybody = []
+    for who, (outcome, *via) in outcomes.items():
+        one = judged(who, outcome)
+        everybody.append(replace(one, policy=replace(one.policy, via=tuple(via or (who,)))))
+    made = plan(everybody)
+    assert list(made.in_place.recipients if made.in_place else ()) == in_place
+    assert sorted(who for copy in made.redirected for who in copy.recipients) == sorted(redirected)
 
 
 def test_different_tags_are_different_copies() -> None:

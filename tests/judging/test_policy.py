@@ -13,7 +13,7 @@ from tamis.contract.filter import Effect, Filter, FilterOptions, Message, State
 from tamis.contract.finding import Finding
 from tamis.judging.policy import Outcome, Policy
 from tamis.judging.site import Override, with_overrides
-from tests.builders import MARIE, PAUL, book, layers, site
+from tests.builders import MARIE, PAUL, Aliases, book, layers, site
 
 THREE_LAYERS = """
 outcome = "tag"
@@ -92,22 +92,61 @@ def test_delimiter_is_the_platforms() -> None:
     assert book(layer, delimiter="").policy("marie+x@example.com").outcome is Outcome.QUARANTINE
 
 
-@pytest.mark.parametrize(
-    ("outside", "forwards"),
-    [
-        ({"marie@example.com": True}, {MARIE, "marie+x@example.com"}),
-        ({"example.com": True}, {MARIE, PAUL, "marie+x@example.com"}),
-        (
-            {"example.com": True, "marie@example.com": False},
-            {PAUL},
-        ),  # her own alias is nearer than the catch-all
-        ({}, set()),
-    ],
-)
-def test_forwards_come_of_the_nearest_alias(outside: dict[str, bool], forwards: set[str]) -> None:
-    policies = book(outside=outside)
-    everybody = (MARIE, PAUL, "marie+x@example.com", "x@example.org")
-    assert {r for r in everybody if policies.policy(r).forward} == forwards
+INFO, TEAM, FAN = "info@example.org", "team@example.com", "fan@example.net"
+ALIASES = Aliases({INFO: [MARIE], TEAM: [MARIE, PAUL, FAN], "club@example.com": [FAN]})
+MARIES = """
+[domains."example.org"]
+outcome = "tag"
+[mailboxes."marie@example.com"]
+outcome = "junk"
+"""
+
+
+def test_an_alias_obeys_its_owners_policy_not_its_domains() -> None:
+    policy = book(MARIES, directory=ALIASES).policy(INFO)
+    assert (policy.recipient, policy.mailbox, policy.outcome) == (INFO, MARIE, Outcome.JUNK)
+    assert policy.scopes == (INFO, MARIE, "example.com", "platform")
+
+
+def test_what_is_set_for_an_alias_itself_is_nearest() -> None:
+    """postmaster@ without a filter, though somebody reads it whose other mail is filtered."""
+    layer = f'{MARIES}[mailboxes."{INFO}"]\nenabled = false\n'
+    policy = book(layer, directory=ALIASES).policy(INFO)
+    assert (policy.rules, policy.outcome) == ((), Outcome.JUNK)
+
+
+def test_each_mailbox_behind_an_alias_has_its_copy_and_its_policy() -> None:
+    policies = book(MARIES, directory=ALIASES).policies([TEAM])
+    assert [(one.recipient, one.outcome, one.forward, one.via) for one in policies] == [
+        (MARIE, Outcome.JUNK, False, (TEAM,)),
+        (PAUL, Outcome.QUARANTINE, False, (TEAM,)),
+        (FAN, Outcome.QUARANTINE, True, (TEAM,)),
+    ]
+    assert [one.mailbox for one in policies] == [
+        MARIE,
+        PAUL,
+        TEAM,
+    ]  # what leaves is nobody's here but the alias's
+
+
+def test_a_mailbox_that_is_named_and_stands_behind_an_alias_has_one_copy() -> None:
+    for order in ([TEAM, MARIE], [MARIE, TEAM]):
+        policies = {one.recipient: one for one in book(MARIES, directory=ALIASES).policies(order)}
+        assert set(policies) == {MARIE, PAUL, FAN}
+        assert set(policies[MARIE].via) == {MARIE, TEAM}
+        assert policies[MARIE].scopes[0] == MARIE
+
+
+def test_aliases_that_lead_outside_are_forwards() -> None:
+    policies = book(MARIES, directory=ALIASES)
+    forwards = {one: policies.policy(one).forward for one in ("club@example.com", TEAM, INFO, PAUL)}
+    assert forwards == {"club@example.com": True, TEAM: True, INFO: False, PAUL: False}
+    (club,) = policies.policies(["club@example.com"])
+    assert (club.recipient, club.via) == ("club@example.com", ("club@example.com",))
+
+
+def test_show_follows_an_alias() -> None:
+    assert book(MARIES, directory=ALIASES).show(INFO)["outcome"] == ["junk", MARIE]
 
 
 def test_show_names_the_scope_that_sets_a_value() -> None:

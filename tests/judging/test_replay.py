@@ -16,7 +16,7 @@ from tamis.judging.policy import Outcome, PolicyBook
 from tamis.judging.replay import Replay
 from tamis.judging.story import MAX_TEXT, Told, finding_content, finding_from, from_line, tame, to_line
 from tamis.judging.verdict import judge
-from tests.builders import FILTERS, MARIE, PAUL, PROPERTY, book, finding
+from tests.builders import FILTERS, MARIE, PAUL, PROPERTY, Aliases, book, finding
 from tests.filters.golden import Case, cases
 
 
@@ -145,7 +145,7 @@ def test_filters_that_judge_by_themselves_are_known_to_replay() -> None:
 def test_memory_keeps_forwards_apart() -> None:
     """Spam for a forward is held, whatever the outcome of the same policy is for a mailbox (O4); also the mail of one
     author to both."""
-    policies = book('outcome = "tag"', outside={PAUL: True})
+    policies = book('outcome = "tag"', directory=Aliases({PAUL: ["paul@example.net"]}))
     marie, paul = policies.policy(MARIE), policies.policy(PAUL)
     assert marie.rules is paul.rules, "else nothing is remembered for both"
     replay, pack = replay_of(policies, {"empty": finding("empty")})

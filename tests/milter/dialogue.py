@@ -125,6 +125,9 @@ class OwnWorker:
         self.roads.append(self._road(self.site))
         return self.roads[-1]
 
+    def foresee(self, recipient: str) -> None:
+        pass
+
     def session_begins(self, session: object) -> None:
         self.live += 1
 

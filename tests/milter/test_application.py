@@ -18,7 +18,7 @@ from tamis.judging.trace import OwnFields
 from tamis.message.envelope import Recipient
 from tamis.message.mail import Mail
 from tamis.milter.application import Application, dsn_args
-from tests.builders import MARIE, PAUL, book, envelope, finding, verdict_of
+from tests.builders import MARIE, PAUL, Aliases, book, envelope, finding, verdict_of
 
 SIGNER = RedirectionSigner(b"k" * 32)
 
@@ -106,7 +106,7 @@ def test_a_redirection_is_added_before_the_recipient_goes(notes: Notes) -> None:
     recipients = (Recipient(MARIE, ("NOTIFY=NEVER",)), Recipient(PAUL))
     changes = apply(notes, plan, [("X-Spam-Flag", b" NO")], *recipients)
     # the forged field goes for copies that Postfix makes by itself (always_bcc); ours are the desk's to write
-    assert [change[0] for change in changes] == ["change", "rcpt", "gone", "rcpt", "gone"]
+    assert [change[0] for change in changes] == ["change", "rcpt", "rcpt", "gone", "gone"]
     first, second = (change[1].strip("<>") for change in changes if change[0] == "rcpt")
     read = [SIGNER.read(first), SIGNER.read(second)]
     assert read == [
@@ -122,6 +122,28 @@ def test_a_redirection_is_added_before_the_recipient_goes(notes: Notes) -> None:
     assert note.envelope.recipients == (recipients[0],)  # the others may be blind copies
     assert note.verdict["decided_by"] == "empty"
     assert note.findings == (finding("empty"),)
+
+
+def test_an_alias_of_several_goes_when_its_copies_are_there(notes: Notes) -> None:
+    team = Recipient("team@example.com", ("NOTIFY=NEVER",), frozenset({"Team@Example.com"}))
+    told = replace(envelope(), recipients=(team,))
+    here = book(directory=Aliases({team.address: [MARIE, PAUL]}))
+    judged = tuple(
+        Judged(verdict_of(one, finding("empty")), one, ()) for one in here.policies([team.address])
+    )
+    copies = tuple(Copy(Outcome.QUARANTINE, (who,), ()) for who in (MARIE, PAUL))
+    examined = Examined(told, {"empty": finding("empty")}, judged, Plan(redirected=copies))
+    asked = Asked()
+    Application(asked, (), Mail(b"\r\n"), OwnFields("X-Spam-", "mx.example.com")).apply(
+        examined.plan, examined, SIGNER, notes
+    )
+    added = [change for change in asked.changes if change[0] == "rcpt"]
+    assert [SIGNER.read(change[1].strip("<>")).recipient for change in added] == [MARIE, PAUL]
+    assert {change[2] for change in added} == {"NOTIFY=NEVER ORCPT=rfc822;Team@example.com"}
+    assert asked.changes[2:] == [("gone", "<Team@Example.com>"), ("gone", "<team@example.com>")]
+    note = notes.read(added[1][1].strip("<>"))
+    assert note is not None
+    assert (note.mailbox, note.envelope.recipients) == (PAUL, (team,))
 
 
 def test_transactions_are_not_used_twice(notes: Notes) -> None:

@@ -1,11 +1,11 @@
 """Which of Postfix's listeners take mail, and with which settings: main.cf and what master.cf sets instead. Pure but
-for `read_instance`, which asks postconf(1)."""
+for `read_instance` and `read_settings`, which ask postconf(1)."""
 
 from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,10 +79,17 @@ class MilterEntry:
 
 def read_instance(directory: Path) -> Instance:
     """An instance as postconf sees it. Raises OSError or SubprocessError when postconf fails."""
-    # by name: expanded, some others cost postconf a second of looking up names in the DNS
-    settings = pairs(_postconf(directory, "-x", *WANTED))
+    settings = read_settings(directory, WANTED)
     overrides = pairs(_postconf(directory, "-P", "-x"))
     return Instance(directory, settings, tuple(listeners(_postconf(directory, "-M"), settings, overrides)))
+
+
+def read_settings(directory: Path, names: Sequence[str]) -> Mapping[str, str]:
+    """Some settings of main.cf, what they refer to put in. Raises OSError or SubprocessError when postconf fails.
+
+    By name: some others cost postconf a second of looking up names in the DNS.
+    """
+    return pairs(_postconf(directory, "-x", *names))
 
 
 def listeners(services: str, settings: Mapping[str, str], overrides: Mapping[str, str]) -> Iterator[Listener]:
