@@ -131,7 +131,7 @@ def deliver(
         lmtp = _LMTP(desk.path or desk.host, desk.port, local_hostname="localhost", timeout=DESK_SECONDS)
         with contextlib.closing(lmtp):
             lmtp.ehlo_or_helo_if_needed()
-            _expect(lmtp.docmd("MAIL", f"FROM:<{envelope.sender}>"))
+            _expect(lmtp.docmd("MAIL", f"FROM:<{envelope.sender}> SIZE={len(content)}"))
             for address, args in recipients:
                 fit = "".join(f" {arg}" for arg in args if arg.isprintable() and " " not in arg)
                 _expect(lmtp.docmd("RCPT", f"TO:<{address}>{fit}"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import json
 import logging
 import os
@@ -193,12 +194,45 @@ def _listeners(settings: Settings) -> Iterator[CheckResult]:
             yield ok(f"{name} socket", f"{text} answers")
         else:
             yield error(f"{name} socket", f"nothing answers at {text}", "start the daemon: tamis serve")
-        if address.path and Path(address.path).exists():
-            mode = Path(address.path).stat().st_mode & 0o777
-            if not mode & 0o060 and os.geteuid() != 0:
-                yield warning(
-                    f"{name} socket", f"mode {mode:o}", "Postfix's user must be able to write to it"
-                )
+        yield from _access(name, address, settings.milter.socket_group)
+
+
+def _access(name: str, address: SocketAddress, group: str) -> Iterator[CheckResult]:
+    """Who on this machine may connect: the milter believes what it is told of clients, the desk takes signed mail."""
+    check = f"access to the {name} socket"
+    if not address.path:
+        yield warning(
+            check,
+            f"every user of this machine can connect to {address}, pass for any client, and be handed addresses that "
+            "the desk takes",
+            f'socket = "unix:/var/spool/postfix/tamis/{name}" under [{name}] (docs/operations.md); keep the port only '
+            "where nobody else has an account",
+        )
+        return
+    try:
+        found = Path(address.path).stat()
+    except OSError:
+        return
+    owner = grp.getgrgid(found.st_gid).gr_name if _has_group(found.st_gid) else str(found.st_gid)
+    mode = found.st_mode & 0o777
+    if mode & 0o007:
+        yield error(check, f"mode {mode:o}: everybody may connect", 'socket_mode = "0660" under [milter]')
+    elif mode & 0o060 != 0o060 or owner != group:
+        yield error(
+            check,
+            f"group {owner}, mode {mode:o}: Postfix may not connect",
+            f"chgrp {group or 'postfix'} {address.path} and chmod 660, or socket_group under [milter]",
+        )
+    else:
+        yield ok(check, f"group {owner} and root")
+
+
+def _has_group(number: int) -> bool:
+    try:
+        grp.getgrgid(number)
+    except KeyError:
+        return False
+    return True
 
 
 def answers(address: SocketAddress) -> bool:

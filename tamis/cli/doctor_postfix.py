@@ -74,9 +74,9 @@ def _aliases(settings: Settings) -> CheckResult:
 
 
 def _has_tamis(instance: Instance, settings: Settings) -> bool:
-    forms = postfix_forms(
-        SocketAddress.parse(settings.milter.socket), instance.settings.get("queue_directory", "")
-    )
+    address = SocketAddress.parse(settings.milter.socket)
+    queue = instance.settings.get("queue_directory", "")
+    forms = postfix_forms(address, queue) | postfix_forms(address, queue, chroot=True)
     return any(
         entry.socket in forms for one in instance.listeners for entry in milters(one.value("smtpd_milters"))
     )
@@ -86,13 +86,24 @@ def listener_checks(
     listener: Listener, where: str, settings: Settings, queue_directory: str
 ) -> Iterator[CheckResult]:
     """Whether Tamis sees what comes in at one listener, whole, and whether a failure of Tamis lets nothing pass."""
-    forms = postfix_forms(SocketAddress.parse(settings.milter.socket), queue_directory)
+    address = SocketAddress.parse(settings.milter.socket)
+    forms = postfix_forms(address, queue_directory, chroot=listener.chroot)
     if listener.name == settings.desk.reinject:
         yield from _reinjection(listener, where, forms)
         return
     entry = next((one for one in milters(listener.value("smtpd_milters")) if one.socket in forms), None)
+    hidden = postfix_forms(address, queue_directory) - forms
+    if entry is None and any(one.socket in hidden for one in milters(listener.value("smtpd_milters"))):
+        yield error(
+            where,
+            f"smtpd runs in a chroot here and does not see {address}: all mail is deferred",
+            f"smtpd_milters = {preferred_form(address, queue_directory)}"
+            if forms
+            else f'under [milter] socket = "unix:{queue_directory}/tamis/milter", smtpd_milters = unix:tamis/milter',
+        )
+        return
     if entry is None or "no_milters" in listener.value("receive_override_options"):
-        yield _unseen(listener, where, max(forms))
+        yield _unseen(listener, where, preferred_form(address, queue_directory))
         return
     proxy = listener.value("smtpd_proxy_filter")
     if proxy:
@@ -184,15 +195,24 @@ def _takes_many(listener: Listener) -> bool:
     return limit.isdigit() and int(limit) > RECIPIENTS
 
 
-def postfix_forms(address: SocketAddress, queue_directory: str) -> frozenset[str]:
-    """How Postfix may name a socket: below its queue directory also relative, or as seen from its chroot."""
+def preferred_form(address: SocketAddress, queue_directory: str) -> str:
+    """How to name a socket in main.cf: relative to the queue directory if it is below, for that holds in a chroot."""
+    prefix = f"{queue_directory}/"
+    if address.path.startswith(prefix):
+        return f"unix:{address.path.removeprefix(prefix)}"
+    return str(address)
+
+
+def postfix_forms(address: SocketAddress, queue_directory: str, *, chroot: bool = False) -> frozenset[str]:
+    """How a Postfix process may name a socket: relative to its queue directory, where it works, or by its whole path,
+    as it is seen from there."""
     if not address.path:
         hosts = {address.bracketed} | ({"localhost"} if address.host in ("127.0.0.1", "::1") else set())
         return frozenset(f"inet:{host}:{address.port}" for host in hosts)
-    forms = {f"unix:{address.path}"}
+    forms = set() if chroot else {f"unix:{address.path}"}
     if queue_directory and address.path.startswith(f"{queue_directory}/"):
         relative = address.path.removeprefix(f"{queue_directory}/")
-        forms |= {f"unix:{relative}", f"unix:/{relative}"}
+        forms |= {f"unix:{relative}", f"unix:/{relative}"} if chroot else {f"unix:{relative}"}
     return frozenset(forms)
 
 
@@ -212,7 +232,8 @@ def _transport(instance: Instance, settings: Settings, where: str) -> Iterator[C
         yield ok(f"{where}transport of .tamis.invalid", found)
     else:
         desk = SocketAddress.parse(settings.desk.socket)
-        place = f"unix:{desk.path}" if desk.path else f"[{desk.host}]:{desk.port}"
+        queue = values.get("queue_directory", "")
+        place = preferred_form(desk, queue) if desk.path else f"[{desk.host}]:{desk.port}"
         yield error(
             f"{where}transport of .tamis.invalid",
             "no entry in transport_maps: copies for tag, Junk and quarantine get 451",

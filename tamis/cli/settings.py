@@ -19,7 +19,7 @@ from tamis.cli.context import Context, json_option
 from tamis.cli.terminal import print_json
 from tamis.contract.filter import ALLOWED_EFFECTS, Effect, Filter, State
 from tamis.judging.policy import Terms
-from tamis.settings import DomainName, Network, Settings, Socket
+from tamis.settings import DomainName, LookupTable, Network, Settings, Socket
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +130,7 @@ _TYPES = MappingProxyType(
 _KINDS = MappingProxyType(
     {
         get_args(Socket)[1]: "`unix:/PATH`, `inet:IP:PORT` or `inet6:[IP]:PORT`",
+        get_args(LookupTable)[1]: "a text file's path, or `TYPE:NAME`",
         get_args(Network)[1]: "IP address or network",
         get_args(DomainName)[1]: "domain",
     }

@@ -88,7 +88,7 @@ def desk(site: Site, source: SiteSource, sockets: Sockets, parent: Parent) -> No
         serving = Desk(
             lambda: current.site, signer, Notes(paths.notes, paths.former_notes), Proof(paths.proof), store
         )
-        asyncio.run(run_desk(serving, sockets["desk"], site.settings.desk.concurrency, parent.ready))
+        asyncio.run(run_desk(serving, sockets["desk"], site.settings, parent.ready))
 
 
 def background(site: Site, source: SiteSource, sockets: Sockets, parent: Parent) -> None:

@@ -25,7 +25,7 @@ from tamis.base.errors import TamisError
 from tamis.base.shared_files import write_json
 from tamis.chain.registry import load_filters
 from tamis.daemon import roles
-from tamis.installation.listener import hand_over, inherited, listen
+from tamis.installation.listener import hand_over, inherited, listen, listens_at
 from tamis.installation.paths import Paths
 from tamis.installation.service_manager import notify
 from tamis.installation.site_loading import SiteSource
@@ -132,10 +132,13 @@ class Supervisor:
         before = json.loads(os.environ.pop(_ADDRESSES, "{}"))
         for name, (address, mode, group) in wanted.items():
             sock = handed.pop(name, None)
-            if name not in needed or before.get(name, address) != address:  # the settings have changed since
-                if sock is not None:
-                    sock.close()
+            if sock is not None and not _serves(sock, address, before.get(name)):
+                if name in needed and name not in before:
+                    log.warning("%s.socket is %s: systemd's socket there is left unused", name, address)
+                sock.close()
                 sock = None
+            if name not in needed and sock is not None:
+                sock.close()
             if name not in needed:
                 continue
             self._addresses[name] = address
@@ -385,6 +388,11 @@ class Supervisor:
             write_json(Paths(self._site.settings).processes, {"supervisor": os.getpid(), **self._roles()})
         except OSError as error:
             log.warning("the process list can't be written: %s", error)
+
+
+def _serves(sock: socket.socket, address: str, before: str | None) -> bool:
+    """Whether a socket that was handed over listens where the settings say: by the predecessor's word, else its own."""
+    return before == address if before is not None else listens_at(sock, SocketAddress.parse(address))
 
 
 def _dead() -> Iterator[tuple[int, int]]:

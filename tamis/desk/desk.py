@@ -14,6 +14,7 @@ from tamis.base.errors import AddressError, ReinjectError, TamisError
 from tamis.challenge.notices import language_of
 from tamis.desk.held_answer import HeldAnswer
 from tamis.desk.lmtp import LMTPReply, LMTPServer, Transaction
+from tamis.desk.peers import is_trusted, peer_of
 from tamis.desk.redirection import Redirection, RedirectionSigner
 from tamis.desk.redirection_notes import Note, Notes
 from tamis.desk.reinjection import Reinjector
@@ -28,6 +29,7 @@ from tamis.message.header_editing import NewFields, edit
 from tamis.message.mail import Mail
 from tamis.message.subject import tagged_subject
 from tamis.quarantine.records import HeldMessage
+from tamis.settings import Settings
 from tamis.store import Store
 
 log = logging.getLogger(__name__)
@@ -216,9 +218,11 @@ def _envelope(recipients: tuple[Recipient, ...], transaction: Transaction) -> En
     )
 
 
-async def run_desk(desk: Desk, listening: socket.socket, concurrency: int, ready: Callable[[], None]) -> None:
+async def run_desk(
+    desk: Desk, listening: socket.socket, settings: Settings, ready: Callable[[], None]
+) -> None:
     """Serve until SIGTERM or SIGUSR1; copies under way are finished first."""
-    places = asyncio.Semaphore(concurrency)
+    places = asyncio.Semaphore(settings.desk.concurrency)
 
     async def deliver(transaction: Transaction, content: bytes) -> Sequence[LMTPReply]:
         replies: dict[str, LMTPReply] = {}
@@ -228,8 +232,21 @@ async def run_desk(desk: Desk, listening: socket.socket, concurrency: int, ready
             replies |= {address: reply for address, _ in group}
         return [replies[address] for address, _ in transaction.recipients]
 
-    lmtp = LMTPServer(desk.check, deliver)
-    server = await asyncio.start_server(lmtp.serve, sock=listening)
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        peer = peer_of(writer)
+        if is_trusted(peer, settings.milter.socket_group):
+            await lmtp.serve(reader, writer)
+            return
+        log.error(
+            "the desk speaks with root, Tamis and group %s, not with %s", settings.milter.socket_group, peer
+        )
+        writer.write(b"421 4.7.0 not for you\r\n")
+        writer.close()
+
+    lmtp = LMTPServer(
+        desk.check, deliver, connections=settings.desk.connections, memory=settings.desk.max_memory
+    )
+    server = await asyncio.start_server(serve, sock=listening)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):

@@ -50,7 +50,14 @@ def listen(address: SocketAddress, *, mode: int = 0o660, group: str = "") -> soc
             return _listen_unix(Path(address.path), mode, group)
         family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
         listening = socket.create_server((address.host, address.port), family=family, backlog=_BACKLOG)
-    except (OSError, KeyError) as error:
+    except KeyError:
+        raise ConfigError("settings", "socket_group", "there is no such group", value=group) from None
+    except PermissionError as error:
+        problem = (
+            f"can't listen: {error}; folder and group {group!r} must be this user's, or the sockets systemd's"
+        )
+        raise ConfigError("settings", "socket", problem, value=str(address)) from None
+    except OSError as error:
         raise ConfigError("settings", "socket", f"can't listen: {error}", value=str(address)) from None
     listening.setblocking(False)
     return listening
@@ -59,16 +66,37 @@ def listen(address: SocketAddress, *, mode: int = 0o660, group: str = "") -> soc
 def _listen_unix(path: Path, mode: int, group: str) -> socket.socket:
     path.parent.mkdir(parents=True, exist_ok=True)
     owner = grp.getgrnam(group).gr_gid if group else -1
+    _remove_left_overs(path)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.unlink(missing_ok=True)
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listening.bind(str(beside))
-    os.chown(beside, -1, owner)
-    beside.chmod(mode)
-    listening.listen(_BACKLOG)
-    beside.rename(path)
+    try:
+        listening.bind(str(beside))
+        os.chown(beside, -1, owner)
+        beside.chmod(mode)
+        listening.listen(_BACKLOG)
+        beside.rename(path)
+    except OSError:
+        listening.close()
+        beside.unlink(missing_ok=True)
+        raise
     listening.setblocking(False)
     return listening
+
+
+def _remove_left_overs(path: Path) -> None:
+    """What starts left beside the path that were killed before the rename, or failed."""
+    for beside in path.parent.glob(f".{path.name}.*"):
+        pid = beside.name.rpartition(".")[2]
+        if pid.isdecimal() and (int(pid) == os.getpid() or not Path(f"/proc/{pid}").exists()):
+            beside.unlink(missing_ok=True)
+
+
+def listens_at(sock: socket.socket, address: SocketAddress) -> bool:
+    """Whether a listening socket is at an address."""
+    name = sock.getsockname()
+    if sock.family == socket.AF_UNIX:
+        return bool(address.path) and Path(name).absolute() == Path(address.path)
+    return not address.path and name[1] == address.port and name[0] == address.host
 
 
 def socket_descriptors() -> set[int]:

@@ -20,7 +20,7 @@ from tamis.settings.settings_file import (
     policy_layers,
     read_settings,
 )
-from tamis.settings.values import DomainName, Network, Socket, SocketAddress
+from tamis.settings.values import DomainName, LookupTable, Network, Socket, SocketAddress
 
 __all__ = [
     "ENVIRONMENT",
@@ -33,6 +33,7 @@ __all__ = [
     "ImageSettings",
     "Layers",
     "LearningSettings",
+    "LookupTable",
     "Network",
     "NoticeSettings",
     "Platform",

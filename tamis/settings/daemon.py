@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal
 
 from pydantic import Field
@@ -16,11 +18,18 @@ _MIB = 1024 * 1024
 class MilterSettings(Section):
     """The daemon that Postfix talks to."""
 
-    socket: Socket = Field("inet:127.0.0.1:8895", description="the address in Postfix's smtpd_milters")
+    socket: Socket = Field(
+        "unix:/var/spool/postfix/tamis/milter",
+        description="where Postfix's smtpd finds the milter, below its queue directory for one in a chroot; who can "
+        "connect is believed, so a TCP port is for hosts without other users",
+    )
     socket_mode: str = Field(
         "0660", pattern=r"^0[0-7]{3}$", description="permissions of a unix socket (octal)"
     )
-    socket_group: str = Field("", description="group of a unix socket; Postfix's user must be in it")
+    socket_group: str = Field(
+        "postfix",
+        description="group of the unix sockets of milter and desk: Postfix's own; empty: the daemon's",
+    )
     workers: int = Field(
         default_factory=lambda: max(2, os.cpu_count() or 1), ge=1, le=256, description="worker processes"
     )
@@ -44,13 +53,26 @@ class MilterSettings(Section):
 class DeskSettings(Section):
     """The LMTP desk: it stores into quarantine and sends changed copies back to Postfix."""
 
-    socket: Socket = Field("inet:127.0.0.1:8896", description="the address in Postfix's transport tamis")
+    socket: Socket = Field(
+        "unix:/var/spool/postfix/tamis/desk",
+        description="where Postfix's transport tamis finds the desk, which speaks with root, Postfix and Tamis; at "
+        "a TCP port with everybody on this machine",
+    )
     reinject: str = Field(
         "127.0.0.1:8897",
         pattern=r"^(\[[0-9A-Fa-f:]+\]|[0-9.]+):[0-9]{1,5}$",
         description="Postfix's listener without a milter, IP:PORT",
     )
     concurrency: int = Field(8, ge=1, le=256, description="copies handled at once")
+    connections: int = Field(
+        200, ge=4, le=4096, description="connections at once; more are asked to come back"
+    )
+    max_memory: int = Field(
+        256 * 1024 * 1024,
+        ge=16 * 1024 * 1024,
+        le=64 * 1024**3,
+        description="octets of messages that the desk is sent at once; further ones wait, a larger one comes alone",
+    )
     proof_seconds: float = Field(
         5.0,
         gt=0,
@@ -61,6 +83,12 @@ class DeskSettings(Section):
     proof_wait: float = Field(
         5.0, gt=0, le=60, description="seconds that a message waits for the proof before it gets 451"
     )
+
+
+FORMER_SOCKETS: Mapping[str, str] = MappingProxyType(
+    {"milter": "inet:127.0.0.1:8895", "desk": "inet:127.0.0.1:8896"}
+)
+"""The defaults before 0.3, which a Postfix may still name."""
 
 
 class StoreSettings(Section):

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 from functools import cached_property
-from typing import Annotated
 
 from pydantic import Field
 
 from tamis.message.address import mailbox_of
 from tamis.message.envelope import IPAddress
 from tamis.settings.dns_lists import DNSBL, RHSBL, URIBL
-from tamis.settings.values import DomainName, ListText, Network, Section
-
-_TABLE = r"^(/|[a-z]+:)[^\x00-\x1f\x7f]+$"
+from tamis.settings.values import DomainName, ListText, LookupTable, Network, Section
 
 
 class Platform(Section):
@@ -25,9 +22,8 @@ class Platform(Section):
     networks: tuple[Network, ...] = Field(
         ("127.0.0.0/8", "::1/128"), description="own networks: their mail is treated as outgoing (O8)"
     )
-    alias_maps: tuple[Annotated[str, Field(pattern=_TABLE)], ...] = Field(
+    alias_maps: tuple[LookupTable, ...] = Field(
         (),
-        max_length=20,
         description="lookup tables in the form of virtual(5), asked in place of Postfix's own virtual_alias_maps, "
         "alias_maps and canonical maps: a text file's path, or TYPE:NAME as in main.cf",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import tomllib
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from tamis.message.address import PLATFORM, address_key, domain_key
 from tamis.rules import RuleSource
 from tamis.rules.rule_file import read_sources
 from tamis.settings.daemon import (
+    FORMER_SOCKETS,
     BreakerSettings,
     DeskSettings,
     HistorySettings,
@@ -154,6 +156,7 @@ class SettingsFile:
             if not wrong.nearest and nearest_name(wrong.key, ["policy"]):
                 wrong = ConfigError(self.source, wrong.key, wrong.problem, nearest="policy")
             raise wrong from None
+        self.settings = _with_former_sockets(self.settings)
         self.layers = policy_layers(policy, self.source)
         self._named_rules = read_sources(self.settings.rules.files)
         self.rules: tuple[RuleSource, ...] = ()
@@ -167,6 +170,24 @@ class SettingsFile:
         """Read again the rules that Tamis itself keeps. Raises ConfigError."""
         taken = self.settings.taken_rules
         self.rules = (*self._named_rules, *(read_sources([taken]) if _exists(taken) else ()))
+
+
+def _with_former_sockets(settings: Settings) -> Settings:
+    """The defaults before 0.3 where nothing else is set and Postfix still names them: an upgrade stops no mail."""
+    try:
+        main = (settings.postfix.config_directory / "main.cf").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return settings
+    lines = "\n".join(line for line in main.splitlines() if not line.startswith("#"))
+    changes: dict[str, Section] = {}
+    for name, former in FORMER_SOCKETS.items():
+        section: MilterSettings | DeskSettings = getattr(settings, name)
+        port = former.rpartition(":")[2]
+        if "socket" not in section.model_fields_set and re.search(
+            rf"(127\.0\.0\.1\]?|localhost):{port}\b", lines
+        ):
+            changes[name] = section.model_copy(update={"socket": former})
+    return settings.model_copy(update=changes) if changes else settings
 
 
 def _exists(path: Path) -> bool:

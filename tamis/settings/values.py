@@ -63,6 +63,12 @@ def _dns_list(text: str) -> str:
     return text
 
 
+def _lookup_table(text: str) -> str:
+    if not re.fullmatch(r"(/|[a-z]+:)[^\x00-\x1f\x7f]+", text):
+        raise ValueError("must be a text file's /PATH, or TYPE:NAME as in main.cf")
+    return text
+
+
 def _web_url(text: str) -> str:
     parts = urlsplit(text)
     plain = parts.query == parts.fragment == "" and "@" not in parts.netloc
@@ -77,5 +83,6 @@ Socket = Annotated[str, AfterValidator(_socket)]
 Network = Annotated[str, AfterValidator(_network)]
 DomainName = Annotated[str, AfterValidator(domain_key)]
 AddressKey = Annotated[str, AfterValidator(address_key)]
+LookupTable = Annotated[str, AfterValidator(_lookup_table)]
 ListText = Annotated[str, AfterValidator(_dns_list)]
 WebUrl = Annotated[str, AfterValidator(_web_url)]

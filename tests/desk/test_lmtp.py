@@ -235,7 +235,7 @@ def test_any_octets_come_through_however_they_are_cut(content: bytes, cuts: list
     async def read() -> tuple[bytes, str]:
         reader = asyncio.StreamReader()
         client = Input(reader)
-        reading = asyncio.create_task(client.data())
+        reading = asyncio.create_task(client.data(10**6))
         sent = stuffed(content) + b"NOOP\r\n"
         edges = [0, *sorted(min(cut, len(sent)) for cut in cuts), len(sent)]
         for start, stop in pairwise(edges):

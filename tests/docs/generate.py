@@ -37,7 +37,6 @@ and the nearest valid name; a running daemon then keeps its current settings.
 
     [platform]
     domains = ["example.com", "example.org"]
-    alias_maps = ["/etc/postfix/virtual"]
 
     [policy]
     outcome = "quarantine"

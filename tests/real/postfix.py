@@ -38,7 +38,8 @@ class PrivatePostfix(PrivateServer):
     Mail for `mailboxes` ends in Maildirs (or goes to `mailbox_transport`, such as
     "lmtp:inet:127.0.0.1:2424"); mail for any other domain ends in the Maildir of the outside
     world, where bounces become visible. Without `milter` ("inet:127.0.0.1:8895",
-    "unix:/path") mail passes unfiltered.
+    "unix:/path") mail passes unfiltered. The desk is at `desk` ("unix:tamis/desk") or `desk_port`; with `chroot` the
+    inbound listener runs in one, as Debian's does.
     """
 
     def __init__(
@@ -46,6 +47,8 @@ class PrivatePostfix(PrivateServer):
         *,
         milter: str | None = None,
         desk_port: int | None = None,
+        desk: str = "",
+        chroot: bool = False,
         reinjection_port: int | None = None,
         domains: Sequence[str] = DOMAINS,
         mailboxes: Iterable[str] | None = None,
@@ -58,6 +61,8 @@ class PrivatePostfix(PrivateServer):
         self.port = free_port()
         self.reinjection_port = reinjection_port or free_port()
         self.desk_port = desk_port or free_port()
+        self._desk = desk or f"[127.0.0.1]:{self.desk_port}"
+        self._chroot = chroot
         self.config_directory = self.directory / "config"
         self._milter = milter
         self._domains = tuple(domains)
@@ -237,12 +242,15 @@ class PrivatePostfix(PrivateServer):
             self.directory,
             domains=self._domains,
             milter=self._milter,
-            desk_port=self.desk_port,
+            desk=self._desk,
             mailbox_transport=self._mailbox_transport,
             settings=self._settings,
         )
         master = postfix_config.master_cf(
-            port=self.port, reinjection_port=self.reinjection_port, extra=self._master_extra
+            port=self.port,
+            reinjection_port=self.reinjection_port,
+            extra=self._master_extra,
+            chroot=self._chroot,
         )
         (self.config_directory / "main.cf").write_text(main, encoding="utf-8")
         (self.config_directory / "master.cf").write_text(master, encoding="utf-8")

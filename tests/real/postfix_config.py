@@ -10,9 +10,9 @@ from tests.real.support import REPOSITORY
 
 DEPLOYED = REPOSITORY / "deploy" / "postfix"
 
-# The ports that deploy/postfix names, each once.
-_MILTER = "inet:127.0.0.1:8895"
-_DESK = "[127.0.0.1]:8896"
+# The places that deploy/postfix names, each once.
+_MILTER = "unix:tamis/milter"
+_DESK = "unix:tamis/desk"
 _REINJECTION = "127.0.0.1:8897"
 
 # What Postfix ships in master.cf, none of it in a chroot: a private queue has none.
@@ -66,7 +66,7 @@ def main_cf(
     *,
     domains: Iterable[str],
     milter: str | None,
-    desk_port: int,
+    desk: str,
     mailbox_transport: str | None,
     settings: Mapping[str, str],
 ) -> str:
@@ -117,9 +117,7 @@ def main_cf(
         **settings,
     }
     lines = [f"{name} = {value}\n" for name, value in own.items()]
-    deployed = _placed(
-        (DEPLOYED / "main.cf").read_text(encoding="utf-8"), {_DESK: f"[127.0.0.1]:{desk_port}"}
-    )
+    deployed = _placed((DEPLOYED / "main.cf").read_text(encoding="utf-8"), {_DESK: desk})
     if milter is None:
         deployed = re.sub(r"(?m)^smtpd_milters = .*$", "smtpd_milters =", deployed)
     else:
@@ -130,9 +128,9 @@ def main_cf(
     return "".join(lines) + "\n" + deployed
 
 
-def master_cf(*, port: int, reinjection_port: int, extra: str) -> str:
+def master_cf(*, port: int, reinjection_port: int, extra: str, chroot: bool = False) -> str:
     """The text of master.cf: the usual services, the inbound listener, the deployed ones."""
-    inbound = f"127.0.0.1:{port}  inet  n  -  n  -  200  smtpd\n"
+    inbound = f"127.0.0.1:{port}  inet  n  -  {'y' if chroot else 'n'}  -  200  smtpd\n"
     deployed = _placed(
         (DEPLOYED / "master.cf").read_text(encoding="utf-8"),
         {_REINJECTION: f"127.0.0.1:{reinjection_port}"},

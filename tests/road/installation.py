@@ -62,7 +62,8 @@ def ham(number: int = 1) -> bytes:
 
 
 class Installation:
-    """Daemon and Postfix on free ports; `settings` are merged over what a test needs."""
+    """Daemon and Postfix on free ports, or with `unix` at the sockets that deploy/postfix names; `settings` are merged
+    over what a test needs."""
 
     def __init__(
         self,
@@ -70,6 +71,7 @@ class Installation:
         policy: Mapping[str, Any] = POLICY,
         settings: Mapping[str, Any] | None = None,
         daemon: Mapping[str, Any] | None = None,
+        unix: bool = False,
         **postfix: Any,
     ) -> None:
         self.directory = private_directory("tamis")
@@ -86,11 +88,16 @@ class Installation:
             **(daemon or {}),
         )
         self.postfix = PrivatePostfix(
-            milter=self.daemon.milter,
+            milter="unix:tamis/milter" if unix else self.daemon.milter,
+            desk="unix:tamis/desk" if unix else "",
             desk_port=self.daemon.desk_port,
             reinjection_port=self.daemon.reinjection_port,
             **postfix,
         )
+        if unix:
+            for name in ("milter", "desk"):
+                place = f"unix:{self.postfix.directory}/queue/tamis/{name}"
+                self.daemon.write_settings(**{name: {**self.daemon.settings[name], "socket": place}})
         self.daemon.write_settings(postfix={"config_directory": str(self.postfix.directory / "config")})
 
     def __enter__(self) -> Self:

@@ -24,11 +24,13 @@ _LOOPBACK = ("127.", "localhost", "[::1]", "::1")
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A service of master.cf that takes mail by SMTP; `settings` are those in force for it."""
+    """A service of master.cf that takes mail by SMTP; `settings` are those in force for it. In a `chroot` it sees only
+    what is below the queue directory."""
 
     name: str
     kind: str
     settings: Mapping[str, str]
+    chroot: bool = False
 
     @property
     def label(self) -> str:
@@ -95,18 +97,18 @@ def read_settings(directory: Path, names: Sequence[str]) -> Mapping[str, str]:
 def listeners(services: str, settings: Mapping[str, str], overrides: Mapping[str, str]) -> Iterator[Listener]:
     """The listeners of `postconf -M`, with main.cf's `settings` and the `overrides` of `postconf -P`."""
     for line in services.splitlines():
-        name, kind, command = _columns(line)
+        name, kind, chroot, command = _columns(line)
         if command != "smtpd":
             continue
         mark = f"{name}/{kind}/"
         own = {key.removeprefix(mark): value for key, value in overrides.items() if key.startswith(mark)}
-        yield Listener(name, kind, {**settings, **own})
+        yield Listener(name, kind, {**settings, **own}, chroot == "y")
 
 
-def _columns(line: str) -> tuple[str, str, str]:
-    """Name, type and program of a service: the first, second and eighth column of master(5)."""
+def _columns(line: str) -> tuple[str, str, str, str]:
+    """Name, type, chroot and program of a service: the first, second, fifth and eighth column of master(5)."""
     columns = line.split(None, 8)
-    return (columns[0], columns[1], columns[7]) if len(columns) > 7 else ("", "", "")
+    return (columns[0], columns[1], columns[4], columns[7]) if len(columns) > 7 else ("", "", "", "")
 
 
 def milters(text: str) -> tuple[MilterEntry, ...]:
