@@ -266,7 +266,7 @@ class Session(Milter.Base):
                 self._remember(examined, mail)
                 return self._ask(asked)
         if plan.redirected:
-            self.worker.route.ensure(self.progress, self._macro("j"))
+            self.worker.route.ensure(self.progress, self._macro("j"), self._listener)
         self._changing = True
         application.apply(plan, examined, self.worker.signer, self.worker.notes, transaction)
         self._remember(examined, mail)

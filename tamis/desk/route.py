@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from tamis.base.shared_files import read_json, write_json
 from tamis.desk.redirection import Redirection, RedirectionSigner, new_transaction
 from tamis.desk.reinjection import Reinjector
 from tamis.message.header_editing import fields_of, split_header
+from tamis.services.postfix.listeners import foreign_ports
 from tamis.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -82,13 +84,14 @@ class Route:
         self._pause = _FIRST_PAUSE
         self._not_before = 0.0
         self._reason = ""
+        self._foreign = _ForeignPorts(settings.postfix.config_directory)
 
-    def ensure(self, pulse: Callable[[], None] = lambda: None, host: str = "") -> None:
+    def ensure(self, pulse: Callable[[], None] = lambda: None, host: str = "", port: str = "") -> None:
         """Return when the route is proven. Raises RouteError, with what to mend, when it is not.
 
-        `host` is the name (myhostname) of the Postfix that asks; "" leaves it open. One thread sends the probe, others
-        wait for it; after a failure the answer is the same for a short while, so that a flood of mail does not wait
-        message by message.
+        `host` is the name (myhostname) of the Postfix that asks, `port` that of its listener; "" leaves them open. One
+        thread sends the probe, others wait for it; after a failure the answer is the same for a short while, so that a
+        flood of mail does not wait message by message.
         """
         if not self.is_proven():
             self._prove_once(pulse)
@@ -97,6 +100,11 @@ class Route:
             raise RouteError(
                 f"the route is proven for the Postfix {proven}, not for {host}: give {host} a Tamis of its own, or let "
                 "it hand its mail to the other one"
+            )
+        if port and port in self._foreign.ports():
+            raise RouteError(
+                f"port {port} belongs to another instance of Postfix (multi_instance_directories), for which the route "
+                "is not proven: give it a Tamis of its own, or let it hand its mail to the one whose desk this is"
             )
 
     def _prove_once(self, pulse: Callable[[], None]) -> None:
@@ -156,6 +164,28 @@ class Route:
         """A signed address for a probe sent at this time (Unix seconds)."""
         local, _, domain = PROBE_RECIPIENT.partition("@")
         return self._signer.address(Redirection(f"{local}+{sent!r}@{domain}", new_transaction(), "probe"))
+
+
+class _ForeignPorts:
+    """Where other instances of this Postfix take mail, who may have its name; asked for anew when main.cf changes."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._touched = -1.0
+        self._ports = frozenset[str]()
+        self._lock = threading.Lock()
+
+    def ports(self) -> frozenset[str]:
+        """None while postconf can't tell."""
+        with self._lock:
+            touched = last_touched(self._directory)
+            if touched != self._touched:
+                try:
+                    self._ports = foreign_ports(self._directory)
+                    self._touched = touched
+                except (OSError, subprocess.SubprocessError) as error:
+                    log.warning("postconf failed, other instances of Postfix are not told apart: %s", error)
+            return self._ports
 
 
 def probe_sent_at(redirection: Redirection) -> float:

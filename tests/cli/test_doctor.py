@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tamis.cli.doctor_postfix import postfix_forms, seconds
+from tamis.cli.doctor_postfix import postfix_forms, preferred_form, seconds
 from tamis.services.postfix.tables import split_maps
 from tamis.settings import SocketAddress
 
@@ -19,11 +19,22 @@ QUEUE = "/var/spool/postfix"
         ("inet6:[::1]:8895", "inet:[::1]:8895"),
         ("unix:/run/tamis/milter", "unix:/run/tamis/milter"),
         (f"unix:{QUEUE}/tamis/milter", "unix:tamis/milter"),
-        (f"unix:{QUEUE}/tamis/milter", "unix:/tamis/milter"),
+        (f"unix:{QUEUE}/tamis/milter", f"unix:{QUEUE}/tamis/milter"),
     ],
 )
 def test_a_socket_has_several_names(socket: str, named: str) -> None:
     assert named in postfix_forms(SocketAddress.parse(socket), QUEUE)
+
+
+def test_in_a_chroot_a_socket_has_other_names() -> None:
+    below, elsewhere = (
+        SocketAddress.parse(f"unix:{QUEUE}/tamis/milter"),
+        SocketAddress.parse("unix:/run/milter"),
+    )
+    assert postfix_forms(below, QUEUE, chroot=True) == {"unix:tamis/milter", "unix:/tamis/milter"}
+    assert postfix_forms(elsewhere, QUEUE, chroot=True) == frozenset()
+    assert preferred_form(below, QUEUE) == "unix:tamis/milter"
+    assert preferred_form(elsewhere, QUEUE) == "unix:/run/milter"
 
 
 def test_another_socket_is_not_ours() -> None:

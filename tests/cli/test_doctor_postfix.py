@@ -9,7 +9,7 @@ import pytest
 
 from tamis.cli.checks import CheckResult, Health
 from tamis.cli.doctor_postfix import postfix_checks
-from tamis.services.postfix.listeners import Listener, listeners, milters, pairs
+from tamis.services.postfix.listeners import Listener, foreign_ports, listeners, milters, pairs
 from tamis.settings import Settings
 from tests.real.postfix_config import DEPLOYED
 
@@ -37,7 +37,8 @@ def examined(folder: Path, *, main: str = "", master: str = PUBLIC) -> dict[str,
 
 def looked_at(folder: Path) -> dict[str, CheckResult]:
     """What doctor says of the configuration there, by check."""
-    settings = Settings.model_validate({"postfix": {"config_directory": folder}})
+    places = {name: {"socket": f"unix:{folder}/tamis/{name}"} for name in ("milter", "desk")}
+    settings = Settings.model_validate({"postfix": {"config_directory": folder}, **places})
     return {one.check: one for one in postfix_checks(settings)}
 
 
@@ -71,7 +72,7 @@ def test_the_deployed_lines_are_right(tmp_path: Path) -> None:
         ("", f"{PUBLIC}\n -o milter_default_action=accept", "would pass unfiltered"),
         ("milter_default_action = quarantine", PUBLIC, "would pass unfiltered"),
         (
-            "smtpd_milters = { inet:127.0.0.1:8895, default_action=accept }",
+            "smtpd_milters = { unix:tamis/milter, default_action=accept }",
             PUBLIC,
             "would pass unfiltered",
         ),
@@ -96,6 +97,41 @@ def test_submission_and_the_way_back_of_a_filter_are_warnings(tmp_path: Path) ->
         "127.0.0.1:10025 inet n - n - - smtpd -o smtpd_milters=\n",
     )
     assert found["submission/inet"].health is found["127.0.0.1:10025/inet"].health is Health.WARNING
+
+
+def test_a_chroot_that_does_not_see_the_socket_is_an_error(tmp_path: Path) -> None:
+    """Debian's smtpd runs in one: there the whole path leads nowhere, and all mail would be deferred."""
+    debian = "smtp inet n - y - - smtpd"
+    assert examined(tmp_path, master=debian)["smtp/inet"].health is Health.OK
+    found = examined(tmp_path, main=f"smtpd_milters = unix:{tmp_path}/tamis/milter", master=debian)[
+        "smtp/inet"
+    ]
+    assert (found.health, "chroot" in found.found) == (Health.ERROR, True)
+    assert found.mend == "smtpd_milters = unix:tamis/milter"
+    outside = Settings.model_validate(
+        {"postfix": {"config_directory": tmp_path}, "milter": {"socket": "unix:/run/tamis/milter"}}
+    )
+    write(
+        tmp_path / "main.cf", f"{MAIN}queue_directory = {tmp_path}\nsmtpd_milters = unix:/run/tamis/milter\n"
+    )
+    told = {one.check: one for one in postfix_checks(outside)}["smtp/inet"]
+    assert (told.health, "chroot" in told.found) == (Health.ERROR, True)
+    assert f"unix:{tmp_path}/tamis/milter" in told.mend
+
+
+def test_ports_of_other_instances(tmp_path: Path) -> None:
+    second = tmp_path / "second"
+    second.mkdir()
+    write(second / "main.cf", MAIN)
+    services = (
+        "smtp inet n - n - 1 postscreen",
+        "127.0.0.2:2525 inet n - n - - smtpd",
+        "587 inet n - n - - qmqpd",
+    )
+    write(second / "master.cf", "\n".join(services) + "\n")
+    examined(tmp_path, main=f"multi_instance_directories = {second}", master="2525 inet n - n - - smtpd")
+    assert foreign_ports(tmp_path) == {"25"}
+    assert foreign_ports(second) == frozenset()
 
 
 def test_success_notices_for_strangers_are_a_warning(tmp_path: Path) -> None:
@@ -123,7 +159,8 @@ def test_a_second_instance_with_the_milter_needs_the_transport(tmp_path: Path) -
     second = tmp_path / "second"
     second.mkdir()
     write(
-        second / "main.cf", f"{MAIN}smtpd_milters = inet:127.0.0.1:8895\nmilter_default_action = tempfail\n"
+        second / "main.cf",
+        f"{MAIN}smtpd_milters = unix:{tmp_path}/tamis/milter\nmilter_default_action = tempfail\n",
     )
     write(second / "master.cf", f"{PUBLIC}\n")
     found = examined(tmp_path, main=f"multi_instance_directories = {second}")
@@ -140,7 +177,7 @@ def test_the_way_back_from_the_desk_must_not_run_the_milter(tmp_path: Path) -> N
 
 
 def test_names_in_values_are_expanded(tmp_path: Path) -> None:
-    found = examined(tmp_path, main="mine = inet:localhost:8895", master=f"{PUBLIC}\n -o smtpd_milters=$mine")
+    found = examined(tmp_path, main="mine = unix:tamis/milter", master=f"{PUBLIC}\n -o smtpd_milters=$mine")
     assert found["smtp/inet"].health is Health.OK
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -190,7 +190,7 @@ def test_a_delivery_that_fails_ends_the_connection_without_an_answer() -> None:
     ("limit", "sent"),
     [
         ("MAX_LINE", b"A" * 5000),
-        ("MAX_MESSAGE", b"MAIL FROM:<>\r\nRCPT TO:<marie@example.com>\r\nDATA\r\n" + b"x" * 5000),
+        ("UNDECLARED", b"MAIL FROM:<>\r\nRCPT TO:<marie@example.com>\r\nDATA\r\n" + b"x" * 5000),
     ],
 )
 def test_what_has_no_end_is_ended(limit: str, sent: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,6 +198,94 @@ def test_what_has_no_end_is_ended(limit: str, sent: bytes, monkeypatch: pytest.M
     desk = Desk()
     talk(desk, sent, b"x\r\n.\r\nNOOP\r\n")
     assert desk.got == []
+
+
+ONE = b"MAIL FROM:<a@example.net> SIZE=%d\r\nRCPT TO:<marie@example.com>\r\nDATA\r\n"
+
+
+def test_messages_wait_for_room_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two that together are too large the second is asked for when the first one is done; one that is larger than
+    all room comes alone."""
+    monkeypatch.setattr(lmtp, "_CHUNK", 10)
+    desk, first, second = Desk(), Wire(), Wire()
+
+    async def connections() -> None:
+        server = LMTPServer(desk.check, desk.deliver, memory=1000)
+        readers = [asyncio.StreamReader(), asyncio.StreamReader()]
+        wires: list[Any] = [first, second]
+        served = [asyncio.create_task(server.serve(*both)) for both in zip(readers, wires, strict=True)]
+        readers[0].feed_data(ONE % 600)
+        await until(lambda: b"354" in first.written)
+        readers[1].feed_data(ONE % 600)
+        await until(lambda: second.written.count(b"\r\n250 ") >= 2)
+        await asyncio.sleep(0)
+        assert b"354" not in second.written
+        readers[0].feed_data(b"x\r\n.\r\n")
+        await until(lambda: b"354" in second.written)
+        readers[1].feed_data(b"x\r\n.\r\n" + ONE % 5000 + b"x\r\n.\r\nQUIT\r\n")
+        readers[0].feed_eof()
+        await asyncio.gather(*served)
+
+    asyncio.run(connections())
+    assert len(desk.got) == 3
+    assert second.written.count(b"354") == 2
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not condition():  # noqa: ASYNC110 - what is waited for is written by the code under test
+            await asyncio.sleep(0)
+
+
+def test_who_finds_no_room_keeps_the_mail(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lmtp, "ROOM_SECONDS", 0.01)
+
+    async def both() -> list[str]:
+        memory = lmtp.Memory(1000)
+        wire: Any = Wire()
+        desk = Desk()
+        server = LMTPServer(desk.check, desk.deliver)
+        monkeypatch.setattr(server, "_memory", memory)
+        reader = asyncio.StreamReader()
+        async with memory.holding(1000):
+            reader.feed_data(ONE % 600 + b"NOOP\r\nQUIT\r\n")
+            await server.serve(reader, wire)
+        return [line.decode() for line in wire.written.splitlines()]
+
+    assert codes(asyncio.run(both()))[3:] == ["451", "250", "221"]
+
+
+def test_more_than_was_declared_ends_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lmtp, "_CHUNK", 100)
+    desk = Desk()
+    said = talk(desk, ONE % 100 + b"x" * 5000 + b"\r\n.\r\nNOOP\r\n")
+    assert codes(said)[-1] == "354"
+    assert desk.got == []
+
+
+def test_what_is_larger_than_any_message_is_not_asked_for() -> None:
+    assert codes(talk(Desk(), ONE % 2**40 + b"QUIT\r\n"))[3:] == ["451", "221"]
+
+
+def test_connections_are_bounded() -> None:
+    async def many() -> list[bytes]:
+        desk = Desk()
+        server = LMTPServer(desk.check, desk.deliver, connections=2)
+        wires: list[Any] = [Wire() for _ in range(3)]
+        readers = [asyncio.StreamReader() for _ in wires]
+        served = [asyncio.create_task(server.serve(*both)) for both in zip(readers, wires, strict=True)]
+        await served[2]
+        for reader in readers:
+            reader.feed_eof()
+        await asyncio.gather(*served)
+        reader, wire = asyncio.StreamReader(), Wire()
+        reader.feed_eof()
+        later: Any = wire
+        await server.serve(reader, later)
+        return [one.written for one in (*wires, later)]
+
+    first, second, third, later = asyncio.run(many())
+    assert [one[:3] for one in (first, second, third, later)] == [b"220", b"220", b"421", b"220"]
 
 
 def test_recipients_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

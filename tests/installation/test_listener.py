@@ -12,7 +12,14 @@ from pathlib import Path
 import pytest
 
 from tamis.base.errors import ConfigError
-from tamis.installation.listener import dead_socket, hand_over, inherited, listen, socket_descriptors
+from tamis.installation.listener import (
+    dead_socket,
+    hand_over,
+    inherited,
+    listen,
+    listens_at,
+    socket_descriptors,
+)
 from tamis.installation.service_manager import notify
 from tamis.installation.signing_key import signing_key
 from tamis.settings import SocketAddress
@@ -45,6 +52,34 @@ def test_a_unix_socket_has_its_permissions_and_replaces_its_predecessor(tmp_path
     with first, second, socket.socket(socket.AF_UNIX) as client:
         client.connect(str(path))
         second.accept()[0].close()
+
+
+def test_a_start_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "milter"
+    (tmp_path / ".milter.999999999").touch()  # of one that was killed
+    (tmp_path / f".milter.{os.getppid()}").touch()  # of one that is at it
+    monkeypatch.setattr(os, "chown", refuse)
+    with pytest.raises(ConfigError, match=r"can't listen.*not yours"):
+        listen(SocketAddress(path=str(path)), group="root")
+    assert [one.name for one in tmp_path.iterdir()] == [f".milter.{os.getppid()}"]
+
+
+def refuse(*_: object) -> None:
+    raise PermissionError("not yours")
+
+
+def test_a_group_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"socket_group: there is no such group.*no-such-group"):
+        listen(SocketAddress(path=str(tmp_path / "milter")), group="no-such-group")
+
+
+def test_where_a_socket_listens(tmp_path: Path) -> None:
+    unix, elsewhere = (SocketAddress(path=str(tmp_path / name)) for name in ("milter", "desk"))
+    with socket.socket(socket.AF_UNIX) as one, listen(ANY_PORT) as two:
+        one.bind(unix.path)  # as systemd does; ours is renamed, and its successor is told where it is
+        port = SocketAddress(host="127.0.0.1", port=two.getsockname()[1])
+        assert [listens_at(one, place) for place in (unix, elsewhere, port)] == [True, False, False]
+        assert [listens_at(two, place) for place in (unix, ANY_PORT, port)] == [False, False, True]
 
 
 def test_nobody_reaches_a_dead_socket() -> None:

@@ -1,9 +1,10 @@
 """Which of Postfix's listeners take mail, and with which settings: main.cf and what master.cf sets instead. Pure but
-for `read_instance` and `read_settings`, which ask postconf(1)."""
+for the functions that ask postconf(1)."""
 
 from __future__ import annotations
 
 import re
+import socket
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -105,6 +106,37 @@ def listeners(services: str, settings: Mapping[str, str], overrides: Mapping[str
         yield Listener(name, kind, {**settings, **own}, chroot == "y")
 
 
+def foreign_ports(directory: Path) -> frozenset[str]:
+    """The TCP ports at which further instances take mail (multi_instance_directories), and this one does not. Raises
+    OSError or SubprocessError when postconf fails."""
+    others = read_settings(directory, ("multi_instance_directories",)).get("multi_instance_directories", "")
+    folders = others.replace(",", " ").split()
+    if not folders:
+        return frozenset()
+    own = ports(_postconf(directory, "-M"))
+    return frozenset[str]().union(*(ports(_postconf(Path(one), "-M")) for one in folders)) - own
+
+
+def ports(services: str) -> frozenset[str]:
+    """The TCP ports at which the services of `postconf -M` take mail, also behind postscreen(8)."""
+    found = (_columns(line) for line in services.splitlines())
+    names = {
+        name.rpartition(":")[2]
+        for name, kind, _, command in found
+        if kind == "inet" and command in ("smtpd", "postscreen")
+    }
+    return frozenset(filter(None, map(_number, names)))
+
+
+def _number(service: str) -> str:
+    if service.isdecimal():
+        return service
+    try:
+        return str(socket.getservbyname(service, "tcp"))
+    except OSError:
+        return ""
+
+
 def _columns(line: str) -> tuple[str, str, str, str]:
     """Name, type, chroot and program of a service: the first, second, fifth and eighth column of master(5)."""
     columns = line.split(None, 8)
@@ -115,11 +147,11 @@ def milters(text: str) -> tuple[MilterEntry, ...]:
     """The entries of smtpd_milters: sockets, or { socket, name=value, ... } (Postfix 3.0)."""
     found = []
     for braced, plain in re.findall(r"\{([^{}]*)\}|([^\s,{}]+)", text):
-        socket, *rest = (
+        place, *rest = (
             [part.strip() for part in re.split(r"[\s,]+(?=\S)", braced.strip())] if braced else [plain]
         )
         own = (part.partition("=") for part in rest)
-        found.append(MilterEntry(socket, {name.strip(): value.strip() for name, _, value in own}))
+        found.append(MilterEntry(place, {name.strip(): value.strip() for name, _, value in own}))
     return tuple(found)
 
 
