@@ -10,7 +10,7 @@ from tamis.base.errors import ServiceError
 from tamis.cli.checks import CheckResult, error, ok, warning
 from tamis.services.postfix.aliases import AliasLook, alias_maps
 from tamis.services.postfix.listeners import Instance, Listener, milters, read_instance
-from tamis.services.postfix.tables import ask, split_maps
+from tamis.services.postfix.lookup_tables import ask, split_maps
 from tamis.settings import Settings, SocketAddress
 
 _MACROS = {

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from tamis.base.errors import ConfigError, nearest_name
 from tamis.base.validation import config_error
 from tamis.contract.filter import ALLOWED_EFFECTS, Filter, FilterOptions, State
-from tamis.judging.destinations import NO_ALIASES, Destination, Directory
+from tamis.judging.alias_targets import NO_ALIASES, Destination, Directory
 from tamis.message.address import PLATFORM, address_key, mailbox_in, scopes_of
 from tamis.settings import Layers
 

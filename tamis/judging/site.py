@@ -9,7 +9,7 @@ from typing import Any
 from tamis.base.errors import ConfigError
 from tamis.contract.filter import Effect, Filter, Stage, State
 from tamis.contract.lists import ListEntry, ListIndex
-from tamis.judging.destinations import NO_ALIASES, Directory
+from tamis.judging.alias_targets import NO_ALIASES, Directory
 from tamis.judging.policy import FilterRule, PolicyBook
 from tamis.knowledge import NO_BASE, KnowledgeBase, compile_base
 from tamis.message.address import PLATFORM, address_key, domain_key

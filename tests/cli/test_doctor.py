@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tamis.cli.doctor_postfix import postfix_forms, preferred_form, seconds
-from tamis.services.postfix.tables import split_maps
+from tamis.services.postfix.lookup_tables import split_maps
 from tamis.settings import SocketAddress
 
 QUEUE = "/var/spool/postfix"

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from tamis.base.breaker import FAILURES, Breakers
 from tamis.base.errors import ConfigError, ServiceError
-from tamis.judging.destinations import Destination, destinations, divided, keys, targets
+from tamis.judging.alias_targets import Destination, destinations, divided, keys, targets
 from tamis.message.address import address_key, domain_key
 from tamis.services.postfix.listeners import read_settings
-from tamis.services.postfix.tables import ask, files_of, split_maps, takes_parts
+from tamis.services.postfix.lookup_tables import ask, files_of, split_maps, takes_parts
 from tamis.settings import Platform, Settings
 
 WAIT_SECONDS = 2.0

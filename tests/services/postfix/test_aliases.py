@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tamis.base.errors import ConfigError, ServiceError
-from tamis.judging.destinations import Destination
+from tamis.judging.alias_targets import Destination
 from tamis.services.postfix import aliases
 from tamis.services.postfix.aliases import PostfixDirectory
 from tamis.services.postfix.listeners import program

@@ -58,11 +58,13 @@ class NoAliases:
 
 NO_ALIASES = NoAliases()
 
-Look = Callable[[Collection[str]], Mapping[str, Sequence[str]]]
+AskAliases = Callable[[Collection[str]], Mapping[str, Sequence[str]]]
 """What addresses lead to directly, as comparing forms, for those that lead anywhere."""
 
 
-def destinations(addresses: Iterable[str], look: Look, hosted: Collection[str]) -> Mapping[str, Destination]:
+def destinations(
+    addresses: Iterable[str], look: AskAliases, hosted: Collection[str]
+) -> Mapping[str, Destination]:
     """Where each address ends. `hosted` are the domains here; where none are named, none is outside.
 
     One look for each step, for all addresses together.

@@ -10,7 +10,7 @@ import pytest
 
 from tamis.base.errors import ServiceError
 from tamis.services.postfix.listeners import program
-from tamis.services.postfix.tables import ask, files_of, split_maps
+from tamis.services.postfix.lookup_tables import ask, files_of, split_maps
 
 pytestmark = pytest.mark.real
 
@@ -67,7 +67,7 @@ def test_a_table_that_hangs_is_given_up(folder: Path, monkeypatch: pytest.Monkey
     hanging = folder / "postmap"
     hanging.write_text("#!/bin/sh\nexec sleep 600\n")
     hanging.chmod(0o755)
-    monkeypatch.setattr("tamis.services.postfix.tables.program", lambda _: str(hanging))
+    monkeypatch.setattr("tamis.services.postfix.lookup_tables.program", lambda _: str(hanging))
     with pytest.raises(ServiceError, match="does not answer within"):
         ask(folder, "mysql:/etc/postfix/virtual.cf", ["info@example.com"], seconds=0.2)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tamis.judging.destinations import (
+from tamis.judging.alias_targets import (
     MAX_DEPTH,
     MAX_TARGETS,
     NO_ALIASES,
