@@ -62,11 +62,12 @@ def copies(installation: Installation, who: str, number: int) -> list[bytes]:
 
 def test_an_alias_of_one_mailbox_is_that_mailbox(installation: Installation) -> None:
     """Alice's policy holds; the domain of the alias would tag. Catch-all addresses are in one list, not in fifteen."""
-    sent(installation, 1, "info@example.org", "Info+x@Example.ORG")
+    sent(installation, 1, "info@example.org")
+    sent(installation, 4, "Info+x@Example.ORG")
     sent(installation, 2, *(f"anybody{n}@example.org" for n in range(5)))
     assert {mailbox for _, mailbox in held(installation)} == {ALICE, CAROL}
     shown = installation.tamis("quarantine", "list", "--mailbox", CAROL, "--json")
-    assert len(shown) == 5
+    assert len(shown) == 1  # one copy, which goes to all five addresses
     history = installation.tamis("history", "list", "--for", ALICE, "--json")
     told = {copy["recipient"] for one in history for copy in one["recipients"]}
     assert told == {"info@example.org", "info+x@example.org"}
