@@ -61,7 +61,9 @@ def blocked() -> None:
 
 @blocked.command()
 @click.argument("clients", metavar="IP...", nargs=-1, required=True, type=CLIENT)
-@click.option("--for", "seconds", type=SPAN, default="1h", show_default=True, help="12h, 30d, 2w or 1y.")
+@click.option(
+    "--for", "seconds", type=SPAN, default="1h", show_default=True, help="30min, 12h, 30d, 2w or 1y."
+)
 @click.option("--why", default="blocked by an operator", help="Reason; the client sees it.")
 @by_option
 @click.pass_obj

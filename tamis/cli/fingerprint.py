@@ -12,7 +12,7 @@ import click
 from tamis.base.errors import ConfigError
 from tamis.cli import marked_messages
 from tamis.cli.context import AT_ONCE, Context, by_option, fail, json_option
-from tamis.cli.parameters import MOMENT, SCOPE
+from tamis.cli.parameters import MOMENT, OWN_SCOPE, SCOPE
 from tamis.cli.terminal import print_json, printable, table
 from tamis.contract.lists import FINGERPRINTS, Colour, ListEntry, Subject, normalise_pattern
 from tamis.database.list_entries import NewEntry
@@ -22,7 +22,7 @@ from tamis.message.address import PLATFORM
 MESSAGE = str(MarkKind.MESSAGE)
 _KIND = click.Choice([*map(str, FINGERPRINTS), MESSAGE])
 _scope = click.option(
-    "--scope", type=SCOPE, default=PLATFORM, show_default=True, help='"platform", a domain or a mailbox.'
+    "--scope", type=OWN_SCOPE, default=PLATFORM, show_default=True, help='"platform", a domain or a mailbox.'
 )
 
 _origin = click.option("--ip", default="", help="A message's client, if its header does not name it.")
@@ -44,7 +44,7 @@ def fingerprint() -> None:
 @click.option(
     "--expires",
     type=MOMENT,
-    help="12h, 30d, 2w, 1y or a date (UTC) [default: never; for messages learning.mark_days].",
+    help="30min, 12h, 30d, 2w, 1y or a date (UTC) [default: never; for messages learning.mark_days].",
 )
 @_origin
 @by_option

@@ -12,7 +12,7 @@ import click
 
 from tamis.base.errors import ConfigError, nearest_name
 from tamis.cli.context import AT_ONCE, Context, by_option, fail, json_option
-from tamis.cli.parameters import MOMENT, SCOPE
+from tamis.cli.parameters import MOMENT, OWN_SCOPE, SCOPE
 from tamis.cli.terminal import print_json, printable, table
 from tamis.contract.breadth import SENTENCES, breadth
 from tamis.contract.lists import Colour, ListEntry, Subject, normalise_pattern
@@ -25,7 +25,7 @@ _SUBJECT = click.Choice([str(subject) for subject in Subject])
 _SHOWN_ERRORS = 5
 
 _scope = click.option(
-    "--scope", type=SCOPE, default=PLATFORM, show_default=True, help='"platform", a domain or a mailbox.'
+    "--scope", type=OWN_SCOPE, default=PLATFORM, show_default=True, help='"platform", a domain or a mailbox.'
 )
 _note = click.option("--note", default="", help="Note; shown with the entry.")
 _yes = click.option(
@@ -33,7 +33,9 @@ _yes = click.option(
     is_flag=True,
     help="Also add entries that cover very many or our own domains; --note must say why.",
 )
-_expires = click.option("--expires", type=MOMENT, help="12h, 30d, 2w, 1y or a date (UTC) [default: never].")
+_expires = click.option(
+    "--expires", type=MOMENT, help="30min, 12h, 30d, 2w, 1y or a date (UTC) [default: never]."
+)
 
 
 @click.group()

@@ -14,9 +14,16 @@ from tamis.contract.filter import Filter
 from tamis.database.scope import parse_scope
 from tamis.judging.policy import Terms
 from tamis.judging.site import Override
+from tamis.message.address import PLATFORM
 
-_SPAN = re.compile(r"([0-9]{1,4})([hdwy])")
-_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1), "y": timedelta(days=365)}
+_SPAN = re.compile(r"([0-9]{1,4})(min|[hdwy])")
+_UNITS = {
+    "min": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+    "w": timedelta(weeks=1),
+    "y": timedelta(days=365),
+}
 
 
 class ScopeType(click.ParamType[str]):
@@ -31,6 +38,21 @@ class ScopeType(click.ParamType[str]):
         except ConfigError as error:
             hint = f"; did you mean {error.nearest!r}?" if error.nearest else ""
             self.fail(f"{value!r}: {error.problem}{hint}", param, ctx)
+
+
+class OwnScopeType(ScopeType):
+    """A scope to set something for: a domain or mailbox of another than the platform's domains is a slip of the pen."""
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """As click asks for it."""
+        scope = super().convert(value, param, ctx)
+        own = ctx.obj.file.settings.platform.domains if ctx is not None else ()
+        domain = scope.rpartition("@")[2]
+        if scope != PLATFORM and own and domain not in own:
+            nearest = nearest_name(domain, own)
+            hint = f"; did you mean {scope.removesuffix(domain) + nearest!r}?" if nearest else ""
+            self.fail(f"{value!r}: {domain} is none of platform.domains{hint}", param, ctx)
+        return scope
 
 
 def nearest_key(key: str, filters: Iterable[Filter[Any]]) -> str:
@@ -56,7 +78,7 @@ def refused_override(one: Override, error: ConfigError, filters: Iterable[Filter
 
 
 class MomentType(click.ParamType[datetime]):
-    """A moment to come: a span (12h, 30d, 2w, 1y) from now, or a date or time of ISO 8601, UTC by itself."""
+    """A moment to come: a span (30min, 12h, 30d, 2w, 1y) from now, or a date or time of ISO 8601, UTC by itself."""
 
     name = "when"
 
@@ -80,7 +102,7 @@ class MomentType(click.ParamType[datetime]):
 
 
 class PastType(click.ParamType[datetime]):
-    """A moment that is over: a span (12h, 30d, 2w, 1y) ago, or a date or time of ISO 8601, UTC by itself."""
+    """A moment that is over: a span (30min, 12h, 30d, 2w, 1y) ago, or a date or time of ISO 8601, UTC by itself."""
 
     name = "when"
 
@@ -100,7 +122,7 @@ class PastType(click.ParamType[datetime]):
 
 
 class SpanType(click.ParamType[float]):
-    """A span of time (12h, 30d, 2w, 1y), in seconds."""
+    """A span of time (30min, 12h, 30d, 2w, 1y), in seconds."""
 
     name = "span"
 
@@ -110,11 +132,12 @@ class SpanType(click.ParamType[float]):
             return value
         span = _SPAN.fullmatch(str(value))
         if span is None or not int(span[1]):
-            self.fail(f"{value!r} is not a span like 12h, 30d, 2w or 1y", param, ctx)
+            self.fail(f"{value!r} is not a span like 30min, 12h, 30d, 2w or 1y", param, ctx)
         return int(span[1]) * _UNITS[span[2]].total_seconds()
 
 
 SPAN = SpanType()
 SCOPE = ScopeType()
+OWN_SCOPE = OwnScopeType()
 PAST = PastType()
 MOMENT = MomentType()

@@ -10,7 +10,7 @@ import click
 
 from tamis.base.errors import ConfigError, StoreError
 from tamis.cli.context import AT_ONCE, Context, by_option, fail, json_option
-from tamis.cli.parameters import SCOPE, refused_override
+from tamis.cli.parameters import OWN_SCOPE, SCOPE, refused_override
 from tamis.cli.terminal import print_json, table
 from tamis.database.overrides import checker, parse_value
 from tamis.judging.site import Override, Site, Snapshot
@@ -49,7 +49,7 @@ def show(context: Context, scope: str, as_json: bool) -> None:
 
 
 @policy.command("set", context_settings={"ignore_unknown_options": True})  # a VALUE may begin with a minus
-@click.argument("scope", type=SCOPE)
+@click.argument("scope", type=OWN_SCOPE)
 @click.argument("key")
 @click.argument("value")
 @by_option

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -192,17 +192,65 @@ def _taught(
     return do
 
 
+def _selecting(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Messages by id, or all held ones that meet what is given."""
+    options = (
+        click.argument("messages", metavar="[ID...]", nargs=-1),
+        click.option("--mailbox", type=SCOPE, help="All that is held for this mailbox."),
+        click.option("--domain", type=SCOPE, help="All that is held for this domain."),
+        click.option(
+            "--search", metavar="TEXT", default="", help="With this text in sender, From or subject."
+        ),
+        click.option("--all", "everything", is_flag=True, help="All that is held."),
+        click.option("--yes", is_flag=True, help="Don't ask how many are meant."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@dataclass(frozen=True, slots=True)
+class _Selection:
+    messages: tuple[str, ...]
+    mailbox: str | None
+    domain: str | None
+    search: str
+    everything: bool
+    yes: bool
+
+    def ids(self, store: Store, doing: str) -> tuple[str, ...]:
+        """The ids that are meant. Ends the command where that is nothing, or is not meant after all."""
+        by_scope = self.mailbox or self.domain or self.search or self.everything
+        if bool(self.messages) is bool(by_scope) or (self.mailbox and self.domain):
+            raise click.UsageError("give ids, or one of --mailbox, --domain, --search and --all")
+        if self.messages:
+            return self.messages
+        found: list[str] = []
+        scope = self.mailbox or self.domain or PLATFORM
+        while page := store.quarantine.list(
+            scope, text=self.search, limit=1000, before=found[-1] if found else None
+        ):
+            found += [one.id for one in page]
+        if not found:
+            fail("nothing is held there", os.EX_NOINPUT)
+        if not self.yes:
+            click.confirm(f"{doing} {len(found)} messages?", abort=True, err=True)
+        return tuple(found)
+
+
 @quarantine.command()
-@click.argument("messages", metavar="ID...", nargs=-1, required=True)
+@_selecting
 @click.option("--learn", "teach", is_flag=True, help="Teach the statistical filter that they are ham.")
 @by_option
 @json_option
 @click.pass_obj
-def release(context: Context, messages: tuple[str, ...], teach: bool, by: str, as_json: bool) -> None:
-    """Deliver held messages to their recipients' inboxes."""
+def release(context: Context, /, teach: bool, by: str, as_json: bool, **selection: Any) -> None:
+    """Deliver held messages to their recipients' inboxes: those with these ids, or all that is held for a mailbox or
+    domain."""
     settings = context.file.settings
     deliver = delivery(settings)
     with context.store() as store:
+        messages = _Selection(**selection).ids(store, "Release")
 
         def released(message: str) -> Done:
             return store.quarantine.release(message, by, deliver)
@@ -213,14 +261,15 @@ def release(context: Context, messages: tuple[str, ...], teach: bool, by: str, a
 
 
 @quarantine.command()
-@click.argument("messages", metavar="ID...", nargs=-1, required=True)
+@_selecting
 @click.option("--learn", "teach", is_flag=True, help="Teach the statistical filter that they are spam.")
 @by_option
 @json_option
 @click.pass_obj
-def delete(context: Context, messages: tuple[str, ...], teach: bool, by: str, as_json: bool) -> None:
+def delete(context: Context, /, teach: bool, by: str, as_json: bool, **selection: Any) -> None:
     """Delete held messages. For ten minutes `restore` brings them back; then they are gone for good."""
     with context.store() as store:
+        messages = _Selection(**selection).ids(store, "Delete")
 
         def deleted(message: str) -> Done:
             return store.quarantine.delete(message, by)

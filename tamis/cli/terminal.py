@@ -43,7 +43,7 @@ def fit(text: str, width: int) -> str:
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]], shares: Sequence[int]) -> str:
-    """Rows under heads, no wider than the terminal (80 to 120 columns).
+    """Rows under heads, no wider than the terminal (80 to 120 columns); what goes into a pipe or a file is whole.
 
     A column whose share is 0 is as wide as its widest cell; the others divide what is left by their shares.
     """
@@ -53,11 +53,19 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]], shares: Sequence[
     fixed = sum(w for w, share in zip(widest, shares, strict=True) if not share)
     left = total - fixed - 2 * (len(heads) - 1)
     parts = sum(shares) or 1
-    widths = [
-        min(w, max(left * share // parts, 6)) if share else w for w, share in zip(widest, shares, strict=True)
-    ]
+    widths = widest
+    if _is_terminal():
+        widths = [
+            min(w, max(left * share // parts, 6)) if share else w
+            for w, share in zip(widest, shares, strict=True)
+        ]
     lines = ([fit(cell, w) for cell, w in zip(row, widths, strict=True)] for row in (heads, *rows))
     return "\n".join("  ".join(line).rstrip() for line in lines)
+
+
+def _is_terminal() -> bool:
+    """Whether somebody reads along."""
+    return sys.stdout.isatty()
 
 
 def print_json(data: Any) -> None:

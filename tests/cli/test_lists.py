@@ -97,8 +97,20 @@ def test_mistakes_are_explained_and_change_nothing(
     assert len(run("lists", "show", "--json").data) == 1
 
 
+def test_a_mistyped_scope_is_refused_with_the_nearest_one(run: Run, config: Path) -> None:
+    config.write_text(config.read_text() + '[platform]\ndomains = ["boutique.example", "example.com"]\n')
+    for scope, meant in (("boutique.exmaple", "boutique.example"), ("marie@exmple.com", "marie@example.com")):
+        for command in (
+            ("lists", "add", "white", "ip", "192.0.2.1", "--scope", scope),
+            ("policy", "set", scope, "required", "5"),
+        ):
+            ended = run(*command)
+            assert (ended.status, f"did you mean '{meant}'?" in ended.err) == (64, True), ended
+    assert run("policy", "set", "marie@example.com", "required", "5").status == 0
+
+
 def test_spans_and_dates(run: Run) -> None:
-    for n, when in enumerate(("12h", "30d", "2w", "1y", "2099-12-31", "2099-12-31T12:00:00+02:00")):
+    for n, when in enumerate(("30min", "12h", "30d", "2w", "1y", "2099-12-31", "2099-12-31T12:00:00+02:00")):
         assert run("lists", "add", "white", "ip", f"192.0.2.{n}", "--expires", when).status == 0
     last = run("lists", "show", "--json").data[-1]
     assert last["expires"] == "2099-12-31T10:00:00+00:00"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import io
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -32,6 +33,7 @@ def test_a_list_fits_and_moves_no_cursor(
     run: Run, store: Store, columns: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setattr("tamis.cli.terminal._is_terminal", lambda: True)
     store.quarantine.hold(held("1", "m" * 64 + "@example.com", sender="", subject=HOSTILE), CONTENT)
     store.quarantine.hold(held("2", sender="s" * 300, subject="日本語" * 100), CONTENT)
     store.quarantine.hold(held("3", sender="a@example.net", subject="e\u0301" * 200), CONTENT)
@@ -40,6 +42,31 @@ def test_a_list_fits_and_moves_no_cursor(
     assert max(map(cells, shown.splitlines())) <= {"10": 80, "80": 80, "100": 100, "400": 120}[columns]
     assert len(shown.splitlines()) == 4
     assert "<>" in shown
+
+
+def test_a_list_that_goes_into_a_pipe_is_whole(run: Run, store: Store) -> None:
+    address = "m" * 64 + "@example.com"
+    store.quarantine.hold(held("1", address, sender="s" * 300, subject="long " * 30), CONTENT)
+    (_, line) = run("quarantine", "list").out.splitlines()
+    assert address in line
+    assert "s" * 300 in line
+    assert ("long " * 30).strip() in line
+
+
+def test_all_that_is_held_for_a_mailbox_is_released_or_deleted_at_once(
+    run: Run, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    for number in range(5):
+        store.quarantine.hold(held(f"t{number}", f"u{number % 2}@example.com", subject=f"s{number}"), CONTENT)
+    assert run("quarantine", "delete", "--mailbox", "u1@example.com").status == 1  # nobody says yes
+    ended = run("quarantine", "delete", "--mailbox", "u1@example.com", "--yes", "--json")
+    assert [one["result"] for one in ended.data] == ["done", "done"]
+    assert {one.mailbox for one in store.quarantine.list()} == {"u0@example.com"}
+    assert run("quarantine", "delete", "--domain", "example.com", "--search", "s4", "--yes").status == 0
+    assert store.quarantine.count() == 2
+    assert run("quarantine", "delete", "--all", "--yes").status == 0
+    assert run("quarantine", "delete", "--all", "--yes").status == 66
 
 
 def test_show_tells_why_and_is_harmless(run: Run, store: Store) -> None:
@@ -86,7 +113,7 @@ def test_filters_and_paging(run: Run, store: Store) -> None:
         (("show", "unknown"), 66, "not a message in quarantine"),
         (("show", "\x1b[31m"), 66, "not a message in quarantine"),
         (("delete", "unknown"), 66, "not a message in quarantine"),
-        (("release",), 64, "Missing argument"),
+        (("release",), 64, "give ids, or one of --mailbox"),
         (("explode",), 64, "No such command"),
     ],
 )
