@@ -26,6 +26,8 @@ from tests.web.pages import CODE, MARIE, Pages
 from tests.web.samples import LISTED, content, message
 
 SIZES = {"desk": DESKTOP, "phone": PHONE}
+NARROW = (320, 640)
+"""What a page must fit into (WCAG 1.4.10): a desk's window of 1280 pixels at 400 %."""
 
 
 @contextmanager
@@ -237,6 +239,24 @@ def test_the_proof_of_work_runs_by_itself(browser: Browser, pages: Pages, size: 
         tab.reload()
         expect(tab.get_by_role("heading", level=1)).to_have_text("Votre message a été remis")
     assert [mail.recipients for mail in pages.postbox.got] == [[MARIE]]
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_pages_fit_into_320_pixels(browser: Browser, pages: Pages, language: str) -> None:
+    number = fill(pages)[-1]
+    _, sender = ask(pages)
+    paths = (
+        *(sender, "/sign-in", f"/sign-in/{pages.token(Purpose.SIGN_IN, MARIE, 'x')}"),
+        f"/a/{pages.token(Purpose.ACTION, MARIE, number, 'deliver')}",
+    )
+    with opened(browser, pages, size=NARROW, language=language) as tab:
+        for path in paths:
+            tab.goto(pages.url + path)
+            no_overflow(tab)
+        sign_in(tab.context, pages, MARIE)
+        for path in ("/mail", f"/mail/{number}", "/lists", "/settings"):
+            tab.goto(pages.url + path)
+            no_overflow(tab)
 
 
 def test_enter_in_the_password_field_signs_in_with_the_password(
