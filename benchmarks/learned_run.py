@@ -15,18 +15,20 @@ from benchmarks.learned_streams import Source, Split, by_time, mixed, split
 from benchmarks.measuring import ROOT, spread
 from tamis.contract.filter import Effect
 from tamis.filters.statistics import Statistics, StatisticsOptions
-from tamis.models.corpora import Place, found
+from tamis.models.corpora import Place, found, shuffled
 from tamis.models.evaluation import stream as features_of
 from tamis.models.features import Features
 from tamis.models.kinds import kind_of
 from tamis.models.levels import Levels, Rate
 from tamis.models.reports import message_id
+from tamis.models.site_model import LEVELS
 from tamis.models.teaching import Teacher
+from tests.models.test_first_week import A_DAY, DAYS, a_week
 
 REQUIRED = 7.5
 _CORPUS = ROOT / "corpus" / "spamassassin"
 _GROUPS = {"ham": ("easy-ham-1", "easy-ham-2", "hard-ham-1"), "spam": ("spam-1", "spam-2")}
-LESSONS = ("200+200", "500+500", "1000+1000", "800+2200", "3000+300", "5000+5000")
+_LESSONS = ("200+200", "500+500", "1000+1000", "800+2200", "3000+300", "5000+5000")
 _OPTIONS = StatisticsOptions(effect=Effect.SCORE)
 _DELAY, _MOVED = 100, 0.3
 """Messages until a user moves one, and the share of wrong ones that users move at all."""
@@ -48,7 +50,13 @@ class Site:
     def __init__(self, folder: Path, features: dict[Place, Features]) -> None:
         self._features = features
         self._teacher = Teacher(folder, minimum=50)
-        self.levels: Levels | None = None
+        levels = folder / LEVELS
+        self.levels: Levels | None = Levels.load(levels) if levels.exists() else None
+
+    @property
+    def learned(self) -> tuple[int, int]:
+        """Ham and spam."""
+        return self._teacher.learned
 
     def teach(self, places: Sequence[Place]) -> None:
         """Learn, and measure the levels where that is due."""
@@ -165,7 +173,7 @@ def sources_of(given: Sequence[str]) -> tuple[list[Source], list[Source]]:
     "--mail", "given", multiple=True, metavar="ham|spam:[NAME=]PATH", help="Mail of your own, one source."
 )
 @click.option(
-    "--lessons", multiple=True, default=LESSONS, show_default=True, help="Ham and spam that are taught."
+    "--lessons", multiple=True, default=_LESSONS, show_default=True, help="Ham and spam that are taught."
 )
 @click.option(
     "--seed", "seeds", multiple=True, type=int, default=(0,), help="Mixes with sources thinned by this seed."
@@ -173,24 +181,35 @@ def sources_of(given: Sequence[str]) -> tuple[list[Source], list[Source]]:
 @click.option(
     "--messages", type=click.IntRange(1), default=400, show_default=True, help="Messages for chain and peers."
 )
+@click.option(
+    "--only", multiple=True, metavar="STREAM", help='Streams by the beginning of their name, e.g. "mix".'
+)
 @click.option("--moves", is_flag=True, help="Also with reports of only what users move.")
 @click.option("--chain", is_flag=True, help="The whole chain, learned beside untrained.")
+@click.option(
+    "--week", is_flag=True, help="Also a week of the corpus that nobody teaches, and with a poisoner."
+)
 @click.option("--peers", "with_peers", is_flag=True, help="Beside SpamAssassin and rspamd, taught the same.")
 def main(
     given: tuple[str, ...],
     lessons: tuple[str, ...],
     seeds: tuple[int, ...],
     messages: int,
+    only: tuple[str, ...],
     moves: bool,
     chain: bool,
+    week: bool,
     with_peers: bool,
 ) -> None:
     """Print what is caught and lost after so many lessons."""
     corpus, mail = sources_of(given)
+    if week:
+        print_week(shuffled([place for _, places in corpus for place in places], 2))
     streams = {"corpus, by time": by_time(corpus)}
     if mail:
         streams["given, by time"] = by_time(mail)
         streams |= {f"mix {seed}": mixed([*corpus, *mail], seed) for seed in seeds}
+    streams = {name: one for name, one in streams.items() if not only or name.startswith(only)}
     places = sorted({place for stream in streams.values() for place in stream}, key=lambda one: one.name)
     features = {
         place: one.features for place, one in zip(places, features_of(places, 2), strict=True) if one.features
@@ -239,6 +258,26 @@ def print_others(
             for title, peer in asked.items():
                 verdicts = np.array([peer.is_spam(place.read().raw) for place in some])
                 click.echo(row(f"{title} with Bayes", verdicts, spam))
+
+
+def print_week(places: list[Place]) -> None:
+    """A week of which only what is sure by other evidence is learned, then the mail after it."""
+    after = places[DAYS * A_DAY :]
+    features = {
+        place: one.features for place, one in zip(after, features_of(after, 2), strict=True) if one.features
+    }
+    for poisoner in (False, True):
+        with tempfile.TemporaryDirectory(prefix="tamis-learned-") as folder:
+            settings = a_week(Path(folder), places, poisoner=poisoner)
+            site = Site(settings.model_directory, features)
+            ham, spam = site.learned
+            name = "a week that nobody teaches" + ", with a poisoner" * poisoner
+            click.echo(
+                f"\n{name}: {ham} ham and {spam} spam learned\n\n| | caught % | ham lost % | |\n|---|---|---|---|"
+            )
+            judged = site.judge(after)
+            click.echo(row("S27", judged.points >= REQUIRED, judged.spam, by_kind(judged)))
+            site.close()
 
 
 if __name__ == "__main__":

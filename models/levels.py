@@ -45,8 +45,14 @@ _RISE, _FALL = 10, 40
 """Ham of a kind that weighs as much as what is known of other sites, for higher scores and for lower ones."""
 _FALL_SHARE = 0.5
 """How far a kind's scores may come down towards its own tail: mail changes, and spam can take on any form."""
-_ELSEWHERE: Final = {MailKind.MADE: 0.5, MailKind.BULK: 0.3}
-"""How much higher (log-odds) the rarest of 1,000 of a kind stand on other sites than those of all ham."""
+_ELSEWHERE: Final = {
+    MailKind.MADE: (0.5, 2.5),
+    MailKind.BULK: (0.3, 2.0),
+    MailKind.PLAIN: (0.0, 1.0),
+    MailKind.ANSWER: (0.0, 1.0),
+}
+"""Where the rarest of 1,000 of a kind stand on other sites: how much higher (log-odds) than those of all ham, and how
+high at least. A site that was taught list mail only knows nothing about receipts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,11 +275,13 @@ def _counted(descending: Floats, tail: Tail) -> list[tuple[float, float]]:
 
 def _shift(scores: Floats, kind: MailKind, tail: Tail) -> float:
     """How much higher the rare scores of a kind stand than those of all ham."""
-    known = _ELSEWHERE.get(kind, 0.0)
+    share = promise(_DEFAULT)
+    default = tail.score(share)
+    higher, least = _ELSEWHERE.get(kind, (0.0, 0.0))
+    known = max(higher, least - default)
     if len(scores) < _OWN:
         return known
-    share = promise(_DEFAULT)
-    own = fit_tail(scores).score(share) - max(0.0, tail.score(share))
+    own = fit_tail(scores).score(share) - default
     weight = len(scores) / (len(scores) + (_RISE if own > 0 else _FALL))
     return weight * own * (1.0 if own > 0 else _FALL_SHARE) + (1 - weight) * known
 

@@ -51,6 +51,7 @@ SOURCES: Final = {
     "honeypot": ReportSource(0.7, attended=False),
     "challenge": ReportSource(0.5, attended=False),
     "outgoing": ReportSource(0.3, attended=False),
+    "evident": ReportSource(0.5, attended=False),
 }
 """All sources by the name that stands in a report."""
 

@@ -1,4 +1,5 @@
-"""Messages that teach without anybody's report: what honeypots receive is spam, what our users send is ham.
+"""Messages that teach without anybody's report: what honeypots receive is spam, what our users send is ham, and what
+is sure by other evidence (`evidence`) is either.
 
 A worker holds a few and leaves them in the spool of reports once a second, off the mail's way. What is lost in a crash
 or beyond the bounds is missed by nobody; what one client or one user can teach is bounded where reports are taken in.
@@ -12,6 +13,7 @@ import threading
 
 from tamis.chain.road import Examined
 from tamis.filters.honeypot import Honeypot, is_evidence
+from tamis.handover.evidence import evident
 from tamis.message.envelope import Envelope
 from tamis.message.mail import Mail
 from tamis.models.reports import Label, ReportError, Spool
@@ -45,6 +47,12 @@ class Samples:
         finding = examined.findings.get(Honeypot.name)
         if learning.honeypot and finding is not None and is_evidence(finding):
             self._hold("spam", "honeypot", network_of(envelope), as_stored(envelope, mail.raw))
+            return
+        label = evident(examined.judged, examined.findings) if learning.evident else None
+        if label is not None:
+            # A listed network answers for spam, a sender who earned his place for himself.
+            reporter = network_of(envelope) if label == "spam" else envelope.sender
+            self._hold(label, "evident", reporter, as_stored(envelope, mail.raw))
 
     def _hold(self, label: Label, source: str, reporter: str, raw: bytes) -> None:
         with self._lock:

@@ -119,6 +119,11 @@ class LearningSettings(Section):
         True,
         description="mail to `platform.honeypots` is learned as spam, unless the model firmly disagrees",
     )
+    evident: bool = Field(
+        True,
+        description="mail that is spam for sure by outside lists and other filters together, or ham for sure "
+        "because its sender earned his place (S7) and SPF passes, is learned, unless the model firmly disagrees",
+    )
     outgoing: bool = Field(
         False,
         description="mail of authenticated users is learned as ham, at most a fifth of `per_reporter` a day from "
