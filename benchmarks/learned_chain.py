@@ -20,6 +20,7 @@ from tests.real.scanners import PrivateSpamd
 from tests.real.support import find_program, run
 
 _AT_ONCE = 200
+_LEARNED_AT_ONCE = 100  # by one call of sa-learn
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +74,16 @@ class TaughtSpamd(PrivateSpamd):
         with (self._site / "local.cf").open("w") as file:
             file.write(f"use_bayes 1\nbayes_auto_learn 0\nbayes_path {self.directory}/bayes\n")
         for spam in (False, True):
-            listed = self.directory / "lessons"
-            listed.write_text("\n".join(str(one.path) for one in self._lessons if one.spam is spam))
-            run(
-                [
-                    *(find_program("sa-learn"), f"--{'spam' if spam else 'ham'}", "--no-sync", "--local"),
-                    *("--siteconfigpath", self._site, "--folders", listed),
-                ]
-            )
+            paths = [str(one.path) for one in self._lessons if one.spam is spam]
+            for at in range(0, len(paths), _LEARNED_AT_ONCE):
+                listed = self.directory / "lessons"
+                listed.write_text("\n".join(paths[at : at + _LEARNED_AT_ONCE]))
+                run(
+                    [
+                        *(find_program("sa-learn"), f"--{'spam' if spam else 'ham'}", "--no-sync", "--local"),
+                        *("--siteconfigpath", self._site, "--folders", listed),
+                    ]
+                )
         run([find_program("sa-learn"), "--sync", "--siteconfigpath", self._site])
         for made in self.directory.glob("bayes*"):
             shutil.chown(made, "nobody")
