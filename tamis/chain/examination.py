@@ -29,7 +29,8 @@ PULSE_SECONDS = 1.0
 
 def needed(filters: Sequence[Filter[Any]], policies: Iterable[Policy]) -> list[Filter[Any]]:
     """The filters that at least one policy has on or in shadow, in chain order."""
-    wanted = {rule.filter.name for policy in policies for rule in policy.rules}
+    rules = {id(policy.rules): policy.rules for policy in policies}  # many recipients share theirs
+    wanted = {rule.filter.name for one in rules.values() for rule in one}
     return [one for one in filters if one.name in wanted]
 
 

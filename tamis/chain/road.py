@@ -198,5 +198,6 @@ class Road:
 
 def shared(findings: Mapping[str, Finding], policies: Sequence[Policy]) -> Mapping[str, Finding]:
     """The findings of the authentication filters that every recipient has: what all may read, and the same for all."""
-    names = METHODS.intersection(*({rule.filter.name for rule in policy.rules} for policy in policies))
+    rules = {id(policy.rules): policy.rules for policy in policies}
+    names = METHODS.intersection(*({rule.filter.name for rule in one} for one in rules.values()))
     return {name: findings[name] for name in names if name in findings}
