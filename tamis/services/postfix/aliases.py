@@ -25,7 +25,7 @@ ASK_SECONDS = 5.0
 """How long one table may take for one question. Beyond: it counts as failed."""
 MAX_KNOWN = 50_000
 """Addresses that a process remembers. Beyond: the oldest are asked for again."""
-_MOST_AT_ONCE = 500
+_MOST_AT_ONCE = 500  # addresses of one question; beyond: asked in the next one
 _FRESH_FILE = 600.0  # seconds that an answer counts where the tables are files, which are watched
 _FRESH = 60.0  # the same where they are not: then the old answer serves while the new one is fetched
 _FRESH_PROBLEM = 5.0
