@@ -39,6 +39,7 @@ POINTS = MappingProxyType(
         Risk.REMOTE_TEMPLATE: 3.0,
         Risk.DDE: 3.0,
         Risk.CLOSED: 1.0,
+        Risk.LINKS_LEFT_OUT: 0.5,
         Risk.PICTURES_LEFT_OUT: 0.0,
         Risk.NOT_READ: 0.5,
     }
@@ -98,9 +99,10 @@ class AttachmentTypes(Filter[AttachmentTypesOptions]):
     `encrypted_document` (an office file or PDF that needs a password), `ambiguous_archive` (programs differ in what
     they find in it: behind something else, several in one, names that don't agree), `archive_limit` (more, deeper or
     larger than is unpacked), `broken_archive`, `closed` (an archive, a disk image or a message of a kind that nobody
-    here can open, such as ACE), `pictures_left_out` (more pictures within files than are read for codes, or too large
-    ones: no points), `not_read` (a file that can't be read). Each kind counts once a message; those named in `spam`
-    decide alone. [Which names](links-and-files.md#names-of-files) are dangerous or risky.
+    here can open, such as ACE), `links_left_out` (more addresses in files than are looked at), `pictures_left_out`
+    (more pictures within files than are read for codes, or too large ones: no points), `not_read` (a file that can't
+    be read). Each kind counts once a message; those named in `spam` decide alone. [Which
+    names](links-and-files.md#names-of-files) are dangerous or risky.
 
     Looked into are archives (zip, rar, 7z, tar, gz, bz2, xz, zst, cab, lha, arj, rpm), disk images (iso, udf, vhd,
     vhdx, vmdk, wim, dmg and others, by 7-Zip), office documents (OOXML, OLE, RTF, OpenDocument), PDF, OneNote,

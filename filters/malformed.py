@@ -54,6 +54,7 @@ POINTS = MappingProxyType(
         DefectKind.LONG_HEADER: 0.5,
         DefectKind.TEXT_TRUNCATED: 0.5,
         DefectKind.TOO_MANY_FILES: 0.5,
+        DefectKind.TOO_MANY_TARGETS: 0.5,
     }
 )
 """Points a kind of defect adds; the others are so common in legitimate mail that they add none."""

@@ -33,6 +33,7 @@ class Risk(StrEnum):
     REMOTE_TEMPLATE = "remote_template"  # a document that fetches another, or an object, when it is opened
     DDE = "dde"  # a document that starts a program by a field or a formula
     CLOSED = "closed"  # an archive, an image or a message that is not looked into here
+    LINKS_LEFT_OUT = "links_left_out"  # more addresses in files than are looked at
     PICTURES_LEFT_OUT = "pictures_left_out"  # more pictures in archives than are read, or larger ones
     NOT_READ = "not_read"  # a file whose reader failed or had no time left
 

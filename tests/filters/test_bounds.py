@@ -10,6 +10,7 @@ from tamis.filters.image_text import documents_of, images_of
 from tamis.filters.malformed import Malformed
 from tamis.message.chosen_files import chosen
 from tamis.message.mail import Mail, sampling
+from tamis.message.mail.redirects import MOST_TARGETS, led_to
 from tamis.rules.places import MAX_OCTETS, octets
 from tests.attachments import letter
 from tests.builders import message
@@ -46,8 +47,17 @@ def with_keys(monkeypatch: pytest.MonkeyPatch, ask: Callable[[], object]) -> lis
         (TEXT + LINE * 3000, "long_text", 0.0),
         (b"".join(b"X-Long: " + b"x " * 30_000 + b"\r\n" for _ in range(3)) + TEXT, "long_header", 0.5),
         (letter({f"{n}.txt": b"x" for n in range(600)}), "too_many_parts", 1.0),
+        (
+            HTML
+            + b'<a href="http://a.example/?'
+            + b"&".join(b"u=http://h%d.example/" % n for n in range(40))
+            + b'">x',
+            "too_many_targets",
+            0.5,
+        ),
+        (TEXT + b"word " * 250_000, "text_truncated", 0.5),
     ],
-    ids=["files", "hosts", "text", "header", "parts"],
+    ids=["files", "hosts", "text", "header", "parts", "targets", "characters"],
 )
 def test_what_is_cut_is_a_defect_that_can_weigh(raw: bytes, kind: str, points: float) -> None:
     one = Malformed()
@@ -95,6 +105,17 @@ def test_dangerous_names_are_looked_into_first_and_the_others_by_lot(monkeypatch
     assert all(isinstance(one, frozenset) and len(one) == 100 and "run.exe" in one for one in found)
     assert len(set(found)) > 50
     assert len({name for one in found if isinstance(one, frozenset) for name in one}) == len(files)
+
+
+def test_addresses_within_a_link_are_chosen_by_lot(monkeypatch: pytest.MonkeyPatch) -> None:
+    link = "http://a.example/?" + "&".join(f"u=http://h{n}.example/" for n in range(40))
+
+    def targets() -> tuple[str, ...]:
+        return led_to(link)
+
+    found = with_keys(monkeypatch, targets)
+    assert all(isinstance(one, tuple) and len(one) == MOST_TARGETS for one in found)
+    assert len({target for one in found if isinstance(one, tuple) for target in one}) >= 40
 
 
 def test_images_and_documents_are_chosen_by_lot(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,6 +52,7 @@ class DefectKind(StrEnum):
     URL_LIMIT = "url_limit"  # Limits.urls, Limits.url_characters
     TOO_MANY_FILES = "too_many_files"  # Limits.files
     TOO_MANY_HOSTS = "too_many_hosts"  # Limits.hosts
+    TOO_MANY_TARGETS = "too_many_targets"  # redirects.MOST_TARGETS: addresses within one link
     LONG_HEADER = "long_header"  # Limits.searched_octets
     LONG_TEXT = "long_text"  # Limits.searched_octets
     STYLE_TRUNCATED = "style_truncated"  # Limits.style_characters, Limits.style_rules
@@ -88,6 +89,7 @@ _OF_BOUNDS = frozenset(
         DefectKind.URL_LIMIT,
         DefectKind.TOO_MANY_FILES,
         DefectKind.TOO_MANY_HOSTS,
+        DefectKind.TOO_MANY_TARGETS,
         DefectKind.LONG_HEADER,
         DefectKind.LONG_TEXT,
         DefectKind.STYLE_TRUNCATED,

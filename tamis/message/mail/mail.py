@@ -22,6 +22,7 @@ from tamis.message.mail.mailboxes import Address, parse_addresses
 from tamis.message.mail.mime import OUTSIDE, Container, Structure
 from tamis.message.mail.part import Part
 from tamis.message.mail.readings import further_readings
+from tamis.message.mail.redirects import is_overfull
 from tamis.message.mail.sampling import MessageChance, text_excerpt
 from tamis.message.mail.scripts import Scripts, count_scripts
 from tamis.message.mail.seen import NOTHING_SEEN, Seen
@@ -384,6 +385,8 @@ class Mail:
         hosts = {url.host for url in self.urls}
         if self._body > limits.searched_octets:
             report.add(DefectKind.LONG_HEADER, self._body)
+        if any(is_overfull(url.raw) for url in self.urls):
+            report.add(DefectKind.TOO_MANY_TARGETS)
         for kind, number, most in (
             (DefectKind.TOO_MANY_FILES, len(self.attachments), limits.files),
             (DefectKind.TOO_MANY_HOSTS, len(hosts), limits.hosts),

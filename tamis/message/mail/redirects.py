@@ -6,19 +6,24 @@ Nobody but the page knows whether it follows them, so this is for asking lists, 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from typing import TypeVar
 from urllib.parse import unquote
 
+from tamis.message.mail.sampling import MessageChance
 from tamis.message.mail.wrappers import unwrapped
 from tamis.message.mail.written_links import CHARACTERS, as_link, parameters_of, plain
 
+T = TypeVar("T")
 MOST_TARGETS = 12
-"""Addresses within one link that are looked at. Beyond: left out."""
+"""Addresses within one link that are looked at. Beyond: by lot; `too_many_targets`."""
 
 _SHORT = 300
 """Characters up to which what a link leads to is remembered."""
-_PIECES = 24  # of a path, and values in base64, that are looked into; beyond: left out
+_PIECES = 24  # parameters, addresses and coded values of one link that are looked into; beyond: by lot
+_LONG = 150
+"""Characters of a link from which on so much may stand in it."""
 
 _REDIRECTS = frozenset(
     """
@@ -85,7 +90,7 @@ def _within(link: str) -> Iterator[str]:
     if found is None:
         return
     tail = link[found.start() :]
-    for name, written in parameters_of(re.sub(r"^[^?#]*[?#]", "", tail).replace("#", "&")):
+    for name, written in _some(link, parameters_of(re.sub(r"^[^?#]*[?#]", "", tail).replace("#", "&"))):
         value = _thrice(written)
         if (name in _REDIRECTS or "/" in value) and (address := as_link(value)):
             yield address
@@ -96,10 +101,10 @@ def _within(link: str) -> Iterator[str]:
                 yield from _inner(decoded)
     text = _thrice(tail)
     yield from _inner(text)
-    for _, digits in zip(range(_PIECES), _HEX_HTTP.finditer(text), strict=False):
+    for digits in _some(link, _HEX_HTTP.finditer(text)):
         yield from _inner(bytes.fromhex(digits[0]).decode("utf-8", "replace"))
     for pattern in (_BASE64_HTTP, _BASE64):
-        for _, piece in zip(range(_PIECES), pattern.finditer(text), strict=False):
+        for piece in _some(link, pattern.finditer(text)):
             for written in (piece[0], piece[0].partition("/")[0]):
                 if decoded := plain(written):
                     yield from _inner(decoded)
@@ -113,11 +118,28 @@ def _within(link: str) -> Iterator[str]:
 
 def _inner(text: str) -> Iterator[str]:
     """Addresses with a scheme anywhere in a text; each ends where the next parameter begins."""
-    for _, found in zip(range(_PIECES), _INNER.finditer(text), strict=False):
+    for found in _some(text, _INNER.finditer(text)):
         end = _END.search(text, found.end())
         whole = text[found.start() : end.start() if end else len(text)]
         if address := as_link(whole):
             yield address
+
+
+def _some(link: str, items: Iterable[T]) -> Sequence[T]:
+    """All of a few, in their order; of many some, in an order that nobody foresees."""
+    found = list(items)
+    if len(found) <= MOST_TARGETS:
+        return found
+    lots = MessageChance(link.encode("utf-8", "replace"), "within a link")
+    return lots.sample(found, min(_PIECES, len(found)))
+
+
+_ADDRESSES = re.compile(r"https?:/|=(?:www\.|[a-z0-9-]{1,63}\.[a-z]{2,24}(?=[/&;]|$))", re.IGNORECASE)
+
+
+def is_overfull(link: str) -> bool:
+    """Whether more addresses stand in a link than are looked at."""
+    return len(link) > _LONG and len(_ADDRESSES.findall(_thrice(link[:CHARACTERS]))) > MOST_TARGETS
 
 
 def _thrice(text: str) -> str:

@@ -13,7 +13,9 @@ from tamis.message.mail.urls import host_of
 CHARACTERS = 8192
 """Characters of one link that are looked at. Beyond: cut."""
 
-_PARAMETERS = 64  # parameters of one link's query; beyond: left out
+_PARAMETERS = (
+    1000  # parameters of one link's query, of which most are short; beyond: left out, `too_many_targets`
+)
 _LEAST_BASE64 = 8
 _WHITE = str.maketrans("\t\r\n\f\v\u2028\u2029", "       ")
 

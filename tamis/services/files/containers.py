@@ -33,7 +33,7 @@ _LINK_STRINGS = re.compile(rb"(?:https?|ftp|file)://[\x21-\x7e]{4,2000}", re.IGN
 _WIDE_LINK_STRINGS = re.compile(
     rb"(?:h\0t\0t\0p\0(?:s\0)?|f\0i\0l\0e\0|f\0t\0p\0):\0/\0/\0(?:[\x21-\x7e]\0){4,1000}", re.IGNORECASE
 )
-_MOST_STRINGS = 100  # addresses in a file that is no text; beyond: left out
+_MOST_STRINGS = 5000  # addresses in a file that is no text; beyond: left out
 
 
 def onenote(octets: bytes) -> Iterator[Member]:

@@ -8,6 +8,7 @@ process's bound holds for it as well; rendering stops by itself when the time is
 from __future__ import annotations
 
 import ctypes
+import random
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -21,7 +22,9 @@ from tamis.services.files.pdf_links import pdf_links
 
 _PAGE_SIDE = 2000  # pixels of a page's longer side: 170 dpi of A4, enough for OCR of common sizes
 _SCANNED = 20  # characters of text below which a page is taken for a picture
-_MAX_LINKS = 60  # links of one document; beyond: left out
+_MAX_LINKS = 60  # links of one document; beyond: by lot
+_PAGE_LINKS = 1000  # links of one page; beyond: left out
+_LOTS = random.SystemRandom()
 _URL_CHARACTERS = 1000  # characters of a document's link; beyond: left out
 _SHOWN_CHARACTERS = 200  # characters of the text under a link; beyond: cut
 _SCHEMES = ("http://", "https://", "ftp://")
@@ -66,11 +69,11 @@ def read_document(octets: bytes, languages: tuple[str, ...], pages: int, until: 
     finally:
         document.close()
     known = {target for target, _ in links}
-    links += ([target, ""] for target in pdf_links(octets) if target not in known)
+    links += ([target, ""] for target in pdf_links(octets).found if target not in known)
     return {
         "text": "\n".join(piece for piece in pieces if piece)[:TEXT_CHARACTERS],
         "codes": list(dict.fromkeys(codes))[:MAX_CODES],
-        "links": links[:_MAX_LINKS],
+        "links": links if len(links) <= _MAX_LINKS else _LOTS.sample(links, _MAX_LINKS),
         "problem": problem,
     }
 
@@ -80,7 +83,7 @@ def _links(
 ) -> Iterator[list[str]]:
     """The link annotations that lead to the network (ISO 32000-2 12.5.6.5): target, and the text beneath."""
     place, link, corners = ctypes.c_int(0), raw.FPDF_LINK(), raw.FS_RECTF()
-    for _ in range(_MAX_LINKS):
+    for _ in range(_PAGE_LINKS):
         if not raw.FPDFLink_Enumerate(page, place, link):
             return
         action = raw.FPDFLink_GetAction(link)

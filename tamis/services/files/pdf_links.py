@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
 
 _STREAM = re.compile(rb"/FlateDecode.{0,600}?\bstream\r?\n|\bstream\r?\n", re.DOTALL)
-_MOST_STREAMS = 2000  # packed streams of one document; beyond: not unpacked
-_STREAM_OCTETS = 1_048_576  # octets of one stream, unpacked; beyond: not looked at
-_ALL_OCTETS = 16_777_216  # octets of all streams, unpacked; beyond: not looked at
+_MOST_STREAMS = 2000  # packed streams of one document; beyond: not unpacked; `links_left_out`
+_STREAM_OCTETS = 1_048_576  # octets of one stream, unpacked; beyond: not looked at; `links_left_out`
+_ALL_OCTETS = 16_777_216  # octets of all streams, unpacked; beyond: not looked at; `links_left_out`
 _ADDRESS = re.compile(
     rb"/(?:URI|F|UF)\s{0,9}(?:\(((?:[^()\\]|\\.){4,4000})\)|<([0-9A-Fa-f\s]{8,8000})>)"
     rb"|((?:https?|ftp|file)://[^\s()<>\"'\\]{4,2000})",
@@ -30,35 +32,53 @@ _NOISE = (
     "http://www.aiim.org/",
     "http://iptc.org/",
 )
-_MOST = 100  # addresses of one document; beyond: left out
+_MOST = 5000  # addresses of one document; beyond: left out; `links_left_out`
 
 
-def pdf_links(octets: bytes) -> list[str]:
-    """The addresses, each once."""
+class PdfLinks(NamedTuple):
+    """The addresses in a document, each once, and whether a bound cut any off."""
+
+    found: list[str]
+    cut: bool
+
+
+def pdf_links(octets: bytes) -> PdfLinks:
+    """What a document leads to."""
     found: dict[str, None] = {}
-    for piece in _pieces(octets):
+    room = _Room(_ALL_OCTETS)
+    for piece in _pieces(octets, room):
         for match in _ADDRESS.finditer(piece):
             link = _text(match)
             if _LINK.match(link) and not link.startswith(_NOISE):
                 found[link] = None
                 if len(found) >= _MOST:
-                    return list(found)
-    return list(found)
+                    return PdfLinks(list(found), cut=True)
+    return PdfLinks(list(found), room.cut)
 
 
-def _pieces(octets: bytes) -> Iterator[bytes]:
+@dataclass(slots=True)
+class _Room:
+    """Octets that may still be unpacked, and whether some were not."""
+
+    octets: int
+    cut: bool = False
+
+
+def _pieces(octets: bytes, room: _Room) -> Iterator[bytes]:
     yield octets
-    room = _ALL_OCTETS
     for number, stream in enumerate(_STREAM.finditer(octets)):
-        if number >= _MOST_STREAMS or room <= 0:
+        if number >= _MOST_STREAMS or room.octets <= 0:
+            room.cut = True
             return
+        inflater = zlib.decompressobj()
         try:
-            content = zlib.decompressobj().decompress(
-                memoryview(octets)[stream.end() :], min(room, _STREAM_OCTETS)
+            content = inflater.decompress(
+                memoryview(octets)[stream.end() :], min(room.octets, _STREAM_OCTETS)
             )
         except zlib.error:
             continue
-        room -= len(content)
+        room.octets -= len(content)
+        room.cut |= bool(inflater.unconsumed_tail) and not inflater.eof
         if any(word in content for word in _OF_INTEREST):
             yield content
 

@@ -91,7 +91,7 @@ _MOST_PICTURES = 8  # pictures and documents within other files; beyond: by lot;
 _PICTURE_OCTETS = 5_242_880  # octets of one of them; beyond: not read, `pictures_left_out`
 _PAGES = 2  # of a document within another file that are read
 _ZIP_SUFFIXES = (".zip", ".jar", ".docx", ".xlsx", ".pptx", ".docm", ".xlsm", ".apk", ".7z", ".rar")
-_MOST_LINKS = 400  # addresses in all files of a message; beyond: left out, `archive_limit`
+_MOST_LINKS = 400  # addresses in all files of a message; beyond: by lot, `links_left_out`
 _LINK_CHARACTERS = 2000  # of one address; beyond: cut
 _ARCHIVE_KINDS = frozenset(
     f"application/{name}"
@@ -183,8 +183,8 @@ def _give(work: _Work, seen: dict[str, Any], links: Iterable[str], risks: set[Ri
     room = max(0, _MOST_LINKS - work.links)
     some = list(dict.fromkeys(link[:_LINK_CHARACTERS] for link in links))
     if len(some) > room:
-        risks.add(Risk.ARCHIVE_LIMIT)
-        some = some[:room]
+        risks.add(Risk.LINKS_LEFT_OUT)
+        some = _LOTS.sample(some, room)
     seen["links"] += some
     work.links += len(some)
 
@@ -212,7 +212,10 @@ def _look(work: _Work, octets: bytes, path: list[str], *, whole: bool, is_body: 
         risks |= pdf_risks(octets)
         if Risk.ENCRYPTED_DOCUMENT not in risks and b"EmbeddedFile" in octets:
             _read(work, octets, path, risks, pdf_files)
-        links += pdf_links(octets)
+        told = pdf_links(octets)
+        links += told.found
+        if told.cut:
+            risks.add(Risk.LINKS_LEFT_OUT)
         if depth:
             work.pictures.append(_Picture(octets, seen))
     elif octets.startswith(ONENOTE):
