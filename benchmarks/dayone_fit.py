@@ -1,34 +1,46 @@
-"""Points by evidence: a logistic regression over which rules match, with bounds on sign and size.
+"""Points by evidence: a logistic regression over which rules and pairs of rules match, with bounds on sign and size.
 
-A rule is worth no more than its evidence: at most the logarithm of (least plausible rate in spam) / (greatest plausible
-rate in ham), by Wilson intervals, where the rate in ham is also that of the worst source of ham. scikit-learn's own
-logistic regression knows no such bounds, so the same loss is handed to the optimiser that scikit-learn uses (L-BFGS-B).
+A rule, or a pair of rules, is worth no more than its evidence: at most the logarithm of (least plausible rate in
+spam) / (greatest plausible rate in ham), by Wilson intervals, where the rate in ham is also that of its worst source.
+scikit-learn's own logistic regression knows no such bounds, so the same loss is handed to the optimiser that
+scikit-learn uses (L-BFGS-B).
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from scipy.optimize import minimize
+
+from tamis.knowledge.base import PAIR
 
 REQUIRED = 7.5
 MOST = 3.0
-"""Points of one rule at most: three must agree."""
-LEAST = 0.1
-"""Points below which a rule says nothing."""
+"""Points of one rule or pair at most: three must agree."""
+LEAST = 0.02
+"""Points below which a rule or pair says nothing."""
 NEGATIVE = {"conversation": 0.8, "answer": 0.8}
 """Rules that speak for a message, and how much in units of evidence."""
-MARGIN = 1.5
-"""How far above the worst legitimate messages the threshold is put, because others are still to come."""
+MARGIN = 2.25
+"""How many times above the worst legitimate messages the threshold is put, because others are still to come."""
 HAM_WEIGHT = 20.0
-PENALTY = 2.0
+PENALTY = 5.0
 SHARE = 0.001
 """Share of each source of ham that may lie above the threshold in the fit."""
+MOST_EVIDENCE = 4.0
+PAIRS = 1500
+"""So many pairs are tried, those with the most evidence for the most spam first."""
+LEAST_EVIDENCE = 2.0
+LEAST_GAIN = 0.5
+"""How much more evidence a pair must be than either of its rules."""
+LEAST_RATE = 0.004
+LEAST_SOURCES = 2
+"""A pair must be met by so much of so many sources of spam: what only one has may be its collector's."""
 _CONFIDENCE = 1.96
 
 Floats = NDArray[np.float64]
@@ -44,44 +56,91 @@ class Source:
     rules: Sequence[Collection[str]]
     blind: frozenset[str] = frozenset()
     """Rules of which this source tells nothing: they see its collector."""
+    apart: bool = False
+    """Whether no fit may see it."""
 
     def matrix(self, names: Sequence[str]) -> Floats:
-        """A row a message, a column a rule."""
-        wanted = [name if name not in self.blind else None for name in names]
-        return np.array([[name in met for name in wanted] for met in self.rules], dtype=np.float64)
+        """A row a message, a column a rule or a pair."""
+        single = sorted({part for name in names for part in name.split(PAIR)})
+        places = {name: number for number, name in enumerate(single) if name not in self.blind}
+        found = np.zeros((len(self.rules), len(single)))
+        for row, met in enumerate(self.rules):
+            found[row, [places[name] for name in met if name in places]] = 1.0
+        at = {name: number for number, name in enumerate(single)}
+        columns = [found[:, [at[part] for part in name.split(PAIR)]].prod(axis=1) for name in names]
+        return np.stack(columns, axis=1) if columns else np.zeros((len(self.rules), 0))
 
 
 def wilson(count: float, total: float) -> tuple[float, float]:
     """The 95 % interval of a share (Wilson 1927)."""
     if not total:
         return 0.0, 1.0
-    share, z = count / total, _CONFIDENCE
-    middle = share + z * z / (2 * total)
-    half = z * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
+    low, high = _interval(np.array([count]), total)
+    return float(low[0]), float(high[0])
+
+
+def _interval(counts: Floats, total: float) -> tuple[Floats, Floats]:
+    shares, z = counts / total, _CONFIDENCE
+    middle = shares + z * z / (2 * total)
+    half = z * np.sqrt(shares * (1 - shares) / total + z * z / (4 * total * total))
     whole = 1 + z * z / total
-    return max(0.0, (middle - half) / whole), min(1.0, (middle + half) / whole)
+    return np.maximum(0.0, (middle - half) / whole), np.minimum(1.0, (middle + half) / whole)
 
 
-def fit(sources: Sequence[Source], names: Sequence[str]) -> dict[str, float]:
-    """Points by rule, so that a sum of REQUIRED lies MARGIN above the worst SHARE of every source of ham."""
+def _evidence(counts: Mapping[str, Floats], sources: Sequence[Source]) -> Floats:
+    """The most that something can be worth, from how often it was met in each source."""
+    numbers = {kind: sum(len(one.rules) for one in sources if one.spam is kind) for kind in (True, False)}
+    zero = np.zeros_like(counts[sources[0].name])
+    in_spam = _interval(sum((counts[one.name] for one in sources if one.spam), zero), numbers[True])[0]
+    in_ham = _interval(sum((counts[one.name] for one in sources if not one.spam), zero), numbers[False])[1]
+    for one in sources:
+        if not one.spam:
+            in_ham = np.maximum(in_ham, _interval(counts[one.name], len(one.rules))[0])
+    return np.log(np.maximum(in_spam, 1e-9) / in_ham)
+
+
+def pairs_worth_trying(sources: Sequence[Source], names: Sequence[str]) -> list[str]:
+    """Pairs of rules that say clearly more together than either alone, in more than one source of spam."""
+    single = [name for name in names if name not in NEGATIVE]
+    tables = {one.name: one.matrix(single) for one in sources}
+    together = {name: table.T @ table for name, table in tables.items()}
+    evidence = _evidence(together, sources)
+    alone = np.maximum(np.diag(evidence), 0.0)
+    rates = np.stack([together[one.name] / len(one.rules) for one in sources if one.spam])
+    weights = evidence * np.sqrt(rates.mean(axis=0))
+    weights[
+        (evidence < LEAST_EVIDENCE)
+        | (evidence - np.maximum.outer(alone, alone) < LEAST_GAIN)
+        | ((rates > LEAST_RATE).sum(axis=0) < LEAST_SOURCES)
+    ] = 0.0
+    weights[np.tril_indices(len(single))] = 0.0
+    best = np.argsort(-weights, axis=None)[:PAIRS]
+    found = [divmod(int(one), len(single)) for one in best if weights.flat[one] > 0]
+    return [f"{single[one]}{PAIR}{single[other]}" for one, other in found]
+
+
+def fit(sources: Sequence[Source], rules: Sequence[str]) -> dict[str, float]:
+    """Points by rule and pair: a sum of REQUIRED lies MARGIN times above the worst SHARE of every source of ham."""
+    sources = [one for one in sources if not one.apart]
+    names = [*rules, *pairs_worth_trying(sources, rules)]
     tables = {one.name: one.matrix(names) for one in sources}
-    x = np.vstack(list(tables.values()))
+    x = sparse.csr_matrix(np.vstack(list(tables.values())))
     y = np.concatenate([np.full(len(one.rules), float(one.spam)) for one in sources])
     weights = np.concatenate([np.full(len(one.rules), _weight(one, sources, len(y))) for one in sources])
-    low, high = _bounds(sources, names, x, y, tables)
+    turned = x.T.tocsr()
 
     def loss(v: Floats) -> tuple[float, Floats]:
         z = x @ v[:-1] + v[-1]
         errors = weights * (1 / (1 + np.exp(-np.clip(z, -60, 60))) - y)
         value = float((weights * (np.logaddexp(0, z) - y * z)).sum() + PENALTY * (v[:-1] ** 2).sum())
-        return value, np.append(x.T @ errors + 2 * PENALTY * v[:-1], errors.sum())
+        return value, np.append(turned @ errors + 2 * PENALTY * v[:-1], errors.sum())
 
     found = minimize(
         loss,
         np.zeros(len(names) + 1),
         jac=True,
         method="L-BFGS-B",
-        bounds=[*zip(low, high, strict=True), (None, None)],
+        bounds=[*_bounds(sources, names, tables), (None, None)],
         options={"maxiter": 1000},
     )
     evidence: Floats = found.x[:-1]
@@ -99,20 +158,13 @@ def _weight(one: Source, sources: Sequence[Source], total: int) -> float:
 
 
 def _bounds(
-    sources: Sequence[Source], names: Sequence[str], x: Floats, y: Floats, tables: Mapping[str, Floats]
-) -> tuple[list[float], list[float]]:
-    spam, ham = x[y == 1], x[y == 0]
-    low, high = [], []
-    for column, name in enumerate(names):
-        in_spam = wilson(spam[:, column].sum(), len(spam))[0]
-        in_ham = wilson(ham[:, column].sum(), len(ham))[1]
-        for one in sources:
-            if not one.spam:
-                in_ham = max(in_ham, wilson(tables[one.name][:, column].sum(), len(one.rules))[0])
-        evidence = math.log(in_spam / in_ham) if in_spam > 0 else 0.0
-        low.append(-NEGATIVE.get(name, 0.0))
-        high.append(0.0 if name in NEGATIVE else min(4.0, max(0.0, evidence)))
-    return low, high
+    sources: Sequence[Source], names: Sequence[str], tables: Mapping[str, Floats]
+) -> list[tuple[float, float]]:
+    evidence = _evidence({name: table.sum(axis=0) for name, table in tables.items()}, sources)
+    return [
+        (-NEGATIVE[name], 0.0) if name in NEGATIVE else (0.0, min(MOST_EVIDENCE, max(0.0, float(most))))
+        for name, most in zip(names, evidence, strict=True)
+    ]
 
 
 def _quantile(scores: Floats) -> float:
@@ -122,9 +174,10 @@ def _quantile(scores: Floats) -> float:
 
 def totals(source: Source, points: Mapping[str, float]) -> Floats:
     """The sum of each message, as the filter has it."""
-    return np.array(
-        [max(0.0, sum(points.get(name, 0.0) for name in met)) for met in source.rules], dtype=np.float64
-    )
+    names = list(points)
+    seeing = Source(source.name, source.spam, source.paths, source.rules)
+    sums: Floats = np.maximum(0.0, seeing.matrix(names) @ np.array([points[name] for name in names]))
+    return sums
 
 
 def points_file(points: Mapping[str, float], about: str) -> str:
@@ -134,5 +187,7 @@ def points_file(points: Mapping[str, float], about: str) -> str:
         f'about = "{about}"',
         "",
     ]
-    lines += ["[points]", *(f"{name} = {value}" for name, value in sorted(points.items()))]
+    single = {name: value for name, value in points.items() if PAIR not in name}
+    lines += ["[points]", *(f"{name} = {value}" for name, value in sorted(single.items())), "", "[pairs]"]
+    lines += [f'"{name}" = {value}' for name, value in sorted(points.items()) if PAIR in name]
     return "\n".join(lines) + "\n"

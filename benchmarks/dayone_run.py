@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
 import tempfile
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from multiprocessing import Pool
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
 import click
@@ -16,15 +18,43 @@ import numpy as np
 
 from benchmarks.dayone_fit import REQUIRED, Floats, Source, fit, points_file, totals, wilson
 from benchmarks.dayone_peers import SpamAssassinPeer, rspamd_peer
+from benchmarks.honest_mail import World, honest_mail
 from benchmarks.measuring import ROOT, spread
-from tamis.knowledge import SHIPPED, compile_base, read_base
+from tamis.knowledge import SHIPPED, KnowledgeBase, compile_base, read_base
+from tamis.knowledge.base import PAIR
+from tamis.message.domains import registered_domain
 from tamis.message.mail import Mail
 
 _CORPUS = ROOT / "corpus" / "spamassassin"
 _GROUPS = {"spam": ("spam-1", "spam-2"), "ham": ("easy-ham-1", "easy-ham-2", "hard-ham-1")}
-_BLIND: frozenset[str] = frozenset({"sender_broken", "date_ahead", "date_behind", "undisclosed"})
+_BLIND = frozenset(
+    {
+        "sender_broken",
+        "sender_no_address",
+        "date_ahead",
+        "date_behind",
+        "id_digits",
+        "id_dated",
+        "id_hexadecimal",
+    }
+    | {
+        "id_broken",
+        "false_boundary",
+        "host_windows",
+        "charset_unknown",
+        "fields_twice",
+        "head_raw",
+        "false_express_id",
+    }
+)
 """Rules that may see who collected a source of phishing, named by --blind."""
+_BY_SENDER = frozenset({"corpus hard-ham-1"})
+"""Bulk mail of many senders, of which some are left out at a time as well."""
+_PARTS = 3
+_APART = "made up, kept apart"
+"""Families of legitimate mail that no fit sees."""
 _AT_ONCE = 200
+_TOGETHER = 3
 
 
 def rules_of(path: Path) -> frozenset[str]:
@@ -35,8 +65,8 @@ def rules_of(path: Path) -> frozenset[str]:
     )
 
 
-def read_sources(given: Sequence[str], blind: Sequence[str], most: int) -> list[Source]:
-    """The corpus's folders and those that are given, each message matched once."""
+def read_sources(given: Sequence[str], blind: Sequence[str], honest: Path) -> list[Source]:
+    """The corpus's folders, those that are given, and legitimate mail that is made up, each message matched once."""
     folders = [
         (f"corpus {name}", kind == "spam", _CORPUS / name) for kind in _GROUPS for name in _GROUPS[kind]
     ]
@@ -46,14 +76,50 @@ def read_sources(given: Sequence[str], blind: Sequence[str], most: int) -> list[
         if kind not in _GROUPS or not Path(path).exists():
             raise click.BadParameter(f"{text}: must be spam:[NAME=]PATH or ham:[NAME=]PATH")
         folders.append((name if equals else Path(path).name, kind == "spam", Path(path)))
+    for held_out, name in ((False, "made up"), (True, _APART)):
+        folder = honest / name
+        folder.mkdir()
+        for number, (_, octets) in enumerate(honest_mail(world(), held_out=held_out)):
+            (folder / f"{number:04}.eml").write_bytes(octets)
+        folders.append((name, False, folder))
     sources = []
     with Pool() as pool:
         for name, spam, folder in folders:
             paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != "cmds")
-            paths = spread(paths, most) if most else paths
             found = pool.map(rules_of, paths, chunksize=20)
-            sources.append(Source(name, spam, paths, found, _BLIND if name in blind else frozenset()))
+            hidden = _BLIND if name in blind else frozenset[str]()
+            sources.append(Source(name, spam, paths, found, hidden, apart=name == _APART))
     return sources
+
+
+def world() -> World:
+    """Names and hosts that legitimate mail mentions as well: those of the base's own tables."""
+    tables = compile_base(read_base(SHIPPED)).book.tables
+    brands = [brand.names[0] for brand in tables.brands if brand.names[0].isascii()]
+    hosts = sorted(tables.domains["free_hosting"] | tables.domains["file_hosting"])
+    shorteners = sorted(tables.domains["shorteners"])[::50]
+    return World(brands, [*hosts, *shorteners], sorted(tables.domains["free_mail"]))
+
+
+def by_sender(source: Source, parts: int) -> Iterator[tuple[Source, Source]]:
+    """The messages of some senders' domains, and those of all others, so that each message is among the some once."""
+    domains = [registered_domain(sender_of(path).rpartition("@")[2]) for path in source.paths]
+    which = [hashlib.sha256(domain.encode()).digest()[0] % parts for domain in domains]
+    for number in range(parts):
+        yield _some(source, [one == number for one in which]), _some(source, [one != number for one in which])
+
+
+def _some(source: Source, wanted: Sequence[bool]) -> Source:
+    return replace(
+        source,
+        paths=[path for path, one in zip(source.paths, wanted, strict=True) if one],
+        rules=[met for met, one in zip(source.rules, wanted, strict=True) if one],
+    )
+
+
+def sender_of(path: Path) -> str:
+    """The first author's address."""
+    return next((one.address.lower() for one in Mail(path.read_bytes()).from_addresses), "")
 
 
 def share(hits: int, total: int) -> str:
@@ -72,8 +138,17 @@ def print_rotations(sources: Sequence[Source], names: Sequence[str]) -> None:
     click.echo("\nLeft out of the fit, the points of the others (rules of the base alone):")
     for left in sources:
         points = fit([one for one in sources if one is not left], names)
-        said = share(above(totals(left, points)), len(left.rules))
-        click.echo(f"  {left.name:<24} {'spam caught' if left.spam else 'ham lost':<12} {said}")
+        _print_left(left.name, left.spam, above(totals(left, points)), len(left.rules))
+    for whole in (one for one in sources if one.name in _BY_SENDER):
+        lost = 0
+        for left, rest in by_sender(whole, _PARTS):
+            points = fit([rest if one is whole else one for one in sources], names)
+            lost += above(totals(left, points))
+        _print_left(f"{whole.name}, by sender", whole.spam, lost, len(whole.rules))
+
+
+def _print_left(name: str, spam: bool, hits: int, total: int) -> None:  # what the number is
+    click.echo(f"  {name:<34} {'spam caught' if spam else 'ham lost':<12} {share(hits, total)}")
 
 
 def print_families(
@@ -88,7 +163,11 @@ def print_families(
     )
     lost: dict[str, int] = {}
     for family in sorted(set(families.values())):
-        others = {name: value for name, value in points.items() if families[name] != family}
+        others = {
+            name: value
+            for name, value in points.items()
+            if all(families[part] != family for part in name.split(PAIR))
+        }
         lost[family] = whole - sum(above(totals(one, others)) for one in spam)
     for family, number in sorted(lost.items(), key=lambda item: -item[1]):
         click.echo(f"  {family:<24} {100 * number / max(1, total):5.1f} % less without it")
@@ -102,7 +181,7 @@ def tamis_verdicts(paths: Sequence[Path]) -> Iterator[bool]:
         config.write_text(
             f'state_directory = "{made}/state"\nrun_directory = "{made}/run"\n'
             '[platform]\ndomains = ["example.com"]\ndnsbl = []\nrhsbl = []\nuribl = []\n'
-            '[policy.filters.knowledge]\nstate = "on"\n[dns]\nservers = ["127.0.0.1:9"]\ndeadline = 0.2\n'
+            '[dns]\nservers = ["127.0.0.1:9"]\ndeadline = 0.2\n'
         )
         for at in range(0, len(paths), _AT_ONCE):
             files = [str(path) for path in paths[at : at + _AT_ONCE]]
@@ -120,23 +199,22 @@ def tamis_verdicts(paths: Sequence[Path]) -> Iterator[bool]:
                 yield recipient["verdict"] == "spam"
 
 
-def print_peers(sources: Sequence[Source]) -> None:
-    """Tamis, SpamAssassin and rspamd on the same messages, by content."""
-    said: dict[str, dict[str, tuple[int, int]]] = defaultdict(dict)
-    with SpamAssassinPeer() as spamassassin, rspamd_peer() as rspamd:
-        for one in sources:
-            for peer, verdicts in (
-                ("tamis", list(tamis_verdicts(one.paths))),
-                ("spamassassin", [spamassassin.is_spam(path.read_bytes()) for path in one.paths]),
-                ("rspamd", [rspamd.is_spam(path.read_bytes()) for path in one.paths] if rspamd else []),
-            ):
-                said[one.name][peer] = (sum(verdicts), len(verdicts))
+def print_peers(sources: Sequence[Source], messages: int) -> None:
+    """Tamis, SpamAssassin and rspamd on the same messages, so many of each source, by content."""
     click.echo("\nThe whole chain beside others, by content, on the same messages:")
-    for one in sources:
-        click.echo(f"  {one.name} ({'spam caught' if one.spam else 'ham lost'}, {len(one.paths)} messages)")
-        for peer, (hits, total) in said[one.name].items():
-            if total:
-                click.echo(f"    {peer:<14} {share(hits, total)}")
+    with SpamAssassinPeer() as spamassassin, rspamd_peer() as rspamd, ThreadPool(_TOGETHER) as pool:
+        for one in sources:
+            paths = spread(one.paths, messages) if messages else list(one.paths)
+            octets = [path.read_bytes() for path in paths]
+            verdicts = {
+                "tamis": list(tamis_verdicts(paths)),
+                "spamassassin": pool.map(spamassassin.is_spam, octets),
+                "rspamd": [rspamd.is_spam(message) for message in octets] if rspamd else [],
+            }
+            click.echo(f"  {one.name} ({'spam caught' if one.spam else 'ham lost'}, {len(paths)} messages)")
+            for peer, found in verdicts.items():
+                if found:
+                    click.echo(f"    {peer:<14} {share(sum(found), len(found))}")
 
 
 @click.command()
@@ -147,26 +225,39 @@ def print_peers(sources: Sequence[Source]) -> None:
 @click.option("--rotate", is_flag=True, help="Leave each source out of the fit once.")
 @click.option("--peers", is_flag=True, help="The whole chain beside SpamAssassin and rspamd.")
 @click.option("--blind", multiple=True, metavar="NAME", help="A source whose collector some rules may see.")
-@click.option("--messages", type=click.IntRange(0), default=0, help="So many of each source; 0: all.")
+@click.option(
+    "--messages", type=click.IntRange(0), default=250, help="So many of each source for the peers; 0: all."
+)
 def main(
     given: tuple[str, ...], write: bool, rotate: bool, peers: bool, blind: tuple[str, ...], messages: int
 ) -> None:
     """Print what is caught and lost on the first day."""
     base = compile_base(read_base(SHIPPED))
+    with tempfile.TemporaryDirectory(prefix="tamis-dayone-") as made:
+        sources = read_sources(given, blind, Path(made))
+        _measure(base, sources, write=write, rotate=rotate)
+        if peers:
+            print_peers(sources, messages)
+
+
+def _measure(base: KnowledgeBase, sources: Sequence[Source], *, write: bool, rotate: bool) -> None:
     names = [rule.name for rule in base.speaking]
     families = {rule.name: rule.family for rule in base.speaking}
-    sources = read_sources(given, blind, messages)
-    points = {rule.name: rule.points for rule in base.speaking}
+    for_fit = [one for one in sources if not one.apart]
+    points = {rule.name: rule.points for rule in base.speaking if rule.points} | {
+        f"{one}{PAIR}{other}": worth for one, others in base.pairs.items() for other, worth in others
+    }
     if write:
         points = fit(sources, names)
-        number = sum(len(one.rules) for one in sources)
-        ham = sum(not one.spam for one in sources)
-        about = f"fitted on {number} messages of {len(sources)} sources, {ham} of them ham"
+        number = sum(len(one.rules) for one in for_fit)
+        ham = sum(not one.spam for one in for_fit)
+        about = f"fitted on {number} messages of {len(for_fit)} sources, {ham} of them ham"
         (SHIPPED / "points.toml").write_text(points_file(points, about), encoding="utf-8")
-        silent = [name for name in names if name not in points]
-        click.echo(
-            f"{len(points)} rules have points; without effect, and so not to be shipped: {', '.join(silent) or 'none'}"
-        )
+        used = {part for name in points for part in name.split(PAIR)}
+        silent = [name for name in names if name not in used]
+        number = sum(PAIR in name for name in points)
+        click.echo(f"{len(used)} rules have points, alone or in {number} pairs")
+        click.echo(f"without effect, and so not to be shipped: {', '.join(silent) or 'none'}")
     click.echo("The rules of the base alone:")
     for one in sources:
         scores = totals(one, points)
@@ -179,8 +270,6 @@ def main(
     print_families(sources, points, families)
     if rotate:
         print_rotations(sources, names)
-    if peers:
-        print_peers(sources)
 
 
 if __name__ == "__main__":

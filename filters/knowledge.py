@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import Field as Option
 
-from tamis.contract.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes, State
+from tamis.contract.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes
 from tamis.contract.finding import Finding
 from tamis.language.translation import marked
 
@@ -17,7 +18,7 @@ class KnowledgeOptions(FilterOptions):
     leave_out: tuple[str, ...] = Option((), description="ids of rules that don't count")
     shadowed: tuple[str, ...] = Option((), description="ids of rules that are named but add nothing")
     points: dict[str, Annotated[float, Option(ge=-100, le=100)]] = Option(
-        {}, description="points by id of rule, instead of those in the base"
+        {}, description="points by id of rule, instead of those that the base gives it alone and in pairs"
     )
 
 
@@ -25,46 +26,60 @@ class Knowledge(Filter[KnowledgeOptions]):
     """Adds the points of the rules in Tamis's own base of knowledge that a message matches: words of fraud and offers,
     names of brands beside foreign addresses, links to where anybody can publish, forms that only mass mailers use.
 
-    The base ships with Tamis. It is off by default: of newsletters and notices that were left out of the fit it would
-    have lost about one in a hundred, and it costs about a third of what the other filters do. Set `state = "shadow"`,
-    look at what it says for a week, then set `state = "on"`. No rule decides alone, and the sum is never below 0.
-    The finding names each rule; [Knowledge](knowledge.md) lists them all. `tamis knowledge` shows and updates the base.
+    The base ships with Tamis. Its points are fitted so that legitimate mail stays below `required`, whatever else is
+    caught; most of them stand with pairs of rules, of which each says little by itself. No rule and no pair decides
+    alone, and the sum is never below 0. The finding names each rule, with its own points and half of those of its
+    pairs; [Knowledge](knowledge.md) lists them all. `tamis knowledge` shows and updates the base.
     """
 
     name = "knowledge"
     spec_id = "S21b"
     summary = "rules that ship with Tamis"
     effect = Effect.SCORE
-    state = State.OFF
     plain_reason = marked("it looks like unwanted mail of a known kind")
     looks_again = True
     options = KnowledgeOptions
 
     def examine(self, message: Message) -> Finding:
-        """Which rules match, with their points."""
-        values = message.known_signs.values
-        met: list[list[Any]] = [
-            [rule.name, rule.points]
-            for rule in message.knowledge.speaking
-            if values.get(rule.name) is True and rule.points
-        ]
-        if not met:
+        """Which rules match, and which pairs of rules, with their points."""
+        values, base = message.known_signs.values, message.knowledge
+        met = {rule.name: rule.points for rule in base.speaking if values.get(rule.name) is True}
+        pairs = [list(pair) for pair in base.pairs_met(met)]
+        in_pairs = {name for one, other, _ in pairs for name in (one, other)}
+        rules = [(name, points) for name, points in met.items() if points or name in in_pairs]
+        if not rules:
             return self.clear("no rule matches")
-        names = ", ".join(name for name, points in met if points > 0)
-        facts = {"rules": met, "names": names, "base": message.knowledge.version}
+        names = ", ".join(name for name, points in rules if points > 0 or name in in_pairs)
+        facts: dict[str, Any] = {"rules": [*map(list, rules)], "pairs": pairs, "names": names}
+        facts["base"] = base.version
         return self.hit("{names}", **facts) if names else self.clear("no rule matches", **facts)
 
     def judge(self, finding: Finding, options: KnowledgeOptions, scopes: Scopes) -> Opinion:
         """By the sum of the rules that count here."""
-        counting = [one for one in finding.facts.get("rules", ()) if one[0] not in options.leave_out]
-        weighed = [
-            (name, options.points.get(name, points), name in options.shadowed) for name, points in counting
-        ]
-        total = max(0.0, sum(points for _, points, shadowed in weighed if not shadowed))
+        shares = _shares(finding.facts, options)
+        shadowed = set(options.shadowed)
+        total = max(0.0, sum(points for name, points in shares.items() if name not in shadowed))
         text = ", ".join(
-            f"{name} (shadow)" if shadowed else f"{name} {points:+.1f}" for name, points, shadowed in weighed
+            f"{name} (shadow)" if name in shadowed else f"{name} {points:+.1f}"
+            for name, points in shares.items()
         )
         if options.effect is Effect.TAG:
-            return self.opinion(finding, options, hit=bool(weighed), text=text)
+            return self.opinion(finding, options, hit=bool(shares), text=text)
         scoring = options.model_copy(update={"effect": Effect.SCORE})
         return self.opinion(finding, scoring, hit=total > 0, points=round(total, 3), text=text)
+
+
+def _shares(facts: Mapping[str, Any], options: KnowledgeOptions) -> dict[str, float]:
+    """What each rule that counts here adds: its own points, and half of those of its pairs. Points that policy sets
+    stand for both, and a rule in shadow adds nothing to others."""
+    shares = {
+        name: options.points.get(name, points)
+        for name, points in facts.get("rules", ())
+        if name not in options.leave_out
+    }
+    alone = {*options.points, *options.shadowed}
+    for one, other, points in facts.get("pairs", ()):
+        if one in shares and other in shares and alone.isdisjoint((one, other)):
+            shares[one] += points / 2
+            shares[other] += points / 2
+    return shares

@@ -152,7 +152,7 @@ class Message:
     @derived
     def known_signs(self) -> Matched:
         """The rules of the shipped base that this message matches."""
-        return self.knowledge.book.match(self.mail)
+        return self.knowledge.book.match(self.mail, self.knowledge.spoken)
 
     @derived
     def list_matches(self) -> tuple[Match, ...]:

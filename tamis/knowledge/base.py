@@ -3,17 +3,18 @@
 base.toml          version, date, what it is
 rules/*.toml       rules (docs/rules.md), each with family, since, says and examples
 tables/*.toml      tables of domains, and of brands
-points.toml        what each rule adds, as it was fitted
+points.toml        what each rule adds, and each pair of rules that match together, as it was fitted
 """
 
 from __future__ import annotations
 
 import hashlib
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -30,6 +31,9 @@ SHIPPED = Path(__file__).parent / "data"
 MAX_FILES = 200
 MAX_OCTETS = 8 * 1024 * 1024
 MOST_POINTS = 20.0
+MAX_PAIRS = 10_000
+PAIR = "+"
+"""Stands between the ids of a pair."""
 _FOLDERS = ("rules", "tables")
 
 Name = Annotated[str, Field(min_length=1, max_length=100)]
@@ -48,11 +52,15 @@ class BaseTable(_Table):
     about: str = Field("", max_length=500)
 
 
+Points = Annotated[float, Field(ge=-MOST_POINTS, le=MOST_POINTS)]
+
+
 class PointsTable(_Table):
-    """points.toml: what rules add, by id, and how that was found."""
+    """points.toml: what rules add, by id, what two rules add where both match, by "id+id", and how that was found."""
 
     about: str = Field("", max_length=2000)
-    points: dict[str, Annotated[float, Field(ge=-MOST_POINTS, le=MOST_POINTS)]] = {}
+    points: dict[str, Points] = Field({}, max_length=MAX_PAIRS)
+    pairs: dict[str, Points] = Field({}, max_length=MAX_PAIRS)
 
 
 class BrandTable(_Table):
@@ -133,6 +141,17 @@ class KnowledgeBase:
     tables: tuple[DomainsTable, ...] = ()
     fitted: str = ""
     """How the points were found."""
+    pairs: Mapping[str, tuple[tuple[str, float], ...]] = field(default_factory=lambda: MappingProxyType({}))
+    """By a rule, which others add points together with it."""
+
+    spoken: tuple[str, ...] = ()
+    """The rules that add something, alone or in a pair."""
+
+    def pairs_met(self, met: Container[str]) -> Iterator[tuple[str, str, float]]:
+        """The pairs of which both rules match, with their points."""
+        for one, others in self.pairs.items():
+            if one in met:
+                yield from ((one, other, points) for other, points in others if other in met)
 
     @property
     def speaking(self) -> Iterator[Rule]:
@@ -186,7 +205,13 @@ def compile_base(files: BaseFiles) -> KnowledgeBase:
             head = _read(BaseTable, where, text)
     looked_up = _tables(files.where, tables)
     book = compile_book(tuple(sources), frozenset(), looked_up)
-    for name in points.points:
+    pairs: dict[str, tuple[tuple[str, float], ...]] = {}
+    for names, worth in points.pairs.items():
+        one, _, other = names.partition(PAIR)
+        if not other:
+            raise ConfigError(f"{files.where}/points.toml", names, f"a pair is two rules with {PAIR} between them")
+        pairs[one] = (*pairs.get(one, ()), (other, worth))
+    for name in (*points.points, *(name for names in points.pairs for name in names.split(PAIR, 1))):
         if name not in book.by_name:
             near = nearest_name(name, book.by_name)
             raise ConfigError(f"{files.where}/points.toml", name, "no such rule", nearest=near)
@@ -199,6 +224,8 @@ def compile_base(files: BaseFiles) -> KnowledgeBase:
         book.with_points(points.points),
         tuple(tables),
         points.about,
+        MappingProxyType(pairs),
+        tuple(rule.name for rule in book.rules if rule.action == "score"),
     )
 
 

@@ -61,12 +61,23 @@ def differences(old: KnowledgeBase, new: KnowledgeBase) -> Iterator[str]:
             yield f"rule {name}: {before[name].points:+g} -> {after[name].points:+g}"
         elif _meaning(before[name]) != _meaning(after[name]):
             yield f"rule {name}: matches otherwise"
+    yield from _changed_pairs(old, new)
     tables, newer = old.book.tables.domains, new.book.tables.domains
     for name in sorted(tables.keys() | newer.keys()):
         gone = tables.get(name, frozenset()) - newer.get(name, frozenset())
         come = newer.get(name, frozenset()) - tables.get(name, frozenset())
         if gone or come:
             yield f"table {name}: {len(come)} more, {len(gone)} fewer"
+
+
+def _changed_pairs(old: KnowledgeBase, new: KnowledgeBase) -> Iterator[str]:
+    before, after = (
+        {(one, other): points for one, others in base.pairs.items() for other, points in others}
+        for base in (old, new)
+    )
+    for pair in sorted(before.keys() | after.keys()):
+        if before.get(pair) != after.get(pair):
+            yield f"pair {' and '.join(pair)}: {before.get(pair, 0):+g} -> {after.get(pair, 0):+g}"
 
 
 def _meaning(rule: object) -> tuple[object, ...]:

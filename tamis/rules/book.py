@@ -119,8 +119,8 @@ class RuleBook:
             for pattern in rule.patterns
         )
         self._strict = [rule for rule in rules if rule.least > 1 or rule.times > 1 or rule.within]
-        self._closed = _closed(rules)
-        self._beside_patterns = [rule for rule in rules if not rule.patterns]
+        self.closed = _closed(rules)
+        """Of the rules of logic that depend on no other filter, what answers whether they hold."""
 
     def with_points(self, points: Mapping[str, float]) -> RuleBook:
         """The same rules with other points, by name; the compiled patterns are shared."""
@@ -129,8 +129,9 @@ class RuleBook:
         other.by_name = {rule.name: rule for rule in other.rules}
         return other
 
-    def match(self, mail: Mail) -> Matched:
-        """The rules that a message meets, or may meet, in their order. Each place is gone through once."""
+    def match(self, mail: Mail, only: Iterable[str] | None = None) -> Matched:
+        """The rules that a message meets, or may meet, in their order, or those of `only`. Each place is gone through
+        once; what is no pattern is looked at when a rule needs it."""
         if not self.rules:
             return Matched()
         shown: dict[str, dict[str, set[str]]] = {}
@@ -145,50 +146,12 @@ class RuleBook:
             for found, octets_of, by_place in ((met, octets, shown), (in_files, seen_octets, files)):
                 if rule.name in found and not _is_met(rule, mail, octets_of, by_place):
                     del found[rule.name]
-        values = self._values(mail, met, in_files)
+        values = _Values(self, mail, _united((met, in_files)))
+        wanted = self.by_name if only is None else only
         return Matched(
-            {name: value for name, value in values.items() if value is not False},
+            {name: value for name in wanted if (value := values[name]) is not False},
             frozenset(in_files.keys() - met.keys()),
         )
-
-    def _values(
-        self, mail: Mail, met: Mapping[str, set[str]], in_files: Mapping[str, set[str]]
-    ) -> dict[str, Expression]:
-        """Each rule's value; what is false is left out until a rule of logic names it."""
-        values: dict[str, Expression] = dict.fromkeys(met.keys() | in_files.keys(), True)
-        pretence = Pretence(mail, self.tables)
-        numbers: dict[str, float] = {}
-
-        for rule_name in met.keys() | in_files.keys():
-            both = met.get(rule_name, set()) | in_files.get(rule_name, set())
-            numbers[PATTERNS_OF + rule_name] = len(both)
-
-        def number_of(name: str) -> float:
-            if name not in numbers:
-                if name.startswith(PATTERNS_OF):
-                    return 0.0
-                numbers[name] = float(MEASURES[name](mail))
-            return numbers[name]
-
-        def value_of(name: str) -> Expression:
-            return values.get(name, False if name in self.by_name else name)
-
-        for rule in self._beside_patterns:
-            value: Expression = False
-            if rule.name in self._closed:
-                value = self._closed[rule.name](values)
-            elif rule.when is not None:
-                value = reduce(rule.when, value_of)
-            elif rule.measure is not None:
-                value = rule.measure.at_least <= number_of(rule.measure.name) <= rule.measure.at_most
-            elif rule.look is not None:
-                table = self.tables.domains.get(rule.look.table, frozenset())
-                value = any(is_listed(mail, of, table) for of in rule.look.of) is not rule.look.absent
-            elif rule.claim is not None:
-                value = _is_claimed(rule.claim, pretence)
-            if value is not False:
-                values[rule.name] = value
-        return {rule.name: values[rule.name] for rule in self.rules if rule.name in values}
 
     def spots(self, mail: Mail) -> Iterator[Spot]:
         """Where each pattern matches first, for people."""
@@ -200,6 +163,49 @@ class RuleBook:
                         match = next(filter(None, map(search, ways)), None)
                         if match is not None:
                             yield Spot(rule.name, where, pattern, match.group(0).decode("utf-8", "replace"))
+
+
+class _Values:
+    """The value of each rule for a message, worked out when it is asked for, and once."""
+
+    def __init__(self, book: RuleBook, mail: Mail, met: Mapping[str, set[str]]) -> None:
+        self._book = book
+        self._mail = mail
+        self._met = met
+        self._pretence = Pretence(mail, book.tables)
+        self._numbers: dict[str, float] = {}
+        self._known: dict[str, Expression] = {}
+
+    def __getitem__(self, name: str) -> Expression:
+        value = self._known.get(name)
+        if value is None:
+            value = self._known[name] = self._value(self._book.by_name[name])
+        return value
+
+    def __contains__(self, name: object) -> bool:
+        """Whether the rule is true, for expressions that name no other filter."""
+        return isinstance(name, str) and self[name] is True
+
+    def _value(self, rule: Rule) -> Expression:
+        if rule.patterns:
+            return rule.name in self._met
+        if rule.name in self._book.closed:
+            return self._book.closed[rule.name](self)
+        if rule.when is not None:
+            return reduce(rule.when, lambda name: self[name] if name in self._book.by_name else name)
+        if rule.measure is not None:
+            return rule.measure.at_least <= self._number(rule.measure.name) <= rule.measure.at_most
+        if rule.look is not None:
+            table = self._book.tables.domains.get(rule.look.table, frozenset())
+            return any(is_listed(self._mail, of, table) for of in rule.look.of) is not rule.look.absent
+        return rule.claim is not None and _is_claimed(rule.claim, self._pretence)
+
+    def _number(self, name: str) -> float:
+        if name.startswith(PATTERNS_OF):
+            return float(len(self._met.get(name.removeprefix(PATTERNS_OF), ())))
+        if name not in self._numbers:
+            self._numbers[name] = float(MEASURES[name](self._mail))
+        return self._numbers[name]
 
 
 def _closed(rules: Iterable[Rule]) -> Mapping[str, Callable[[Container[str]], bool]]:

@@ -1,4 +1,4 @@
-"""Patterns at work: all patterns of one place in one automaton, whose time is linear in the text (RE2).
+"""Patterns at work (RE2): time linear in the text, and one pass over each place for what patterns need.
 
 There are no back-references and no look-around, and so nothing that could explode. `\\b` and `\\w` know ASCII only;
 `\\pL` is any letter.
@@ -6,7 +6,8 @@ There are no back-references and no look-around, and so nothing that could explo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     import re2
 
 PATTERN_MEMORY = 256 * 1024  # octets of memory of one pattern; beyond: the rule file is refused
-SET_MEMORY = 32 * 1024 * 1024
-"""Octets of memory of all literals over a place. Beyond: the rule files are refused."""
+MAX_LITERALS = 500_000
+"""Characters of all literals over a place. Beyond: the rule files are refused."""
 MAX_UNFILTERED = 500
 """Alternatives of patterns over a place without a literal of three letters: each is asked of each message. Beyond: the
 rule files are refused."""
@@ -61,60 +62,77 @@ class Matcher:
     """The patterns of one place: (rule, pattern, whether case is ignored).
 
     One automaton of many patterns has a state for each mixture of what may still follow, and would be built anew all
-    the time. So the one pass looks for literals only, of which one must be there for a pattern to match
-    (tamis.rules.literals), and the few patterns whose literal is there are asked by themselves.
+    the time. So the one pass (Aho-Corasick, over folded letters) looks for literals only, of which one must be there
+    for a pattern to match (tamis.rules.literals); the few patterns whose literals are there are asked by themselves.
     """
 
     def __init__(self, place: str, patterns: Sequence[tuple[str, str, bool]]) -> None:
-        import re2  # noqa: PLC0415 # see _options
+        import ahocorasick_rs  # noqa: PLC0415 # see _options
 
         self._place = place
-        self._branches: list[tuple[str, str, str, bool, int]] = []
-        self._owners: list[list[tuple[int, int]]] = []
+        self._branches: list[_Branch] = []
         self._always: list[int] = []
         numbers: dict[str, int] = {}
+        owners: list[list[int]] = []
         for rule, pattern, ignore_case in patterns:
-            for branch, needed in alternatives(pattern):
-                one = len(self._branches)
-                self._branches.append((rule, pattern, branch, ignore_case, len(needed)))
-                if not needed:
-                    self._always.append(one)
-                for which, literals in enumerate(needed):
-                    for literal in literals:
-                        number = numbers.setdefault(literal, len(numbers))
-                        if number == len(self._owners):
-                            self._owners.append([])
-                        self._owners[number].append((one, 1 << which))
+            for text, needed in alternatives(pattern):
+                sets = [
+                    frozenset(numbers.setdefault(literal.casefold(), len(numbers)) for literal in literals)
+                    for literals in sorted(needed, key=_commonness)
+                ]
+                owners += [[] for _ in range(len(numbers) - len(owners))]
+                for number in sets[0] if sets else ():
+                    owners[number].append(len(self._branches))
+                if not sets:
+                    self._always.append(len(self._branches))
+                self._branches.append(_Branch(rule, pattern, text, ignore_case, tuple(sets[1:])))
         if len(self._always) > MAX_UNFILTERED:
             raise PatternError(
                 f"too many patterns over {place} without three letters that must stand there (bound: {MAX_UNFILTERED})"
             )
-        self._set = re2.Set.SearchSet(_options(SET_MEMORY, latin=place == "raw"))
-        try:
-            for literal in numbers:
-                text = f"(?i:{re2.escape(literal)})"
-                self._set.Add(text.encode("latin-1" if place == "raw" else "utf-8"))
-            self._set.Compile()
-        except re2.error:
+        if sum(map(len, numbers)) > MAX_LITERALS:
             raise PatternError(
-                f"the patterns over {place} are too large together (bound: {SET_MEMORY} octets)"
-            ) from None
+                f"the patterns over {place} are too large together (bound: {MAX_LITERALS} characters)"
+            )
+        self._owners = list(map(tuple, owners))
+        self._literals = ahocorasick_rs.AhoCorasick(numbers) if numbers else None
 
     def patterns(self, octets: bytes) -> dict[str, set[str]]:
         """The patterns that match, by rule."""
-        there: dict[int, int] = dict.fromkeys(self._always, 0)
-        if self._owners:
-            for number in self._set.Match(octets) or ():
-                for one, which in self._owners[number]:
-                    there[one] = there.get(one, 0) | which
+        asked = set(self._always)
+        there: set[int] = set()
+        if self._literals is not None:
+            folded = octets.decode("latin-1" if self._place == "raw" else "utf-8", "replace").casefold()
+            there = {
+                number for number, _, _ in self._literals.find_matches_as_indexes(folded, overlapping=True)
+            }
+            for number in there:
+                asked.update(self._owners[number])
         found: dict[str, set[str]] = {}
-        for one, which in there.items():
-            rule, pattern, branch, ignore_case, needed = self._branches[one]
-            if which + 1 != 1 << needed or pattern in found.get(rule, ()):
+        for number in asked:
+            branch = self._branches[number]
+            if any(map(there.isdisjoint, branch.further)) or branch.pattern in found.get(branch.rule, ()):
                 continue
-            if compiled(branch, place=self._place, ignore_case=ignore_case).search(octets) is not None:
-                found.setdefault(rule, set()).add(pattern)
+            one = compiled(branch.text, place=self._place, ignore_case=branch.ignore_case)
+            if one.search(octets) is not None:
+                found.setdefault(branch.rule, set()).add(branch.pattern)
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Branch:
+    """One alternative of a pattern; of each set of `further` literals one must be there as well."""
+
+    rule: str
+    pattern: str
+    text: str
+    ignore_case: bool
+    further: tuple[frozenset[int], ...]
+
+
+def _commonness(literals: Collection[str]) -> tuple[int, int]:
+    """Less for literals that fewer texts have: long ones, and few."""
+    return -min(len(one.encode("utf-8", "replace")) for one in literals), len(literals)
 
 
 def positions(

@@ -30,6 +30,7 @@ _HOST = re.compile(r"(?:https?://|@)([\w.-]{3,253})", re.IGNORECASE)
 _PRIVATE = tuple(map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
 _LINKS = 500
 _LEAD_CHARACTERS = 600  # of the text in which a recipient is looked for; beyond: not looked at
+_GREETING_CHARACTERS = 300  # of the text in which a recipient's address is looked for; beyond: not looked at
 _RECEIVED = 20
 _HOUR = 3600.0
 
@@ -60,6 +61,11 @@ def _foreign_links(mail: Mail) -> int:
     return len(_clicked_hosts(mail) - own)
 
 
+def _own_links(mail: Mail) -> int:
+    """Domains of authors that a reader is led to."""
+    return len(_clicked_hosts(mail) & {registered_domain(one.domain) for one in mail.from_addresses[:5]})
+
+
 def _replies_elsewhere(mail: Mail) -> float:
     """Whether answers go to an address that is no author's."""
     authors = {one.address.lower() for one in mail.from_addresses}
@@ -76,17 +82,17 @@ def _tags(mail: Mail, name: str) -> int:
     return sum(html.tags.get(name, 0) for html in mail.html)
 
 
-def _received(mail: Mail) -> list[datetime]:
-    """The dates that servers wrote, the latest first."""
-    values = [field.unfolded for field in mail.headers.fields_of("received")[:_RECEIVED]]
+def _first_received(mail: Mail) -> datetime | None:
+    """The date that the first server wrote."""
+    values = (field.unfolded for field in reversed(mail.headers.fields_of("received")[:_RECEIVED]))
     dates = (read_date(value.rpartition(";")[2].strip()[:100]) for value in values)
-    return [date for date in dates if date is not None]
+    return next((date for date in dates if date is not None), None)
 
 
 def _hours_ahead(mail: Mail) -> float:
     """How much later the Date is than the first server's."""
-    dates = _received(mail)
-    return (mail.date - dates[-1]).total_seconds() / _HOUR if mail.date and dates else 0.0
+    first = _first_received(mail)
+    return (mail.date - first).total_seconds() / _HOUR if mail.date and first else 0.0
 
 
 def _numeric_links(mail: Mail) -> int:
@@ -121,6 +127,12 @@ def _recipient_in(text: str, mail: Mail) -> float:
     return 0.0
 
 
+def _address_in(text: str, mail: Mail) -> float:
+    """Whether a recipient's whole address is written, as nobody does who knows the name."""
+    low = text.lower()
+    return float(any(one.address.lower() in low for one in mail.addresses("to")[:5] if one.address))
+
+
 def _displays(mail: Mail) -> str:
     return " ".join(one.display[:200] for one in mail.from_addresses[:3])
 
@@ -145,9 +157,11 @@ MEASURES: Mapping[str, Callable[[Mail], float]] = MappingProxyType(
         "link_domains": lambda mail: len(_clicked_hosts(mail)),
         "links": lambda mail: sum(url.source in CLICKED for url in mail.urls[:_LINKS]),
         "numeric_links": _numeric_links,
+        "own_links": _own_links,
         "parts": lambda mail: len(mail.parts),
         "quoted_share": _quoted,
         "received": lambda mail: len(mail.headers.fields_of("received")),
+        "recipient_address_in_lead": lambda mail: _address_in(mail.text[:_GREETING_CHARACTERS], mail),
         "recipient_in_display": lambda mail: _recipient_in(_displays(mail), mail),
         "recipient_in_lead": lambda mail: _recipient_in(mail.text[:_LEAD_CHARACTERS], mail),
         "recipient_in_subject": lambda mail: _recipient_in((mail.subject or "")[:1000], mail),

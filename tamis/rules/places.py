@@ -19,16 +19,18 @@ if TYPE_CHECKING:
 
 PLACES = (
     *("subject", "text", "skeleton", "hidden", "written", "headers", "raw", "urls", "attachments"),
-    *("files", "defects", "display", "field_names", "html", "letter", "link_text", "shape"),
+    *("files", "defects", "display", "field_names", "head", "html", "letter", "link_text", "shape"),
 )
 """Beside these, "header:NAME" is one field. "files" is text that was read in images and documents; "defects" are the
-kinds of what is wrong, a line each; "letter" is the subject and the beginning of the text, without quoted lines."""
+kinds of what is wrong, a line each; "head" is From, To and Subject as they were written, encoded words and all;
+"letter" is the subject and the beginning of the text, without quoted lines."""
 
 MAX_OCTETS = LIMITS.searched_octets
 """Octets of one place that are looked at. Beyond: its beginning, its end and a piece that nobody can foresee."""
 
 LETTER_CHARACTERS = 4000  # of the text that are the letter; beyond: left to rules over the text
 
+_HEAD = ("from", "to", "subject")
 _QUOTED = re.compile(r"(?m)^[ \t]*>.*$")
 _FIELD = re.compile(r"header:[a-z0-9!#$%&'*+.^_`|~-]{1,76}")
 
@@ -97,6 +99,10 @@ def _values(mail: Mail, place: str) -> Iterator[str]:
         yield from (one.display for one in mail.from_addresses)
     elif place == "field_names":
         yield " ".join(field.name for field in mail.headers)
+    elif place == "head":
+        yield from (
+            f"{field.name}: {field.unfolded}" for name in _HEAD for field in mail.headers.fields_of(name)
+        )
     elif place == "html":
         yield from (html.source[:MAX_OCTETS] for html in mail.html)
     elif place == "link_text":

@@ -11,7 +11,6 @@ import pytest
 
 from tamis.chain.road import Road
 from tamis.contract.service_protocols import Services
-from tamis.judging.policy import Terms
 from tamis.judging.verdict import Decision
 from tamis.message.mail import Mail
 from tamis.services.files.attachments import AttachmentLooker
@@ -26,7 +25,7 @@ pytestmark = pytest.mark.corpus
 MOST = {
     "attachment_types": 2,  # an attached .url, and an attached page (risky_name, by intention)
     "display_name": 2,  # a service that forwards under an address of its own
-    "knowledge": 700,  # graded points: what counts is that they are few, and reach nothing together
+    "knowledge": 1600,  # graded points: what counts is that they are few, and reach nothing together
     "link_text": 2,  # clicks counted in newsletters that say nowhere that they are
     "malformed": 10,  # Content-Type without a type, base64 and dates that are none
     "reply_to": 4,  # one author with addresses at two freemail providers
@@ -35,15 +34,12 @@ MOST = {
 answers for a list's header. Nothing was tuned on the spam."""
 
 
-REQUIRED = Terms().required
-"""The limit that the base of knowledge must not reach either, once it is switched on."""
-
 
 def test_hits_in_honest_mail() -> None:
     hits: Counter[str] = Counter()
     points, known, lost, number = 0.0, 0.0, 0, 0
     made, runner, services = (
-        site('[policy.filters.knowledge]\nstate = "shadow"\n'),
+        site(""),
         Runner(),
         Services(attachments=AttachmentLooker(), dns=WrittenDNS(client=STRANGER_IP)),
     )
@@ -59,11 +55,11 @@ def test_hits_in_honest_mail() -> None:
         hits.update(one.filter for one in acting)
         own = sum(one.points for one in acting if one.filter == KNOWLEDGE)
         known += own
-        points += judged.verdict.score
-        lost += judged.verdict.decision is not Decision.HAM or judged.verdict.score + own >= REQUIRED
+        points += judged.verdict.score - own
+        lost += judged.verdict.decision is not Decision.HAM
     assert number == 4150, hits
     assert {name: count for name, count in hits.items() if count > MOST.get(name, 0)} == {}
     assert hits["malformed"] > 0  # the chain did look
     assert points / number < 0.01
-    assert known / number < 0.4
+    assert known / number < 0.2
     assert lost == 0

@@ -16,9 +16,12 @@ REQUIRED = 7.5
 MOST = 3.0
 
 
+IN_PAIRS = {name for one, others in BASE.pairs.items() for name in (one, *(other for other, _ in others))}
+
+
 def points_of(message: str) -> float:
-    values = BASE.book.match(Mail(message.encode())).values
-    return sum(rule.points for rule in BASE.speaking if values.get(rule.name) is True)
+    met = BASE.book.match(Mail(message.encode()), BASE.spoken).values
+    return sum(BASE.book.by_name[name].points for name in met) + sum(points for *_, points in BASE.pairs_met(met))
 
 
 def letter(sender: str, subject: str, text: str, more: str = "") -> str:
@@ -37,8 +40,20 @@ def test_every_rule_says_what_it_is(name: str) -> None:
     assert rule.clear
     assert rule.family
     assert rule.since
-    assert rule.points, "a rule without effect is not shipped"
+    assert rule.points or name in IN_PAIRS, "a rule without effect is not shipped"
     assert rule.points <= MOST, "at least three must agree"
+
+
+def test_no_pair_decides() -> None:
+    assert BASE.pairs
+    assert all(0 < points <= MOST for others in BASE.pairs.values() for _, points in others)
+
+
+def test_a_pair_counts_where_both_match() -> None:
+    one, others = next(iter(BASE.pairs.items()))
+    other, points = others[0]
+    assert list(BASE.pairs_met({one, other})) == [(one, other, points)]
+    assert list(BASE.pairs_met({one})) == list(BASE.pairs_met({other})) == []
 
 
 def test_parts_have_no_points() -> None:
@@ -56,7 +71,7 @@ SPAM = {
         "example.com support <x@example.top>",
         "example.com: your mailbox is full",
         "Your password expires today. Keep your current password: https://abc.web.app/x#marie@example.com\n"
-        "You have 8 pending messages.",
+        "You have 8 pending messages. Kindly validate your account now!",
     ),
     "inheritance": letter(
         "Paul <paul@example.net>",
