@@ -31,7 +31,7 @@ SHIPPED = Path(__file__).parent / "data"
 MAX_FILES = 200
 MAX_OCTETS = 8 * 1024 * 1024
 MOST_POINTS = 20.0
-MAX_PAIRS = 10_000
+MAX_PAIRS = 10_000  # points of rules, or of pairs; beyond: the base is refused
 PAIR = "+"
 """Stands between the ids of a pair."""
 _FOLDERS = ("rules", "tables")
@@ -209,7 +209,9 @@ def compile_base(files: BaseFiles) -> KnowledgeBase:
     for names, worth in points.pairs.items():
         one, _, other = names.partition(PAIR)
         if not other:
-            raise ConfigError(f"{files.where}/points.toml", names, f"a pair is two rules with {PAIR} between them")
+            raise ConfigError(
+                f"{files.where}/points.toml", names, f"a pair is two rules with {PAIR} between them"
+            )
         pairs[one] = (*pairs.get(one, ()), (other, worth))
     for name in (*points.points, *(name for names in points.pairs for name in names.split(PAIR, 1))):
         if name not in book.by_name:

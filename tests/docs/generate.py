@@ -266,14 +266,14 @@ def _knowledge() -> Iterator[str]:
         yield f"| `{one.name}` | {number} | {one.about} | {one.source} | {one.date} | {one.licence} |"
     yield "\n## Rules\n"
     yield f"The points: {base.fitted}.\n"
-    yield "`alone` is what a rule adds by itself; `pairs` says in how many pairs it stands, and what they add at most.\n"
+    yield "`alone` is what a rule adds by itself, `pairs` in how many pairs it stands and what each adds at most.\n"
     yield "| id | alone | pairs | says | dit | family | since |"
     yield "|---|---|---|---|---|---|---|"
     together: dict[str, list[float]] = defaultdict(list)
-    for one, others in base.pairs.items():
-        for other, points in others:
-            together[one].append(points)
-            together[other].append(points)
+    for first, others in base.pairs.items():
+        for second, points in others:
+            together[first].append(points)
+            together[second].append(points)
     for rule in sorted(base.speaking, key=lambda one: (one.family, one.name)):
         says = f"{rule.says['en']} | {rule.says['fr']}"
         found = together[rule.name]

@@ -34,7 +34,6 @@ MOST = {
 answers for a list's header. Nothing was tuned on the spam."""
 
 
-
 def test_hits_in_honest_mail() -> None:
     hits: Counter[str] = Counter()
     points, known, lost, number = 0.0, 0.0, 0, 0

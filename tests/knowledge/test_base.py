@@ -21,7 +21,9 @@ IN_PAIRS = {name for one, others in BASE.pairs.items() for name in (one, *(other
 
 def points_of(message: str) -> float:
     met = BASE.book.match(Mail(message.encode()), BASE.spoken).values
-    return sum(BASE.book.by_name[name].points for name in met) + sum(points for *_, points in BASE.pairs_met(met))
+    return sum(BASE.book.by_name[name].points for name in met) + sum(
+        points for *_, points in BASE.pairs_met(met)
+    )
 
 
 def letter(sender: str, subject: str, text: str, more: str = "") -> str:

@@ -22,7 +22,9 @@ def newer(folder: Path, *, version: str = "2027.1", rules: str = "", points: str
     base = folder / "base.toml"
     base.write_text(base.read_text().replace(compile_base(read_base(SHIPPED)).version, version))
     (folder / "rules" / "90-more.toml").write_text(rules)
-    (folder / "points.toml").write_text((SHIPPED / "points.toml").read_text().replace("[pairs]\n", points if "[pairs]" in points else f"{points}[pairs]\n"))
+    before = (SHIPPED / "points.toml").read_text()
+    more = points if "[pairs]" in points else f"{points}[pairs]\n"
+    (folder / "points.toml").write_text(before.replace("[pairs]\n", more))
     archive = folder.with_suffix(".tar.gz")
     with tarfile.open(archive, "w:gz") as made:
         made.add(folder, arcname="base")
@@ -46,7 +48,9 @@ def test_a_good_base_is_in_place_at_once(tmp_path: Path) -> None:
 def test_a_pair_needs_two_rules(tmp_path: Path) -> None:
     for number, pair in enumerate(('"zebra" = 1.0\n', '"zebra+horse" = 1.0\n', '"zebra+" = 1.0\n')):
         with pytest.raises(ConfigError, match=r"points\.toml"):
-            install(newer(tmp_path / str(number), rules=GOOD, points=f"[pairs]\n{pair}"), tmp_path / "current")
+            install(
+                newer(tmp_path / str(number), rules=GOOD, points=f"[pairs]\n{pair}"), tmp_path / "current"
+            )
 
 
 def test_a_bad_base_changes_nothing(tmp_path: Path) -> None:
