@@ -205,9 +205,10 @@ def test_no_text_is_slow(text: str) -> None:
 
 def test_a_wrong_base_is_refused_with_its_place() -> None:
     files = read_base(SHIPPED).files
-    wrong = tuple((name, text + "\nkindli = 1\n" if name == "points.toml" else text) for name, text in files)
-    with pytest.raises(ConfigError, match="no such rule; did you mean 'kindly'"):
-        compile_base(BaseFiles("x", wrong))
+    for line in ("kindli = 1\n[pairs]\n", '[pairs]\n"kindli+answer" = 1\n', '[pairs]\n"answer+kindli" = 1\n'):
+        wrong = tuple((name, text.replace("[pairs]\n", line)) for name, text in files)
+        with pytest.raises(ConfigError, match="no such rule; did you mean 'kindly'"):
+            compile_base(BaseFiles("x", wrong))
     table = 'name = "xx"\nabout = ""\nsource = ""\ndate = "2026-01-01"\nlicence = ""\npackage = "os"\n'
     with pytest.raises(ConfigError, match="no such package"):
         compile_base(BaseFiles("x", (*files, ("tables/x.toml", table))))
