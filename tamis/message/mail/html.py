@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from html import unescape
 
 from selectolax.lexbor import LexborHTMLParser, SelectolaxError
 
@@ -28,6 +29,10 @@ _BLOCK = re.compile(
 )
 _INVISIBLE = ["head", "script", "style", "template", "noframes", "iframe", "noembed", "title"]
 _UNSHOWN = "title,template,noframes,noembed,iframe"
+_CODED = re.compile(
+    r"&(?:#|(?:colon|semi|num|period|comma|[lr]par|percnt|bsol|tab|newline)\b)", re.IGNORECASE
+)
+"""Character references that may stand for anything in a style; "&nbsp;" and the like are in no style that holds."""
 _UNSHOWN_TAG = re.compile(r"<(?:title|template|noframes|noembed|iframe)\b", re.IGNORECASE)
 _TAG = re.compile(r"<([a-zA-Z][a-zA-Z0-9]*)")
 _NESTED = 3  # documents within attributes of documents; beyond: not read
@@ -106,8 +111,10 @@ def parse_html(source: str, budget: Budget, limits: Limits, report: DefectReport
         if _UNSHOWN_TAG.search(markup):
             unshown = "\n".join([node.text() for node in tree.css(_UNSHOWN)]).strip()
         tree.strip_tags(_INVISIBLE)
-        turn(tree, markup, sheets)
-        if may_hide(markup) or any(map(may_hide, sheets)):
+        # style attributes are written with character references as well (HTML Standard 13.5)
+        written = unescape(markup) if _CODED.search(markup) else markup
+        turn(tree, written, sheets)
+        if may_hide(written) or any(map(may_hide, sheets)):
             texts = divided(tree, sheets, budget.styles, limits, report, where)
             seen, hidden = texts.seen, texts.hidden
             others += (texts.with_doubtful, texts.certain)

@@ -65,6 +65,24 @@ def test_links_are_taken_with_their_text(filler: str) -> None:
     assert [link.text for link in links[:2]] == ["click here", "a picture"]
 
 
+@pytest.mark.parametrize(
+    "style",
+    [
+        *(
+            "display:n&#111;ne",
+            "&#100;isplay:n&#x6f;ne",
+            "visib&#105;lity:h&#105;dden",
+            "color&colon;&num;fff",
+        ),
+        *("co&#108;or:#fff", "color:&#35fff", "fo&#110;t-size:&#49;px", "display&colon;none"),
+    ],
+)
+def test_a_style_written_with_character_references_hides_as_well(style: str) -> None:
+    page = html(f'<p>seen</p><p style="{style}">secret</p>')
+    assert page.text == "seen"
+    assert page.hidden == "secret"
+
+
 def test_tags_are_counted() -> None:
     assert dict(html("<P>a<p>b<IMG><br></p>").tags) == {"p": 2, "img": 1, "br": 1}
 
