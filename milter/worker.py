@@ -191,6 +191,8 @@ class Worker:
             testing.result()
         settings = self.site.settings
         every = settings.dns.list_test_every
+        if not every:
+            return
         self._next_test = now + every * random.uniform(0.9, 1.1)  # noqa: S311 - not all processes at once
         services = self._services
         run = self._list_tests.run(services.dns, services.breakers, settings.platform, every)

@@ -36,10 +36,10 @@ class DNSSettings(Section):
 
     list_test_every: float = Field(
         300.0,
-        ge=1,
+        ge=0,
         le=86400,
         description="seconds between two tests of the DNS lists (RFC 5782 5); one that lists everything or nothing is "
-        "left out",
+        "left out; 0: they are not tested",
     )
 
     @staticmethod
