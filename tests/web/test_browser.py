@@ -116,7 +116,7 @@ def test_a_recipient_signs_in_reads_and_delivers(browser: Browser, pages: Pages,
         expect(tab.get_by_role("heading", name="Held for you 7")).to_be_visible()
         no_overflow(tab)
         tab.get_by_role("link", name="Votre devis").click()
-        expect(tab.get_by_text("Voici le devis que vous avez demandé.")).to_be_visible()
+        expect(tab.get_by_text("Bonjour Marie")).to_be_visible()
         tab.get_by_text("Show the formatting").click()
         frame = tab.frame_locator("iframe")
         expect(frame.get_by_role("heading", name="Devis")).to_be_visible()

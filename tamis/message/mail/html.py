@@ -139,6 +139,7 @@ def shown_markup(source: str) -> str:
         divided(tree, sheets, budget.styles, LIMITS, report, "", removes=True)
     except SelectolaxError:
         return ""
+    tree.unwrap_tags(["noscript"])  # a mail program runs no scripts, so it shows what is within
     return (tree.body.html or "") if tree.body is not None else ""
 
 
