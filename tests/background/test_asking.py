@@ -114,12 +114,13 @@ def test_a_damaged_copy_stops_nobody(store: Store, tmp_path: Path) -> None:
     hold(store, "t1", "first@example.net", minutes=6)
     hold(store, "t2", "second@example.org", PAUL)
     for damage in (
-        "UPDATE details SET findings = '{' WHERE id = (SELECT min(id) FROM messages)",
-        "UPDATE details SET findings = 'null' WHERE id = (SELECT min(id) FROM messages)",
+        "INSERT INTO bodies (digest, size, content) VALUES ('bad', 2, x'00');"
+        "UPDATE details SET findings_body = 'bad' WHERE id = (SELECT min(id) FROM messages)",
+        "UPDATE details SET findings_body = NULL WHERE id = (SELECT min(id) FROM messages)",
         "UPDATE bodies SET content = x'00' WHERE digest = (SELECT body FROM messages ORDER BY id LIMIT 1)",
     ):
         with closing(sqlite3.connect(tmp_path / "store")) as connection, connection:
-            connection.execute(damage)
+            connection.executescript(damage)
         found = store.challenges.undecided(held_before=datetime.now(UTC))
         assert [(copy.sender, bool(copy.findings)) for copy in found] == [
             ("first@example.net", False),

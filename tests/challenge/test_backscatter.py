@@ -28,7 +28,7 @@ def changed(message: Message, kind: str) -> Message:
         "spf": replace(spf("fail", message.sender), status=Status.HIT),
         "dmarc": Finding("dmarc", Status.HIT, "", {"result": "fail"}),
         "virus": Finding("antivirus", Status.HIT, "", {"virus": True}),
-        "honeypot": Finding("honeypot", Status.HIT, "", {"trapped": True}),
+        "honeypot": Finding("honeypot", Status.HIT, "", {"traps": ["trap@example.com"]}),
     }
     sender = {"own-domain": f"spammer@{RECIPIENT.partition('@')[2]}", "null-sender": ""}.get(
         kind, message.sender

@@ -25,7 +25,7 @@ def test_demo_tells_who_got_what() -> None:
     for address in POLICIES:
         assert address in shown.stdout
     assert "a colleague's note: Minutes of Tuesday" in shown.stdout
-    assert "In quarantine: 3\n" in shown.stdout, shown.stdout
+    assert "In quarantine: 4\n" in shown.stdout, shown.stdout
     invoice = shown.stdout.partition("an invoice in a PDF:")[2].partition("\n\n")[0]
     assert "decided=keywords" in invoice
     assert "keywords: gift_cards (in an image or document)" in shown.stdout

@@ -125,7 +125,7 @@ def _installed(policy: Mapping[str, Any], nameserver: PrivateDNS) -> Installatio
     settings = {
         "platform": platform,
         "dns": {"servers": [nameserver.address]},
-        "learning": {"minimum": 50},
+        "learning": {"minimum": 50, "evident": False},  # the model stays as it was recorded
     }
     return Installation(policy=policy, settings=settings, main={"enable_long_queue_ids": "yes"})
 

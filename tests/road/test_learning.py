@@ -46,7 +46,7 @@ def test_junk_moves_teach_the_filter(corpus_ham: list[Path], corpus_spam: list[P
             {
                 "platform": {"domains": ["example.com", "example.org"]},
                 "milter": {"drain": 2, "workers": 1},
-                "policy": {"outcome": "junk"},
+                "policy": {"outcome": "junk", "filters": {"knowledge": {"state": "off"}}},
                 "learning": {"minimum": 200, "spool": str(dovecot.spool)},
             },
             directory=private_directory("tamis"),

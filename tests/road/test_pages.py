@@ -122,7 +122,7 @@ def passes_now(
 
     wait_until(passes, timeout=20, what="the sender to be known")
     header = arrived(dovecot, to, number)[0]["X-Spam-Whitelist"]
-    assert header == f"Automatically Whitelisted ({sender}, weight 1)"
+    assert header == f"Automatically Whitelisted ({sender}, weight 2)"
 
 
 def test_asked_by_mail_and_confirmed_by_the_real_proof_of_work(
@@ -148,7 +148,9 @@ def test_asked_by_mail_and_confirmed_by_the_real_proof_of_work(
     (copy,) = arrived(dovecot, ALICE, 1)
     assert copy["X-Spam-Status"] == f"No, released by its sender {sender}"
     assert arrived(dovecot, ALICE, 1, "Junk") == []
-    passes_now(installation, dovecot, sender, ALICE, 2)
+    installation.postfix.send(spam(2), to=[ALICE], sender=sender, client=FRIEND)
+    installation.postfix.wait_idle()
+    assert arrived(dovecot, ALICE, 2) == []  # a machine's work opens the door for that message alone
 
 
 def test_asked_in_the_smtp_reply(
@@ -168,7 +170,7 @@ def test_asked_in_the_smtp_reply(
     context.close()
     installation.postfix.wait_idle()
     assert len(arrived(dovecot, CAROL, 11)) == 1
-    passes_now(installation, dovecot, sender, CAROL, 12)
+    assert installation.postfix.send(spam(12), to=[CAROL], sender=sender, client=FRIEND).reply.code == 550
     assert [m for m in installation.postfix.outside() if sender.encode() in m] == []
 
 

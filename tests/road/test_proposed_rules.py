@@ -40,7 +40,11 @@ def test_reports_lead_to_a_rule_that_the_next_message_meets(propose: str, tmp_pa
         "learning": {"per_reporter": 1000, "per_domain": 10_000},
         "rules": {"propose": "ask"},
     }
-    policy = {"outcome": "inbox", "required": 1.0, "filters": {"honeypot": {"remember_from": 0}}}
+    policy = {
+        "outcome": "inbox",
+        "required": 1.0,
+        "filters": {"honeypot": {"remember_from": 0}, "knowledge": {"state": "off"}},
+    }
     with Installation(settings=settings, policy=policy, mailboxes=[MARIE, TRAP]) as installation:
         postfix = installation.postfix
         for number in range(8):

@@ -29,10 +29,20 @@ _BLOCK = re.compile(
 )
 _INVISIBLE = ["head", "script", "style", "template", "noframes", "iframe", "noembed", "title"]
 _UNSHOWN = "title,template,noframes,noembed,iframe"
+_ZEROS = re.compile(r"(&#[xX]?)0+(?=[0-9a-fA-F])")
+_ENDLESS = re.compile(r"&#(?:[0-9]{9,}|[xX][0-9a-fA-F]{8,});?")
+"""Numeric references beyond every character, which stand for U+FFFD (HTML Standard 13.2.5.80); Python gives up on
+thousands of digits."""
 _CODED = re.compile(
     r"&(?:#|(?:colon|semi|num|period|comma|[lr]par|percnt|bsol|tab|newline)\b)", re.IGNORECASE
 )
 """Character references that may stand for anything in a style; "&nbsp;" and the like are in no style that holds."""
+
+
+def _unescaped(markup: str) -> str:
+    return unescape(_ENDLESS.sub("&#xfffd;", _ZEROS.sub(r"\1", markup)))
+
+
 _UNSHOWN_TAG = re.compile(r"<(?:title|template|noframes|noembed|iframe)\b", re.IGNORECASE)
 _TAG = re.compile(r"<([a-zA-Z][a-zA-Z0-9]*)")
 _NESTED = 3  # documents within attributes of documents; beyond: not read
@@ -112,7 +122,7 @@ def parse_html(source: str, budget: Budget, limits: Limits, report: DefectReport
             unshown = "\n".join([node.text() for node in tree.css(_UNSHOWN)]).strip()
         tree.strip_tags(_INVISIBLE)
         # style attributes are written with character references as well (HTML Standard 13.5)
-        written = unescape(markup) if _CODED.search(markup) else markup
+        written = _unescaped(markup) if _CODED.search(markup) else markup
         turn(tree, written, sheets)
         if may_hide(written) or any(map(may_hide, sheets)):
             texts = divided(tree, sheets, budget.styles, limits, report, where)
