@@ -63,9 +63,8 @@ NEED_SERVICES = {
 
 
 def settings(folder: Path, off: Sequence[str]) -> str:
-    states = {
-        one.name: "off" if one.name in (*off, "knowledge") else "on" for one in FILTERS if one.switchable
-    }
+    states = {one.name: "off" if one.name in off else "on" for one in FILTERS if one.switchable}
+    states["knowledge"] = "shadow"  # it would hold nearly all of this spam
     policy = "".join(f'[policy.filters.{name}]\nstate = "{state}"\n' for name, state in states.items())
     return (
         f'state_directory = "{folder}"\nrun_directory = "{folder}"\n'

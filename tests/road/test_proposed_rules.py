@@ -88,7 +88,9 @@ def test_reports_lead_to_a_rule_that_the_next_message_meets(propose: str, tmp_pa
         until(f"{name} (shadow) No")
         installation.tamis("rules", "accept", name)
         until(f"{name} Yes")
-        (story, *_) = installation.tamis("history", "list", "--for", MARIE, "--verdict", "spam", "--json")
+        asked = ("history", "list", "--for", MARIE, "--verdict", "spam", "--json")
+        wait_until(lambda: bool(installation.tamis(*asked)), timeout=30, what="the story to be in the store")
+        (story, *_) = installation.tamis(*asked)
         (shown,) = installation.tamis("history", "show", str(story["id"]), "--json")
         assert [one["text"] for one in shown["findings"] if one["filter"] == "keywords"] == [name]
         (taken,) = installation.tamis("rules", "taken", "--json")
