@@ -29,7 +29,7 @@ from tamis.models.teaching import Teacher
 from tamis.settings import Settings
 from tests.handover.sure import judged_as, said
 
-DAYS, A_DAY, MEASURED = 7, 170, 400
+DAYS, A_DAY, MEASURED = 7, 240, 400
 LISTED, KNOWN = 0.6, 0.5
 """The shares of spam that lists and others know, and of ham whose sender earned a place."""
 POISONED = 60
