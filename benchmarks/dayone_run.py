@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -20,6 +17,7 @@ from benchmarks.dayone_fit import REQUIRED, Floats, Source, fit, points_file, to
 from benchmarks.dayone_peers import SpamAssassinPeer, rspamd_peer
 from benchmarks.honest_mail import World, honest_mail
 from benchmarks.measuring import ROOT, spread
+from benchmarks.scanning import by_content
 from tamis.knowledge import SHIPPED, KnowledgeBase, compile_base, read_base
 from tamis.knowledge.base import PAIR
 from tamis.message.domains import registered_domain
@@ -174,29 +172,8 @@ def print_families(
 
 
 def tamis_verdicts(paths: Sequence[Path]) -> Iterator[bool]:
-    """What `tamis scan` of this checkout says, with no state, no lessons, and a DNS that does not answer."""
-    program = ROOT / ".venv" / "bin" / "tamis"
-    with tempfile.TemporaryDirectory(prefix="tamis-dayone-") as made:
-        config = Path(made) / "tamis.toml"
-        config.write_text(
-            f'state_directory = "{made}/state"\nrun_directory = "{made}/run"\n'
-            '[platform]\ndomains = ["example.com"]\ndnsbl = []\nrhsbl = []\nuribl = []\n'
-            '[dns]\nservers = ["127.0.0.1:9"]\ndeadline = 0.2\n'
-        )
-        for at in range(0, len(paths), _AT_ONCE):
-            files = [str(path) for path in paths[at : at + _AT_ONCE]]
-            done = subprocess.run(
-                [program, "--config", config, "scan", "--json", "--rcpt", "marie@example.com", *files],
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            lines = done.stdout.splitlines()
-            if done.returncode > 2 or len(lines) != len(files):
-                sys.exit(f"tamis scan ended with {done.returncode}:\n{done.stderr[-2000:]}")
-            for line in lines:
-                (recipient,) = json.loads(line)["recipients"]
-                yield recipient["verdict"] == "spam"
+    """Whether this checkout takes messages for spam by their content."""
+    return (told["verdict"] == "spam" for told in by_content(paths))
 
 
 def print_peers(sources: Sequence[Source], messages: int) -> None:

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.dayone_peers import SpamAssassinPeer, rspamd_peer
-from benchmarks.measuring import ROOT
 from benchmarks.rspamd import PrivateRspamd
+from benchmarks.scanning import by_content
 from tamis.models.corpora import Place
 from tests.real.scanners import PrivateSpamd
 from tests.real.support import find_program, run
 
-_AT_ONCE = 200
 _LEARNED_AT_ONCE = 100  # by one call of sa-learn
 
 
@@ -33,32 +28,9 @@ class Untrained:
 
 def untrained(paths: Sequence[Path]) -> Iterator[Untrained]:
     """What `tamis scan` says, with no lessons and a DNS that does not answer, the base of knowledge on."""
-    program = ROOT / ".venv" / "bin" / "tamis"
-    with tempfile.TemporaryDirectory(prefix="tamis-learned-") as made:
-        config = Path(made) / "tamis.toml"
-        config.write_text(
-            f'state_directory = "{made}/state"\nrun_directory = "{made}/run"\n'
-            '[platform]\ndomains = ["example.com"]\ndnsbl = []\nrhsbl = []\nuribl = []\n'
-            '[policy.filters.knowledge]\nstate = "on"\n[dns]\nservers = ["127.0.0.1:9"]\ndeadline = 0.2\n'
-        )
-        for at in range(0, len(paths), _AT_ONCE):
-            files = [str(path) for path in paths[at : at + _AT_ONCE]]
-            done = subprocess.run(
-                [program, "--config", config, "scan", "--json", "--rcpt", "marie@example.com", *files],
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            lines = done.stdout.splitlines()
-            if done.returncode > 2 or len(lines) != len(files):
-                sys.exit(f"tamis scan ended with {done.returncode}:\n{done.stderr[-2000:]}")
-            yield from map(_read, lines)
-
-
-def _read(line: str) -> Untrained:
-    (recipient,) = json.loads(line)["recipients"]
-    by_itself = recipient["verdict"] == "spam" and recipient["decided_by"] != "score"
-    return Untrained(float(recipient["score"]), by_itself)
+    for told in by_content(paths, '[policy.filters.knowledge]\nstate = "on"\n'):
+        by_itself = told["verdict"] == "spam" and told["decided_by"] != "score"
+        yield Untrained(float(told["score"]), by_itself)
 
 
 class TaughtSpamd(PrivateSpamd):

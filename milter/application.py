@@ -99,7 +99,7 @@ class Application:
             whose = [addressed(one, recipients) for one in members]
             leaving |= {name: recipients[name] for one in members for name in named_by(one)}
             addresses = redirection_addresses(copy.outcome, whose, transaction, signer)
-            notes.write(addresses, note_of(copy, whose, examined, judged[copy.recipients[0]]))
+            notes.write(addresses, note_of(copy, whose, examined, members[0]))
             for recipient, address in zip(whose, addresses, strict=True):
                 number += 1
                 if number % _PULSE == 0:

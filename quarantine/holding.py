@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Row, or_, select, update
 from sqlalchemy.orm import Session
@@ -34,11 +35,13 @@ def hold(
     also: Callable[[Session, str], None] | None = None,
 ) -> str:
     """See `tamis.quarantine.held_mail.Quarantine.hold`."""
-    kept = {digest_of(one): one for one in (content, findings_content(message.findings))}
+    findings = findings_content(message.findings)
+    body, findings_body = digest_of(content), digest_of(findings)
+    kept = {body: content, findings_body: findings}
     with database.read() as session:
         found = _copies(session, message)
         known = _by_address(found, since)
-        if all(one.address in known for one in message.recipients):  # a second delivery, as nearly always
+        if all(one.address in known for one in message.recipients):  # a second delivery
             return known[message.recipients[0].address]
         there = set(session.scalars(select(Body.digest).where(Body.digest.in_(kept))))
     packed = {digest: pack(one) for digest, one in kept.items() if digest not in there}  # while nobody waits
@@ -55,7 +58,9 @@ def hold(
             return joined
         for digest in sorted(kept):  # in the order of their names, as the clean-up locks them
             _keep_body(database, session, digest, kept[digest], packed.get(digest))
-        made = _insert(session, replace(message, recipients=missing), content, now)
+        mine = replace(message, recipients=missing)
+        values = message_values(mine, now) | {"size": len(content), "body": body}
+        made = _insert(session, values, details_record(mine), findings_body)
         if also is not None:
             session.flush()
             also(session, made)
@@ -109,14 +114,11 @@ def _join(session: Session, message: str, more: Sequence[Recipient]) -> bool:
     return True
 
 
-def _insert(session: Session, message: HeldMessage, content: bytes, now: datetime) -> str:
-    values = message_values(message, now) | {"size": len(content), "body": digest_of(content)}
+def _insert(session: Session, values: Mapping[str, Any], record: bytes, findings_body: str) -> str:
     session.add(MessageRow(**values))
-    session.flush()
-    findings = digest_of(findings_content(message.findings))
-    made = str(values["id"])
-    session.add(DetailsRow(id=made, record=details_record(message), findings_body=findings))
-    return made
+    session.flush()  # the details refer to it
+    session.add(DetailsRow(id=values["id"], record=record, findings_body=findings_body))
+    return str(values["id"])
 
 
 def _keep_body(

@@ -114,9 +114,12 @@ class Desk:
 
     def _hold(self, group: Group, transaction: Transaction, content: bytes) -> str:
         site = self._site()
-        redirection = self._signer.read(group[0][0])
+        redirections = [self._signer.read(address) for address, _ in group]
+        redirection = redirections[0]
         note = next(filter(None, (self._notes.read(address) for address, _ in group)), None)
-        recipients = tuple(Recipient(self._signer.read(one).recipient, tuple(args)) for one, args in group)
+        recipients = tuple(
+            Recipient(one.recipient, tuple(args)) for one, (_, args) in zip(redirections, group, strict=True)
+        )
         original = edit(content, remove=own_fields(site.settings).hold)
         mail = Mail(original)
         envelope = note.envelope if note else _envelope(recipients, transaction)

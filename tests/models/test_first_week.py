@@ -9,7 +9,6 @@ import random
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from tamis.chain.road import Examined
@@ -18,16 +17,15 @@ from tamis.contract.finding import Finding, Status
 from tamis.handover.teaching_samples import Samples
 from tamis.judging.plan import Plan
 from tamis.message.envelope import Envelope, Recipient
-from tamis.models.corpora import Place, found, shuffled
-from tamis.models.features import extract
+from tamis.models.corpora import Place
 from tamis.models.ledger import LEDGER, Ledger
-from tamis.models.measures import Ranking
 from tamis.models.model_file import Model
 from tamis.models.queue import Queue
 from tamis.models.site_model import LEVELS
 from tamis.models.teaching import Teacher
 from tamis.settings import Settings
 from tests.handover.sure import judged_as, said
+from tests.models.ranking import roca, stream
 
 DAYS, A_DAY, MEASURED = 7, 240, 400
 LISTED, KNOWN = 0.6, 0.5
@@ -41,9 +39,7 @@ EVIDENCE = [said("dnsbl", effect=Effect.SPAM), said("uribl", effect=Effect.SPAM)
 
 @pytest.fixture(scope="module")
 def places(corpus: Path) -> list[Place]:
-    ham = found([corpus / name for name in ("easy-ham-1", "easy-ham-2", "hard-ham-1")], spam=False)
-    spam = found([corpus / name for name in ("spam-1", "spam-2")], spam=True)
-    return shuffled([place for place in ham + spam if place.path.suffix == ".txt"], 2)
+    return stream(corpus, 2)
 
 
 def _arrive(
@@ -89,14 +85,6 @@ def a_week(folder: Path, places: list[Place], *, poisoner: bool) -> Settings:
     return settings
 
 
-def _roca(settings: Settings, places: list[Place]) -> float:
-    model = Model(settings.model_directory / "current.model")
-    scores = [model.score(extract(place.read())).log_odds for place in places]
-    measures = Ranking(np.array(scores), np.array([place.spam for place in places])).measures()
-    assert measures is not None
-    return measures.roca
-
-
 @pytest.mark.corpus
 def test_a_site_that_nobody_teaches_decides_within_aa_week(tmp_path: Path, places: list[Place]) -> None:
     measured = places[DAYS * A_DAY :][:MEASURED]
@@ -104,9 +92,9 @@ def test_a_site_that_nobody_teaches_decides_within_aa_week(tmp_path: Path, place
     learned = Model(honest.model_directory / "current.model").learned
     assert min(learned.ham, learned.spam) >= honest.learning.minimum
     assert (honest.model_directory / LEVELS).exists()
-    assert _roca(honest, measured) < 1.5
+    assert roca(honest, measured) < 1.5
     poisoned = a_week(tmp_path / "poisoned", places, poisoner=True)
-    assert _roca(poisoned, measured) < 2 * _roca(honest, measured)
+    assert roca(poisoned, measured) < 2 * roca(honest, measured)
     ledger = Ledger.load(poisoned.model_directory / LEDGER)
     assert ledger.dropped["evident"] >= DAYS * POISONED / 2, (
         "most of what he sends is beyond his bound, or contradicts"

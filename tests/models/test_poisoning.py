@@ -5,18 +5,15 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from tamis.models.corpora import Place, found, shuffled
-from tamis.models.features import extract
+from tamis.models.corpora import Place
 from tamis.models.ledger import LEDGER, Ledger
-from tamis.models.measures import Ranking
-from tamis.models.model_file import Model
 from tamis.models.queue import Queue
 from tamis.models.reports import Label, Spool
 from tamis.models.teaching import Teacher
 from tamis.settings import LearningSettings, Settings
+from tests.models.ranking import roca, stream
 
 TAUGHT, MEASURED = 1000, 1000
 REPORTERS = 10
@@ -26,9 +23,7 @@ DAY = 86400
 
 @pytest.fixture(scope="module")
 def places(corpus: Path) -> list[Place]:
-    ham = found([corpus / name for name in ("easy-ham-1", "easy-ham-2", "hard-ham-1")], spam=False)
-    spam = found([corpus / name for name in ("spam-1", "spam-2")], spam=True)
-    return shuffled([place for place in ham + spam if place.path.suffix == ".txt"], 1)
+    return stream(corpus, 1)
 
 
 def learned(folder: Path, places: list[Place], liar: int | None) -> Settings:
@@ -50,14 +45,6 @@ def learned(folder: Path, places: list[Place], liar: int | None) -> Settings:
                 pass
             now[0] += DAY
     return settings
-
-
-def roca(settings: Settings, places: list[Place]) -> float:
-    model = Model(settings.model_directory / "current.model")
-    scores = [model.score(extract(place.read())).log_odds for place in places]
-    found = Ranking(np.array(scores), np.array([place.spam for place in places])).measures()
-    assert found is not None
-    return found.roca
 
 
 @pytest.mark.corpus

@@ -9,8 +9,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from tamis.base.breaker import Breakers
-from tamis.base.errors import LeftOutError, ServiceError
-from tamis.contract.service_protocols import DNS, Answer
+from tamis.base.errors import LeftOutError
 from tamis.services.dns.list_tests import (
     LACKING,
     ListHealth,
@@ -22,6 +21,7 @@ from tamis.services.dns.list_tests import (
 )
 from tamis.settings import Platform
 from tamis.settings.dns_lists import DNSList
+from tests.services.dns.resolving import WrittenDNS
 
 IPS, NAMES = DNSList.parse("ips.example"), DNSList.parse("names.example")
 PLATFORM = Platform(dnsbl=("ips.example",), rhsbl=(), uribl=("names.example",))
@@ -29,31 +29,15 @@ PLATFORM = Platform(dnsbl=("ips.example",), rhsbl=(), uribl=("names.example",))
 Says = Callable[[str], Sequence[str] | str]
 
 
-class Lists(DNS):
+class Lists(WrittenDNS):
     """Answers by what `says` tells of a name: records, or `dead`."""
 
     def __init__(self, says: Says) -> None:
+        super().__init__()
         self.says = says
-        self.asked: list[str] = []
 
-    async def query(self, name: str, rdtype: str) -> Answer:
-        self.asked.append(name)
-        found = self.says(name)
-        if isinstance(found, str):
-            raise ServiceError("nothing answers here")
-        return Answer(name, rdtype, tuple(found), exists=bool(found))
-
-    async def queries(self, questions: Sequence[tuple[str, str]]) -> list[Answer | ServiceError]:
-        found: list[Answer | ServiceError] = []
-        for question in questions:
-            try:
-                found.append(await self.query(*question))
-            except ServiceError as error:
-                found.append(error)
-        return found
-
-    def close(self) -> None:
-        return None
+    def said(self, name: str, rdtype: str) -> Sequence[str] | str:
+        return self.says(name) or "none"
 
 
 def well(name: str) -> Sequence[str]:
