@@ -8,8 +8,11 @@ from typing import Annotated, Any
 from pydantic import Field as Option
 
 from tamis.contract.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes
-from tamis.contract.finding import Finding
+from tamis.contract.finding import Finding, Status
 from tamis.language.translation import marked
+
+LEAST = 3.75
+"""Points below which a sum says nothing, half of the usual `required`: legitimate mail of many kinds has some."""
 
 
 class KnowledgeOptions(FilterOptions):
@@ -28,8 +31,9 @@ class Knowledge(Filter[KnowledgeOptions]):
 
     The base ships with Tamis. Its points are fitted so that legitimate mail stays below `required`, whatever else is
     caught; most of them stand with pairs of rules, of which each says little by itself. No rule and no pair decides
-    alone, and the sum is never below 0. The finding names each rule, with its own points and half of those of its
-    pairs; [Knowledge](knowledge.md) lists them all. `tamis knowledge` shows and updates the base.
+    alone, and the sum is never below 0. A sum below 3.75 is no hit, for legitimate mail of many kinds has some;
+    but rules whose points policy sets count by themselves. The finding names each rule, with its own points and half
+    those of its pairs; [Knowledge](knowledge.md) lists them all. `tamis knowledge` shows and updates the base.
     """
 
     name = "knowledge"
@@ -52,7 +56,10 @@ class Knowledge(Filter[KnowledgeOptions]):
         names = ", ".join(name for name, points in rules if points > 0 or name in in_pairs)
         facts: dict[str, Any] = {"rules": [*map(list, rules)], "pairs": pairs, "names": names}
         facts["base"] = base.version
-        return self.hit("{names}", **facts) if names else self.clear("no rule matches", **facts)
+        if not names:
+            return self.clear("no rule matches", **facts)
+        own = sum(points for _, points in rules) + sum(points for *_, points in base.pairs_met(met))
+        return self.hit("{names}", **facts) if own >= LEAST else self.clear("too little: {names}", **facts)
 
     def judge(self, finding: Finding, options: KnowledgeOptions, scopes: Scopes) -> Opinion:
         """By the sum of the rules that count here."""
@@ -63,10 +70,11 @@ class Knowledge(Filter[KnowledgeOptions]):
             f"{name} (shadow)" if name in shadowed else f"{name} {points:+.1f}"
             for name, points in shares.items()
         )
+        counts = finding.status is Status.HIT or not shares.keys().isdisjoint(options.points)
         if options.effect is Effect.TAG:
-            return self.opinion(finding, options, hit=bool(shares), text=text)
+            return self.opinion(finding, options, hit=counts and bool(shares), text=text)
         scoring = options.model_copy(update={"effect": Effect.SCORE})
-        return self.opinion(finding, scoring, hit=total > 0, points=round(total, 3), text=text)
+        return self.opinion(finding, scoring, hit=counts and total > 0, points=round(total, 3), text=text)
 
 
 def _shares(facts: Mapping[str, Any], options: KnowledgeOptions) -> dict[str, float]:

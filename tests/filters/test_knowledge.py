@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tamis.contract.filter import Effect
 from tamis.filters.knowledge import Knowledge, KnowledgeOptions
 
 FACTS: Mapping[str, Any] = {
@@ -44,3 +45,16 @@ def test_policy_changes_single_rules(options: Mapping[str, object], total: float
 
 def test_facts_of_an_older_version_count_without_pairs() -> None:
     assert points({}, {"rules": [["one", 1.0]], "names": "one"})[0] == 1.0
+
+
+def test_a_sum_that_legitimate_mail_has_says_nothing_unless_policy_gives_the_points() -> None:
+    knowledge = Knowledge()
+    little = knowledge.clear("too little: {names}", **FACTS)
+
+    def effect(options: Mapping[str, object]) -> tuple[Effect | None, float]:
+        opinion = knowledge.judge(little, KnowledgeOptions.model_validate(options), ("platform",))
+        return opinion.effect, opinion.points
+
+    assert effect({}) == (None, 0.0)
+    assert effect({"leave_out": ["third"]}) == (None, 0.0)
+    assert effect({"points": {"one": 3.0}}) == (Effect.SCORE, 2.5)
