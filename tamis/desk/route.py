@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable
 from email.utils import formatdate, make_msgid
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,6 +34,7 @@ PROBE_RECIPIENT = "probe@localhost"
 
 _POLL_SECONDS = 0.01
 _FIRST_PAUSE, _LAST_PAUSE = 0.5, 5.0  # seconds between probes that fail
+_POSTCONF_PAUSE = 10.0  # seconds after a postconf that failed: Postfix's programs sleep a second before they give up
 
 
 class Proven(NamedTuple):
@@ -84,7 +86,7 @@ class Route:
         self._pause = _FIRST_PAUSE
         self._not_before = 0.0
         self._reason = ""
-        self._foreign = _ForeignPorts(settings.postfix.config_directory)
+        self._foreign = _foreign(settings.postfix.config_directory)
 
     def ensure(self, pulse: Callable[[], None] = lambda: None, host: str = "", port: str = "") -> None:
         """Return when the route is proven. Raises RouteError, with what to mend, when it is not.
@@ -166,26 +168,34 @@ class Route:
         return self._signer.address(Redirection(f"{local}+{sent!r}@{domain}", new_transaction(), "probe"))
 
 
-class _ForeignPorts:
+class ForeignPorts:
     """Where other instances of this Postfix take mail, who may have its name; asked for anew when main.cf changes."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._touched = -1.0
+        self._not_before = 0.0
         self._ports = frozenset[str]()
         self._lock = threading.Lock()
 
     def ports(self) -> frozenset[str]:
-        """None while postconf can't tell."""
+        """Those of the last time that postconf could tell; none until then."""
         with self._lock:
             touched = last_touched(self._directory)
-            if touched != self._touched:
+            if touched != self._touched and time.monotonic() >= self._not_before:
                 try:
                     self._ports = foreign_ports(self._directory)
                     self._touched = touched
                 except (OSError, subprocess.SubprocessError) as error:
+                    self._not_before = time.monotonic() + _POSTCONF_PAUSE
                     log.warning("postconf failed, other instances of Postfix are not told apart: %s", error)
             return self._ports
+
+
+@cache
+def _foreign(directory: Path) -> ForeignPorts:
+    """One for all routes of a process: each reload makes a new route."""
+    return ForeignPorts(directory)
 
 
 def probe_sent_at(redirection: Redirection) -> float:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tamis.desk.route import Proof, Proven, received_by
+from tamis.desk.route import ForeignPorts, Proof, Proven, received_by
 
 RECEIVED = (
     b"Return-Path: <>\r\nReceived: from by.example.net (unknown [127.0.0.1])\r\n"
@@ -47,3 +47,25 @@ def test_what_cannot_be_written_is_an_error(tmp_path: Path) -> None:
         Proof(tmp_path / "gone" / "route.json").try_to_write()
     Proof(tmp_path / "route.json").try_to_write()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_postconf_that_fails_is_not_asked_message_by_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It sleeps a second before it gives up, and every held message would wait for it."""
+    asked, now = [], [1000.0]
+
+    def postconf(directory: Path) -> frozenset[str]:
+        asked.append(directory)
+        if len(asked) == 1:
+            raise OSError("no such file")
+        return frozenset({"26"})
+
+    monkeypatch.setattr("tamis.desk.route.foreign_ports", postconf)
+    monkeypatch.setattr("tamis.desk.route.time.monotonic", lambda: now[0])
+    foreign = ForeignPorts(tmp_path)
+    assert [foreign.ports() for _ in range(3)] == [frozenset()] * 3
+    assert len(asked) == 1
+    now[0] += 11
+    assert [foreign.ports() for _ in range(3)] == [frozenset({"26"})] * 3
+    assert len(asked) == 2
