@@ -34,7 +34,7 @@ PROBE_RECIPIENT = "probe@localhost"
 
 _POLL_SECONDS = 0.01
 _FIRST_PAUSE, _LAST_PAUSE = 0.5, 5.0  # seconds between probes that fail
-_POSTCONF_PAUSE = 10.0  # seconds after a postconf that failed: Postfix's programs sleep a second before they give up
+_POSTCONF_PAUSE = 10.0  # seconds after a postconf that failed, which took one: it sleeps before it gives up
 
 
 class Proven(NamedTuple):
