@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from benchmarks.chaos_faults import SENDERS, Chaos, Scene
@@ -156,51 +157,84 @@ def _number(envelope: Envelope) -> int:
     return int(found[1])
 
 
+@dataclass
+class Run:
+    """What came of some messages: counts as in COLUMNS, the faults that happened, what is bad about single copies."""
+
+    messages: int = 0
+    copies: int = 0
+    seconds: float = 0.0
+    table: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+    bad: list[str] = field(default_factory=list)
+
+    def __add__(self, other: Run) -> Run:
+        return Run(
+            self.messages + other.messages,
+            self.copies + other.copies,
+            self.seconds + other.seconds,
+            self.table + other.table,
+            self.faults + other.faults,
+            self.bad + other.bad,
+        )
+
+    def __str__(self) -> str:
+        lines = (
+            f"{self.messages} messages, {self.copies} copies, {self.faults.total()} faults, {self.seconds:.0f} s",
+            "".join(f"{name:>8}" for name in COLUMNS),
+            "".join(f"{self.table[name]:>8}" for name in COLUMNS),
+            ", ".join(f"{name} {count}" for name, count in sorted(self.faults.items())),
+            *self.bad[:50],
+        )
+        return "\n".join(lines)
+
+
+def run(arguments: argparse.Namespace, messages: int, seed: int) -> Run:
+    """One installation: send, break, mend, count."""
+    begun = time.monotonic()
+    sent: list[Sent] = []
+    with scene(arguments.store) as place:
+        installation = place.installation
+        with Chaos(place, seed, arguments.at_once) as chaos:
+            for batch in batches(messages, random.Random(seed)):
+                chaos.check()
+                sent += installation.postfix.send_many(
+                    batch, sessions=arguments.sessions, attempts=10_000, retry_delay=0.3
+                )
+                print(f"seed {seed}: {len(sent)} sent, {chaos.happened.total()} faults", file=sys.stderr)
+        for trap in place.traps.iterdir():
+            trap.unlink()
+        _wait_until_empty(installation)
+        table, bad = account(installation, sent)
+        bad += [f"never accepted: {one.replies}" for one in sent if not one.accepted]
+        if bad and arguments.logs:
+            logs = arguments.logs / str(seed)
+            logs.mkdir(parents=True, exist_ok=True)
+            (logs / "postfix.log").write_text(installation.postfix.log())
+            (logs / "tamis.log").write_text(installation.daemon.log())
+    copies = sum(len(one.envelope.recipients) for one in sent)
+    return Run(len(sent), copies, time.monotonic() - begun, table, chaos.happened, bad)
+
+
 def main() -> int:
-    """Send, break, count, print."""
+    """Run, and print the sum."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--messages", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--runs", type=int, default=1, help="share the messages among so many runs, by seed")
     parser.add_argument("--at-once", type=int, default=2, help="faults at the same time")
     parser.add_argument("--sessions", type=int, default=8)
     parser.add_argument("--store", choices=["sqlite", "postgresql"], default="sqlite")
     parser.add_argument("--logs", type=Path, help="where to leave the logs if something is bad")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    begun = time.monotonic()
-    sent: list[Sent] = []
-    with scene(arguments.store) as place:
-        installation = place.installation
-        with Chaos(place, arguments.seed, arguments.at_once) as chaos:
-            for batch in batches(arguments.messages, random.Random(arguments.seed)):
-                sent += installation.postfix.send_many(
-                    batch, sessions=arguments.sessions, attempts=10_000, retry_delay=0.3
-                )
-                print(f"{len(sent)} sent, {chaos.happened.total()} faults", file=sys.stderr)
-        for trap in place.traps.iterdir():
-            trap.unlink()
-        _wait_until_empty(installation)
-        table, bad = account(installation, sent)
-        if bad and arguments.logs:
-            arguments.logs.mkdir(parents=True, exist_ok=True)
-            (arguments.logs / "postfix.log").write_text(installation.postfix.log())
-            (arguments.logs / "tamis.log").write_text(installation.daemon.log())
-    refused = [one for one in sent if not one.accepted]
-    if arguments.json:
-        print(json.dumps({"table": table, "faults": chaos.happened, "bad": bad}, indent=2))
-    else:
-        copies = sum(len(one.envelope.recipients) for one in sent)
-        seconds = time.monotonic() - begun
-        faults = chaos.happened.total()
-        print(f"{len(sent)} messages, {copies} copies, {faults} faults, {seconds:.0f} s, {arguments.store}")
-        print("".join(f"{name:>8}" for name in COLUMNS))
-        print("".join(f"{table[name]:>8}" for name in COLUMNS))
-        print(", ".join(f"{name} {count}" for name, count in sorted(chaos.happened.items())))
-        for line in bad[:50]:
-            print(line)
-    if refused:
-        print(f"{len(refused)} messages were never accepted: {refused[0].replies}", file=sys.stderr)
-    return 1 if refused or any(table[name] for name in BAD) else 0
+    total = Run()
+    for seed in range(arguments.seed, arguments.seed + arguments.runs):
+        total += run(arguments, arguments.messages // arguments.runs, seed)
+        if arguments.runs > 1:
+            print(f"up to seed {seed}: {total}", file=sys.stderr)
+    print(json.dumps(asdict(total), indent=2) if arguments.json else total)
+    return int(bool(total.bad) or any(total.table[name] for name in BAD))
 
 
 def _wait_until_empty(installation: Installation) -> None:

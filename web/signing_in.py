@@ -100,6 +100,11 @@ def ask(visit: Visit) -> Response:
 def _send_link(visit: Visit, mailbox: str) -> None:
     """Send the mail, if it may go. Nobody waits for it, so its time tells nobody whether there is such a mailbox."""
     try:
+        if visit.site.book.policy(
+            mailbox
+        ).forward:  # the link would go to another host, with the right to act here
+            log.info("no sign-in mail for <%s>: its mail goes to another host", mailbox)
+            return
         is_known = _is_known(visit, mailbox)
         # where no domains are named, nothing else says that an address is here
         if not is_known and not visit.site.settings.platform.domains:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tamis.cli.context import Context, by_option, json_option
-from tamis.cli.parameters import SCOPE
+from tamis.cli.parameters import MAILBOX
 from tamis.cli.terminal import print_json
 from tamis.message.address import PLATFORM
 from tamis.quarantine.records import HeldState, Summary
@@ -26,7 +26,7 @@ _PAGE = 500
 @click.command()
 @click.argument("target", type=click.Path(path_type=Path))
 @click.option("--mbox", "as_mbox", is_flag=True, help="One mbox file instead of a folder of .eml files.")
-@click.option("--scope", type=SCOPE, default=PLATFORM, help="Only this domain or mailbox.")
+@click.option("--scope", type=MAILBOX, default=PLATFORM, help="Only this domain or mailbox.")
 @click.option("--search", metavar="TEXT", default="", help="Only with this text in sender, From or subject.")
 @by_option
 @json_option

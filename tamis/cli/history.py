@@ -13,7 +13,7 @@ import click
 
 from tamis.base.errors import nearest_name
 from tamis.cli.context import Context, fail, json_option
-from tamis.cli.parameters import PAST, SCOPE
+from tamis.cli.parameters import MAILBOX, PAST
 from tamis.cli.terminal import print_json, printable, table
 from tamis.contract.finding import Status
 from tamis.database.history import KeptStory, Wanted
@@ -32,7 +32,7 @@ def history() -> None:
 
 
 @history.command("list")
-@click.option("--for", "scope", type=SCOPE, help="Only for this domain or mailbox.")
+@click.option("--for", "scope", type=MAILBOX, help="Only for this domain or mailbox.")
 @click.option("--sender", default="", help="Only from this envelope sender or domain.")
 @click.option("--since", type=PAST, help="Only since then: a span like 7d, or a date.")
 @click.option("--verdict", type=click.Choice(["ham", "spam", "defer"]), help="Only these.")

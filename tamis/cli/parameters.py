@@ -10,8 +10,10 @@ from typing import Any
 import click
 
 from tamis.base.errors import ConfigError, nearest_name
+from tamis.cli.terminal import printable
 from tamis.contract.filter import Filter
 from tamis.database.scope import parse_scope
+from tamis.judging.alias_targets import mailbox_behind
 from tamis.judging.policy import Terms
 from tamis.judging.site import Override
 from tamis.message.address import PLATFORM
@@ -53,6 +55,21 @@ class OwnScopeType(ScopeType):
             hint = f"; did you mean {scope.removesuffix(domain) + nearest!r}?" if nearest else ""
             self.fail(f"{value!r}: {domain} is none of platform.domains{hint}", param, ctx)
         return scope
+
+
+class MailboxType(ScopeType):
+    """A scope to look at: an alias means the mailbox that it leads to, which is said."""
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """As click asks for it."""
+        scope = super().convert(value, param, ctx)
+        if "@" not in scope or ctx is None:
+            return scope
+        delimiter = ctx.obj.file.settings.platform.recipient_delimiter
+        mailbox = mailbox_behind(scope, ctx.obj.directory, delimiter)
+        if mailbox != scope:
+            click.echo(printable(f"{scope} leads to {mailbox}"), err=True)
+        return mailbox
 
 
 def nearest_key(key: str, filters: Iterable[Filter[Any]]) -> str:
@@ -139,5 +156,6 @@ class SpanType(click.ParamType[float]):
 SPAN = SpanType()
 SCOPE = ScopeType()
 OWN_SCOPE = OwnScopeType()
+MAILBOX = MailboxType()
 PAST = PastType()
 MOMENT = MomentType()

@@ -14,7 +14,7 @@ import click
 from tamis.base.errors import ReinjectError
 from tamis.cli.context import Context, by_option, fail, json_option
 from tamis.cli.export import export
-from tamis.cli.parameters import SCOPE
+from tamis.cli.parameters import MAILBOX
 from tamis.cli.terminal import print_json, printable, table
 from tamis.desk.release import delivery
 from tamis.message.address import PLATFORM
@@ -36,8 +36,8 @@ quarantine.add_command(export)
 
 
 @quarantine.command("list")
-@click.option("--mailbox", type=SCOPE, help="Only this mailbox.")
-@click.option("--domain", type=SCOPE, help="Only this domain.")
+@click.option("--mailbox", type=MAILBOX, help="Only this mailbox.")
+@click.option("--domain", type=MAILBOX, help="Only this domain.")
 @click.option(
     "--state",
     type=click.Choice([*map(str, HeldState), _EVERY]),
@@ -196,8 +196,8 @@ def _selecting(command: Callable[..., Any]) -> Callable[..., Any]:
     """Messages by id, or all held ones that meet what is given."""
     options = (
         click.argument("messages", metavar="[ID...]", nargs=-1),
-        click.option("--mailbox", type=SCOPE, help="All that is held for this mailbox."),
-        click.option("--domain", type=SCOPE, help="All that is held for this domain."),
+        click.option("--mailbox", type=MAILBOX, help="All that is held for this mailbox."),
+        click.option("--domain", type=MAILBOX, help="All that is held for this domain."),
         click.option(
             "--search", metavar="TEXT", default="", help="With this text in sender, From or subject."
         ),

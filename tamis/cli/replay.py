@@ -20,7 +20,7 @@ import click
 from tamis.base.errors import ConfigError
 from tamis.cli.context import Context, json_option
 from tamis.cli.history import narrow
-from tamis.cli.parameters import PAST, SCOPE, refused_override
+from tamis.cli.parameters import MAILBOX, PAST, refused_override
 from tamis.cli.terminal import print_json, printable, table
 from tamis.database.history import History, Packed, Wanted
 from tamis.database.overrides import parse_value
@@ -95,7 +95,7 @@ class OverrideType(click.ParamType[Override]):
     default=lambda: datetime.now(UTC) - timedelta(days=7),
     help="Since then: a span like 7d, or a date [default: 7d].",
 )
-@click.option("--domain", "scope", type=SCOPE, help="Only for this domain or mailbox.")
+@click.option("--domain", "scope", type=MAILBOX, help="Only for this domain or mailbox.")
 @click.option(
     "--limit", type=click.IntRange(0, 100_000), default=20, help="Show this many changes [default: 20]."
 )

@@ -15,7 +15,9 @@ MAX_DEPTH = 10
 MAX_TARGETS = 50
 """Mailboxes that one alias leads to. Beyond: a list, which is one mailbox of its own, under its own policy."""
 _MOST_ASKED = 5_000  # addresses of one look; beyond: each is a mailbox of its own
-_TARGET = re.compile(r'(?:\\.|"(?:[^"\\]|\\.)*"|[^\s,"\\])+')
+_ENTRY = re.compile(r'(?:\\.|"(?:[^"\\]|\\.)*"|\([^()]*\)|<[^<>]*>|[^,])+')
+_COMMENT = re.compile(r'("(?:[^"\\]|\\.)*")|\([^()]*\)')
+_ADDRESS = re.compile(r'(?:\\.|"(?:[^"\\]|\\.)*"|[^\s,"\\()<>:;])+(?:\[[^\]\s]*\])?')
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,13 @@ class Directory(Protocol):
 
     def prepare(self, addresses: Collection[str]) -> None:
         """Look several up at once, so that each need not wait for itself."""
+
+
+def mailbox_behind(address: str, directory: Directory, delimiter: str = "+") -> str:
+    """The mailbox whose mail an address gets, in its comparing form: the one that an alias leads to."""
+    found = directory.destination(address)
+    is_one = len(found.mailboxes) == 1 and not found.outside
+    return mailbox_of(found.mailboxes[0] if is_one else address, delimiter)
 
 
 class NoAliases:
@@ -113,13 +122,36 @@ def targets(value: str, address: str, matched: str, origin: str, delimiter: str)
     local, _, domain = address.rpartition("@")
     base, extension = divided(address, delimiter)
     passed_on = extension if matched in (base, f"{base}@{domain}") else ""
-    for one in _TARGET.findall(value):
-        name, at, host = one.strip("<>").rpartition("@")
+    for one in addresses(value):
+        name, at, host = one.rpartition("@")
         if at and not name:
             yield address_key(f"{local}@{host}")
-        elif name or host:
+        else:
             name, host = (name, host) if at else (host, origin)
             yield address_key(f"{name}{passed_on}@{host}")
+
+
+def entries(value: str) -> list[str]:
+    """The entries on a right-hand side: what stands between commas, as it is written."""
+    return [one for one in (found.strip() for found in _ENTRY.findall(value)) if one]
+
+
+def addresses(value: str) -> tuple[str, ...]:
+    """The addresses on a right-hand side, without names and comments (RFC 5322 3.4).
+
+    Empty where one of the entries can't be understood: half a list would leave out the others, and a wrong address
+    would bounce.
+    """
+    found: list[str] = []
+    for entry in entries(value):
+        plain = _COMMENT.sub(lambda match: match[1] or " ", entry)
+        angle = re.findall(r"<([^<>]*)>", plain)
+        words = angle if len(angle) == 1 else plain.split() if '"' not in plain else [plain.strip()]
+        several = len(words) > 1 and not all("@" in one for one in words)
+        if several or not all(_ADDRESS.fullmatch(one) and not one.endswith("@") for one in words):
+            return ()
+        found += words
+    return tuple(found)
 
 
 def keys(address: str, own: Collection[str], delimiter: str) -> tuple[str, ...]:

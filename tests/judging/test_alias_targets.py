@@ -106,10 +106,24 @@ def test_every_graph_ends_somewhere(aliases: dict[str, list[str]], address: str)
         ('"john smith"@example.com', "j@example.com", "j@example.com", ['"john smith"@example.com']),
         ("Marie@STRASSE.example", "j@example.com", "j@example.com", ["marie@strasse.example"]),
         (", ,", "j@example.com", "j@example.com", []),
+        ('Marie "E, M" <marie@example.com>, paul', "j", "j", [MARIE, "paul@mx.example.com"]),
+        ("marie@example.com (on leave, for a week)", "j", "j", [MARIE]),
+        ('"a, b"@example.com', "j", "j", ['"a, b"@example.com']),
+        ("marie@example.com, some words", "j", "j", []),
+        ("team: marie@example.com, paul@example.com;", "j", "j", []),
+        ("marie@example.com, <>", "j", "j", []),
     ],
 )
 def test_right_hand_sides(value: str, address: str, matched: str, expected: list[str]) -> None:
     assert list(targets(value, address, matched, "mx.example.com", "+")) == expected
+
+
+@given(st.text(alphabet='ab@., <>()"\\\\:;\n', max_size=60))
+def test_no_right_hand_side_makes_half_an_address(value: str) -> None:
+    for one in targets(value, "j@example.com", "j@example.com", "mx.example.com", "+"):
+        assert one.rpartition("@")[0]
+        assert "<" not in one
+        assert one.rpartition("@")[2]
 
 
 def test_keys_are_asked_for_in_postfixs_order() -> None:

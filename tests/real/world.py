@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -11,7 +12,8 @@ from tests.real.postfix import PrivatePostfix
 
 WORLD = "world unix - - y - - smtp\n"
 """The client, for master.cf: in its own chroot, the queue directory, it asks our resolver instead of the machine's."""
-RESOLVER = "127.0.0.73"  # a loopback address of our own, so that port 53 is free there
+RESOLVER = f"127.73.{os.getpid() >> 8 & 0xFF}.{os.getpid() & 0xFF}"
+"""A loopback address of our own, so that port 53 is free there."""
 
 
 def ask_the_world(postfix: PrivatePostfix) -> None:

@@ -68,7 +68,9 @@ def test_an_alias_of_one_mailbox_is_that_mailbox(installation: Installation) -> 
     assert {mailbox for _, mailbox in held(installation)} == {ALICE, CAROL}
     shown = installation.tamis("quarantine", "list", "--mailbox", CAROL, "--json")
     assert len(shown) == 1  # one copy, which goes to all five addresses
+    assert installation.tamis("quarantine", "list", "--mailbox", "any@example.org", "--json") == shown
     history = installation.tamis("history", "list", "--for", ALICE, "--json")
+    assert installation.tamis("history", "list", "--for", "info@example.org", "--json") == history
     told = {copy["recipient"] for one in history for copy in one["recipients"]}
     assert told == {"info@example.org", "info+x@example.org"}
     released = next(one for one in installation.held() if one["recipient"].lower() == "info@example.org")

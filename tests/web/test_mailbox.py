@@ -483,6 +483,18 @@ def test_the_answer_is_the_same_whether_the_mailbox_exists(tmp_path: Path) -> No
         assert elsewhere.status == 422
 
 
+def test_no_link_goes_to_a_forward(tmp_path: Path) -> None:
+    """Who is outside has no right to act here, also where the address is one of ours."""
+    policy = {"mailboxes": {"club@example.com": {"forward": True}}}
+    with Pages(tmp_path, {"policy": policy}) as pages:
+        pages.hold(message(1, recipient="club@example.com"), content())
+        for address in ("club@example.com", "Club+x@example.com", MARIE):
+            assert pages.visitor().submit("/sign-in", address=address, how="link").status == 200
+        pages.wait_for_mail(1)
+        wait_until(lambda: not pages.house.under_way, timeout=30, what="the mails")
+        assert [mail.recipients for mail in pages.postbox.got] == [[MARIE]]
+
+
 def test_signing_in_leads_to_the_page_that_was_asked_for(pages: Pages) -> None:
     """As from a digest: "read it first", signing in, and the message is there."""
     number = pages.hold(message(1), content())

@@ -3,6 +3,7 @@ that an address comes, and not long."""
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import threading
@@ -13,10 +14,11 @@ from pathlib import Path
 
 from tamis.base.breaker import FAILURES, Breakers
 from tamis.base.errors import ConfigError, ServiceError
-from tamis.judging.alias_targets import Destination, destinations, divided, keys, targets
-from tamis.message.address import address_key, domain_key
+from tamis.judging.alias_targets import Destination, destinations, divided, entries, keys, targets
+from tamis.message.address import address_key, domain_key, domain_of
+from tamis.services.postfix.included import expanded, is_followed
 from tamis.services.postfix.listeners import read_settings
-from tamis.services.postfix.lookup_tables import ask, files_of, split_maps, takes_parts
+from tamis.services.postfix.lookup_tables import Stamp, ask, files_of, split_maps, stamp, takes_parts
 from tamis.settings import Platform, Settings
 
 WAIT_SECONDS = 2.0
@@ -32,6 +34,8 @@ _FRESH_PROBLEM = 5.0
 _LOOK = 1.0  # seconds between two looks at the files
 PART = "alias maps"
 """Under which name a map that fails is left out and told (tamis/base/breaker.py)."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +111,8 @@ class AliasLook:
         self._maps = maps
         self._delimiter = delimiter
         self._seconds = seconds
+        self.included: dict[Path, Stamp] = {}
+        """Files that aliases named by `:include:`; what they hold counts as the tables do."""
 
     def __call__(self, addresses: Collection[str]) -> Mapping[str, Sequence[str]]:
         """What the addresses lead to directly, of those that lead anywhere. Raises ServiceError."""
@@ -156,17 +162,23 @@ class AliasLook:
             key = next((name for name in some if name in told), None)
             if key is None:
                 continue
-            value = told[key]
-            follows = f"owner-{key}" not in told and not any(
-                one.strip().strip('"').startswith(("|", "/", ":include:")) for one in value.split(",")
-            )
-            domain = here[address][2]
-            found[address] = (
-                tuple(dict.fromkeys(targets(value.replace("\\", ""), address, key, domain, "")))
-                if follows
-                else (address,)
-            )
+            is_list = f"owner-{key}" in told
+            found[address] = (address,) if is_list else self._local_targets(address, told[key])
         return found
+
+    def _local_targets(self, address: str, value: str) -> Sequence[str]:
+        try:
+            whole = expanded(value, self.included)
+        except ServiceError as error:
+            log.warning("the alias %s counts as a mailbox of its own: %s", address, error)
+            return (address,)
+        named = entries(whole)
+        if not all(map(is_followed, named)):
+            return (address,)
+        unescaped = ", ".join(
+            one.removeprefix("\\") for one in named
+        )  # \\name: no further alias is looked up
+        return tuple(dict.fromkeys(targets(unescaped, address, address, domain_of(address), "")))
 
     def _ask(self, table: str, wanted: Collection[str]) -> Mapping[str, str]:
         return ask(self._directory, table, wanted, seconds=self._seconds) if wanted else {}
@@ -267,7 +279,7 @@ class PostfixDirectory:
             and not self._settings.platform.alias_maps
         ):
             self._maps = AliasMaps()
-        stamps = [_stamp(path) for path in (main, *self._files)]
+        stamps = [stamp(path) for path in (main, *self._files)]
         if stamps != self._stamps:
             first, self._stamps = not self._stamps, stamps
             if not first:
@@ -282,11 +294,12 @@ class PostfixDirectory:
                 while not self._pending:
                     self._condition.wait()
                 batch, generation = list(self._pending)[:_MOST_AT_ONCE], self._generation
-            answers = self._answers(batch)
+            answers, included = self._answers(batch)
             now = time.monotonic()
             with self._condition:
                 if generation != self._generation:  # the files changed meanwhile
                     continue
+                self._watch(included)
                 for key, (destination, seconds) in answers.items():
                     self._pending.pop(key, None)
                     before = self._known.pop(key, self._former.get(key))
@@ -297,8 +310,18 @@ class PostfixDirectory:
                     self._known.pop(next(iter(self._known)))
                 self._condition.notify_all()
 
-    def _answers(self, batch: Sequence[str]) -> Mapping[str, tuple[Destination, float]]:
-        """The destinations of some addresses, with the seconds for which each counts."""
+    def _watch(self, included: Mapping[Path, Stamp]) -> None:
+        """Look at these files as well, as they were when they were read. With the lock."""
+        for path, seen in included.items():
+            if path not in self._files:
+                self._files = (*self._files, path)
+                self._stamps = [*self._stamps, seen]
+
+    def _answers(
+        self, batch: Sequence[str]
+    ) -> tuple[Mapping[str, tuple[Destination, float]], Mapping[Path, Stamp]]:
+        """The destinations of some addresses, with the seconds for which each counts, and the files that lists of them
+        are in."""
         platform = self._settings.platform
         try:
             with self.breakers.part(PART).call():
@@ -306,10 +329,10 @@ class PostfixDirectory:
                 look = AliasLook(self._settings.postfix.config_directory, maps, platform.recipient_delimiter)
                 found = destinations(batch, look, frozenset(platform.domains))
         except FAILURES as error:
-            return {key: (Destination((key,), problem=str(error)), _FRESH_PROBLEM) for key in batch}
+            return {key: (Destination((key,), problem=str(error)), _FRESH_PROBLEM) for key in batch}, {}
         files = all(any(path.exists() for path in files_of([table])) for table in maps.tables)
         seconds = _FRESH_FILE if files else _FRESH
-        return {key: (found[key], seconds) for key in batch}
+        return {key: (found[key], seconds) for key in batch}, look.included
 
     def _current_maps(self) -> AliasMaps:
         """As the configuration names them now. Raises ServiceError."""
@@ -326,7 +349,7 @@ class PostfixDirectory:
                 self._maps = maps
                 self._files = files_of(maps.tables)
                 main = self._settings.postfix.config_directory / "main.cf"
-                self._stamps = [_stamp(path) for path in (main, *self._files)]
+                self._stamps = [stamp(path) for path in (main, *self._files)]
         return maps
 
 
@@ -338,11 +361,3 @@ def _basis(settings: Settings) -> tuple[object, ...]:
         platform.recipient_delimiter,
         settings.postfix.config_directory,
     )
-
-
-def _stamp(path: Path) -> tuple[int, int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino

@@ -17,6 +17,10 @@ _MAX_KEY = 1_000
 _FILE = re.compile(r"/[^\s,{}]+")
 
 
+Stamp = tuple[int, int, int] | None
+"""When a file was changed, its size and its inode; None where there is none."""
+
+
 def split_maps(maps: str) -> list[str]:
     """The tables of a list such as transport_maps; blanks and commas inside braces belong to a table."""
     tables, depth, current = [], 0, ""
@@ -39,6 +43,15 @@ def files_of(tables: Collection[str]) -> tuple[Path, ...]:
     """The files behind some tables, with their compiled forms: when one of them changes, answers may."""
     names = [name for table in tables for name in _FILE.findall(table)]
     return tuple(Path(name + ending) for name in names for ending in ("", ".db", ".lmdb", ".cdb"))
+
+
+def stamp(path: Path) -> Stamp:
+    """By what a file's change is noticed."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def ask(directory: Path, table: str, keys: Collection[str], *, seconds: float = 20.0) -> Mapping[str, str]:

@@ -15,6 +15,7 @@ from tamis.base.errors import ConfigError, ServiceError
 from tamis.judging.alias_targets import Destination
 from tamis.services.postfix import aliases
 from tamis.services.postfix.aliases import PostfixDirectory
+from tamis.services.postfix.included import MAX_OCTETS
 from tamis.services.postfix.listeners import program
 from tamis.settings import Settings
 from tests.real import wait_until
@@ -76,6 +77,51 @@ def test_the_maps_of_postfix_itself_are_followed(folder: Path) -> None:
     for address, mailboxes in leads.items():
         one = found.destination(address)
         assert sorted({*one.mailboxes, *one.outside}) == sorted(mailboxes), address
+
+
+def local_aliases(folder: Path, text: str) -> PostfixDirectory:
+    (folder / "local").write_text(text)
+    (folder / "main.cf").write_text("compatibility_level = 3.7\n")
+    subprocess.run([program("postalias"), "-c", folder, f"hash:{folder}/local"], check=True)
+    return directory(folder, f"alias_maps = hash:{folder}/local", domains=["example.com", "mx.example.com"])
+
+
+def test_included_files_are_followed_and_watched(folder: Path) -> None:
+    inner, outer = folder / "inner", folder / "the list"
+    inner.write_text(f"# who is new\nPaul Example <{PAUL}>\n")
+    outer.write_text(f"{MARIE}, bob (for a while)\n\n:include:{inner}\n")
+    found = local_aliases(folder, f'team: ":include:{outer}"\none: :include:{inner}\n')
+    assert found.destination("team@mx.example.com").mailboxes == (MARIE, "bob@mx.example.com", PAUL)
+    assert found.destination("one@mx.example.com").mailboxes == (PAUL,)
+    inner.write_text(f"{MARIE}\n")
+    assert found.destination("one@mx.example.com").mailboxes == (MARIE,)
+    assert found.destination("team@mx.example.com").mailboxes == (MARIE, "bob@mx.example.com")
+
+
+def test_a_file_that_cannot_be_read_makes_no_wrong_address(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each of these is a mailbox of its own, is told, and no other alias suffers."""
+    (folder / "circle").write_text(f":include:{folder}/circle\n")
+    (folder / "long").write_text(f"{MARIE}\n" * MAX_OCTETS)
+    (folder / "command").write_text(f"{MARIE}\n|/bin/cat\n")
+    (folder / "unclear").write_text("marie and paul\n")
+    (folder / "empty").write_text("")
+    os.mkfifo(folder / "pipe")
+    names = ("circle", "long", "command", "unclear", "empty", "pipe", "nowhere")
+    lines = "".join(f"{name}: :include:{folder}/{name}\n" for name in names)
+    found = local_aliases(folder, f"{lines}half: {MARIE}, :include:{folder}/nowhere\nfine: {MARIE}\n")
+    for name in (*names, "half"):
+        address = f"{name}@mx.example.com"
+        assert found.destination(address) == Destination((address,)), name
+    assert found.destination("fine@mx.example.com").mailboxes == (MARIE,)
+    assert {name for name in names if f"{folder}/{name}" in caplog.text} == {
+        "circle",
+        "long",
+        "pipe",
+        "nowhere",
+    }
+    assert [one for one in found.breakers.states() if one.reason] == []
 
 
 def test_patterns_are_asked_for_whole_addresses_only(folder: Path) -> None:
