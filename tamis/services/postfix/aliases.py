@@ -18,7 +18,7 @@ from tamis.judging.alias_targets import Destination, destinations, divided, entr
 from tamis.message.address import address_key, domain_key, domain_of
 from tamis.services.postfix.included import expanded, is_followed
 from tamis.services.postfix.listeners import read_settings
-from tamis.services.postfix.lookup_tables import Stamp, ask, files_of, split_maps, stamp, takes_parts
+from tamis.services.postfix.lookup_tables import FileStamp, ask, files_of, split_maps, stamp, takes_parts
 from tamis.settings import Platform, Settings
 
 WAIT_SECONDS = 2.0
@@ -111,7 +111,7 @@ class AliasLook:
         self._maps = maps
         self._delimiter = delimiter
         self._seconds = seconds
-        self.included: dict[Path, Stamp] = {}
+        self.included: dict[Path, FileStamp] = {}
         """Files that aliases named by `:include:`; what they hold counts as the tables do."""
 
     def __call__(self, addresses: Collection[str]) -> Mapping[str, Sequence[str]]:
@@ -310,7 +310,7 @@ class PostfixDirectory:
                     self._known.pop(next(iter(self._known)))
                 self._condition.notify_all()
 
-    def _watch(self, included: Mapping[Path, Stamp]) -> None:
+    def _watch(self, included: Mapping[Path, FileStamp]) -> None:
         """Look at these files as well, as they were when they were read. With the lock."""
         for path, seen in included.items():
             if path not in self._files:
@@ -319,7 +319,7 @@ class PostfixDirectory:
 
     def _answers(
         self, batch: Sequence[str]
-    ) -> tuple[Mapping[str, tuple[Destination, float]], Mapping[Path, Stamp]]:
+    ) -> tuple[Mapping[str, tuple[Destination, float]], Mapping[Path, FileStamp]]:
         """The destinations of some addresses, with the seconds for which each counts, and the files that lists of them
         are in."""
         platform = self._settings.platform

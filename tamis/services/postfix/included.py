@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tamis.base.errors import ServiceError
 from tamis.judging.alias_targets import entries
-from tamis.services.postfix.lookup_tables import Stamp, stamp
+from tamis.services.postfix.lookup_tables import FileStamp, stamp
 
 MAX_OCTETS = 64 * 1024
 """Of one included file. Beyond: the alias is a list, which is one mailbox of its own, under its own policy."""
@@ -22,7 +22,7 @@ def is_followed(entry: str) -> bool:
     return not entry.strip('"').startswith(("|", "/"))
 
 
-def expanded(value: str, read: dict[Path, Stamp], nested: int = 0) -> str:
+def expanded(value: str, read: dict[Path, FileStamp], nested: int = 0) -> str:
     """A right-hand side with the files in it replaced by what they hold; `read` gets their names and stamps.
 
     Raises ServiceError where one can't be read or is too long.

@@ -17,7 +17,7 @@ _MAX_KEY = 1_000
 _FILE = re.compile(r"/[^\s,{}]+")
 
 
-Stamp = tuple[int, int, int] | None
+FileStamp = tuple[int, int, int] | None
 """When a file was changed, its size and its inode; None where there is none."""
 
 
@@ -45,7 +45,7 @@ def files_of(tables: Collection[str]) -> tuple[Path, ...]:
     return tuple(Path(name + ending) for name in names for ending in ("", ".db", ".lmdb", ".cdb"))
 
 
-def stamp(path: Path) -> Stamp:
+def stamp(path: Path) -> FileStamp:
     """By what a file's change is noticed."""
     try:
         found = path.stat()
