@@ -76,6 +76,21 @@ def spamassassin(context: Context, /, files: tuple[Path, ...], scope: str, **giv
     _finish(context, gathered, " ".join(map(str, files)), **given)
 
 
+@import_.command()
+@click.argument(
+    "folder_read", metavar="FOLDER", type=click.Path(path_type=Path, file_okay=False, exists=True)
+)
+@_options
+@click.pass_obj
+def rspamd(context: Context, /, folder_read: Path, **given: Any) -> None:
+    """Read rspamd's FOLDER (/etc/rspamd): local.d, override.d, rspamd.conf.local, and the maps that they name."""
+    from tamis.importing.rspamd_conf import read_rspamd  # noqa: PLC0415 # only this command needs it
+
+    gathered = _gathering(context)
+    read_rspamd(folder_read, gathered, ReadingBudget())
+    _finish(context, gathered, str(folder_read), **given)
+
+
 def _gathering(context: Context, scope: str = PLATFORM) -> Gathering:
     names = frozenset(one.name for one in context.filters)
     return Gathering(setting_check(context.filters), names, scope)

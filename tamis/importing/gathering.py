@@ -12,6 +12,7 @@ from typing import Any
 from tamis.base.errors import ConfigError
 from tamis.contract.lists import Colour, Subject, normalise_pattern
 from tamis.database.list_entries import NewEntry
+from tamis.importing.toml_text import toml_value
 from tamis.message.address import PLATFORM
 from tamis.rules.engine import MAX_UNFILTERED, PatternError, compiled
 from tamis.rules.expression import ExpressionError, parse, size
@@ -22,6 +23,10 @@ MOST_ENTRIES = 200_000  # list entries of one import; beyond: the report says of
 _SHOWN = 200  # characters of a line that the report shows
 _LONGEST_NAME = 40
 _LONGEST_WHEN = 4000
+_SECRET = re.compile(
+    r"(?i)(\b\w*(?:passw(?:or)?d|secret|token|api_?key)\w*\s*[=: ]\s*)\S+|(://[^\s/:@]*:)[^\s@/]+(?=@)"
+)
+"""What a report must not show: the value of such a key, and the password of a URL."""
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")
 
 
@@ -87,12 +92,21 @@ class Gathering:
 
     def tell(self, line: Line, fate: Fate, told: str = "") -> None:
         """Account for a line."""
-        shown = line.text if len(line.text) <= _SHOWN else line.text[: _SHOWN - 1] + "…"
+        text = _SECRET.sub(lambda found: f"{found[1] or found[2]}…", line.text)
+        shown = text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
         self._accounts.append(Account(Line(line.place, shown), fate, told))
 
-    def sort(self, order: dict[str, int]) -> None:
-        """Bring the accounts into the order of their places, for what is only known at the end of the input."""
-        self._accounts.sort(key=lambda one: order[one.line.place])
+    def sort(self) -> None:
+        """Bring the accounts into the order of their places: what is only known at the end of the input comes late."""
+        files: dict[str, int] = {}
+        for one in self._accounts:
+            files.setdefault(one.line.place.rpartition(":")[0] or one.line.place, len(files))
+
+        def order(one: Account) -> tuple[int, int]:
+            file, _, number = one.line.place.rpartition(":")
+            return (files[file], int(number)) if number.isdecimal() else (files[file or one.line.place], 0)
+
+        self._accounts.sort(key=order)
 
     def count(self) -> Counter[Fate]:
         """How many lines had which fate."""
@@ -175,6 +189,11 @@ class Gathering:
             name = plain[: _LONGEST_NAME - len(end)] + end
         return name
 
+    def drop_rules(self, names: Sequence[str]) -> None:
+        """Take rules back, of which others were to be made that can't be."""
+        for name in names:
+            del self.rules[name]
+
     def add_rule(self, name: str, keys: dict[str, Any]) -> str:
         """Take a rule's table, whose patterns are good (`unfit`). Returns why not, "" when it is there."""
         if self.scope != PLATFORM:
@@ -228,7 +247,7 @@ def _is_free(pattern: str) -> bool:
 
 
 def _short(value: Any) -> str:
-    text = str(value)
+    text = toml_value(value)
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
 

@@ -88,3 +88,9 @@ def _without_blanks(body: str) -> str:
     return re.sub(
         r"(\\.|\[(?:\\.|[^\]\\])+\])|\s+|#[^\n]*", lambda found: found[1] or "", body, flags=re.DOTALL
     )
+
+
+def host_pattern(glob: str) -> str:
+    """What matches the URLs, one a line, of a host and of all below it; `*` and `?` stand for any characters of it."""
+    host = re.escape(glob.lower().strip(".")).replace(r"\*", "[^/?#]*").replace(r"\?", "[^/?#]")
+    return rf"(?m)^(?:[a-z][a-z0-9+.-]*:(?://)?)?(?:[^/?#]*[@.])?{host}(?:[/:?#]|$)"

@@ -64,7 +64,6 @@ class _Conf:
         self._into = into
         self._budget = budget
         self._rules = RuleGathering(into)
-        self._order: dict[str, int] = {}
         self._including: list[Path] = []
 
     def read(self, path: Path) -> None:
@@ -73,7 +72,6 @@ class _Conf:
         self._including.append(path)
         blocks: list[_Block] = []
         for line in self._lines(path):
-            self._order[line.place] = len(self._order)
             text = _without_comment(line.text)
             if not text:
                 self._into.tell(line, Fate.SILENT)
@@ -92,7 +90,7 @@ class _Conf:
     def end(self) -> None:
         """What is known only now: rules whose score, description and flags stand anywhere."""
         self._rules.end()
-        self._into.sort(self._order)
+        self._into.sort()
 
     def _lines(self, path: Path) -> Iterator[Line]:
         for number, text in enumerate(self._budget.text(path).split("\n"), 1):

@@ -11,6 +11,7 @@ from typing import Any
 from tamis.base.errors import nearest_name
 from tamis.contract.lists import Colour, Subject
 from tamis.importing.gathering import Fate, Gathering, Line, spread
+from tamis.importing.perl_patterns import host_pattern
 from tamis.importing.spamassassin_rules import SCALE, RuleGathering
 from tamis.importing.spamassassin_words import ELSEWHERE, ELSEWHERE_BEGIN, NONE_BEGIN, PLUGINS
 
@@ -310,12 +311,11 @@ def _uri_hosts(colour: Colour) -> Handler:
                 'hosts of links that are welcome: a rule over urls with action = "accept", if one is needed',
             )
             return
-        pattern = "|".join(rf"[/@.]{re.escape(one.lower())}" for one in hosts)
         name = into.name("blocked_link_hosts")
         problem = into.add_rule(
             name,
             {
-                "match": [rf"(?:{pattern})(?:[/:?#]|$)"],
+                "match": [host_pattern(one) for one in hosts[:200]],
                 "where": ["urls"],
                 "ignore_case": True,
                 "action": "score",

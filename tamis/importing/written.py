@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from tamis.database.list_entries import NewEntry
 from tamis.importing.gathering import Fate, Gathering
+from tamis.importing.toml_text import toml_value
 from tamis.message.address import PLATFORM
 
 RULES_FILE = "/etc/tamis/imported-rules.toml"
 """Where the fragment says that the rule file is."""
-
-
-def toml_value(value: Any) -> str:
-    """A value as TOML. JSON's strings are TOML's, but for DEL."""
-    if isinstance(value, Mapping):
-        inner = ", ".join(f"{json.dumps(key)} = {toml_value(one)}" for key, one in value.items())
-        return f"{{ {inner} }}"
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(toml_value, value))}]"
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def rule_file(gathered: Gathering, source: str) -> str:
