@@ -13,7 +13,7 @@ from tamis.importing.rspamd_modules import SETTINGS
 from tamis.importing.rspamd_rules import SymbolRules
 from tamis.importing.rspamd_tree import RspamdTree
 from tamis.importing.rspamd_words import MODULES, SCALE, symbol_filter
-from tamis.importing.ucl import Kind, Node
+from tamis.importing.ucl import Node, NodeKind
 
 _OWN_FOLDERS = ("local.d", "override.d")
 _OWN_FILES = ("rspamd.conf.local", "rspamd.conf.local.override", "rspamd.conf.override")
@@ -23,7 +23,7 @@ _FIRST = ("groups", "metrics", "actions")
 _LAST = ("composites", "force_actions")
 """Modules that need the rules of others."""
 
-Section = tuple[str, Node]
+NamedSection = tuple[str, Node]
 
 
 def read_rspamd(root: Path, into: Gathering, budget: ReadingBudget) -> None:
@@ -58,16 +58,16 @@ def read_rspamd(root: Path, into: Gathering, budget: ReadingBudget) -> None:
     into.sort()
 
 
-def _sections(tree: RspamdTree) -> list[Section]:
+def _sections(tree: RspamdTree) -> list[NamedSection]:
     """The site's own sections: of the files beside the main one, of local.d, then of override.d, which is stronger."""
-    found: list[Section] = []
+    found: list[NamedSection] = []
     for name in _OWN_FILES:
         file = tree.root / name
         if file.is_file():
             found += [(_module(one.key), _as_section(one)) for one in tree.nodes(file).children]
     local, override = (dict(_of_folder(tree, tree.root / name)) for name in _OWN_FOLDERS)
     for name, node in override.items():
-        stronger = {one.key for one in node.children if one.kind is Kind.SCALAR}
+        stronger = {one.key for one in node.children if one.kind is NodeKind.SCALAR}
         for one in local[name].children if name in local else ():
             if one.key in stronger:
                 tree.account(one, Fate.SILENT, "override.d says otherwise")
@@ -78,7 +78,7 @@ def _sections(tree: RspamdTree) -> list[Section]:
     return found
 
 
-def _of_folder(tree: RspamdTree, folder: Path) -> Iterator[Section]:
+def _of_folder(tree: RspamdTree, folder: Path) -> Iterator[NamedSection]:
     """A section for each file that is called like a module; others are read where something includes them."""
     files: dict[str, Node] = {}
     for file in below(folder):
@@ -90,16 +90,16 @@ def _of_folder(tree: RspamdTree, folder: Path) -> Iterator[Section]:
         if not file.is_file():
             continue
         node = tree.nodes(file)
-        whole = [one for one in node.children if one.key == name and one.kind is Kind.OBJECT]
+        whole = [one for one in node.children if one.key == name and one.kind is NodeKind.OBJECT]
         for one in whole:  # the section is written out once more
             node.children[node.children.index(one) : node.children.index(one) + 1] = one.children
-            tree.account(Node(one.key, one.place, Kind.OBJECT), Fate.OVER, "the section of this file")
-        files.setdefault(name, Node(name, node.place, Kind.OBJECT)).children += node.children
+            tree.account(Node(one.key, one.place, NodeKind.OBJECT), Fate.OVER, "the section of this file")
+        files.setdefault(name, Node(name, node.place, NodeKind.OBJECT)).children += node.children
     yield from files.items()
 
 
 def _as_section(node: Node) -> Node:
-    return node if node.kind is Kind.OBJECT else Node("", node.place, Kind.OBJECT, children=[node])
+    return node if node.kind is NodeKind.OBJECT else Node("", node.place, NodeKind.OBJECT, children=[node])
 
 
 def _module(name: str) -> str:
@@ -115,7 +115,9 @@ def _weights(node: Node, into: dict[str, float]) -> None:
         if one.key in ("symbols", "symbol"):
             for symbol in one.children:
                 text = (
-                    symbol.get("weight") or symbol.get("score") if symbol.kind is Kind.OBJECT else symbol.text
+                    symbol.get("weight") or symbol.get("score")
+                    if symbol.kind is NodeKind.OBJECT
+                    else symbol.text
                 )
                 try:
                     into[symbol.key] = float(text or "0")

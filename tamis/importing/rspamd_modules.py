@@ -18,7 +18,7 @@ from tamis.importing.rspamd_settings import (
     unwrapped,
 )
 from tamis.importing.rspamd_tree import RspamdTree
-from tamis.importing.ucl import Kind, Node
+from tamis.importing.ucl import Node, NodeKind
 
 
 def milter_headers(tree: RspamdTree, section: Node) -> None:
@@ -66,7 +66,7 @@ def signing(tree: RspamdTree, section: Node) -> None:
 def antivirus(tree: RspamdTree, section: Node) -> None:
     """Scanners over clamd's protocol."""
     for node in unwrapped(section, "antivirus").children:
-        socket = node.get("servers") if node.kind is Kind.OBJECT else ""
+        socket = node.get("servers") if node.kind is NodeKind.OBJECT else ""
         kind = node.get("type", node.key).lower()
         if kind != "clamav" or not socket:
             tree.account(

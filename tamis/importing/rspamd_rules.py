@@ -15,7 +15,7 @@ from tamis.importing.rspamd_patterns import formula, pattern_keys
 from tamis.importing.rspamd_settings import scope_of_recipient
 from tamis.importing.rspamd_tree import MapLine, RspamdTree
 from tamis.importing.rspamd_words import SCALE, symbol_filter
-from tamis.importing.ucl import Kind, Node
+from tamis.importing.ucl import Node, NodeKind
 
 DECIDES = 6.0
 """The score from which one symbol alone makes a message spam there by default."""
@@ -47,7 +47,7 @@ class SymbolRules:
     def multimap(self, section: Node) -> None:
         """Each map with what it is asked about."""
         for node in section.children:
-            if node.kind is not Kind.OBJECT:
+            if node.kind is not NodeKind.OBJECT:
                 self._tree.account(node, Fate.NONE, "no map")
                 continue
             fate, told = self._of_map(node)
@@ -198,7 +198,7 @@ class SymbolRules:
     def regexp(self, section: Node) -> None:
         """`regexp { NAME { re = "…"; score = 1; } }`: the module's own form in UCL."""
         for node in section.children:
-            if node.kind is Kind.OBJECT and node.get("re"):
+            if node.kind is NodeKind.OBJECT and node.get("re"):
                 fate, told = self._of_expression(node)
                 self._tree.account(node, fate, told)
             else:
@@ -239,7 +239,7 @@ class SymbolRules:
     def composites(self, section: Node) -> None:
         """Logic over symbols."""
         for node in section.children:
-            expression = node.get("expression") if node.kind is Kind.OBJECT else node.text
+            expression = node.get("expression") if node.kind is NodeKind.OBJECT else node.text
             score = _float(node.get("score"), self._weights.get(node.key, 0.0))
             if not expression:
                 self._tree.account(node, Fate.NONE, "no expression")
@@ -255,7 +255,7 @@ class SymbolRules:
     def force_actions(self, section: Node) -> None:
         """Logic that decides."""
         for part in section.children:
-            if part.key != "rules" or part.kind is not Kind.OBJECT:
+            if part.key != "rules" or part.kind is not NodeKind.OBJECT:
                 self._tree.account(part, Fate.NONE, "only rules of force_actions come over")
                 continue
             for node in part.children:
@@ -292,7 +292,7 @@ class SymbolRules:
     def whitelist(self, section: Node) -> None:
         """Domains that are welcome when they are authenticated."""
         for part in section.children:
-            if part.key != "rules" or part.kind is not Kind.OBJECT:
+            if part.key != "rules" or part.kind is not NodeKind.OBJECT:
                 self._tree.account(part, Fate.NONE, "only rules of whitelist come over")
                 continue
             for node in part.children:

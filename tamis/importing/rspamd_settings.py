@@ -12,7 +12,7 @@ from tamis.importing.gathering import Fate
 from tamis.importing.rspamd_tree import RspamdTree
 from tamis.importing.rspamd_words import SCALE
 from tamis.importing.toml_text import toml_value
-from tamis.importing.ucl import Kind, Node
+from tamis.importing.ucl import Node, NodeKind
 from tamis.settings.dns_lists import DNSBL, RHSBL, URIBL, DNSList
 
 OWN_NETWORKS = ("127.0.0.0/8", "::1/128")
@@ -70,7 +70,7 @@ def actions(tree: RspamdTree, section: Node) -> None:
 
 def unwrapped(section: Node, name: str) -> Node:
     """A section whose keys stand in one more of its own name."""
-    inner = [one for one in section.children if one.key == name and one.kind is Kind.OBJECT]
+    inner = [one for one in section.children if one.key == name and one.kind is NodeKind.OBJECT]
     return inner[0] if len(inner) == len(section.children) == 1 else section
 
 
@@ -105,10 +105,10 @@ def _threshold(tree: RspamdTree, node: Node, scope: str = "") -> None:
 def options(tree: RspamdTree, section: Node) -> None:
     """Networks and resolvers; the rest is how rspamd runs."""
     for node in unwrapped(section, "options").children:
-        leaves = node.children if node.kind is Kind.ARRAY else [node]
+        leaves = node.children if node.kind is NodeKind.ARRAY else [node]
         if node.key == "local_addrs":
             _networks(tree, node, leaves)
-        elif node.key == "dns" and node.kind is Kind.OBJECT:
+        elif node.key == "dns" and node.kind is NodeKind.OBJECT:
             for one in node.values("nameserver"):
                 found = _NAME_SERVER.match(one.text)
                 before = tree.into.settings.get("dns.servers", [])
@@ -140,7 +140,7 @@ def _networks(tree: RspamdTree, node: Node, leaves: list[Node]) -> None:
 def settings(tree: RspamdTree, section: Node) -> None:
     """Settings by recipient, sender or client."""
     for node in unwrapped(section, "settings").children:
-        if node.kind is not Kind.OBJECT:
+        if node.kind is not NodeKind.OBJECT:
             tree.account(node, Fate.NONE, "settings from elsewhere: name the file here")
             continue
         _setting(tree, node)
@@ -183,7 +183,7 @@ def _setting(tree: RspamdTree, node: Node) -> None:
 
 
 def _applied(tree: RspamdTree, node: Node, scopes: list[str]) -> None:
-    if node.key == "actions" and node.kind is Kind.OBJECT:
+    if node.key == "actions" and node.kind is NodeKind.OBJECT:
         for one in node.children:
             for scope in scopes[1:]:
                 number = _number(one.text)
@@ -192,7 +192,7 @@ def _applied(tree: RspamdTree, node: Node, scopes: list[str]) -> None:
             _threshold(tree, one, scopes[0])
         tree.account(node, Fate.OVER, "limits")
     elif node.key == "groups_disabled":
-        for leaf in node.children if node.kind is Kind.ARRAY else [node]:
+        for leaf in node.children if node.kind is NodeKind.ARRAY else [node]:
             filters = _GROUPS.get(leaf.text.lower(), ())
             for scope in scopes:
                 for name in filters:
@@ -240,7 +240,7 @@ def scope_of_recipient(text: str) -> str:
 def lists(tree: RspamdTree, section: Node) -> None:
     """`rbls { name { rbl = zone; checks = […]; returncodes {…} } }`, and surbl's `rules { name { suffix = zone } }`."""
     for part in unwrapped(section, "rbl").children:
-        if part.key not in ("rbls", "rules") or part.kind is not Kind.OBJECT:
+        if part.key not in ("rbls", "rules") or part.kind is not NodeKind.OBJECT:
             tree.account(
                 part, Fate.ELSEWHERE, "[policy.filters.dnsbl], [policy.filters.uribl] (docs/dns-lists.md)"
             )
@@ -289,7 +289,7 @@ def _codes(node: Node) -> list[str]:
     found: list[str] = []
     for part in node.all("returncodes"):
         for one in part.children:
-            for leaf in one.children if one.kind is Kind.ARRAY else [one]:
+            for leaf in one.children if one.kind is NodeKind.ARRAY else [one]:
                 found += [leaf.text] if re.fullmatch(r"127(?:\.\d{1,3}){3}", leaf.text) else []
     for part in node.all("returnbits") + node.all("bits"):
         found += [f"&{one.text}" for one in part.children if one.text.isdecimal() and 0 < int(one.text) < 256]

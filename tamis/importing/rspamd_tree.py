@@ -10,7 +10,7 @@ from pathlib import Path
 from tamis.base.errors import ConfigError
 from tamis.importing.bounded_files import ReadingBudget
 from tamis.importing.gathering import Fate, Gathering, Line
-from tamis.importing.ucl import Kind, Node, read_ucl
+from tamis.importing.ucl import Node, NodeKind, read_ucl
 
 MOST_INCLUDES = 10  # files that include each other; beyond: refused
 _UNUSED = frozenset(
@@ -57,7 +57,7 @@ class RspamdTree:
         return root
 
     def _included(self, node: Node, depth: int) -> Iterator[Node]:
-        if node.kind is not Kind.MACRO or node.key not in ("include", "includes", "try_include"):
+        if node.kind is not NodeKind.MACRO or node.key not in ("include", "includes", "try_include"):
             yield node
             return
         self._known.add(node)
@@ -108,8 +108,8 @@ class RspamdTree:
         """The lines of all maps that a node names, or that stand in it; and what could not be read."""
         lines: list[MapLine] = []
         problems: list[str] = []
-        for leaf in node.children if node.kind is Kind.ARRAY else [node]:
-            if leaf.kind is Kind.OBJECT:
+        for leaf in node.children if node.kind is NodeKind.ARRAY else [node]:
+            if leaf.kind is NodeKind.OBJECT:
                 urls = leaf.values("urls") + leaf.values("url")
                 inline = leaf.values("data")
             else:

@@ -19,7 +19,7 @@ MAX_DEPTH = 40  # sections within sections; beyond: the file is refused
 MAX_NODES = 100_000  # keys and values of one file; beyond: the file is refused
 
 
-class Kind(StrEnum):
+class NodeKind(StrEnum):
     """What a node is."""
 
     SCALAR = "scalar"
@@ -34,7 +34,7 @@ class Node:
 
     key: str
     place: str
-    kind: Kind = Kind.SCALAR
+    kind: NodeKind = NodeKind.SCALAR
     text: str = ""
     children: list[Node] = field(default_factory=list)
 
@@ -44,12 +44,14 @@ class Node:
 
     def get(self, key: str, default: str = "") -> str:
         """The last scalar of a key."""
-        found = [one.text for one in self.all(key) if one.kind is Kind.SCALAR]
+        found = [one.text for one in self.all(key) if one.kind is NodeKind.SCALAR]
         return found[-1] if found else default
 
     def values(self, key: str) -> list[Node]:
         """The scalars of a key, whether they stand as one, as several or as an array."""
-        return [leaf for one in self.all(key) for leaf in (one.children if one.kind is Kind.ARRAY else [one])]
+        return [
+            leaf for one in self.all(key) for leaf in (one.children if one.kind is NodeKind.ARRAY else [one])
+        ]
 
     def walk(self) -> Iterator[Node]:
         """This node and all below it."""
@@ -62,9 +64,9 @@ class Node:
     @property
     def shown(self) -> str:
         """One line of it, as it would be written."""
-        if self.kind is Kind.MACRO:
+        if self.kind is NodeKind.MACRO:
             return f".{self.key} {self.text}"
-        value = {Kind.OBJECT: "{…}", Kind.ARRAY: "[…]"}.get(self.kind, self.text)
+        value = {NodeKind.OBJECT: "{…}", NodeKind.ARRAY: "[…]"}.get(self.kind, self.text)
         return f"{self.key} = {value}" if self.key else value
 
 
@@ -91,7 +93,7 @@ class _Ucl:
         self._line = 1
 
     def read(self) -> Node:
-        root = Node("", f"{self._source}:1", Kind.OBJECT)
+        root = Node("", f"{self._source}:1", NodeKind.OBJECT)
         self._skip(_SPACE)
         whole = self._text.startswith("{", self._at)
         if whole:
@@ -125,14 +127,14 @@ class _Ucl:
             self._at += 1
             self._skip(_BLANK)
         elif self._text[self._at : self._at + 1] in ('"', "'") and self._is_section():
-            node.kind = Kind.OBJECT  # worker "normal" { … }: a section in a section
+            node.kind = NodeKind.OBJECT  # worker "normal" { … }: a section in a section
             inner = self._new(self._string())
             self._skip(_BLANK)
             self._value(inner, depth + 2)
             node.children.append(inner)
             return node
         elif bare := re.compile(r"([A-Za-z_][\w.-]*)\s*\{").match(self._text, self._at):
-            node.kind = Kind.OBJECT
+            node.kind = NodeKind.OBJECT
             inner = self._new(bare[1])
             self._at = bare.end() - 1
             self._value(inner, depth + 2)
@@ -147,7 +149,7 @@ class _Ucl:
 
     def _macro(self, found: re.Match[str]) -> Node:
         node = self._new(found[1])
-        node.kind = Kind.MACRO
+        node.kind = NodeKind.MACRO
         self._at = found.end()
         node.children = [
             Node(name.strip(), node.place, text=value.strip().strip("\"'"))
@@ -175,11 +177,11 @@ class _Ucl:
         sign = self._text[self._at]
         if sign == "{":
             self._at += 1
-            node.kind = Kind.OBJECT
+            node.kind = NodeKind.OBJECT
             self._members(node, depth, closed=True)
         elif sign == "[":
             self._at += 1
-            node.kind = Kind.ARRAY
+            node.kind = NodeKind.ARRAY
             self._items(node, depth)
         elif sign in "}]":
             self._refuse(f"{node.key} has no value")

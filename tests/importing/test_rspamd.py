@@ -12,7 +12,7 @@ from tamis.contract.lists import Colour
 from tamis.importing.bounded_files import ReadingBudget
 from tamis.importing.gathering import Fate, Gathering
 from tamis.importing.rspamd_conf import read_rspamd
-from tamis.importing.ucl import Kind, read_ucl
+from tamis.importing.ucl import NodeKind, read_ucl
 from tests.importing.conftest import HERE, account_of, book_of, matching
 
 FOLDER = HERE / "rspamd"
@@ -39,7 +39,7 @@ def test_every_key_and_every_file_is_accounted_for(site: Gathering) -> None:
             name = str(path.relative_to(FOLDER))
             root = read_ucl(path.read_text(), name)
             for node in root.walk():
-                if node is not root and not (node.kind is Kind.SCALAR and not node.text):
+                if node is not root and not (node.kind is NodeKind.SCALAR and not node.text):
                     assert node.place in places, node
     for path in (FOLDER / "local.d" / "maps.d").iterdir():
         name = str(path.relative_to(FOLDER))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tamis.base.errors import ConfigError
-from tamis.importing.ucl import MAX_DEPTH, Kind, read_ucl
+from tamis.importing.ucl import MAX_DEPTH, NodeKind, read_ucl
 
 TEXT = """\
 # comment
@@ -37,11 +37,11 @@ def test_values_sections_and_their_lines() -> None:
     (named,) = section.all("named")
     assert [one.text for one in named.values("again")] == ["1", "2"]
     (items,) = named.all("list")
-    assert (items.kind, items.place) == (Kind.ARRAY, "a.conf:7")
+    assert (items.kind, items.place) == (NodeKind.ARRAY, "a.conf:7")
     assert [one.text for one in items.children[:2]] == ["a", "b c"]
     assert items.children[2].get("x") == "1"
     assert root.all("plain")[0].all("key")[0].get("deep") == "line one\nline two"
-    (macro,) = [one for one in root.children if one.kind is Kind.MACRO]
+    (macro,) = [one for one in root.children if one.kind is NodeKind.MACRO]
     assert (macro.key, macro.text, macro.place) == ("include", "$CONFDIR/x.conf", "a.conf:16")
     assert [(one.key, one.text) for one in macro.children] == [("try", "true"), ("priority", "1")]
     assert root.all("last")[0].place == "a.conf:17"
