@@ -90,6 +90,12 @@ class Quarantine:
         with self._database.read() as session:
             return tuple(summary_of(row) for row in session.scalars(query))
 
+    def several(self, messages: Sequence[str]) -> tuple[Summary, ...]:
+        """These messages, newest first, without those that are not there any more; a page's number of them at most."""
+        query = select(MessageRow).where(MessageRow.id.in_(messages)).order_by(MessageRow.id.desc())
+        with self._database.read() as session:
+            return tuple(summary_of(row) for row in session.scalars(query))
+
     def count(self, scope: str = PLATFORM, *, state: HeldState | None = HeldState.HELD) -> int:
         """How many messages of a scope are in a state."""
         with self._database.read() as session:

@@ -16,6 +16,7 @@ from tamis.database.connection import Database
 from tamis.database.desk_notes import DeskNotes
 from tamis.database.earned_senders import Senders
 from tamis.database.history import History
+from tamis.database.hosts import Hosts
 from tamis.database.list_entries import Lists, all_entries
 from tamis.database.marks import Marks
 from tamis.database.migrate import migrate
@@ -53,6 +54,7 @@ class Store:
         self.sessions = Sessions(self._database)
         self.trail = Trail(self._database)
         self.mailings = Mailings(self._database)
+        self.hosts = Hosts(self._database)
 
     def migrate(self) -> None:
         """Create or upgrade the tables; safe from several processes at once, quick when nothing is to do."""
@@ -62,6 +64,11 @@ class Store:
         """Whether this is an SQLite file that was never made. A PostgreSQL is never missing."""
         file = self._database.file
         return file is not None and not Path(file).exists()
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several hosts may work on it; an SQLite file is one host's."""
+        return not self._database.is_sqlite
 
     def revision(self) -> int:
         """The number that grows with every change of lists or overrides."""

@@ -12,8 +12,9 @@ from tamis.base.errors import ReinjectError, TamisError
 from tamis.base.tokens import Purpose, Tokens
 from tamis.judging.site import Site
 from tamis.letters import digests, quota
-from tamis.letters.mailings import MailingKind, Untold
+from tamis.letters.mailings import MailingKind
 from tamis.quarantine.content import Send
+from tamis.quarantine.records import HeldState
 from tamis.store import Store
 
 log = logging.getLogger(__name__)
@@ -36,11 +37,15 @@ class Digesting:
         self._put_off = PutOff(_AGAIN, _AGAIN)
 
     def step(self, until: float, now: datetime | None = None) -> bool:
-        """Send what is due, until the monotonic clock says `until`; whether everything was sent."""
-        now = now or datetime.now(UTC)
-        book = self._site().book
-        if not any(terms.digest for terms in book.all_terms()):
+        """Send what is due, until the monotonic clock says `until`; whether everything was sent, or is another host's
+        to send."""
+        if not any(terms.digest for terms in self._site().book.all_terms()):
             return True
+        with self._store.mailings.turn() as ours:
+            return not ours or self._send_due(until, now or datetime.now(UTC))
+
+    def _send_due(self, until: float, now: datetime) -> bool:
+        book = self._site().book
         for untold in self._store.mailings.untold():
             if time.monotonic() > until:
                 return False
@@ -52,7 +57,7 @@ class Digesting:
                 if policy.forward:  # its links would go to another host, with the right to act here
                     continue
                 if digests.due(terms.digest, terms.time_zone, untold.since, now):
-                    self._tell(untold, now)
+                    self._tell(untold.mailbox, now)
             except TamisError:  # the store's, which nobody's digest goes without
                 raise
             except Exception:  # one mailbox that nobody foresaw must not cost all others theirs
@@ -60,21 +65,23 @@ class Digesting:
                 self._put_off.failed(untold.mailbox)
         return True
 
-    def _tell(self, untold: Untold, now: datetime) -> None:
-        settings, terms = self._site().settings, self._site().book.policy(untold.mailbox).terms
-        last = self._store.mailings.last(untold.mailbox, MailingKind.DIGEST)
-        found = self._store.quarantine.list(untold.mailbox, limit=digests.MOST_LISTED)
-        messages = [one for one in found if last < one.id <= untold.newest]
+    def _tell(self, mailbox: str, now: datetime) -> None:
+        settings, terms = self._site().settings, self._site().book.policy(mailbox).terms
+        untold = self._store.mailings.untold_of(mailbox)
+        found = self._store.quarantine.several(untold[: digests.MOST_LISTED])
+        messages = [one for one in found if one.state is HeldState.HELD]
+        if not messages:  # released since
+            return
         ends = {one.id: one.expires_at for one in messages}
 
         def link(message: str, verb: str) -> str:
-            token = self._tokens.make(Purpose.ACTION, untold.mailbox, message, verb, expires=ends[message])
+            token = self._tokens.make(Purpose.ACTION, mailbox, message, verb, expires=ends[message])
             return f"{settings.web.url}/a/{token}"
 
         digest = digests.Digest(
-            mailbox=untold.mailbox,
+            mailbox=mailbox,
             messages=messages,
-            count=max(untold.count, len(messages)),
+            count=len(untold),
             link=link,
             home=f"{settings.web.url}/",
             filters=self._site().filters,
@@ -83,12 +90,12 @@ class Digesting:
             from_local=settings.notices.sender,
         )
         try:
-            self._send()("", (), [(untold.mailbox, ())], digests.compose(digest, now=now))
+            self._send()("", (), [(mailbox, ())], digests.compose(digest, now=now))
         except ReinjectError as error:
-            log.warning("the digest for %s waits: %s", untold.mailbox, error)
-            self._put_off.failed(untold.mailbox)
+            log.warning("the digest for %s waits: %s", mailbox, error)
+            self._put_off.failed(mailbox)
             return
-        self._store.mailings.told(untold.mailbox, untold.newest, now=now)
+        self._store.mailings.told(mailbox, untold, now=now)
 
 
 def notify_of_quota(site: Site, store: Store, send: Send, mailbox: str, percent: int) -> bool:

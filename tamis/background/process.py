@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from tamis import __version__
 from tamis.background.abuse_mailbox import AbuseMailbox
 from tamis.background.asking import Asking
 from tamis.background.feeds import Feeds
@@ -29,7 +30,7 @@ from tamis.handover.marking import waiting
 from tamis.handover.part_states import PartsFile
 from tamis.handover.sender_events import fill, publish, take_in
 from tamis.handover.stories import finished, read_stories
-from tamis.installation.paths import Paths
+from tamis.installation.paths import Paths, host_name
 from tamis.installation.signing_key import signing_key
 from tamis.installation.snapshot import write_snapshot
 from tamis.judging.site import Site
@@ -73,6 +74,7 @@ class Background:
         self._unpublished: list[Sender] = []
         self._exporter: Exporter | None = None
         self._tasks: list[tuple[Callable[[], float], list[float]]] = [
+            (self._tell, [0.0]),
             (self._publish, [0.0]),
             (self._count_hits, [0.0]),
             (self._remember, [0.0]),
@@ -111,6 +113,12 @@ class Background:
                         log.error("%s failed and is tried again: %s", name, error, exc_info=not foreseen)
             self._parts.write()
             self._stopping.wait(_TICK)
+
+    def _tell(self) -> float:
+        """Say to the other hosts of the store that this one is there."""
+        settings = self._site().settings
+        self._store.hosts.tell(host_name(settings), __version__, settings.web.url)
+        return _SLOW_TICK
 
     def _publish(self) -> float:
         """Write a snapshot when the store's revision moved."""

@@ -35,6 +35,10 @@ class StoreError(TamisError):
     """The durable store can't answer now; the caller keeps the mail and tries again (4xx)."""
 
 
+class SchemaError(StoreError):
+    """The durable store has tables that this version of Tamis can't go on with: waiting does not mend it."""
+
+
 class RouteError(TamisError):
     """Postfix's way to the desk is not proven, so nothing may be sent along it."""
 

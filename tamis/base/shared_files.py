@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -51,3 +54,31 @@ def like_its_folder(path: Path) -> None:
     owner = path.parent.stat()
     if os.geteuid() == 0:
         os.chown(path, owner.st_uid, owner.st_gid)
+
+
+def make_private(path: Path) -> int:
+    """A new, empty file for its folder's owner alone, open for reading and writing. Raises FileExistsError, OSError."""
+    made = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    if os.geteuid() == 0:
+        owner = path.parent.stat()
+        os.fchown(made, owner.st_uid, owner.st_gid)
+    return made
+
+
+@contextmanager
+def locked(path: Path, *, wait: bool = True) -> Iterator[bool]:
+    """Hold a lock on a file. Within it is True; False where another process holds the lock and nobody is to `wait` for
+    it. It ends with the process. Raises OSError."""
+    try:
+        lock = make_private(path)
+    except FileExistsError:  # no link is followed: root may lock a file in a folder that is another user's
+        lock = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(lock)

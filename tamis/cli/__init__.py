@@ -23,6 +23,7 @@ COMMANDS = {
     "filters": "filters:filters",
     "fingerprint": "fingerprint:fingerprint",
     "history": "history:history",
+    "hosts": "hosts:hosts",
     "import": "importing:import_",
     "knowledge": "knowledge:knowledge",
     "learn": "learn:learn",

@@ -21,6 +21,7 @@ from tamis.cli.context import Context
 from tamis.cli.doctor_content import content_services
 from tamis.cli.doctor_lists import list_checks
 from tamis.cli.doctor_postfix import postfix_checks
+from tamis.cli.hosts import host_checks
 from tamis.handover.listener_counts import read_listener_counts, unseen
 from tamis.handover.part_states import read_parts
 from tamis.installation.paths import Paths
@@ -155,6 +156,7 @@ def _store(context: Context, file: SettingsFile) -> Callable[[Settings], Iterato
             with context.store() as store:
                 snapshot = store.snapshot()
                 full = store.quotas.full(settings.quarantine)
+                hosts = list(host_checks(settings, store.hosts, shared=store.is_shared))
             site = Site.build(file, load_filters(), snapshot)
         except ConfigError as problem:
             yield error("store", str(problem), "tamis policy unset takes an override back")
@@ -163,6 +165,7 @@ def _store(context: Context, file: SettingsFile) -> Callable[[Settings], Iterato
         else:
             yield ok("store", f"{kind}, revision {site.revision}, {site.lists.count} list entries")
             yield from list_checks(snapshot.entries, settings.platform.domains)
+            yield from hosts
             for one in full:
                 yield warning(
                     "quota",

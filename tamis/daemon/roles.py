@@ -12,13 +12,13 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tamis.base.errors import ConfigError, StoreError, TamisError
+from tamis.base.errors import ConfigError, SchemaError, StoreError, TamisError
 from tamis.base.tokens import Tokens
 from tamis.desk.redirection import RedirectionSigner
 from tamis.desk.redirection_notes import Notes
 from tamis.desk.route import Proof
 from tamis.installation.paths import Paths
-from tamis.installation.signing_key import signing_key
+from tamis.installation.signing_key import agreed_key, signing_key
 from tamis.installation.site_loading import SiteSource
 from tamis.judging.site import Override, Site
 from tamis.milter.worker import Worker, run_worker
@@ -49,7 +49,7 @@ SOCKET_OF = {"workers": "milter", "desk": "desk", "web": "web"}
 
 def exit_code(error: TamisError) -> int:
     """The sysexits(3) status for an error."""
-    if isinstance(error, ConfigError):
+    if isinstance(error, ConfigError | SchemaError):
         return os.EX_CONFIG
     return os.EX_UNAVAILABLE if isinstance(error, StoreError) else os.EX_SOFTWARE
 
@@ -61,11 +61,8 @@ def prepare(site: Site) -> None:
 
     open_state(site.settings)  # connects to nothing, but a URL that can't be used is refused at start
     with Store(site.settings.store_url) as store:
-        if not site.settings.key_file.exists() and not store.is_missing():
-            lost = site.settings.key_file
-            log.error("%s is gone: copies queued for the desk need that key, or bounce in days", lost)
-        signing_key(site.settings.key_file)
         store.migrate()
+        agreed_key(site.settings.key_file, store.hosts, shared=store.is_shared)
         write_snapshot(site.settings.snapshot_file, store.snapshot())
 
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from tamis.base.errors import TamisError
+from tamis.base.errors import ConfigError, TamisError
 from tamis.base.shared_files import write_json
 from tamis.chain.registry import load_filters
 from tamis.daemon import roles
@@ -162,7 +162,7 @@ class Supervisor:
             if code == os.EX_OK:
                 return True
             if code == os.EX_CONFIG:
-                raise TamisError("the store's settings can't be used; see the message above")
+                raise ConfigError("settings", "store", "can't be used as it is; see the message above")
             if self._site.settings.snapshot_file.exists():
                 log.error("the store can't be had: starting with the last snapshot of policy and lists")
                 return True

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select
@@ -17,6 +18,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from tamis.base.errors import ConfigError, StoreError
+from tamis.base.shared_files import locked
 from tamis.database.schema import AuditRow, Base
 
 BUSY_SECONDS = 10
@@ -112,6 +114,25 @@ class Database:
         is one writer at a time."""
         if not self.is_sqlite:
             session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(exact(name), 0))))
+
+    @contextmanager
+    def sole(self, job: str) -> Iterator[bool]:
+        """True within for one process at a time, of all that share the database; the others go on with False at once.
+
+        A process that dies, or loses its connection, holds it no longer: no lease and no clock is in it. PostgreSQL has
+        a lock for it; an SQLite file is one host's, which locks a file beside it.
+        """
+        if self.file is None:
+            with self.read() as session:
+                key = func.hashtextextended(exact(job), 0)
+                yield bool(session.scalar(select(func.pg_try_advisory_xact_lock(key))))
+            return
+        with ExitStack() as stack:
+            try:
+                ours = stack.enter_context(locked(Path(f"{self.file}.{job}.lock"), wait=False))
+            except OSError as error:
+                raise StoreError(f"the lock of {job} can't be made: {error}") from error
+            yield ours
 
     def close(self) -> None:
         """Close the pool's connections."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
-from tamis.base.errors import StoreError
+from tamis.base.errors import SchemaError, StoreError
+from tamis.base.shared_files import locked, make_private
 from tamis.database.connection import Database
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -30,30 +30,39 @@ def migrate(database: Database) -> None:
         with database.connect() as connection:
             if not database.is_sqlite:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
-            if not _is_current(connection):
+            found = _version(connection)
+            if found < _NEWEST:
                 _upgrade(connection)
+            elif found > _NEWEST:
+                _check_range(connection)
 
 
-def _is_current(connection: Connection) -> bool:
-    return (
-        inspect(connection).has_table("alembic_version")
-        and connection.scalar(text("SELECT version_num FROM alembic_version")) == _NEWEST
-    )
+def _version(connection: Connection) -> str:
+    """The number of the last migration that was done; "" for a new database."""
+    if not inspect(connection).has_table("alembic_version"):
+        return ""
+    return connection.scalar(text("SELECT version_num FROM alembic_version")) or ""
+
+
+def _check_range(connection: Connection) -> None:
+    """Hosts are upgraded one by one: the tables of the newest may say that this version can go on with them."""
+    oldest = connection.scalar(text("SELECT value FROM facts WHERE name = 'oldest_schema'"))
+    if not oldest or oldest > _NEWEST:
+        raise SchemaError(
+            f"the store was made by a newer version of Tamis (its tables are those of {oldest} or later, this version "
+            f"knows {_NEWEST}): upgrade Tamis on this host"
+        )
 
 
 def _upgrade(connection: Connection) -> None:
     from alembic import command  # noqa: PLC0415 # slow to load, and seldom needed
     from alembic.config import Config  # noqa: PLC0415
-    from alembic.util.exc import CommandError  # noqa: PLC0415
 
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    try:
-        command.upgrade(config, "head")
-    except CommandError as error:
-        raise StoreError(f"the store was made by a newer version of Tamis: {error}") from error
+    command.upgrade(config, "head")
 
 
 @contextmanager
@@ -63,34 +72,11 @@ def _sqlite_locked(database: Database) -> Iterator[None]:
         yield
         return
     path = Path(database.file)
-    try:
-        lock = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise StoreError(f"the store's file can't be made: {error}") from error
-    try:
-        _give_to_owner(lock, path.parent)
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        _make_private(path)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(path.with_name(path.name + ".lock")))
+            with suppress(FileExistsError):  # closing one that exists would drop SQLite's locks
+                os.close(make_private(path))
+        except OSError as error:
+            raise StoreError(f"the store's file can't be made: {error}") from error
         yield
-    finally:
-        os.close(lock)
-
-
-def _make_private(path: Path) -> None:
-    """Make the file if there is none. One that exists is not opened: closing it would drop SQLite's locks."""
-    try:
-        made = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        return
-    except OSError as error:
-        raise StoreError(f"the store's file can't be made: {error}") from error
-    try:
-        _give_to_owner(made, path.parent)
-    finally:
-        os.close(made)
-
-
-def _give_to_owner(descriptor: int, directory: Path) -> None:
-    if os.geteuid() == 0:
-        owner = directory.stat()
-        os.fchown(descriptor, owner.st_uid, owner.st_gid)

@@ -80,6 +80,7 @@ def _partly(name: str, where: str, *columns: str) -> Index:
 UNASKED = "challenge IS NULL AND state = 'held'"
 UNFINISHED = "state IN ('pending', 'sending', 'solved')"
 MAILED = "transport = 'mail'"
+UNTOLD = "told_at IS NULL AND state = 'held'"
 
 
 class Body(Base):
@@ -118,6 +119,7 @@ class MessageRow(Base):
         Index(None, "body"),
         Index(None, "challenge"),
         _partly("ix_messages_unasked", UNASKED, "state", "id"),
+        _partly("ix_messages_untold", UNTOLD, "state", "mailbox", "held_at", "id"),
         _partly("ix_messages_bin_until", "bin_until IS NOT NULL", "bin_until"),
     )
 
@@ -154,6 +156,8 @@ class MessageRow(Base):
     """The ChallengeRow that its sender may solve, or that says why nobody was asked; None until that is decided."""
     bin_until: Mapped[datetime | None]
     """Until when the content of a message that was released or deleted can be wanted again."""
+    told_at: Mapped[datetime | None]
+    """When a digest told of it. Not "all ids up to": two hosts' clocks, and with them their ids, are never the same."""
 
 
 class DetailsRow(Base):
@@ -431,5 +435,31 @@ class MailingRow(Base):
     mailbox: Mapped[str] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(String(10), primary_key=True)
     sent_at: Mapped[datetime]
-    upto: Mapped[str]
-    """Digest: the id of the newest message that was told."""
+
+
+class FactRow(Base):
+    """What all hosts of the store must agree on, by name.
+
+    `oldest_schema`: the migration that a version of Tamis must know at least to go on with these tables. One that takes
+    away or changes what older versions use raises it to its own number; one that adds leaves it. `signing_key`: a
+    fingerprint of the key in whose name links and redirection addresses are signed.
+    """
+
+    __tablename__ = "facts"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    value: Mapped[str]
+
+
+class HostRow(Base):
+    """A host that works on this store, as it told of itself last."""
+
+    __tablename__ = "hosts"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[str]
+    web_url: Mapped[str]
+    clock: Mapped[datetime]
+    """Its own time when it told."""
+    seen_at: Mapped[datetime]
+    """The database's."""

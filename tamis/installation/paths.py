@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Self, overload
 
 from tamis.models.ledger import LEDGER
 from tamis.settings import Settings
+
+
+def host_name(settings: Settings) -> str:
+    """By which the hosts of one store tell each other apart: a machine may have two installations."""
+    return f"{os.uname().nodename}:{settings.state_directory}"
 
 
 class KnownFile:

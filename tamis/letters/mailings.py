@@ -1,16 +1,17 @@
-"""Which mails of our own a mailbox had: digests by what they told last, quota notices by when."""
+"""Which mails of our own a mailbox had: digests by what they told, quota notices by when."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text, update
 
 from tamis.database.connection import Database, exact
-from tamis.database.schema import MailingRow, MessageRow
-from tamis.quarantine.records import HeldState
+from tamis.database.schema import UNTOLD, MailingRow, MessageRow
 
 
 class MailingKind(StrEnum):
@@ -22,12 +23,10 @@ class MailingKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Untold:
-    """A mailbox with held messages that no digest told yet: how many, the oldest's time and the newest's id."""
+    """A mailbox with held messages that no digest told yet, and the oldest's time."""
 
     mailbox: str
-    count: int
     since: datetime
-    newest: str
 
 
 class Mailings:
@@ -36,59 +35,50 @@ class Mailings:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    def turn(self) -> AbstractContextManager[bool]:
+        """Whether this process is the one that sends digests now, of all hosts that share the store."""
+        return self._database.sole("digests")
+
     def untold(self) -> list[Untold]:
         """Every mailbox that a digest would have something new to tell."""
-        last = (MailingRow.mailbox == MessageRow.mailbox) & (MailingRow.kind == MailingKind.DIGEST)
         query = (
-            select(
-                MessageRow.mailbox,
-                func.count(),
-                func.min(MessageRow.id),
-                func.max(MessageRow.id),
-            )
-            .outerjoin(MailingRow, last)
-            .where(
-                MessageRow.state == HeldState.HELD,
-                MailingRow.upto.is_(None) | (MessageRow.id > MailingRow.upto),
-            )
+            select(MessageRow.mailbox, func.min(MessageRow.held_at))
+            .where(text(UNTOLD))
             .group_by(MessageRow.mailbox)
         )
         with self._database.read() as session:
-            found = session.execute(query).all()
-            oldest = [first for _, _, first, _ in found]
-            times: dict[str, datetime] = {}
-            for start in range(0, len(oldest), _CHUNK):
-                part = oldest[start : start + _CHUNK]
-                rows = session.execute(
-                    select(MessageRow.id, MessageRow.held_at).where(MessageRow.id.in_(part))
-                )
-                times |= {row.id: row.held_at for row in rows}
-        return [Untold(mailbox, count, times[first], newest) for mailbox, count, first, newest in found]
+            return [Untold(mailbox, since) for mailbox, since in session.execute(query)]
 
-    def last(self, mailbox: str, kind: MailingKind) -> str:
-        """`upto` of the last mail of a kind; "" when there was none."""
-        query = select(MailingRow.upto).where(MailingRow.mailbox == exact(mailbox), MailingRow.kind == kind)
+    def untold_of(self, mailbox: str) -> list[str]:
+        """The ids of a mailbox's held messages that no digest told yet, newest first."""
+        query = (
+            select(MessageRow.id)
+            .where(text(UNTOLD), MessageRow.mailbox == exact(mailbox))
+            .order_by(MessageRow.held_at.desc(), MessageRow.id.desc())
+        )
         with self._database.read() as session:
-            return session.scalar(query) or ""
+            return list(session.scalars(query))
 
-    def told(self, mailbox: str, upto: str, *, now: datetime | None = None) -> None:
-        """A digest of `mailbox` was handed over; the newest message in it was `upto`."""
+    def told(self, mailbox: str, messages: Sequence[str], *, now: datetime | None = None) -> None:
+        """A digest of `mailbox` that tells of these messages was handed over."""
         now = now or datetime.now(UTC)
-        values = {"mailbox": exact(mailbox), "kind": MailingKind.DIGEST, "sent_at": now, "upto": upto}
-        statement = self._database.insert(MailingRow).values(values)
+        statement = self._database.insert(MailingRow).values(
+            mailbox=exact(mailbox), kind=MailingKind.DIGEST, sent_at=now
+        )
         with self._database.write() as session:
             session.execute(
-                statement.on_conflict_do_update(
-                    index_elements=["mailbox", "kind"], set_={"sent_at": now, "upto": upto}
-                )
+                statement.on_conflict_do_update(index_elements=["mailbox", "kind"], set_={"sent_at": now})
             )
+            for start in range(0, len(messages), _CHUNK):
+                these = MessageRow.id.in_(messages[start : start + _CHUNK])
+                session.execute(update(MessageRow).where(these).values(told_at=now))
 
     def claim(
         self, mailbox: str, kind: MailingKind, every: timedelta, *, now: datetime | None = None
     ) -> bool:
         """Whether a mail of a kind may go to a mailbox now, at most one in `every`; it counts as sent then."""
         now = now or datetime.now(UTC)
-        values = {"mailbox": exact(mailbox), "kind": kind, "sent_at": now, "upto": ""}
+        values = {"mailbox": exact(mailbox), "kind": kind, "sent_at": now}
         statement = self._database.insert(MailingRow).values(values)
         with self._database.write() as session:
             claimed = session.execute(

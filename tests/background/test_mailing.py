@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -15,7 +15,6 @@ from tamis.base.errors import ReinjectError
 from tamis.base.tokens import Tokens
 from tamis.judging.site import Site, Snapshot
 from tamis.letters import digests
-from tamis.letters.mailings import MailingKind
 from tamis.settings import SettingsFile
 from tamis.store import Store
 from tests.builders import FILTERS
@@ -38,6 +37,7 @@ class Post:
     def __init__(self) -> None:
         self.sent: list[Sent] = []
         self.refusing = False
+        self.meanwhile: Callable[[], object] = lambda: None
 
     def __call__(
         self,
@@ -46,6 +46,7 @@ class Post:
         recipients: Sequence[tuple[str, Sequence[str]]],
         content: bytes,
     ) -> None:
+        self.meanwhile()
         if self.refusing:
             raise ReinjectError("not now")
         self.sent.append((sender, sender_args, recipients, content))
@@ -106,6 +107,46 @@ def test_a_mailbox_whose_mail_is_refused_holds_up_no_other(tmp_path: Path) -> No
         assert len(post.sent) == 2
 
 
+@pytest.mark.parametrize("dies", [False, True])
+def test_one_of_several_hosts_sends_the_digests(url: str, dies: bool) -> None:
+    """All look at the same time; the next one goes on when the first is done, or gone."""
+    post, theirs = Post(), Post()
+    with Store(url) as store, Store(url) as other:
+        store.migrate()
+        store.quarantine.hold(held(), CONTENT, now=NOW)
+        second = Digesting(site, other, TOKENS, lambda: theirs)
+
+        def meanwhile() -> None:
+            assert second.step(1e12, TOMORROW)
+            if dies:
+                raise KeyboardInterrupt
+
+        post.meanwhile = meanwhile
+        first = Digesting(site, store, TOKENS, lambda: post)
+        if dies:
+            with pytest.raises(KeyboardInterrupt):
+                first.step(1e12, TOMORROW)
+        else:
+            assert first.step(1e12, TOMORROW)
+        assert (len(post.sent), len(theirs.sent)) == (int(not dies), 0)
+        assert second.step(1e12, TOMORROW)
+    assert (len(post.sent), len(theirs.sent)) == (int(not dies), int(dies))
+
+
+def test_what_is_released_meanwhile_makes_no_empty_digest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post = Post()
+    with Store(f"sqlite:///{tmp_path / 'store'}") as store:
+        store.migrate()
+        one = store.quarantine.hold(held(), CONTENT, now=NOW)
+        found = store.mailings.untold()
+        store.quarantine.delete(one, MARIE, now=NOW)
+        monkeypatch.setattr(store.mailings, "untold", lambda: found)
+        assert Digesting(site, store, TOKENS, lambda: post).step(1e12, TOMORROW)
+    assert post.sent == []
+
+
 def test_without_times_nothing_is_sent(tmp_path: Path) -> None:
     post = Post()
     with Store(f"sqlite:///{tmp_path / 'store'}") as store:
@@ -124,7 +165,6 @@ def test_a_quota_notice_that_is_refused_can_be_tried_again(tmp_path: Path) -> No
             notify_of_quota(site(), store, post, MARIE, 95)
         post.refusing = False
         assert [notify_of_quota(site(), store, post, MARIE, 95) for _ in range(2)] == [True, False]
-        assert store.mailings.last(MARIE, MailingKind.QUOTA) == ""
     assert len(post.sent) == 1
 
 

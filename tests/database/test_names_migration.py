@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from alembic import command
-from sqlalchemy import insert, select
+from sqlalchemy import column, insert, select, table
 
 from tamis.contract.lists import ListIndex
 from tamis.database.connection import Database
@@ -19,6 +19,7 @@ from tamis.database.schema import (
     EntryRow,
     MailingRow,
     MarkRow,
+    Moment,
     OverrideRow,
     RevisionRow,
     SenderRow,
@@ -49,9 +50,13 @@ def before(url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
         yield database
 
 
-def rows(database: Database, table: Any, *columns: Any) -> list[tuple[Any, ...]]:
+MAILINGS = table("mailings", *map(column, ("mailbox", "kind")), column("sent_at", Moment()), column("upto"))
+"""As they were then."""
+
+
+def rows(database: Database, into: Any, *columns: Any) -> list[tuple[Any, ...]]:
     with database.read() as session:
-        return sorted(tuple(row) for row in session.execute(select(*columns).select_from(table)))
+        return sorted(tuple(row) for row in session.execute(select(*columns).select_from(into)))
 
 
 def entry_row(scope: str, pattern: str, **more: Any) -> Mapping[str, Any]:
@@ -59,9 +64,9 @@ def entry_row(scope: str, pattern: str, **more: Any) -> Mapping[str, Any]:
     return {**given, "author": "", "note": "", "created": NOW, "expires": None, "hits": 0} | more
 
 
-def put(database: Database, table: Any, *values: Mapping[str, Any]) -> None:
+def put(database: Database, into: Any, *values: Mapping[str, Any]) -> None:
     with database.write() as session:
-        session.execute(insert(table), [dict(one) for one in values])
+        session.execute(insert(into), [dict(one) for one in values])
 
 
 def test_the_spellings_of_these_tests() -> None:
@@ -151,7 +156,7 @@ def test_people_senders_and_challenges(before: Database) -> None:
     put(before, WebSessionRow, {"id": "s", "address": f"marie@{OLD}", "created_at": NOW, "expires_at": LATER})
     put(
         before,
-        MailingRow,
+        MAILINGS,
         {"mailbox": f"marie@{OLD}", "kind": "digest", "sent_at": LATER, "upto": "b"},
         {"mailbox": f"marie@{NEW}", "kind": "digest", "sent_at": NOW, "upto": "a"},
     )
@@ -171,7 +176,7 @@ def test_people_senders_and_challenges(before: Database) -> None:
         (NEW, f"marie@{NEW}", False)
     ]
     assert rows(before, WebSessionRow, WebSessionRow.address) == [(f"marie@{NEW}",)]
-    assert rows(before, MailingRow, MailingRow.mailbox, MailingRow.upto) == [(f"marie@{NEW}", "b")]
+    assert rows(before, MailingRow, MailingRow.mailbox, MailingRow.sent_at) == [(f"marie@{NEW}", LATER)]
     assert rows(
         before, ChallengeRow, ChallengeRow.domain, ChallengeRow.sender, ChallengeRow.sender_domain
     ) == [(NEW, f"ann@{NEW}", NEW)]

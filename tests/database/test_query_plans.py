@@ -67,7 +67,8 @@ def decide(store: Store) -> None:
 
 
 CALLS: dict[str, tuple[Callable[[Store], object], set[str]]] = {
-    "digests": (lambda s: s.mailings.untold(), {"ix_messages_state_mailbox_id"}),
+    "digests": (lambda s: s.mailings.untold(), {"ix_messages_untold"}),
+    "a digest": (lambda s: s.mailings.untold_of(MARIE), {"ix_messages_untold"}),
     "list, platform": (lambda s: s.quarantine.list(PLATFORM), {"ix_messages_state_id"}),
     "list, domain": (lambda s: s.quarantine.list("example.com"), {"ix_messages_domain_state_id"}),
     "list, mailbox": (lambda s: s.quarantine.list(MARIE), {"ix_messages_state_mailbox_id"}),

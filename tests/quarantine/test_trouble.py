@@ -22,7 +22,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import MetaData, func, insert, select, text
 
-from tamis.base.errors import ConfigError, StoreError
+from tamis.base.errors import ConfigError, SchemaError, StoreError
 from tamis.database.connection import Database
 from tamis.database.migrate import migrate
 from tamis.database.schema import Base, Body, DetailsRow, LooseBody, MessageRow
@@ -108,13 +108,20 @@ def test_a_store_that_is_up_to_date_does_not_load_alembic(store: Store, url: str
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
-def test_a_store_of_a_newer_version_is_refused(store: Store, url: str) -> None:
-    database = Database(url)
-    with database.write() as session:
+@pytest.mark.parametrize(("oldest", "goes_on"), [("9999", False), ("0001", True), (None, False)])
+def test_a_store_of_a_newer_version_says_who_can_go_on_with_it(
+    store: Store, url: str, oldest: str | None, goes_on: bool
+) -> None:
+    with closing(Database(url)) as database, database.write() as session:
         session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    database.close()
-    with pytest.raises(StoreError, match="newer version"):
+        session.execute(text("DELETE FROM facts WHERE name = 'oldest_schema'"))
+        if oldest:
+            session.execute(text("INSERT INTO facts VALUES ('oldest_schema', :oldest)"), {"oldest": oldest})
+    if goes_on:
         store.migrate()
+    else:
+        with pytest.raises(SchemaError, match="newer version"):
+            store.migrate()
 
 
 def test_without_tables_every_call_is_a_store_error(url: str) -> None:

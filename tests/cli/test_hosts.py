@@ -1,0 +1,27 @@
+"""`tamis hosts`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tamis.database.hosts import SIGNING_KEY
+from tamis.installation.signing_key import fingerprint, signing_key
+from tamis.store import Store
+from tests.cli.conftest import Run
+
+
+def test_who_works_on_the_store(run: Run, tmp_path: Path) -> None:
+    assert run("hosts", "list", "--json").data == []
+    with Store(f"sqlite:///{tmp_path / 'tamis.sqlite'}") as store:
+        store.hosts.tell("mx1:/var/lib/tamis", "0.2.0", "https://mail.example.com")
+    (only,) = run("hosts", "list", "--json").data
+    assert (only["name"], only["version"]) == ("mx1:/var/lib/tamis", "0.2.0")
+    assert "mx1:/var/lib/tamis  0.2.0" in run("hosts", "list").out
+
+
+def test_a_new_key_for_a_store_whose_key_nobody_has(run: Run, tmp_path: Path) -> None:
+    with Store(f"sqlite:///{tmp_path / 'tamis.sqlite'}") as store:
+        store.migrate()
+        store.hosts.settle(SIGNING_KEY, "the lost one")
+        assert run("hosts", "renew-key", "--yes").status == 0
+        assert store.hosts.agreed(SIGNING_KEY) == fingerprint(signing_key(tmp_path / "signing.key"))
