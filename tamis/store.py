@@ -11,6 +11,7 @@ from sqlalchemy import select
 from tamis.challenge.answers import Answers
 from tamis.challenge.challenges import Challenges
 from tamis.database.audit_trail import Trail
+from tamis.database.blocked_clients import BlockedClients
 from tamis.database.complaints import Complaints
 from tamis.database.connection import Database
 from tamis.database.desk_notes import DeskNotes
@@ -55,6 +56,7 @@ class Store:
         self.trail = Trail(self._database)
         self.mailings = Mailings(self._database)
         self.hosts = Hosts(self._database)
+        self.blocked = BlockedClients(self._database)
 
     def migrate(self) -> None:
         """Create or upgrade the tables; safe from several processes at once, quick when nothing is to do."""

@@ -1,4 +1,4 @@
-"""`tamis blocked`: clients that are refused for a time (S2)."""
+"""`tamis blocked`: clients that are refused for a time (S2). What is ordered here stands in the store as well."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import ipaddress
 import json
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import click
@@ -15,6 +16,7 @@ from tamis.cli.parameters import SPAN
 from tamis.cli.terminal import print_json, table
 from tamis.contract.service_protocols import SharedState
 from tamis.contract.state_keys import BLOCKED, client_key
+from tamis.database.blocked_clients import BlockedClient
 from tamis.filters.temporary_blacklist import entry, reason
 from tamis.message.envelope import IPAddress
 from tamis.services.state.opening import open_state
@@ -70,10 +72,14 @@ def blocked() -> None:
 def add(context: Context, clients: tuple[str, ...], seconds: float, why: str, by: str) -> None:
     """Block clients; an IPv6 client with its /64. Takes effect at once."""
 
+    block, expires = entry(why, by), datetime.now(UTC) + timedelta(seconds=seconds)
+
     async def work(state: SharedState) -> None:
         for client in clients:
-            await state.put(BLOCKED + client, entry(why, by), seconds)
+            await state.put(BLOCKED + client, block, seconds)
 
+    with context.store() as store:
+        store.blocked.add(BlockedClient(client, block, expires) for client in clients)
     on_state(context, work)
     for client in clients:
         click.echo(f"blocked {client} for {seconds / 3600:g} hours")
@@ -93,6 +99,8 @@ def remove(context: Context, clients: tuple[str, ...]) -> None:
             await state.drop(f"honeypot:{client}")
         return there
 
+    with context.store() as store:
+        store.blocked.remove(clients)
     for client, was_there in zip(clients, on_state(context, work), strict=True):
         click.echo(f"{client} is blocked no more" if was_there else f"{client} was not blocked")
 

@@ -463,3 +463,14 @@ class HostRow(Base):
     """Its own time when it told."""
     seen_at: Mapped[datetime]
     """The database's."""
+
+
+class BlockedRow(Base):
+    """A client that an operator blocked (S2), in the form of the shared state, which may lose it."""
+
+    __tablename__ = "blocked"
+    __table_args__ = (Index(None, "expires"),)
+
+    client: Mapped[str] = mapped_column(primary_key=True)
+    entry: Mapped[str]
+    expires: Mapped[datetime]

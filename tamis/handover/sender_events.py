@@ -1,4 +1,4 @@
-"""What is known of senders (S7) and clients (S15), on its way to the store and from there to the shared state.
+"""What is known of senders (S7) and clients (S2, S15), on its way to the store and from there to the shared state.
 
 A worker leaves events in files, the background process takes them into the store and publishes what changed; a state
 that was lost is filled again from the store.
@@ -12,12 +12,14 @@ import os
 import threading
 import time
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tamis.base.shared_files import read_json, write_json
 from tamis.chain.road import Examined
 from tamis.contract.service_protocols import SharedState
+from tamis.contract.state_keys import BLOCKED
 from tamis.filters.automatic_whitelist import (
     AutomaticWhitelist,
     AutomaticWhitelistOptions,
@@ -127,6 +129,9 @@ async def fill(state: SharedState, store: Store) -> bool:
         await publish(state, part)
     await publish_condemned(state, store.complaints.find(condemned=True))
     await publish_all(state, store.marks)
+    now = datetime.now(UTC)
+    for block in store.blocked.all(now=now):
+        await state.put(BLOCKED + block.client, block.entry, (block.expires - now).total_seconds())
     await state.put(_FILLED, "yes", _REFILL_SECONDS)
     return True
 

@@ -105,6 +105,7 @@ CALLS: dict[str, tuple[Callable[[Store], object], set[str]]] = {
         {"ix_history_messages_at", "ix_history_findings_last_day"},
     ),
     "expiry of senders": (lambda s: s.senders.expire(), {"ix_senders_at"}),
+    "expiry of blocks": (lambda s: s.blocked.expire(), {"ix_blocked_expires"}),
     "expiry of marks": (lambda s: s.marks.expire(), {"ix_marks_expires"}),
     "whom to ask": (
         decide,

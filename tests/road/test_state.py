@@ -91,6 +91,7 @@ def test_mail_flows_while_redis_is_lost_and_after() -> None:
         Installation(policy=policy, settings={"state": {"url": redis.url}}) as running,
     ):
         postfix = running.postfix
+        running.tamis("blocked", "add", "203.0.113.77")
         assert not postfix.send(ham(1), to=[ALICE], client=client(1)).accepted
         redis.stop()
         assert postfix.send(ham(2), to=[ALICE], client=client(1)).accepted
@@ -103,6 +104,11 @@ def test_mail_flows_while_redis_is_lost_and_after() -> None:
             return not postfix.send(ham(3), to=[BOB], client=Client("198.51.100.7")).accepted
 
         wait_until(waits_again, timeout=20, what="greylisting to work again")
+        wait_until(
+            lambda: [one["client"] for one in running.tamis("blocked", "show", "--json")] == ["203.0.113.77"],
+            timeout=20,
+            what="whom an operator blocked, whatever Redis forgot",
+        )
 
 
 def test_whom_a_user_wrote_to_may_answer_until_a_bounce_comes() -> None:

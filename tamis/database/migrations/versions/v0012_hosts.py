@@ -1,6 +1,6 @@
 """Each held message says when a digest told of it; until now a mailbox had the id of the newest one that was told.
 
-From here on the tables say which versions of Tamis can go on with them, and which hosts do.
+From here on the tables say which versions of Tamis can go on with them, and which hosts do. Operators' blocks are kept.
 """
 
 from __future__ import annotations
@@ -49,3 +49,11 @@ def upgrade() -> None:
         sa.Column("seen_at", Moment(), nullable=False),
         sa.PrimaryKeyConstraint("name", name="pk_hosts"),
     )
+    op.create_table(
+        "blocked",
+        sa.Column("client", sa.Text(), nullable=False),
+        sa.Column("entry", sa.Text(), nullable=False),
+        sa.Column("expires", Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("client", name="pk_blocked"),
+    )
+    op.create_index("ix_blocked_expires", "blocked", ["expires"])
