@@ -91,6 +91,19 @@ def rspamd(context: Context, /, folder_read: Path, **given: Any) -> None:
     _finish(context, gathered, str(folder_read), **given)
 
 
+@import_.command()
+@click.argument("source", metavar="BACKUP|FOLDER|FILE.sql", type=click.Path(path_type=Path, exists=True))
+@_options
+@click.pass_obj
+def pmg(context: Context, /, source: Path, **given: Any) -> None:
+    """Read Proxmox Mail Gateway's backup (pmgbackup), /etc/pmg, or a dump of its rule database."""
+    from tamis.importing.pmg_rules import read_pmg  # noqa: PLC0415 # only this command needs it
+
+    gathered = _gathering(context)
+    read_pmg(source, gathered, ReadingBudget())
+    _finish(context, gathered, str(source), **given)
+
+
 def _gathering(context: Context, scope: str = PLATFORM) -> Gathering:
     names = frozenset(one.name for one in context.filters)
     return Gathering(setting_check(context.filters), names, scope)
