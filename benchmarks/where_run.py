@@ -34,7 +34,7 @@ from tamis.chain.open_services import open_services
 from tamis.chain.registry import load_filters
 from tamis.contract.filter import Filter
 from tamis.judging.site import Site, Snapshot
-from tamis.judging.story import to_line
+from tamis.judging.story import Remembered, to_line
 from tamis.message.envelope import Envelope, Recipient
 from tamis.message.mail import Mail
 from tamis.models.site_model import SiteModel
@@ -205,7 +205,7 @@ class Household:
         examined = way.end_of_message(told, mail)
         message_id = mail.message_id or ""
         with self.clock.part("story"):
-            to_line(told, examined.findings, examined.judged, message_id=message_id, size=mail.size)
+            to_line(told, examined.findings, examined.judged, Remembered(message_id, mail.size))
 
 
 def measure(number: int, rounds: int) -> tuple[Mapping[str, float], int]:

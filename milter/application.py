@@ -13,7 +13,7 @@ from tamis.desk.redirection import Redirection, RedirectionSigner, new_transacti
 from tamis.desk.redirection_notes import Note, Notes, verdict_data
 from tamis.judging.plan import Copy, Judged, Plan, all_redirected
 from tamis.judging.policy import Outcome
-from tamis.judging.trace import OwnFields
+from tamis.judging.trace import OwnFields, with_id
 from tamis.message.envelope import Recipient
 from tamis.message.mail import Mail
 from tamis.message.subject import tagged_subject
@@ -75,21 +75,16 @@ class Application:
         surplus = sum(self._own.hold(*one) or one[0].lower() == "subject" for one in self._fields)
         return surplus > MAX_DELETIONS
 
-    def apply(
-        self, plan: Plan, examined: Examined, signer: RedirectionSigner, notes: Notes, transaction: str = ""
-    ) -> None:
-        """Carry out the plan. Postfix commits all of it with its 250, or nothing.
-
-        `transaction` is under what the desk may know copies already; without one a new id is made.
-        """
+    def apply(self, plan: Plan, examined: Examined, signer: RedirectionSigner, notes: Notes) -> None:
+        """Carry out the plan. Postfix commits all of it with its 250, or nothing."""
+        transaction = examined.envelope.transaction or new_transaction()
         if plan.in_place is not None:
             self.remove_own()
-            self._change(plan.in_place)
+            self._change(plan.in_place, transaction)
         elif not self._is_flood():  # Postfix's own copies (always_bcc) are made of what stands there
             self.remove_own()
         if not plan.redirected:
             return
-        transaction = transaction or new_transaction()
         recipients = {r.address: r for r in examined.envelope.recipients}
         judged = {one.verdict.recipient: one for one in examined.judged}
         leaving: dict[str, Recipient] = {}
@@ -99,7 +94,8 @@ class Application:
             whose = [addressed(one, recipients) for one in members]
             leaving |= {name: recipients[name] for one in members for name in named_by(one)}
             addresses = redirection_addresses(copy.outcome, whose, transaction, signer)
-            notes.write(addresses, note_of(copy, whose, examined, members[0]))
+            headers = with_id(copy.headers, self._own.prefix, transaction)
+            notes.write(addresses, note_of(replace(copy, headers=headers), whose, examined, members[0]))
             for recipient, address in zip(whose, addresses, strict=True):
                 number += 1
                 if number % _PULSE == 0:
@@ -118,8 +114,8 @@ class Application:
                 self._editor.chgheader(key, left[key], "")
             left[key] -= 1
 
-    def _change(self, copy: Copy) -> None:
-        for name, value in reversed(copy.headers):
+    def _change(self, copy: Copy, transaction: str) -> None:
+        for name, value in reversed(with_id(copy.headers, self._own.prefix, transaction)):
             self._editor.addheader(name, " " + value, 0)
         if copy.tag:
             raw = next((value for name, value in self._fields if name.lower() == "subject"), None)

@@ -54,9 +54,7 @@ class Replies:
         sender = envelope.sender.encode("utf-8", "surrogateescape")
         return self._signer.transaction_of(sender, hashlib.sha256(mail.raw).digest())
 
-    def hold(
-        self, examined: Examined, mail: Mail, settings: Settings, transaction: str, host: str
-    ) -> tuple[str, ...]:
+    def hold(self, examined: Examined, mail: Mail, settings: Settings, host: str) -> tuple[str, ...]:
         """Have the desk hold every copy; the lines of the reply, none when the recipients must be redirected."""
         envelope = examined.envelope
         recipients = {one.address: one for one in envelope.recipients}
@@ -64,7 +62,7 @@ class Replies:
         addresses: list[tuple[str, Sequence[str]]] = []
         for copy in examined.plan.redirected:  # all of them, as `Plan.asks` says
             whose = [addressed(judged[who], recipients) for who in copy.recipients]
-            ours = redirection_addresses(Outcome.QUARANTINE, whose, transaction, self._signer)
+            ours = redirection_addresses(Outcome.QUARANTINE, whose, envelope.transaction, self._signer)
             note = note_of(copy, whose, examined, judged[copy.recipients[0]], asks=True)
             self._notes.write(ours, note)
             addresses += [(address, dsn_args(one)) for address, one in zip(ours, whose, strict=True)]

@@ -18,7 +18,7 @@ import Milter
 
 from tamis.base.errors import RouteError, TamisError
 from tamis.chain.road import Examined, Road
-from tamis.desk.redirection import RedirectionSigner
+from tamis.desk.redirection import RedirectionSigner, new_transaction
 from tamis.desk.redirection_notes import Notes
 from tamis.desk.route import Route
 from tamis.handover.listener_counts import ListenerCounts
@@ -100,6 +100,7 @@ class Session(Milter.Base):
 
     def _reset(self) -> None:
         self.broken = self.stranger
+        self._transaction = ""
         self._sender = ""
         self._sender_args: tuple[str, ...] = ()
         self._recipients: list[Recipient] = []
@@ -151,6 +152,7 @@ class Session(Milter.Base):
         """MAIL FROM: a new transaction begins."""
         self._end_data(whole=False)
         self._reset()
+        self._transaction = new_transaction()
         self._sender = unbracket(f)
         self._sender_args = s
         self._road = self.worker.new_road()
@@ -257,18 +259,17 @@ class Session(Milter.Base):
             return self._defer("4.7.1", examined.plan.defer, quiet=True)
         application = self._application(road, mail)
         plan = application.fitting(examined)
-        transaction = ""
-        if plan.asks:
+        if plan.asks:  # under an id by which the desk knows the copies that it may have
             replies, settings = self.worker.replies, road.site.settings
-            transaction = replies.transaction(envelope, mail)
-            asked = replies.hold(examined, mail, settings, transaction, self._macro("j"))
+            examined = examined.named(replies.transaction(envelope, mail))
+            asked = replies.hold(examined, mail, settings, self._macro("j"))
             if asked:
                 self._remember(examined, mail)
                 return self._ask(asked)
         if plan.redirected:
             self.worker.route.ensure(self.progress, self._macro("j"), self._listener)
         self._changing = True
-        application.apply(plan, examined, self.worker.signer, self.worker.notes, transaction)
+        application.apply(plan, examined, self.worker.signer, self.worker.notes)
         self._remember(examined, mail)
         return int(Milter.CONTINUE)
 
@@ -330,6 +331,7 @@ class Session(Milter.Base):
             queue_id=self._macro("i"),
             login=self._macro("{auth_authen}"),
             tls=self._macro("{tls_version}"),
+            transaction=self._transaction,
         )
 
     def _mail(self) -> Mail:

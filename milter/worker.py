@@ -47,7 +47,7 @@ from tamis.installation.paths import Paths
 from tamis.installation.site_loading import SiteSource
 from tamis.judging.metrics import Counts
 from tamis.judging.site import Site
-from tamis.judging.story import to_line
+from tamis.judging.story import Remembered, to_line
 from tamis.judging.verdict import Decision
 from tamis.message.mail import Mail
 from tamis.message.test_strings import asked_of
@@ -89,6 +89,7 @@ class Worker:
         self._lock = threading.Lock()
         self._hits: Counter[int] = Counter()
         self._counts = Counts()
+        self._host = socket.gethostname()
         self._journal = StoryJournal(self._paths.journal, settings.history.journal)
         self._senders = SenderEvents(self._paths.senders)
         self._samples = Samples()
@@ -155,15 +156,16 @@ class Worker:
         """Remember a message's findings and verdicts."""
         if not self.site.settings.history.enabled:
             return
-        message_id = (mail.headers.first("message-id") or "").strip()
+        shown = self.site.settings.history.subjects
+        remembered = Remembered(
+            message_id=(mail.headers.first("message-id") or "").strip(),
+            size=mail.size,
+            subject=(mail.subject or "") if shown else "",
+            header_from=(mail.headers.first("from") or "").strip() if shown else "",
+            host=self._host,
+        )
         try:
-            line = to_line(
-                examined.envelope,
-                examined.findings,
-                examined.judged,
-                message_id=message_id,
-                size=mail.size,
-            )
+            line = to_line(examined.envelope, examined.findings, examined.judged, remembered)
         except (TypeError, ValueError, RecursionError) as error:
             log.warning("%s: its story is lost: %s", examined.envelope.queue_id, error)
             return

@@ -13,7 +13,7 @@ from tamis.base.errors import StoreError
 from tamis.contract.finding import Finding
 from tamis.judging import authentication
 from tamis.judging.authentication import authentication_results
-from tamis.judging.trace import OwnFields, header_value, own_fields
+from tamis.judging.trace import OwnFields, header_value, own_fields, with_id
 from tamis.message.header_editing import NewFields
 from tamis.quarantine.records import Deliver, HeldRecord
 from tamis.settings import Settings
@@ -30,8 +30,8 @@ class Send(Protocol):
         sender_args: Sequence[str],
         recipients: Sequence[tuple[str, Sequence[str]]],
         content: bytes,
-    ) -> None:
-        """Send it, or raise ReinjectError."""
+    ) -> str:
+        """Send it, or raise ReinjectError; its queue id, "" when that is not known."""
 
 
 def digest_of(content: bytes) -> str:
@@ -75,12 +75,13 @@ def unpack_head(packed: bytes, octets: int) -> bytes:
         raise StoreError(f"the stored content is damaged: {error}") from error
 
 
-def released_copy(content: bytes, own: OwnFields, by: str, results: str = "") -> bytes:
+def released_copy(content: bytes, own: OwnFields, by: str, results: str = "", transaction: str = "") -> bytes:
     """The content as it goes to the inbox: without the fields that only we may write, so that no filing rule sends it
     to Junk, and with those on top that say who released it and, if known, the `results` of authentication. Everything
     else stays octet for octet."""
     on_top: NewFields = ((authentication.FIELD, results),) if results else ()
-    on_top = (*on_top, (own.prefix + "Status", header_value(f"No, released by {by}")))
+    status = (own.prefix + "Status", header_value(f"No, released by {by}"))
+    on_top = (*on_top, *with_id((status,), own.prefix, transaction))
     kept = [f"{name}: {value}\n".encode("ascii").replace(b"\n", b"\r\n") for name, value in on_top]
     position, begin = 0, 0
     while position < len(content):
@@ -112,13 +113,14 @@ def redelivery(send: Send, settings: Settings) -> Deliver:
     """How a release reaches Postfix: marked, to the recipients that were named, with their original arguments."""
     own = own_fields(settings)
 
-    def deliver(record: HeldRecord, content: bytes) -> None:
+    def deliver(record: HeldRecord, content: bytes) -> str:
         results = _results(record, own.authserv_id)
-        send(
+        transaction = record.summary.transaction.partition("/")[0]  # what follows tells it from a later copy
+        return send(
             record.return_path,
             record.envelope.sender_args,
             [(one.address, one.args) for one in record.recipients],
-            released_copy(content, own, record.summary.released_by, results),
+            released_copy(content, own, record.summary.released_by, results, transaction),
         )
 
     return deliver

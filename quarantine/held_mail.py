@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from tamis.base.errors import StoreError, TamisError
 from tamis.database.connection import Database, audit, clean, exact
 from tamis.database.schema import Body, DetailsRow, LooseBody, MessageRow
+from tamis.database.sent_again import sent_again
 from tamis.message.address import PLATFORM
 from tamis.quarantine.content import unpack
 from tamis.quarantine.holding import hold
@@ -178,11 +179,11 @@ class Quarantine:
             record, content = self.get(message), self.content(message)
             if record is None or content is None:
                 raise StoreError(f"the content of {message} is missing")  # held again below
-            deliver(record, content)
+            queue_id = deliver(record, content)
         except TamisError as error:
             self._give_back(message, token, str(error))
             raise
-        self._finish(record)
+        self._finish(record, queue_id)
 
     def _give_back(self, message: str, token: str, why: str) -> None:
         now = datetime.now(UTC)
@@ -200,10 +201,12 @@ class Quarantine:
             if row is not None:
                 audit(session, now, row[0] or "", "release failed", message, {"why": why[:TEXT]})
 
-    def _finish(self, record: HeldRecord) -> None:
+    def _finish(self, record: HeldRecord, queue_id: str) -> None:
         now = datetime.now(UTC)
         was = record.summary
         with self._database.write() as session:
+            transaction = was.transaction.partition("/")[0]
+            sent_again(session, transaction, was.recipient, queue_id, now)
             # "held" too: a slower first attempt may succeed after a second one failed
             closed = bury(
                 session, was.id, (HeldState.RELEASING, HeldState.HELD), HeldState.RELEASED, now, kept=BIN

@@ -127,7 +127,7 @@ class HeldRecord:
 
 SUMMARY_FIELDS = tuple(Summary.__dataclass_fields__)
 
-Deliver = Callable[[HeldRecord, bytes], None]
+Deliver = Callable[[HeldRecord, bytes], str]
 """Hands a held message and its content to Postfix; raises ReinjectError when Postfix did not take it."""
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"

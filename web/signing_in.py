@@ -18,7 +18,7 @@ from tamis.base.daemon_threads import begun
 from tamis.base.errors import ReinjectError, StoreError, TamisError
 from tamis.base.tokens import Purpose
 from tamis.contract.lists import MAX_PATTERN
-from tamis.database.history import Wanted
+from tamis.database.history_search import Wanted
 from tamis.desk.reinjection import Reinjector
 from tamis.language.translation import marked
 from tamis.letters.letter import letter, our_fields

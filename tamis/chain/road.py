@@ -34,6 +34,10 @@ class Examined:
     judged: tuple[Judged, ...]
     plan: Plan
 
+    def named(self, transaction: str) -> Examined:
+        """The same under another transaction id."""
+        return replace(self, envelope=replace(self.envelope, transaction=transaction))
+
 
 RECIPIENT_SECONDS = 2.0
 """How long the answer to one RCPT may take: libmilter has few threads for all sessions."""

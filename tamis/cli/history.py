@@ -16,7 +16,8 @@ from tamis.cli.context import Context, fail, json_option
 from tamis.cli.parameters import MAILBOX, PAST
 from tamis.cli.terminal import print_json, printable, table
 from tamis.contract.finding import Status
-from tamis.database.history import KeptStory, Wanted
+from tamis.database.history import KeptStory
+from tamis.database.history_search import Wanted
 from tamis.judging.flip import flips
 from tamis.judging.plan import outcome_of
 from tamis.judging.policy import PolicyBook
@@ -24,6 +25,7 @@ from tamis.judging.site import policy_book
 from tamis.judging.story import Story, Told
 from tamis.judging.verdict import SCORE, judge
 from tamis.message.address import PLATFORM
+from tamis.message.envelope import parse_ip
 
 
 @click.group()
@@ -33,7 +35,16 @@ def history() -> None:
 
 @history.command("list")
 @click.option("--for", "scope", type=MAILBOX, help="Only for this domain or mailbox.")
-@click.option("--sender", default="", help="Only from this envelope sender or domain.")
+@click.option(
+    "--sender", default="", help='Only from this envelope sender or domain; "<>" is the null sender.'
+)
+@click.option("--recipient", default="", help="Only to this address, as the envelope named it.")
+@click.option("--subject", default="", help="Only with all these words in the subject, in any order.")
+@click.option("--message-id", default="", help="Only with this Message-ID.")
+@click.option(
+    "--queue-id", default="", help="Only with this queue id, or with a copy that we sent back under it."
+)
+@click.option("--client", "client_ip", default="", metavar="IP", help="Only from this client.")
 @click.option("--since", type=PAST, help="Only since then: a span like 7d, or a date.")
 @click.option("--verdict", type=click.Choice(["ham", "spam", "defer"]), help="Only these.")
 @click.option(
@@ -46,6 +57,11 @@ def list_(
     context: Context,
     scope: str | None,
     sender: str,
+    recipient: str,
+    subject: str,
+    message_id: str,
+    queue_id: str,
+    client_ip: str,
     since: datetime | None,
     verdict: str | None,
     decided_by: str,
@@ -58,7 +74,21 @@ def list_(
         near = nearest_name(decided_by, known)
         hint = f"; did you mean {near!r}?" if near else ""
         raise click.BadParameter(f"there is no filter {decided_by!r}{hint}", param_hint="--decided-by")
-    wanted = Wanted(narrow(scope), sender, since, verdict or "", decided_by)
+    client = parse_ip(client_ip)
+    if client_ip and client is None:
+        raise click.BadParameter(f"{client_ip!r} is no IP address", param_hint="--client")
+    wanted = Wanted(
+        scope=narrow(scope),
+        sender=sender.strip(),
+        recipient=recipient.strip().lower(),  # as Postfix resolves it
+        subject=subject,
+        message_id=message_id.strip(),
+        queue_id=queue_id.strip(),
+        client_ip=str(client or ""),
+        since=since,
+        decision=verdict or "",
+        decided_by=decided_by,
+    )
     with context.store() as store:
         kept = store.history.find(wanted, limit)
     if as_json:
@@ -76,22 +106,25 @@ def list_(
             told.outcome,
             told.decided_by or "-",
             f"{told.score:.1f}",
+            one.story.subject,
         ]
         for one in kept
         for who, told in one.story.recipients
     ]
-    click.echo(table(["ID", "AT (UTC)", "FROM", "TO", "WENT TO", "BY", "SCORE"], rows, [0, 0, 2, 2, 0, 0, 0]))
+    heads = ["ID", "AT (UTC)", "FROM", "TO", "WENT TO", "BY", "SCORE", "SUBJECT"]
+    click.echo(table(heads, rows, [0, 0, 2, 2, 0, 0, 0, 2]))
 
 
 @history.command()
-@click.argument("message", metavar="ID|QUEUE-ID")
+@click.argument("message", metavar="ID|QUEUE-ID|MESSAGE-ID")
 @click.option(
     "--all", "whole", is_flag=True, help="A line for every filter, including those that saw nothing."
 )
 @json_option
 @click.pass_obj
 def show(context: Context, message: str, whole: bool, as_json: bool) -> None:
-    """Show one message's history, by its id in `history list` or by Postfix's queue id.
+    """Show one message's history, by its id in `history list`, by what X-Spam-Id says, by its Message-ID or by
+    Postfix's queue id. A copy that was tagged, filed into Junk or released has a second one, which is known as well.
 
     Each recipient's verdict is shown with what would have changed it: single changes to the policy now in force,
     each of them tried on the recorded findings.
@@ -149,13 +182,21 @@ def _story(one: KeptStory, book: PolicyBook, *, whole: bool) -> Iterator[str]:
         "id": str(one.id),
         "received": story.at.strftime("%Y-%m-%d %H:%M:%S UTC"),
         "queue id": story.queue_id,
+        "tamis id": story.transaction,
         "sender": story.sender or "<>",
+        "from": story.header_from,
+        "subject": story.subject,
         "client": f"{story.client_ip} (HELO {story.helo})",
         "login": story.login,
         "message-id": story.message_id,
         "size": f"{story.size} octets",
+        "host": story.host,
     }
     yield from (f"{name + ':':<12}{printable(value)}" for name, value in fields.items() if value)
+    for copy in one.copies:
+        yield printable(
+            f"  sent back as {copy.queue_id}, {copy.at.strftime('%Y-%m-%d %H:%M:%S UTC')}, for {copy.recipient}"
+        )
     for who, told in story.recipients:
         yield printable(
             f"  {who}: {told.decision} -> {told.outcome}, score {told.score:.1f} of {told.required:.1f}"

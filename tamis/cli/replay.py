@@ -22,7 +22,8 @@ from tamis.cli.context import Context, json_option
 from tamis.cli.history import narrow
 from tamis.cli.parameters import MAILBOX, PAST, refused_override
 from tamis.cli.terminal import print_json, printable, table
-from tamis.database.history import History, Packed, Wanted
+from tamis.database.history import History, Packed
+from tamis.database.history_search import Wanted
 from tamis.database.overrides import parse_value
 from tamis.database.scope import parse_scope
 from tamis.judging.policy import PolicyBook

@@ -16,7 +16,7 @@ import click
 from tamis.base.errors import ReinjectError
 from tamis.cli.context import Context, fail, json_option
 from tamis.cli.terminal import print_json, printable
-from tamis.database.history import Wanted
+from tamis.database.history_search import Wanted
 from tamis.desk.reinjection import Reinjector
 from tamis.judging.policy import Outcome
 from tamis.message.test_strings import AS_SPAM, TEST_STRINGS

@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from tamis.database.connection import Database, exact
 from tamis.database.schema import NoteRow
+from tamis.database.sent_again import sent_again
 
 
 class DeskNotes:
@@ -24,12 +25,12 @@ class DeskNotes:
         with self._database.read() as session:
             return session.scalar(query) is not None
 
-    def done(self, transaction: str, recipient: str, *, now: datetime | None = None) -> None:
-        """Note that this copy was sent back; a second time changes nothing."""
-        values = {
-            "transaction": exact(transaction),
-            "recipient": exact(recipient),
-            "done_at": now or datetime.now(UTC),
-        }
+    def done(
+        self, transaction: str, recipient: str, queue_id: str = "", *, now: datetime | None = None
+    ) -> None:
+        """Note that this copy was sent back, and its queue id for the history; a second time changes nothing."""
+        now = now or datetime.now(UTC)
+        values = {"transaction": exact(transaction), "recipient": exact(recipient), "done_at": now}
         with self._database.write() as session:
+            sent_again(session, transaction, recipient, queue_id, now)
             session.execute(self._database.insert(NoteRow).values(values).on_conflict_do_nothing())

@@ -10,14 +10,16 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, delete, exists, func, insert, select
+from sqlalchemy import case, delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from tamis.contract.finding import Finding
-from tamis.database.connection import Database, exact
-from tamis.database.schema import FindingRow, StoryRow, ToldRow
+from tamis.database.connection import Database, clean, exact
+from tamis.database.history_search import ANY, Wanted, conditions, named, newest, of_recipient
+from tamis.database.schema import CopyRow, FindingRow, StoryRow, ToldRow
+from tamis.database.searching import MAX_TEXT, search_text
 from tamis.judging.story import Story, Told, finding_content, finding_from, tame
-from tamis.message.address import domain_of, mailbox_of
+from tamis.message.address import address_key, domain_of, mailbox_of
 
 EXPIRE_BATCH = 2000
 _BATCH = 500
@@ -26,35 +28,39 @@ _TOLD = ("decision", "outcome", "decided_by", "because", "score", "required", "s
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which messages: `scope` is a domain or a mailbox, `sender` an address or a domain; "" is any. `numbers` are the
-    first id and the one behind the last; None is any."""
+class SentAgain:
+    """A copy that went to Postfix a second time, changed or released."""
 
-    scope: str = ""
-    sender: str = ""
-    since: datetime | None = None
-    decision: str = ""
-    decided_by: str = ""
-    numbers: tuple[int, int] | None = None
+    queue_id: str
+    recipient: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class KeptStory:
-    """A message of the history, with its number and the recipients that were asked for."""
+    """A message of the history, with its number, the recipients that were asked for, and the copies that we sent back
+    to Postfix, where they are shown."""
 
     id: int
     story: Story
+    copies: tuple[SentAgain, ...] = ()
 
     def to_dict(self, *, findings: bool) -> dict[str, Any]:
         """A form that JSON can hold."""
         one = self.story
         head = {
             name: getattr(one, name)
-            for name in ("queue_id", "sender", "client_ip", "helo", "login", "message_id", "size")
+            for name in (
+                *("queue_id", "sender", "client_ip", "helo", "login", "message_id", "size"),
+                *("transaction", "subject", "header_from", "host"),
+            )
         }
+        head["side"] = one.side
         recipients = [{"recipient": who} | asdict(told) for who, told in one.recipients]
         told: dict[str, Any] = {"id": self.id, "at": one.at.isoformat(), **head, "recipients": recipients}
         if findings:
+            copies = [asdict(copy) | {"at": copy.at.isoformat()} for copy in self.copies]
+            told["copies"] = copies
             told["findings"] = [f.to_dict() | {"text": f.text()} for f in one.findings]
         return told
 
@@ -112,7 +118,7 @@ class History:
                 insert(StoryRow).returning(StoryRow.id, sort_by_parameter_order=True), rows
             )
             told = [
-                _told_row(number, place, recipient, what, mailboxes.get(recipient) or mailbox_of(recipient))
+                _told_row(number, place, recipient, what, _owner(one, recipient, mailboxes))
                 for number, (_, one) in zip(numbers.all(), fresh, strict=True)
                 for place, (recipient, what) in enumerate(one.recipients)
             ]
@@ -153,22 +159,22 @@ class History:
         )
         return {bytes(digest): (number, day) for digest, number, day in done}
 
-    def count(self, wanted: Wanted = Wanted()) -> int:
+    def count(self, wanted: Wanted = ANY) -> int:
         """How many recipients of messages replay would read."""
         with self._database.read() as session:
             query = select(func.count()).select_from(ToldRow).join(StoryRow, StoryRow.id == ToldRow.message)
-            return session.scalar(query.where(*_conditions(wanted))) or 0
+            return session.scalar(query.where(*conditions(wanted))) or 0
 
-    def span(self, wanted: Wanted = Wanted()) -> tuple[int, int]:
+    def span(self, wanted: Wanted = ANY) -> tuple[int, int]:
         """The first id of what is wanted and the one behind the last; (-1, 0) where there is nothing."""
         with self._database.read() as session:
             number = ToldRow.message
             ends = select(func.coalesce(func.min(number), -1), func.coalesce(func.max(number), -1))
-            query = ends.join(StoryRow, StoryRow.id == ToldRow.message).where(*_conditions(wanted))
+            query = ends.join(StoryRow, StoryRow.id == ToldRow.message).where(*conditions(wanted))
             first, last = session.execute(query).one()
         return first, last + 1
 
-    def packed(self, wanted: Wanted = Wanted()) -> Iterator[Packed]:
+    def packed(self, wanted: Wanted = ANY) -> Iterator[Packed]:
         """Every recipient of every message, the oldest first, as replay reads them."""
         columns = [getattr(ToldRow, name) for name in _TOLD]
         query = (
@@ -180,7 +186,7 @@ class History:
                 *columns,
             )
             .join(StoryRow, StoryRow.id == ToldRow.message)
-            .where(*_conditions(wanted))
+            .where(*conditions(wanted))
             .order_by(ToldRow.message, ToldRow.place)
         )
         with self._database.read() as session:
@@ -200,36 +206,46 @@ class History:
                     found[number] = content
         return found
 
-    def find(self, wanted: Wanted = Wanted(), limit: int = 50) -> list[KeptStory]:
+    def find(self, wanted: Wanted = ANY, limit: int = 50) -> list[KeptStory]:
         """Messages that have a recipient who fits, the newest first, with those recipients, without findings."""
-        conditions = _conditions(wanted)
-        fits = exists().where(ToldRow.message == StoryRow.id, *conditions).correlate(StoryRow)
         with self._database.read() as session:
-            query = select(StoryRow).where(fits).order_by(StoryRow.at.desc(), StoryRow.id.desc())
-            rows = session.scalars(query.limit(limit)).all()
-            told = self._told(session, [row.id for row in rows], wanted)
+            numbers = session.scalars(newest(wanted, limit)).all()
+            rows = session.scalars(
+                select(StoryRow).where(StoryRow.id.in_(numbers)).order_by(StoryRow.id.desc())
+            ).all()
+            told = self._told(session, numbers, wanted)
             return [KeptStory(row.id, _story(row, (), told[row.id])) for row in rows]
 
-    def show(self, number_or_queue_id: str) -> list[KeptStory]:
-        """The messages of a number or a queue id, with their findings and all recipients."""
-        given = number_or_queue_id
-        which: ColumnElement[bool] = StoryRow.queue_id == given
-        if given.isascii() and given.isdecimal() and len(given) < 19:
-            which = which | (StoryRow.id == int(given))
+    def show(self, given: str) -> list[KeptStory]:
+        """The messages, at most 20, of a number, of a queue id (a second one of a copy that we sent back, too), of a
+        Message-ID or of what X-Spam-Id says; with their findings, all recipients and such copies."""
+        given = clean(given.strip())
         with self._database.read() as session:
-            rows = session.scalars(select(StoryRow).where(which).order_by(StoryRow.id).limit(20)).all()
-            told = self._told(session, [row.id for row in rows], Wanted())
+            rows = session.scalars(named(session, given).order_by(StoryRow.id).limit(20)).all()
+            told = self._told(session, [row.id for row in rows], ANY)
+            copies = self._copies(session, [row.transaction for row in rows if row.transaction])
             contents = self.contents(number for row in rows for number in array("I", row.findings))
-            return [KeptStory(row.id, _story(row, _findings(row, contents), told[row.id])) for row in rows]
+            return [
+                KeptStory(
+                    row.id,
+                    _story(row, _findings(row, contents), told[row.id]),
+                    tuple(copies.get(row.transaction, ())),
+                )
+                for row in rows
+            ]
+
+    @staticmethod
+    def _copies(session: Session, transactions: Sequence[str]) -> dict[str, list[SentAgain]]:
+        found: dict[str, list[SentAgain]] = {}
+        query = select(CopyRow).where(CopyRow.transaction.in_(transactions)).order_by(CopyRow.id)
+        for row in session.scalars(query.limit(_BATCH)):
+            found.setdefault(row.transaction, []).append(SentAgain(row.queue_id, row.recipient, row.at))
+        return found
 
     @staticmethod
     def _told(session: Session, messages: Sequence[int], wanted: Wanted) -> dict[int, list[tuple[str, Told]]]:
         found: dict[int, list[tuple[str, Told]]] = {number: [] for number in messages}
-        query = (
-            select(ToldRow)
-            .join(StoryRow, StoryRow.id == ToldRow.message)
-            .where(ToldRow.message.in_(messages), *_conditions(wanted))
-        )
+        query = select(ToldRow).where(ToldRow.message.in_(messages), *of_recipient(wanted))
         for row in session.scalars(query.order_by(ToldRow.message, ToldRow.place)):
             found[row.message].append((row.recipient, Told(*(getattr(row, name) for name in _TOLD))))
         return found
@@ -242,6 +258,15 @@ class History:
                 select(StoryRow.id).where(StoryRow.at < now - timedelta(days=days)).order_by(StoryRow.at),
                 select(StoryRow.id).where(StoryRow.id <= newest - most).order_by(StoryRow.id),
             )
+            gone = delete(CopyRow).where(
+                CopyRow.id.in_(
+                    select(CopyRow.id)
+                    .where(CopyRow.at < now - timedelta(days=days))
+                    .order_by(CopyRow.at)
+                    .limit(batch)
+                )
+            )
+            session.execute(gone)
             numbers = sorted({one for query in old for one in session.scalars(query.limit(batch))})[:batch]
             session.execute(delete(StoryRow).where(StoryRow.id.in_(numbers)))
             if len(numbers) < batch:
@@ -252,31 +277,9 @@ class History:
         return len(numbers)
 
 
-def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
-    if wanted.scope:
-        column = ToldRow.mailbox if "@" in wanted.scope else ToldRow.domain
-        conditions.append(column == wanted.scope)
-    if wanted.sender:
-        sender = func.lower(StoryRow.sender)
-        lower = wanted.sender.lower()
-        if "@" in lower:
-            conditions.append(sender == lower)
-        else:
-            conditions.append(sender.endswith(f"@{lower}", autoescape=True))
-    if wanted.since is not None:
-        conditions.append(StoryRow.at >= wanted.since)
-    if wanted.decision:
-        conditions.append(ToldRow.decision == wanted.decision)
-    if wanted.decided_by:
-        conditions.append(ToldRow.decided_by == wanted.decided_by)
-    if wanted.numbers is not None:
-        conditions += [ToldRow.message >= wanted.numbers[0], ToldRow.message < wanted.numbers[1]]
-    return conditions
-
-
 def _story_row(name: str, one: Story, ids: Iterable[int]) -> dict[str, Any]:
-    texts = ("queue_id", "sender", "client_ip", "helo", "login", "message_id")
+    texts = ("queue_id", "sender", "client_ip", "helo", "login", "message_id", "transaction", "host")
+    shown = [clean(text, MAX_TEXT) for text in (one.subject, one.header_from)]
     return {
         "record": name,
         "at": one.at,
@@ -284,7 +287,20 @@ def _story_row(name: str, one: Story, ids: Iterable[int]) -> dict[str, Any]:
         "size": one.size,
         "findings": array("I", ids).tobytes(),
         "seconds": array("f", (f.seconds for f in one.findings)).tobytes(),
+        "subject": shown[0],
+        "header_from": shown[1],
+        "search": search_text(*shown, tame(one.sender)),
+        "sender_key": exact(address_key(tame(one.sender))),
+        "sender_domain": exact(domain_of(tame(one.sender))),
+        "side": one.side,
     }
+
+
+def _owner(one: Story, recipient: str, mailboxes: Mapping[str, str]) -> str:
+    """Whose copy it is: the mailbox that gets it, or that of an authenticated author."""
+    if one.side == "out" and one.sender:
+        return mailbox_of(one.sender)
+    return mailboxes.get(recipient) or mailbox_of(recipient)
 
 
 def _told_row(number: int, place: int, recipient: str, told: Told, mailbox: str) -> dict[str, Any]:
@@ -293,7 +309,7 @@ def _told_row(number: int, place: int, recipient: str, told: Told, mailbox: str)
         "place": place,
         "recipient": exact(recipient),
         "mailbox": exact(mailbox),
-        "domain": exact(domain_of(recipient)),
+        "domain": exact(domain_of(mailbox)),
         **{name: getattr(told, name) for name in _TOLD},
     }
 
@@ -315,4 +331,8 @@ def _story(row: StoryRow, findings: tuple[Finding, ...], told: Sequence[tuple[st
         row.size,
         findings,
         tuple(told),
+        row.transaction,
+        row.subject,
+        row.header_from,
+        row.host,
     )

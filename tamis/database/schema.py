@@ -247,10 +247,23 @@ class AuditRow(Base):
 
 class StoryRow(Base):
     """One message of the history. `findings` are 4-octet ids of FindingRow in chain order (little-endian), `seconds`
-    the 4-octet floats of their times."""
+    the 4-octet floats of their times.
+
+    Words are found by an index of each database's own kind, which the migrations make: `history_words` (FTS5) on
+    SQLite, ix_history_messages_words (GIN) on PostgreSQL.
+    """
 
     __tablename__ = "history_messages"
-    __table_args__ = (Index(None, "at"), {"sqlite_autoincrement": True})
+    __table_args__ = (
+        Index(None, "at"),
+        Index(None, "queue_id"),
+        Index(None, "message_id"),
+        Index(None, "transaction"),
+        Index(None, "sender_key", "id"),
+        Index(None, "sender_domain", "id"),
+        Index(None, "client_ip", "id"),
+        {"sqlite_autoincrement": True},
+    )
 
     id: Mapped[int] = mapped_column(_Id, primary_key=True, autoincrement=True)
     record: Mapped[str] = mapped_column(String(80), unique=True)
@@ -265,6 +278,32 @@ class StoryRow(Base):
     size: Mapped[int] = mapped_column(BigInteger)
     findings: Mapped[bytes] = mapped_column(LargeBinary)
     seconds: Mapped[bytes] = mapped_column(LargeBinary)
+    transaction: Mapped[str]
+    """Our own id, which X-Spam-Id and the quarantine have as well; "" of messages from before migration 0013."""
+    subject: Mapped[str]
+    header_from: Mapped[str]
+    search: Mapped[str]
+    """Three lines: the words of subject, header From and envelope sender, without case and accents."""
+    sender_key: Mapped[str]
+    """The envelope sender in lower case."""
+    sender_domain: Mapped[str]
+    side: Mapped[str] = mapped_column(String(3))
+    """in, or out for what an authenticated user sent."""
+    host: Mapped[str]
+    """Where it was examined."""
+
+
+class CopyRow(Base):
+    """A copy that went to Postfix a second time, changed or released: see tamis.database.sent_again."""
+
+    __tablename__ = "history_copies"
+    __table_args__ = (Index(None, "queue_id"), Index(None, "transaction"), Index(None, "at"))
+
+    id: Mapped[int] = mapped_column(_Id, primary_key=True, autoincrement=True)
+    transaction: Mapped[str]
+    recipient: Mapped[str]
+    queue_id: Mapped[str]
+    at: Mapped[datetime]
 
 
 class FindingRow(Base):
@@ -281,10 +320,12 @@ class FindingRow(Base):
 
 
 class ToldRow(Base):
-    """What came of a message of the history for one recipient."""
+    """What came of a message of the history for one recipient. `mailbox` and `domain` say whose copy it is: the
+    recipient's, or of outgoing mail the author's."""
 
     __tablename__ = "history_verdicts"
     __table_args__ = (
+        Index(None, "recipient", "message"),
         Index(None, "mailbox", "message"),
         Index(None, "domain", "message"),
         Index(None, "decided_by", "message"),

@@ -193,11 +193,11 @@ class Desk:
             raw = mail.headers.raw("subject")
             subject = tagged_subject(note.tag, raw[0] if raw else None, mail.subject)
         changed = edit(content, remove=own_fields(site.settings).hold, insert=note.headers, subject=subject)
-        Reinjector(site.settings.desk.reinject).send(
+        queue_id = Reinjector(site.settings.desk.reinject).send(
             transaction.sender or "", transaction.sender_args, [(redirection.recipient, tuple(args))], changed
         )
         try:
-            self._store.notes.done(redirection.transaction, redirection.recipient)
+            self._store.notes.done(redirection.transaction, redirection.recipient, queue_id)
         except TamisError as error:  # the copy is delivered: saying 451 now would make it two
             log.warning("%s was sent back, but not noted: %s", address, error)
         return f"sent back as {redirection.outcome}"

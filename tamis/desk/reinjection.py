@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import smtplib
 from collections.abc import Sequence
 from typing import Any
@@ -12,6 +13,7 @@ from tamis.base.errors import ReinjectError
 _MAIL_PARAMETERS = frozenset({"ENVID", "RET"})
 _RCPT_PARAMETERS = frozenset({"NOTIFY", "ORCPT"})
 _HELO = "localhost"
+_QUEUED = re.compile(r"queued as ([0-9A-Za-z]{1,40})\b")  # Postfix's short and long queue ids
 
 
 class RawSMTP(smtplib.SMTP):
@@ -39,9 +41,9 @@ class Reinjector:
         sender_args: Sequence[str],
         recipients: Sequence[tuple[str, Sequence[str]]],
         content: bytes,
-    ) -> None:
+    ) -> str:
         """Hand over one message for all `recipients`, or for none: raises ReinjectError when Postfix refuses
-        any of them or the content, or can't be spoken with.
+        any of them or the content, or can't be spoken with. Its queue id there; "" when Postfix does not say.
 
         `sender` is "" for the null reverse-path. `content` goes out octet for octet, with dots stuffed. Of
         the ESMTP arguments those of DSN (RFC 3461) and SMTPUTF8 are passed on where Postfix offers them: to
@@ -51,7 +53,7 @@ class Reinjector:
             # own name given: the library would ask the DNS for it
             smtp = RawSMTP(self._host, self._port, local_hostname=_HELO, timeout=self._timeout)
             with contextlib.closing(smtp):
-                self._transact(smtp, sender, sender_args, recipients, content)
+                queue_id = self._transact(smtp, sender, sender_args, recipients, content)
                 # Postfix has it: what happens to the connection from here on is of no interest
                 with contextlib.suppress(OSError, smtplib.SMTPException):
                     smtp.quit()
@@ -59,6 +61,7 @@ class Reinjector:
             raise ReinjectError(f"Postfix at {self._address} did not take the message: {error}") from error
         except ValueError as error:  # a line break, or letters that need SMTPUTF8, inside an address
             raise ReinjectError(f"the envelope can't be sent to {self._address}: {error}") from error
+        return queue_id
 
     def _transact(
         self,
@@ -67,7 +70,7 @@ class Reinjector:
         sender_args: Sequence[str],
         recipients: Sequence[tuple[str, Sequence[str]]],
         content: bytes,
-    ) -> None:
+    ) -> str:
         smtp.ehlo_or_helo_if_needed()
         options = _kept(smtp, sender_args, _MAIL_PARAMETERS)
         if "SMTPUTF8" in map(str.upper, sender_args) and smtp.has_extn("smtputf8"):
@@ -77,18 +80,20 @@ class Reinjector:
         self._expect(smtp, "MAIL", f"FROM:<{sender}>{options}")
         for address, args in recipients:
             self._expect(smtp, "RCPT", f"TO:<{address}>{_kept(smtp, args, _RCPT_PARAMETERS)}")
-        self._check("the message", smtp.data(content))
+        queued = _QUEUED.search(self._check("the message", smtp.data(content)))
+        return queued[1] if queued else ""
 
     def _expect(self, smtp: smtplib.SMTP, verb: str, argument: str) -> None:
         self._check(f"{verb} {argument}", smtp.docmd(verb, argument))
 
-    def _check(self, what: str, reply: tuple[int, bytes]) -> None:
+    def _check(self, what: str, reply: tuple[int, bytes]) -> str:
         code, text = reply
+        said = text.decode("utf-8", "replace")
         if not 200 <= code < 300:
-            said = text.decode("utf-8", "replace")
             raise ReinjectError(
                 f"Postfix at {self._address} answered {what} with {code} {said}", permanent=code >= 500
             )
+        return said
 
 
 def _kept(smtp: smtplib.SMTP, args: Sequence[str], names: frozenset[str]) -> str:

@@ -28,11 +28,12 @@ def delivery_by_answer(settings: Settings, proof: str) -> Deliver:
     if proof != AnswerProof.CODE:
         return back
 
-    def deliver(record: HeldRecord, content: bytes) -> None:
-        back(record, content)
+    def deliver(record: HeldRecord, content: bytes) -> str:
+        queue_id = back(record, content)
         try:
             report_solved_challenge(settings, record.envelope.sender, content)
         except (TamisError, OSError) as error:  # the mail has arrived; that is what counts
             log.warning("%s: nothing is learned from the sender's answer: %s", record.summary.id, error)
+        return queue_id
 
     return deliver

@@ -83,23 +83,47 @@ class Story:
     size: int
     findings: tuple[Finding, ...]
     recipients: tuple[tuple[str, Told], ...]
+    transaction: str = ""
+    """Our id of it; "" of what was recorded before there was one."""
+    subject: str = ""
+    header_from: str = ""
+    host: str = ""
+
+    @property
+    def side(self) -> str:
+        """out for what an authenticated user sent, in for all else."""
+        return "out" if self.login else "in"
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What is remembered of a message beside envelope, findings and verdicts; `size` in octets. `host` examined it.
+    Without `history.subjects` subject and header From stay empty."""
+
+    message_id: str = ""
+    size: int = 0
+    subject: str = ""
+    header_from: str = ""
+    host: str = ""
 
 
 def to_line(
     envelope: Envelope,
     findings: Mapping[str, Finding],
     judged: Sequence[Judged],
-    *,
-    message_id: str,
-    size: int,
+    remembered: Remembered,
 ) -> bytes:
     """One message as a line of JSON. Raises ValueError or TypeError on facts that JSON can't hold."""
     data = [
         envelope.received_at.isoformat(),
         [tame(t) for t in (envelope.queue_id, envelope.sender, envelope.client_ip, envelope.helo)],
-        [tame(envelope.login), tame(message_id), size],
+        [tame(envelope.login), tame(remembered.message_id), remembered.size],
         [[f.filter, f.status, f.because, dict(f.facts), round(f.seconds, 6)] for f in findings.values()],
         _told(judged),
+        [
+            tame(t)
+            for t in (envelope.transaction, remembered.subject, remembered.header_from, remembered.host)
+        ],
     ]
     try:
         return orjson.dumps(data, option=orjson.OPT_APPEND_NEWLINE)
@@ -126,7 +150,10 @@ def _told(judged: Sequence[Judged]) -> list[list[Any]]:
 def from_line(line: bytes) -> Story:
     """Read what `to_line` wrote. Raises ValueError on anything else, half a line included."""
     try:
-        at, (queue_id, sender, ip, helo), (login, message_id, size), findings, recipients = json.loads(line)
+        at, (queue_id, sender, ip, helo), (login, message_id, size), findings, recipients, *more = json.loads(
+            line
+        )
+        transaction, subject, header_from, host = more[0] if more else ("", "", "", "")  # as 0.2 wrote it
         return Story(
             datetime.fromisoformat(at),
             queue_id,
@@ -138,6 +165,10 @@ def from_line(line: bytes) -> Story:
             size,
             tuple(Finding(f[0], Status(f[1]), f[2], f[3], f[4]) for f in findings),
             tuple((r[0], Told(*r[1:])) for r in recipients),
+            transaction,
+            subject,
+            header_from,
+            host,
         )
     except (TypeError, IndexError, RecursionError) as error:
         raise ValueError(f"no record: {error}") from error

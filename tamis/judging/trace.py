@@ -21,6 +21,7 @@ from tamis.settings import Settings
 NAMES = (
     "Flag",
     "Status",
+    "Id",
     "Score",
     "Whitelist",
     "Unavailable",
@@ -102,6 +103,17 @@ def common_headers(
         fields += _details(verdict, findings, envelope, spam=spam)
     first = ((authentication.FIELD, results),) if results else ()
     return (*first, *((prefix + name, header_value(value)) for name, value in fields))
+
+
+def with_id(headers: NewFields, prefix: str, transaction: str) -> NewFields:
+    """Trace headers with the message's id behind its status, by which `tamis history show` finds it; where no details
+    are told, it is not either."""
+    told: list[tuple[str, str]] = []
+    for field in headers:
+        told.append(field)
+        if transaction and field[0] == f"{prefix}Status":
+            told.append((f"{prefix}Id", header_value(transaction)))
+    return tuple(told)
 
 
 def own_headers(verdict: Verdict, prefix: str) -> NewFields:

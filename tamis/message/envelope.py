@@ -44,7 +44,8 @@ class Envelope:
 
     `client_ip` is "" when the client is not on a network; `client_name` is the name that Postfix
     verified both ways ("" when none), `client_ptr` the unverified PTR; `sender` is "" for the null
-    reverse-path; `login` is the authenticated user, "" for strangers; `received_at` is aware.
+    reverse-path; `login` is the authenticated user, "" for strangers; `received_at` is aware; `transaction` is our own
+    name for it, "" where nobody will look for it.
     """
 
     client_ip: str = ""
@@ -58,6 +59,7 @@ class Envelope:
     login: str = ""
     tls: str = ""
     received_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    transaction: str = ""
 
     @property
     def ip(self) -> IPAddress | None:

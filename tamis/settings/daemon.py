@@ -149,6 +149,7 @@ class HistorySettings(Section):
     """What is remembered of every message: its findings and verdicts, never its content."""
 
     enabled: bool = Field(True, description="false records nothing")
+    subjects: bool = Field(True, description="false keeps subject and header From out of the history")
     days: int = Field(30, ge=1, le=3650, description="days that a message's history is kept")
     most: int = Field(
         1_000_000,

@@ -99,7 +99,7 @@ def test_a_copy_that_nobody_takes_is_not_tried_every_second(store: Store, postfi
     (challenge,) = store.challenges.pending()
     postfix.refused = {MARIE}
 
-    def refusing(*_: Any) -> None:
+    def refusing(*_: Any) -> str:
         raise ReinjectError("no such user", permanent=True)
 
     store.answers.solve(challenge.id, lambda _: Terms(), refusing, AnswerProof.CODE)

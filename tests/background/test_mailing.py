@@ -45,11 +45,12 @@ class Post:
         sender_args: Sequence[str],
         recipients: Sequence[tuple[str, Sequence[str]]],
         content: bytes,
-    ) -> None:
+    ) -> str:
         self.meanwhile()
         if self.refusing:
             raise ReinjectError("not now")
         self.sent.append((sender, sender_args, recipients, content))
+        return ""
 
 
 CRASHING = """

@@ -397,7 +397,7 @@ def test_a_crash_amid_the_release_leaves_nothing_behind(store: Store) -> None:
 
     challenge, box = asked(store, MARIE, PAUL), Postbox()
 
-    def dying(record: HeldRecord, content: bytes) -> None:
+    def dying(record: HeldRecord, content: bytes) -> str:
         box(record, content)
         raise Crash
 
@@ -411,7 +411,7 @@ def test_a_crash_amid_the_release_leaves_nothing_behind(store: Store) -> None:
 
 
 def test_a_copy_that_can_never_go(store: Store) -> None:
-    def refusing(record: HeldRecord, content: bytes) -> None:
+    def refusing(record: HeldRecord, content: bytes) -> str:
         raise ReinjectError("no such user", permanent=True)
 
     challenge = asked(store, MARIE)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
+from tamis.judging.story import Story, Told
+from tamis.store import Store
 from tests.cli.conftest import Run
+
+NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
 
 def test_an_empty_history_says_so(run: Run) -> None:
@@ -14,6 +20,33 @@ def test_an_empty_history_says_so(run: Run) -> None:
     assert "Nothing is recorded for example.com since " in run("replay", "--domain", "example.com").out
     told = run("replay", "--set", "required=6", "--json").data
     assert (told["copies"], told["moved"], told["changed"]) == (0, 0, [])
+
+
+def test_a_message_is_found_and_shown_by_its_names(run: Run, store: Store) -> None:
+    kept = Story(
+        *(NOW, "4F2A91C0E7", "garage@example.net", "192.0.2.7", "mx", "", "<1@x>", 9, ()),
+        (("marie@example.com", Told("ham", "tag", "", "", 0.0, 7.5, "")),),
+        *("k3jx2", "Votre devis", "Garage <garage@example.net>", "mx1"),
+    )
+    store.history.add([("a:0", kept)])
+    store.notes.done("k3jx2", "marie@example.com", "5A00000001", now=NOW)
+    for arguments in (
+        *(
+            ("--sender", "Garage@example.net"),
+            ("--recipient", "Marie@Example.com"),
+            ("--subject", "devis votre"),
+        ),
+        *(("--message-id", "1@x"), ("--queue-id", "5A00000001"), ("--client", "192.0.2.7")),
+    ):
+        (found,) = run("history", "list", *arguments, "--json").data
+        assert (found["subject"], found["side"], found["host"]) == ("Votre devis", "in", "mx1")
+    assert "Votre devis" in run("history", "list").out
+    assert run("history", "list", "--subject", "facture", "--json").data == []
+    for name in ("5A00000001", "<1@x>", "k3jx2"):
+        told = run("history", "show", name).out
+        assert "tamis id:   k3jx2\n" in told
+        assert "sent back as 5A00000001, 2026-03-02 12:00:00 UTC, for marie@example.com" in told
+    assert run("history", "list", "--client", "mx").status == 64
 
 
 @pytest.mark.parametrize(

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from alembic import command
+from sqlalchemy import MetaData, func, insert, select
 
 from tamis.contract.finding import Finding, Status
-from tamis.database.history import Wanted
+from tamis.database.history import SentAgain
+from tamis.database.history_search import Wanted
 from tamis.database.schema import FindingRow
 from tamis.judging.story import Story, Told
 from tamis.store import Store
+from tests.quarantine.samples import held
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 HAM = Told("ham", "inbox", "", "", 0.0, 7.5, "")
@@ -94,3 +98,117 @@ def test_hostile_texts(store: Store) -> None:
     (kept,) = store.history.show("Q1")
     assert kept.story.findings == one.findings
     assert len(kept.story.sender) <= 1000
+
+
+def written(number: int, **changes: Any) -> Story:
+    """A story with what the history can be searched for."""
+    shown = {
+        "transaction": f"t{number}",
+        "subject": "Résultats d'été",
+        "header_from": "Zoé <zoe@example.net>",
+    }
+    return replace(story(number), **(shown | {"host": "mx1"} | changes))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        (Wanted(sender="S1@Example.NET"), ["Q1"]),
+        (Wanted(sender="example.net"), ["Q2", "Q1"]),
+        (Wanted(sender="<>"), ["Q3"]),
+        (Wanted(recipient="paul@example.org"), ["Q3", "Q2", "Q1"]),
+        (Wanted(recipient="paul@example.com"), []),
+        (Wanted(subject="resultats"), ["Q2", "Q1"]),
+        (Wanted(subject="ETE d RÉSULTATS"), ["Q2", "Q1"]),
+        (Wanted(subject="zoe"), []),
+        (Wanted(subject='"*^ -- : ('), []),
+        (Wanted(subject='devis" OR "x'), []),
+        (Wanted(subject="100%"), ["Q3"]),
+        (Wanted(message_id="2@x"), ["Q2"]),
+        (Wanted(message_id="<2@x>"), ["Q2"]),
+        (Wanted(queue_id="Q1"), ["Q1"]),
+        (Wanted(queue_id="SECOND"), ["Q2"]),
+        (Wanted(client_ip="192.0.2.7"), ["Q3", "Q2", "Q1"]),
+        (Wanted(client_ip="192.0.2.70"), []),
+        (Wanted(sender="example.net", recipient="paul@example.org", decision="spam"), []),
+        (Wanted(sender="example.net", scope="example.com", since=NOW), ["Q2", "Q1"]),
+        (Wanted(since=NOW), ["Q3", "Q2", "Q1"]),
+        (Wanted(since=NOW + timedelta(days=1)), []),
+    ],
+)
+def test_messages_are_found_by_what_one_knows_of_them(store: Store, wanted: Wanted, found: list[str]) -> None:
+    third = written(3, sender="", subject="100 % sûr")
+    store.history.add([("a:0", written(1)), ("a:1", written(2)), ("a:2", third)])
+    store.notes.done("t2", "paul@example.org", "SECOND", now=NOW)
+    kept = store.history.find(wanted)
+    assert [one.story.queue_id for one in kept] == found
+    assert store.history.count(wanted) == sum(len(one.story.recipients) for one in kept)
+
+
+def test_a_message_is_shown_by_each_of_its_names(store: Store) -> None:
+    store.history.add([("a:0", written(1)), ("a:1", written(2))])
+    store.notes.done("t2", "paul@example.org", "SECOND", now=NOW)
+    (kept,) = store.history.show("Q2")
+    assert kept.copies == (SentAgain("SECOND", "paul@example.org", NOW),)
+    assert kept.story == written(2)
+    for name in (str(kept.id), "<2@x>", "2@x", "t2", "SECOND", " SECOND "):
+        assert store.history.show(name) == [kept]
+    for name in ("", "second", "%", "t", "\0"):
+        assert store.history.show(name) == []
+
+
+def test_words_are_forgotten_with_their_messages(store: Store) -> None:
+    store.history.add([("a:0", written(1, at=NOW - timedelta(days=40))), ("a:1", written(2))])
+    store.notes.done("t1", "paul@example.org", "SECOND", now=NOW - timedelta(days=40))
+    store.history.expire(NOW, days=30, most=1000)
+    assert [one.story.queue_id for one in store.history.find(Wanted(subject="ete"))] == ["Q2"]
+    assert store.history.show("SECOND") == []
+
+
+def test_outgoing_mail_is_its_authors(store: Store) -> None:
+    sent = replace(
+        story(), login="marie", sender="Marie+list@Example.com", recipients=(("a@gmail.example", HAM),)
+    )
+    store.history.add([("a:0", sent)], {"a@gmail.example": "a@gmail.example"})
+    assert store.history.find(Wanted(scope="gmail.example")) == []
+    for scope in ("marie@example.com", "example.com"):
+        (kept,) = store.history.find(Wanted(scope=scope))
+        assert kept.to_dict(findings=False)["side"] == "out"
+    assert store.history.find(Wanted(recipient="a@gmail.example"))
+
+
+def test_what_was_recorded_before_is_found_too(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Migration 0013: from the story, and from the held copy where there still is one."""
+    upgrade = command.upgrade
+    with Store(url) as store:
+        with monkeypatch.context() as old:
+            old.setattr("alembic.command.upgrade", lambda config, _: upgrade(config, "0012"))
+            store.migrate()
+        message = held(subject="Résultats", header_from="Zoé <zoe@example.net>")
+        row = {"helo": "", "size": 1, "findings": b"", "seconds": b"", "client_ip": "192.0.2.7"}
+        at = message.envelope.received_at
+        known = row | {
+            "record": "a",
+            "at": at,
+            "sender": message.envelope.sender,
+            "message_id": message.message_id,
+        }
+        sent = row | {"record": "b", "at": at, "sender": "Marie@example.com", "message_id": ""}
+        told = {name: getattr(HAM, name) for name in Told.__slots__} | {
+            "place": 0,
+            "recipient": "a@gmail.example",
+        }
+        store.quarantine.hold(message, b"x", now=at)
+        with store._database.write() as session:
+            tables = MetaData()
+            tables.reflect(session.connection(), only=["history_messages", "history_verdicts"])
+            for number, (values, login) in enumerate(((known, ""), (sent, "marie")), 1):
+                more = {"id": number, "queue_id": f"Q{number}", "login": login}
+                session.execute(insert(tables.tables["history_messages"]), values | more)
+                owner = {"message": number, "mailbox": "a@gmail.example", "domain": "gmail.example"}
+                session.execute(insert(tables.tables["history_verdicts"]), told | owner)
+        store.migrate()
+        found = store.history.find(Wanted(subject="resultats"))
+        assert [(one.id, one.story.transaction) for one in found] == [(1, message.transaction)]
+        assert [one.id for one in store.history.find(Wanted(scope="marie@example.com"))] == [2]
+        assert [one.id for one in store.history.find(Wanted(sender="marie@example.com"))] == [2]

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, text
 
 from tamis.challenge.challenge_records import ChallengeDecision
+from tamis.database.history_search import Wanted, newest
 from tamis.message.address import PLATFORM
 from tamis.settings import NoticeSettings
 from tamis.store import Store
@@ -81,7 +82,7 @@ CALLS: dict[str, tuple[Callable[[Store], object], set[str]]] = {
     "search, mailbox": (lambda s: s.quarantine.list(MARIE, text="win"), {"ix_messages_state_mailbox_id"}),
     "count, mailbox": (lambda s: s.quarantine.count(MARIE), {"ix_messages_state_mailbox_id"}),
     "releases that crashed": (
-        lambda s: s.quarantine.resume_releases(lambda *_: None),
+        lambda s: s.quarantine.resume_releases(lambda *_: ""),
         {"ix_messages_state_id"},
     ),
     "what is due": (lambda s: s.expiry.due(), {"ix_messages_state_expires_at"}),
@@ -102,7 +103,7 @@ CALLS: dict[str, tuple[Callable[[Store], object], set[str]]] = {
     ),
     "expiry of the history": (
         lambda s: s.history.expire(NOW, days=30, most=1000),
-        {"ix_history_messages_at", "ix_history_findings_last_day"},
+        {"ix_history_copies_at", "ix_history_findings_last_day", "ix_history_messages_at"},
     ),
     "expiry of senders": (lambda s: s.senders.expire(), {"ix_senders_at"}),
     "expiry of blocks": (lambda s: s.blocked.expire(), {"ix_blocked_expires"}),
@@ -132,3 +133,44 @@ def test_an_index_finds_it(store: Store, name: str) -> None:
     assert [step for step in steps if "TEMP B-TREE" in step] == []
     assert [found[0] for found in looked if not found[2] and found[1] != "CONSTANT"] == []
     assert {found[2] for found in looked if (found[2] or "").startswith("ix_")} == wanted
+
+
+NAMED = {
+    Wanted(scope="example.com"): "ix_history_verdicts_domain_message",
+    Wanted(scope=MARIE): "ix_history_verdicts_mailbox_message",
+    Wanted(scope=MARIE, since=NOW): "ix_history_verdicts_mailbox_message",
+    Wanted(decided_by="spf"): "ix_history_verdicts_decided_by_message",
+    Wanted(recipient=MARIE): "ix_history_verdicts_recipient_message",
+    Wanted(sender="a@example.net"): "ix_history_messages_sender_key_id",
+    Wanted(sender="a@example.net", scope=MARIE): "ix_history_messages_sender_key_id",
+    Wanted(sender="example.net"): "ix_history_messages_sender_domain_id",
+    Wanted(client_ip="192.0.2.7"): "ix_history_messages_client_ip_id",
+    Wanted(message_id="<1@x>"): "ix_history_messages_message_id",
+    Wanted(queue_id="4F2A91C0E7"): "ix_history_copies_queue_id",
+    Wanted(subject="votre devis"): "history_words",
+    Wanted(since=NOW): "ix_history_messages_at",
+}
+"""What is asked of the history -> the index that finds it."""
+
+
+@pytest.mark.parametrize("wanted", NAMED)
+def test_the_history_is_never_read_whole(url: str, wanted: Wanted) -> None:
+    """On either database; PostgreSQL is told that its tables are large, for it looks at how large they are."""
+    with Store(url) as either:
+        either.migrate()
+        database = either._database
+        query = newest(wanted, 50).compile(database.engine, compile_kwargs={"literal_binds": True})
+        explain = "EXPLAIN QUERY PLAN" if database.is_sqlite else "EXPLAIN"
+        with database.read() as session:
+            if not database.is_sqlite:
+                session.execute(text("SET LOCAL enable_seqscan = off"))
+            plan = [str(row[-1]) for row in session.connection().exec_driver_sql(f"{explain} {query}")]
+    index = (
+        NAMED[wanted]
+        if database.is_sqlite
+        else NAMED[wanted].replace("history_words", "ix_history_messages_words")
+    )
+    assert any(index in step for step in plan), plan
+    assert not [step for step in plan if re.match(r"SCAN history_(messages|verdicts)\b|.*Seq Scan", step)], (
+        plan
+    )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import closing
 from datetime import timedelta
 
+import pytest
+from alembic import command
 from sqlalchemy import text
 
 from tamis.database.connection import Database
@@ -14,13 +16,18 @@ from tests.quarantine.samples import CONTENT, NOW, held
 MARIE, PAUL = "marie@example.com", "paul@example.com"
 
 
-def test_who_was_told_up_to_a_message_is_told_of_the_later_ones(url: str) -> None:
+def test_who_was_told_up_to_a_message_is_told_of_the_later_ones(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upgrade = command.upgrade
+    monkeypatch.setattr("alembic.command.upgrade", lambda config, _: upgrade(config, "0012"))
     backwards = (
         "DROP INDEX ix_messages_untold",
         "ALTER TABLE messages DROP COLUMN told_at",
         "ALTER TABLE mailings ADD COLUMN upto TEXT NOT NULL DEFAULT ''",
         "DROP TABLE facts",
         "DROP TABLE hosts",
+        "DROP TABLE blocked",
         "UPDATE alembic_version SET version_num = '0011'",
     )
     with Store(url) as store, closing(Database(url)) as database:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tamis.handover.stories import MAX_LINE, StoryJournal, finished, read_stories
-from tamis.judging.story import to_line
+from tamis.judging.story import Remembered, to_line
 from tests.filters.golden import cases
 
 LIMIT = 1024 * 1024
@@ -17,7 +17,7 @@ LIMIT = 1024 * 1024
 
 def line() -> bytes:
     examined = cases()[0].examined
-    return to_line(examined.envelope, examined.findings, examined.judged, message_id="<1@x>", size=1)
+    return to_line(examined.envelope, examined.findings, examined.judged, Remembered("<1@x>", 1))
 
 
 def test_a_file_is_finished_when_its_writer_lets_go(tmp_path: Path) -> None:

@@ -14,7 +14,16 @@ from tamis.contract.finding import ALREADY_DECIDED, Finding, Status
 from tamis.judging.plan import outcome_of
 from tamis.judging.policy import Outcome, PolicyBook
 from tamis.judging.replay import Replay
-from tamis.judging.story import MAX_TEXT, Told, finding_content, finding_from, from_line, tame, to_line
+from tamis.judging.story import (
+    MAX_TEXT,
+    Remembered,
+    Told,
+    finding_content,
+    finding_from,
+    from_line,
+    tame,
+    to_line,
+)
 from tamis.judging.verdict import judge
 from tests.builders import FILTERS, MARIE, PAUL, PROPERTY, Aliases, book, finding
 from tests.filters.golden import Case, cases
@@ -31,7 +40,7 @@ def replay_of(policies: PolicyBook, findings: Mapping[str, Finding]) -> tuple[Re
 @pytest.mark.parametrize("case", cases(), ids=str)
 def test_every_golden_case_is_told_and_judged_again_exactly(case: Case) -> None:
     examined = case.examined
-    line = to_line(examined.envelope, examined.findings, examined.judged, message_id="<1@x>", size=7)
+    line = to_line(examined.envelope, examined.findings, examined.judged, Remembered("<1@x>", 7))
     assert line.count(b"\n") == 1
     story = from_line(line)
     assert (story.at, story.sender, story.size) == (examined.envelope.received_at, case.told["sender"], 7)
@@ -129,7 +138,7 @@ def is_refused(line: bytes) -> bool:
 
 def test_half_a_record_is_none() -> None:
     examined = cases()[0].examined
-    line = to_line(examined.envelope, examined.findings, examined.judged, message_id="", size=0)
+    line = to_line(examined.envelope, examined.findings, examined.judged, Remembered("", 0))
     for cut in range(0, len(line) - 2, 7):
         assert is_refused(line[:cut])
 

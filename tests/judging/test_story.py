@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tamis.judging.plan import Judged
-from tamis.judging.story import from_line, to_line
+from tamis.judging.story import Remembered, from_line, to_line
 from tamis.judging.verdict import judge_each
 from tests.builders import MARIE, book, envelope, finding
 
@@ -21,7 +21,7 @@ from tests.builders import MARIE, book, envelope, finding
 )
 def test_every_fact_comes_back_as_it_was(fact: Any) -> None:
     seen = finding("malformed", fact=fact)
-    line = to_line(envelope(), {"malformed": seen}, (), message_id="a@example.com", size=7)
+    line = to_line(envelope(), {"malformed": seen}, (), Remembered("a@example.com", 7))
     assert line.endswith(b"\n")
     assert line.count(b"\n") == 1
     assert from_line(line).findings == (seen,)
@@ -33,6 +33,6 @@ def test_recipients_that_share_a_verdict_are_told_each() -> None:
     findings = {"malformed": finding("malformed", names="nul", kinds=["nul"])}
     verdicts = judge_each(findings, policies)
     judged = [Judged(verdict, policy, ()) for verdict, policy in zip(verdicts, policies, strict=True)]
-    story = from_line(to_line(envelope(), findings, judged, message_id="", size=1))
+    story = from_line(to_line(envelope(), findings, judged, Remembered("", 1)))
     assert [who for who, _ in story.recipients] == [one.recipient for one in policies]
     assert len({told for _, told in story.recipients}) == 1

@@ -19,6 +19,7 @@ from tamis.judging.trace import (
     failure_headers,
     header_value,
     own_headers,
+    with_id,
 )
 from tamis.message.header_editing import NewFields
 from tests.builders import MARIE, PROPERTY, book, envelope, finding, verdict_of
@@ -113,3 +114,10 @@ def test_every_name_that_is_written_is_removed_when_it_arrives() -> None:
     assert not own.hold("X-Spam-Other", b"")
     written = (*headers((finding("empty"), TAGS), outcome=Outcome.JUNK), *failure_headers("X-Spam-"))
     assert all(own.hold(name, value.encode()) for name, value in written)
+
+
+def test_the_id_stands_behind_the_status() -> None:
+    told = (("X-Spam-Flag", "YES"), ("X-Spam-Status", "Yes"), ("X-Spam-Score", "9.0"))
+    assert with_id(told, "X-Spam-", "abc\r\nX: y") == (*told[:2], ("X-Spam-Id", "abc?X: y"), told[2])
+    assert with_id(told, "X-Spam-", "") == told
+    assert with_id(told[:1], "X-Spam-", "abc") == told[:1], "where no details are told"

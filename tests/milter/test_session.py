@@ -63,12 +63,14 @@ def with_fault(dialogue: Dialogue, monkeypatch: pytest.MonkeyPatch, step: str) -
 
 
 def test_a_message_goes_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tamis.milter.session.new_transaction", lambda: "k3jx2")
     worker = OwnWorker()
     dialogue = Dialogue(monkeypatch, worker, Faulty)
     assert dialogue.message() == Milter.CONTINUE
     assert worker.roads[0].examined == [b"Subject: Hello\r\nX-Spam-Flag: NO\r\n\r\nGood day.\r\n"]
     assert dialogue.context.changes == [
         ("chgheader", "x-spam-flag", 1, ""),
+        ("addheader", "X-Spam-Id", " k3jx2", 0),
         ("addheader", "X-Spam-Status", " No", 0),
     ]
     assert worker.recorded == 1

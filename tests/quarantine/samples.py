@@ -52,12 +52,14 @@ def held(
 
 @dataclass
 class Postbox:
-    """A `Deliver` that keeps what it gets; it refuses while `refusing` says why."""
+    """A `Deliver` that keeps what it gets; it refuses while `refusing` says why. Its queue ids are `queue_id`."""
 
     refusing: str = ""
+    queue_id: str = ""
     got: list[tuple[HeldRecord, bytes]] = field(default_factory=list)
 
-    def __call__(self, record: HeldRecord, content: bytes) -> None:
+    def __call__(self, record: HeldRecord, content: bytes) -> str:
         if self.refusing:
             raise ReinjectError(self.refusing)
         self.got.append((record, content))
+        return self.queue_id

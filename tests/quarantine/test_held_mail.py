@@ -282,10 +282,10 @@ def test_many_release_at_once_and_one_does(store: Store) -> None:
     inside, proceed = threading.Event(), threading.Event()
     postbox = Postbox()
 
-    def slowly(record: HeldRecord, content: bytes) -> None:
+    def slowly(record: HeldRecord, content: bytes) -> str:
         inside.set()
         assert proceed.wait(30)
-        postbox(record, content)
+        return postbox(record, content)
 
     with ThreadPoolExecutor(8) as pool:
         first = pool.submit(store.quarantine.release, number, "first", slowly)
@@ -323,7 +323,7 @@ def test_racing_releases_and_deletes_agree(store: Store) -> None:
 def test_a_release_that_crashed_is_taken_up(store: Store) -> None:
     number = store.quarantine.hold(held(), CONTENT)
 
-    def crash(_record: HeldRecord, _content: bytes) -> None:
+    def crash(_record: HeldRecord, _content: bytes) -> str:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -349,10 +349,11 @@ def test_a_taken_up_release_that_fails_is_held_again(store: Store) -> None:
 def test_a_slow_release_that_was_taken_over_counts_when_it_succeeds(store: Store) -> None:
     number = store.quarantine.hold(held(), CONTENT)
 
-    def overtaken(_record: HeldRecord, _content: bytes) -> None:
+    def overtaken(_record: HeldRecord, _content: bytes) -> str:
         late = NOW + STALE_RELEASE
         assert store.quarantine.resume_releases(Postbox(refusing="no"), now=late) == ((number, "no"),)
         assert state(store, number) is HeldState.HELD
+        return ""
 
     assert store.quarantine.release(number, "marie", overtaken, now=NOW) is Done.DONE
     assert state(store, number) is HeldState.RELEASED
@@ -362,7 +363,7 @@ def test_a_slow_release_that_fails_does_not_undo_its_successor(store: Store) -> 
     number = store.quarantine.hold(held(), CONTENT)
     postbox = Postbox()
 
-    def overtaken(_record: HeldRecord, _content: bytes) -> None:
+    def overtaken(_record: HeldRecord, _content: bytes) -> str:
         store.quarantine.resume_releases(postbox, now=NOW + STALE_RELEASE)
         raise ReinjectError("too slow")
 
@@ -372,7 +373,7 @@ def test_a_slow_release_that_fails_does_not_undo_its_successor(store: Store) -> 
     assert len(postbox.got) == 1
 
 
-def _interrupted(_record: HeldRecord, _content: bytes) -> None:
+def _interrupted(_record: HeldRecord, _content: bytes) -> str:
     raise KeyboardInterrupt
 
 

@@ -1,0 +1,71 @@
+"""Finding words in texts of senders', in both databases alike: what is compared are words without case and accents.
+
+subject, header From, sender -> search_text -> history_messages.search -> index of words (FTS5, GIN)
+what somebody types          -> words       -> every one of them, in any order
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, false, literal
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+from tamis.database.schema import StoryRow
+
+MAX_TEXT = 500
+"""Characters of a text that are searched (beyond: not found by what stands there)."""
+MAX_WORDS = 20
+"""Words of a search that count (beyond: they narrow nothing)."""
+
+_MOST = 4 * MAX_TEXT  # a letter can be several by NFKD
+_BETWEEN = re.compile(r"[\W_]+")
+
+
+def words(text: str) -> list[str]:
+    """The words of a text, without case and accents."""
+    whole = unicodedata.normalize("NFKD", text[:MAX_TEXT].casefold())[:_MOST]
+    return _BETWEEN.sub(" ", "".join(c for c in whole if not unicodedata.combining(c))).split()
+
+
+def search_text(*texts: str) -> str:
+    """A line of words for each text."""
+    return "\n".join(" ".join(words(text)) for text in texts)
+
+
+def has_words(text: str) -> list[ColumnElement[bool]]:
+    """That the first line of StoryRow.search has all words of a text; a text without words is found nowhere."""
+    wanted = list(dict.fromkeys(words(text)))[:MAX_WORDS]
+    if not wanted:
+        return [false()]
+    quoted = " ".join(
+        f'"{word}"' for word in wanted
+    )  # to FTS5 a phrase of one word; PostgreSQL skips the quotes
+    lines = [StoryRow.search.like(f"%{word}%\n%\n%") for word in wanted]
+    return [StoryRow.id.bool_op("IN")(_WithWords(literal(quoted))), *lines]
+
+
+class _WithWords(FunctionElement[int]):
+    """The ids of the rows that an index of words finds, asked in each database's own way."""
+
+    type = BigInteger()
+    inherit_cache = True
+
+
+@compiles(_WithWords, "sqlite")
+def _by_fts5(element: _WithWords, compiler: SQLCompiler, **options: Any) -> str:
+    (wanted,) = (compiler.process(part, **options) for part in element.clauses)
+    return f"(SELECT rowid FROM history_words WHERE history_words MATCH {wanted})"  # noqa: S608 - a parameter
+
+
+@compiles(_WithWords, "postgresql")
+def _by_gin(element: _WithWords, compiler: SQLCompiler, **options: Any) -> str:
+    (wanted,) = (compiler.process(part, **options) for part in element.clauses)
+    return (
+        "(SELECT found.id FROM history_messages AS found "  # noqa: S608 - a parameter
+        f"WHERE to_tsvector('simple', found.search) @@ plainto_tsquery('simple', {wanted}))"
+    )
