@@ -11,6 +11,7 @@ from html import unescape
 from selectolax.lexbor import LexborHTMLParser, SelectolaxError
 
 from tamis.base.derived import derived
+from tamis.message.mail.arranged import arranged
 from tamis.message.mail.blocks import EDGE, joined
 from tamis.message.mail.css import Room
 from tamis.message.mail.defects import DefectKind, DefectReport
@@ -44,6 +45,7 @@ def _unescaped(markup: str) -> str:
 
 
 _UNSHOWN_TAG = re.compile(r"<(?:title|template|noframes|noembed|iframe)\b", re.IGNORECASE)
+_WORD = re.compile(r"[^\W\d_]{2}")
 _TAG = re.compile(r"<([a-zA-Z][a-zA-Z0-9]*)")
 _NESTED = 3  # documents within attributes of documents; beyond: not read
 _DOCUMENTS = 20  # documents in attributes of one page; beyond: not read
@@ -113,7 +115,7 @@ def parse_html(source: str, budget: Budget, limits: Limits, report: DefectReport
     budget.characters -= len(source)
     markup = _harmless(source, budget, report, where) + beyond
     tree = LexborHTMLParser(_BLOCK.sub(f"{EDGE}<", markup.replace("\x00", " ")))
-    links = _links(tree, source, budget, limits, report, where)
+    links, inner = _links(tree, source, budget, limits, report, where)
     seen = hidden = unshown = across = ""
     others: list[str] = []
     try:
@@ -131,7 +133,7 @@ def parse_html(source: str, budget: Budget, limits: Limits, report: DefectReport
         elif tree.body is not None:
             seen = tree.body.text()
         across = "\n".join(map(joined, dict.fromkeys((seen, *others))))
-        others += (*_in_attributes(tree), *_by_style(sheets))
+        others += (*inner, *_in_attributes(tree), *arranged(tree, written, sheets, report, where))
     except SelectolaxError as error:  # a tree without a root: a frameset, or nothing at all
         report.add(DefectKind.HTML_TRUNCATED, error, where)
     other = "\n".join(_lines(text) for text in dict.fromkeys(others) if text and text != seen)
@@ -158,23 +160,15 @@ _SHOWN_VALUES = frozenset({None, "", "text", "button", "submit", "reset", "email
 
 def _in_attributes(tree: LexborHTMLParser) -> Iterator[str]:
     """What stands in the place of images that are not loaded, and in fields and on buttons."""
-    for node in tree.css("img[alt], input[value], input[placeholder]"):
+    for node in tree.css("img[alt], input[value], input[placeholder], option[label], optgroup[label]"):
         attributes = node.attributes
         if node.tag == "img":
             yield attributes.get("alt") or ""
+        elif node.tag != "input":
+            yield attributes.get("label") or ""
         elif (attributes.get("type") or "").lower() in _SHOWN_VALUES:
             yield attributes.get("value") or ""
             yield attributes.get("placeholder") or ""
-
-
-_CONTENT = re.compile(r"content\s*:\s*(?:\"([^\"\n]{2,300})\"|'([^'\n]{2,300})')")
-
-
-def _by_style(sheets: Iterable[str]) -> Iterator[str]:
-    """The text that style sheets put before and after elements."""
-    for sheet in sheets:
-        for found in _CONTENT.finditer(sheet):
-            yield found[1] or found[2]
 
 
 def _lines(text: str) -> str:
@@ -198,9 +192,11 @@ def _harmless(source: str, budget: Budget, report: DefectReport, where: str) -> 
 
 def _links(
     tree: LexborHTMLParser, source: str, budget: Budget, limits: Limits, report: DefectReport, where: str
-) -> tuple[Link, ...]:
-    """The references of markup, of what Outlook takes for markup in comments, and of documents within attributes."""
-    links = list(references(tree, limits, report, where))
+) -> tuple[tuple[Link, ...], list[str]]:
+    """The references of markup, of what Outlook takes for markup in comments, and of documents within attributes; and
+    what is to be read in those."""
+    texts: list[str] = []
+    links = list(references(tree, source, limits, report, where))
     links += (Link(code, "", "script") for code in scripts_in(source))
     waiting = [(conditional_markup(source), 1), *((markup, 1) for markup in _documents(links))]
     number = 0
@@ -216,12 +212,22 @@ def _links(
         budget.characters -= len(piece)
         inner = LexborHTMLParser(_harmless(piece, budget, report, where).replace("\x00", " "))
         found = [
-            *references(inner, limits, report, where),
+            *references(inner, piece, limits, report, where),
             *(Link(code, "", "script") for code in scripts_in(piece)),
         ]
         links += found
+        texts += _inner_text(inner)
         waiting += ((document, depth + 1) for document in (conditional_markup(piece), *_documents(found)))
-    return tuple(links)
+    return tuple(links), texts
+
+
+def _inner_text(tree: LexborHTMLParser) -> Iterator[str]:
+    """What is to be read in markup within comments and attributes; Outlook draws the strings of VML."""
+    yield from (node.attributes["string"] or "" for node in tree.css("[string]"))
+    tree.strip_tags([*_INVISIBLE, "xml"])
+    text = tree.body.text() if tree.body is not None else ""
+    if _WORD.search(text):
+        yield text
 
 
 def _documents(links: Iterable[Link]) -> Iterator[str]:

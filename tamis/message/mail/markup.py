@@ -22,7 +22,7 @@ _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9:-]*)")
 _REST = re.compile(r"(?:[^>\"']++|\"[^\"]*+\"|'[^']*+')*+(>?)")
 _ATTRIBUTE = re.compile(
     r"\b(href|srcset|srcdoc|src|formaction|action|background|style|hidden|alt|data|poster|content|http-equiv|value"
-    r"|class|id|color|bgcolor)"
+    r"|class|id|color|bgcolor|dir|label|x|on[a-z]{2,20}|action-xhr)"
     r"(?=[\s=/>\"']|$)(?:\s{0,9}=\s{0,9}(\"[^\"]*+\"|'[^']*+'|[^\s>\"']*+))?",
     re.IGNORECASE,
 )

@@ -51,6 +51,10 @@ _SELECTOR = ",".join(
         ),
     ]
 )
+_HANDLER = re.compile(
+    r"[\s\"'/][oO][nN][a-zA-Z]{0,30}\s{0,9}=|action-xhr|\[(?:href|src|srcset|action-xhr)\]\s{0,9}="
+)
+"""Attributes that hold code, and those of AMP (AMP for Email, amp-bind): selectors don't name them all."""
 _VALUES = frozenset(name.replace("\\", "") for name in _NAMES)
 _LINK_TEXT = 300
 """Characters of a link's visible text. Beyond: cut: no web address that people could read is longer."""
@@ -89,11 +93,14 @@ class Link:
     tag: str
 
 
-def references(tree: LexborHTMLParser, limits: Limits, report: DefectReport, where: str) -> tuple[Link, ...]:
-    """The references of parsed markup, in their order, at most ``Limits.links``."""
+def references(
+    tree: LexborHTMLParser, source: str, limits: Limits, report: DefectReport, where: str
+) -> tuple[Link, ...]:
+    """The references of markup and its tree, in their order, at most ``Limits.links``."""
     links: list[Link] = []
     room = _LINK_TEXTS
-    for node in tree.css(_SELECTOR):
+    selector = "*" if _HANDLER.search(source) else _SELECTOR
+    for node in tree.css(selector):
         tag = node.tag or ""
         text = ""
         attributes = node.attributes
@@ -144,8 +151,10 @@ def _of(node: LexborNode, tag: str, attributes: dict[str, str | None]) -> Iterat
         elif name == "value":
             if tag == "param":
                 yield value, "page"
-        elif name in {"action", "formaction"}:
+        elif name in {"action", "formaction", "action-xhr"}:
             yield value, "form"
+        elif name.startswith("["):
+            yield value, "script"
         elif name in _ANIMATED:
             if tag in {"set", "animate"}:
                 yield from ((one.strip(), "a") for one in value.split(";")[:20])
@@ -182,13 +191,17 @@ def conditional_markup(source: str) -> str:
 
 
 def css_links(style: str) -> Iterator[str]:
-    """The addresses in a style sheet, escapes undone (CSS Syntax 4.3.7)."""
+    """The addresses in a style sheet."""
     style = style[:_CSS_CHARACTERS]
-    if "\\" in style:
-        style = _CSS_ESCAPE.sub(_unescaped, style)
+    style = css_unescaped(style)
     for pattern in (_CSS_URL, _CSS_IMPORT, _CSS_SET):
         for _, found in zip(range(_COMMENTS), pattern.finditer(style), strict=False):
             yield found[1].strip("\"'")
+
+
+def css_unescaped(text: str) -> str:
+    """A piece of CSS, escapes undone (CSS Syntax 4.3.7)."""
+    return _CSS_ESCAPE.sub(_unescaped, text) if "\\" in text else text
 
 
 def _unescaped(match: re.Match[str]) -> str:

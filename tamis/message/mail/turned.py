@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 from selectolax.lexbor import LexborHTMLParser, SelectolaxError
 
-_OVERRIDE = "bidi-override"
+_OVERRIDE = re.compile(r"(?:bidi|isolate)-override", re.IGNORECASE)
 _RULE = re.compile(r"([^{}]{1,200})\{([^{}]*+)\}")
-_TURNED = ("bdo[dir=rtl]", "bdo[dir=RTL]", f'[style*="{_OVERRIDE}"]')
+_TURNED = ("bdo[dir=rtl]", "bdo[dir=RTL]", '[style*="-override"]')
 _MOST = 200  # elements that are turned round; beyond: as they are written
 _RIGHT_TO_LEFT = "\u202e"
 _END = "\u202c"
@@ -17,8 +17,7 @@ _END = "\u202c"
 
 def turn(tree: LexborHTMLParser, markup: str, sheets: Iterable[str]) -> None:
     """Put what an element's override of direction says around its text."""
-    lowered = markup.lower()
-    if _OVERRIDE not in lowered and "<bdo" not in lowered:
+    if not _OVERRIDE.search(markup) and "<bdo" not in markup.lower():
         return
     selectors = [*_TURNED, *(selector for sheet in sheets for selector in _overriding(sheet))]
     turned: set[int] = set()
@@ -30,7 +29,7 @@ def turn(tree: LexborHTMLParser, markup: str, sheets: Iterable[str]) -> None:
         for node in nodes[:_MOST]:
             first = node.first_child
             style = (node.attributes.get("style") or "").lower()
-            if first is None or node.mem_id in turned or ("bidi" in style and "rtl" not in style):
+            if first is None or node.mem_id in turned or ("-override" in style and "rtl" not in style):
                 continue
             turned.add(node.mem_id)
             node.insert_child(_END)
@@ -39,5 +38,5 @@ def turn(tree: LexborHTMLParser, markup: str, sheets: Iterable[str]) -> None:
 
 def _overriding(sheet: str) -> Iterable[str]:
     for found in _RULE.finditer(sheet):
-        if _OVERRIDE in found[2].lower() and "rtl" in found[2].lower():
+        if _OVERRIDE.search(found[2]) and "rtl" in found[2].lower():
             yield found[1].strip()

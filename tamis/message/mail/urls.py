@@ -12,6 +12,7 @@ from urllib.parse import unquote
 from tamis.message.domains import is_top_level
 from tamis.message.mail.defects import DefectKind, DefectReport
 from tamis.message.mail.limits import Limits
+from tamis.message.mail.sampling import MessageChance, sampled
 from tamis.message.names import HostName, host_name, u_label
 
 URLSource = Literal["text", "link", "image", "form", "page", "script", "file", "code"]
@@ -77,11 +78,60 @@ def _host_name_of(after_scheme: str) -> HostName:
     return HostName(found.key.strip(". ")[:_HOST_CHARACTERS], found.problem)
 
 
+# What addresses are written with that no program is to follow, and people read all the same.
+_DEFUSED_MARK = re.compile(
+    r"[\[({]\s?(?:\.|dot)\s?[\])}]|(?<=[a-z0-9])[\u3002\uff0e\uff61](?=[a-z0-9])|h(?:xx|\*\*|__|--)ps?\W|\[:"
+    r"|://\s|://[\w.-]{1,80}\s\.|www(?:\s?\.\s|\s\.|\sdot\s)"
+)
+_DEFUSED_SIGNS = ("hxx", "h**", "h__p", "h--p", "[.", "(.", "{.", "dot", "[:", ":// ", " .", "www. ")
+_DEFUSED_WIDE_SIGNS = ("\u3002", "\uff0e", "\uff61")
+"""One of them is in every such address; to look for them is quick."""
+_DEFUSED_BEFORE, _DEFUSED_BEHIND = 80, 300
+_MOST_DEFUSED = 200  # marks of such addresses that are looked at; beyond: by lot, `long_text`
+_DEFUSED = re.compile(
+    r"(?:h(?:tt|xx|\*\*|__|--)ps?\s?[\[(]?:[\])]?\s?/{1,2}[\])]?\s?|www(?=[\s.\[({]))?"
+    r"(?:[a-z0-9_-]{0,63}(?:\s{0,2}[\[({]\s?(?:\.|dot)\s?[\])}]\s{0,2}|\s?[.\u3002\uff0e\uff61]\s?|\sdot\s)){1,8}"
+    r"([a-z]{2,18})(?![\w@-])(?::[0-9]{1,5})?(?:/[^\s<>\"]{0,2000})?",
+)
+_DEFUSED_SCHEME = re.compile(r"h(?:xx|\*\*|__|--)p(?=s?[\s\[(]{0,2}:)")
+_DEFUSED_DOT = re.compile(r"\s{0,2}[\[({]\s?(?:\.|dot)\s?[\])}]\s{0,2}|\s?[.\u3002\uff0e\uff61]\s?|\sdot\s")
+_DEFUSED_REST = re.compile(r"[\[\](){}<>\s]+")
+_DEFUSED_SURELY = re.compile(r"^(?:h|www)|[\[({]\s?(?:\.|dot)|[\u3002\uff0e\uff61]")
+
+
+def _defused(low: str) -> Iterator[str]:
+    """Addresses written so that no program follows them, as people read them: "hxxp://", "[.]", blanks around dots."""
+    marks = [found.start() for found in _DEFUSED_MARK.finditer(low)]
+    if len(marks) > _MOST_DEFUSED:
+        marks = sampled(
+            marks, _MOST_DEFUSED, MessageChance(low[:65_536].encode("utf-8", "replace"), "defused")
+        )
+    done = 0
+    for at in marks:
+        if at < done:
+            continue
+        begin, done = max(done, at - _DEFUSED_BEFORE), at + _DEFUSED_BEHIND
+        for found in _DEFUSED.finditer(low, begin, done):
+            written = found[0]
+            if is_top_level(found[1]) and _DEFUSED_SURELY.search(written):
+                read = _DEFUSED_REST.sub("", _DEFUSED_DOT.sub(".", _DEFUSED_SCHEME.sub("http", written)))
+                if read != written:
+                    yield read
+
+
 def text_urls(text: str, limits: Limits) -> Iterator[Url]:
-    """The URLs in plain text, by position within each way of writing: with a scheme, www., bare names."""
-    cut = limits.url_characters
+    """The URLs in plain text, by position within each way of writing: with a scheme, www., bare names, defused ones."""
     # U+0130 alone is two characters in lower case: offsets would not agree.
     low = text.replace("\u0130", "i").lower()
+    yield from _written_urls(text, low, limits)
+    signs = _DEFUSED_SIGNS if low.isascii() else (*_DEFUSED_SIGNS, *_DEFUSED_WIDE_SIGNS)
+    if any(sign in low for sign in signs):
+        read = "\n".join(_defused(low))
+        yield from _written_urls(read, read, limits)
+
+
+def _written_urls(text: str, low: str, limits: Limits) -> Iterator[Url]:
+    cut = limits.url_characters
     starts: list[int] = []
     ends: list[int] = []
     at = low.find("://")
