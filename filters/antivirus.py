@@ -10,8 +10,8 @@ from tamis.language.translation import marked
 from tamis.message.chosen_files import chosen
 
 _MAX_ATTACHMENTS = 30
-"""Attachments that are sent by themselves. Beyond: as part of the whole message alone; dangerous names first, others
-by lot."""
+"""Attachments that are sent by themselves. Beyond: dangerous names first, others by lot: the whole message is scanned
+as well."""
 _NAME_CHARACTERS = 100
 
 

@@ -16,6 +16,7 @@ from tamis.contract.questions import Asks
 from tamis.filters.shared.attached import FoundFile, inspected, links_in, shown_path
 from tamis.language.translation import marked
 from tamis.message.file_names import Risk
+from tamis.message.mail.defects import DefectKind, DefectReport
 
 POINTS = MappingProxyType(
     {
@@ -41,6 +42,7 @@ POINTS = MappingProxyType(
         Risk.CLOSED: 1.0,
         Risk.LINKS_LEFT_OUT: 0.5,
         Risk.PICTURES_LEFT_OUT: 0.0,
+        Risk.LONG_FILE: 0.0,
         Risk.NOT_READ: 0.5,
     }
 )
@@ -100,9 +102,9 @@ class AttachmentTypes(Filter[AttachmentTypesOptions]):
     they find in it: behind something else, several in one, names that don't agree), `archive_limit` (more, deeper or
     larger than is unpacked), `broken_archive`, `closed` (an archive, a disk image or a message of a kind that nobody
     here can open, such as ACE), `links_left_out` (more addresses in files than are looked at), `pictures_left_out`
-    (more pictures within files than are read for codes, or too large ones: no points), `not_read` (a file that can't
-    be read). Each kind counts once a message; those named in `spam` decide alone. [Which
-    names](links-and-files.md#names-of-files) are dangerous or risky.
+    (more pictures within files than are read for codes, or too large ones: no points), `long_file` (more text in a
+    file than is looked at: no points), `not_read` (a file that can't be read). Each kind counts once a message; those
+    named in `spam` decide alone. [Which names](links-and-files.md#names-of-files) are dangerous or risky.
 
     Looked into are archives (zip, rar, 7z, tar, gz, bz2, xz, zst, cab, lha, arj, rpm), disk images (iso, udf, vhd,
     vhdx, vmdk, wim, dmg and others, by 7-Zip), office documents (OOXML, OLE, RTF, OpenDocument), PDF, OneNote,
@@ -128,7 +130,10 @@ class AttachmentTypes(Filter[AttachmentTypesOptions]):
         if not message.mail.attachments:
             return self.clear("no attachment")
         files = yield from inspected(message)
-        return Revealed(self._found(message, files), message.mail.seen.joined(links_in(files)))
+        report = DefectReport(1)
+        urls = tuple(links_in(files, report))
+        cuts = [DefectKind.LONG_FILE] if report.defects else []
+        return Revealed(self._found(message, files), message.mail.seen.joined(urls, cuts))
 
     def _found(self, message: Message, files: Sequence[FoundFile]) -> Finding:
         left_out = max(0, len(message.mail.attachments) - message.mail.limits.files)

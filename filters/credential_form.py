@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from tamis.contract.filter import Effect, Filter, Message
 from tamis.contract.finding import Finding
 from tamis.language.translation import marked
-from tamis.message.mail.sampling import sampled
+from tamis.message.chosen_files import chosen
 from tamis.message.mail.urls import host_of
 
-_PASSWORD = re.compile(r"<input\b[^>]{0,500}?\btype\s{0,9}=\s{0,9}[\"']?\s{0,9}password", re.IGNORECASE)
+_TAG = re.compile(r"<(?:input|form)\b[^>]*+", re.IGNORECASE)
+_PASSWORD = re.compile(r"^<input\b.*\btype\s*=\s*[\"']?\s*password", re.IGNORECASE | re.DOTALL)
 _ACTION = re.compile(
-    r"<form\b[^>]{0,1000}?\baction\s{0,9}=\s{0,9}[\"']?\s{0,9}(?:https?:)?//([^\s\"'>]{1,500})", re.IGNORECASE
+    r"^<form\b.*\baction\s*=\s*[\"']?\s*(?:https?:)?//([^\s\"'>]{1,500})", re.IGNORECASE | re.DOTALL
 )
-_CHARACTERS = 262_144  # characters of one page's source that are searched; beyond: not searched
-_MAX_ATTACHED = 5  # attached pages that are searched; beyond: by lot
+_TAG_CHARACTERS = 8192  # of one tag; beyond: not looked at: no form is written so
 _MAX_HOSTS = 10
 
 
@@ -35,9 +35,13 @@ class CredentialForm(Filter):
     def examine(self, message: Message) -> Finding:
         """Where such a form is, and where it posts to."""
         for where, source in self._sources(message):
-            if "password" not in source.lower() or not _PASSWORD.search(source):
+            if "password" not in source.lower():
                 continue
-            hosts = sorted({host_of(found[1]) for found in _ACTION.finditer(source)} - {""})[:_MAX_HOSTS]
+            tags = [found[0][:_TAG_CHARACTERS] for found in _TAG.finditer(source)]
+            if not any(map(_PASSWORD.search, tags)):
+                continue
+            actions = filter(None, map(_ACTION.search, tags))
+            hosts = sorted({host_of(found[1]) for found in actions} - {""})[:_MAX_HOSTS]
             posts = f", posts to {', '.join(hosts)}" if hosts else ""
             return self.hit("password field in {where}{posts}", where=where, posts=posts, hosts=hosts)
         return self.clear("no password field")
@@ -45,13 +49,13 @@ class CredentialForm(Filter):
     @staticmethod
     def _sources(message: Message) -> Iterator[tuple[str, str]]:
         for html in message.mail.html:
-            yield "the message", html.source[:_CHARACTERS]
+            yield "the message", html.source
         attached = [
             part
-            for part in message.mail.attachments
+            for part in chosen(message.mail, message.mail.limits.files)
             if part.content_type == "text/html"
             or (part.filename or "").lower().endswith((".html", ".htm", ".shtml"))
         ]
-        for part in sampled(attached, _MAX_ATTACHED, message.mail.chance("forms")):
-            text = part.text or part.payload[:_CHARACTERS].decode("utf-8", "replace")
-            yield (part.filename or "an attachment")[:100], text[:_CHARACTERS]
+        for part in attached:
+            text = part.text or part.payload.decode("utf-8", "replace")
+            yield (part.filename or "an attachment")[:100], text

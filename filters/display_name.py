@@ -16,7 +16,7 @@ from tamis.message.mail.mailboxes import shown_domains
 from tamis.settings import Platform
 
 _WORD = re.compile(r"[^\W_]+")
-_MAX_WORDS = 50  # words of a name that are compared; beyond: not compared
+_MAX_WORDS = 50  # words of a name that are compared; beyond: not compared: nobody sees so many
 _DISPLAY_CHARACTERS = 300
 """Characters of a name that are looked at. Beyond: not looked at: nobody sees so much."""
 

@@ -13,7 +13,7 @@ from tamis.message.mail.visible import canonical
 _LEAST = 50  # letters; below it no policy takes hidden text for much
 _SHOWN = 100
 _MAX_RUNS = 200
-"""Runs of hidden text that are looked for in the visible one. Beyond: taken for one run."""
+"""Runs of hidden text that are looked for in the visible one. Beyond: taken for one run: that is more."""
 
 
 class HiddenTextOptions(FilterOptions):

@@ -15,20 +15,22 @@ from tamis.contract.sentences import KNOWN_IMAGE
 from tamis.contract.service_protocols import NOT_READ, FileFacts
 from tamis.language.translation import marked
 from tamis.message.mail import Mail, Seen, Url
+from tamis.message.mail.defects import DefectKind, DefectReport
 from tamis.message.mail.destinations import urls_of
-from tamis.message.mail.drawings import drawings
 from tamis.message.mail.limits import LIMITS
 from tamis.message.mail.references import Link
 from tamis.message.mail.sampling import sampled
 from tamis.message.mail.urls import text_urls
 
-_MAX_IMAGES = 4  # images that are read; beyond: by lot; `left_out` in the finding
+_MAX_IMAGES = 4  # images that are read; beyond: by lot; `too_many_images`, `left_out` in the finding
 _LEAST_OCTETS = 100  # octets that an image has at least; beyond: smaller ones show nothing
-_MAX_OCTETS = 5 * 1024 * 1024  # octets of an image that is read; beyond: not read
-_MAX_DOCUMENTS = 3  # documents that are read; beyond: by lot; `left_out` in the finding
-_MAX_DOCUMENT_OCTETS = 8 * 1024 * 1024  # octets of a document that is read; beyond: not read
-_TEXT_CHARACTERS = 16_000  # characters of the text of all files; beyond: cut
-_MAX_URLS = 80  # URLs of all files, those of QR codes first; beyond: left out
+_MAX_OCTETS = 5 * 1024 * 1024  # octets of an image that is read; beyond: not read, `too_many_images`
+_MAX_DOCUMENTS = 3  # documents that are read; beyond: by lot; `too_many_images`, `left_out` in the finding
+_MAX_DOCUMENT_OCTETS = (
+    8 * 1024 * 1024
+)  # octets of a document that is read; beyond: not read, `too_many_images`
+_TEXT_CHARACTERS = 16_000  # characters of the text of all files; beyond: cut, `long_file`
+_MAX_URLS = 80  # URLs of all files, those of QR codes first; beyond: by lot, `long_file`
 _MAX_HOSTS = 10
 _DISTANCE = 8  # of 128 bits: a rescaled or recompressed copy differs in fewer, another image in about 64
 
@@ -60,7 +62,7 @@ class ImageText(Filter):
     def examine(self, message: Message) -> Asks[Finding | Revealed]:
         """What is known of the images, and what stands in images and documents."""
         images, documents = images_of(message.mail), documents_of(message.mail)
-        drawn = [octets for octets in drawings(message.mail) if octets not in images]
+        drawn = [octets for octets in message.mail.drawings.found if octets not in images]
         if not images and not documents and not drawn:
             return self.clear("no image, no document")
         try:
@@ -70,18 +72,24 @@ class ImageText(Filter):
             if not _entries(message, exact):
                 return self.skipped("{error}", error=str(error))
             read = exact
-        seen = seen_in(read)
+        seen = seen_in(read, message.mail)
+        left_out = _left_out(message.mail)
+        if left_out:
+            seen = seen.joined((), [DefectKind.TOO_MANY_IMAGES])
         counts = {"images": len(images), "documents": len(documents), "drawings": len(drawn)}
-        return Revealed(self._found(message, read, seen, counts), seen)
+        return Revealed(self._found(message, read, seen, counts, left_out), seen)
 
     def _found(
-        self, message: Message, read: Sequence[FileFacts], seen: Seen, counts: Mapping[str, int]
+        self,
+        message: Message,
+        read: Sequence[FileFacts],
+        seen: Seen,
+        counts: Mapping[str, int],
+        left_out: int,
     ) -> Finding:
         entries = _entries(message, read)
         hosts = list(dict.fromkeys(url.host for url in seen.urls))
         problems = sorted({one.problem for one in read if one.problem})
-        left_out = max(0, len(_fit_images(message.mail)) - _MAX_IMAGES)
-        left_out += max(0, len(_fit_documents(message.mail)) - _MAX_DOCUMENTS)
         if left_out:
             problems.append(f"{left_out} more than are read")
         facts = {
@@ -132,22 +140,39 @@ def _fit_documents(mail: Mail) -> list[bytes]:
     return [octets for octets in whole if len(octets) <= _MAX_DOCUMENT_OCTETS]
 
 
-def seen_in(read: Sequence[FileFacts]) -> Seen:
+def _left_out(mail: Mail) -> int:
+    """How many images and documents are not read: too many, or too large."""
+    images = [part for part in mail.images if part.size > _LEAST_OCTETS]
+    kept = len(images_of(mail)) + len(documents_of(mail))
+    distinct = {part.payload for part in (*images, *mail.documents)}
+    return max(0, sum(len(one) >= _LEAST_OCTETS for one in distinct) - kept)
+
+
+def seen_in(read: Sequence[FileFacts], mail: Mail) -> Seen:
     """What stands in files that were read: their text, and every URL of codes, links and text, within bounds."""
-    text = "\n".join(one.text for one in read if one.text)[:_TEXT_CHARACTERS]
-    urls = dict.fromkeys(_urls(read, text))
-    return Seen(text, tuple(url for url, _ in zip(urls, range(_MAX_URLS), strict=False)))
+    text = "\n".join(one.text for one in read if one.text)
+    cuts = {DefectKind(kind) for one in read for kind in one.cuts}
+    if len(text) > _TEXT_CHARACTERS:
+        cuts.add(DefectKind.LONG_FILE)
+        text = text[:_TEXT_CHARACTERS]
+    report = DefectReport(1)
+    urls = list(dict.fromkeys(_urls(read, text, report)))
+    if report.defects or len(urls) > _MAX_URLS:
+        cuts.add(DefectKind.LONG_FILE)
+    codes = sum(url.source == "code" for url in urls)
+    chosen = sampled(urls, _MAX_URLS, mail.chance("urls of files"), sure=min(codes, _MAX_URLS // 2))
+    return Seen(text, tuple(chosen), frozenset(cuts))
 
 
-def _urls(read: Iterable[FileFacts], text: str) -> Iterator[Url]:
+def _urls(read: Iterable[FileFacts], text: str, report: DefectReport) -> Iterator[Url]:
     """Codes first: nobody sees where they lead."""
     for one in read:
         for code in one.codes:
-            for url in (*urls_of(Link(code, "", "a"), None, LIMITS), *text_urls(code, LIMITS)):
+            for url in (*urls_of(Link(code, "", "a"), None, LIMITS, report), *text_urls(code, LIMITS)):
                 yield Url(url.raw, url.scheme, url.host, "code")
     for one in read:
         for target, shown in one.links:
-            yield from urls_of(Link(target, shown, "a"), None, LIMITS)
+            yield from urls_of(Link(target, shown, "a"), None, LIMITS, report)
     yield from text_urls(text, LIMITS)
 
 

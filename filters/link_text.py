@@ -17,7 +17,7 @@ from tamis.message.mail.wrappers import unwrapped
 # The whole text must be an address: in "see example.com for more" no domain is promised.
 _SHOWN = re.compile(r"(?:https?://|(?=www\.))([^\s/?#]{4,253})(?:[/?#]\S*)?", re.IGNORECASE)
 _LIST = ("list-unsubscribe", "list-id", "list-post")
-_MAX_PAIRS = 10  # pairs that are shown; beyond: left out, the first counts
+_MAX_PAIRS = 10  # pairs that are shown; beyond: left out: the first counts
 
 
 class LinkText(ListsExcused):

@@ -13,9 +13,12 @@ from tamis.message.mail.authors import some_of
 from tamis.message.mail.sampling import sampled
 
 _LEAST_FOR_EDIT = 6  # a shorter label is one edit away from many honest ones
-_MAX_LINKS = 100  # URLs whose hosts are compared; beyond: the first half and the last one, others by lot
-_MAX_PAIRS = 20  # pairs that are kept for the recipients' policies; beyond: left out
-_MAX_IMITATED = 1000  # domains that hosts are compared with; beyond: not compared
+_MAX_LINKS = 100
+"""Hosts of URLs that are compared. Beyond: the first half and the last one, others by lot, `too_many_hosts`."""
+_FOLLOWED = frozenset({"link", "form", "page", "text", "code", "file"})
+_MAX_PAIRS = 20  # pairs that are kept for the recipients' policies; beyond: left out: one is enough
+_MAX_IMITATED = 1000
+"""Domains that hosts are compared with. Beyond: not compared: they are the operator\'s, who has no more."""
 
 
 class LookalikeDomain(Filter):
@@ -68,9 +71,10 @@ class LookalikeDomain(Filter):
     @staticmethod
     def _seen(message: Message) -> Iterator[tuple[str, str]]:
         mail = message.mail
-        for url in sampled(mail.urls, _MAX_LINKS, mail.chance("look-alikes"), sure=_MAX_LINKS // 2):
-            if url.source in {"link", "form", "page", "text", "code", "file"}:
-                yield registered_domain(url.host), "a QR code" if url.source == "code" else "a link"
+        found = {url.host: url.source for url in reversed(mail.urls) if url.source in _FOLLOWED}
+        hosts = list(reversed(found.items()))
+        for host, source in sampled(hosts, _MAX_LINKS, mail.chance("look-alikes"), sure=_MAX_LINKS // 2):
+            yield registered_domain(host), "a QR code" if source == "code" else "a link"
         yield registered_domain(domain_of(message.envelope.sender)), "MAIL FROM"
         for one in some_of(mail.addresses("reply-to"), mail.chance("replies")):
             yield registered_domain(one.domain), "Reply-To"

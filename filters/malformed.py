@@ -55,6 +55,9 @@ POINTS = MappingProxyType(
         DefectKind.TEXT_TRUNCATED: 0.5,
         DefectKind.TOO_MANY_FILES: 0.5,
         DefectKind.TOO_MANY_TARGETS: 0.5,
+        DefectKind.SCRIPT_TRUNCATED: 0.5,
+        DefectKind.FILE_TRUNCATED: 0.5,
+        DefectKind.TOO_MANY_PARAMETERS: 1.0,
     }
 )
 """Points a kind of defect adds; the others are so common in legitimate mail that they add none."""
@@ -87,7 +90,8 @@ class Malformed(Filter[MalformedOptions]):
 
     Duplicate fields that may stand once, encoded words that can't be decoded, impossible dates, raw 8-bit octets, NUL,
     bare CR, broken multiparts and more. Each kind counts once a message. Where the examination stopped at one of
-    Tamis's own [bounds](bounds.md), that is among the kinds, and adds points if honest mail does not go so far.
+    Tamis's own [bounds](bounds.md), that is among the kinds, and adds points if honest mail does not go so far; so are
+    `too_many_images`, `long_file` and `file_truncated`, which tell of images and documents once they have been read.
 
     Some kinds are about who wrote it ([authors](authors.md)). `unusable_author`: From has an at sign but no domain that
     the DNS could have ("service@bank..example", "root@webserver1"), so nobody can be asked who may use it; own networks
@@ -101,6 +105,7 @@ class Malformed(Filter[MalformedOptions]):
     summary = "headers or MIME that break the rules"
     plain_reason = marked("its structure is invalid")
     effect = Effect.SCORE
+    looks_again = True
     options = MalformedOptions
 
     def examine(self, message: Message) -> Finding:

@@ -14,7 +14,8 @@ from tamis.message.address import address_key
 
 GENERATION = "complaints:generation"
 """The key whose value names the entries that count now: a refresh is one change of it."""
-_MAX_LABELS = 6  # labels of a domain, from its end, that are looked up; beyond: not looked up
+_MAX_LABELS = 6
+"""Labels of a domain, from its end, that are looked up. Beyond: not looked up: no listed domain has so many."""
 
 
 class SenderComplaints(Filter):

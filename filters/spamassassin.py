@@ -10,7 +10,7 @@ from tamis.contract.finding import Finding, Status
 from tamis.contract.questions import Asks, SpamdScore
 from tamis.language.translation import marked
 
-_MAX_RULES = 60  # names of rules that are shown; beyond: left out
+_MAX_RULES = 60  # names of rules that are shown; beyond: left out: the score is whole
 
 
 class SpamAssassinOptions(FilterOptions):

@@ -12,6 +12,7 @@ from tamis.contract.filter import Message
 from tamis.contract.questions import Asks, LookInto
 from tamis.message.chosen_files import chosen
 from tamis.message.mail import LIMITS, Link, Mail, Part, Url
+from tamis.message.mail.defects import DefectReport
 from tamis.message.mail.destinations import urls_of
 
 FoundFile = Mapping[str, Any]
@@ -42,11 +43,11 @@ def _inspect(mail: Mail) -> Asks[Sequence[FoundFile]]:
     return (yield from ask(LookInto(files))) if files else ()
 
 
-def links_in(files: Sequence[FoundFile]) -> Iterator[Url]:
+def links_in(files: Sequence[FoundFile], report: DefectReport) -> Iterator[Url]:
     """The addresses that were found within files, as URLs of the source "file"."""
     for file in files:
         for link in file["links"]:
-            for url in urls_of(Link(link, "", "a"), None, LIMITS):
+            for url in urls_of(Link(link, "", "a"), None, LIMITS, report):
                 yield replace(url, source="file")
 
 

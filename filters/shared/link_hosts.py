@@ -20,7 +20,6 @@ MOST = LIMITS.hosts
 """Domains and addresses of one message that are asked about. Beyond: by lot; `too_many_hosts`, and `left_out` in the
 finding of `uribl`."""
 
-_MOST_DECODED = 300  # URLs whose inside is looked at; beyond: the first half and the last one, others by lot
 _ORDER = {"code": 0, "link": 1, "form": 1, "page": 1, "file": 2, "text": 2, "script": 3, "image": 4}
 _HEADER = "header"
 _NUMERIC = re.compile(r"(?:0x[0-9a-f]+|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+)){0,3}\.?")
@@ -30,7 +29,6 @@ _FIELDS = (
     *("content-location", "content-base", "link", "x-url"),
 )
 """Fields of the header with addresses that programs offer or follow: RFC 2369, 2557, 8288."""
-_FIELD_CHARACTERS = 4000  # characters of such a field from both ends; beyond: what is between is left out
 _LETTERS_TO = re.compile(r"\s*mailto:([^?]{3,1000})", re.IGNORECASE)
 
 
@@ -73,7 +71,8 @@ def _hosts(mail: Mail) -> Iterator[tuple[str, str]]:
     """(host, where it is); what a link leads on to stands right behind it."""
     urls = sorted(mail.urls, key=lambda url: _ORDER[url.source])
     numbers = range(len(urls))
-    opened = set(sampled(numbers, _MOST_DECODED, mail.chance("inside links"), sure=_MOST_DECODED // 2))
+    most = mail.limits.opened
+    opened = set(sampled(numbers, most, mail.chance("inside links"), sure=most // 2))
     for number, url in enumerate(urls):
         yield url.host, url.source
         if number in opened:
@@ -92,15 +91,8 @@ def _header_hosts(mail: Mail) -> Iterator[str]:
         yield one.domain
         texts.append(one.display)
     for text in texts:
-        for url in text_urls(_ends(text), LIMITS):
+        for url in text_urls(text, LIMITS):
             yield url.host
-
-
-def _ends(text: str) -> str:
-    """A field, of a long one its beginning and its end."""
-    if len(text) <= 2 * _FIELD_CHARACTERS:
-        return text
-    return f"{text[:_FIELD_CHARACTERS]} {text[-_FIELD_CHARACTERS:]}"
 
 
 def address_in(host: str) -> IPAddress | None:

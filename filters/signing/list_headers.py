@@ -19,7 +19,7 @@ from tamis.message.mail.urls import host_of
 
 _URI = re.compile(r"<\s{0,9}(?:(https?)://([^<>\s]{1,1000})|mailto:([^<>\s]{1,500}))\s{0,9}>", re.IGNORECASE)
 _VALUE = 4000  # characters of a field that are read; beyond: not read: the message is no list's
-_MAX_URIS = 5  # addresses of a field that are read; beyond: left out
+_MAX_URIS = 5  # addresses of a field that are read; beyond: left out: they only excuse
 
 
 class ListsExcused(Filter[OptionsT]):

@@ -91,7 +91,7 @@ def _seen(name: str, mail: Mail, settings: Settings) -> Seen:
     async def read() -> Seen:
         state = observe_state(settings)
         try:
-            return seen_in(await FileReader(settings.images).read(files, state))
+            return seen_in(await FileReader(settings.images).read(files, state), mail)
         finally:
             await state.close()
 

@@ -207,7 +207,7 @@ NOT_READ = "not read"
 class FileFacts:
     """What is in an image or document: fingerprints in hexadecimal digits ('' without one), text, QR codes, links as
     (target, text); and the problem, if not all of it could be read. `lost`: the reader failed; the
-    file itself may be good."""
+    file itself may be good. `cuts`: the kinds of defects of what a bound left out."""
 
     sha256: str
     perceptual: str = ""
@@ -216,6 +216,7 @@ class FileFacts:
     links: Sequence[Sequence[str]] = ()
     problem: str = ""
     lost: bool = False
+    cuts: Sequence[str] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """A form that JSON can hold."""
@@ -226,6 +227,7 @@ class FileFacts:
             "codes": list(self.codes),
             "links": [list(link) for link in self.links],
             "problem": self.problem,
+            "cuts": list(self.cuts),
         }
 
 

@@ -82,7 +82,7 @@ class Marking:
                     tag=tag,
                 )
             )
-        return mail.with_seen(seen_in(read))
+        return mail.with_seen(seen_in(read, mail))
 
     def _leave(self, marks: Iterable[Mark]) -> None:
         made = [asdict(mark) for mark in marks]

@@ -35,6 +35,7 @@ class Risk(StrEnum):
     CLOSED = "closed"  # an archive, an image or a message that is not looked into here
     LINKS_LEFT_OUT = "links_left_out"  # more addresses in files than are looked at
     PICTURES_LEFT_OUT = "pictures_left_out"  # more pictures in archives than are read, or larger ones
+    LONG_FILE = "long_file"  # more text in a file than is looked at
     NOT_READ = "not_read"  # a file whose reader failed or had no time left
 
 

@@ -26,7 +26,8 @@ class RuleSource:
     text: str
 
 
-MOST_TIMES = 1000  # matches of one pattern that are counted; beyond: as if there were no more
+MOST_TIMES = 1000
+"""Matches of one pattern that are counted. Beyond: as if there were no more: a rule asks for a few."""
 PATTERNS_OF = "rule:"
 """Begins a measure: how many patterns of a rule that stands above are met."""
 

@@ -29,8 +29,11 @@ _SENDERS = ("from", "reply-to", "sender")
 _HOST = re.compile(r"(?:https?://|@)([\w.-]{3,253})", re.IGNORECASE)
 _PRIVATE = tuple(map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
 _LINKS = 500
-_LEAD_CHARACTERS = 600  # of the text in which a recipient is looked for; beyond: not looked at
-_GREETING_CHARACTERS = 300  # of the text in which a recipient's address is looked for; beyond: not looked at
+_LEAD_CHARACTERS = 600
+"""Of the text in which a recipient is looked for. Beyond: not looked at: a letter greets at its top."""
+_GREETING_CHARACTERS = 300
+"""Of the text in which a recipient's address is looked for. Beyond: not looked at: a letter greets at its
+top."""
 _RECEIVED = 20
 _HOUR = 3600.0
 

@@ -26,9 +26,11 @@ kinds of what is wrong, a line each; "head" is From, To and Subject as they were
 "letter" is the subject and the beginning of the text, without quoted lines."""
 
 MAX_OCTETS = LIMITS.searched_octets
-"""Octets of one place that are looked at. Beyond: its beginning, its end and a piece that nobody can foresee."""
+"""Octets of one place that are looked at. Beyond: its beginning, its end and a piece that nobody can foresee;
+`long_text`, `long_header`."""
 
-LETTER_CHARACTERS = 4000  # of the text that are the letter; beyond: left to rules over the text
+LETTER_CHARACTERS = 4000
+"""Of the text that are the letter. Beyond: left to rules over the text: they see the whole."""
 
 _HEAD = ("from", "to", "subject")
 _QUOTED = re.compile(r"(?m)^[ \t]*>.*$")

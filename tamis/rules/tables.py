@@ -16,11 +16,12 @@ from tamis.rules.message_measures import CLICKED
 if TYPE_CHECKING:
     from tamis.message.mail import Mail
 
-MOST_HOSTS = 300  # hosts of a message that are looked up in a table; beyond: not looked up
-_MOST_WORDS = 120  # words in which brands are looked for; beyond: not looked at
-_MOST_LINKS = 200  # links held against a brand's domains; beyond: not looked at
+MOST_HOSTS = 2000  # hosts of a message that are looked up in a table; beyond: not looked up, `url_limit`
+_MOST_WORDS = 120
+"""Words in which brands are looked for. Beyond: not looked at: a letter says at its top who writes."""
 _FEWEST_LETTERS = 4
-_LEAD_CHARACTERS = 600  # of the text in which brands are looked for; beyond: not looked at
+_LEAD_CHARACTERS = 600
+"""Of the text in which brands are looked for. Beyond: not looked at: a letter says at its top who writes."""
 _WORD = re.compile(r"[^\W_]+")
 _FIRST_IDEOGRAPHIC = "\u2e80"
 _COUNTRY = 2  # letters of a country's top-level domain
@@ -165,8 +166,8 @@ class Pretence:
     def leads_elsewhere(self, brand: Brand) -> bool:
         """Whether a reader can click on something that is not the brand's."""
         if self._links is None:
-            clicked = (url for url in self._mail.urls[:_MOST_LINKS] if url.source in CLICKED)
-            self._links = {registered_domain(url.host) or url.host for url in clicked}
+            clicked = {url.host for url in self._mail.urls if url.source in CLICKED}
+            self._links = {registered_domain(host) or host for host in clicked}
         return any(not brand.owns(link) for link in self._links)
 
 

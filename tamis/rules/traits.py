@@ -19,10 +19,11 @@ PHRASE, HOST, FORM = "phrase", "host", "form"
 _WORDS = 4
 """Words of a phrase."""
 _LETTERS = 16  # letters of a phrase at least: four short words are in any text
-_LONG = 40  # letters of a word; beyond: in no phrase
-_MOST_CHARACTERS = 8_000  # characters of text that phrases are taken from; beyond: no phrases
-_MOST_HOSTS = 20  # domains of a message; beyond: left out
-_MOST_VALUE = 120  # characters of a header field; beyond: no form
+_LONG = 40  # letters of a word; beyond: in no phrase: no rule is proposed of it
+_MOST_CHARACTERS = 8_000
+"""Characters of text that phrases are taken from. Beyond: no phrases: no rule is proposed of them."""
+_MOST_HOSTS = 20  # domains of a message; beyond: left out: no rule is proposed of them
+_MOST_VALUE = 120  # characters of a header field; beyond: no form: no rule is proposed of it
 _TOKEN = re.compile(r"[^\W_]+")
 _BETWEEN = r"[ -/:-@\[-`{-~\x{2013}\x{2014}\x{2018}\x{2019}\x{201c}\x{201d}\x{2026}\x{ab}\x{bb}]"
 """What may stand before, between and behind the words of a phrase: ASCII's marks, quotation marks and dashes (RE2); all

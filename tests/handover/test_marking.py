@@ -47,7 +47,7 @@ def read_at_the_door(raw: bytes, settings: Settings) -> Seen:
         state = open_state(settings)
         try:
             return seen_in(
-                await FileReader(settings.images).read([*images_of(mail), *documents_of(mail)], state)
+                await FileReader(settings.images).read([*images_of(mail), *documents_of(mail)], state), mail
             )
         finally:
             await state.close()

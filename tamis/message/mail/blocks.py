@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from tamis.message.mail.defects import DefectKind, DefectReport
+
 EDGE = "\x1e"
 """Stands for the edge of a block in a page's text: white space, which style may take away."""
 
 _JOINT = re.compile(rf"(?<=[^\W\d_]){EDGE}+(?=[^\W\d_])")
 _NEAR = 60  # characters of a block on each side of an edge; beyond: no word is so long
-_BLOCKS = 24  # blocks that make one word or name; beyond: not joined
-_CHARACTERS = 16_384  # characters of all words joined; beyond: not joined
+_BLOCKS = 24  # blocks that make one word or name; beyond: not joined: no word has so many
+_CHARACTERS = 16_384  # characters of all words joined; beyond: not joined, `html_truncated`
 
 
-def joined(text: str) -> str:
+def joined(text: str, report: DefectReport, where: str) -> str:
     """The words that blocks make that have no white space between them, a line for each way to take them together."""
     if not _JOINT.search(text):
         return ""
@@ -26,6 +28,7 @@ def joined(text: str) -> str:
         for word in _words([block.replace(EDGE, " ") for block in _JOINT.split(line)]):
             room -= len(word)
             if room < 0:
+                report.add(DefectKind.HTML_TRUNCATED, "words of several blocks", where)
                 return "\n".join(found)
             found.append(word)
     return "\n".join(found)

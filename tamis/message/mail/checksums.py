@@ -24,7 +24,8 @@ _ADDRESSES = 10  # authors that the sum is made of; beyond: they change nothing
 _FEW_LETTERS = 40
 """Letters of visible text below which the hosts of links count as well: the text is in an image then, or is a link."""
 _FORMER_OCTETS = 262_144
-"""Octets of a text in which line ends and trailing blanks don't count in the former sum. Beyond: they count."""
+"""Octets of a text in which line ends and trailing blanks don't count in the former sum. Beyond: they count: the sum is
+another."""
 
 
 def checksum(mail: Mail, *, tag: str = "") -> str:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from urllib.parse import unquote
 
+from tamis.message.mail.defects import DefectKind, DefectReport
 from tamis.message.mail.limits import Limits
+from tamis.message.mail.sampling import MessageChance, text_excerpt
 from tamis.message.mail.urls import Url, text_urls
 from tamis.message.mail.written_links import as_link, plain
 
 CHARACTERS = 262_144
-"""Characters of code that are looked at in one place; what is decoded from it counts anew. Beyond: not looked at."""
+"""Characters of code that are looked at in one place; what is decoded from it counts anew. Beyond: its beginning, its
+end and a piece by lot; `script_truncated`."""
 
-_DEPTH = 3  # layers of coding that are undone; beyond: not undone
-_TOKENS = 40  # coded pieces of one script that are decoded; beyond: not decoded
-_URLS = 200  # URLs of one script; beyond: left out
+_DEPTH = 3  # layers of coding that are undone; beyond: not undone, `script_truncated`
+_TOKENS = 40  # coded pieces of one script that are decoded; beyond: by lot, `script_truncated`
+_TOKENS_TRIED = 2000  # words of one script that may be coded; beyond: by lot, `script_truncated`
+_URLS = 200  # URLs of one script; beyond: left out, `script_truncated`
 _JOINED = re.compile(r"[\"'`]\s{0,99}(?:\+|\)?\.concat\()\s{0,99}[\"'`]")
 _QUOTES = str.maketrans("\"'`", "   ")
 _LISTED = re.compile(r"[\"'`]\s{0,99},\s{0,99}[\"'`]")
@@ -35,27 +39,49 @@ _GOES = re.compile(
 )
 
 
-def code_urls(code: str, limits: Limits) -> Iterator[Url]:
+def code_urls(code: str, limits: Limits, report: DefectReport) -> Iterator[Url]:
     """The addresses in code, each once, of source "script"; bounded in number, and in what is decoded."""
+    lots = MessageChance(code[:CHARACTERS].encode("utf-8", "replace"), "code")
+    if len(code) > CHARACTERS:
+        report.add(DefectKind.SCRIPT_TRUNCATED, len(code))
+        code = text_excerpt(code, CHARACTERS, lots)
     seen: set[str] = set()
-    for text in _readings(code[:CHARACTERS], _DEPTH):
-        for url in text_urls(text.translate(_QUOTES), limits):
-            if url.raw not in seen and len(seen) < _URLS:
-                seen.add(url.raw)
-                yield Url(url.raw, url.scheme, url.host, "script")
-        for _, found in zip(range(_TOKENS), _GOES.finditer(text), strict=False):
+    for url in _every_url(code, limits, lots, report):
+        if url.raw in seen:
+            continue
+        if len(seen) >= _URLS:
+            report.add(DefectKind.SCRIPT_TRUNCATED, _URLS)
+            return
+        seen.add(url.raw)
+        yield Url(url.raw, url.scheme, url.host, "script")
+
+
+def _every_url(code: str, limits: Limits, lots: MessageChance, report: DefectReport) -> Iterator[Url]:
+    for text in _readings(code, _DEPTH, lots, report):
+        yield from text_urls(text.translate(_QUOTES), limits)
+        for found in _some(_GOES, text, lots, report):
             address = as_link(found[1])
-            if address and not found[1].lower().startswith("http") and len(seen) < _URLS:
-                for url in text_urls(address, limits):
-                    if url.raw not in seen:
-                        seen.add(url.raw)
-                        yield Url(url.raw, url.scheme, url.host, "script")
+            if address and not found[1].lower().startswith("http"):
+                yield from text_urls(address, limits)
 
 
-def _readings(code: str, depth: int) -> Iterator[str]:
+def _some(
+    pattern: re.Pattern[str], text: str, lots: MessageChance, report: DefectReport, most: int = _TOKENS
+) -> Sequence[re.Match[str]]:
+    """All matches of a few, in their order; of many some by lot."""
+    found = list(pattern.finditer(text))
+    if len(found) <= most:
+        return found
+    report.add(DefectKind.SCRIPT_TRUNCATED, len(found))
+    return lots.sample(found, most)
+
+
+def _readings(code: str, depth: int, lots: MessageChance, report: DefectReport) -> Iterator[str]:
     """Code as it stands, and what its strings stand for."""
     yield code
     if depth == 0:
+        if any(True for _ in _hidden(code, lots, report)):
+            report.add(DefectKind.SCRIPT_TRUNCATED, _DEPTH)
         return
     text = code
     if "\\" in text:
@@ -68,22 +94,25 @@ def _readings(code: str, depth: int) -> Iterator[str]:
     if ".join(" in text:
         yield _LISTED.sub("", text)
     if "%" in text and (decoded := unquote(text)) != text:
-        yield from _readings(decoded, depth - 1)
+        yield from _readings(decoded, depth - 1, lots, report)
     if "ptth" in text:
         yield text[::-1]
-    for piece in _hidden(text):
-        yield from _readings(piece[:CHARACTERS], depth - 1)
+    for piece in _hidden(text, lots, report):
+        yield from _readings(piece[:CHARACTERS], depth - 1, lots, report)
 
 
-def _hidden(text: str) -> Iterator[str]:
+def _hidden(text: str, lots: MessageChance, report: DefectReport) -> Iterator[str]:
     """Strings in base64, hexadecimal numbers or character codes."""
-    for _, found in zip(range(_TOKENS), _BASE64.finditer(text), strict=False):
-        if decoded := decoded_text(found[0]):
-            yield decoded
-    for _, found in zip(range(_TOKENS), _CODES.finditer(text), strict=False):
+    tokens = _some(_BASE64, text, lots, report, _TOKENS_TRIED)
+    decoded = [told for found in tokens if (told := decoded_text(found[0]))]
+    if len(decoded) > _TOKENS:
+        report.add(DefectKind.SCRIPT_TRUNCATED, len(decoded))
+        decoded = lots.sample(decoded, _TOKENS)
+    yield from decoded
+    for found in _some(_CODES, text, lots, report):
         numbers = (int(one, 16 if one[1:2] in "xX" and one[1:] else 10) for one in _COMMA.split(found[0]))
         yield "".join(chr(number) if 0 < number < 0xD800 else " " for number in numbers)
-    for _, found in zip(range(_TOKENS), _HEX.finditer(text), strict=False):
+    for found in _some(_HEX, text, lots, report):
         digits = found[0].replace("%", "")
         yield bytes.fromhex(digits[: len(digits) // 2 * 2]).decode("utf-8", "replace")
 

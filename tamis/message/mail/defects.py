@@ -56,6 +56,11 @@ class DefectKind(StrEnum):
     LONG_HEADER = "long_header"  # Limits.searched_octets
     LONG_TEXT = "long_text"  # Limits.searched_octets
     STYLE_TRUNCATED = "style_truncated"  # Limits.style_characters, Limits.style_rules
+    SCRIPT_TRUNCATED = "script_truncated"  # code_links: characters, layers, pieces, URLs
+    TOO_MANY_IMAGES = "too_many_images"  # more images, drawings or documents than are read
+    LONG_FILE = "long_file"  # more text, pages, links or pixels in images and documents than are looked at
+    FILE_TRUNCATED = "file_truncated"  # more codes in images and documents than are looked at, or longer ones
+    TOO_MANY_PARAMETERS = "too_many_parameters"  # words: parameters of one field, sections of one parameter
     TOO_MANY_READINGS = "too_many_readings"  # Limits.readings, Limits.reading_octets
     DUPLICATE_PARAMETER = "duplicate_parameter"  # RFC 2045 5.1: charset, boundary or filename twice
     MISLABELLED_CONTENT = "mislabelled_content"  # RFC 2045 5: a file that calls itself text
@@ -93,6 +98,11 @@ _OF_BOUNDS = frozenset(
         DefectKind.LONG_HEADER,
         DefectKind.LONG_TEXT,
         DefectKind.STYLE_TRUNCATED,
+        DefectKind.SCRIPT_TRUNCATED,
+        DefectKind.TOO_MANY_IMAGES,
+        DefectKind.LONG_FILE,
+        DefectKind.FILE_TRUNCATED,
+        DefectKind.TOO_MANY_PARAMETERS,
         DefectKind.TOO_MANY_READINGS,
         DefectKind.TRUNCATED,
     }

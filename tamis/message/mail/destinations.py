@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from urllib.parse import unquote
 
 from tamis.message.mail.code_links import code_urls
+from tamis.message.mail.defects import DefectKind, DefectReport
 from tamis.message.mail.html import Html
 from tamis.message.mail.limits import Limits
 from tamis.message.mail.references import EDGES, Link
@@ -29,29 +30,29 @@ _PORT = re.compile(r"\d{1,5}(?:[/?#]|$)")
 _IGNORED = re.compile(r"[\t\r\n]+")
 _INNER = re.compile(r"(?:https?|ftp|file):[/\\]*(?=[^/\\\s|&])|\\\\(?=[\w.\[])", re.IGNORECASE)
 _INNER_END = re.compile(r"[\s|\"'<>]|&(?=\w+=)")
-_MOST_INNER = 5  # URLs within one reference; beyond: left out
+_MOST_INNER = 5  # URLs within one reference; beyond: left out, `too_many_targets`
 
 
-def html_urls(html: Html, limits: Limits) -> Iterator[Url]:
+def html_urls(html: Html, limits: Limits, report: DefectReport) -> Iterator[Url]:
     """The URLs of markup that name a host; relative ones with a <base> alone (HTML Standard 4.2.3)."""
     base: Url | None = None
     for link in html.links:
         if link.tag == "base":
-            base = next(urls_of(link, None, limits), None)
+            base = next(urls_of(link, None, limits, report), None)
             break
     for link in html.links:
         if link.tag != "base":
-            yield from urls_of(link, base, limits)
+            yield from urls_of(link, base, limits, report)
 
 
-def urls_of(link: Link, base: Url | None, limits: Limits) -> Iterator[Url]:
+def urls_of(link: Link, base: Url | None, limits: Limits, report: DefectReport) -> Iterator[Url]:
     """What one reference leads to, read as browsers and mail programs read it.
 
     Control characters and blanks around it and line breaks within are left out, backslashes are slashes, in any number.
     """
     source = _SOURCES.get(link.tag, "image")
     if link.tag == "script":
-        yield from code_urls(link.href, limits)
+        yield from code_urls(link.href, limits, report)
         return
     raw = _IGNORED.sub("", link.href.strip(EDGES))
     scheme = _SCHEME.match(raw)
@@ -66,9 +67,9 @@ def urls_of(link: Link, base: Url | None, limits: Limits) -> Iterator[Url]:
         if host := host_of(rest[: limits.url_characters].lstrip("/\\")):
             yield Url(raw_kept, name, host, source, link.text)
     elif name in _CODE:
-        yield from code_urls(unquote(rest), limits)
+        yield from code_urls(unquote(rest), limits, report)
     elif name not in _NOWHERE and name != "data":
-        yield from _of_program(raw_kept, name, rest[: limits.url_characters], source, link.text)
+        yield from _of_program(raw_kept, name, rest[: limits.url_characters], source, link.text, report)
 
 
 def _relative(raw: str, base: Url | None, source: URLSource, text: str) -> Iterator[Url]:
@@ -84,7 +85,9 @@ def _relative(raw: str, base: Url | None, source: URLSource, text: str) -> Itera
         yield Url(raw, "http", host_of(address.partition("://")[2]), source, text)
 
 
-def _of_program(raw: str, name: str, rest: str, source: URLSource, text: str) -> Iterator[Url]:
+def _of_program(
+    raw: str, name: str, rest: str, source: URLSource, text: str, report: DefectReport
+) -> Iterator[Url]:
     """Other schemes start a program: with the host behind "//", and with whatever addresses stand in the rest."""
     if rest[:2] in {"//", "\\\\", "/\\", "\\/"}:
         host = host_of(rest.lstrip("/\\"))
@@ -93,7 +96,10 @@ def _of_program(raw: str, name: str, rest: str, source: URLSource, text: str) ->
         ):  # else it names a drive, a resource of the program, or a machine nearby
             yield Url(raw, name, host, source, text)
     told = unquote(unquote(rest))
-    for _, found in zip(range(_MOST_INNER), _INNER.finditer(told), strict=False):
+    for number, found in enumerate(_INNER.finditer(told)):
+        if number >= _MOST_INNER:
+            report.add(DefectKind.TOO_MANY_TARGETS, _MOST_INNER)
+            return
         end = _INNER_END.search(told, found.end())
         inner = told[found.start() : end.start() if end else len(told)]
         if host := host_of(told[found.end() : found.end() + len(inner)].lstrip("/\\")):

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tamis.message.mail.references import data_of
+from tamis.message.mail.sampling import sampled
 
 if TYPE_CHECKING:
     from tamis.message.mail import Part
@@ -22,7 +23,8 @@ TILES = b"%tamis-tiles\n"
 
 LEAST_BLOCKS = 60
 """Block characters, or cells, below which there is no QR code: the smallest has 21 modules a side."""
-_PAGE_CHARACTERS = 1_048_576  # characters of markup or text that may draw something; beyond: not drawn
+_PAGE_CHARACTERS = 1_048_576
+"""Characters of markup or text that may draw something. Beyond: not drawn; `html_truncated`, `text_truncated`."""
 _BLOCKS = re.compile("[\u2580-\u259f\u25a0\u25a1\u2b1b\u2b1c\u25fb\u25fc\u2800-\u28ff\U0001f7e5-\U0001f7eb]")
 _HASH_LINE = re.compile(r"\n[#@X*%MW0 \t]{20}")
 _HASHES = re.compile(r"(?:^[#@X*%MW0 \t]{20,}+\n){18}", re.MULTILINE)
@@ -32,14 +34,15 @@ _CELLS = re.compile(
 _SHADOW = re.compile(r"box-shadow\s*:[^;\"}]{400}", re.IGNORECASE)
 _SVG = re.compile(r"<svg\b", re.IGNORECASE)
 _SVG_END = re.compile(r"</svg\s{0,9}>", re.IGNORECASE)
-_SVG_CHARACTERS = 262_144  # of one drawing within a page; beyond: not drawn
+_SVG_CHARACTERS = 262_144  # of one drawing within a page; beyond: not drawn, `too_many_images`
 _IMG = re.compile(
     r"<(?:img|image|v:imagedata)\b[^<>]{0,2000}?\bsrc\s*=\s*[\"']?([^\"'\s>]{1,1500000})|<(/tr|/div|br|/p|/table)\b",
     re.IGNORECASE,
 )
-_DRAWINGS = 6  # drawings of one message; beyond: not drawn
-_MOST_TILES = 24  # images that may be parts of one; beyond: not joined
-_TILE_OCTETS = 2_097_152  # octets of all tiles together; beyond: not joined
+_DRAWINGS = 6  # drawings of one message; beyond: by lot, `too_many_images`
+_MOST_FOUND = 200  # of which they are drawn by lot; beyond: not drawn, `too_many_images`
+_MOST_TILES = 24  # images that may be parts of one; beyond: not joined, `too_many_images`
+_TILE_OCTETS = 2_097_152  # octets of all tiles together; beyond: not joined, `too_many_images`
 _SVG_HEAD = 4096
 
 
@@ -48,14 +51,30 @@ def is_svg(octets: bytes) -> bool:
     return b"<svg" in octets[:_SVG_HEAD].lower() and b"\0" not in octets[:_SVG_HEAD]
 
 
-def drawings(mail: Mail) -> list[bytes]:
-    """What may be drawn in a message, likely ones first, for the reader of images."""
+class Drawings(NamedTuple):
+    """What may be drawn in a message, for the reader of images, and how many such things there are."""
+
+    found: tuple[bytes, ...]
+    number: int
+
+
+_TOO_LARGE = b""
+"""Stands for a drawing that is too large to be drawn."""
+
+
+def drawings_in(mail: Mail) -> Drawings:
+    """What may be drawn in a message: likely ones for certain, of many others some by lot."""
     found: dict[bytes, None] = {}
+    missing = 0
     for octets in _found(mail):
-        found[octets] = None
-        if len(found) >= _DRAWINGS:
-            break
-    return list(found)
+        if octets == _TOO_LARGE or len(found) >= _MOST_FOUND:
+            missing += 1
+            if missing > _MOST_FOUND:
+                break
+        else:
+            found[octets] = None
+    chosen = sampled(list(found), _DRAWINGS, mail.chance("drawings"), sure=_DRAWINGS // 2)
+    return Drawings(tuple(chosen), len(found) + missing)
 
 
 def _found(mail: Mail) -> Iterator[bytes]:
@@ -83,7 +102,10 @@ def _svgs(source: str) -> Iterator[str]:
     while begin := _SVG.search(source, at):
         end = _SVG_END.search(source, begin.end(), begin.end() + _SVG_CHARACTERS)
         if end is None:
-            return
+            if _SVG_END.search(source, begin.end()):
+                yield ""
+            at = begin.end() + _SVG_CHARACTERS
+            continue
         yield source[begin.start() : end.end()]
         at = end.end()
 
@@ -130,7 +152,7 @@ def _tiles(mail: Mail, source: str) -> bytes | None:
         number += 1
         size += len(octets)
         if number > _MOST_TILES or size > _TILE_OCTETS:
-            return None
+            return _TOO_LARGE
         rows[-1].append(octets)
     return packed_tiles([row for row in rows if row]) if number > 1 else None
 

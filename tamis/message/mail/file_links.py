@@ -78,8 +78,8 @@ def file_urls(
     text = legible(octets, budget.characters, forced=is_page_name(name))
     if not text:
         return
-    if len(octets) > 4 * len(text):
-        report.add(DefectKind.TEXT_TRUNCATED, len(octets), where)
+    if len(text) >= budget.characters and len(octets) > len(text):
+        report.add(DefectKind.LONG_FILE, len(octets), where)
     seen: set[tuple[str, str]] = set()
     for url in _urls(text, name, budget, limits, report, where):
         if (key := (url.raw, url.host)) not in seen:
@@ -97,7 +97,7 @@ def _urls(
     if head.startswith("{\\rt"):
         text = _RTF_UNICODE.sub(_rtf_character, _RTF_OCTET.sub(_rtf_octets, text))
         for found in _RTF_FIELD.finditer(text):
-            yield from urls_of(Link(found[1], "", "a"), None, limits)
+            yield from urls_of(Link(found[1], "", "a"), None, limits, report)
         text = re.sub(r"[{}]|\\(?:par|line|tab)\b", " ", text)
     elif "begin:v" in head:
         text = _FOLD.sub("", text)
@@ -106,16 +106,16 @@ def _urls(
         text = _ESCAPE.sub(lambda found: _ESCAPES[found[0]], text)
     if is_page_name(name) or _MARKUP.search(text[:_HEAD]) or "<a " in text:
         html = parse_html(text, budget, limits, report, where)
-        yield from html_urls(html, limits)
+        yield from html_urls(html, limits, report)
         yield from text_urls(html.text, limits)
-        yield from code_urls(text, limits)
+        yield from code_urls(text, limits, report)
     else:
         budget.characters -= len(text)
     yield from text_urls(text, limits)
-    for _, found in zip(range(_MOST), _SETTING.finditer(text), strict=False):
-        yield from urls_of(Link(found[1].strip().strip('"'), "", "a"), None, limits)
-    for _, found in zip(range(_MOST), _SHARE.finditer(text), strict=False):
-        yield from urls_of(Link(f"file://{found[1]}/", "", "a"), None, limits)
+    for found in _SETTING.finditer(text):
+        yield from urls_of(Link(found[1].strip().strip('"'), "", "a"), None, limits, report)
+    for found in _SHARE.finditer(text):
+        yield from urls_of(Link(f"file://{found[1]}/", "", "a"), None, limits, report)
 
 
 def suffix_of(name: str) -> str:

@@ -17,7 +17,14 @@ from tamis.message.mail.css import Room
 from tamis.message.mail.defects import DefectKind, DefectReport
 from tamis.message.mail.limits import LIMITS, Limits
 from tamis.message.mail.markup import FORMATTING, RENAMED, left_over, rewrite
-from tamis.message.mail.references import Link, conditional_markup, data_of, references, scripts_in
+from tamis.message.mail.references import (
+    DATA_CHARACTERS,
+    Link,
+    conditional_markup,
+    data_of,
+    references,
+    scripts_in,
+)
 from tamis.message.mail.styles import divided, may_hide
 from tamis.message.mail.text import guess
 from tamis.message.mail.turned import turn
@@ -47,8 +54,8 @@ def _unescaped(markup: str) -> str:
 _UNSHOWN_TAG = re.compile(r"<(?:title|template|noframes|noembed|iframe)\b", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]{2}")
 _TAG = re.compile(r"<([a-zA-Z][a-zA-Z0-9]*)")
-_NESTED = 3  # documents within attributes of documents; beyond: not read
-_DOCUMENTS = 20  # documents in attributes of one page; beyond: not read
+_NESTED = 3  # documents within attributes of documents; beyond: not read, `html_truncated`
+_DOCUMENTS = 20  # documents in attributes of one page; beyond: not read, `html_truncated`
 # Within these the parser's worst case, which is quadratic, is some milliseconds (see markup.py).
 _DIRECT_CHARACTERS = 65_536
 _DIRECT_TAGS = 3000
@@ -125,14 +132,14 @@ def parse_html(source: str, budget: Budget, limits: Limits, report: DefectReport
         tree.strip_tags(_INVISIBLE)
         # style attributes are written with character references as well (HTML Standard 13.5)
         written = _unescaped(markup) if _CODED.search(markup) else markup
-        turn(tree, written, sheets)
+        turn(tree, written, sheets, report, where)
         if may_hide(written) or any(map(may_hide, sheets)):
             texts = divided(tree, sheets, budget.styles, limits, report, where)
             seen, hidden = texts.seen, texts.hidden
             others += (texts.with_doubtful, texts.certain)
         elif tree.body is not None:
             seen = tree.body.text()
-        across = "\n".join(map(joined, dict.fromkeys((seen, *others))))
+        across = "\n".join(joined(text, report, where) for text in dict.fromkeys((seen, *others)))
         others += (*inner, *_in_attributes(tree), *arranged(tree, written, sheets, report, where))
     except SelectolaxError as error:  # a tree without a root: a frameset, or nothing at all
         report.add(DefectKind.HTML_TRUNCATED, error, where)
@@ -183,8 +190,8 @@ def _harmless(source: str, budget: Budget, report: DefectReport, where: str) -> 
         budget.direct_tags -= tags
         # Past some number, elements that the parser opens again in every block would multiply.
         return FORMATTING.sub(RENAMED, source) if tags > _FORMATTING_TAGS else source
-    markup, used = rewrite(source, budget.tags)
-    if used > budget.tags:
+    markup, used, is_cut = rewrite(source, budget.tags)
+    if is_cut:
         report.add(DefectKind.HTML_TRUNCATED, tags, where)
     budget.tags = max(0, budget.tags - used)
     return markup
@@ -197,8 +204,11 @@ def _links(
     what is to be read in those."""
     texts: list[str] = []
     links = list(references(tree, source, limits, report, where))
-    links += (Link(code, "", "script") for code in scripts_in(source))
-    waiting = [(conditional_markup(source), 1), *((markup, 1) for markup in _documents(links))]
+    links += (Link(code, "", "script") for code in scripts_in(source, report, where))
+    waiting = [
+        (conditional_markup(source, report, where), 1),
+        *((markup, 1) for markup in _documents(links, report, where)),
+    ]
     number = 0
     while waiting:
         markup, depth = waiting.pop(0)
@@ -213,11 +223,14 @@ def _links(
         inner = LexborHTMLParser(_harmless(piece, budget, report, where).replace("\x00", " "))
         found = [
             *references(inner, piece, limits, report, where),
-            *(Link(code, "", "script") for code in scripts_in(piece)),
+            *(Link(code, "", "script") for code in scripts_in(piece, report, where)),
         ]
         links += found
         texts += _inner_text(inner)
-        waiting += ((document, depth + 1) for document in (conditional_markup(piece), *_documents(found)))
+        waiting += (
+            (document, depth + 1)
+            for document in (conditional_markup(piece, report, where), *_documents(found, report, where))
+        )
     return tuple(links), texts
 
 
@@ -230,12 +243,14 @@ def _inner_text(tree: LexborHTMLParser) -> Iterator[str]:
         yield text
 
 
-def _documents(links: Iterable[Link]) -> Iterator[str]:
+def _documents(links: Iterable[Link], report: DefectReport, where: str) -> Iterator[str]:
     """The documents that stand within references: srcdoc, and data: URLs of markup."""
     for link in links:
         if link.tag == "html":
             yield link.href
         elif link.href[:5].lower() == "data:" and (data := data_of(link.href)) is not None:
             kind, octets = data
+            if len(link.href) > DATA_CHARACTERS:
+                report.add(DefectKind.HTML_TRUNCATED, len(link.href), where)
             if kind.startswith("text/") or "html" in kind or "xml" in kind:
                 yield guess(octets)

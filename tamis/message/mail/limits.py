@@ -47,6 +47,9 @@ class Limits:
     """Distinct URLs of one message. Beyond: `url_limit`."""
     url_characters: int = 8192
     """Characters of one URL that are kept. Beyond: `url_limit`."""
+    opened: int = 300
+    """URLs of one message whose inside is looked at. Beyond: the first half and the last one, others by lot;
+    `url_limit`."""
     files: int = 100
     """Attachments that are looked into. Beyond: dangerous names first, others by lot; `too_many_files`."""
     hosts: int = 40
@@ -64,7 +67,7 @@ class Limits:
     style_rules: int = 300
     """Selectors of style sheets that are matched, in one HTML part. Beyond: `style_truncated`."""
     defects: int = 200
-    """Defects kept for one message, beside the first of each kind. Beyond: further ones of a kind that is
+    """Defects kept for one message, beside the first of each kind. Beyond: left out: of each kind one is
     there."""
 
 

@@ -14,6 +14,7 @@ from tamis.message.mail.authors import check_authors, some_of
 from tamis.message.mail.css import Room
 from tamis.message.mail.defects import Defect, DefectKind, DefectReport
 from tamis.message.mail.destinations import html_urls
+from tamis.message.mail.drawings import Drawings, drawings_in
 from tamis.message.mail.file_links import file_urls, may_be_legible
 from tamis.message.mail.headers import Headers, scan
 from tamis.message.mail.html import Budget, Html, parse_html
@@ -26,7 +27,7 @@ from tamis.message.mail.redirects import is_overfull
 from tamis.message.mail.sampling import MessageChance, text_excerpt
 from tamis.message.mail.scripts import Scripts, count_scripts
 from tamis.message.mail.seen import NOTHING_SEEN, Seen
-from tamis.message.mail.urls import Url, collect, text_urls
+from tamis.message.mail.urls import Url, collect, has_too_many_defused, text_urls
 from tamis.message.mail.visible import canonical, looks
 
 # RFC 5322 3.6, RFC 2045 3: at most one of each.
@@ -82,7 +83,8 @@ class Mail:
         """The same message with what was read in its images and documents; its URLs are among ``urls`` then."""
         mail = copy.copy(self)
         mail.seen = seen
-        mail.__dict__.pop("urls", None)
+        for name in ("urls", "defects"):
+            mail.__dict__.pop(name, None)
         return mail
 
     def chance(self, purpose: str) -> MessageChance:
@@ -186,6 +188,11 @@ class Mail:
     def documents(self) -> tuple[Part, ...]:
         """The leaves that are PDF documents."""
         return tuple(part for part in self._files if part.is_pdf)
+
+    @derived
+    def drawings(self) -> Drawings:
+        """What may be drawn in the message, for the reader of images."""
+        return drawings_in(self)
 
     @derived
     def _budget(self) -> Budget:
@@ -292,7 +299,7 @@ class Mail:
         # Markup before text: it is what the reader clicks, and the bound must not be used up by text.
         yield from self.seen.urls
         for html in self.html:
-            yield from html_urls(html, self.limits)
+            yield from html_urls(html, self.limits, self._report)
         yield from self._file_urls
         yield from text_urls(self.text, self.limits)
         if self._other_text:
@@ -385,9 +392,16 @@ class Mail:
         hosts = {url.host for url in self.urls}
         if self._body > limits.searched_octets:
             report.add(DefectKind.LONG_HEADER, self._body)
+        for cut in sorted(self.seen.cuts):
+            report.add(cut, "in files")
+        if len(self.drawings.found) < self.drawings.number:
+            report.add(DefectKind.TOO_MANY_IMAGES, self.drawings.number)
+        if has_too_many_defused(self.text):
+            report.add(DefectKind.URL_LIMIT, "defused")
         if any(is_overfull(url.raw) for url in self.urls):
             report.add(DefectKind.TOO_MANY_TARGETS)
         for kind, number, most in (
+            (DefectKind.URL_LIMIT, len(self.urls), limits.opened),
             (DefectKind.TOO_MANY_FILES, len(self.attachments), limits.files),
             (DefectKind.TOO_MANY_HOSTS, len(hosts), limits.hosts),
             (DefectKind.LONG_TEXT, len(self.text), limits.searched_octets),

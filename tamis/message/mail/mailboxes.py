@@ -39,7 +39,8 @@ _RUN = re.compile(r'(?:"(?:[^"\\]|\\.)*+"?|[^\s"<>(),;])++', re.DOTALL)
 _PLAIN = re.compile(r"([A-Za-z0-9._+=-]++)@([A-Za-z0-9.-]*[A-Za-z0-9])")
 _NO_SIGN = r"[^\x00-\x1f\x7f-\U0010ffff\"\\<>(),:;@=]"
 _NAMED = re.compile(rf' *+(?:"({_NO_SIGN}*+)"|({_NO_SIGN}*+)) *+<{_PLAIN.pattern}> *+')
-_SIMPLE_CHARACTERS = 300  # characters of a field that may be read at a glance; beyond: read in every way
+_SIMPLE_CHARACTERS = 300
+"""Characters of a field that may be read at a glance. Beyond: read in every way: that is the slow one."""
 _LEADING_QUOTED = re.compile(_QUOTED, re.DOTALL)
 _HOST_CHARACTERS = re.compile(r"[^\W_](?:[\w.\u3002\uff0e\uff61-]*[^\W_])?")
 _REWRITTEN = re.compile(r"([^\s%!]++)(?:%([^\s%!]++)|!([^\s%!]++))")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 FORMATTING = re.compile(
     r"<(/?)(?:b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)(?=[\s/>])", re.IGNORECASE
@@ -22,12 +23,13 @@ _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9:-]*)")
 _REST = re.compile(r"(?:[^>\"']++|\"[^\"]*+\"|'[^']*+')*+(>?)")
 _ATTRIBUTE = re.compile(
     r"\b(href|srcset|srcdoc|src|formaction|action|background|style|hidden|alt|data|poster|content|http-equiv|value"
-    r"|class|id|color|bgcolor|dir|label|x|on[a-z]{2,20}|action-xhr)"
+    r"|class|id|color|bgcolor|dir|label|on[a-z]{2,20}|action-xhr)"
     r"(?=[\s=/>\"']|$)(?:\s{0,9}=\s{0,9}(\"[^\"]*+\"|'[^']*+'|[^\s>\"']*+))?",
     re.IGNORECASE,
 )
-_VALUE_CHARACTERS = 65_536  # characters of one attribute's value; beyond: cut
-_ATTRIBUTES_CHARACTERS = 131_072  # characters of a tag that are searched for attributes; beyond: left out
+_VALUE_CHARACTERS = 65_536  # characters of one attribute's value; beyond: cut, `html_truncated`
+_ATTRIBUTES_CHARACTERS = 131_072
+"""Characters of a tag that are searched for attributes. Beyond: left out; `html_truncated`."""
 _RAW_TEXT = frozenset(
     {"script", "style", "iframe", "noembed", "noframes", "xmp", "title", "textarea", "template"}
 )
@@ -42,8 +44,16 @@ _LEFT_OVER = 3000
 _STRIPPED = re.compile(r"<[^<>]*+>")
 
 
-def rewrite(source: str, tags: int) -> tuple[str, int]:
-    """``source`` with at most ``tags`` tags, and the number of them used; more than ``tags`` if cut off.
+class Rewritten(NamedTuple):
+    """Markup that a parser reads in linear time, the number of its tags, and whether some of it was left out."""
+
+    markup: str
+    tags: int
+    is_cut: bool
+
+
+def rewrite(source: str, tags: int) -> Rewritten:
+    """``source`` with at most ``tags`` tags; one more is counted if it has more.
 
     Linear in time: nothing is read more than a fixed number of times.
     """
@@ -51,16 +61,17 @@ def rewrite(source: str, tags: int) -> tuple[str, int]:
     position = 0
     used = 0
     missing: set[str] = set()
+    is_cut = False
     while True:
         at = source.find("<", position)
         if at < 0:
             out.append(source[position:])
-            return "".join(out), used
+            return Rewritten("".join(out), used, is_cut)
         out.append(source[position:at])
         if used >= tags:
             out.append(_STRIPPED.sub(" ", source[at:]).replace("<", "&lt;"))
             out += left_over(source, at)
-            return "".join(out), used + 1
+            return Rewritten("".join(out), used + 1, is_cut=True)
         used += 1
         tag = _TAG.match(source, at)
         if tag is None:
@@ -68,8 +79,9 @@ def rewrite(source: str, tags: int) -> tuple[str, int]:
             continue
         rest = _REST.match(source, tag.end())
         if rest is None or not rest[1]:
-            return "".join(out), used
+            return Rewritten("".join(out), used, is_cut)
         position = rest.end()
+        is_cut |= position - tag.end() > _VALUE_CHARACTERS
         closing, name = tag[1], tag[2].lower()
         if name in {"iframe", "script"} and not closing:
             list_end = min(position - 1, tag.end() + _ATTRIBUTES_CHARACTERS)

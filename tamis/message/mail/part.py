@@ -11,7 +11,7 @@ from tamis.message.mail.headers import HeaderField, Headers
 from tamis.message.mail.limits import Limits
 from tamis.message.mail.text import decode
 from tamis.message.mail.transfer import ENCODINGS, decode_transfer
-from tamis.message.mail.words import all_parameters, decode_words
+from tamis.message.mail.words import all_parameters, decode_words, has_too_many_parameters
 
 _TYPE = re.compile(r"\s*([!#-'*+.0-9A-Z^-~-]+)\s*/\s*([!#-'*+.0-9A-Z^-~-]+)\s*(?:;|\(|$|\s)", re.IGNORECASE)
 _TOKEN = re.compile(r"\s*([!#-'*+.0-9A-Z^-~-]+)", re.IGNORECASE)
@@ -19,9 +19,13 @@ _COMMENT = re.compile(r"\([^()]*\)")
 _META_CHARSET = re.compile(
     rb"<meta[^>]{1,200}?charset\s{0,9}=\s{0,9}[\"']?\s{0,9}([\w.:-]{1,60})", re.IGNORECASE
 )
-_META_OCTETS = 2048  # octets of HTML searched for a charset, as HTML 13.2.3.2 has 1024; beyond: not searched
+_META_OCTETS = 2048
+"""Octets of HTML searched for a charset, as HTML 13.2.3.2 has 1024. Beyond: not searched: the charset is
+guessed."""
 _HEAD_OCTETS = 128
-_PDF_HEAD = 1024  # octets: readers' programs look so far for the mark (ISO 32000-2, annex I); beyond: no PDF
+_PDF_HEAD = 1024
+"""Octets: readers' programs look so far for the mark (ISO 32000-2, annex I). Beyond: no PDF: their programs say
+the same."""
 _SURE_IMAGES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a")
 _IMAGE_MAGIC = (*_SURE_IMAGES, b"BM", b"II*\x00", b"MM\x00*", b"\x00\x00\x01\x00")
 # What no text begins with: programs, archives, office files.
@@ -110,6 +114,8 @@ class Part:
         for field in fields:
             token = _TOKEN.match(_COMMENT.sub(" ", field.unfolded))
             value = all_parameters(field.unfolded) if "name" in field.unfolded.lower() else {}
+            if has_too_many_parameters(field.unfolded):
+                self._report.add(DefectKind.TOO_MANY_PARAMETERS, "content-disposition", field.where)
             if len(value.get("filename", ())) > 1:
                 self._report.add(DefectKind.DUPLICATE_PARAMETER, "filename", field.where)
             found.append((token[1].lower() if token else None, value))
@@ -291,6 +297,8 @@ def content_types(headers: Headers, default: str, report: DefectReport, where: s
     for field in fields[:_MOST_FIELDS]:
         value = field.unfolded
         every = all_parameters(value) if ";" in value or "=" in value else {}
+        if has_too_many_parameters(value):
+            report.add(DefectKind.TOO_MANY_PARAMETERS, "content-type", where)
         first = {name: values[0] for name, values in every.items()}
         match = _TYPE.match(value)
         if match is None and ("(" in value or '"' in value):

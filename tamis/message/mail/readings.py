@@ -16,7 +16,7 @@ _PLAIN = ContentType("text/plain", {"charset": "utf-8"})
 _MARKUP = re.compile(
     rb"\s*(?:<!--.{0,200}?-->\s*)?<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
 )
-_MARKUP_OCTETS = 512  # octets of a text in which markup begins; beyond: it is text
+_MARKUP_OCTETS = 512  # octets of a text in which markup begins; beyond: it is text: browsers look no further
 _SOFT = re.compile(r" \n(?!-- \n)")
 _STUFFED = re.compile(r"^ ", re.MULTILINE)
 

@@ -21,7 +21,9 @@ MOST_TARGETS = 12
 
 _SHORT = 300
 """Characters up to which what a link leads to is remembered."""
-_PIECES = 24  # parameters, addresses and coded values of one link that are looked into; beyond: by lot
+_PIECES = 24  # parameters, addresses and coded values of one link; beyond: by lot, `too_many_targets`
+_LONG_PIECE = 12
+"""Characters of a coded value from which on an address may stand in it."""
 _LONG = 150
 """Characters of a link from which on so much may stand in it."""
 
@@ -139,7 +141,17 @@ _ADDRESSES = re.compile(r"https?:/|=(?:www\.|[a-z0-9-]{1,63}\.[a-z]{2,24}(?=[/&;
 
 def is_overfull(link: str) -> bool:
     """Whether more addresses stand in a link than are looked at."""
-    return len(link) > _LONG and len(_ADDRESSES.findall(_thrice(link[:CHARACTERS]))) > MOST_TARGETS
+    if len(link) <= _LONG:
+        return False
+    text = _thrice(link[:CHARACTERS])
+    if len(_ADDRESSES.findall(text)) > MOST_TARGETS or unwrapped(link).cut:
+        return True
+    coded = (
+        sum(1 for piece in _BASE64.finditer(text) if plain(piece[0]))
+        if len(text) > _PIECES * _LONG_PIECE
+        else 0
+    )
+    return coded > MOST_TARGETS
 
 
 def _thrice(text: str) -> str:

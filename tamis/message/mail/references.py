@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
@@ -58,7 +58,7 @@ _HANDLER = re.compile(
 _VALUES = frozenset(name.replace("\\", "") for name in _NAMES)
 _LINK_TEXT = 300
 """Characters of a link's visible text. Beyond: cut: no web address that people could read is longer."""
-_LINK_TEXTS = 262_144  # characters of all links' visible text; beyond: links without text
+_LINK_TEXTS = 262_144  # characters of all links' visible text; beyond: links without text, `html_truncated`
 _OF_PAGES = frozenset(
     {"iframe", "frame", "object", "embed", "applet", "meta", "portal", "fencedframe", "param"}
 )
@@ -69,12 +69,14 @@ _CSS_URL = re.compile(r"url\(\s{0,9}(\"[^\"]{0,4096}\"?|'[^']{0,4096}'?|[^)\s]{0
 _CSS_SET = re.compile(r"image-set\(\s{0,9}[\"']([^\"']{1,4096})", re.IGNORECASE)
 _CSS_IMPORT = re.compile(r"@import\s{0,9}[\"']([^\"']{1,4096})", re.IGNORECASE)
 _CSS_ESCAPE = re.compile(r"\\([0-9a-fA-F]{1,6})[ \t\r\n]?|\\([^0-9a-fA-F\r\n])")
-_CSS_CHARACTERS = 262_144  # characters of one style sheet; beyond: not searched for links
-_COMMENTS = 200  # comments that are searched for links; beyond: not searched
+_CSS_CHARACTERS = 262_144  # characters of one style sheet; beyond: not searched for links, `html_truncated`
+_COMMENTS = 200  # comments, scripts or links of a style sheet; beyond: not looked at, `html_truncated`
+_CANDIDATES = 20  # images to choose from in one attribute; beyond: left out, `html_truncated`
 _SCRIPT = re.compile(r"<script\b[^>]{0,2000}>", re.IGNORECASE)
 _SCRIPT_END = re.compile(r"</script", re.IGNORECASE)
 _DATA = re.compile(r"data:([^,]{0,200}),", re.IGNORECASE | re.DOTALL)
-_DATA_CHARACTERS = 1_048_576  # characters of one data: reference; beyond: not decoded
+DATA_CHARACTERS = 1_048_576
+"""Characters of one data: reference. Beyond: not decoded; `html_truncated`."""
 EDGES = "".join(map(chr, range(0x21))) + "\u00a0\u2000\u2003\u2028\u2029\u3000\ufeff"
 """What clients strip from both ends of a reference (URL Standard 4.4), and blanks that some of them do."""
 
@@ -97,6 +99,10 @@ def references(
     tree: LexborHTMLParser, source: str, limits: Limits, report: DefectReport, where: str
 ) -> tuple[Link, ...]:
     """The references of markup and its tree, in their order, at most ``Limits.links``."""
+
+    def cut() -> None:
+        report.add(DefectKind.HTML_TRUNCATED, "references", where)
+
     links: list[Link] = []
     room = _LINK_TEXTS
     selector = "*" if _HANDLER.search(source) else _SELECTOR
@@ -105,13 +111,15 @@ def references(
         text = ""
         attributes = node.attributes
         # Links may lie within each other, each with the text of all: the sum is bounded.
-        if tag == "a" and room > 0:
+        if tag == "a" and room <= 0:
+            cut()
+        elif tag == "a":
             text = node.text()
             room -= len(text) + 64
             text = " ".join(text[: 4 * _LINK_TEXT].split())[:_LINK_TEXT]
         elif tag in {"img", "area", "input"}:
             text = " ".join((attributes.get("alt") or "")[: 4 * _LINK_TEXT].split())[:_LINK_TEXT]
-        for href, kind in _of(node, tag, attributes):
+        for href, kind in _of(node, tag, attributes, cut):
             if len(links) >= limits.links:
                 report.add(DefectKind.HTML_TRUNCATED, limits.links, where)
                 return tuple(links)
@@ -128,20 +136,22 @@ def _holds_more(href: str, kind: str) -> bool:
     return kind in {"script", "html"} or href.lstrip(EDGES)[:5].lower() == "data:"
 
 
-def _of(node: LexborNode, tag: str, attributes: dict[str, str | None]) -> Iterator[tuple[str, str]]:
-    """The references of one element and what they are."""
+def _of(
+    node: LexborNode, tag: str, attributes: dict[str, str | None], cut: Callable[[], None]
+) -> Iterator[tuple[str, str]]:
+    """The references of one element and what they are; `cut` is called where some are left out."""
     if tag == "style":
-        for href in css_links(node.text()):
+        for href in css_links(node.text(), cut):
             yield href, "style"
     for name, value in attributes.items():
         if not value:
             continue
         if name == "style":
             if "(" in value:
-                for href in css_links(value):
+                for href in css_links(value, cut):
                     yield href, "style"
         elif name in {"srcset", "imagesrcset"}:
-            for candidate in value.split(",")[:20]:
+            for candidate in _few(value.split(","), cut):
                 yield candidate.split()[0] if candidate.strip() else "", "img"
         elif name == "srcdoc":
             yield value, "html"
@@ -157,11 +167,17 @@ def _of(node: LexborNode, tag: str, attributes: dict[str, str | None]) -> Iterat
             yield value, "script"
         elif name in _ANIMATED:
             if tag in {"set", "animate"}:
-                yield from ((one.strip(), "a") for one in value.split(";")[:20])
+                yield from ((one.strip(), "a") for one in _few(value.split(";"), cut))
         elif name in _VALUES:
             yield value, _kind(tag, name)
         elif name.startswith("on"):
             yield value, "script"
+
+
+def _few(values: list[str], cut: Callable[[], None]) -> list[str]:
+    if len(values) > _CANDIDATES:
+        cut()
+    return values[:_CANDIDATES]
 
 
 def _kind(tag: str, name: str) -> str:
@@ -174,7 +190,7 @@ def _kind(tag: str, name: str) -> str:
     return tag
 
 
-def conditional_markup(source: str) -> str:
+def conditional_markup(source: str, report: DefectReport, where: str) -> str:
     """What stands in conditional comments, which Outlook shows and everybody else takes for comments."""
     if "[if" not in source and "[IF" not in source:
         return ""
@@ -187,15 +203,22 @@ def conditional_markup(source: str) -> str:
         end = _CONDITIONAL_END.search(source, begin.end())
         at = end.end() if end else len(source)
         found.append(source[begin.end() : end.start() if end else at])
+    else:
+        report.add(DefectKind.HTML_TRUNCATED, _COMMENTS, where)
     return "\n".join(found)
 
 
-def css_links(style: str) -> Iterator[str]:
-    """The addresses in a style sheet."""
-    style = style[:_CSS_CHARACTERS]
+def css_links(style: str, cut: Callable[[], None]) -> Iterator[str]:
+    """The addresses in a style sheet; `cut` is called when some are left out."""
+    if len(style) > _CSS_CHARACTERS:
+        cut()
+        style = style[:_CSS_CHARACTERS]
     style = css_unescaped(style)
     for pattern in (_CSS_URL, _CSS_IMPORT, _CSS_SET):
-        for _, found in zip(range(_COMMENTS), pattern.finditer(style), strict=False):
+        for number, found in enumerate(pattern.finditer(style)):
+            if number >= _COMMENTS:
+                cut()
+                break
             yield found[1].strip("\"'")
 
 
@@ -211,7 +234,7 @@ def _unescaped(match: re.Match[str]) -> str:
     return chr(number) if 0 < number < 0x110000 and not 0xD800 <= number < 0xE000 else "\ufffd"
 
 
-def scripts_in(source: str) -> Iterator[str]:
+def scripts_in(source: str, report: DefectReport, where: str) -> Iterator[str]:
     """The code between script tags as it stands, wherever they are."""
     at = 0
     for _ in range(_COMMENTS):
@@ -222,15 +245,16 @@ def scripts_in(source: str) -> Iterator[str]:
         at = end.end() if end else len(source)
         if code := source[begin.end() : end.start() if end else at].strip():
             yield code
+    report.add(DefectKind.HTML_TRUNCATED, _COMMENTS, where)
 
 
 def data_of(href: str) -> tuple[str, bytes] | None:
     """The media type, lower-cased, and the content of a data: URL (RFC 2397), within bounds; None when it is none."""
-    found = _DATA.match(href.strip(EDGES)[:_DATA_CHARACTERS])
+    found = _DATA.match(href.strip(EDGES)[:DATA_CHARACTERS])
     if found is None:
         return None
     kind, *parameters = [piece.strip().lower() for piece in found[1].split(";")]
-    octets = unquote_to_bytes(href.strip(EDGES)[found.end() : _DATA_CHARACTERS])
+    octets = unquote_to_bytes(href.strip(EDGES)[found.end() : DATA_CHARACTERS])
     if "base64" in parameters:
         letters = re.sub(rb"[^A-Za-z0-9+/_-]", b"", octets).replace(b"-", b"+").replace(b"_", b"/")
         if len(letters) % 4 == 1:

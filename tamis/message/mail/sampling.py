@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
 from random import Random
-from typing import Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from tamis.base.derived import derived
 
@@ -69,6 +69,25 @@ def sampled(
     drawn = [(random.random() ** (1 / weight(item)), at) for at, item in enumerate(items) if at not in kept]
     kept.update(at for _, at in sorted(drawn, reverse=True)[: most - len(kept)])
     return [items[at] for at in sorted(kept)]
+
+
+class Some(NamedTuple, Generic[T]):
+    """What was taken of many, and whether that is not all."""
+
+    items: list[T]
+    is_cut: bool
+
+
+def some_of(items: Iterable[T], most: int, random: Chance) -> Some[T]:
+    """All items, or of more than `most` some that nobody can foresee; each as likely as the others (reservoir)."""
+    kept: list[T] = []
+    number = 0
+    for number, item in enumerate(items, 1):
+        if number <= most:
+            kept.append(item)
+        elif (at := random.randrange(0, number)) < most:
+            kept[at] = item
+    return Some(kept, number > most)
 
 
 def excerpt(octets: bytes, most: int, random: Chance) -> bytes:

@@ -13,9 +13,8 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
 _SELECTOR_CHARACTERS = 300  # characters of a selector; beyond: its rule hides nothing; `style_truncated`
 _STEPS = 50_000  # elements that selectors are held against; beyond: not held against; `style_truncated`
-_POSITIONAL = (
-    10  # parts that count elements, or look into them; beyond: the rule is in doubt; `style_truncated`
-)
+_POSITIONAL = 10
+"""Parts that count elements, or look into them. Beyond: the rule is in doubt; `style_truncated`."""
 
 _ESCAPE = r"\\(?:[0-9a-fA-F]{1,6}\s?|.)"
 _COMPOUND = rf"(?:{_ESCAPE}|\[[^\]]*+\]|\((?:[^()]|\([^()]*+\))*+\)|[^\s>+~\\\[(])++"

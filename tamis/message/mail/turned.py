@@ -7,15 +7,19 @@ from collections.abc import Iterable
 
 from selectolax.lexbor import LexborHTMLParser, SelectolaxError
 
+from tamis.message.mail.defects import DefectKind, DefectReport
+
 _OVERRIDE = re.compile(r"(?:bidi|isolate)-override", re.IGNORECASE)
 _RULE = re.compile(r"([^{}]{1,200})\{([^{}]*+)\}")
 _TURNED = ("bdo[dir=rtl]", "bdo[dir=RTL]", '[style*="-override"]')
-_MOST = 200  # elements that are turned round; beyond: as they are written
+_MOST = 200  # elements that are turned round; beyond: as they are written, `html_truncated`
 _RIGHT_TO_LEFT = "\u202e"
 _END = "\u202c"
 
 
-def turn(tree: LexborHTMLParser, markup: str, sheets: Iterable[str]) -> None:
+def turn(
+    tree: LexborHTMLParser, markup: str, sheets: Iterable[str], report: DefectReport, where: str
+) -> None:
     """Put what an element's override of direction says around its text."""
     if not _OVERRIDE.search(markup) and "<bdo" not in markup.lower():
         return
@@ -26,6 +30,8 @@ def turn(tree: LexborHTMLParser, markup: str, sheets: Iterable[str]) -> None:
             nodes = tree.css(selector)
         except SelectolaxError:
             continue
+        if len(nodes) > _MOST:
+            report.add(DefectKind.HTML_TRUNCATED, len(nodes), where)
         for node in nodes[:_MOST]:
             first = node.first_child
             style = (node.attributes.get("style") or "").lower()

@@ -35,7 +35,7 @@ _NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789.-"
 _NAME_WINDOW = 64
 _TRAILING = ".,;:!?'\"*_|>"
 _AUTHORITY_END = re.compile(r"[/\\?#]")
-_HOST_CHARACTERS = 253  # characters of a host (RFC 1035 2.3.4); beyond: no host
+_HOST_CHARACTERS = 253  # characters of a host (RFC 1035 2.3.4); beyond: no host: no program finds one there
 _REPETITIONS = 10  # times the bound on URLs: so many are looked at to find distinct ones; beyond: `url_limit`
 
 
@@ -87,7 +87,7 @@ _DEFUSED_SIGNS = ("hxx", "h**", "h__p", "h--p", "[.", "(.", "{.", "dot", "[:", "
 _DEFUSED_WIDE_SIGNS = ("\u3002", "\uff0e", "\uff61")
 """One of them is in every such address; to look for them is quick."""
 _DEFUSED_BEFORE, _DEFUSED_BEHIND = 80, 300
-_MOST_DEFUSED = 200  # marks of such addresses that are looked at; beyond: by lot, `long_text`
+_MOST_DEFUSED = 200  # marks of such addresses that are looked at; beyond: by lot, `url_limit`
 _DEFUSED = re.compile(
     r"(?:h(?:tt|xx|\*\*|__|--)ps?\s?[\[(]?:[\])]?\s?/{1,2}[\])]?\s?|www(?=[\s.\[({]))?"
     r"(?:[a-z0-9_-]{0,63}(?:\s{0,2}[\[({]\s?(?:\.|dot)\s?[\])}]\s{0,2}|\s?[.\u3002\uff0e\uff61]\s?|\sdot\s)){1,8}"
@@ -117,6 +117,14 @@ def _defused(low: str) -> Iterator[str]:
                 read = _DEFUSED_REST.sub("", _DEFUSED_DOT.sub(".", _DEFUSED_SCHEME.sub("http", written)))
                 if read != written:
                     yield read
+
+
+def has_too_many_defused(text: str) -> bool:
+    """Whether a text has more such addresses than are looked at."""
+    low = text.lower()
+    if sum(map(low.count, (*_DEFUSED_SIGNS, *_DEFUSED_WIDE_SIGNS))) <= _MOST_DEFUSED:
+        return False
+    return sum(1 for _ in _DEFUSED_MARK.finditer(low)) > _MOST_DEFUSED
 
 
 def text_urls(text: str, limits: Limits) -> Iterator[Url]:
@@ -204,6 +212,8 @@ def collect(found: Iterable[Url], limits: Limits, report: DefectReport) -> tuple
             report.add(DefectKind.URL_LIMIT, limits.urls)
             break
         seen[key] = url
+        if len(url.raw) >= limits.url_characters:
+            report.add(DefectKind.URL_LIMIT, len(url.raw))
         if not url.raw.isascii() or "%" in url.raw or "xn--" in url.raw.lower():
             _check_host(url, report)
     return tuple(seen.values())

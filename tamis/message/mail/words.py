@@ -24,8 +24,9 @@ _NAMES = frozenset({"name", "filename"})
 _MOST_WORDS = 1000
 """Encoded words of one value that are decoded: more can't be had in a field of 64 KiB but by words of a few letters.
 Beyond: as they stand; `header_too_long`."""
-_PARAMETERS = 100  # parameters of one field; beyond: left out
-_SECTIONS = 100  # sections of one parameter (RFC 2231 3); beyond: left out
+MOST_PARAMETERS = 100
+"""Parameters of one field. Beyond: left out; `too_many_parameters`."""
+_SECTIONS = 100  # sections of one parameter (RFC 2231 3); beyond: left out, `too_many_parameters`
 
 
 def unfold(value: bytes) -> bytes:
@@ -108,6 +109,13 @@ def parameters(value: str) -> dict[str, str]:
     return {name: values[0] for name, values in all_parameters(value).items()}
 
 
+def has_too_many_parameters(value: str) -> bool:
+    """Whether a structured field has more parameters, or sections of one, than are read; cheap."""
+    return (
+        value.count(";") >= MOST_PARAMETERS and sum(1 for _ in _PARAMETER.finditer(value)) > MOST_PARAMETERS
+    )
+
+
 def all_parameters(value: str) -> dict[str, list[str]]:
     """The parameters of a structured field's value, names lower-cased, each with its distinct values: RFC 2231
     sections joined first, then plain ones in their order, last names of files that no semicolon stands before.
@@ -121,7 +129,7 @@ def all_parameters(value: str) -> dict[str, list[str]]:
     for number, match in enumerate(_PARAMETER.finditer(value)):
         between.append(value[position : match.start()])
         position = match.end()
-        if number >= _PARAMETERS:
+        if number >= MOST_PARAMETERS:
             break
         name = match[1].lower()
         text = _unquoted(match[2])
@@ -145,7 +153,7 @@ def all_parameters(value: str) -> dict[str, list[str]]:
     for name, values in plain.items():
         found.setdefault(name, []).extend(values)
     if "name" in (rest := " ".join(between).lower()) and "=" in rest:
-        for match in islice(_LOOSE_NAME.finditer(" ".join(between)), _PARAMETERS):
+        for match in islice(_LOOSE_NAME.finditer(" ".join(between)), MOST_PARAMETERS):
             found.setdefault(match[1].lower(), []).append(_unquoted(match[2]))
     return {name: list(dict.fromkeys(values)) for name, values in found.items()}
 

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from tamis.message.mail.written_links import CHARACTERS, as_link, octets_of, parameters_of, parts_of, plain
 
 MOST_NESTED = 6
-"""Wrappers within wrappers that are undone. Beyond: the innermost that was found counts."""
+"""Wrappers within wrappers that are undone. Beyond: the innermost that was found counts; `too_many_targets`."""
 
 Reads = Callable[[str, str, str], str]
 """A link's host, path and query (with the fragment) -> what it leads to as written there; '' when it is not that."""

@@ -11,11 +11,10 @@ from urllib.parse import unquote
 from tamis.message.mail.urls import host_of
 
 CHARACTERS = 8192
-"""Characters of one link that are looked at. Beyond: cut."""
+"""Characters of one link that are looked at. Beyond: cut, `url_limit`."""
 
-_PARAMETERS = (
-    1000  # parameters of one link's query, of which most are short; beyond: left out, `too_many_targets`
-)
+_PARAMETERS = 1000
+"""Parameters of one link's query, of which most are short. Beyond: left out; `too_many_targets`."""
 _LEAST_BASE64 = 8
 _WHITE = str.maketrans("\t\r\n\f\v\u2028\u2029", "       ")
 

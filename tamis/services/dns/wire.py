@@ -12,7 +12,7 @@ from tamis.base.errors import ServiceError
 
 TYPES = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28}
 MAX_RECORDS = 100
-"""Records of one answer that are kept. Beyond: left out."""
+"""Records of one answer that are kept. Beyond: left out: no question needs so many."""
 
 _HEADER = struct.Struct("!6H")
 _RESPONSE, _TRUNCATED, _RECURSE = 0x8000, 0x0200, 0x0100

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
 import re
 
 from tamis.message.file_names import Risk
+from tamis.message.mail.sampling import some_of
 
 _SCRIPT = re.compile(
     r"<script\b|\bon[a-z]{3,20}\s{0,9}=\s{0,9}[\"']?|(?:href|src)\s{0,9}=\s{0,9}[\"']?\s{0,9}javascript:",
@@ -37,7 +39,8 @@ _INSTRUCTION = re.compile(
 _DDE_CELL = re.compile(
     r"^[\"']?[=+@-][^\r\n|]{0,200}\|[\"'\s]?[^\r\n!]{0,400}![A-Z0-9_]", re.MULTILINE | re.IGNORECASE
 )
-_MOST = 500  # relationships of a document, and a quarter of its fields; beyond: not looked at
+_MOST = 500  # addresses outside of a document; beyond: by lot, `links_left_out`
+_LOTS = random.SystemRandom()
 
 
 def page_risks(text: str) -> set[Risk]:
@@ -59,17 +62,20 @@ def page_risks(text: str) -> set[Risk]:
 
 def text_risks(text: str) -> set[Risk]:
     """What a table in text starts when a spreadsheet program opens it."""
-    return {Risk.DDE} if _DDE_CELL.search(text[:262_144]) else set()
+    return {Risk.DDE} if _DDE_CELL.search(text) else set()
 
 
 def external_targets(octets: bytes) -> tuple[list[str], set[Risk]]:
     """What a document's relationships file (.rels, ECMA-376 part 2, 9) leads to outside of the document."""
     found: list[str] = []
     risks: set[Risk] = set()
-    for _, relationship in zip(range(_MOST), _EXTERNAL.finditer(octets), strict=False):
-        whole = relationship[0]
+    external = (found[0] for found in _EXTERNAL.finditer(octets) if b"External" in found[0])
+    some = some_of(external, _MOST, _LOTS)
+    if some.is_cut:
+        risks.add(Risk.LINKS_LEFT_OUT)
+    for whole in some.items:
         target = _TARGET.search(whole)
-        if target is None or b"External" not in whole:
+        if target is None:
             continue
         address = (target[1] or target[2]).decode("utf-8", "replace").replace("&amp;", "&")
         found.append(address)
@@ -81,10 +87,7 @@ def external_targets(octets: bytes) -> tuple[list[str], set[Risk]]:
 
 def field_risks(octets: bytes) -> tuple[str, set[Risk]]:
     """The instructions of the fields in a document's XML, and whether one starts a program."""
-    told = b" ".join(
-        found[1] or found[2] or b""
-        for _, found in zip(range(_MOST * 4), _INSTRUCTION.finditer(octets), strict=False)
-    )
-    joined = re.sub(rb"\s+", b" ", told)
+    instructions = (found[1] or found[2] or b"" for found in _INSTRUCTION.finditer(octets))
+    joined = re.sub(rb"\s+", b" ", b" ".join(instructions))  # a field may be written in many pieces
     starts = _DDE.search(joined) or _DDE.search(joined.replace(b" ", b"")) or b"<ddeLink" in octets
     return joined.decode("utf-8", "replace"), {Risk.DDE} if starts else set()

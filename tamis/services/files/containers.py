@@ -7,6 +7,7 @@ in one raises, and the caller says that the file was not read.
 from __future__ import annotations
 
 import io
+import random
 import re
 import struct
 import zlib
@@ -18,6 +19,7 @@ from tamis.message.mail import Mail
 from tamis.message.mail.code_links import decoded_text
 from tamis.message.mail.embedded import embedded_files
 from tamis.message.mail.references import data_of
+from tamis.message.mail.sampling import some_of
 from tamis.message.mail.written_links import octets_of
 from tamis.services.files.members import Member
 
@@ -30,10 +32,11 @@ _FILE_DATA = bytes.fromhex("e716e3bd65261145a4c48d4d0b7a9eac")  # FileDataStoreO
 _FILE_DATA_HEADER = struct.Struct("<QIQ")
 _UTF16_NAME = re.compile(rb"(?:[\x20-\x7e]\x00){1,80}\.\x00(?:[A-Za-z0-9]\x00){1,14}")
 _LINK_STRINGS = re.compile(rb"(?:https?|ftp|file)://[\x21-\x7e]{4,2000}", re.IGNORECASE)
+_LOTS = random.SystemRandom()
 _WIDE_LINK_STRINGS = re.compile(
     rb"(?:h\0t\0t\0p\0(?:s\0)?|f\0i\0l\0e\0|f\0t\0p\0):\0/\0/\0(?:[\x21-\x7e]\0){4,1000}", re.IGNORECASE
 )
-_MOST_STRINGS = 5000  # addresses in a file that is no text; beyond: left out
+_MOST_STRINGS = 5000  # addresses in a file that is no text; beyond: by lot, `links_left_out`
 
 
 def onenote(octets: bytes) -> Iterator[Member]:
@@ -189,9 +192,9 @@ def calendar_files(text: str) -> Iterator[Member]:
 
 def strings(octets: bytes) -> Iterator[str]:
     """Addresses that stand in a file that is no text, in ASCII or UTF-16."""
-    for _, found in zip(range(_MOST_STRINGS), _LINK_STRINGS.finditer(octets), strict=False):
+    for found in some_of(_LINK_STRINGS.finditer(octets), _MOST_STRINGS, _LOTS).items:
         yield found[0].decode("ascii")
-    for _, wide in zip(range(_MOST_STRINGS), _WIDE_LINK_STRINGS.finditer(octets), strict=False):
+    for wide in some_of(_WIDE_LINK_STRINGS.finditer(octets), _MOST_STRINGS, _LOTS).items:
         yield wide[0].decode("utf-16-le")
 
 

@@ -17,16 +17,20 @@ import pypdfium2 as pdfium
 import pypdfium2.raw as raw
 from PIL import Image
 
-from tamis.services.files.images import MAX_CODES, TEXT_CHARACTERS, codes_in, text_in
+from tamis.message.mail.defects import DefectKind
+from tamis.message.mail.sampling import Some, some_of
+from tamis.services.files.images import TEXT_CHARACTERS, codes_in, kept_codes, kept_text, text_in
 from tamis.services.files.pdf_links import pdf_links
 
 _PAGE_SIDE = 2000  # pixels of a page's longer side: 170 dpi of A4, enough for OCR of common sizes
 _SCANNED = 20  # characters of text below which a page is taken for a picture
-_MAX_LINKS = 60  # links of one document; beyond: by lot
-_PAGE_LINKS = 1000  # links of one page; beyond: left out
+_MAX_LINKS = 60  # links of one document; beyond: by lot, `long_file`
+_PAGE_LINKS = 200  # links of one page whose text is read; beyond: by lot, `long_file`
+_LINKS_COUNTED = 20_000  # links of one page of which those are; beyond: not looked at, `long_file`
 _LOTS = random.SystemRandom()
-_URL_CHARACTERS = 1000  # characters of a document's link; beyond: left out
-_SHOWN_CHARACTERS = 200  # characters of the text under a link; beyond: cut
+_URL_CHARACTERS = 8192  # characters of a document's link; beyond: left out, `long_file`
+_SHOWN_CHARACTERS = 200
+"""Characters of the text under a link. Beyond: cut: no address that people read is longer."""
 _SCHEMES = ("http://", "https://", "ftp://")
 _NO_TIME = "no time left to read it"
 
@@ -43,7 +47,10 @@ def read_document(octets: bytes, languages: tuple[str, ...], pages: int, until: 
     codes: list[str] = []
     links: list[list[str]] = []
     problem = ""
+    cuts: list[str] = []
     try:
+        if len(document) > pages:
+            cuts.append(DefectKind.LONG_FILE)
         for number in range(min(len(document), pages)):
             if time.monotonic() > until:
                 problem = _NO_TIME
@@ -51,8 +58,10 @@ def read_document(octets: bytes, languages: tuple[str, ...], pages: int, until: 
             try:
                 page = document[number]
                 text = page.get_textpage()
-                words = " ".join(text.get_text_range(0, min(text.count_chars(), TEXT_CHARACTERS)).split())
-                links += _links(document, page, text)
+                words = " ".join(text.get_text_range(0, min(text.count_chars(), TEXT_CHARACTERS + 1)).split())
+                on_page = _links(document, page, text)
+                links += on_page.items
+                cuts += [DefectKind.LONG_FILE] * on_page.is_cut
                 image = _rendered(page, until)
                 if image is None:
                     problem = _NO_TIME
@@ -62,32 +71,38 @@ def read_document(octets: bytes, languages: tuple[str, ...], pages: int, until: 
                         told = text_in(image, languages, until)
                         words = f"{words} {told.get('text', '')}".strip()
                         problem = told.get("problem", "") or problem
+                        cuts += told["cuts"]
                 pieces.append(words)
                 page.close()
             except (pdfium.PdfiumError, ValueError) as error:  # this page's, perhaps not the next one's
                 problem = f"broken: {error}"[:100]
     finally:
         document.close()
+    elsewhere = pdf_links(octets)
     known = {target for target, _ in links}
-    links += ([target, ""] for target in pdf_links(octets).found if target not in known)
+    links += ([target, ""] for target in elsewhere.found if target not in known)
+    some = some_of(links, _MAX_LINKS, _LOTS)
+    found = kept_text("\n".join(piece for piece in pieces if piece)), kept_codes(codes)
+    cuts += [DefectKind.LONG_FILE] * (some.is_cut or elsewhere.cut)
     return {
-        "text": "\n".join(piece for piece in pieces if piece)[:TEXT_CHARACTERS],
-        "codes": list(dict.fromkeys(codes))[:MAX_CODES],
-        "links": links if len(links) <= _MAX_LINKS else _LOTS.sample(links, _MAX_LINKS),
+        "text": found[0]["text"],
+        "codes": found[1]["codes"],
+        "links": some.items,
         "problem": problem,
+        "cuts": sorted({*cuts, *found[0]["cuts"], *found[1]["cuts"]}),
     }
 
 
-def _links(
-    document: pdfium.PdfDocument, page: pdfium.PdfPage, text: pdfium.PdfTextPage
-) -> Iterator[list[str]]:
-    """The link annotations that lead to the network (ISO 32000-2 12.5.6.5): target, and the text beneath."""
-    place, link, corners = ctypes.c_int(0), raw.FPDF_LINK(), raw.FS_RECTF()
-    for _ in range(_PAGE_LINKS):
-        if not raw.FPDFLink_Enumerate(page, place, link):
-            return
+def _links(document: pdfium.PdfDocument, page: pdfium.PdfPage, text: pdfium.PdfTextPage) -> Some[list[str]]:
+    """The link annotations that lead to the network (ISO 32000-2 12.5.6.5): target, and the text beneath; of many
+    some by lot."""
+    some = some_of(_annotations(page), _PAGE_LINKS, _LOTS)
+    found: list[list[str]] = []
+    is_cut = some.is_cut
+    for link in some.items:
         action = raw.FPDFLink_GetAction(link)
         size = raw.FPDFAction_GetURIPath(document, action, None, 0)
+        is_cut |= size > _URL_CHARACTERS
         if not 1 < size <= _URL_CHARACTERS:
             continue
         octets = ctypes.create_string_buffer(size)
@@ -95,10 +110,20 @@ def _links(
         target = octets.value.decode("utf-8", "replace").strip()
         if not target.lower().startswith(_SCHEMES):
             continue
-        shown = ""
+        shown, corners = "", raw.FS_RECTF()
         if raw.FPDFLink_GetAnnotRect(link, corners):
             shown = text.get_text_bounded(corners.left, corners.bottom, corners.right, corners.top)
-        yield [target, " ".join(shown.split())[:_SHOWN_CHARACTERS]]
+        found.append([target, " ".join(shown.split())[:_SHOWN_CHARACTERS]])
+    return Some(found, is_cut)
+
+
+def _annotations(page: pdfium.PdfPage) -> Iterator[Any]:
+    place = ctypes.c_int(0)
+    for _ in range(_LINKS_COUNTED):
+        link = raw.FPDF_LINK()
+        if not raw.FPDFLink_Enumerate(page, place, link):
+            return
+        yield link
 
 
 def _rendered(page: pdfium.PdfPage, until: float) -> Image.Image | None:

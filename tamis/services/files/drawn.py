@@ -6,9 +6,10 @@ Runs in a helper process only. Nothing is laid out as a browser would: a QR code
 from __future__ import annotations
 
 import io
+import random
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice, pairwise
 from typing import NamedTuple
 
@@ -18,13 +19,18 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from tamis.message.mail.drawings import PAGE, TILES
 from tamis.message.mail.markup import FORMATTING, RENAMED
+from tamis.message.mail.sampling import some_of
 
 _SCALE = 4  # pixels of a module
 _LEAST = 17  # rows of a grid: a QR code has 21, and rows may be joined
-_MOST_CELLS = 40_000  # cells of one page, as the largest QR code has 31,329; beyond: not drawn
-_MOST_SIDE = 800  # modules; beyond: not drawn
-_MOST_GRIDS = 12  # pictures of one page; beyond: not looked at
+_MOST_CELLS = 40_000
+"""Cells of one page, as the largest QR code has 31,329. Beyond: not drawn; `too_many_images`."""
+_MOST_SIDE = 800  # modules; beyond: not drawn: no code has so many
+_MOST_GRIDS = 12  # pictures of one page; beyond: by lot, `too_many_images`
 _WHITE, _BLACK = 255, 0
+_LOTS = random.SystemRandom()
+Cut = Callable[[], None]
+"""What is told that something was left out."""
 _SVG_SIDE = 900
 _QUIET = 4
 
@@ -40,7 +46,8 @@ _SQUARE_DARK = frozenset(
 _SQUARE_LIGHT = frozenset("\u25a1\u2b1c\u25fb\u25fd\u26aa\u3000")
 _DARK_LETTERS = frozenset("#@XMW*%0")
 _PENS = frozenset(_HALVES) | _SQUARE_DARK | _SQUARE_LIGHT | _DARK_LETTERS | frozenset("\u2591 .-_")
-_MOST_LETTERS = 24  # different ones in one line of a picture; beyond: no picture, unless it is braille
+_MOST_LETTERS = 24
+"""Different ones in one line of a picture. Beyond: no picture, unless it is braille: no code is drawn so."""
 _DECLARATION = re.compile(r"([a-z-]{3,30})\s*:\s*([^;}]{1,200})", re.IGNORECASE)
 _COLOUR = re.compile(
     r"#[0-9a-f]{3,8}\b|rgba?\([^)]{5,60}\)|hsla?\([^)]{5,60}\)|\b[a-z]{3,20}\b", re.IGNORECASE
@@ -63,20 +70,26 @@ class _Box(NamedTuple):
     grey: int
 
 
-def pictures_of(octets: bytes, until: float) -> Iterator[Image.Image]:
-    """The pictures in markup or text that `drawings` packed, as far as there is time."""
+def pictures_of(octets: bytes, until: float, cut: Cut) -> Iterator[Image.Image]:
+    """The pictures in markup or text that `drawings` packed, as far as there is time; `cut` is called where some are
+    left out."""
     text = octets.removeprefix(PAGE).decode("utf-8", "replace")
-    text = _shallow(text)
+    text = _shallow(text, cut)
     tree = LexborHTMLParser(text)
-    for boxes in islice(_all(text, tree, _styles(tree), until), _MOST_GRIDS):
+    some = some_of(_all(text, tree, _styles(tree), until, cut), _MOST_GRIDS, _LOTS)
+    if some.is_cut:
+        cut()
+    for boxes in some.items:
         # what surrounds it may be as light as the light modules, or as dark as the dark ones
         for ground in (_WHITE, _BLACK):
             if (picture := _drawn(boxes, ground)) is not None:
                 yield picture
 
 
-def _all(text: str, tree: LexborHTMLParser, styles: dict[str, str], until: float) -> Iterator[list[_Box]]:
-    yield from _grids(tree, styles, until)
+def _all(
+    text: str, tree: LexborHTMLParser, styles: dict[str, str], until: float, cut: Cut
+) -> Iterator[list[_Box]]:
+    yield from _grids(tree, styles, until, cut)
     yield from _placed(tree, styles, until)
     yield from _shadows(text)
     for lines in _character_lines(text, tree):
@@ -131,7 +144,7 @@ _VIEW = re.compile(
     r"viewBox\s*=\s*[\"'][\s,]*[-0-9.e]+[\s,]+[-0-9.e]+[\s,]+([0-9]{1,9})[0-9.]*[\s,]+([0-9]{1,9})",
     re.IGNORECASE,
 )
-_LONGEST = 6  # times the shorter side; beyond: not drawn
+_LONGEST = 6  # times the shorter side; beyond: not drawn: no code is so long
 
 
 def _has_sane_sides(text: str) -> bool:
@@ -203,17 +216,20 @@ def _put_together(way: Sequence[Sequence[Image.Image]]) -> Image.Image:
 _OPENS = re.compile(
     r"<(/?)(div|span|center|section|article|main|a|x-f|ul|ol|dl|table|body|html)\b[^>]*>", re.IGNORECASE
 )
-_DEEPEST = 40  # nested elements; beyond: left out, for the parser is quadratic in them
+_DEEPEST = 40  # nested elements; beyond: left out, `too_many_images`
 
 
-def _shallow(text: str) -> str:
+def _shallow(text: str, cut: Cut) -> str:
     """Markup without tags that open too deep, in which a parser would lose itself."""
     depth = 0
 
     def kept(tag: re.Match[str]) -> str:
         nonlocal depth
         depth = max(0, depth - 1) if tag[1] else depth + 1
-        return "" if depth > _DEEPEST else tag[0]
+        if depth <= _DEEPEST:
+            return tag[0]
+        cut()
+        return ""
 
     return _OPENS.sub(kept, FORMATTING.sub(RENAMED, text)) if "<" in text else text
 
@@ -282,13 +298,14 @@ def _children(node: LexborNode) -> list[LexborNode]:
     return found
 
 
-def _grids(tree: LexborHTMLParser, styles: dict[str, str], until: float) -> Iterator[list[_Box]]:
+def _grids(tree: LexborHTMLParser, styles: dict[str, str], until: float, cut: Cut) -> Iterator[list[_Box]]:
     """Elements whose children are rows of cells, and those whose cells are parted by line breaks."""
     room = _MOST_CELLS
     for node in tree.css("body,tbody,div,p,pre,center,span,ul,section,td,a,x-f"):
         children = _children(node)
         room -= len(children)
         if room < 0 or time.monotonic() > until:
+            cut()
             return
         if len(children) < _LEAST:
             continue
@@ -309,6 +326,7 @@ def _grids(tree: LexborHTMLParser, styles: dict[str, str], until: float) -> Iter
             rows = wrapped
         room -= sum(map(len, rows))
         if room < 0:
+            cut()
             return
         yield _from_cells(rows, styles)
 

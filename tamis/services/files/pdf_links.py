@@ -6,11 +6,14 @@ PDFium tells those of annotations on the pages that are read; this looks at the 
 
 from __future__ import annotations
 
+import random
 import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
+
+from tamis.message.mail.sampling import some_of
 
 _STREAM = re.compile(rb"/FlateDecode.{0,600}?\bstream\r?\n|\bstream\r?\n", re.DOTALL)
 _MOST_STREAMS = 2000  # packed streams of one document; beyond: not unpacked; `links_left_out`
@@ -32,7 +35,8 @@ _NOISE = (
     "http://www.aiim.org/",
     "http://iptc.org/",
 )
-_MOST = 5000  # addresses of one document; beyond: left out; `links_left_out`
+_MOST = 5000  # addresses of one document; beyond: by lot, `links_left_out`
+_LOTS = random.SystemRandom()
 
 
 class PdfLinks(NamedTuple):
@@ -44,16 +48,17 @@ class PdfLinks(NamedTuple):
 
 def pdf_links(octets: bytes) -> PdfLinks:
     """What a document leads to."""
-    found: dict[str, None] = {}
     room = _Room(_ALL_OCTETS)
+    some = some_of(dict.fromkeys(_every_link(octets, room)), _MOST, _LOTS)
+    return PdfLinks(some.items, some.is_cut or room.cut)
+
+
+def _every_link(octets: bytes, room: _Room) -> Iterator[str]:
     for piece in _pieces(octets, room):
         for match in _ADDRESS.finditer(piece):
             link = _text(match)
             if _LINK.match(link) and not link.startswith(_NOISE):
-                found[link] = None
-                if len(found) >= _MOST:
-                    return PdfLinks(list(found), cut=True)
-    return PdfLinks(list(found), room.cut)
+                yield link
 
 
 @dataclass(slots=True)

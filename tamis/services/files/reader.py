@@ -21,7 +21,7 @@ from tamis.settings import ImageSettings
 _KEEP_SECONDS = 14 * 86400.0
 _VERSION = 3
 _MEMORY = 512 * 1024 * 1024
-"""Octets of memory of the process that reads. Beyond: not read; `image_text` says so."""
+"""Octets of memory of the process that reads. Beyond: unavailable: `image_text` says so."""
 _POOL = HelperPool("reading", processes=1, waiting=3, memory=_MEMORY)
 _GRACE_SECONDS = 2.0  # for starting a process, and for its own clock to end the reading first
 

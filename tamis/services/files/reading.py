@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tamis.message.mail.defects import DefectKind
 from tamis.message.mail.drawings import PAGE, TILES, is_svg
 from tamis.message.mail.part import is_pdf
 from tamis.services.files.documents import read_document
@@ -27,11 +28,12 @@ def read_job(request: Mapping[str, Any], blobs: Sequence[bytes]) -> dict[str, An
             "codes": [],
             "links": [],
             "problem": "",
+            "cuts": [],
         }
         if octets.startswith(PAGE):
-            seen["codes"] = codes_drawn(pictures_of(octets, until), until)
+            seen |= _drawn_codes(octets, until)
         elif octets.startswith(TILES):
-            seen["codes"] = codes_drawn(joined(octets), until)
+            seen |= codes_drawn(joined(octets), until)
         elif is_svg(octets):
             picture = svg_picture(octets)
             seen |= {"problem": "no image"} if picture is None else read_picture(picture, languages, until)
@@ -41,3 +43,11 @@ def read_job(request: Mapping[str, Any], blobs: Sequence[bytes]) -> dict[str, An
             seen |= read_image(octets, languages, until)
         files.append(seen)
     return {"files": files}
+
+
+def _drawn_codes(octets: bytes, until: float) -> dict[str, Any]:
+    """What QR codes that are drawn in a page say."""
+    cuts: set[str] = set()
+    pictures = pictures_of(octets, until, lambda: cuts.add(DefectKind.TOO_MANY_IMAGES))
+    found = codes_drawn(pictures, until)
+    return found | {"cuts": sorted({*found["cuts"], *cuts})}

@@ -122,7 +122,7 @@ _RTF_PREFIX = (
     b"\\pard\\plain\\f0\\fs20\\b\\i\\u\\tab\\tx"
 )
 _RTF_WINDOW = 4096
-_MOST_RTF = 4 * 1024 * 1024  # octets of unpacked RTF; beyond: left out
+_MOST_RTF = 4 * 1024 * 1024  # octets of unpacked RTF; beyond: `not_read`
 
 
 def _decompressed(octets: bytes) -> bytes:
@@ -159,4 +159,6 @@ def _decompressed(octets: bytes) -> bytes:
                 window[write] = octet
                 read = (read + 1) % _RTF_WINDOW
                 write = (write + 1) % _RTF_WINDOW
+    if at < len(octets):
+        raise ValueError("too much RTF")
     return bytes(out)

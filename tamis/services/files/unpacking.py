@@ -22,10 +22,11 @@ from libarchive.exception import ArchiveError
 
 from tamis.message.file_names import Risk, content_risks, name_risks
 from tamis.message.mail import LIMITS, Mail
-from tamis.message.mail.defects import DefectReport
+from tamis.message.mail.defects import DefectKind, DefectReport
 from tamis.message.mail.file_links import file_urls, is_page_name, legible
 from tamis.message.mail.html import Budget
 from tamis.message.mail.part import is_pdf
+from tamis.message.mail.sampling import text_excerpt
 from tamis.message.mail.urls import text_urls
 from tamis.services.files.active import external_targets, field_risks, page_risks, text_risks
 from tamis.services.files.containers import (
@@ -83,7 +84,7 @@ _MEDIA = (
 _ENCODED = re.compile(r"^[A-Za-z0-9+/]{60,76}\r?\n[A-Za-z0-9+/]{60}", re.MULTILINE)
 _OF_OFFICE = re.compile(r"\.rels$|^(?:word|xl|ppt)/[^/]{1,60}\.xml$|^xl/externalLinks/", re.IGNORECASE)
 TEXT_CHARACTERS = 1_048_576
-"""Characters of one legible file that are looked at. Beyond: not looked at; `archive_limit`."""
+"""Characters of one legible file that are looked at. Beyond: its beginning, its end and a piece by lot; `long_file`."""
 _PICTURES = frozenset(
     {"image/png", "image/jpeg", "image/gif", "image/bmp", "image/x-ms-bmp", "image/webp", "image/tiff"}
 )
@@ -92,7 +93,6 @@ _PICTURE_OCTETS = 5_242_880  # octets of one of them; beyond: not read, `picture
 _PAGES = 2  # of a document within another file that are read
 _ZIP_SUFFIXES = (".zip", ".jar", ".docx", ".xlsx", ".pptx", ".docm", ".xlsm", ".apk", ".7z", ".rar")
 _MOST_LINKS = 400  # addresses in all files of a message; beyond: by lot, `links_left_out`
-_LINK_CHARACTERS = 2000  # of one address; beyond: cut
 _ARCHIVE_KINDS = frozenset(
     f"application/{name}"
     for name in (
@@ -181,7 +181,7 @@ def _read_pictures(work: _Work) -> None:
 def _give(work: _Work, seen: dict[str, Any], links: Iterable[str], risks: set[Risk]) -> None:
     """Put the links of a file to what is said of it, as far as there is room."""
     room = max(0, _MOST_LINKS - work.links)
-    some = list(dict.fromkeys(link[:_LINK_CHARACTERS] for link in links))
+    some = list(dict.fromkeys(links))
     if len(some) > room:
         risks.add(Risk.LINKS_LEFT_OUT)
         some = _LOTS.sample(some, room)
@@ -306,6 +306,8 @@ def _pictured(work: _Work, octets: bytes, risks: set[Risk]) -> list[str]:
         if is_pdf(octets)
         else read_image(octets, (), work.until)
     )
+    if told.get("cuts"):
+        risks.add(Risk.PICTURES_LEFT_OUT)
     found = [
         url.raw for text in (*told.get("codes", ()), told.get("text", "")) for url in text_urls(text, LIMITS)
     ]
@@ -315,7 +317,11 @@ def _pictured(work: _Work, octets: bytes, risks: set[Risk]) -> list[str]:
 def _legible(work: _Work, octets: bytes, path: list[str], risks: set[Risk]) -> Iterator[str]:
     """What is in text: links, files within pages and invitations, and what its code does."""
     name = path[-1]
-    text = legible(octets, TEXT_CHARACTERS, forced=is_page_name(name))
+    text = legible(octets, len(octets), forced=is_page_name(name))
+    if len(text) > TEXT_CHARACTERS:
+        risks.add(Risk.LONG_FILE)
+        text = text_excerpt(text, TEXT_CHARACTERS, _LOTS)
+        octets = text.encode("utf-8", "replace")
     if not text:
         if (Risk.EXECUTABLE not in risks or octets.startswith(_SHORTCUT)) and not octets.startswith(_MEDIA):
             yield from strings(octets)
@@ -334,7 +340,8 @@ def _legible(work: _Work, octets: bytes, path: list[str], risks: set[Risk]) -> I
     for url in file_urls(octets, name, work.html, LIMITS, report, name):
         yield url.raw
     if report.defects:
-        risks.add(Risk.ARCHIVE_LIMIT)
+        is_long = report.defects[0].kind is DefectKind.LONG_FILE
+        risks.add(Risk.LONG_FILE if is_long else Risk.ARCHIVE_LIMIT)
 
 
 def _of_office(octets: bytes, path: list[str], risks: set[Risk]) -> Iterator[str]:

@@ -131,5 +131,5 @@ def test_rewriting(source: str, expected: str) -> None:
 
 
 def test_rewriting_says_when_tags_are_left() -> None:
-    assert rewrite("<p><p><p>", 2) == ("<p><p> ", 3)
-    assert rewrite("<p><p>", 2) == ("<p><p>", 2)
+    assert tuple(rewrite("<p><p><p>", 2)) == ("<p><p> ", 3, True)
+    assert tuple(rewrite("<p><p>", 2)) == ("<p><p>", 2, False)
