@@ -178,6 +178,11 @@ A bound is no shelter: what stands behind one is told, and may weigh.
 - Where a filter can look at some things only, nobody who writes a message can know which: what is most likely to be
   bad is always among them, the others are drawn by lot, with a secret of each process and for each message anew. The
   finding's `left_out` says how many were not looked at.
+- What was not looked at in an attachment is a kind of risk, which `attachment_types` (S26b) shows, and whose points can
+  be changed there: `archive_limit`, `links_left_out` and so on. Of images and documents that S22 reads, `long_file`,
+  `file_truncated` and `too_many_images` are defects as well, once they have been read.
+- A row without a name in code font says why nothing can be hidden behind it. `tests/filters/test_bounds_table.py` makes
+  a message that exceeds each other row, and looks for what the row promises.
 - A service, a file or a record that is too large for its reader is no answer: *unavailable*, or a result such as
   permerror that the standard has for it.
 

@@ -143,7 +143,7 @@ def tnef(attributes: int) -> bytes:
 
 
 def page_of_cells(number: int) -> bytes:
-    return b"%tamis-page\n<table>" + b"<tr>" + b"<td bgcolor=#000></td>" * number + b"</tr></table>"
+    return b"%tamis-page\n<table>" + (b"<tr>" + b"<td bgcolor=#000></td>" * (number // 20) + b"</tr>") * 20
 
 
 def defects(raw: bytes | str | Mail, **limits: int) -> set[str]:
@@ -369,6 +369,9 @@ EXCEEDED: dict[str, Callable[[], set[str]]] = {
     ),
     MAIL + "selectors.py _SELECTOR_CHARACTERS": lambda: defects(
         "<style>." + "a" * 310 + "{display:none}</style><p class=a>x"
+    ),
+    MAIL + "selectors.py _POSITIONAL": lambda: defects(
+        "<style>" + "".join(f"p:nth-child({n}){{display:none}}" for n in range(12)) + "</style><p>x"
     ),
     MAIL + "selectors.py _STEPS": lambda: defects(
         "<style>" + "p p p{display:none}" * 290 + "</style>" + "<p>x" * 2000
