@@ -6,15 +6,15 @@ What may be one is packed into octets that the reader of images takes (`tamis.se
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from tamis.message.mail.references import data_of
-from tamis.message.mail.sampling import sampled
+from tamis.message.mail.sampling import Chance, sampled
 
 if TYPE_CHECKING:
-    from tamis.message.mail import Part
-    from tamis.message.mail.mail import Mail
+    from tamis.message.mail.html import Html
+    from tamis.message.mail.part import Part
 
 PAGE = b"%tamis-page\n"
 """Begins markup or text in which something is drawn."""
@@ -62,7 +62,23 @@ _TOO_LARGE = b""
 """Stands for a drawing that is too large to be drawn."""
 
 
-def drawings_in(mail: Mail) -> Drawings:
+class Source(Protocol):
+    """What of a message something may be drawn in."""
+
+    @property
+    def html(self) -> Sequence[Html]:
+        """The pages."""
+
+    @property
+    def parts(self) -> Sequence[Part]:
+        """The parts, texts among them."""
+
+    @property
+    def images(self) -> Sequence[Part]:
+        """The images, which may be tiles."""
+
+
+def drawings_in(mail: Source, lots: Chance) -> Drawings:
     """What may be drawn in a message: likely ones for certain, of many others some by lot."""
     found: dict[bytes, None] = {}
     missing = 0
@@ -73,11 +89,11 @@ def drawings_in(mail: Mail) -> Drawings:
                 break
         else:
             found[octets] = None
-    chosen = sampled(list(found), _DRAWINGS, mail.chance("drawings"), sure=_DRAWINGS // 2)
+    chosen = sampled(list(found), _DRAWINGS, lots, sure=_DRAWINGS // 2)
     return Drawings(tuple(chosen), len(found) + missing)
 
 
-def _found(mail: Mail) -> Iterator[bytes]:
+def _found(mail: Source) -> Iterator[bytes]:
     for html in mail.html:
         source = html.source[:_PAGE_CHARACTERS]
         if _may_be_drawn(source):
@@ -131,7 +147,7 @@ def _embedded(source: str) -> Iterator[bytes]:
             yield data[1]
 
 
-def _tiles(mail: Mail, source: str) -> bytes | None:
+def _tiles(mail: Source, source: str) -> bytes | None:
     """The images that a page shows beside or below each other, if there are several."""
     if not mail.images and "data:" not in source.lower():
         return None

@@ -192,7 +192,7 @@ class Mail:
     @derived
     def drawings(self) -> Drawings:
         """What may be drawn in the message, for the reader of images."""
-        return drawings_in(self)
+        return drawings_in(self, self.chance("drawings"))
 
     @derived
     def _budget(self) -> Budget:

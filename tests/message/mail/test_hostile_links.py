@@ -9,7 +9,6 @@ import pytest
 
 from tamis.filters.shared.link_hosts import subjects_of
 from tamis.message.mail import LIMITS, Mail
-from tamis.message.mail.drawings import drawings_in
 
 _SIZE = 1_000_000
 
@@ -103,5 +102,5 @@ def test_time_is_bounded(name: str, kind: str) -> None:
         begun = time.process_time()
         assert len(mail.urls) <= LIMITS.urls
         assert len(subjects_of(mail).names) <= LIMITS.hosts
-        assert len(drawings_in(mail).found) <= 6
+        assert len(mail.drawings.found) <= 6
         assert time.process_time() - begun < 6

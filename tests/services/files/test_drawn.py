@@ -12,7 +12,7 @@ import zxingcpp
 from PIL import Image
 
 from tamis.message.mail import Mail
-from tamis.message.mail.drawings import PAGE, TILES, drawings_in
+from tamis.message.mail.drawings import PAGE, TILES
 from tamis.services.files.helper import HelperPool
 
 POOL = HelperPool("test-drawn", processes=1, waiting=0, memory=512 * 1024 * 1024)
@@ -190,12 +190,12 @@ TEXTS: dict[str, str] = {
 
 @pytest.mark.parametrize("name", sorted(PAGES))
 def test_codes_drawn_in_markup(name: str) -> None:
-    assert URL in codes(*drawings_in(page(PAGES[name])).found)
+    assert URL in codes(*page(PAGES[name]).drawings.found)
 
 
 @pytest.mark.parametrize("name", sorted(TEXTS))
 def test_codes_drawn_in_text(name: str) -> None:
-    assert URL in codes(*drawings_in(page(TEXTS[name], "text/plain")).found)
+    assert URL in codes(*page(TEXTS[name], "text/plain").drawings.found)
 
 
 @pytest.mark.parametrize(("across", "down"), [(2, 1), (1, 2), (2, 2), (3, 3), (1, 4)])
@@ -221,7 +221,7 @@ def test_tiles_of_one_code(across: int, down: int) -> None:
         "MIME-Version: 1.0\r\nContent-Type: multipart/related; boundary=B\r\n\r\n--B\r\nContent-Type: text/html\r\n\r\n"
         f"<table>{''.join(rows)}</table>{parts}\r\n--B--\r\n".encode()
     )
-    assert codes(*drawings_in(mail).found) == {URL}
+    assert codes(*mail.drawings.found) == {URL}
 
 
 @pytest.mark.parametrize(
@@ -240,9 +240,9 @@ def test_images_that_are_hard_to_read(image: Image.Image) -> None:
 
 def test_ordinary_pages_have_nothing_drawn() -> None:
     rows = "".join(f"<tr><td class=x>{n}</td><td bgcolor=#eee>{n * n}</td></tr>" for n in range(40))
-    assert drawings_in(page("<p>Hello</p>")).found == ()
-    assert drawings_in(page(f"<table>{rows}</table>")).found == ()
-    assert drawings_in(page("Hello\n" + "=" * 70 + "\n- a\n- b\n", "text/plain")).found == ()
+    assert page("<p>Hello</p>").drawings.found == ()
+    assert page(f"<table>{rows}</table>").drawings.found == ()
+    assert page("Hello\n" + "=" * 70 + "\n- a\n- b\n", "text/plain").drawings.found == ()
 
 
 @pytest.mark.parametrize(
