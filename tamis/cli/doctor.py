@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import grp
 import json
 import logging
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -66,6 +68,7 @@ def examine(context: Context) -> Iterator[CheckResult]:
     looks = (
         _directories,
         store,
+        _state,
         _clock,
         _listeners,
         _dns,
@@ -176,6 +179,38 @@ def _store(context: Context, file: SettingsFile) -> Callable[[Settings], Iterato
                 )
 
     return check
+
+
+def _state(settings: Settings) -> Iterator[CheckResult]:
+    """Whether the shared state answers, as the filters ask it."""
+    from tamis.services.state.opening import open_state  # noqa: PLC0415 - needs the backend only here
+
+    named = _LOGIN.sub("", settings.state.url) or str(settings.state_file)
+
+    async def ask() -> float:
+        state = open_state(settings)
+        try:
+            begun = time.monotonic()
+            await state.put_new("doctor", "was here", 60)
+            return time.monotonic() - begun
+        finally:
+            await state.close()
+
+    try:
+        seconds = asyncio.run(ask())
+    except TamisError as problem:
+        yield warning(
+            "shared state",
+            f"{named}: {problem}",
+            "start it, or mend state.url; meanwhile greylisting, counts and blocks are unavailable and nobody is asked "
+            "to confirm",
+        )
+    else:
+        yield ok("shared state", f"{named} answers in {1000 * seconds:.0f} ms")
+
+
+_LOGIN = re.compile(r"(?<=//)[^/@]*@")
+"""User and password of a URL."""
 
 
 def _clock(_: Settings) -> Iterator[CheckResult]:

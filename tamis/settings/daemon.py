@@ -131,8 +131,9 @@ class StateSettings(Section):
 
     url: str = Field(
         "",
-        pattern=r"^$|^(redis|rediss|unix)://",
-        description="a Redis that several hosts share (redis://HOST:PORT/DB); empty: a file in state_directory",
+        pattern=r"^$|^(redis|rediss|unix|sentinel)://",
+        description="a Redis that several hosts share: redis://HOST:PORT/DB, or, for the master that Sentinels name, "
+        "sentinel://HOST:PORT,HOST:PORT/SERVICE; empty: a file in state_directory",
     )
     wait: float = Field(
         1.0,

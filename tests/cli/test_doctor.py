@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tamis.cli.doctor_postfix import postfix_forms, preferred_form, seconds
 from tamis.services.postfix.lookup_tables import split_maps
 from tamis.settings import SocketAddress
+from tests.cli.conftest import Run
 
 QUEUE = "/var/spool/postfix"
 
@@ -52,3 +55,13 @@ def test_tables_with_braces_stay_whole() -> None:
 @pytest.mark.parametrize(("text", "number"), [("300s", 300), ("5m", 300), ("1h", 3600), ("20", 20)])
 def test_times(text: str, number: float) -> None:
     assert seconds(text) == number
+
+
+@pytest.mark.parametrize("url", ["", "redis://tamis:secret@127.0.0.1:9/0"])
+def test_whether_the_shared_state_answers(run: Run, config: Path, url: str) -> None:
+    with config.open("a") as file:
+        file.write(f'state.url = "{url}"\n')
+    (told,) = [one for one in run("doctor", "--json").data if one["check"] == "shared state"]
+    assert told["health"] == ("warning" if url else "ok")
+    assert ("127.0.0.1:9" if url else "state.sqlite") in told["found"]
+    assert "secret" not in told["found"]

@@ -1,7 +1,7 @@
 """Real servers for the tests, each private: own ports, own directories, nothing left behind."""
 
 from tests.real.daemon import TamisDaemon
-from tests.real.databases import PrivatePostgres, PrivateRedis
+from tests.real.databases import PrivatePostgres, PrivateRedis, PrivateSentinel
 from tests.real.dovecot import PrivateDovecot
 from tests.real.nameserver import PrivateDNS
 from tests.real.postfix import PrivatePostfix, body, undelivered
@@ -17,6 +17,7 @@ __all__ = [
     "PrivatePostfix",
     "PrivatePostgres",
     "PrivateRedis",
+    "PrivateSentinel",
     "Reply",
     "Sent",
     "Session",

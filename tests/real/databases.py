@@ -96,11 +96,13 @@ class PrivatePostgres(PrivateServer):
 
 
 class PrivateRedis(PrivateServer):
-    """A Redis server without persistence: what it held is gone when it stops. It may run by a test's `clock`."""
+    """A Redis server without persistence: what it held is gone when it stops. It may run by a test's `clock`, and as a
+    replica `of` another."""
 
-    def __init__(self, clock: Clock | None = None) -> None:
+    def __init__(self, clock: Clock | None = None, *, of: PrivateRedis | None = None) -> None:
         super().__init__("Redis", "redis")
         self.port = free_port()
+        self._role = ("--replicaof", LOOPBACK, str(of.port)) if of else ()
         self._environment = clock.environment if clock else {}
 
     @property
@@ -119,6 +121,7 @@ class PrivateRedis(PrivateServer):
             [
                 *(find_program("redis-server"), "--port", str(self.port), "--bind", LOOPBACK),
                 *("--save", "", "--appendonly", "no", "--dir", self.directory),
+                *self._role,
             ],
             environment=self._environment,
         )
@@ -131,6 +134,37 @@ class PrivateRedis(PrivateServer):
 
     def _answers(self) -> bool:
         return read_line(self.port, b"PING\r\n").startswith(b"+PONG")
+
+
+class PrivateSentinel(PrivateServer):
+    """A Redis Sentinel that watches one master under the name `tamis`, and decides alone."""
+
+    def __init__(self, master: PrivateRedis) -> None:
+        super().__init__("Redis Sentinel", "redis")
+        self.port = free_port()
+        self._master = master
+
+    @property
+    def url(self) -> str:
+        """The address of the state."""
+        return f"sentinel://{LOOPBACK}:{self.port}/tamis"
+
+    def start(self) -> None:
+        """Start it and wait until it knows the master and one replica."""
+        file = self.directory / "sentinel.conf"
+        file.write_text(
+            f"port {self.port}\nbind {LOOPBACK}\nsentinel monitor tamis {LOOPBACK} {self._master.port} 1\n"
+            "sentinel down-after-milliseconds tamis 1000\nsentinel failover-timeout tamis 5000\n"
+        )
+        self._server.start([find_program("redis-server"), file, "--sentinel"])
+        self._server.await_ready(self._knows_a_replica, timeout=30, log=self.log)
+
+    def _knows_a_replica(self) -> bool:
+        try:
+            told = run([find_program("redis-cli"), "-p", str(self.port), "INFO", "sentinel"])
+        except HarnessError:
+            return False
+        return "status=ok" in told and "slaves=1" in told
 
 
 def _postgres(program: str) -> Path:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
@@ -18,6 +20,8 @@ from tamis.contract.service_protocols import MAX_KEY, MAX_MEMBERS, WINDOW_SLOTS,
 T = TypeVar("T")
 
 _CONNECTIONS = 16
+_SENTINEL_CONNECTIONS = 256
+"""Beyond, calls fail at once: the client's pool for Sentinels has no waiting."""
 
 _NOW = """
 local told = redis.call('TIME')
@@ -69,25 +73,18 @@ _KEPT, _COUNTS, _MEMBERS = "tamis:kept:", "tamis:count:", "tamis:set:"
 
 
 class RedisState(SharedState):
-    """The state in the Redis at `url`; a call is answered or fails within `wait` seconds, and the next connects anew.
+    """The state in the Redis at `url`, or in the master that Sentinels name.
 
-    Raises ConfigError when `url` is no URL of a Redis.
+    A call is answered or fails within `wait` seconds, and the next connects anew. Raises ConfigError when `url` is
+    none of a Redis.
     """
 
     def __init__(self, url: str, *, wait: float = 2.0, breaker: Breaker | None = None) -> None:
         self._wait = wait
         self._breaker = breaker or Breaker("Redis")
         try:
-            self._redis = Redis(
-                connection_pool=BlockingConnectionPool.from_url(
-                    url,
-                    decode_responses=True,
-                    max_connections=_CONNECTIONS,
-                    timeout=wait,
-                    socket_timeout=wait,
-                    socket_connect_timeout=wait,
-                    retry=Retry(NoBackoff(), 1),  # a connection that a restart of Redis closed
-                )
+            self._redis, *self._sentinels = (_by_sentinels if url.startswith("sentinel:") else _client)(
+                url, wait
             )
         except ValueError as error:
             raise ConfigError("settings", "state.url", str(error)) from error
@@ -151,7 +148,8 @@ class RedisState(SharedState):
 
     async def close(self) -> None:
         """See SharedState."""
-        await self._redis.aclose(close_connection_pool=True)
+        for one in (self._redis, *self._sentinels):
+            await one.aclose(close_connection_pool=True)
 
     async def _ask(self, key: str, call: Callable[[], Awaitable[T]]) -> T:
         if len(key) > MAX_KEY:
@@ -164,6 +162,55 @@ class RedisState(SharedState):
                 raise ServiceError(f"no answer from Redis within {self._wait} s") from None
             except (RedisError, OSError) as error:
                 raise ServiceError(f"Redis can't answer: {' '.join(str(error).split())[:200]}") from error
+
+
+def _client(url: str, wait: float) -> tuple[Redis, ...]:
+    pool = BlockingConnectionPool.from_url(
+        url, max_connections=_CONNECTIONS, timeout=wait, decode_responses=True, **_connection(wait)
+    )
+    return (Redis(connection_pool=pool),)
+
+
+def _by_sentinels(url: str, wait: float) -> tuple[Redis, ...]:
+    """The server that Sentinels call the master of a service, asked anew whenever a connection to it is made; and they.
+
+    sentinel://[[USER]:PASSWORD@]HOST:PORT[,HOST:PORT...]/SERVICE[?db=N&sentinel_password=...]. A Sentinel that does not
+    answer costs a part of `wait` only, so that the next one is asked within it.
+    """
+    parts = urlsplit(url)
+    login, _, places = parts.netloc.rpartition("@")
+    user, _, password = login.partition(":")
+    given = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
+    sentinels = [_host_and_port(place) for place in places.split(",")]
+    service = parts.path.strip("/")
+    if not service or set(given) - {"db", "sentinel_password"}:
+        raise ValueError(
+            "must be sentinel://HOST:PORT,HOST:PORT/SERVICE, with db= and sentinel_password= if wanted"
+        )
+    shared = _connection(wait / (len(sentinels) + 1))
+    own = {"password": given["sentinel_password"]} if "sentinel_password" in given else {}
+    manager = Sentinel(  # type: ignore[no-untyped-call] # redis-py gives it no types
+        sentinels,
+        sentinel_kwargs={**shared, **own},
+        **_connection(wait),
+        decode_responses=True,
+        db=int(given.get("db", 0)),
+        **({"username": unquote(user) or None, "password": unquote(password)} if login else {}),
+    )
+    master: Redis = manager.master_for(service, max_connections=_SENTINEL_CONNECTIONS)
+    return (master, *manager.sentinels)
+
+
+def _connection(wait: float) -> dict[str, Any]:
+    """How a connection is made: a restart of Redis may have closed the one that is there."""
+    return {"socket_timeout": wait, "socket_connect_timeout": wait, "retry": Retry(NoBackoff(), 1)}
+
+
+def _host_and_port(place: str) -> tuple[str, int]:
+    host, _, port = place.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise ValueError(f"{place!r} is no HOST:PORT of a Sentinel")
+    return host.strip("[]"), int(port)
 
 
 def _milliseconds(seconds: float) -> int:

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import sqlite3
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from tamis.base.breaker import Breaker, BreakerLimits
 from tamis.base.errors import ConfigError, LeftOutError, ServiceError
 from tamis.services.state.redis_state import RedisState
 from tamis.services.state.sqlite_state import SQLiteState
-from tests.real import PrivateRedis
+from tests.real import PrivateRedis, PrivateSentinel, wait_until
 
 
 def test_a_file_that_another_holds(tmp_path: Path) -> None:
@@ -115,3 +116,46 @@ def test_a_redis_that_accepts_and_never_answers() -> None:
 def test_a_url_that_is_none() -> None:
     with pytest.raises(ConfigError, match=r"state\.url"):
         RedisState("http://192.0.2.1")
+
+
+@pytest.mark.real
+def test_the_replica_takes_over_by_sentinel() -> None:
+    """What it had by then is known; the state is lost in between, and back without a restart."""
+    with (
+        PrivateRedis() as master,
+        PrivateRedis(of=master) as replica,
+        PrivateSentinel(master) as sentinel,
+        asyncio.Runner() as loop,
+    ):
+        state, second = RedisState(sentinel.url), RedisState(replica.url)
+
+        def puts(key: str) -> bool:
+            with suppress(ServiceError):
+                loop.run(state.put(key, "w", 600))
+                return True
+            return False
+
+        assert puts("before")
+        wait_until(lambda: loop.run(second.get("before")) == "w", timeout=30, what="replication")
+        master.stop()
+        assert not puts("meanwhile")
+        wait_until(lambda: puts("after"), timeout=60, what="the replica to take over")
+        assert [loop.run(state.get("before")), loop.run(second.get("after"))] == ["w", "w"]
+        loop.run(state.close())
+        loop.run(second.close())
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sentinel://127.0.0.1:1",
+        "sentinel://127.0.0.1/tamis",
+        "sentinel://127.0.0.1:0/tamis",
+        "sentinel://127.0.0.1:1,/tamis",
+        "sentinel://127.0.0.1:1/tamis?database=1",
+        "sentinel://127.0.0.1:1/tamis?db=x",
+    ],
+)
+def test_an_address_of_no_sentinel(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"state\.url"):
+        RedisState(url)
