@@ -29,6 +29,7 @@ COMMANDS = {
     "learn": "learn:learn",
     "lists": "lists:lists",
     "mailbox": "mailbox:mailbox",
+    "migrate": "migrate:migrate",
     "milter": "serve:milter",
     "model": "model:model",
     "policy": "policy:policy",
@@ -39,6 +40,8 @@ COMMANDS = {
     "senders": "senders:senders",
     "serve": "serve:serve",
     "settings": "settings:settings",
+    "setup": "setup:setup",
+    "stop": "serve:stop",
     "try": "try_message:try_message",
     "web": "serve:web",
     "worker": "serve:worker",
@@ -67,7 +70,7 @@ class LazyGroup(click.Group):
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
-    help="Settings file (default: $TAMIS_CONFIG, then /etc/tamis/tamis.toml).",
+    help="Settings file (default: $TAMIS_CONFIG, then what ./run made in a checkout, then /etc/tamis/tamis.toml).",
 )
 @click.version_option(__version__, prog_name="tamis")
 @click.pass_context

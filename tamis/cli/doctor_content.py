@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tamis.background.abuse_mailbox import waiting_in
 from tamis.base.errors import ServiceError, TamisError
+from tamis.services.files.images import installed_languages
 from tamis.services.scanners.clamd import Engines
 from tamis.services.scanners.spamd import Spamd
 from tamis.settings import Settings
@@ -68,5 +69,26 @@ def content_services(settings: Settings) -> Iterator[ServiceLook]:
             else:
                 yield ServiceLook("abuse mailbox", told)
     if settings.images.ocr:
-        found = shutil.which("tesseract")
-        yield ServiceLook("ocr", found or "tesseract is not installed: text in images is not read")
+        yield _ocr(settings.images.languages)
+
+
+def _ocr(wanted: Sequence[str]) -> ServiceLook:
+    """What OCR can read here."""
+    program = shutil.which("tesseract")
+    package = " ".join(f"tesseract-ocr-{one.replace('_', '-')}" for one in wanted[:2])
+    mend = f"apt install tesseract-ocr {package}; or images.ocr = false, if it is not wanted"
+    if program is None:
+        return ServiceLook(
+            "ocr", "tesseract is not installed: no text in images and scanned pages is read", mend
+        )
+    try:
+        installed = installed_languages()
+    except ServiceError as error:
+        return ServiceLook("ocr", str(error), mend)
+    there = [one for one in wanted if one in installed]
+    if not there:
+        return ServiceLook("ocr", f"{program} has none of images.languages: no text in images is read", mend)
+    absent = ", ".join(one for one in wanted if one not in installed)
+    return ServiceLook(
+        "ocr", f"{program} reads {', '.join(there)}" + (f"; not installed: {absent}" if absent else "")
+    )

@@ -11,6 +11,7 @@ from tamis.cli.checks import CheckResult, error, ok, warning
 from tamis.services.postfix.aliases import AliasLook, alias_maps
 from tamis.services.postfix.listeners import Instance, Listener, milters, read_instance
 from tamis.services.postfix.lookup_tables import ask, split_maps
+from tamis.services.postfix.notation import destination, postfix_forms, preferred_form, seconds
 from tamis.settings import Settings, SocketAddress
 
 _MACROS = {
@@ -195,27 +196,6 @@ def _takes_many(listener: Listener) -> bool:
     return limit.isdigit() and int(limit) > RECIPIENTS
 
 
-def preferred_form(address: SocketAddress, queue_directory: str) -> str:
-    """How to name a socket in main.cf: relative to the queue directory if it is below, for that holds in a chroot."""
-    prefix = f"{queue_directory}/"
-    if address.path.startswith(prefix):
-        return f"unix:{address.path.removeprefix(prefix)}"
-    return str(address)
-
-
-def postfix_forms(address: SocketAddress, queue_directory: str, *, chroot: bool = False) -> frozenset[str]:
-    """How a Postfix process may name a socket: relative to its queue directory, where it works, or by its whole path,
-    as it is seen from there."""
-    if not address.path:
-        hosts = {address.bracketed} | ({"localhost"} if address.host in ("127.0.0.1", "::1") else set())
-        return frozenset(f"inet:{host}:{address.port}" for host in hosts)
-    forms = set() if chroot else {f"unix:{address.path}"}
-    if queue_directory and address.path.startswith(f"{queue_directory}/"):
-        relative = address.path.removeprefix(f"{queue_directory}/")
-        forms |= {f"unix:{relative}", f"unix:/{relative}"} if chroot else {f"unix:{relative}"}
-    return frozenset(forms)
-
-
 def _transport(instance: Instance, settings: Settings, where: str) -> Iterator[CheckResult]:
     values = instance.settings
     query = f"doctor@example.com.{'a' * 20}.{'b' * 20}.quarantine.tamis.invalid".partition("@")[2]
@@ -231,9 +211,7 @@ def _transport(instance: Instance, settings: Settings, where: str) -> Iterator[C
     if found:
         yield ok(f"{where}transport of .tamis.invalid", found)
     else:
-        desk = SocketAddress.parse(settings.desk.socket)
-        queue = values.get("queue_directory", "")
-        place = preferred_form(desk, queue) if desk.path else f"[{desk.host}]:{desk.port}"
+        place = destination(SocketAddress.parse(settings.desk.socket), values.get("queue_directory", ""))
         yield error(
             f"{where}transport of .tamis.invalid",
             "no entry in transport_maps: copies for tag, Junk and quarantine get 451",
@@ -260,10 +238,3 @@ def first_found(folder: Path, maps: str, keys: Sequence[str]) -> str:
             if told.get(key):
                 return told[key]
     return ""
-
-
-def seconds(text: str) -> float:
-    """A time of Postfix's, such as 300s, 5m or 1h, in seconds."""
-    units = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-    text = text.strip()
-    return float(text[:-1]) * units[text[-1]] if text[-1:] in units else float(text or 0)

@@ -125,7 +125,7 @@ class Doveadm:
 def quota(context: Context, percent: int, mailbox_: str) -> None:
     """Notify a mailbox that PERCENT of it is in use, at most once in 24 hours.
 
-    For Dovecot's quota_warning (deploy/dovecot/90-tamis-quota.conf).
+    For Dovecot's quota warnings (90-tamis-quota.conf in deploy/dovecot/2.3 and deploy/dovecot/2.4).
     """
     from tamis.background.mailing import notify_of_quota  # noqa: PLC0415 # the store is slow to load
     from tamis.web.person import is_served  # noqa: PLC0415

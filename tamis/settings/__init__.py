@@ -13,6 +13,7 @@ from tamis.settings.others import DovecotSettings
 from tamis.settings.people import AbuseMailboxSettings, NoticeSettings, WebSettings
 from tamis.settings.platform import Platform
 from tamis.settings.settings_file import (
+    DEFAULT_FILE,
     ENVIRONMENT,
     Layers,
     Settings,
@@ -23,6 +24,7 @@ from tamis.settings.settings_file import (
 from tamis.settings.values import DomainName, LookupTable, Network, Socket, SocketAddress
 
 __all__ = [
+    "DEFAULT_FILE",
     "ENVIRONMENT",
     "AbuseMailboxSettings",
     "AntivirusEngine",

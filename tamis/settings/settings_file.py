@@ -49,6 +49,8 @@ Layers = Mapping[str, Mapping[str, Any]]
 """Policy by scope: what is set for the platform, a domain or a mailbox, nested as in the settings file."""
 
 DEFAULT_FILE = Path("/etc/tamis/tamis.toml")
+TRIAL_FILE = Path(__file__).resolve().parents[2] / "var" / "tamis.toml"
+"""What ./run makes in a checkout; the command of that checkout reads it."""
 ENVIRONMENT = "TAMIS_CONFIG"
 """The environment variable that names the settings file when --config does not."""
 
@@ -206,12 +208,13 @@ def base_directory(settings: Settings) -> Path:
 
 
 def read_settings(path: Path | None = None) -> SettingsFile:
-    """The settings from `path`, else from $TAMIS_CONFIG, else from /etc/tamis; without a file: defaults.
+    """The settings from `path`, else $TAMIS_CONFIG, else what ./run made in this checkout, else /etc/tamis; without a
+    file: defaults.
 
     Raises ConfigError when a named file can't be read or holds anything wrong.
     """
     named = path or (Path(os.environ[ENVIRONMENT]) if os.environ.get(ENVIRONMENT) else None)
-    chosen = named or DEFAULT_FILE
+    chosen = named or (TRIAL_FILE if TRIAL_FILE.is_file() else DEFAULT_FILE)
     try:
         return SettingsFile(chosen, chosen.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tamis.cli.doctor_postfix import postfix_forms, preferred_form, seconds
+from tamis.cli.doctor_content import content_services
+from tamis.services.files.images import installed_languages
 from tamis.services.postfix.lookup_tables import split_maps
-from tamis.settings import SocketAddress
+from tamis.services.postfix.notation import postfix_forms, preferred_form, seconds
+from tamis.settings import Settings, SocketAddress
 from tests.cli.conftest import Run
 
 QUEUE = "/var/spool/postfix"
@@ -65,3 +67,33 @@ def test_whether_the_shared_state_answers(run: Run, config: Path, url: str) -> N
     assert told["health"] == ("warning" if url else "ok")
     assert ("127.0.0.1:9" if url else "state.sqlite") in told["found"]
     assert "secret" not in told["found"]
+
+
+def _fake_tesseract(folder: Path, monkeypatch: pytest.MonkeyPatch, languages: str) -> None:
+    """The only program in PATH is one that has these languages."""
+    program = folder / "tesseract"
+    program.write_text(f"#!/bin/sh\necho 'List of available languages in \"/x\" (1):'\necho '{languages}'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
+
+
+@pytest.mark.parametrize(
+    ("languages", "found", "is_well"),
+    [
+        ("eng", "reads eng; not installed: fra, rus, chi_sim", True),
+        ("osd", "has none of images.languages", False),
+        ("", "is not installed", False),
+    ],
+)
+def test_that_ocr_reads_nothing_is_no_good_news(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, languages: str, found: str, *, is_well: bool
+) -> None:
+    if languages:
+        _fake_tesseract(tmp_path, monkeypatch, languages)
+    else:
+        monkeypatch.setenv("PATH", str(tmp_path))
+    installed_languages.cache_clear()
+    (look,) = content_services(Settings())
+    installed_languages.cache_clear()
+    assert found in look.found
+    assert (look.mend == "") is is_well

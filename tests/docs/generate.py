@@ -30,9 +30,10 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 SETTINGS = """
 # Settings
 
-Tamis reads one TOML file: the one that `--config` names, else `$TAMIS_CONFIG`, else `/etc/tamis/tamis.toml`. Every
-setting has a default, so an empty file is valid. A wrong key or value is refused with the file, the key, the value
-and the nearest valid name; a running daemon then keeps its current settings.
+Tamis reads one TOML file: the one that `--config` names, else `$TAMIS_CONFIG`, else `/etc/tamis/tamis.toml` ([and in a
+checkout](installation.md#which-settings-a-command-reads)). Every setting has a default, so an empty file is valid. A
+wrong key or value is refused with the file, the key, the value and the nearest valid name; a running daemon then keeps
+its current settings.
 
     state_directory = "/var/lib/tamis"
 

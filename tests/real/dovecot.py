@@ -1,4 +1,7 @@
-"""A private Dovecot: LMTP and IMAP on loopback ports, filing with deploy/dovecot as it stands."""
+"""A private Dovecot: LMTP and IMAP on loopback ports, filing with deploy/dovecot as it stands.
+
+Its own configuration is there in both forms, as deploy/dovecot is: 2.4's and 2.3's.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 
+from tamis.installation.dovecot_files import form
 from tests.real.support import (
     LOOPBACK,
     REPOSITORY,
@@ -43,6 +47,7 @@ class PrivateDovecot(PrivateServer):
         self, *, learning: bool = False, tls: bool = False, lines: str = "", users: Sequence[str] = ()
     ) -> None:
         super().__init__("Dovecot", "dovecot")
+        self.form = dovecot_form()
         self._learning = learning
         self._tls = tls
         self._lines = lines
@@ -136,11 +141,9 @@ class PrivateDovecot(PrivateServer):
         sieve.mkdir()
         script = sieve / "tamis.sieve"
         shutil.copy(DEPLOYED / "tamis.sieve", script)
-        deployed, places = re.subn(
-            re.escape(_DEPLOYED_SCRIPT), str(script), (DEPLOYED / "99-tamis.conf").read_text(encoding="utf-8")
-        )
+        deployed, places = re.subn(re.escape(_DEPLOYED_SCRIPT), str(script), deployed_lines("99-tamis.conf"))
         assert places == 1, f"99-tamis.conf names {_DEPLOYED_SCRIPT} {places} times, not once"
-        own_lines = _CONFIGURATION.format(
+        own_lines = _CONFIGURATIONS[self.form].format(
             directory=self.directory,
             host=LOOPBACK,
             lmtp=self.lmtp_port,
@@ -156,7 +159,7 @@ class PrivateDovecot(PrivateServer):
         if self._users:
             known = "".join(f"{user}:{{PLAIN}}{PASSWORD}::::::\n" for user in self._users)
             (self.directory / "users").write_text(known, encoding="utf-8")
-            own_lines += _LISTED.format(directory=self.directory)
+            own_lines += _LISTED[self.form].format(directory=self.directory)
         self._configuration.write_text(own_lines + self._lines + deployed, encoding="utf-8")
         # As deploy/dovecot tells the administrator to: Dovecot itself may not write beside the script.
         for one in sorted(sieve.glob("*.sieve")):
@@ -178,7 +181,7 @@ class PrivateDovecot(PrivateServer):
         request = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", name]
         names = ["-addext", f"subjectAltName=IP:{LOOPBACK}"]
         run([find_program("openssl"), *request, *names, "-keyout", key, "-out", self.certificate])
-        return f"ssl_cert = <{self.certificate}\nssl_key = <{key}\n"
+        return _CERTIFIED[self.form].format(certificate=self.certificate, key=key)
 
     def _learning_configuration(self, sieve: Path) -> str:
         """deploy/dovecot's learning part, with its places below this server's directory."""
@@ -193,19 +196,69 @@ class PrivateDovecot(PrivateServer):
         script = programs / "tamis-report"
         script.write_text(report.replace(_DEPLOYED_SPOOL, str(self.spool)), encoding="utf-8")
         script.chmod(0o755)
-        lines = (DEPLOYED / "99-tamis-learn.conf").read_text(encoding="utf-8")
+        lines = deployed_lines("99-tamis-learn.conf")
         assert (lines.count(_DEPLOYED_SIEVE), lines.count(_DEPLOYED_PROGRAMS)) == (2, 1)
         return lines.replace(_DEPLOYED_SIEVE, f"{sieve}/").replace(_DEPLOYED_PROGRAMS, str(programs))
 
 
-_LISTED = """\
+def dovecot_form() -> str:
+    """The form of configuration that the installed Dovecot reads."""
+    return form(run([find_program("dovecot"), "--version"]))
+
+
+def deployed_lines(name: str) -> str:
+    """A file of deploy/dovecot in that form."""
+    return (DEPLOYED / dovecot_form() / name).read_text(encoding="utf-8")
+
+
+def inet_listener(name: str, host: str, port: int) -> str:
+    """A listener within a service."""
+    address = {"2.3": "address", "2.4": "listen"}[dovecot_form()]
+    return f"  inet_listener {name} {{\n    {address} = {host}\n    port = {port}\n  }}\n"
+
+
+_LISTED = {
+    "2.3": """\
 userdb {{
   driver = passwd-file
   args = {directory}/users
   default_fields = uid=nobody gid=nogroup home={directory}/mail/%d/%n
 }}
+""",
+    "2.4": """\
+userdb passwd-file {{
+  passwd_file_path = {directory}/users
+  fields {{
+    uid = nobody
+    gid = nogroup
+    home = {directory}/mail/%{{user|domain}}/%{{user|username}}
+  }}
+}}
+""",
+}
+_CERTIFIED = {
+    "2.3": "ssl_cert = <{certificate}\nssl_key = <{key}\n",
+    "2.4": "ssl_server_cert_file = {certificate}\nssl_server_key_file = {key}\n",
+}
+_SERVICES = """\
+service imap-login {{
+  inet_listener imap {{
+    port = {imap}
+  }}
+  inet_listener imaps {{
+    port = {imaps}
+    ssl = yes
+  }}
+}}
+namespace inbox {{
+  inbox = yes
+  mailbox Trash {{
+    auto = create
+  }}
+}}
 """
-_CONFIGURATION = """\
+_CONFIGURATIONS = {
+    "2.3": """\
 base_dir = {directory}/run
 state_dir = {directory}/state
 instance_name = tamis-tests
@@ -233,19 +286,42 @@ service lmtp {{
     port = {lmtp}
   }}
 }}
-service imap-login {{
-  inet_listener imap {{
-    port = {imap}
-  }}
-  inet_listener imaps {{
-    port = {imaps}
-    ssl = yes
+"""
+    + _SERVICES,
+    "2.4": """\
+dovecot_config_version = 2.4.0
+dovecot_storage_version = 2.4.0
+base_dir = {directory}/run
+state_dir = {directory}/state
+instance_name = tamis-tests
+log_path = {directory}/dovecot.log
+protocols = lmtp imap
+listen = {host}
+ssl = {ssl}
+auth_allow_cleartext = yes
+auth_mechanisms = plain
+first_valid_uid = 1
+mail_driver = maildir
+mail_path = ~/Maildir
+mail_fsync = never
+lmtp_save_to_detail_mailbox = no
+passdb static {{
+  password = {password}
+}}
+userdb static {{
+  allow_all_users = yes
+  fields {{
+    uid = nobody
+    gid = nogroup
+    home = {directory}/mail/%{{user|domain}}/%{{user|username}}
   }}
 }}
-namespace inbox {{
-  inbox = yes
-  mailbox Trash {{
-    auto = create
+service lmtp {{
+  inet_listener lmtp {{
+    listen = {host}
+    port = {lmtp}
   }}
 }}
 """
+    + _SERVICES,
+}

@@ -11,7 +11,7 @@ import pytest
 
 from tamis.handover.listener_counts import SUSPICIOUS
 from tests.real import Client, Envelope, PrivateDovecot, PrivatePostfix, Session, free_port, wait_until
-from tests.real.dovecot import PASSWORD
+from tests.real.dovecot import PASSWORD, inet_listener
 from tests.real.support import find_program
 from tests.road.installation import Installation, ham, spam
 
@@ -131,7 +131,7 @@ class Grown:
 @pytest.fixture(scope="module")
 def grown() -> Iterator[Grown]:
     port = free_port()
-    lines = f"service auth {{\n  inet_listener {{\n    address = 127.0.0.1\n    port = {port}\n  }}\n}}\n"
+    lines = f"service auth {{\n{inet_listener('sasl', '127.0.0.1', port)}}}\n"
     with PrivateDovecot(lines=lines):
         running = Grown(port)
         with running.installation:

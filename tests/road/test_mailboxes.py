@@ -15,6 +15,7 @@ import pytest
 
 from tamis.base.tokens import Purpose, Tokens
 from tests.real import PrivateDovecot, wait_until
+from tests.real.dovecot import deployed_lines, dovecot_form
 from tests.real.support import REPOSITORY
 from tests.road.installation import Installation, spam
 
@@ -33,30 +34,41 @@ POLICY = {
 }
 
 
-_QUOTA = """
-plugin {
+_TIME = ("TZ", "LD_PRELOAD", "FAKETIME", "FAKETIME_SHARED", "NO_FAKE_STAT")
+_QUOTA = {
+    "2.3": f"""
+plugin {{
   quota = maildir:User quota
   quota_rule = *:storage=100K
+}}
+import_environment = {" ".join(_TIME)}
+""",
+    "2.4": """
+quota "User quota" {
+  quota_storage_size = 100K
 }
-import_environment = TZ LD_PRELOAD FAKETIME FAKETIME_SHARED NO_FAKE_STAT
+import_environment {
 """
+    + "".join(f"  {name} = %{{env:{name}}}\n" for name in _TIME if name in os.environ)
+    + "}\n",
+}
 
 
-def quota_lines(deployed: Path, program: Path) -> str:
+def quota_lines(program: Path) -> str:
     """deploy/dovecot's quota part with a small quota, and its script at `program`."""
-    lines = deployed.read_text(encoding="utf-8")
+    lines = deployed_lines("90-tamis-quota.conf")
     assert lines.count("/usr/local/lib/tamis/tamis-quota") == 1
     assert lines.count("user = tamis") == 1
     lines = lines.replace("/usr/local/lib/tamis/tamis-quota", str(program))
     lines = lines.replace("user = tamis", "user = root")
-    return lines + _QUOTA
+    return lines + _QUOTA[dovecot_form()]
 
 
 @pytest.fixture(scope="module")
 def dovecot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateDovecot]:
     program = tmp_path_factory.mktemp("quota") / "tamis-quota"
     program.parent.parent.chmod(0o755)
-    lines = quota_lines(REPOSITORY / "deploy/dovecot/90-tamis-quota.conf", program)
+    lines = quota_lines(program)
     with PrivateDovecot(lines=lines, users=[MARIE, PAUL]) as running:
         yield running
 
@@ -68,9 +80,9 @@ def installation(dovecot: PrivateDovecot, tmp_path_factory: pytest.TempPathFacto
         policy=POLICY, settings=settings, mailbox_transport=dovecot.transport, mailboxes=[MARIE, PAUL]
     ) as running:
         script = (REPOSITORY / "deploy/dovecot/tamis-quota").read_text(encoding="utf-8")
-        assert script.count("/opt/tamis/.venv/bin/tamis") == 1
+        assert script.count("/usr/bin/tamis") == 1
         ours = f"{REPOSITORY / '.venv/bin/tamis'} --config {running.daemon.config}"
-        script = script.replace("tamis=/opt/tamis/.venv/bin/tamis", "").replace('"$tamis"', ours)
+        script = script.replace("tamis=/usr/bin/tamis", "").replace('"$tamis"', ours)
         program = next(tmp_path_factory.getbasetemp().glob("quota*")) / "tamis-quota"
         program.write_text(script, encoding="utf-8")
         program.chmod(0o755)

@@ -17,6 +17,7 @@ def nothing_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv(ENVIRONMENT, raising=False)
     place = tmp_path / "etc" / "tamis.toml"
     monkeypatch.setattr("tamis.settings.settings_file.DEFAULT_FILE", place)
+    monkeypatch.setattr("tamis.settings.settings_file.TRIAL_FILE", tmp_path / "var" / "tamis.toml")
     return place
 
 
@@ -160,3 +161,17 @@ def test_places_that_follow_from_others() -> None:
 def test_domains_are_compared_in_one_spelling() -> None:
     given = SettingsFile(None, '[platform]\ndomains = ["Example.COM.", "bücher.example"]').settings
     assert given.platform.domains == ("example.com", "xn--bcher-kva.example")
+
+
+def test_the_command_of_a_checkout_reads_what_run_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nothing_installed: Path
+) -> None:
+    nothing_installed.parent.mkdir()
+    nothing_installed.write_text('run_directory = "/default"\n')
+    made = tmp_path / "var" / "tamis.toml"
+    assert read_settings().path == nothing_installed
+    made.parent.mkdir()
+    made.write_text('run_directory = "/made"\n')
+    assert read_settings().path == made
+    monkeypatch.setenv("TAMIS_CONFIG", str(nothing_installed))
+    assert read_settings().path == nothing_installed

@@ -153,7 +153,7 @@ def text_in(image: Image.Image, languages: tuple[str, ...], until: float) -> dic
     if left <= 0:
         return _not_read(f"{NOT_READ}: no time left")
     try:
-        wanted = [language for language in languages if language in _installed()]
+        wanted = [language for language in languages if language in installed_languages()]
         if not wanted:
             return _not_read("none of the languages is installed")
         text = pytesseract.image_to_string(image, lang="+".join(wanted), timeout=left)
@@ -177,7 +177,8 @@ def kept_text(text: str) -> dict[str, Any]:
 
 
 @cache
-def _installed() -> frozenset[str]:
+def installed_languages() -> frozenset[str]:
+    """The languages that tesseract has here. Raises ServiceError when it fails."""
     import pytesseract  # noqa: PLC0415
 
     try:

@@ -83,8 +83,8 @@ class MilterEntry:
 def read_instance(directory: Path) -> Instance:
     """An instance as postconf sees it. Raises OSError or SubprocessError when postconf fails."""
     settings = read_settings(directory, WANTED)
-    overrides = pairs(_postconf(directory, "-P", "-x"))
-    return Instance(directory, settings, tuple(listeners(_postconf(directory, "-M"), settings, overrides)))
+    overrides = pairs(postconf(directory, "-P", "-x"))
+    return Instance(directory, settings, tuple(listeners(postconf(directory, "-M"), settings, overrides)))
 
 
 def read_settings(directory: Path, names: Sequence[str]) -> Mapping[str, str]:
@@ -92,7 +92,7 @@ def read_settings(directory: Path, names: Sequence[str]) -> Mapping[str, str]:
 
     By name: some others cost postconf a second of looking up names in the DNS.
     """
-    return pairs(_postconf(directory, "-x", *names))
+    return pairs(postconf(directory, "-x", *names))
 
 
 def listeners(services: str, settings: Mapping[str, str], overrides: Mapping[str, str]) -> Iterator[Listener]:
@@ -113,8 +113,8 @@ def foreign_ports(directory: Path) -> frozenset[str]:
     folders = others.replace(",", " ").split()
     if not folders:
         return frozenset()
-    own = ports(_postconf(directory, "-M"))
-    return frozenset[str]().union(*(ports(_postconf(Path(one), "-M")) for one in folders)) - own
+    own = ports(postconf(directory, "-M"))
+    return frozenset[str]().union(*(ports(postconf(Path(one), "-M")) for one in folders)) - own
 
 
 def ports(services: str) -> frozenset[str]:
@@ -161,7 +161,8 @@ def pairs(output: str) -> dict[str, str]:
     return {name.strip(): value.strip() for name, _, value in split if name.strip()}
 
 
-def _postconf(directory: Path, *options: str) -> str:
+def postconf(directory: Path, *options: str) -> str:
+    """What postconf(1) prints. Raises OSError or SubprocessError when it fails."""
     return subprocess.run(  # noqa: S603 - a fixed program, no shell
         [program("postconf"), "-c", str(directory), *options],
         capture_output=True,
