@@ -42,13 +42,13 @@ def list_hosts(context: Context, as_json: bool) -> None:
     click.echo(table(("host", "version", "seen (UTC)", "clock, s", "web.url"), rows, (0, 0, 0, 0, 1)))
 
 
-@hosts.command("renew-key")
+@hosts.command()
 @click.confirmation_option(
     prompt="Links in mails and copies in Postfix's queue that were signed with the former key are then worth nothing, "
     "and every other host needs a copy of this one. Go on?"
 )
 @click.pass_obj
-def renew_key(context: Context) -> None:
+def rekey(context: Context) -> None:
     """Make this host's signing key that of the store; one is made if there is none.
 
     For a store whose key no host has any more. Copy the file to the other hosts before you start them again.

@@ -59,7 +59,7 @@ def agreed_key(path: Path, hosts: Hosts, *, shared: bool) -> bytes:
 
 
 def _differs(path: Path, problem: str) -> ConfigError:
-    mend = "copy the file from one of them; if no host has it any more: tamis hosts renew-key"
+    mend = "copy the file from one of them; if no host has it any more: tamis hosts rekey"
     return ConfigError("settings", "state_directory", f"{problem}: {mend}", value=str(path))
 
 

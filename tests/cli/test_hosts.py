@@ -23,5 +23,5 @@ def test_a_new_key_for_a_store_whose_key_nobody_has(run: Run, tmp_path: Path) ->
     with Store(f"sqlite:///{tmp_path / 'tamis.sqlite'}") as store:
         store.migrate()
         store.hosts.settle(SIGNING_KEY, "the lost one")
-        assert run("hosts", "renew-key", "--yes").status == 0
+        assert run("hosts", "rekey", "--yes").status == 0
         assert store.hosts.agreed(SIGNING_KEY) == fingerprint(signing_key(tmp_path / "signing.key"))
