@@ -78,7 +78,9 @@ class Application:
     def apply(self, plan: Plan, examined: Examined, signer: RedirectionSigner, notes: Notes) -> None:
         """Carry out the plan. Postfix commits all of it with its 250, or nothing."""
         transaction = examined.envelope.transaction or new_transaction()
-        if plan.in_place is not None:
+        if plan.untouched:
+            pass  # their copy is the one that stands there, forged fields and all
+        elif plan.in_place is not None:
             self.remove_own()
             self._change(plan.in_place, transaction)
         elif not self._is_flood():  # Postfix's own copies (always_bcc) are made of what stands there

@@ -22,6 +22,7 @@ from tamis.desk.redirection import RedirectionSigner, new_transaction
 from tamis.desk.redirection_notes import Notes
 from tamis.desk.route import Route
 from tamis.handover.listener_counts import ListenerCounts
+from tamis.judging.policy import Outcome
 from tamis.judging.site import Site
 from tamis.judging.trace import failure_headers, own_fields
 from tamis.message.address import unbracket
@@ -216,6 +217,8 @@ class Session(Milter.Base):
             if self._ours and not self._recipients and not self.broken:
                 return int(Milter.CONTINUE)  # every copy was judged, and its address says where it goes
             if self.broken or not self._recipients or self._road is None:
+                if self._observes():
+                    return int(Milter.CONTINUE)
                 return self._defer("4.3.0", "mail filter lost track of the dialogue")
             return self._finish(self._envelope(), self._road)
         except RouteError as error:
@@ -292,6 +295,8 @@ class Session(Milter.Base):
 
     def _after_failure(self, error: Exception) -> int:
         """Defer, unless every recipient's policy would rather have the mail unexamined and nothing is changed yet."""
+        if not self._changing and self._observes():
+            return int(Milter.CONTINUE)
         if self._changing or self._road is None or isinstance(error, TamisError):
             return self._defer("4.3.0", "mail filter failed")
         site = self._road.site
@@ -306,6 +311,14 @@ class Session(Milter.Base):
         except Exception:
             log.exception("%s: on_error could not be honoured", self._macro("i"))
         return self._defer("4.3.0", "mail filter failed")
+
+    def _observes(self) -> bool:
+        """Whether all recipients are only observed, so that a failure of ours is no reason to touch their mail."""
+        try:
+            return self.worker.site.observes([one.address for one in self._recipients])
+        except Exception:
+            log.exception("%s: policy could not be looked up", self._macro("i"))
+            return False
 
     def _defer(self, enhanced: str, text: str, *, quiet: bool = False) -> int:
         if not quiet:
@@ -356,7 +369,7 @@ class Session(Milter.Base):
                 "%s: to=<%s> outcome=%s decided=%s score=%.1f",
                 examined.envelope.queue_id,
                 one.verdict.recipient,
-                one.outcome,
+                f"{Outcome.INBOX} (observed: {one.outcome})" if one.observed else one.outcome,
                 one.verdict.decided_by or "-",
                 one.verdict.score,
             )

@@ -46,6 +46,7 @@ from tamis.installation.listener import dead_socket, socket_descriptors
 from tamis.installation.paths import Paths
 from tamis.installation.site_loading import SiteSource
 from tamis.judging.metrics import Counts
+from tamis.judging.other_verdict import read_other
 from tamis.judging.site import Site
 from tamis.judging.story import Remembered, to_line
 from tamis.judging.verdict import Decision
@@ -157,12 +158,14 @@ class Worker:
         if not self.site.settings.history.enabled:
             return
         shown = self.site.settings.history.subjects
+        other = read_other(mail.headers, self.site.settings.history.other_filter)
         remembered = Remembered(
             message_id=(mail.headers.first("message-id") or "").strip(),
             size=mail.size,
             subject=(mail.subject or "") if shown else "",
             header_from=(mail.headers.first("from") or "").strip() if shown else "",
             host=self._host,
+            other=other.to_text() if other is not None else "",
         )
         try:
             line = to_line(examined.envelope, examined.findings, examined.judged, remembered)

@@ -130,7 +130,7 @@ class Road:
             verdicts = [replace(verdict, recipient=one.recipient) for one in policies]
         headers = self._headers(envelope, findings, policies) if traced else lambda _, __: ()
         judged = tuple(
-            Judged(verdict, policy, headers(verdict, policy))
+            Judged(verdict, policy, headers(verdict, policy), (own or policy).observes)
             for verdict, policy in zip(verdicts, policies, strict=True)
         )
         return Examined(envelope, findings, judged, plan(judged, question))

@@ -17,6 +17,7 @@ from tamis.cli.context import Context
 COMMANDS = {
     "blocked": "blocked:blocked",
     "challenges": "challenges:challenges",
+    "compare": "compare:compare",
     "complaints": "complaints:complaints",
     "doctor": "doctor:doctor",
     "evaluate": "evaluate:evaluate",

@@ -19,6 +19,7 @@ from tamis.contract.finding import Status
 from tamis.database.history import KeptStory
 from tamis.database.history_search import Wanted
 from tamis.judging.flip import flips
+from tamis.judging.other_verdict import OtherVerdict
 from tamis.judging.plan import outcome_of
 from tamis.judging.policy import PolicyBook
 from tamis.judging.site import policy_book
@@ -103,7 +104,7 @@ def list_(
             one.story.at.strftime("%Y-%m-%d %H:%M:%S"),
             one.story.sender or "<>",
             who,
-            told.outcome,
+            f"inbox (observed: {told.outcome})" if told.observed else told.outcome,
             told.decided_by or "-",
             f"{told.score:.1f}",
             one.story.subject,
@@ -201,6 +202,8 @@ def _story(one: KeptStory, book: PolicyBook, *, whole: bool) -> Iterator[str]:
         yield printable(
             f"  {who}: {told.decision} -> {told.outcome}, score {told.score:.1f} of {told.required:.1f}"
         )
+        if told.observed:
+            yield "    observed only: the message was delivered untouched"
         if told.decided_by:
             yield printable(f"    decided by {told.decided_by}: {told.because}")
         if told.spoke:
@@ -210,6 +213,8 @@ def _story(one: KeptStory, book: PolicyBook, *, whole: bool) -> Iterator[str]:
             yield f"    under the policy in force now: {now.told.decision} -> {now.told.outcome}"
         if now.changes:
             yield printable(f"    otherwise with: {' or '.join(now.changes)}")
+    if other := OtherVerdict.from_text(story.other):
+        yield printable(f"  {other.by} before us: {other.told()}")
     yield "what the filters saw:"
     shown = [f for f in story.findings if whole or f.status is not Status.CLEAR]
     width = max((len(f.filter) for f in shown), default=0)

@@ -18,13 +18,14 @@ from tamis.database.connection import Database, clean, exact
 from tamis.database.history_search import ANY, Wanted, conditions, named, newest, of_recipient
 from tamis.database.schema import CopyRow, FindingRow, StoryRow, ToldRow
 from tamis.database.searching import MAX_TEXT, search_text
+from tamis.judging.other_verdict import OtherVerdict
 from tamis.judging.story import Story, Told, finding_content, finding_from, tame
 from tamis.message.address import address_key, domain_of, mailbox_of
 
 EXPIRE_BATCH = 2000
 _BATCH = 500
 _KNOWN = 50_000  # findings whose ids are remembered between imports
-_TOLD = ("decision", "outcome", "decided_by", "because", "score", "required", "spoke")
+_TOLD = ("decision", "outcome", "decided_by", "because", "score", "required", "spoke", "observed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,18 @@ class Packed:
     recipient: str
     findings: bytes
     author: str | None
+    told: Told
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One recipient of a stored message of which another filter said something."""
+
+    message: int
+    at: datetime
+    sender: str
+    recipient: str
+    other: OtherVerdict
     told: Told
 
 
@@ -216,6 +229,21 @@ class History:
             told = self._told(session, numbers, wanted)
             return [KeptStory(row.id, _story(row, (), told[row.id])) for row in rows]
 
+    def compared(self, wanted: Wanted = ANY) -> Iterator[Compared]:
+        """Every recipient of every message of which another filter said something, the newest first."""
+        columns = [getattr(ToldRow, name) for name in _TOLD]
+        query = (
+            select(StoryRow.id, StoryRow.at, StoryRow.sender, ToldRow.recipient, StoryRow.other, *columns)
+            .join(ToldRow, StoryRow.id == ToldRow.message)
+            .where(StoryRow.other != "", *conditions(wanted))
+            .order_by(StoryRow.id.desc(), ToldRow.place)
+        )
+        with self._database.read() as session:
+            for row in session.connection().execute(query.execution_options(yield_per=2000)):
+                other = OtherVerdict.from_text(row[4])
+                if other is not None:
+                    yield Compared(row[0], row[1], row[2], row[3], other, Told(*row[5:]))
+
     def show(self, given: str) -> list[KeptStory]:
         """The messages, at most 20, of a number, of a queue id (a second one of a copy that we sent back, too), of a
         Message-ID or of what X-Spam-Id says; with their findings, all recipients and such copies."""
@@ -293,6 +321,7 @@ def _story_row(name: str, one: Story, ids: Iterable[int]) -> dict[str, Any]:
         "sender_key": exact(address_key(tame(one.sender))),
         "sender_domain": exact(domain_of(tame(one.sender))),
         "side": one.side,
+        "other": tame(one.other),
     }
 
 
@@ -335,4 +364,5 @@ def _story(row: StoryRow, findings: tuple[Finding, ...], told: Sequence[tuple[st
         row.subject,
         row.header_from,
         row.host,
+        row.other,
     )

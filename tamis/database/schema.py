@@ -21,6 +21,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -291,6 +292,8 @@ class StoryRow(Base):
     """in, or out for what an authenticated user sent."""
     host: Mapped[str]
     """Where it was examined."""
+    other: Mapped[str] = mapped_column(server_default="")
+    """What another filter said of it: see tamis.judging.other_verdict."""
 
 
 class CopyRow(Base):
@@ -345,6 +348,8 @@ class ToldRow(Base):
     score: Mapped[float] = mapped_column(Double)
     required: Mapped[float] = mapped_column(Double)
     spoke: Mapped[str]
+    observed: Mapped[bool] = mapped_column(server_default=false())
+    """The outcome is what would have been: the message was delivered untouched."""
 
 
 class SenderRow(Base):

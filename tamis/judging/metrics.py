@@ -28,7 +28,7 @@ class Counts:
         self.steps: Counter[tuple[str, int]] = Counter()
         """(filter, place among BUCKETS) -> findings that took that long; those that were skipped took none."""
         self.outcomes: Counter[tuple[str, str]] = Counter()
-        """(outcome, filter that decided) -> copies."""
+        """(outcome, filter that decided) -> copies; would_OUTCOME of those that are only observed."""
 
     def add(self, findings: Mapping[str, Finding], judged: Iterable[Judged]) -> None:
         """Count one message."""
@@ -40,7 +40,8 @@ class Counts:
                 self.steps[name, bisect_left(BUCKETS, one.seconds)] += 1
         shadows: set[str] = set()
         for copy in judged:
-            self.outcomes[copy.outcome, copy.verdict.decided_by] += 1
+            outcome = f"would_{copy.outcome}" if copy.observed else str(copy.outcome)
+            self.outcomes[outcome, copy.verdict.decided_by] += 1
             shadows.update(o.filter for o in copy.verdict.opinions if o.shadow and o.effect is not None)
         self.shadow_hits.update(shadows)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tamis.contract.filter import Filter
@@ -26,10 +26,12 @@ class Judged:
     verdict: Verdict
     policy: Policy
     headers: NewFields
+    observed: bool = False
+    """The message goes on untouched, whatever the verdict is (mode "observe")."""
 
     @property
     def outcome(self) -> Outcome:
-        """Where the message goes for this recipient."""
+        """Where the message goes for this recipient; for one that is observed, where it would have gone."""
         return outcome_of(self.verdict, self.policy)
 
 
@@ -72,13 +74,14 @@ class Plan:
     copy that Postfix already holds, None when every recipient leaves it; `redirected` are the copies that go
     by the desk, each for one mailbox. `asks`: the desk takes them while the sender's server waits, which is told
     550 with a link by which the sender can confirm the message; else the recipients are
-    redirected as usual.
+    redirected as usual. `untouched` are recipients whose copy stays at Postfix exactly as it came.
     """
 
     defer: str = ""
     in_place: Copy | None = None
     redirected: tuple[Copy, ...] = ()
     asks: bool = False
+    untouched: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,15 @@ def plan(judged: Sequence[Judged], question: SenderQuestion | None = None) -> Pl
     An alias of several mailboxes (`Policy.via`) stays in place only with all of them. A recipient whose verdict is to
     defer defers the transaction: SMTP has one answer for all at this point.
     Without a `question` nobody is asked: for mail of our own users, and for what was not examined whole.
+    The message of recipients who are only observed stays as it came, so that the others leave it.
     """
+    untouched = tuple(
+        name for one in judged if one.observed for name in one.policy.via or (one.verdict.recipient,)
+    )
+    if untouched:
+        rest = [one for one in judged if not one.observed]
+        made = all_redirected(plan(rest), rest) if rest else Plan()
+        return replace(made, untouched=untouched)
     for one in judged:
         if one.outcome is Outcome.DEFER:
             return Plan(defer=one.verdict.because or "try again later")

@@ -41,6 +41,11 @@ class Terms(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     enabled: bool = Field(True, description="false switches all spam filtering off for these recipients")
+    mode: Literal["enforce", "observe"] = Field(
+        "enforce",
+        description="observe: every verdict is recorded, and the mail is delivered untouched: no header, no tag, no "
+        "quarantine, no notice, no deferral (docs/observe.md)",
+    )
     outcome: Literal["inbox", "tag", "junk", "quarantine"] = Field(
         "quarantine",
         description="where spam goes: quarantine, junk (headers for the mail store's Junk folder), tag "
@@ -144,6 +149,11 @@ class Policy:
     def outcome(self) -> Outcome:
         """Where spam goes."""
         return Outcome(self.terms.outcome)
+
+    @property
+    def observes(self) -> bool:
+        """Whether nothing is done with the mail but to record what would have been done."""
+        return self.terms.mode == "observe"
 
     @property
     def required(self) -> float:

@@ -53,6 +53,12 @@ class Site:
     rules: RuleBook = EMPTY
     knowledge: KnowledgeBase = NO_BASE
 
+    def observes(self, recipients: Sequence[str]) -> bool:
+        """Whether all of these are only observed; without recipients, whether everybody is."""
+        if recipients:
+            return all(one.observes for one in self.book.policies(recipients))
+        return all(terms.mode == "observe" for terms in self.book.all_terms())
+
     @classmethod
     def build(
         cls,

@@ -43,9 +43,11 @@ class Told:
     score: float
     required: float
     spoke: str
+    observed: bool = False
+    """The message was delivered untouched (mode "observe"): the outcome is what would have been."""
 
     @classmethod
-    def of(cls, verdict: Verdict, outcome: Outcome) -> Told:
+    def of(cls, verdict: Verdict, outcome: Outcome, *, observed: bool = False) -> Told:
         """From a verdict."""
         return cls(
             str(verdict.decision),
@@ -55,6 +57,7 @@ class Told:
             verdict.score,
             verdict.required,
             tame(spoke(verdict)),
+            observed,
         )
 
     def says_as_much_as(self, other: Told) -> bool:
@@ -88,6 +91,8 @@ class Story:
     subject: str = ""
     header_from: str = ""
     host: str = ""
+    other: str = ""
+    """What another filter said (`OtherVerdict.to_text`), "" for nothing."""
 
     @property
     def side(self) -> str:
@@ -105,6 +110,7 @@ class Remembered:
     subject: str = ""
     header_from: str = ""
     host: str = ""
+    other: str = ""
 
 
 def to_line(
@@ -124,6 +130,7 @@ def to_line(
             tame(t)
             for t in (envelope.transaction, remembered.subject, remembered.header_from, remembered.host)
         ],
+        remembered.other,
     ]
     try:
         return orjson.dumps(data, option=orjson.OPT_APPEND_NEWLINE)
@@ -135,13 +142,13 @@ def to_line(
 
 def _told(judged: Sequence[Judged]) -> list[list[Any]]:
     """What came of it for each recipient; those who share a verdict share the telling."""
-    known: dict[tuple[int, float, Outcome], list[Any]] = {}
+    known: dict[tuple[int, float, Outcome, bool], list[Any]] = {}
     told: list[list[Any]] = []
     for one in judged:
-        key = (id(one.verdict.opinions), one.verdict.required, one.outcome)
+        key = (id(one.verdict.opinions), one.verdict.required, one.outcome, one.observed)
         if (found := known.get(key)) is None:
-            t = Told.of(one.verdict, one.outcome)
-            found = [t.decision, t.outcome, t.decided_by, t.because, t.score, t.required, t.spoke]
+            t = Told.of(one.verdict, one.outcome, observed=one.observed)
+            found = [t.decision, t.outcome, t.decided_by, t.because, t.score, t.required, t.spoke, t.observed]
             known[key] = found
         told.append([one.verdict.recipient, *found])
     return told
@@ -154,6 +161,7 @@ def from_line(line: bytes) -> Story:
             line
         )
         transaction, subject, header_from, host = more[0] if more else ("", "", "", "")  # as 0.2 wrote it
+        other = more[1] if len(more) > 1 else ""
         return Story(
             datetime.fromisoformat(at),
             queue_id,
@@ -169,6 +177,7 @@ def from_line(line: bytes) -> Story:
             subject,
             header_from,
             host,
+            other,
         )
     except (TypeError, IndexError, RecursionError) as error:
         raise ValueError(f"no record: {error}") from error

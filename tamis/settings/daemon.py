@@ -146,6 +146,10 @@ class StateSettings(Section):
     )
 
 
+OtherFilter = Literal["", "spamassassin", "rspamd", "pmg"]
+"""Whose header fields can be read beside our verdict."""
+
+
 class HistorySettings(Section):
     """What is remembered of every message: its findings and verdicts, never its content."""
 
@@ -163,6 +167,11 @@ class HistorySettings(Section):
         ge=1024 * 1024,
         le=1024**4,
         description="octets that may wait for the store while it is down; beyond that, messages are not recorded",
+    )
+    other_filter: OtherFilter = Field(
+        "",
+        description="another filter before Tamis, whose verdict is recorded from its header fields for "
+        "`tamis compare` (docs/observe.md); it must remove forged ones. Empty: none",
     )
 
 

@@ -37,6 +37,29 @@ def judged(recipient: str, outcome: Outcome, *, tag: str = "SPAM: ", headers: Ne
     return Judged(verdict(decision, recipient), wanted, headers)
 
 
+def watched(recipient: str, outcome: Outcome) -> Judged:
+    return replace(judged(recipient, outcome, headers=(("X-Spam-Status", "Yes"),)), observed=True)
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_the_mail_of_who_is_observed_stays_as_it_came(outcome: Outcome) -> None:
+    made = plan([watched(MARIE, outcome), watched(PAUL, INBOX)])
+    assert made == Plan(untouched=(MARIE, PAUL))
+
+
+@pytest.mark.parametrize("outcome", [INBOX, TAG, JUNK, QUARANTINE])
+def test_others_leave_a_copy_that_is_observed(outcome: Outcome) -> None:
+    """For what stands there must keep even fields that are forged."""
+    made = plan([watched(MARIE, QUARANTINE), judged(PAUL, outcome)])
+    assert (made.untouched, made.in_place) == ((MARIE,), None)
+    assert [(copy.outcome, copy.recipients) for copy in made.redirected] == [(outcome, (PAUL,))]
+
+
+def test_who_is_not_observed_can_defer_the_transaction() -> None:
+    made = plan([watched(MARIE, INBOX), judged(PAUL, DEFER)])
+    assert made.defer
+
+
 @pytest.mark.parametrize(
     ("decision", "wanted", "forward", "outcome"),
     [

@@ -96,6 +96,24 @@ def test_a_callback_that_raises_defers_its_message(
     assert worker.recorded == (0 if lost else 1)
 
 
+OBSERVE = '[policy]\nmode = "observe"\non_error = "defer"\n'
+
+
+@pytest.mark.parametrize("step", TOUCHED)
+def test_a_failure_is_no_reason_to_touch_what_is_observed(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    dialogue = Dialogue(monkeypatch, OwnWorker(OBSERVE), Faulty)
+    assert with_fault(dialogue, monkeypatch, step) == Milter.CONTINUE
+    assert (dialogue.context.changes, dialogue.context.reply) == ([], ())
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("examined"), ServiceError("gone")])
+def test_what_fails_at_the_end_is_no_reason_either(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    monkeypatch.setattr(FailingRoad, "error", error)
+    dialogue = Dialogue(monkeypatch, OwnWorker(OBSERVE, FailingRoad))
+    assert dialogue.message() == Milter.CONTINUE
+    assert (dialogue.context.changes, dialogue.context.reply) == ([], ())
+
+
 def test_an_end_without_recipients_is_deferred(monkeypatch: pytest.MonkeyPatch) -> None:
     dialogue = Dialogue(monkeypatch, OwnWorker())
     for step, args in dialogue.STEPS[:3]:
