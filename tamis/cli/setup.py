@@ -14,10 +14,11 @@ from typing import Any
 
 import click
 
-from tamis.base.errors import ServiceError, TamisError
+from tamis.base.errors import ServiceError
 from tamis.cli.context import Context, fail
 from tamis.cli.doctor import doctor
 from tamis.cli.serve import supervisor_pid
+from tamis.cli.setup_undo import RECORD, reload_dovecot, said, show, take_back
 from tamis.cli.terminal import printable
 from tamis.cli.try_message import try_message
 from tamis.database.scope import parse_scope
@@ -28,8 +29,6 @@ from tamis.installation.settings_text import with_values
 from tamis.services.postfix.listeners import read_settings as postfix_settings
 from tamis.settings import DEFAULT_FILE, Settings, SettingsFile
 
-_RECORD = "setup.json"
-"""Beside the settings file, where only root writes: what it holds is written back as root."""
 _DOMAINS = ("mydestination", "virtual_mailbox_domains", "virtual_alias_domains", "relay_domains")
 _UNITS = ("tamis.socket", "tamis-desk.socket", "tamis.service")
 
@@ -118,7 +117,7 @@ def setup(
     file = _settings_file(context)
     agreed = (lambda: False) if dry_run else (lambda: yes or click.confirm("Make these changes?"))
     if undo:
-        _undo(file, context.file.settings, agreed, wait, keep_settings=keep_settings)
+        take_back(file, context.file.settings, agreed, wait, keep_settings=keep_settings)
         return
     wanted = _asked(
         context.file.settings,
@@ -192,18 +191,18 @@ def _made(
         changes += postfix.with_lines(lines)
     with_dovecot = wanted.dovecot and _has_dovecot()
     if with_dovecot:
-        changes += junk_files(dovecot_config, form(_said("dovecot", "--version")))
+        changes += junk_files(dovecot_config, form(said("dovecot", "--version")))
     changes = [one for one in changes if one.is_one]
     for note in lines.left if lines else ():
         click.echo(f"left as it is: {printable(note)}")
     if not changes:
         click.echo("nothing to change")
         return True
-    _show(changes)
+    show(changes)
     if not agreed():
         click.echo("nothing was changed")
         return False
-    record = ChangeRecord(file.with_name(_RECORD))
+    record = ChangeRecord(file.with_name(RECORD))
     kept, noted = record.kept, record.noted
     earlier = PostfixBefore.of(noted.get("postfix"))
     record.add(changes, {"postfix": earlier.under(before).told(), "dovecot": str(dovecot_config)})
@@ -212,8 +211,8 @@ def _made(
         if wanted.postfix:
             postfix.check()
         if with_dovecot:
-            _said("sievec", str(dovecot_config / SCRIPT))
-            _said("doveconf", "-c", str(dovecot_config / "dovecot.conf"), "-n")
+            said("sievec", str(dovecot_config / SCRIPT))
+            said("doveconf", "-c", str(dovecot_config / "dovecot.conf"), "-n")
     except (OSError, ServiceError) as problem:
         for one in reversed(changes):
             one.take_back()
@@ -222,14 +221,9 @@ def _made(
     if wanted.postfix:
         postfix.reload()
     if with_dovecot:
-        _reload_dovecot()
+        reload_dovecot()
     click.echo("`tamis setup --undo` takes these changes back")
     return True
-
-
-def _show(changes: Sequence[FileChange]) -> None:
-    for one in changes:
-        click.echo("\n".join(printable(line) for line in one.diff().splitlines()))
 
 
 def _write(changes: Sequence[FileChange]) -> None:
@@ -242,25 +236,6 @@ def _has_dovecot() -> bool:
     if missing and missing != "dovecot-core":
         click.echo(f"Dovecot is left as it is: {missing} is not installed")
     return not missing
-
-
-def _said(*command: str) -> str:
-    """What a program printed. Raises ServiceError when it failed."""
-    try:
-        ended = subprocess.run(list(command), capture_output=True, text=True, timeout=60, check=False)  # noqa: S603
-    except (OSError, subprocess.SubprocessError) as error:
-        raise ServiceError(f"{command[0]}: {error}") from None
-    if ended.returncode:
-        raise ServiceError(f"{' '.join(command)}: {ended.stderr.strip() or ended.returncode}")
-    return ended.stdout
-
-
-def _reload_dovecot() -> None:
-    """A Dovecot that does not run reads its files when it starts."""
-    try:
-        _said("doveadm", "reload")
-    except ServiceError:
-        click.echo("Dovecot does not run: it reads its files when it starts")
 
 
 # --- trying --------------------------------------------------------------------------------------
@@ -308,77 +283,8 @@ def _daemon_has_read(settings: Settings) -> bool:
     if not Path("/run/systemd/system").is_dir() or not shutil.which("systemctl"):
         return False
     try:
-        _said("systemctl", "start", *_UNITS)
+        said("systemctl", "start", *_UNITS)
     except ServiceError as problem:
         click.echo(printable(str(problem)))
         return False
     return True
-
-
-# --- the way back --------------------------------------------------------------------------------
-
-
-def _undo(
-    file: Path, settings: Settings, agreed: Callable[[], bool], wait: float, *, keep_settings: bool
-) -> None:
-    record = ChangeRecord(file.with_name(_RECORD))
-    postfix = PostfixFiles(settings)
-    kept = {path for path in record.kept if path == file and keep_settings}
-    undone = {path: one.undone() for path, one in record.kept.items() if path not in kept}
-    own = [postfix.directory / name for name in ("main.cf", "master.cf")]
-    if any(path in undone and undone[path] is None for path in own):
-        before = PostfixBefore.of(record.noted.get("postfix"))
-        undone |= {one.path: one for one in postfix.without_lines(before) if one.path in undone}
-    changes = [one for one in undone.values() if one is not None and one.is_one]
-    for path, one in undone.items():
-        if one is None:
-            click.echo(f"{path} was changed since, and is left as it is")
-    if not changes:
-        click.echo("nothing to take back")
-        _only_if_drained(postfix, 0)
-        return
-    _show(changes)
-    if not agreed():
-        click.echo("nothing was changed")
-        return
-    touched = any(one.path in own for one in changes)
-    if touched:
-        _detach(postfix, record, wait)
-        undone_now = {path: kept_one.undone() for path, kept_one in record.kept.items()}
-        changes = [
-            undone_now.get(one.path) or one if one.path in own and undone_now.get(one.path) else one
-            for one in changes
-        ]
-    _write(changes)
-    record.forget(one.path for one in changes)
-    if touched:
-        postfix.reload()
-    folder = Path(record.noted.get("dovecot", "/etc/dovecot"))
-    if any(folder in one.path.parents for one in changes):
-        (folder / SCRIPT).with_suffix(".svbin").unlink(missing_ok=True)
-        _reload_dovecot()
-    click.echo("taken back")
-
-
-def _detach(postfix: PostfixFiles, record: ChangeRecord, wait: float) -> None:
-    """Postfix hands nothing over any more; what it has already redirected is delivered before its way goes."""
-    for one in postfix.detached():
-        if one.is_one:
-            one.make()
-            record.follow(one)
-    postfix.reload()
-    _only_if_drained(postfix, wait)
-
-
-def _only_if_drained(postfix: PostfixFiles, wait: float) -> None:
-    try:
-        waiting = postfix.drained(wait)
-    except TamisError as problem:
-        click.echo(printable(f"Postfix's queue can't be read: {problem}"))
-        return
-    if waiting:
-        fail(
-            f"copies for Tamis wait in Postfix's queue: {' '.join(waiting[:20])}\nwithout it they would bounce; "
-            "`postqueue -f` delivers them while Tamis runs, `postsuper -d QUEUE-ID` deletes one",
-            os.EX_TEMPFAIL,
-        )

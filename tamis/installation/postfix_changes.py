@@ -122,9 +122,12 @@ class PostfixFiles:
         """A setting without what was put into it, be it changed since; None for no setting."""
         if now == put:
             return old
+        rest = now
         if name == "smtpd_milters":
-            return without_tamis(self._settings, {**self.now(), name: now})
-        return without_transport(put, now) if name == "transport_maps" else now
+            rest = without_tamis(self._settings, {**self.now(), name: now})
+        elif name == "transport_maps":
+            rest = without_transport(put, now)
+        return rest or old
 
     def is_running(self) -> bool:
         """Whether this Postfix runs."""

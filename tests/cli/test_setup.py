@@ -15,8 +15,11 @@ from pathlib import Path
 import pytest
 
 from tamis.cli import main
+from tamis.installation.postfix_changes import PostfixFiles
 from tamis.services.postfix.listeners import pairs, postconf
-from tests.real import PrivatePostfix, TamisDaemon
+from tamis.settings import Settings, SettingsFile
+from tests.real import PrivatePostfix, TamisDaemon, wait_until
+from tests.real.smtp import send
 from tests.real.support import private_directory
 
 pytestmark = pytest.mark.real
@@ -192,6 +195,16 @@ def test_of_a_file_that_was_changed_since_only_our_lines_go(host: Host) -> None:
     assert (host.services(), pairs(postconf(host.postfix, "-P"))) == (services, overrides)
 
 
+def test_nothing_is_left_where_nothing_was(tmp_path: Path) -> None:
+    """Also in a file that somebody has changed since."""
+    host = Host(tmp_path, main="queue_directory = {folder}/queue\nmyhostname = mx.example.com\n")
+    before = host.values()
+    host.setup("--yes", "--domain", "example.com", code=os.EX_UNAVAILABLE)
+    host.change("relayhost", "[mail.example.net]")
+    host.setup("--undo", "--yes")
+    assert host.values() == before | {"relayhost": "[mail.example.net]"}
+
+
 def test_nothing_is_written_without_a_yes(host: Host) -> None:
     before = host.files()
     told = host.setup("--dry-run", "--domain", "example.com")
@@ -234,6 +247,14 @@ def test_ports_of_the_settings_are_what_postfix_is_told(tmp_path: Path) -> None:
     assert re.search(r"(?m)^127\.0\.0\.1:8899 +inet", host.services())
 
 
+NOBODYS = f"marie@example.com.{'a' * 20}.{'b' * 20}.quarantine.tamis.invalid"
+"""An address as the milter makes them, which the desk has not signed: such a copy stays in the queue."""
+
+
+def settings_of(daemon: TamisDaemon) -> Settings:
+    return SettingsFile(daemon.config, daemon.config.read_text()).settings
+
+
 @pytest.fixture(scope="module")
 def bare() -> Iterator[tuple[PrivatePostfix, TamisDaemon]]:
     """A Postfix that does not know Tamis, and a daemon that nobody hands mail to."""
@@ -269,6 +290,16 @@ def test_it_ends_with_a_message_through_postfix(bare: tuple[PrivatePostfix, Tami
     done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
     assert "inbox@example.com: quarantine (test_string: " in done.stdout, done.stdout + done.stderr
     assert "all mail goes through Tamis" in done.stdout
+    send(postfix.reinjection_port, b"Subject: x\r\n\r\nx\r\n", sender="", to=NOBODYS)
+    wait_until(lambda: bool(PostfixFiles(settings_of(daemon)).queued()), timeout=30, what="a copy that waits")
+    refused = subprocess.run([*command, "--undo", "--wait", "0"], capture_output=True, text=True, check=False)
+    assert refused.returncode == os.EX_TEMPFAIL, refused.stdout + refused.stderr
+    assert "copies for Tamis wait in Postfix's queue" in refused.stderr
+    assert postfix.parameter("smtpd_milters") == ""
+    assert ".tamis.invalid" in postfix.parameter("transport_maps"), "their way stays"
+    subprocess.run(
+        ["postsuper", "-c", str(postfix.config_directory), "-d", "ALL"], check=True, capture_output=True
+    )
     undone = subprocess.run([*command, "--undo"], capture_output=True, text=True, check=False)
     assert undone.returncode == 0, undone.stdout + undone.stderr
     assert [one.read_bytes() for one in files] == before

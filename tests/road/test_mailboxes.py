@@ -49,7 +49,7 @@ quota "User quota" {
 }
 import_environment {
 """
-    + "".join(f"  {name} = %{{env:{name}}}\n" for name in _TIME if name in os.environ)
+    + "".join(f"  {name} = %{{env:{name}}}\n" for name in _TIME)
     + "}\n",
 }
 
