@@ -1,4 +1,4 @@
-"""What our own DNS client and MIME parser cost, compared with libraries (see benchmarks/handwritten)."""
+"""What our own DNS client, MIME parser and inner loops cost, compared with libraries (see benchmarks/handwritten)."""
 
 from __future__ import annotations
 
@@ -12,10 +12,15 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import click
 import dns.asyncresolver
+import numpy as np
 
 from benchmarks.measuring import corpus_paths, spread
 from tamis.message.mail import Mail
+from tamis.models import compiled
+from tamis.models.features import TABLE_SIZE, extract
+from tamis.models.learner import Learner, score
 from tamis.services.dns.resolver import Resolver
+from tests.models.inner_loops import using
 from tests.real.nameserver import PrivateDNS
 
 _ZONE = "example.net"
@@ -94,6 +99,29 @@ MIME: Mapping[str, Callable[[bytes], object]] = {
 }
 
 
+def _statistics(mails: Sequence[Mail]) -> dict[str, float]:
+    """CPU ms of reading and scoring a message, and of learning it, with either kind of inner loops in turn."""
+    taken: dict[str, list[int]] = {}
+    weights = np.random.default_rng(1).normal(0, 0.1, TABLE_SIZE).astype(np.float32)
+    kinds = {"compiled": compiled.loops, "numpy": None}
+    learners = {kind: Learner(weights) for kind in kinds}
+    for number, mail in enumerate(mails):
+        for kind, loops in kinds.items():
+            with using(loops):
+                begun = time.thread_time_ns()
+                features = extract(mail)
+                score(weights, features)
+                scored = time.thread_time_ns()
+                learners[kind].learn(features, spam=number % 2 == 0)
+                taken.setdefault(f"statistics, a score: {kind}", []).append(scored - begun)
+                taken.setdefault(f"statistics, a lesson: {kind}", []).append(time.thread_time_ns() - scored)
+    return {
+        f"{name}, {what}": of(nanoseconds) / 1e6
+        for name, nanoseconds in taken.items()
+        for what, of in (("mean", statistics.fmean), ("median message", statistics.median))
+    }
+
+
 @click.command()
 @click.option("--messages", default=300, show_default=True)
 @click.option("--rounds", default=7, show_default=True)
@@ -101,6 +129,9 @@ MIME: Mapping[str, Callable[[bytes], object]] = {
 def main(messages: int, rounds: int, *, as_json: bool) -> None:
     """Measure."""
     raws = [path.read_bytes() for path in spread(corpus_paths(), messages)]
+    mails = [Mail(raw) for raw in raws]  # their parts are read in the first round, which is not counted
+    if not compiled.used:
+        raise click.ClickException(compiled.WHY_NOT)
     taken: dict[str, list[float]] = {}
     with PrivateDNS({_ZONE: "* IN A 192.0.2.1"}) as server:
         for number in range(rounds + 1):
@@ -108,6 +139,7 @@ def main(messages: int, rounds: int, *, as_json: bool) -> None:
                 "DNS: ours": asyncio.run(_ours(server, 2 * number)),
                 "DNS: dnspython": asyncio.run(_dnspython(server, 2 * number + 1)),
                 **_mime(MIME, raws),
+                **_statistics(mails),
             }
             if number:  # the first round warms up
                 for name, milliseconds in round_taken.items():

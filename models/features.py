@@ -12,15 +12,15 @@ phrases (Siefkes et al. 2004).
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from tamis.message.mail import Mail
+from tamis.models import compiled
 from tamis.models import text_views as texts
 from tamis.models import word_tokens as words
 from tamis.models.hashing import Buckets, Positions, distinct, gram_hashes, halves, neighbours, pairs
@@ -113,10 +113,24 @@ _HEADER_OCTETS = 5000
 _TEXT_OCTETS = 8000
 _HEADER_END = re.compile(rb"\n\r?\n")
 _HEADER_SEARCH = 262_144
-_HEADER_DISTANCES = (1, 2)
-_BODY_DISTANCES = (1, 2, 3, 4)
-_BODY = 3
-"""The number of the body's text among those that `looks` reads."""
+_HEADER: Final = 0
+"""The number of the header's text, whose words are told by the first of their line."""
+_WORDS: Final = {
+    "header words": (_HEADER, 0),
+    "origins": (1, 0),
+    "header pairs": (_HEADER, 2),
+    "header shapes": (2, 0),
+    "body words": (3, 0),
+    "body words as written": (4, 0),
+    "body pairs": (3, 4),
+    "word shapes": (5, 0),
+    "body shapes": (6, 0),
+    "urls": (7, 0),
+    "markup": (8, 0),
+    "structure": (9, 0),
+}
+"""The number of a view's text, and how far apart the words of a pair may be; 0 where words are seen one by one. The
+other views, which come first, are of the 4-grams of sections, one each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,18 +181,23 @@ class Looks(NamedTuple):
     lines: Positions
 
 
-def looks(mail: Mail, arrival: Arrival | None, home: Home, seen_text: str) -> Looks:
-    """Look at a message."""
+class Octets(NamedTuple):
+    """What is hashed of a message: sections for 4-grams, and texts for words, as many as VIEWS need."""
+
+    sections: tuple[bytes, ...]
+    texts: tuple[Text, ...]
+
+
+def octets_of(mail: Mail, arrival: Arrival | None, home: Home, seen_text: str) -> Octets:
+    """What is hashed of a message; arguments as for `extract`."""
     fields = seen_fields(mail, arrival, home)
     block = _header_block(fields)
-    grams = _grams(
-        (
-            (block[:_RAW_HEADER_OCTETS] + b"\n\n" + _raw_body(mail.raw))[:_RAW_OCTETS],
-            block[:_HEADER_OCTETS],
-            _decoded(mail),
-        )
+    sections = (
+        (block[:_RAW_HEADER_OCTETS] + b"\n\n" + _raw_body(mail.raw))[:_RAW_OCTETS],
+        block[:_HEADER_OCTETS],
+        _decoded(mail),
     )
-    header = texts.spelled(words.header_lines(fields)).lower().encode("utf-8", "replace")
+    header = texts.spelled(words.header_lines(fields)).lower()
     text = mail.text[: words.MAX_TEXT]
     if seen_text:
         text = f"{text}\n{seen_text[: words.MAX_TEXT]}"
@@ -196,19 +215,29 @@ def looks(mail: Mail, arrival: Arrival | None, home: Home, seen_text: str) -> Lo
         text[: words.MAX_FORM],
     )
     written = texts.spelled(f"{words.subject_of(fields)}\n{text}")
-    read = texts.read(
-        [
-            Text(header, texts.HEADER_WORD),
+    return Octets(
+        sections,
+        (
+            Text.of(header, texts.HEADER_WORD),
             origins,
             shapes,
-            Text(written.lower().encode("utf-8", "replace"), texts.WORD),
-            Text(written.encode("utf-8", "replace"), texts.WORD),
+            Text.of(written.lower(), texts.WORD),
+            Text.of(written, texts.WORD),
             form,
             *others,
-        ]
+        ),
     )
-    lines = texts.salted_by_line(read, header)
-    return Looks([*grams, *_listed(read, lines)], read, lines)
+
+
+def looks(mail: Mail, arrival: Arrival | None, home: Home, seen_text: str) -> Looks:
+    """Look at a message."""
+    return _looks(octets_of(mail, arrival, home, seen_text))
+
+
+def _looks(octets: Octets) -> Looks:
+    read = texts.read(octets.texts)
+    lines = texts.salted_by_line(read)
+    return Looks([*_grams(octets.sections), *_hashed(read, lines)], read, lines)
 
 
 def _grams(sections: Sequence[bytes]) -> list[Grams]:
@@ -221,28 +250,29 @@ def _grams(sections: Sequence[bytes]) -> list[Grams]:
     return found
 
 
-def _listed(read: Words, lines: Positions) -> list[HashedWords]:
-    """The words of each text, and the pairs of header and body in the places of their views."""
-    bounds = read.bounds
-    first, second = neighbours(0, bounds[1], _HEADER_DISTANCES)
-    within = lines[first] == lines[second]
-    of_header = first[within], second[within]
-    of_body = neighbours(bounds[_BODY], bounds[_BODY + 1], _BODY_DISTANCES)
-    paired = pairs(read.hashes, *map(np.concatenate, zip(of_header, of_body, strict=True)))
-    hashes = halves(np.concatenate((read.hashes, paired)))
-    every = np.arange(bounds[-1])
-    header, origins, shapes, body, written, *others = [
-        HashedWords(hashes[start:stop], (every[start:stop],)) for start, stop in pairwise(bounds)
-    ]
-    middle = bounds[-1] + len(of_header[0])
-    header_pairs = HashedWords(hashes[bounds[-1] : middle], of_header)
-    body_pairs = HashedWords(hashes[middle:], of_body)
-    return [header, origins, header_pairs, shapes, body, written, body_pairs, *others]
+def _hashed(read: Words, lines: Positions) -> Iterator[HashedWords]:
+    """The words of each text, and the pairs of header and body, in the order of their views."""
+    hashes = halves(read.hashes)
+    for text, reach in _WORDS.values():
+        start, stop = read.bounds[text : text + 2]
+        if reach:
+            first, second = neighbours(start, stop, range(1, reach + 1))
+            if text == _HEADER:
+                within = lines[first] == lines[second]
+                first, second = first[within], second[within]
+            yield HashedWords(halves(pairs(read.hashes, first, second)), (first, second))
+        else:
+            yield HashedWords(hashes[start:stop], (np.arange(start, stop),))
 
 
 _SHIFTS = np.array([32 - view.bits for view in VIEWS], dtype=np.uint32)
 _OFFSETS = np.array([view.offset for view in VIEWS], dtype=np.uint32)
 _BOUNDS = np.array([*(view.offset for view in VIEWS), PLATFORM_SIZE], dtype=np.uint32)
+_ROWS = np.array(
+    [(*_WORDS.get(view.name, (number, 0)), view.bits, view.offset) for number, view in enumerate(VIEWS)],
+    dtype=np.uint32,
+).tobytes()
+"""VIEWS as the extension takes them."""
 
 
 def extract(
@@ -253,7 +283,19 @@ def extract(
     `arrival` is what the SMTP dialogue said, for a message at the door; a stored message has it in its header.
     `home` is the site, whose traces are left out. `seen_text` is text that was read in images.
     """
-    found = [look.hashes for look in looks(mail, arrival, home, seen_text).views]
+    return features_of(octets_of(mail, arrival, home, seen_text))
+
+
+def features_of(octets: Octets) -> Features:
+    """The features that octets have, whatever they are."""
+    if compiled.used:
+        places, numbers = compiled.loops.places(octets.sections, octets.texts, _ROWS)
+        return Features(np.frombuffer(places, np.uint32), np.frombuffer(numbers, np.intp))
+    return _placed([look.hashes for look in _looks(octets).views])
+
+
+def _placed(found: Sequence[Buckets]) -> Features:
+    """The features that the hashes of all views stand for."""
     counts = [len(hashes) for hashes in found]
     values = np.concatenate(found)
     values >>= _SHIFTS.repeat(counts)

@@ -116,7 +116,7 @@ def pairs(hashes: Hashes, first: Positions, second: Positions) -> Hashes:
     gaps += 1
     found = hashes[second]
     found *= gaps.view(np.uint64)
-    found += (hashes * _PAIR)[first]
+    found += hashes[first] * _PAIR
     return mix(found)
 
 

@@ -59,7 +59,7 @@ def _places() -> tuple[Buckets, list[MailKind]]:
     lines = [(kind, sign) for kind, signs in _SIGNS for sign in signs]
     octets = "\n".join(sign for _, sign in lines).encode()
     read = texts.read([Text(octets, texts.HEADER_WORD)])
-    of_line = texts.salted_by_line(read, octets)
+    of_line = texts.salted_by_line(read)
     last = [int(np.flatnonzero(of_line == line)[-1]) for line in range(len(lines))]
     places = (halves(read.hashes[last]) >> np.uint32(32 - _VIEW.bits)) + np.uint32(_VIEW.offset)
     return places, [kind for kind, _ in lines]

@@ -27,9 +27,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from tamis.models import correction
+from tamis.models import compiled, correction
 from tamis.models.correction import MOST_DOMAINS, places_of, salt_of
 from tamis.models.features import EXPERTS, TABLE_SIZE, VIEWS, Features
+from tamis.models.hashing import Buckets, Positions
 
 RATE = 0.3
 """AdaGrad's step."""
@@ -73,15 +74,22 @@ _FIRST = [expert.first for expert in EXPERTS]
 
 def score(weights: Weights, features: Features, salt: int = 0) -> Score:
     """The score of a message under a table of TABLE_SIZE weights. Deterministic for one build of numpy."""
-    sums = np.zeros(len(VIEWS))
+    experts = np.add.reduceat(_sums(weights, features) * features.scales(), _FIRST)
+    added = corrected(weights, features, salt) if salt else 0.0
+    return Score(float(experts @ _SHARES) + added, tuple(experts.tolist()), added)
+
+
+def _sums(weights: Weights, features: Features) -> npt.NDArray[np.float64]:
+    """The sum of the weights of each view's features."""
     counts = features.counts
+    if compiled.used:
+        return np.frombuffer(compiled.loops.sums(weights, features.indices, counts))
+    sums = np.zeros(len(VIEWS))
     present = counts.nonzero()[0]
     if len(present):
         starts = (counts.cumsum() - counts)[present]
         sums[present] = np.add.reduceat(weights.take(features.indices).astype(np.float64), starts)
-    experts = np.add.reduceat(sums * features.scales(), _FIRST)
-    added = corrected(weights, features, salt) if salt else 0.0
-    return Score(float(experts @ _SHARES) + added, tuple(experts.tolist()), added)
+    return sums
 
 
 def corrected(weights: Weights, features: Features, salt: int) -> float:
@@ -174,10 +182,8 @@ class Learner:
                 views = slice(expert.first, expert.last)
                 start = int(ends[expert.first] - features.counts[expert.first])
                 places = features.indices[start : int(ends[expert.last - 1])]
-                gradient = np.repeat(
-                    (-side * slope * scales[views]).astype(np.float32), features.counts[views]
-                )
-                self._step(places, gradient, expert.floor, RATE)
+                gradients = (-side * slope * scales[views]).astype(np.float32)
+                self._teach(places, features.counts[views], gradients, expert.floor)
                 learned = True
         margin = side * found.log_odds
         if lesson.salt:
@@ -188,7 +194,14 @@ class Learner:
                 learned = True
         return learned, margin
 
-    def _step(self, places: npt.NDArray[np.uint32], gradient: Weights, floor: float, rate: float) -> None:
+    def _teach(self, places: Buckets, counts: Positions, gradients: Weights, floor: float) -> None:
+        """One step for the features of an expert, with a gradient for each of its views."""
+        if compiled.used:
+            compiled.loops.step(self.weights, self.accumulators, places, counts, gradients, floor, RATE)
+        else:
+            self._step(places, np.repeat(gradients, counts), floor, RATE)
+
+    def _step(self, places: Buckets, gradient: Weights, floor: float, rate: float) -> None:
         squares = self.accumulators[places] + gradient * gradient
         self.accumulators[places] = squares
         self.weights[places] -= np.float32(rate) * gradient / (np.float32(floor) + np.sqrt(squares))

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tamis.models import compiled
 from tamis.models.hashing import MAX_OCTETS, Hashes, Positions, salted, spans, word_hashes
 
 _SHAPE = 40
@@ -37,10 +38,15 @@ NOT_SPACE = bytes(octet not in b"\t\n\r " for octet in range(256))
 
 
 class Text(NamedTuple):
-    """Octets, of which MAX_OCTETS are read; words are the runs of those `inside` a class."""
+    """At most MAX_OCTETS octets; words are the runs of those `inside` a class."""
 
     octets: bytes
     inside: bytes
+
+    @classmethod
+    def of(cls, text: str, inside: bytes) -> Text:
+        """The beginning of a text, in UTF-8."""
+        return cls(text.encode("utf-8", "replace")[:MAX_OCTETS], inside)
 
 
 class Words(NamedTuple):
@@ -60,23 +66,20 @@ class Words(NamedTuple):
 
 def read(texts: Sequence[Text]) -> Words:
     """The words of texts."""
-    pieces = [text.octets[:MAX_OCTETS] for text in texts]
-    octets = b"\0".join(pieces)
-    starts, ends = spans(
-        b"\0".join([piece.translate(text.inside) for piece, text in zip(pieces, texts, strict=True)])
-    )
-    bounds = [0, *accumulate(len(piece) + 1 for piece in pieces)]
+    octets = b"\0".join([text.octets for text in texts])
+    starts, ends = spans(b"\0".join([text.octets.translate(text.inside) for text in texts]))
+    bounds = [0, *accumulate(len(text.octets) + 1 for text in texts)]
     return Words(
         octets, starts, ends, word_hashes(octets, starts, ends), starts.searchsorted(bounds).tolist()
     )
 
 
-def salted_by_line(words: Words, octets: bytes) -> Positions:
-    """Make the words of the first text, whose octets are given, different by the first of their line; the numbers of
-    their lines."""
+def salted_by_line(words: Words) -> Positions:
+    """Make the words of the first text different by the first of their line; the numbers of their lines."""
     count = words.bounds[1]
     starts = words.starts[:count]
-    breaks = (np.frombuffer(octets, np.uint8) == _NEWLINE).nonzero()[0]
+    end = int(words.ends[count - 1]) if count else 0
+    breaks = (np.frombuffer(words.octets, np.uint8, end) == _NEWLINE).nonzero()[0]
     lines: Positions = breaks.searchsorted(starts)
     firsts = np.zeros(len(breaks) + 1, dtype=np.intp)
     firsts[1:] = starts.searchsorted(breaks)
@@ -113,9 +116,18 @@ _LOOKS = bytes(
 def forms_of(texts: Sequence[str], whole: str) -> tuple[list[str], bytes]:
     """The form of each text in at most 40 characters, and the form of a `whole` text with all its lines."""
     lines = [text[:_SHAPED_TEXT].replace("\n", " ") for text in texts]
-    looks = np.frombuffer("\n".join([*lines, whole]).encode("utf-8", "replace").translate(_LOOKS), np.uint8)
+    looks = "\n".join([*lines, whole]).encode("utf-8", "replace").translate(_LOOKS)
+    *forms, form = _squeezed(looks).decode("ascii").split("\n", len(lines))
+    return [one[:_SHAPE] for one in forms], form.encode("ascii")
+
+
+def _squeezed(octets: bytes) -> bytes:
+    """Octets without those that are like the one before; each newline is kept."""
+    if compiled.used:
+        return compiled.loops.squeezed(octets)
+    looks = np.frombuffer(octets, np.uint8)
     keep = looks == _NEWLINE
     keep[:1] = True
     keep[1:] |= looks[1:] != looks[:-1]
-    *forms, form = looks[keep].tobytes().decode("ascii").split("\n", len(lines))
-    return [one[:_SHAPE] for one in forms], form.encode("ascii")
+    kept: bytes = looks[keep].tobytes()
+    return kept

@@ -37,7 +37,7 @@ def listed(listings: Sequence[Listing], whole: str) -> tuple[list[Text], Text]:
     for listing, texts in zip(listings, asked, strict=True):
         words = listing.send(forms[start : start + len(texts)])
         start += len(texts)
-        found.append(Text("\0".join(words[:MAX_LISTED]).encode("utf-8", "replace"), LISTED))
+        found.append(Text.of("\0".join(words[:MAX_LISTED]), LISTED))
     return found, Text(form, NOT_SPACE)
 
 

@@ -10,6 +10,7 @@ import click
 
 from tamis.cli.context import Context, json_option
 from tamis.cli.terminal import print_json, table
+from tamis.models import compiled
 from tamis.models.ledger import LEDGER, Ledger
 from tamis.models.levels import Levels, Measured
 from tamis.models.model_file import Model, ModelError
@@ -33,6 +34,9 @@ def status(context: Context, as_json: bool) -> None:
     Rates are measured on messages that the model has not learned, with 95 % intervals. PLAUSIBLE is where the share of
     lost ham lies, with 95 % of the plausibility, by the tail that fits the highest scores of ham: with few ham it is
     wide, and the promise is the best estimate.
+
+    "loops" says whether the inner loops are those in C or, where they could not be compiled, numpy's, which give the
+    same numbers and take longer.
     """
     about = _status(context.file.settings)
     if as_json:
@@ -62,6 +66,7 @@ def _status(settings: Settings) -> dict[str, Any]:
         "needed": needed,
         "deciding": min(ham, spam) >= needed and levels is not None,
         "file": file,
+        "inner_loops": {"compiled": compiled.used, "why_not": compiled.WHY_NOT},
         "corrections": corrections,
         "levels": [_level(one) for one in levels.measured] if levels else [],
         "waiting": Spool(settings.spool_directory).waiting(),
@@ -115,6 +120,8 @@ def _lines(about: dict[str, Any]) -> list[str]:
     if about["file"]:
         octets, age = about["file"]["octets"], about["file"]["age"]
         lines.append(f"file:   {octets / 1024**2:.1f} MiB, {age / 3600:.1f} h old")
+    loops = about["inner_loops"]
+    lines.append(f"loops:  {'compiled' if loops['compiled'] else 'numpy, slower: ' + loops['why_not']}")
     if about["corrections"]:
         lines.append(f"domains with a correction of their own: {about['corrections']}")
     if about["waiting"]:

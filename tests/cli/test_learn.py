@@ -37,6 +37,7 @@ def test_from_nothing_to_deciding(run: Run, mail: Path) -> None:
     assert run("learn", "ham", f"{mail}/ham", "--json").data == {"ham learned": 120, "unreadable": 0}
     shown = run("model", "status").out
     assert "spam:   0 of 100 learned\nstate:  in shadow, decides nothing" in shown
+    assert "\nloops:  compiled" in shown
     first = mail / "spam" / "000"
     assert "S27  statistics         skipped" in run("scan", str(first)).out
     assert (
@@ -54,6 +55,13 @@ def test_from_nothing_to_deciding(run: Run, mail: Path) -> None:
     assert scanned["reasons"][0].keys() == {"where", "what", "share"}
     (bayes,) = [value for name, value in scanned["recipients"][0]["headers"] if name == "X-Spam-Bayes"]
     assert bayes.endswith(f"probability={finding['facts']['probability']:.4f}")
+
+
+def test_status_says_why_numpy_is_used(run: Run, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing else tells who installed Tamis without a compiler."""
+    monkeypatch.setattr("tamis.models.compiled.used", False)
+    monkeypatch.setattr("tamis.models.compiled.WHY_NOT", "the extension can't be loaded: x")
+    assert run("model", "status").out.endswith("loops:  numpy, slower: the extension can't be loaded: x\n")
 
 
 def test_undo(run: Run, mail: Path) -> None:
