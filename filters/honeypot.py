@@ -45,7 +45,8 @@ class Honeypot(Filter[HoneypotOptions]):
     """Takes a message for spam when one of its recipients is a honeypot: an address that nobody uses or hands out.
 
     The addresses are set in `platform.honeypots`. Hide them where only address harvesters read; never use an
-    address that somebody once had. Their sub-addresses (`trap+x@…`) are honeypots, too.
+    address that somebody once had. Their sub-addresses (`trap+x@…`) are honeypots, too, and so are aliases
+    that lead to them ([aliases](aliases.md)).
 
     Strangers can make others write to a honeypot: by its address in a forged MAIL FROM, or in a form that mails a
     confirmation. So a message with a null sender, a bounce, and mail of programs, of lists and in answer to
@@ -69,10 +70,10 @@ class Honeypot(Filter[HoneypotOptions]):
 
     def examine(self, message: Message) -> Asks[Finding]:
         """Whether this message goes to a honeypot, whether that speaks against it, and what is known of the client."""
-        platform, recipients = message.platform, message.envelope.recipients
+        platform = message.platform
         if not platform.honeypots or message.is_own:
             return self.clear("no honeypots, or one of our own clients")
-        traps = sorted({platform.mailbox_of(r.address) for r in recipients} & platform.honeypot_keys)
+        traps = sorted(message.mailboxes & platform.honeypot_keys)
         prompted = prompted_by(message) if traps else ""
         writers, answered = 0, False
         try:

@@ -10,7 +10,8 @@ from tamis.language.translation import marked
 class SameAddress(Filter):
     """Takes a message for spam when MAIL FROM is the recipient's own address and the client is external.
 
-    Sub-addresses are the mailbox's own: `marie+news@…` and `marie@…` are the same address here.
+    Sub-addresses and aliases are the mailbox's own: `marie+news@…` and `marie@…` are the same address here, and so is
+    that of a recipient whose mail leads to `marie@…`.
 
     An external client is one that is neither authenticated nor in `platform.networks`. Recipients are compared one
     by one, so other recipients of the same message are not affected.
@@ -25,9 +26,8 @@ class SameAddress(Filter):
         """Which recipients the envelope sender equals."""
         if not message.envelope.sender or message.is_own:
             return self.clear("no sender, or one of our own clients")
-        mailbox_of = message.platform.mailbox_of
-        sender = mailbox_of(message.envelope.sender)
-        if any(mailbox_of(r.address) == sender for r in message.envelope.recipients):
+        sender = message.platform.mailbox_of(message.envelope.sender)
+        if sender in message.mailboxes:
             return self.hit("the sender gives the recipient's own address, {sender}", sender=sender)
         return self.clear("sender and recipient differ")
 

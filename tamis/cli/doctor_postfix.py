@@ -29,6 +29,8 @@ _MACROS = {
 }
 """What the session asks Postfix for; each but the first is in Postfix's own default."""
 
+_STRANGERS = ("192.0.2.1", "198.51.100.77", "203.0.113.200", "2001:db8::1")
+"""Clients that stand for all others (RFC 5737, RFC 3849)."""
 RECIPIENTS = 100
 """RFC 5321 4.5.3.1.8: what every server takes; who has more recipients sends the message again (4.5.3.1.10)."""
 
@@ -117,7 +119,10 @@ def listener_checks(
     problems = [*_settings(listener, entry.settings, settings)]
     for found, mend in problems:
         yield error(where, found, mend)
-    if not problems:
+    excepted = listener.value("smtpd_milter_maps")
+    if excepted:
+        yield _excepted(settings.postfix.config_directory, excepted, where)
+    elif not problems:
         yield ok(where, "all mail goes through Tamis")
     if _tells_strangers(listener):
         yield warning(
@@ -143,6 +148,20 @@ def _reinjection(listener: Listener, where: str, forms: frozenset[str]) -> Itera
         )
     else:
         yield ok(where, "takes copies back from the desk, without the milter")
+
+
+def _excepted(directory: Path, maps: str, where: str) -> CheckResult:
+    """Whether clients have other milters than smtpd_milters, or none (smtpd_milter_maps, Postfix 3.2)."""
+    mend = "take the clients out of smtpd_milter_maps that are not your own"
+    try:
+        told = first_found(directory, maps, _STRANGERS)
+    except ServiceError as problem:
+        return error(where, str(problem), "Postfix defers all mail meanwhile: mend it")
+    if told:
+        return error(where, f"smtpd_milter_maps = {maps}: strangers get {told} instead of Tamis", mend)
+    return warning(
+        where, f"smtpd_milter_maps = {maps}: mail of the clients in it does not go through Tamis", mend
+    )
 
 
 def _unseen(listener: Listener, where: str, form: str) -> CheckResult:

@@ -145,6 +145,12 @@ class Message:
         return once(self.memos, key, start)
 
     @derived
+    def mailboxes(self) -> frozenset[str]:
+        """The recipients' mailboxes, in their comparing form: without extensions, and those that aliases lead to."""
+        named = {self.platform.mailbox_of(one.address) for one in self.envelope.recipients}
+        return frozenset(named | {scope for scope in self.scopes if "@" in scope})
+
+    @derived
     def matched_rules(self) -> Matched:
         """The operator's rules that match this message."""
         return self.rules.match(self.mail)

@@ -80,6 +80,9 @@ def test_the_deployed_lines_are_right(tmp_path: Path) -> None:
         ("milter_mail_macros = i {mail_addr}", PUBLIC, "milter_mail_macros lacks {auth_authen}"),
         ("", f"{PUBLIC}\n -o milter_connect_macros=j", "lacks {client_addr} {client_name}"),
         ("milter_rcpt_macros = i", PUBLIC, "milter_rcpt_macros lacks {rcpt_addr}"),
+        ("smtpd_milter_maps = cidr:{ {0.0.0.0/0 DISABLE} }", PUBLIC, "strangers get DISABLE"),
+        ("", f"{PUBLIC}\n -o {{ smtpd_milter_maps = cidr:{{ {{::/0 DISABLE}} }} }}", "strangers get DISABLE"),
+        ("smtpd_milter_maps = hash:/nonexistent", PUBLIC, "/nonexistent"),
     ],
 )
 def test_what_lets_mail_pass_unseen_is_an_error(tmp_path: Path, main: str, master: str, said: str) -> None:
@@ -132,6 +135,11 @@ def test_ports_of_other_instances(tmp_path: Path) -> None:
     examined(tmp_path, main=f"multi_instance_directories = {second}", master="2525 inet n - n - - smtpd")
     assert foreign_ports(tmp_path) == {"25"}
     assert foreign_ports(second) == frozenset()
+
+
+def test_clients_that_are_excepted_are_a_warning(tmp_path: Path) -> None:
+    found = examined(tmp_path, main="smtpd_milter_maps = inline:{ 192.168.7.7=DISABLE }")["smtp/inet"]
+    assert (found.health, "does not go through Tamis" in found.found) == (Health.WARNING, True)
 
 
 def test_success_notices_for_strangers_are_a_warning(tmp_path: Path) -> None:

@@ -69,6 +69,17 @@ def test_every_filter_that_lets_mail_in_has_a_row() -> None:
     assert rows("What lets mail in") == {one.name for one in FILTERS if one.effect is Effect.ACCEPT}
 
 
+def test_every_test_that_is_named_is_there() -> None:
+    named = re.findall(r"`(tests/[a-z_/]+\.py)::(test_\w+)`", PAGE)
+    missing = [
+        f"{path}::{name}"
+        for path, name in named
+        if f"def {name}(" not in (REPOSITORY / path).read_text(encoding="utf-8")
+    ]
+    assert len(named) > 40
+    assert missing == []
+
+
 @pytest.mark.parametrize("source", SOURCES)
 def test_every_source_that_teaches_is_named(source: str) -> None:
     assert f"`{source}`" in PAGE

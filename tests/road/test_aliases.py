@@ -17,6 +17,7 @@ pytestmark = pytest.mark.real
 
 STRANGER = Client("192.0.2.7")
 ALICE, BOB, CAROL, DAVE = (f"{name}@example.com" for name in ("alice", "bob", "carol", "dave"))
+TRAP = "junk@example.com"  # has a mailbox in every set-up
 ALIASES = {
     "info@example.org": ALICE,
     "@example.org": CAROL,
@@ -24,6 +25,7 @@ ALIASES = {
     "press@example.com": f"{BOB}, press@example.net",
     "club@example.com": "club@example.net",
     "all@example.com": f"{DAVE}, {CAROL}",
+    "former@example.org": TRAP,
 }
 POLICY = {
     "outcome": "quarantine",
@@ -42,7 +44,7 @@ def installation() -> Iterator[Installation]:
         aliases=ALIASES,
         domains=("example.com",),
         main={"virtual_alias_domains": "example.org", "recipient_delimiter": "+"},
-        settings={"web": {"url": "https://mail.example.com"}},
+        settings={"web": {"url": "https://mail.example.com"}, "platform": {"honeypots": [TRAP]}},
     ) as running:
         yield running
 
@@ -81,6 +83,15 @@ def test_an_alias_of_one_mailbox_is_that_mailbox(installation: Installation) -> 
     installation.in_force()
     sent(installation, 3, "info@example.org")
     assert len(copies(installation, ALICE, 3)) == 1  # by her list
+
+
+def test_what_filters_compare_is_the_mailbox_behind_the_alias(installation: Installation) -> None:
+    """Who writes in Alice's name by her alias, and who writes to a honeypot's."""
+    for number, sender, to in ((50, ALICE, "info@example.org"), (51, "x@example.net", "former@example.org")):
+        assert installation.postfix.send(ham(number), sender=sender, to=[to], client=STRANGER).accepted
+    installation.postfix.wait_idle()
+    decided = {one["recipient"]: one["decided_by"] for one in installation.held()}
+    assert decided == {"info@example.org": "same_address", "former@example.org": "honeypot"}
 
 
 def test_each_mailbox_behind_an_alias_has_its_copy(installation: Installation) -> None:
