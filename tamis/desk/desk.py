@@ -103,6 +103,16 @@ class Desk:
             self._notes.drop(one)
         return LMTPReply(ok=True, text=text)
 
+    def _prolonged(self, note: Note, content: bytes) -> None:
+        """A copy that came through Postfix shows that the route works; one that the milter handed over itself does
+        not."""
+        if note.asks:
+            return
+        try:
+            self._proof.prolong(received_by(content))
+        except OSError as error:
+            log.error("the proof of the route can't be noted: %s", error)
+
     def _noted(self, sent_at: float, content: bytes) -> LMTPReply:
         """A probe is taken in any case: whoever sent it names the cause, and more of them would fill the queue."""
         try:
@@ -120,6 +130,8 @@ class Desk:
         recipients = tuple(
             Recipient(one.recipient, tuple(args)) for one, (_, args) in zip(redirections, group, strict=True)
         )
+        if note is not None:
+            self._prolonged(note, content)
         original = edit(content, remove=own_fields(site.settings).hold)
         mail = Mail(original)
         envelope = note.envelope if note else _envelope(recipients, transaction)
@@ -187,6 +199,7 @@ class Desk:
             return "was sent back before"
         site = self._site()
         note = self._notes.read(address) or self._without_note(redirection, site)
+        self._prolonged(note, content)
         subject = None
         if note.tag:
             mail = Mail(content)

@@ -2,8 +2,9 @@
 
 A missing transport line would make Postfix bounce `.tamis.invalid`. So a signed probe goes through the
 re-injection listener and has to come back to the desk; the proof holds for a few seconds only, and not at
-all once Postfix's configuration was touched after it. It belongs to the Postfix through which the probe went: another
-one, whose own transport line may be missing, is refused.
+all once Postfix's configuration was touched after it. A redirected copy that reaches the desk prolongs it: where many
+wait in Postfix's queue, a probe would wait behind them. The proof belongs to the Postfix through which the probe went:
+another one, whose own transport line may be missing, is refused.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ PROBE_RECIPIENT = "probe@localhost"
 
 _POLL_SECONDS = 0.01
 _FIRST_PAUSE, _LAST_PAUSE = 0.5, 5.0  # seconds between probes that fail
+_SEEN_EVERY = 0.5  # seconds; copies in between are not noted
 _POSTCONF_PAUSE = 10.0  # seconds after a postconf that failed, which took one: it sleeps before it gives up
 
 
@@ -42,6 +44,8 @@ class Proven(NamedTuple):
 
     sent_at: float = 0.0
     host: str = ""
+    seen_at: float = 0.0
+    """When the desk last had a copy from that Postfix, Unix seconds."""
 
 
 class Proof:
@@ -54,14 +58,27 @@ class Proof:
         """A probe that was sent at this time has come back through the Postfix of that name. Raises OSError."""
         known = self.read().sent_at
         if sent_at > known or known > time.time():  # one from the future: the clock was set back
-            write_json(self._path, {"sent_at": sent_at, "host": host})
+            self._write(Proven(sent_at, host))
+
+    def prolong(self, host: str) -> None:
+        """A redirected copy has come through the Postfix of that name. Raises OSError."""
+        known, now = self.read(), time.time()
+        if (
+            known.sent_at
+            and host.lower() == known.host.lower()
+            and not 0 <= now - known.seen_at < _SEEN_EVERY
+        ):
+            self._write(known._replace(seen_at=now))
+
+    def _write(self, proven: Proven) -> None:
+        write_json(self._path, proven._asdict())
 
     def read(self) -> Proven:
         """What is proven."""
         data = read_json(self._path)
         if not isinstance(data, dict) or "sent_at" not in data:
             return Proven()
-        return Proven(float(data["sent_at"]), str(data.get("host", "")))
+        return Proven(float(data["sent_at"]), str(data.get("host", "")), float(data.get("seen_at", 0.0)))
 
     def try_to_write(self) -> None:
         """Raises OSError where nothing can be noted: a full disk, or no right to write."""
@@ -128,12 +145,15 @@ class Route:
             self._reason, self._pause, self._not_before = "", _FIRST_PAUSE, 0.0
 
     def is_proven(self) -> bool:
-        """Whether a probe that came back is recent, and sent after Postfix's configuration was last touched."""
-        now, sent = time.time(), self._proof.read().sent_at
+        """Whether a probe came back that was sent after Postfix's configuration was last touched, and this probe or a
+        later copy is recent."""
+        now, proven = time.time(), self._proof.read()
         touched = last_touched(self._settings.postfix.config_directory)
         # while an edit is recent a reload may still follow it, so the proof must be nearly of this moment
         holds = min(self._settings.desk.proof_seconds, max(0.1, (now - touched) / 20))
-        return touched < sent and 0 <= now - sent < holds
+        return touched < proven.sent_at and any(
+            0 <= now - one < holds for one in (proven.sent_at, proven.seen_at)
+        )
 
     def _prove(self, pulse: Callable[[], None]) -> None:
         desk = self._settings.desk
@@ -151,7 +171,7 @@ class Route:
         until = time.monotonic() + desk.proof_wait
         waiting = threading.Event()
         next_pulse = time.monotonic() + 1.0
-        while not sent <= self._proof.read().sent_at <= time.time():
+        while not (sent <= self._proof.read().sent_at <= time.time() or self.is_proven()):
             if time.monotonic() >= until:
                 raise RouteError(
                     f"a probe to .tamis.invalid did not reach the desk at {desk.socket} within {desk.proof_wait:g} s: "

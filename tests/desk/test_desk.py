@@ -13,8 +13,9 @@ from tamis.desk import desk as module
 from tamis.desk.desk import Desk
 from tamis.desk.lmtp import Transaction
 from tamis.desk.redirection import Redirection, RedirectionSigner
-from tamis.desk.redirection_notes import Notes
+from tamis.desk.redirection_notes import Note, Notes
 from tamis.desk.route import Proof
+from tamis.message.envelope import Envelope
 from tamis.store import Store
 from tests.builders import site
 
@@ -61,6 +62,22 @@ def test_two_deliveries_at_once_give_one_copy(
         assert first.result(30).ok
     assert make().take([(ADDRESS, ())], transaction, CONTENT).ok
     assert postfix.taken == 1
+
+
+def test_a_copy_that_comes_through_postfix_prolongs_the_proof(
+    make: Callable[[], Desk], tmp_path: Path
+) -> None:
+    """One that the milter handed over by itself, to give its link in the reply, does not."""
+    proof, notes = Proof(tmp_path / "route.json"), Notes(tmp_path / "notes")
+    proof.record(1.0, "mx.example.com")
+    content = (
+        b"Received: from a\r\n\tby mx.example.com (Postfix); Sun, 29 Nov 2026 11:00:00 +0000\r\n" + CONTENT
+    )
+    for letter, asks in (("a", True), ("b", False)):
+        address = SIGNER.address(Redirection("Marie@example.com", letter * 20, "quarantine"))
+        notes.write([address], Note((), "", 30, {}, (), Envelope(), asks=asks))
+        assert make().take([(address, ())], Transaction("<a@example.net>"), content).ok
+        assert (proof.read().seen_at > 0) is not asks
 
 
 def test_a_delivery_that_failed_is_tried_again(

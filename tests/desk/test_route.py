@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tamis.desk.route import ForeignPorts, Proof, Proven, received_by
+from tamis.desk.redirection import RedirectionSigner
+from tamis.desk.reinjection import Reinjector
+from tamis.desk.route import ForeignPorts, Proof, Proven, Route, received_by
+from tamis.settings import Settings
 
 RECEIVED = (
     b"Return-Path: <>\r\nReceived: from by.example.net (unknown [127.0.0.1])\r\n"
@@ -40,6 +43,31 @@ def test_a_later_probe_counts_and_an_earlier_does_not(tmp_path: Path) -> None:
 def test_a_proof_of_a_version_before_has_no_host(tmp_path: Path) -> None:
     (tmp_path / "route.json").write_text('{"sent_at": 5.0}')
     assert Proof(tmp_path / "route.json").read() == Proven(5.0, "")
+
+
+def test_copies_prolong_what_a_probe_proved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While mail waits in Postfix's queue a probe waits with it; but an edit of main.cf needs a probe of its own."""
+    now, touched = [100_000.0], [1000.0]
+    monkeypatch.setattr("tamis.desk.route.time.time", lambda: now[0])
+    monkeypatch.setattr("tamis.desk.route.last_touched", lambda directory: touched[0])
+    proof = Proof(tmp_path / "route.json")
+    settings = Settings.model_validate({"postfix": {"config_directory": tmp_path}})
+    route = Route(settings, RedirectionSigner(b"k" * 32), Reinjector("127.0.0.1:9"), proof)
+    proof.prolong("mx.example.com")
+    assert not route.is_proven(), "copies alone prove nothing"
+    proof.record(99_999.0, "mx.example.com")
+    assert route.is_proven()
+    now[0] += settings.desk.proof_seconds
+    assert not route.is_proven()
+    proof.prolong("other.example.com")
+    assert not route.is_proven(), "they came through another Postfix"
+    proof.prolong("MX.example.com")
+    assert route.is_proven()
+    now[0] += settings.desk.proof_seconds
+    assert not route.is_proven()
+    proof.prolong("mx.example.com")
+    touched[0] = now[0] - 1
+    assert not route.is_proven(), "main.cf was touched after the probe"
 
 
 def test_what_cannot_be_written_is_an_error(tmp_path: Path) -> None:
