@@ -13,8 +13,14 @@ from pathlib import Path
 SUBMISSION = frozenset({"submission", "submissions", "smtps", "587", "465"})
 """Service names and ports for users' own mail (RFC 6409, RFC 8314)."""
 WANTED = (
-    *("smtpd_milters", "smtpd_milter_maps", "receive_override_options", "smtpd_proxy_filter", "milter_default_action"),
-    *("milter_content_timeout", "milter_connect_macros", "milter_helo_macros", "milter_mail_macros"),
+    *("smtpd_milters", "smtpd_milter_maps", "receive_override_options", "smtpd_proxy_filter"),
+    *(
+        "milter_default_action",
+        "milter_content_timeout",
+        "milter_connect_macros",
+        "milter_helo_macros",
+        "milter_mail_macros",
+    ),
     *("milter_rcpt_macros", "milter_end_of_data_macros"),
     *("smtpd_discard_ehlo_keywords", "smtpd_discard_ehlo_keyword_address_maps"),
     *("queue_directory", "transport_maps", "default_delivery_status_filter", "multi_instance_directories"),
