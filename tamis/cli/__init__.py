@@ -15,6 +15,7 @@ from tamis.base.errors import ConfigError, ReinjectError, RouteError, ServiceErr
 from tamis.cli.context import Context
 
 COMMANDS = {
+    "backup": "backup:backup",
     "blocked": "blocked:blocked",
     "challenges": "challenges:challenges",
     "compare": "compare:compare",
@@ -36,6 +37,7 @@ COMMANDS = {
     "policy": "policy:policy",
     "quarantine": "quarantine:quarantine",
     "replay": "replay:replay",
+    "restore": "backup:restore",
     "rules": "rules:rules",
     "scan": "scan:scan",
     "senders": "senders:senders",

@@ -14,7 +14,7 @@ from tamis.base.shared_files import locked, make_private
 from tamis.database.connection import Database
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
-_NEWEST = max(path.name[1:5] for path in (_MIGRATIONS / "versions").glob("v*.py"))
+NEWEST = max(path.name[1:5] for path in (_MIGRATIONS / "versions").glob("v*.py"))
 """The last migration's number, with which its file's name begins."""
 _ADVISORY_LOCK = 0x7461_6D69_73  # "tamis": the same number for every process that migrates
 
@@ -31,9 +31,9 @@ def migrate(database: Database) -> None:
             if not database.is_sqlite:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
             found = _version(connection)
-            if found < _NEWEST:
+            if found < NEWEST:
                 _upgrade(connection)
-            elif found > _NEWEST:
+            elif found > NEWEST:
                 _check_range(connection)
 
 
@@ -47,10 +47,10 @@ def _version(connection: Connection) -> str:
 def _check_range(connection: Connection) -> None:
     """Hosts are upgraded one by one: the tables of the newest may say that this version can go on with them."""
     oldest = connection.scalar(text("SELECT value FROM facts WHERE name = 'oldest_schema'"))
-    if not oldest or oldest > _NEWEST:
+    if not oldest or oldest > NEWEST:
         raise SchemaError(
             f"the store was made by a newer version of Tamis (its tables are those of {oldest} or later, this version "
-            f"knows {_NEWEST}): upgrade Tamis on this host"
+            f"knows {NEWEST}): upgrade Tamis on this host"
         )
 
 
