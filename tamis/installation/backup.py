@@ -22,6 +22,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import make_url
 
@@ -82,7 +83,7 @@ def back_up(file: SettingsFile, target: Path) -> Manifest:
 
 def read_backup(folder: Path) -> Manifest:
     """A backup's manifest, once every file is as it says. Raises BackupError."""
-    told = read_json(folder / MANIFEST)
+    told: Any = read_json(folder / MANIFEST)
     try:
         if told.pop("format") != _FORMAT:
             raise BackupError(f"{folder} is a backup of another form than this version of Tamis knows")
