@@ -47,9 +47,11 @@ class Knowledge(Filter[KnowledgeOptions]):
     def examine(self, message: Message) -> Finding:
         """Which rules match, and which pairs of rules, with their points."""
         values, base = message.known_signs.values, message.knowledge
-        met = {rule.name: rule.points for rule in base.speaking if values.get(rule.name) is True}
-        pairs = [list(pair) for pair in base.pairs_met(met)]
-        in_pairs = {name for one, other, _ in pairs for name in (one, other)}
+        rules_of = base.book.by_name
+        met = {name: rules_of[name].points for name, value in values.items() if value is True}
+        pairs_met = [*base.pairs_met(met)]
+        pairs = [list(pair) for pair in pairs_met]
+        in_pairs = {name for one, other, _ in pairs_met for name in (one, other)}
         rules = [(name, points) for name, points in met.items() if points or name in in_pairs]
         if not rules:
             return self.clear("no rule matches")
@@ -58,7 +60,7 @@ class Knowledge(Filter[KnowledgeOptions]):
         facts["base"] = base.version
         if not names:
             return self.clear("no rule matches", **facts)
-        own = sum(points for _, points in rules) + sum(points for *_, points in base.pairs_met(met))
+        own = sum(points for _, points in rules) + sum(points for *_, points in pairs_met)
         return self.hit("{names}", **facts) if own >= LEAST else self.clear("too little: {names}", **facts)
 
     def judge(self, finding: Finding, options: KnowledgeOptions, scopes: Scopes) -> Opinion:

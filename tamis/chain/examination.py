@@ -29,9 +29,14 @@ PULSE_SECONDS = 1.0
 
 def needed(filters: Sequence[Filter[Any]], policies: Iterable[Policy]) -> list[Filter[Any]]:
     """The filters that at least one policy has on or in shadow, in chain order."""
-    rules = {id(policy.rules): policy.rules for policy in policies}  # many recipients share theirs
-    wanted = {rule.filter.name for one in rules.values() for rule in one}
+    wanted = frozenset[str]().union(*_names(policies).values())
     return [one for one in filters if one.name in wanted]
+
+
+def _names(policies: Iterable[Policy]) -> Mapping[int, frozenset[str]]:
+    """The names of the filters of policies, by the identity of their rules: many recipients share theirs."""
+    rules = {id(policy.rules): policy.rules for policy in policies}
+    return {key: frozenset([rule.filter.name for rule in some]) for key, some in rules.items()}
 
 
 class Examination:
@@ -92,13 +97,14 @@ class Examination:
         """Every needed filter's finding; expensive ones run only while one who wants them is undecided before them."""
         until = time.monotonic() + self._seconds
         wanted = needed(self._filters, policies)
+        names = _names(policies)
         found, looks, fresh = self._looks_of([one for one in wanted if not one.expensive], message)
         self._drop(looks)
         found |= self._findings(looks, fresh, until, pulse)
         for one in wanted:
             if not one.expensive:
                 continue
-            if not _is_wanted(one, found, policies):
+            if not _is_wanted(one, found, policies, names):
                 found[one.name] = Finding(one.name, Status.SKIPPED, ALREADY_DECIDED)
                 continue
             at_once, looks, fresh = self._looks_of([one], message)
@@ -195,10 +201,18 @@ def _because(look: FilterLook, because: str) -> Finding:
     return Finding(look.filter.name, Status.UNAVAILABLE, because)
 
 
-def _is_wanted(one: Filter[Any], found: Mapping[str, Finding], policies: Sequence[Policy]) -> bool:
+def _is_wanted(
+    one: Filter[Any],
+    found: Mapping[str, Finding],
+    policies: Sequence[Policy],
+    names: Mapping[int, frozenset[str]],
+) -> bool:
     """Whether one who has an expensive filter on is undecided before it, or wants everything examined."""
-    asking = (p for p in policies if any(rule.filter.name == one.name for rule in p.rules))
-    return any(p.terms.examine_everything or not is_decided(found, p, before=one.name) for p in asking)
+    return any(
+        p.terms.examine_everything or not is_decided(found, p, before=one.name)
+        for p in policies
+        if one.name in names[id(p.rules)]
+    )
 
 
 # --- on the loop ------------------------------------------------------------------------------

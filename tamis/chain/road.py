@@ -67,7 +67,7 @@ class Road:
 
     def mail_from(self, envelope: Envelope) -> None:
         """The client and the envelope sender are known: filters that need no more can start their waiting."""
-        message = self.message(envelope, _NOTHING)
+        message = self.message(envelope, _NOTHING, ())
         self._early = message.memos
         self._begun(envelope).begin(Stage.MAIL, message)
 
@@ -92,7 +92,9 @@ class Road:
             *(rule.filter for rule in rules if rule.filter.name in overruling),
         ]
         alone = replace(envelope, recipients=(recipient,))
-        findings = self._begun(envelope).now(asked, self.message(alone, _NOTHING), seconds=RECIPIENT_SECONDS)
+        findings = self._begun(envelope).now(
+            asked, self.message(alone, _NOTHING, policies), seconds=RECIPIENT_SECONDS
+        )
         return self._examined(alone, findings, policies, traced=False).plan.defer
 
     def end_of_message(self, envelope: Envelope, mail: Mail, pulse: Pulse = lambda: None) -> Examined:
@@ -103,7 +105,7 @@ class Road:
         """
         policies = self.site.book.policies([r.address for r in envelope.recipients])
         own = self.site.book.policy(envelope.sender) if envelope.login else None
-        message = self.message(envelope, mail)
+        message = self.message(envelope, mail, policies)
         message.memos |= {key: work for key, work in self._early.items() if key in OF_ENVELOPE}
         findings = self._begun(envelope).finish(message, policies if own is None else (own,), pulse)
         question = self._question(envelope, mail, findings)
@@ -152,8 +154,8 @@ class Road:
             self._examination = Examination(filters, self._runner, seconds=seconds, recording=self._recording)
         return self._examination
 
-    def message(self, envelope: Envelope, mail: Mail) -> Message:
-        """What filters are given."""
+    def message(self, envelope: Envelope, mail: Mail, policies: Sequence[Policy]) -> Message:
+        """What filters are given; `policies` are the recipients'."""
         return Message(
             envelope=envelope,
             mail=mail,
@@ -162,11 +164,7 @@ class Road:
             services=self._services,
             rules=self.site.rules,
             knowledge=self.site.knowledge,
-            scopes=frozenset(
-                scope
-                for one in self.site.book.policies([r.address for r in envelope.recipients])
-                for scope in one.scopes
-            ),
+            scopes=frozenset(scope for one in policies for scope in one.scopes),
         )
 
     def _question(

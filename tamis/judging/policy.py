@@ -227,7 +227,7 @@ class PolicyBook:
                 before = found.get(key, one)
                 via = dict.fromkeys((*before.via, recipient))
                 named = one if one.recipient == recipient else before  # by its own name it has its own policy
-                found[key] = replace(named, via=tuple(via))
+                found[key] = named if named.via == (*via,) else replace(named, via=(*via,))
         return tuple(found.values())
 
     def _copies(self, recipient: str) -> Iterator[Policy]:

@@ -124,7 +124,9 @@ def own_headers(verdict: Verdict, prefix: str) -> NewFields:
 
 
 def _is_detailed(verdict: Verdict) -> bool:
-    return any(o.filter == SCORE_TAGS and o.effect for o in verdict.opinions)
+    """Whether the headers say how the verdict came about (S32)."""
+    # the filter stands near the end of the chain
+    return any(o.filter == SCORE_TAGS and o.effect for o in reversed(verdict.opinions))
 
 
 def _details(

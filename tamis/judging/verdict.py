@@ -66,6 +66,34 @@ Opine = Callable[[FilterRule, Finding, Scopes], Opinion]
 
 def opinion_of(rule: FilterRule, finding: Finding, scopes: Scopes) -> Opinion:
     """As the filter itself judges. One whose judging fails is unavailable: it holds up no mail."""
+    return _quiet_opinion(rule, finding, scopes) or _judged(rule, finding, scopes)
+
+
+_MOST_QUIET = 8192  # opinions that are remembered; beyond: all are forgotten
+_quiet: dict[tuple[int, Status, str], tuple[FilterRule, Opinion | None]] = {}
+"""By a rule, the status and the sentence; the rule stands there, too, so that nothing else has its id."""
+
+
+def _quiet_opinion(rule: FilterRule, finding: Finding, scopes: Scopes) -> Opinion | None:
+    """The opinion on a finding without facts that is no hit, as most are: it follows from the rule, and is judged once.
+    None for all others, and where the filter looks at who the recipient is."""
+    if finding.facts or finding.status is Status.HIT:
+        return None
+    key = (id(rule), finding.status, finding.because)
+    known = _quiet.get(key)
+    if known is None:
+        opinion = None
+        if _is_ours(type(rule.filter)):
+            watched = WatchedScopes(scopes)
+            judged = _judged(rule, finding, watched)
+            opinion = None if watched.looked else judged
+        if len(_quiet) >= _MOST_QUIET:
+            _quiet.clear()
+        known = _quiet[key] = (rule, opinion)
+    return known[1]
+
+
+def _judged(rule: FilterRule, finding: Finding, scopes: Scopes) -> Opinion:
     try:
         return _checked(rule, rule.filter.judge(finding, rule.options, scopes))
     except Exception as error:  # noqa: BLE001 - whatever a plugin raises
@@ -220,8 +248,11 @@ class _Together:
         return tuple(opinion_of(rule, finding, scopes) for rule, finding in self._own or ())
 
     def _opine(self, rule: FilterRule, finding: Finding, scopes: Scopes) -> Opinion:
+        quiet = _quiet_opinion(rule, finding, scopes)
+        if quiet is not None:
+            return quiet
         watched = WatchedScopes(scopes)
-        opinion = opinion_of(rule, finding, watched)
+        opinion = _judged(rule, finding, watched)
         if watched.looked and self._own is not None:
             self._own.append((rule, finding))
         return opinion

@@ -122,6 +122,10 @@ class RuleBook:
         self._strict = [rule for rule in rules if rule.least > 1 or rule.times > 1 or rule.within]
         self.closed = _closed(rules)
         """Of the rules of logic that depend on no other filter, what answers whether they hold."""
+        self.unmet: Mapping[str, Expression] = {rule.name: False for rule in rules if rule.patterns}
+        """The value of each rule of patterns where none matches."""
+        self.needs = _needs(self)
+        """Of other rules, sets of rules of patterns: of each set one must be met for the rule to hold."""
 
     def with_points(self, points: Mapping[str, float]) -> RuleBook:
         """The same rules with other points, by name; the compiled patterns are shared."""
@@ -150,7 +154,7 @@ class RuleBook:
         values = _Values(self, mail, _united((met, in_files)))
         wanted = self.by_name if only is None else only
         return Matched(
-            {name: value for name in wanted if (value := values[name]) is not False},
+            {name: value for name in wanted if (value := values.of(name)) is not False},
             frozenset(in_files.keys() - met.keys()),
         )
 
@@ -175,9 +179,13 @@ class _Values:
         self._met = met
         self._pretence = Pretence(mail, book.tables)
         self._numbers: dict[str, float] = {}
-        self._known: dict[str, Expression] = {}
+        self._known: dict[str, Expression] = {**book.unmet, **dict.fromkeys(met, True)}
+        for name, sets in book.needs.items():
+            if any(map(met.keys().isdisjoint, sets)):
+                self._known[name] = False
 
-    def __getitem__(self, name: str) -> Expression:
+    def of(self, name: str) -> Expression:
+        """The value of a rule."""
         value = self._known.get(name)
         if value is None:
             value = self._known[name] = self._value(self._book.by_name[name])
@@ -185,15 +193,13 @@ class _Values:
 
     def __contains__(self, name: object) -> bool:
         """Whether the rule is true, for expressions that name no other filter."""
-        return isinstance(name, str) and self[name] is True
+        return isinstance(name, str) and self.of(name) is True
 
     def _value(self, rule: Rule) -> Expression:
-        if rule.patterns:
-            return rule.name in self._met
         if rule.name in self._book.closed:
             return self._book.closed[rule.name](self)
         if rule.when is not None:
-            return reduce(rule.when, lambda name: self[name] if name in self._book.by_name else name)
+            return reduce(rule.when, lambda name: self.of(name) if name in self._book.by_name else name)
         if rule.measure is not None:
             return rule.measure.at_least <= self._number(rule.measure.name) <= rule.measure.at_most
         if rule.look is not None:
@@ -220,6 +226,37 @@ def _closed(rules: Iterable[Rule]) -> Mapping[str, Callable[[Container[str]], bo
             known.add(rule.name)
             closed[rule.name] = truth(rule.when)
     return closed
+
+
+def _needs(book: RuleBook) -> Mapping[str, tuple[frozenset[str], ...]]:
+    """Of rules that are no patterns, what must be met of those that are, so that most are known not to hold."""
+    found: dict[str, tuple[frozenset[str], ...]] = {}
+
+    def of(one: Expression) -> tuple[frozenset[str], ...]:
+        if isinstance(one, bool):
+            return ()
+        if isinstance(one, str):
+            return (frozenset((one,)),) if one in book.unmet else found.get(one, ())
+        if one[0] == "not":
+            return ()
+        parts = [of(part) for part in one[1:] if not isinstance(part, int)]
+        if one[0] == "and":
+            return tuple(dict.fromkeys(needed for part in parts for needed in part))
+        return (frozenset().union(*(min(part, key=len) for part in parts)),) if all(parts) else ()
+
+    for rule in book.rules:  # those that a rule names stand above it
+        sets: tuple[frozenset[str], ...] = ()
+        if rule.name in book.closed and rule.when is not None:
+            sets = of(rule.when)
+        elif (
+            rule.measure is not None
+            and rule.measure.name.startswith(PATTERNS_OF)
+            and rule.measure.at_least > 0
+        ):
+            sets = of(rule.measure.name.removeprefix(PATTERNS_OF))
+        if sets:
+            found[rule.name] = sets
+    return found
 
 
 def _united(found: Iterable[Mapping[str, set[str]]]) -> dict[str, set[str]]:
@@ -273,6 +310,8 @@ def _are_near(where: Sequence[tuple[int, str]], least: int, within: int) -> bool
 
 
 def _is_claimed(claim: Claim, pretence: Pretence) -> bool:
+    if claim.elsewhere and not pretence.leads_anywhere:
+        return False
     brands = set.intersection(*(pretence.at(place) for place in claim.at))
     return any(not claim.elsewhere or pretence.leads_elsewhere(brand) for brand in brands)
 

@@ -6,7 +6,7 @@ There are no back-references and no look-around, and so nothing that could explo
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -23,6 +23,11 @@ MAX_LITERALS = 500_000
 MAX_UNFILTERED = 500
 """Alternatives of patterns over a place without a literal of three letters: each is asked of each message. Beyond: the
 rule files are refused."""
+
+_FEW = 40  # branches of a place that may be asked together; beyond: those without literals are
+_MOST_WORK = 4_000_000
+"""Octets of a text times instructions of the patterns that are asked together. Beyond: they are asked one by one."""
+_TOGETHER_MEMORY = 1 << 20  # octets for the states of an automaton; beyond: they are forgotten and made anew
 
 
 class PatternError(ValueError):
@@ -63,7 +68,8 @@ class Matcher:
 
     One automaton of many patterns has a state for each mixture of what may still follow, and would be built anew all
     the time. So the one pass (Aho-Corasick, over folded letters) looks for literals only, of which one must be there
-    for a pattern to match (tamis.rules.literals); the few patterns whose literals are there are asked by themselves.
+    for a pattern to match (tamis.rules.literals); the patterns whose literals are there are asked by themselves. Those
+    that have none, or all of a place that has few, are asked together where the text is short.
     """
 
     def __init__(self, place: str, patterns: Sequence[tuple[str, str, bool]]) -> None:
@@ -71,7 +77,7 @@ class Matcher:
 
         self._place = place
         self._branches: list[_Branch] = []
-        self._always: list[int] = []
+        always: list[int] = []
         numbers: dict[str, int] = {}
         owners: list[list[int]] = []
         for rule, pattern, ignore_case in patterns:
@@ -84,9 +90,10 @@ class Matcher:
                 for number in sets[0] if sets else ():
                     owners[number].append(len(self._branches))
                 if not sets:
-                    self._always.append(len(self._branches))
-                self._branches.append(_Branch(rule, pattern, text, ignore_case, tuple(sets[1:])))
-        if len(self._always) > MAX_UNFILTERED:
+                    always.append(len(self._branches))
+                number = len(self._branches)
+                self._branches.append(_Branch(number, rule, pattern, text, ignore_case, tuple(sets[1:])))
+        if len(always) > MAX_UNFILTERED:
             raise PatternError(
                 f"too many patterns over {place} without three letters that must stand there (bound: {MAX_UNFILTERED})"
             )
@@ -96,10 +103,41 @@ class Matcher:
             )
         self._owners = list(map(tuple, owners))
         self._literals = ahocorasick_rs.AhoCorasick(numbers) if numbers else None
+        self._always = tuple(always)
+        self._unfiltered = _Together(place, [self._branches[number] for number in always])
+        self._alone: dict[int, _Together] = {}
+        self._few = _Together(place, self._branches if len(self._branches) <= _FEW else ())
 
     def patterns(self, octets: bytes) -> dict[str, set[str]]:
         """The patterns that match, by rule."""
-        asked = set(self._always)
+        found: dict[str, set[str]] = {}
+        met = self._few.met(octets)
+        if met is not None:
+            for branch in met:
+                found.setdefault(branch.rule, set()).add(branch.pattern)
+            return found
+        met = self._unfiltered.met(octets)
+        for branch in met or ():
+            found.setdefault(branch.rule, set()).add(branch.pattern)
+        for branch in self._candidates(octets, () if met is not None else self._always):
+            if branch.pattern not in found.get(branch.rule, ()) and self._matches(branch, octets):
+                found.setdefault(branch.rule, set()).add(branch.pattern)
+        return found
+
+    def _matches(self, branch: _Branch, octets: bytes) -> bool:
+        """Whether one branch matches. Where is not asked for, and a set of one does not look for it."""
+        alone = self._alone.get(branch.number)
+        if alone is None:
+            alone = self._alone[branch.number] = _Together(self._place, (branch,), PATTERN_MEMORY)
+        met = alone.met(octets)
+        if met is not None:
+            return bool(met)
+        one = compiled(branch.text, place=self._place, ignore_case=branch.ignore_case)
+        return one.search(octets) is not None
+
+    def _candidates(self, octets: bytes, always: Iterable[int]) -> Iterator[_Branch]:
+        """The branches that may match, by their literals, and those that are always asked."""
+        asked = set(always)
         there: set[int] = set()
         if self._literals is not None:
             folded = octets.decode("latin-1" if self._place == "raw" else "utf-8", "replace").casefold()
@@ -108,26 +146,61 @@ class Matcher:
             }
             for number in there:
                 asked.update(self._owners[number])
-        found: dict[str, set[str]] = {}
+        branches = self._branches
         for number in asked:
-            branch = self._branches[number]
-            if any(map(there.isdisjoint, branch.further)) or branch.pattern in found.get(branch.rule, ()):
-                continue
-            one = compiled(branch.text, place=self._place, ignore_case=branch.ignore_case)
-            if one.search(octets) is not None:
-                found.setdefault(branch.rule, set()).add(branch.pattern)
-        return found
+            branch = branches[number]
+            if not branch.further or not any(map(there.isdisjoint, branch.further)):
+                yield branch
 
 
 @dataclass(frozen=True, slots=True)
 class _Branch:
     """One alternative of a pattern; of each set of `further` literals one must be there as well."""
 
+    number: int
     rule: str
     pattern: str
     text: str
     ignore_case: bool
     further: tuple[frozenset[int], ...]
+
+
+class _Together:
+    """Branches that one automaton asks in one pass, made when it is first needed."""
+
+    def __init__(self, place: str, branches: Sequence[_Branch], memory: int = _TOGETHER_MEMORY) -> None:
+        self._place = place
+        self._memory = memory
+        self._branches = branches
+        self._longest = -1 if branches else 0
+        """Octets of a text that is worth it; negative: not worked out yet."""
+        self._set: re2.Set
+
+    def met(self, octets: bytes) -> Iterable[_Branch] | None:
+        """The branches that match; None where the text is too long for them, or there are none."""
+        if self._longest < 0:
+            self._longest = self._made()
+        if len(octets) > self._longest or not self._branches:
+            return None
+        return [self._branches[number] for number in self._set.Match(octets) or ()]
+
+    def _made(self) -> int:
+        """Make the automaton. It has a new state for each octet at worst, which costs as much as the patterns are long:
+        more than asking them one by one."""
+        import re2  # noqa: PLC0415 # see _options
+
+        made = re2.Set.SearchSet(_options(self._memory, latin=self._place == "raw"))
+        size = 1
+        try:
+            for one in self._branches:
+                text = f"(?i:{one.text})" if one.ignore_case else one.text
+                made.Add(text.encode("latin-1" if self._place == "raw" else "utf-8"))
+                size += compiled(one.text, place=self._place, ignore_case=one.ignore_case).programsize
+            made.Compile()
+        except re2.error:  # too large together
+            return 0
+        self._set = made
+        return _MOST_WORK // size
 
 
 def _commonness(literals: Collection[str]) -> tuple[int, int]:

@@ -6,9 +6,11 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from tamis.base.derived import derived
 from tamis.message.address import domain_of
 from tamis.message.domains import label_of, registered_domain, skeleton
 from tamis.rules.message_measures import CLICKED
@@ -79,18 +81,27 @@ NO_TABLES = Tables()
 
 def seen_words(text: str) -> list[str]:
     """The words as a reader sees them; single letters in a row are one word ("P a y p a l", "P*A*Y*P*A*L")."""
+    words = _WORD.findall(text)[:_MOST_WORDS]
+    singles = [place for place, word in enumerate(words) if len(word) == 1]
+    if any(other - one == 1 for one, other in pairwise(singles)):
+        words = _joined(words)
+    return [*map(_seen, words)]
+
+
+def _joined(words: list[str]) -> list[str]:
+    """Words with single letters in a row put together."""
     found: list[str] = []
     pieces = ""
-    for word in _WORD.findall(text)[:_MOST_WORDS]:
+    for word in words:
         if len(word) == 1 and word.isalpha():
             pieces += word
             continue
         if pieces:
-            found.append(_seen(pieces))
+            found.append(pieces)
             pieces = ""
-        found.append(_seen(word))
+        found.append(word)
     if pieces:
-        found.append(_seen(pieces))
+        found.append(pieces)
     return found
 
 
@@ -114,7 +125,7 @@ def brands_in(text: str, tables: Tables, *, lead: bool = False) -> set[Brand]:
     """The brands that a text names. Of `lead`, a running text, ambiguous names don't count."""
     found: set[Brand] = set()
     words = seen_words(text)
-    for start, word in enumerate(words):
+    for start, word in enumerate(words if not tables.by_words.keys().isdisjoint(words) else ()):
         for name, brand in tables.by_words.get(word, ()):
             end = start + len(name)
             if tuple(words[start:end]) != name:
@@ -152,7 +163,6 @@ class Pretence:
         self._at: dict[str, set[Brand]] = {}
         senders = {registered_domain(one.domain) for one in mail.from_addresses[:5]}
         self._senders = senders - {""}
-        self._links: set[str] | None = None
 
     def at(self, place: str) -> set[Brand]:
         """The brands named at a place of which the sender is none."""
@@ -165,10 +175,17 @@ class Pretence:
 
     def leads_elsewhere(self, brand: Brand) -> bool:
         """Whether a reader can click on something that is not the brand's."""
-        if self._links is None:
-            clicked = {url.host for url in self._mail.urls if url.source in CLICKED}
-            self._links = {registered_domain(host) or host for host in clicked}
         return any(not brand.owns(link) for link in self._links)
+
+    @property
+    def leads_anywhere(self) -> bool:
+        """Whether there is anything that a reader can click on."""
+        return bool(self._links)
+
+    @derived
+    def _links(self) -> frozenset[str]:
+        clicked = {url.host for url in self._mail.urls if url.source in CLICKED}
+        return frozenset(registered_domain(host) or host for host in clicked)
 
 
 def _addresses(name: str) -> Callable[[Mail], Iterator[str]]:

@@ -187,7 +187,8 @@ class Case:
         """What its filters are given, without any service: for playing what was recorded."""
         made = site(self.settings, entries=self.entries, rules=self.rules)
         last = self.steps[-1]
-        return Road(made, Runner()).message(last.envelope, Mail(last.message.read_bytes()))
+        policies = made.book.policies([one.address for one in last.envelope.recipients])
+        return Road(made, Runner()).message(last.envelope, Mail(last.message.read_bytes()), policies)
 
     async def prepare(self, state: SharedState) -> None:
         """Put into the state what operators and the background process have put there."""

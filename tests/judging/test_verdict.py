@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tamis.chain.registry import in_order
+from tamis.chain.registry import in_order, load_filters
 from tamis.contract.filter import (
     Effect,
     Filter,
@@ -22,8 +22,8 @@ from tamis.contract.filter import (
 )
 from tamis.contract.finding import Finding, Status
 from tamis.judging import verdict
-from tamis.judging.policy import Policy
-from tamis.judging.verdict import SCORE, Decision, is_decided, judge, judge_each
+from tamis.judging.policy import FilterRule, Policy
+from tamis.judging.verdict import SCORE, Decision, is_decided, judge, judge_each, opinion_of
 from tests.builders import MARIE, PROPERTY, book, finding, verdict_of
 
 
@@ -415,3 +415,24 @@ def test_who_shares_a_policy_is_judged_once_but_for_what_depends_on_who_it_is() 
     assert [one.recipient for one in verdicts] == [one.recipient for one in policies]
     assert counted.count("counted") == 1
     assert counted.count("personal") >= len(policies)
+
+
+class Regional(Spoken):
+    """Looks at who the recipient is, even where it saw nothing."""
+
+    name, spec_id, effect = "regional", "S28", Effect.SCORE
+
+    def judge(self, finding: Finding, options: FilterOptions, scopes: Scopes) -> Opinion:
+        return self.opinion(finding, options, hit=scopes[0] == MARIE)
+
+
+Regional.__module__ = "tamis.filters.regional"  # as if it were one of ours
+
+
+@pytest.mark.parametrize("status", [Status.CLEAR, Status.UNAVAILABLE, Status.SKIPPED])
+def test_opinions_on_findings_without_facts_are_the_filters_own(status: Status) -> None:
+    filters = (*load_filters(), Regional())
+    for rule in (FilterRule(one, one.options()) for one in filters):
+        said = finding(rule.filter.name, status=status, because="nothing there")
+        for scopes in ((MARIE, "example.com"), ("paul@example.org", "example.org")) * 2:
+            assert opinion_of(rule, said, scopes) == rule.filter.judge(said, rule.options, scopes)

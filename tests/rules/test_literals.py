@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tamis.knowledge import SHIPPED, compile_base, read_base
+from tamis.message.mail import Mail
+from tamis.rules import engine
+from tamis.rules.book import _Values
 from tamis.rules.engine import Matcher, compiled
 from tamis.rules.literals import alternatives
 
@@ -40,8 +44,25 @@ def test_no_match_is_missed(parts: list[str], data: st.DataObject) -> None:
     )
     octets = text.encode("utf-8", "replace")
     whole = compiled(pattern, place="text", ignore_case=True).search(octets) is not None
-    found = Matcher("text", [("r", pattern, True)]).patterns(octets)
-    assert (found == {"r": {pattern}}) is whole
+    others = [("other", f"zzqq{number}", True) for number in range(engine._FEW)]
+    for asked in ([("r", pattern, True)], [("r", pattern, True), *others]):
+        for work in (engine._MOST_WORK, 0):  # together where it pays, and one by one
+            with patch.object(engine, "_MOST_WORK", work):
+                found = Matcher("text", asked).patterns(octets)
+            assert (found.get("r") == {pattern}) is whole
+
+
+_BOOK = compile_base(read_base(SHIPPED)).book
+
+
+@given(st.sets(st.sampled_from([rule.name for rule in _BOOK.rules if rule.patterns]), max_size=40))
+def test_a_rule_that_is_known_not_to_hold_does_not(met: set[str]) -> None:
+    mail = Mail(b"Subject: lunch\n\nAt twelve.\n")
+    found = {name: {"x"} for name in met}
+    told = _Values(_BOOK, mail, found)
+    with patch.object(_BOOK, "needs", {}):
+        worked_out = _Values(_BOOK, mail, found)
+        assert [told.of(name) for name in _BOOK.by_name] == [worked_out.of(name) for name in _BOOK.by_name]
 
 
 @given(st.text(max_size=30))

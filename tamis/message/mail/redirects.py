@@ -36,6 +36,8 @@ _REDIRECTS = frozenset(
     """.split()  # noqa: SIM905
 )
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]{0,30}:[/\\]*", re.IGNORECASE)
+_ROOM = re.compile(r"[.:%?#=]|[A-Za-z0-9+_-]{11}")
+"""Without one of these nothing of what is looked for can stand in a path."""
 _TAIL = re.compile(r"[/\\?#]")
 _END = re.compile(r"[\s\"'<>]")
 _INNER = re.compile(r"(?:https?|ftp):[/\\]+(?=[^/\\\s])", re.IGNORECASE)
@@ -92,6 +94,8 @@ def _within(link: str) -> Iterator[str]:
     if found is None:
         return
     tail = link[found.start() :]
+    if not _ROOM.search(tail):  # as in most links
+        return
     for name, written in _some(link, parameters_of(re.sub(r"^[^?#]*[?#]", "", tail).replace("#", "&"))):
         value = _thrice(written)
         if (name in _REDIRECTS or "/" in value) and (address := as_link(value)):

@@ -139,6 +139,8 @@ def text_urls(text: str, limits: Limits) -> Iterator[Url]:
 
 
 def _written_urls(text: str, low: str, limits: Limits) -> Iterator[Url]:
+    if "." not in low and "://" not in low:  # as most names and subjects
+        return
     cut = limits.url_characters
     starts: list[int] = []
     ends: list[int] = []
