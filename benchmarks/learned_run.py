@@ -23,7 +23,7 @@ from tamis.models.levels import Levels, Rate
 from tamis.models.reports import message_id
 from tamis.models.site_model import LEVELS
 from tamis.models.teaching import Teacher
-from tests.models.test_first_week import A_DAY, DAYS, a_week
+from tests.models.test_first_week import DAYS, a_week
 
 REQUIRED = 7.5
 _CORPUS = ROOT / "corpus" / "spamassassin"
@@ -32,6 +32,8 @@ _LESSONS = ("200+200", "500+500", "1000+1000", "800+2200", "3000+300", "5000+500
 _OPTIONS = StatisticsOptions(effect=Effect.SCORE)
 _DELAY, _MOVED = 100, 0.3
 """Messages until a user moves one, and the share of wrong ones that users move at all."""
+_A_DAY = 170
+"""Messages a day of the week that nobody teaches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +189,7 @@ def sources_of(given: Sequence[str]) -> tuple[list[Source], list[Source]]:
 @click.option("--moves", is_flag=True, help="Also with reports of only what users move.")
 @click.option("--chain", is_flag=True, help="The whole chain, learned beside untrained.")
 @click.option(
-    "--week", is_flag=True, help="Also a week of the corpus that nobody teaches, and with a poisoner."
+    "--week", is_flag=True, help="Also a week of the corpus that nobody teaches, and with poisoners."
 )
 @click.option("--peers", "with_peers", is_flag=True, help="Beside SpamAssassin and rspamd, taught the same.")
 def main(
@@ -262,16 +264,16 @@ def print_others(
 
 def print_week(places: list[Place]) -> None:
     """A week of which only what is sure by other evidence is learned, then the mail after it."""
-    after = places[DAYS * A_DAY :]
+    after = places[DAYS * _A_DAY :]
     features = {
         place: one.features for place, one in zip(after, features_of(after, 2), strict=True) if one.features
     }
-    for poisoner in (False, True):
+    for poisoners in (0, 1, 3):
         with tempfile.TemporaryDirectory(prefix="tamis-learned-") as folder:
-            settings = a_week(Path(folder), places, poisoner=poisoner)
+            settings = a_week(Path(folder), places, a_day=_A_DAY, poisoners=poisoners)
             site = Site(settings.model_directory, features)
             ham, spam = site.learned
-            name = "a week that nobody teaches" + ", with a poisoner" * poisoner
+            name = f"a week that nobody teaches, with {poisoners} poisoners"
             click.echo(
                 f"\n{name}: {ham} ham and {spam} spam learned\n\n| | caught % | ham lost % | |\n|---|---|---|---|"
             )

@@ -66,6 +66,8 @@ class Lesson:
     salt: int = 0
     beside: float | None = None
     """Points that the other filters gave the message, where known; nothing is learned from them."""
+    stranger: int = 0
+    """Stands for the domain or network that answers for a label of ham that no person gave; 0 where one did."""
 
 
 _SHARES = np.array([expert.share for expert in EXPERTS])

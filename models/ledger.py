@@ -17,7 +17,7 @@ WATCHED = 100
 ALARM = 0.3
 """The share of contradictions from which on it is raised."""
 UNATTENDED = 5
-"""What nobody looked at teaches so many times less a day: for each reporter, each domain and each source."""
+"""What nobody looked at teaches so many times less a day in all; for a reporter or domain see `ReportSource.part`."""
 _LEAST_WATCHED = 20
 _MOST_REPORTERS = 10_000
 """Reporters, domains and sources that are counted one by one in a day. Beyond: a reader counts with the domain alone,
@@ -64,21 +64,22 @@ class Ledger:
             self.unattended.clear()
         if report.source == "learn":  # the operator's own; he can as well edit the model's file
             return True
-        attended = SOURCES[report.source].attended
+        source = SOURCES[report.source]
+        attended = source.attended
         taught, part = (self.taught, 1) if attended else (self.unattended, UNATTENDED)
-        limits = {f"source {report.source}": bounds.per_source}
+        limits = {f"source {report.source}": bounds.per_source // part}
         reporter = report.reporter.lower()
         if reporter != "-":
-            limits[f"reporter {reporter}"] = bounds.per_reporter
+            limits[f"reporter {reporter}"] = bounds.per_reporter // source.part
             if "/" not in reporter:  # a network has no domain
-                limits[f"domain {reporter.rpartition('@')[2]}"] = bounds.per_domain
+                limits[f"domain {reporter.rpartition('@')[2]}"] = bounds.per_domain // source.part
         new = [key for key in limits if key not in taught]
         is_full = len(taught) + len(new) > _MOST_REPORTERS
         if (
             is_full and attended
         ):  # readers are known: those whom there is no room for share their domain's bound
             limits = {key: limit for key, limit in limits.items() if not key.startswith("reporter ")}
-        beyond = any(taught.get(key, 0) >= max(1, limit // part) for key, limit in limits.items())
+        beyond = any(taught.get(key, 0) >= max(1, limit) for key, limit in limits.items())
         if beyond or (is_full and not attended):
             self.drop(report.source)
             return False

@@ -32,6 +32,7 @@ from tamis.models.levels import Levels
 from tamis.models.model_file import ModelError
 from tamis.models.reports import SOURCES, Report, Spool, message_id
 from tamis.models.site_model import LEVELS, home_of
+from tamis.models.strangers import stranger_of
 from tamis.models.teaching import Teacher
 from tamis.settings import Settings
 
@@ -130,8 +131,15 @@ class Queue:
             if contradicts and not source.attended:
                 self._ledger.drop(report.source)
                 return
-        beside = points_beside(mail, self._home.header_prefix)
-        self._teacher.teach(message, features, spam=spam, weight=source.say, domain=domain, beside=beside)
+        self._teacher.teach(
+            message,
+            features,
+            spam=spam,
+            weight=source.say,
+            domain=domain,
+            beside=points_beside(mail, self._home.header_prefix),
+            stranger="" if spam or source.attended else stranger_of(report.reporter, self._domains),
+        )
         self._ledger.learned[report.source] = self._ledger.learned.get(report.source, 0) + 1
 
     def _present_levels(self) -> Levels | None:

@@ -9,11 +9,13 @@ In the model's folder, beside what `writer` keeps:
 Levels are measured on the reports within the journal's reach, 1,000 of each label or more where there are as many.
 They are cut into blocks in order of time, so that copies of one campaign stay together, and each block is scored by
 a model that was taught base and all other blocks. So the order in which mail was taught (first all ham, then all
-spam) makes no ham look better than it is, and a report that is taken back is out of the measure too.
+spam) makes no ham look better than it is, and a report that is taken back is out of the measure too. What a stranger
+taught stands in one block, and is taken back where the model without it holds too much of it for spam (`strangers`).
 """
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 from pathlib import Path
@@ -27,9 +29,13 @@ from tamis.models.features import Features
 from tamis.models.kinds import kind_of
 from tamis.models.learner import Lesson
 from tamis.models.levels import Held, Levels, fit_levels
+from tamis.models.measures import Labels
 from tamis.models.model_file import ModelError
 from tamis.models.site_model import LEVELS
+from tamis.models.strangers import Numbers, doubted, held_together
 from tamis.models.writer import REACH, ModelWriter
+
+log = logging.getLogger(__name__)
 
 FOLDS = 5
 MEASURED_AGAIN = 0.05
@@ -67,14 +73,17 @@ class Teacher:
         weight: float = 1.0,
         domain: str = "",
         beside: float | None = None,
+        stranger: str = "",
     ) -> bool:
         """Learn a message, durably; False when it was learned with this label before.
 
-        `weight`, `domain` and `beside` as for `ModelWriter.learn`.
+        `weight`, `domain`, `beside` and `stranger` as for `ModelWriter.learn`.
         """
         if self.known(message, spam=spam):
             return False
-        self._writer.learn(message, features, spam=spam, weight=weight, domain=domain, beside=beside)
+        self._writer.learn(
+            message, features, spam=spam, weight=weight, domain=domain, beside=beside, stranger=stranger
+        )
         self._ids.put(message, spam)
         self.changed = True
         return True
@@ -118,23 +127,19 @@ class Teacher:
         return self._writer.learned.sequence - levels.sequence >= max(20, MEASURED_AGAIN * reports)
 
     def measure(self) -> Levels | None:
-        """Balance the model, measure its levels and let workers have both.
+        """Balance the model, take back what strangers taught wrongly, measure its levels and let workers have both.
 
         None, without new levels, where a label is too rare.
         """
-        self.changed |= self._writer.balance()
+        found = self._balanced()
+        while found is not None and self._take_back(*found):
+            found = self._balanced()
         self.publish()
-        labels = np.array([spam for _, spam in self._writer.reports()], dtype=np.bool_)
-        least = self._minimum // 2
-        if min(self.learned) < self._minimum or min(labels.sum(), (~labels).sum()) < least:
+        if found is None:
             return None
+        held, labels, _ = found
         from tamis.models.calibration_fit import fit_calibrator  # noqa: PLC0415 - scikit-learn is 100 MB
 
-        folds = np.zeros(len(labels), dtype=np.int_)
-        for label in (False, True):
-            places = np.flatnonzero(labels == label)
-            folds[places] = np.arange(len(places)) * FOLDS // len(places)
-        held = self._held_out(folds)
         levels = fit_levels(
             held.of(~labels),
             held.of(labels),
@@ -143,6 +148,31 @@ class Teacher:
         )
         levels.save(self.folder / LEVELS)
         return levels
+
+    def _balanced(self) -> tuple[Held, Labels, Numbers] | None:
+        """The balanced model's lessons: their held-out scores, labels and strangers; None where a label is too rare."""
+        self.changed |= self._writer.balance()
+        labels = np.array([spam for _, spam in self._writer.reports()], dtype=np.bool_)
+        least = self._minimum // 2
+        if min(self.learned) < self._minimum or min(labels.sum(), (~labels).sum()) < least:
+            return None
+        strangers = np.array([lesson.stranger for lesson in self._writer.lessons()], dtype=np.int64)
+        return self._held_out(held_together(labels, strangers, FOLDS)), labels, strangers
+
+    def _take_back(self, held: Held, labels: Labels, strangers: Numbers) -> bool:
+        """Forget the lessons of strangers who are doubted; whether there were any."""
+        back = doubted(held.scores, labels, strangers)
+        reports = [report for report, _ in self._writer.reports()]
+        for place in np.flatnonzero(back).tolist():
+            self.forget(reports[place])
+        if back.any():
+            log.warning(
+                "%d lessons that nobody looked at are taken back (domains that answer for them: %d): what they taught "
+                "as ham is spam to a model without it",
+                back.sum(),
+                len(np.unique(strangers[back])),
+            )
+        return bool(back.any())
 
     def _held_out(self, folds: npt.NDArray[np.int_]) -> Held:
         """The score of each report within reach by a model that was not taught its fold."""

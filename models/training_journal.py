@@ -3,10 +3,10 @@
 A record is
 
     u32  length of the body     u32  CRC-32 of the body
-    body: u64 sequence, u8 kind (0 ham, 1 spam, 2 withdrawn; 4 more where it is known what other filters said), f32
-          weight, u32 salt of the domain, u16 length of the report's id, the id, then for a label f32 points of
-          the other filters (where known), u16[] counts by view and the zstd-packed differences of the feature
-          indices
+    body: u64 sequence, u8 kind (0 ham, 1 spam, 2 withdrawn; 4 more where it is known what other filters said, 8
+          more where a stranger answers for it), f32 weight, u32 salt of the domain, u16 length of the report's id,
+          the id, then for a label f32 points of the other filters (where known), u32 number of the stranger (where
+          there is one), u16[] counts by view and the zstd-packed differences of the feature indices
 
 little-endian. A record is durable when `append` has returned. One that a crash cut short is the last one:
 it is cut off when the journal is opened, and since its report was never acknowledged it comes again.
@@ -36,8 +36,9 @@ _HEAD: Final = struct.Struct("<8sI")
 _MAGIC: Final = b"TAMISJNL"
 _FRAME = struct.Struct("<II")
 _BODY = struct.Struct("<QBfIH")
-_HAM, _SPAM, _WITHDRAWN, _BESIDE = 0, 1, 2, 4
+_HAM, _SPAM, _WITHDRAWN, _BESIDE, _STRANGER = 0, 1, 2, 4, 8
 _POINTS = struct.Struct("<f")
+_NUMBER = struct.Struct("<I")
 _MAX_BODY = 1 << 22
 _MAX_FEATURES = 1 << 20
 _COUNTS_OCTETS = 2 * len(VIEWS)
@@ -56,6 +57,8 @@ class TrainingRecord:
     salt: int = 0
     beside: float | None = None
     """Points that the other filters gave the message when it came, where known."""
+    stranger: int = 0
+    """Stands for the stranger who answers for the label, as in `Lesson`."""
 
 
 def pack(record: TrainingRecord) -> bytes:
@@ -69,6 +72,9 @@ def pack(record: TrainingRecord) -> bytes:
         # Octets of the same significance side by side: the high ones are nearly all zero.
         planes = steps.view(np.uint8).reshape(-1, 4).T.tobytes()
         tail = counts + zstandard.ZstdCompressor(level=3).compress(planes)
+        if record.stranger:
+            kind |= _STRANGER
+            tail = _NUMBER.pack(record.stranger) + tail
         if record.beside is not None:
             kind |= _BESIDE
             tail = _POINTS.pack(record.beside) + tail
@@ -86,12 +92,17 @@ def _unpack(body: bytes) -> TrainingRecord:
     if kind & _BESIDE:
         (beside,) = _POINTS.unpack_from(tail)
         tail = tail[_POINTS.size :]
+    stranger = 0
+    if kind & _STRANGER:
+        (stranger,) = _NUMBER.unpack_from(tail)
+        tail = tail[_NUMBER.size :]
     counts = np.frombuffer(tail[:_COUNTS_OCTETS], dtype="<u2").astype(np.intp)
     planes = zstandard.ZstdDecompressor().decompress(tail[_COUNTS_OCTETS:], max_output_size=4 * _MAX_FEATURES)
     steps = np.frombuffer(planes, dtype=np.uint8).reshape(4, -1).T.copy().view("<u4").ravel()
     indices = np.cumsum(steps, dtype=np.uint32)
-    is_spam = kind & ~_BESIDE == _SPAM
-    return TrainingRecord(sequence, report, is_spam, weight, Features(indices, counts), salt, beside)
+    is_spam = bool(kind & _SPAM)
+    features = Features(indices, counts)
+    return TrainingRecord(sequence, report, is_spam, weight, features, salt, beside, stranger)
 
 
 def pack_lessons(lessons: Iterable[Lesson]) -> bytes:

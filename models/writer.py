@@ -69,12 +69,14 @@ class ModelWriter:
         weight: float = 1.0,
         domain: str = "",
         beside: float | None = None,
+        stranger: str = "",
     ) -> bool:
         """Take a report in, durably; False when it was taken in before with the same label.
 
         `report` names the message (its transaction, say) in at most 1,000 octets; a report with another label
         than before replaces it. `weight` (0 to 1) is the say of the source, `domain` that of the reader,
-        `beside` the points of the other filters, where known.
+        `beside` the points of the other filters, where known; `stranger` who answers for a label of ham that no
+        person gave.
         """
         if not 0 < len(report.encode()) <= 1000:
             raise ValueError("a report's id has 1 to 1,000 octets")
@@ -85,7 +87,9 @@ class ModelWriter:
             self.unlearn(report)
         self._refresh()
         self._sequence += 1
-        record = TrainingRecord(self._sequence, report, spam, weight, features, salt_of(domain), beside)
+        record = TrainingRecord(
+            self._sequence, report, spam, weight, features, salt_of(domain), beside, salt_of(stranger)
+        )
         self._journal.append(record)
         self._apply(record)
         if len(self._reports) >= self._fold_at:
@@ -262,4 +266,4 @@ class ModelWriter:
 def _lesson(record: TrainingRecord) -> Lesson | None:
     if record.features is None:
         return None
-    return Lesson(record.features, record.spam, record.weight, record.salt, record.beside)
+    return Lesson(record.features, record.spam, record.weight, record.salt, record.beside, record.stranger)

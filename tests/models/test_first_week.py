@@ -1,4 +1,4 @@
-"""A site that nobody teaches: what is sure by other evidence brings S27 out of shadow, also with a poisoner at work.
+"""A site that nobody teaches: what is sure by other evidence brings S27 out of shadow, also with poisoners at work.
 
 Through the samples of a worker, the spool and the writer, with a week of the corpus.
 """
@@ -6,9 +6,12 @@ Through the samples of a worker, the spool and the writer, with a week of the co
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tamis.chain.road import Examined
@@ -18,28 +21,35 @@ from tamis.handover.teaching_samples import Samples
 from tamis.judging.plan import Plan
 from tamis.message.envelope import Envelope, Recipient
 from tamis.models.corpora import Place
+from tamis.models.features import Features, extract
+from tamis.models.kinds import kind_of
 from tamis.models.ledger import LEDGER, Ledger
+from tamis.models.levels import Levels
 from tamis.models.model_file import Model
 from tamis.models.queue import Queue
 from tamis.models.site_model import LEVELS
 from tamis.models.teaching import Teacher
-from tamis.settings import Settings
+from tamis.settings import LearningSettings, Settings
 from tests.handover.sure import judged_as, said
-from tests.models.ranking import roca, stream
+from tests.models.ranking import stream
 
-DAYS, A_DAY, MEASURED = 7, 240, 400
+DAYS = 7
 LISTED, KNOWN = 0.6, 0.5
 """The shares of spam that lists and others know, and of ham whose sender earned a place."""
 POISONED = 60
-"""Spam a day by somebody who answered a challenge: as many a day as he likes, in his own name."""
+"""Spam a day of all poisoners together: they answered challenges and send what they like, in their own names."""
+LEVEL = 7.5
 DAY = 86400
 SPF = {"spf": Finding("spf", Status.CLEAR, "", {"result": "pass"})}
 EVIDENCE = [said("dnsbl", effect=Effect.SPAM), said("uribl", effect=Effect.SPAM), said("helo", 2.0)]
 
 
-@pytest.fixture(scope="module")
-def places(corpus: Path) -> list[Place]:
-    return stream(corpus, 2)
+@dataclass(frozen=True, slots=True)
+class After:
+    """What the site makes of mail after its week: shares of spam on the default level, and of ham."""
+
+    caught: float
+    lost: float
 
 
 def _arrive(
@@ -51,51 +61,66 @@ def _arrive(
     )
     judged = judged_as(EVIDENCE if listed else [], accepted_by="automatic_whitelist" if earned else "")
     samples.take(settings, Examined(envelope, SPF, (judged,), Plan()), place.read())
+    samples.write(settings)
 
 
-def a_week(folder: Path, places: list[Place], *, poisoner: bool) -> Settings:
-    """A week of mail, of which nobody reports any."""
-    settings = Settings(state_directory=folder)
+def a_week(
+    folder: Path, places: list[Place], *, a_day: int, poisoners: int = 0, minimum: int = 200
+) -> Settings:
+    """A week of mail, of which nobody reports any; each of the poisoners has a domain of his own."""
+    settings = Settings(state_directory=folder, learning=LearningSettings(minimum=minimum))
     drawn = random.Random(5)
     samples = Samples()
     spam = [place for place in places if place.spam]
-    with Teacher(settings.model_directory, minimum=settings.learning.minimum) as teacher:
+    with Teacher(settings.model_directory, minimum=minimum) as teacher:
         for day in range(DAYS):
             queue = Queue(settings, teacher, clock=partial(float, day * DAY))
-            today = places[day * A_DAY : (day + 1) * A_DAY]
-            for number, place in enumerate(today):
+            for number, place in enumerate(places[day * a_day : (day + 1) * a_day]):
                 known = not place.spam and drawn.random() < KNOWN
                 earned = f"friend{number}@friends{number % 9}.example" if known else ""
+                listed = place.spam and drawn.random() < LISTED
+                _arrive(samples, settings, place, number, earned=earned, listed=listed)
+            for number, place in enumerate(spam[-POISONED * (day + 1) :][: POISONED if poisoners else 0]):
+                one = number % poisoners
                 _arrive(
                     samples,
                     settings,
                     place,
-                    number,
-                    earned=earned,
-                    listed=place.spam and drawn.random() < LISTED,
+                    0,
+                    earned=f"p{number // poisoners % 2}@poison{one}.example",
+                    listed=False,
                 )
-                samples.write(settings)
-            for place in spam[-POISONED * (day + 1) :][:POISONED] if poisoner else ():
-                _arrive(samples, settings, place, 0, earned="poisoner@example.org", listed=False)
-                samples.write(settings)
             while queue.take_in():
                 pass
-            if teacher.measuring_due():
+            if day == DAYS - 1:  # so late that no level stops a poisoner before
                 teacher.measure()
     return settings
 
 
+def _after(settings: Settings, mail: Sequence[tuple[Features, bool]]) -> After:
+    model = Model(settings.model_directory / "current.model")
+    levels = Levels.load(settings.model_directory / LEVELS)
+    on_level = np.array([levels.number(model.score(one).log_odds, kind_of(one)) >= LEVEL for one, _ in mail])
+    spam = np.array([label for _, label in mail])
+    return After(float(on_level[spam].mean()), float(on_level[~spam].mean()))
+
+
 @pytest.mark.corpus
-def test_a_site_that_nobody_teaches_decides_within_aa_week(tmp_path: Path, places: list[Place]) -> None:
-    measured = places[DAYS * A_DAY :][:MEASURED]
-    honest = a_week(tmp_path / "honest", places, poisoner=False)
-    learned = Model(honest.model_directory / "current.model").learned
-    assert min(learned.ham, learned.spam) >= honest.learning.minimum
-    assert (honest.model_directory / LEVELS).exists()
-    assert roca(honest, measured) < 1.5
-    poisoned = a_week(tmp_path / "poisoned", places, poisoner=True)
-    assert roca(poisoned, measured) < 2 * roca(honest, measured)
-    ledger = Ledger.load(poisoned.model_directory / LEDGER)
-    assert ledger.dropped["evident"] >= DAYS * POISONED / 2, (
-        "most of what he sends is beyond his bound, or contradicts"
-    )
+def test_a_site_that_nobody_teaches_decides_within_a_week(tmp_path: Path, corpus: Path) -> None:
+    """Also where two poisoners, each with two addresses, teach their spam as ham before there is a level."""
+    places = stream(corpus, 2)
+    a_day, minimum = 90, 70
+    mail = [(extract(place.read()), place.spam) for place in places[DAYS * a_day :][:400]]
+    found: list[After] = []
+    for poisoners in (0, 2):
+        site = a_week(tmp_path / str(poisoners), places, a_day=a_day, poisoners=poisoners, minimum=minimum)
+        learned = Model(site.model_directory / "current.model").learned
+        assert min(learned.ham, learned.spam) >= minimum
+        found.append(_after(site, mail))
+    honest, poisoned = found
+    assert honest.caught > 0.7
+    assert honest.lost < 0.01
+    assert poisoned.caught > honest.caught - 0.1
+    assert poisoned.lost < 0.01
+    ledger = Ledger.load(site.model_directory / LEDGER)
+    assert ledger.dropped["evident"] > DAYS * POISONED / 4, "most of what they send is beyond their bounds"

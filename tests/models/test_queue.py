@@ -131,7 +131,7 @@ def test_one_reporter_domain_or_source_teaches_so_much_a_day(tmp_path: Path) -> 
 
 
 def test_what_nobody_looked_at_teaches_less(tmp_path: Path) -> None:
-    """A honeypot's client, a sender who solved challenges, a user: a fifth of what a reader may teach."""
+    """A honeypot's client and a user: a fifth of what a reader may teach; who solved challenges: a 25th."""
     settings = settings_in(tmp_path, per_reporter=10)
     report(settings, range(8), source="honeypot", reporter="192.0.2.0/24")
     report(settings, range(8, 12), source="honeypot", reporter="198.51.100.0/24")
@@ -141,6 +141,13 @@ def test_what_nobody_looked_at_teaches_less(tmp_path: Path) -> None:
     ledger = Ledger.load(settings.model_directory / LEDGER)
     assert ledger.learned == {"honeypot": 4, "challenge": 1}
     assert ledger.dropped == {"honeypot": 8}
+    bounds = LearningSettings(per_reporter=50, per_domain=100)
+    for source, reporter, most in (("evident", "bob@a{}.example", 2), ("evident", "bob{}@b.example", 4)):
+        admitted = [
+            ledger.admits(Report("ham", source, reporter.format(number // 3), b"", tmp_path), bounds, 1)
+            for number in range(3 if "a{}" in reporter else 30)
+        ]
+        assert sum(admitted) == most
 
 
 def test_five_thousand_honeypot_mails_silence_no_reader(tmp_path: Path) -> None:
