@@ -15,9 +15,12 @@ from tamis.cli.context import AT_ONCE, Context, by_option, fail, json_option
 from tamis.cli.parameters import MOMENT, OWN_SCOPE, SCOPE
 from tamis.cli.terminal import print_json, printable, table
 from tamis.contract.breadth import SENTENCES, breadth
-from tamis.contract.lists import Colour, ListEntry, Subject, normalise_pattern
+from tamis.contract.lists import Colour, ListEntry, ListIndex, Subject, in_order, normalise_pattern
 from tamis.database.list_entries import Added, NewEntry
-from tamis.message.address import PLATFORM
+from tamis.judging.list_effect import example_of
+from tamis.message.address import PLATFORM, scopes_of
+from tamis.message.envelope import Envelope, parse_ip
+from tamis.message.mail import Mail
 from tamis.store import Store
 
 _COLOUR = click.Choice([str(colour) for colour in Colour])
@@ -84,6 +87,37 @@ def _row(entry: ListEntry) -> list[str]:
 def _plain(entry: ListEntry) -> dict[str, Any]:
     values = {name: getattr(entry, name) for name in ListEntry.__dataclass_fields__}
     return {k: v.isoformat() if isinstance(v, datetime) else v for k, v in values.items()}
+
+
+@lists.command()
+@click.argument("sender", metavar="ADDRESS|IP")
+@click.option("--to", "recipient", default="", help="Only what counts for mail to this address.")
+@json_option
+@click.pass_obj
+def check(context: Context, sender: str, recipient: str, as_json: bool) -> None:
+    """Show which entries meet an address, a domain or a client, in the order of their effect.
+
+    The nearest scope's entry counts (mailbox, domain, platform), within one scope the white one.
+    """
+    client = parse_ip(sender)
+    envelope = Envelope(client_ip=sender) if client else Envelope(sender=example_of(sender.strip()))
+    with context.store() as store:
+        entries = {one.id: one for one in store.lists.find()}
+    scopes = scopes_of(recipient) if recipient else tuple(dict.fromkeys(e.scope for e in entries.values()))
+    nearest_first = sorted(scopes, key=lambda scope: ("@" not in scope, scope == PLATFORM))
+    found = ListIndex(entries.values()).matches(envelope, Mail(b""), frozenset(scopes))
+    matches = in_order(found, tuple(nearest_first))
+    told = [entries[match.entry] for match in matches]
+    if as_json:
+        print_json([_plain(one) for one in told])
+        return
+    if not told:
+        click.echo(f"No entry meets {printable(sender)}.")
+        return
+    rows = [[str(e.id), e.scope, str(e.colour), str(e.subject), e.pattern, str(e.hits)] for e in told]
+    click.echo(table(["ID", "SCOPE", "COLOUR", "ABOUT", "PATTERN", "HITS"], rows, [0, 2, 0, 0, 3, 0]))
+    if any(one.colour is Colour.WHITE and one.subject is Subject.SENDER for one in told):
+        click.echo("A white sender comes after SPF and DMARC: what they hold as forged, it does not let in.")
 
 
 @lists.command()

@@ -247,13 +247,18 @@ class ListIndex:
 _MAX_LABELS = 32
 
 
-def nearest(matches: Iterable[Match], scopes: Sequence[str]) -> Match | None:
-    """The entry that counts for a recipient: the nearest scope's, white before black within one (L1, L2)."""
-    by_scope = sorted(
+def in_order(matches: Iterable[Match], scopes: Sequence[str]) -> list[Match]:
+    """The entries of these scopes in the order of their effect: the nearest scope's first, white before black within
+    one (L1, L2)."""
+    return sorted(
         (m for m in matches if m.scope in scopes),
         key=lambda m: (scopes.index(m.scope), m.colour is not Colour.WHITE),
     )
-    return by_scope[0] if by_scope else None
+
+
+def nearest(matches: Iterable[Match], scopes: Sequence[str]) -> Match | None:
+    """The entry that counts for a recipient."""
+    return next(iter(in_order(matches, scopes)), None)
 
 
 def unwanted(matches: Sequence[Match], scopes: Sequence[str]) -> Match | None:

@@ -164,3 +164,21 @@ def test_an_entry_takes_the_place_of_its_contrary(run: Run) -> None:
     assert run("lists", "add", "white", "sender", "a@example.net", "--scope", "example.com").status == 0
     again = run("lists", "add", "black", "sender", "a@example.net", "--json").data
     assert [one["scope"] for one in again["replaced"]] == ["platform"]
+
+
+def test_what_the_lists_say_of_a_sender_in_order_of_effect(run: Run) -> None:
+    run("lists", "add", "black", "sender", "example.net")
+    run("lists", "add", "white", "sender", "a@example.net", "--scope", "marie@example.com")
+    run("lists", "add", "black", "sender", "*@example.net", "--scope", "example.com")
+    run("lists", "add", "black", "ip", "192.0.2.0/24")
+    found = run("lists", "check", "A@Example.net", "--json").data
+    assert [(one["scope"], one["colour"]) for one in found] == [
+        ("marie@example.com", "white"),
+        ("example.com", "black"),
+        ("platform", "black"),
+    ]
+    (only,) = run("lists", "check", "a@example.net", "--to", "x@example.org", "--json").data
+    assert only["scope"] == "platform"
+    assert "after SPF and DMARC" in run("lists", "check", "a@example.net").out
+    assert "after SPF" not in run("lists", "check", "192.0.2.7").out
+    assert run("lists", "check", "b@example.org").out == "No entry meets b@example.org.\n"
