@@ -136,20 +136,22 @@ def test_no_reader_ever_sees_half_a_model(tmp_path: Path) -> None:
     for reader in readers:
         reader.start()
     random_ = random.Random(1)
+    patience, last = 1.0, -1
     for _ in range(KILLS):
         writer = _FORK.Process(target=_write_on, args=(path,))
         writer.start()
-        time.sleep(random_.uniform(0.0, 0.12))
+        time.sleep(patience * random_.uniform(0.0, 0.12))
         assert writer.pid is not None
         os.kill(writer.pid, signal.SIGKILL)
         writer.join()
         model = Model(path)
         assert bool((model.weights == model.learned.sequence).all())
+        wrote, last = model.learned.sequence != last, model.learned.sequence
+        patience = 1.0 if wrote else min(10.0, 1.2 * patience)  # a busy machine begins later
     stop.touch()
     for reader in readers:
         reader.join(60)
         assert reader.exitcode == 0
-    # How many there are depends on the machine's load; that there are any makes the test one.
     assert sum(int((tmp_path / f"seen{n}").read_text()) for n in range(2)) > 2
     for left in tmp_path.glob(".model.*"):
         left.unlink()

@@ -225,18 +225,19 @@ def test_kill_at_any_moment(tmp_path: Path) -> None:
         features_of(number)  # cached before the fork
     random_ = random.Random(2)
     order: list[int] = []
-    number = 0
+    number, patience = 0, 1.0
     for _ in range(KILLS):
         reading, writing = os.pipe()
         child = _FORK.Process(target=_work, args=(tmp_path, number, writing))
         child.start()
         os.close(writing)
-        time.sleep(random_.uniform(0.0, 0.15))
+        time.sleep(patience * random_.uniform(0.0, 0.15))
         assert child.pid is not None
         os.kill(child.pid, signal.SIGKILL)
         child.join()
         with os.fdopen(reading) as channel:
             said = channel.read().split()
+        patience = 1.0 if said else min(10.0, 1.2 * patience)  # a busy machine begins later
         for step in said:
             if step[0] == "+":
                 order.append(int(step[1:]))
@@ -261,4 +262,4 @@ def test_kill_at_any_moment(tmp_path: Path) -> None:
         learner.learn(features_of(taught % 50), spam=taught % 2 == 0)
     with ModelWriter(tmp_path, reach=15) as writer:
         assert same(writer.learner(), learner)
-    assert len(order) > 30  # the number depends on the machine's load
+    assert len(order) > 30
