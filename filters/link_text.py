@@ -30,7 +30,8 @@ class LinkText(ListsExcused):
 
     Services that rewrite links (Safelinks, URL Defense and [others](links-and-files.md)) are undone first, in the text
     and in the target. Where only the service knows the target, a link that shows the author's own domain is excused as
-    above.
+    above. Mail gateways rewrite the links of mail that comes in, and answers quote them: such a link is not checked in
+    an answer (In-Reply-To or References), nor where it shows the author's own domain.
     """
 
     name = "link_text"
@@ -46,6 +47,7 @@ class LinkText(ListsExcused):
         senders = {registered_domain(one.domain) for one in mail.from_addresses[:5]}
         pairs: dict[str, str] = {}
         tracked = True
+        is_answer = any(name in mail.headers for name in ("in-reply-to", "references"))
         for url in mail.urls:
             if url.source != "link" or not (found := _SHOWN.fullmatch(canonical(url.text))):
                 continue
@@ -53,6 +55,8 @@ class LinkText(ListsExcused):
             real = _domain(way.target) or registered_domain(url.host)
             shown = registered_domain(host_of(found[1]))
             if not shown or not real or real in {shown, _domain(unwrapped(found[0]).target)} | senders:
+                continue
+            if way.guarded and (is_answer or shown in senders):
                 continue
             tracked &= way.opaque and shown in senders
             if len(pairs) < _MAX_PAIRS:

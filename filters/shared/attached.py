@@ -11,6 +11,7 @@ from tamis.contract.ask import ask
 from tamis.contract.filter import Message
 from tamis.contract.questions import Asks, LookInto
 from tamis.message.chosen_files import chosen
+from tamis.message.dangerous_names import named_by_type
 from tamis.message.mail import LIMITS, Link, Mail, Part, Url
 from tamis.message.mail.defects import DefectReport
 from tamis.message.mail.destinations import urls_of
@@ -30,7 +31,7 @@ def _name(part: Part) -> str:
     """A part's name; a page that is shown as the message's text is no file, whatever its name."""
     if part.content_type == "text/html" and part.disposition != "attachment":
         return ""
-    return part.filename or ""
+    return named_by_type(part.filename or "", part.content_type)
 
 
 def inspected(message: Message) -> Asks[Sequence[FoundFile]]:

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-OUTLOOK = "Outlook, blocked attachments (support.microsoft.com)"
-EXCHANGE = "Exchange Online, OwaMailboxPolicy BlockedFileTypes (learn.microsoft.com)"
-DEFENDER = "Defender for Office 365, common attachments filter (learn.microsoft.com)"
-ATTACK_SCRIPTS = "MITRE ATT&CK T1059, command and scripting interpreter"
-GMAIL = "Gmail, blocked file types (support.google.com/mail/answer/6590)"
+CHROMIUM = "Chromium, components/safe_browsing/content/resources/download_file_types.asciipb"
+RSPAMD = "rspamd, src/plugins/lua/mime_types.lua, which has those of Outlook and Gmail"
+OWA = "Exchange, BlockedFileTypes of OwaMailboxPolicy, as uni-kassel.de lists them"
+DEFENDER = "Defender for Office 365, default of the common attachments filter (Get-MalwareFilterPolicy)"
+GATEWAYS = "gist.github.com/jdgregson, file types to block at mail gateways"
+DESKTOPS = "lists of what desktop programs refuse to open, in public source repositories"
+MAILSCANNER = "MailScanner, filename.rules.conf"
 ATTACK_USER = "MITRE ATT&CK T1204.002, malicious file"
-ATTACK_CONTAINER = "MITRE ATT&CK T1553.005, mark-of-the-web bypass"
-ATTACK_SMUGGLING = "MITRE ATT&CK T1027.006, HTML smuggling"
-OFFICE = "Microsoft 365, macros from the internet are blocked (learn.microsoft.com)"
+SMARTSCREEN = "github.com/AndyFul/Run-By-Smartscreen, unsafe file extensions"
+SEVEN_ZIP = "7-Zip, its list of formats (7zz i)"
+ONENOTE = "MicrosoftDocs/OfficeDocs-DeployOffice, whats-new.md; SigmaHQ, OneNote attachment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,121 +41,114 @@ def _carries(kind: str, extensions: str, source: str) -> Names:
 
 DANGEROUS: tuple[Names, ...] = (
     _runs(
-        "Windows programs", "exe com scr pif cpl dll ocx sys drv vxd efi ex ex_ nsh", f"{OUTLOOK}; {GMAIL}"
+        "Windows programs",
+        "exe com scr pif cpl dll ocx sys drv vxd efi nsh pyd",
+        f"{CHROMIUM}; {RSPAMD}; {DEFENDER}; {ATTACK_USER}",
     ),
-    _runs("Windows installers", "msi msp mst msu msix msixbundle appx appxbundle", f"{OUTLOOK}; {GMAIL}"),
     _runs(
-        "provisioning and merge modules", "ppkg msm", "Windows provisioning packages (learn.microsoft.com)"
+        "Windows installers",
+        "msi msp mst msu msix msixbundle appx appxbundle",
+        f"{CHROMIUM}; {RSPAMD}; {DEFENDER}; {GATEWAYS}; {DESKTOPS}",
     ),
-    _runs("App Installer", "appinstaller", "CVE-2021-43890 (msrc.microsoft.com)"),
-    _runs("ClickOnce", "application appref-ms vsto", f"{OUTLOOK}; {ATTACK_USER}"),
-    _runs("batch files", "bat cmd btm", f"{OUTLOOK}; {GMAIL}"),
-    _runs("Windows scripts", "vbs vbe vb js jse mjs ws wsf wsc wsh sct hta htc", f"{OUTLOOK}; {GMAIL}"),
+    _runs("App Installer", "appinstaller", f"{GATEWAYS}; {DESKTOPS}"),
+    _runs("ClickOnce", "application appref-ms", f"{CHROMIUM}; {OWA}"),
+    _runs("batch files", "bat cmd", f"{CHROMIUM}; {RSPAMD}; {DEFENDER}"),
+    _runs(
+        "Windows scripts",
+        "vbs vbe vb js jse ws wsf wsc wsh sct hta htc vbscript",
+        f"{CHROMIUM}; {RSPAMD}; {OWA}; {DEFENDER}",
+    ),
     _runs(
         "PowerShell",
         "ps1 ps1xml ps2 ps2xml psc1 psc2 psd1 psdm1 psm1 pssc cdxml msh msh1 msh2 mshxml msh1xml msh2xml",
-        OUTLOOK,
+        f"{CHROMIUM}; {RSPAMD}; {OWA}; {DESKTOPS}",
     ),
-    _runs("Java", "jar jnlp class war ear", f"{OUTLOOK}; {GMAIL}; {ATTACK_USER}"),
-    _runs("AutoHotkey and AutoIt", "ahk au3 a3x", "MITRE ATT&CK T1059.010, AutoHotKey and AutoIT"),
-    _runs("shortcuts", "lnk url website scf", f"{OUTLOOK}; CVE-2024-21412"),
-    _runs(
-        "shortcuts of macOS",
-        "webloc inetloc fileloc ftploc mailloc",
-        f"{ATTACK_USER}; SSD, September 2021, .inetloc",
-    ),
+    _runs("Java", "jar jnlp class", f"{CHROMIUM}; {RSPAMD}; {DEFENDER}"),
+    _runs("AutoHotkey", "ahk", DESKTOPS),
+    _runs("shortcuts", "lnk url website scf", f"{CHROMIUM}; {RSPAMD}; {ATTACK_USER}"),
+    _runs("shortcuts of macOS", "webloc inetloc fileloc", f"{CHROMIUM}; {GATEWAYS}; {DESKTOPS}"),
     _runs(
         "settings and search links",
         "settingcontent-ms appcontent-ms search-ms searchconnector-ms library-ms",
-        "CVE-2018-8414; CVE-2025-24054",
+        f"{CHROMIUM}; {OWA}; {GATEWAYS}; {DESKTOPS}",
     ),
-    _runs("registry and setup", "reg inf ins isp job grp", f"{OUTLOOK}; {EXCHANGE}"),
-    _runs("consoles and help", "msc chm hlp", f"{OUTLOOK}; {GMAIL}"),
-    _runs("gadgets and browser programs", "gadget xbap", f"{OUTLOOK}; {EXCHANGE}"),
-    _runs("diagnostics", "diagcab diagcfg diagpkg diagpack msrcincident", f"{GMAIL}; CVE-2022-34713"),
-    _runs("themes", "theme themepack deskthemepack", "CVE-2023-38146"),
+    _runs("registry and setup", "reg rgs inf ins isp job grp", f"{CHROMIUM}; {RSPAMD}; {MAILSCANNER}"),
+    _runs("consoles and help", "msc mmc chm chi hlp", f"{CHROMIUM}; {RSPAMD}"),
+    _runs("gadgets and browser programs", "gadget xbap", CHROMIUM),
+    _runs("diagnostics", "diagcab diagcfg diagpkg", f"{OWA}; {GATEWAYS}"),
+    _runs("themes", "theme themepack deskthemepack", f"{RSPAMD}; pastebin.com/index/rUGpEBfD"),
     _runs(
         "remote desktop",
-        "rdp ica pbk",
-        "Microsoft Threat Intelligence, 29 October 2024, RDP files of Midnight Blizzard",
+        "rdp",
+        "microsoft.com/security/blog, 29 October 2024, as techtarget.com tells it",
     ),
     _runs(
         "data links and queries",
-        "udl iqy oqy rqy dqy slk",
-        f"{OUTLOOK}; Excel Trust Center, external content",
+        "udl iqy oqy dqy slk",
+        f"{CHROMIUM}; {OWA}; {GATEWAYS}; {SMARTSCREEN}",
     ),
-    _runs("Office add-ins", "xll wll xlam ppam ppa xla", f"{OUTLOOK}; {DEFENDER}"),
+    _runs("Office add-ins", "xll xlam ppam ppa xla", f"{CHROMIUM}; {OWA}; {DEFENDER}"),
     _runs(
         "Access",
-        "ade adp accde accdr accda mad maf mag mam maq mar mas mat mau mav maw mda mde mdt mdw mdz",
-        OUTLOOK,
+        "ade adp accda accde accdr mad maf mag mam maq mar mas mat mau mav maw mda mde mdt mdw mdz",
+        f"{CHROMIUM}; {RSPAMD}",
     ),
     _runs(
-        "scraps and screen themes",
+        "scraps, profiles and old programs",
         "shb shs pcd cnt hpj fxp prg csh ksh ops osd plg prf xnk vsw vsmacros",
-        OUTLOOK,
+        f"{CHROMIUM}; {RSPAMD}; {OWA}",
     ),
-    _runs("Windows Sandbox, printer and web packages", "wsb printerexport webpnp mcf", OUTLOOK),
-    _runs(
-        "projects that run when built or opened",
-        "csproj vbproj vcxproj sln suo vbp",
-        "MITRE ATT&CK T1127.001, MSBuild",
-    ),
+    _runs("Windows Sandbox, printer and web packages", "wsb printerexport webpnp mcf", f"{OWA}; {RSPAMD}"),
+    _runs("projects that run when built or opened", "csproj vbp", f"{GATEWAYS}; {OWA}"),
     _runs(
         "macOS",
-        "app pkg mpkg tpkg xip command tool workflow action widget scpt scptd applescript terminal dmg kext",
-        f"{GMAIL}; {ATTACK_USER}",
+        "app pkg mpkg xip command tool workflow action wflow caction scpt scptd applescript osas osax"
+        " seplugin terminal dmg kext",
+        f"{CHROMIUM}; {DEFENDER}; {DESKTOPS}",
     ),
     _runs(
         "Linux",
-        "desktop run elf appimage deb rpm so ko flatpak flatpakref snap",
-        f"{DEFENDER}; {ATTACK_USER}",
+        "desktop run elf appimage deb rpm so flatpak flatpakref snap shar",
+        f"{CHROMIUM}; {DEFENDER}; {DESKTOPS}",
     ),
     _runs(
-        "mobile", "apk apkm xapk aab dex ipa mobileconfig", f"{DEFENDER}; Apple Platform Deployment, profiles"
+        "mobile",
+        "apk xapk dex ipa mobileconfig configprofile",
+        f"{CHROMIUM}; {DEFENDER}; {GATEWAYS}; {DESKTOPS}",
     ),
-    _runs("browser extensions", "crx xpi", "MITRE ATT&CK T1176, browser extensions"),
+    _runs("browser extensions", "crx xpi", f"{CHROMIUM}; {SEVEN_ZIP}"),
     _carries(
         "scripts of developers",
-        "py pyc pyo pyw pyz pyzw pl sh bash zsh ksh tcsh fish rb rbw php phtml phar asp aspx jsp lua tcl awk kix groovy"
-        " coffee jsx vbscript",
-        f"{OUTLOOK}; {EXCHANGE}; {ATTACK_SCRIPTS}",
+        "py pyc pyo pyw pyz pyzw pl sh bash zsh tcsh fish rb php asp aspx lua tcl jsx",
+        f"{CHROMIUM}; {RSPAMD}; {OWA}; {GATEWAYS}; {DESKTOPS}",
     ),
     _carries(
         "disk images",
-        "iso img vhd vhdx udf nrg mdf mdx ccd b5t isz daa uif vmdk vdi qcow2 wim swm esd ffu"
-        " toast cdr sparseimage sparsebundle",
-        f"{GMAIL}; {ATTACK_CONTAINER}",
+        "iso img vhd vhdx udf uif vmdk wim swm toast cdr dart dc42 diskcopy42 dmgpart dvdr imgpart ndif udif mdf"
+        " sparseimage sparsebundle vdi qcow qcow2 avhdx esd ova ppkg squashfs",
+        f"{CHROMIUM}; {OWA}; {DEFENDER}; {SMARTSCREEN}; {SEVEN_ZIP}",
     ),
-    _carries(
-        "OneNote", "one onepkg onetoc2", "OneNote blocks embedded files (learn.microsoft.com/deployoffice)"
-    ),
+    _carries("OneNote", "one onepkg", ONENOTE),
     _carries(
         "rare archives",
-        "ace arj lha lzh arc zoo uue uu xxe z cab rev pea egg alz sit sitx hqx b1 zpaq kgb xar cpio r00",
-        f"{DEFENDER}; {ATTACK_CONTAINER}",
+        "ace arj arc lha lzh uue uu xxe b64 bhx mim hqx z cab rev pea zpaq xar cpio cpgz pax r00",
+        f"{CHROMIUM}; {DEFENDER}; {MAILSCANNER}",
     ),
     _carries(
-        "macros", "docm dotm docb xlsm xltm xlsb xlm pptm potm ppsm sldm vsdm vssm vstm oxt accdt", OFFICE
+        "macros",
+        "docm dotm docb xlsm xltm xlsb xlm pptm potm ppsm sldm vsdm vssm vstm oxt accdt",
+        f"{CHROMIUM}; {SMARTSCREEN}",
     ),
-    _carries(
-        "Flash, forms and fonts of old", "swf xfdf fdf xdp ani", f"{DEFENDER}; CVE-2007-0038; CVE-2018-4878"
-    ),
-    _carries("packages of developers", "nupkg vsix", "MITRE ATT&CK T1195.002, software supply chain"),
-    _carries(
-        "contacts and networks that run programs",
-        "contact ovpn",
-        "CVE-2022-44666; openvpn(8), script-security",
-    ),
+    _carries("Flash, forms and cursors", "swf spl fdf ani", f"{CHROMIUM}; {MAILSCANNER}; {DEFENDER}"),
     _carries(
         "pages and drawings that can hold code",
-        "html htm shtml shtm xhtml xht mht mhtml webarchive svg svgz xsl xslt",
-        ATTACK_SMUGGLING,
+        "html htm shtml shtm sht dhtml dhtm dht xhtml xhtm xht mht mhtml svg svgz xsl htt",
+        f"{CHROMIUM}; {OWA}",
     ),
-    _carries("certificates", "cer crt der", OUTLOOK),
-    _carries("databases and mailboxes", "mdb accdb pst ost", OUTLOOK),
-    _carries("old code", "bas asx tmp lib its mau", f"{OUTLOOK}; {GMAIL}"),
-    _carries("downloads", "torrent metalink meta4", ATTACK_USER),
+    _carries("certificates", "cer crt der", f"{CHROMIUM}; {OWA}"),
+    _carries("databases and mailboxes", "mdb accdb pst", f"{CHROMIUM}; {RSPAMD}"),
+    _carries("old code", "bas asx tmp lib its", f"{CHROMIUM}; {RSPAMD}; {OWA}"),
+    _carries("downloads", "torrent btapp btskin btinstall btkey btsearch", CHROMIUM),
 )
 """The kinds of names, those that run first."""
 
@@ -162,3 +157,102 @@ RUNS = frozenset(extension for row in DANGEROUS if row.runs for extension in row
 
 CARRIES = frozenset(extension for row in DANGEROUS if not row.runs for extension in row.extensions) - RUNS
 """Extensions of what carries programs or code past other guards, and is honest now and then."""
+
+TYPES = {
+    "application/x-msdownload": "exe",
+    "application/x-dosexec": "exe",
+    "application/x-executable": "elf",
+    "application/x-msi": "msi",
+    "application/hta": "hta",
+    "application/javascript": "js",
+    "application/x-javascript": "js",
+    "text/javascript": "js",
+    "text/jscript": "js",
+    "text/vbscript": "vbs",
+    "text/scriptlet": "sct",
+    "text/x-component": "htc",
+    "application/java-archive": "jar",
+    "application/x-java-jnlp-file": "jnlp",
+    "application/x-java-applet": "class",
+    "application/winhlp": "hlp",
+    "application/x-internet-signup": "ins",
+    "x-internet-signup": "ins",
+    "application/msaccess": "ade",
+    "application/msaccess.addin": "accda",
+    "application/prg": "prg",
+    "application/olescript": "sct",
+    "application/x-ms-application": "application",
+    "application/windows-library+xml": "library-ms",
+    "text/x-ms-iqy": "iqy",
+    "application/vnd.android.package-archive": "apk",
+    "application/x-itunes-ipa": "ipa",
+    "application/x-csh": "csh",
+    "application/onenote": "one",
+    "application/mac-binhex40": "hqx",
+    "application/x-cpio": "cpio",
+    "application/vnd.openofficeorg.extension": "oxt",
+    "application/vnd.ms-word.document.macroenabled.12": "docm",
+    "application/vnd.ms-word.template.macroenabled.12": "dotm",
+    "application/vnd.ms-excel.sheet.macroenabled.12": "xlsm",
+    "application/vnd.ms-excel.addin.macroenabled.12": "xlam",
+    "application/vnd.ms-powerpoint.presentation.macroenabled.12": "pptm",
+    "application/x-shockwave-flash": "swf",
+    "application/x-sh": "sh",
+    "application/x-iso9660-image": "iso",
+    "application/x-apple-diskimage": "dmg",
+    "application/x-ms-shortcut": "lnk",
+    "application/x-rdp": "rdp",
+}
+"""Media types by which programs name a file that comes without a name (rspamd's mime_types.lua has most of them, and
+BlockedMimeTypes of OwaMailboxPolicy; the others are the names that libmagic and freedesktop.org have)."""
+
+
+MARKS = (
+    (b"[internetshortcut]", "url"),
+    (b"[desktop entry]", "desktop"),
+    (b"[shell]", "scf"),
+    (b"windows registry editor", "reg"),
+    (b"regedit4", "reg"),
+    (b"web\r\n1\r\n", "iqy"),
+    (b"id;p", "slk"),
+    (b"full address:s:", "rdp"),
+    (b"<hta:application", "hta"),
+    (b"#!/", "sh"),
+    (b"@echo off", "bat"),
+    (b"wscript.shell", "vbs"),
+    (b"activexobject(", "js"),
+    (b"[defaultinstall", "inf"),
+    (b"<scriptlet", "sct"),
+    (b"<job", "wsf"),
+    (b"<pcsettings", "settingcontent-ms"),
+    (b"<librarydescription", "library-ms"),
+    (b"<searchconnectordescription", "searchconnector-ms"),
+    (b"<jnlp", "jnlp"),
+    (b"<mmc_consolefile", "msc"),
+    (b"<appinstaller", "appinstaller"),
+    (b"payloadtype", "mobileconfig"),
+)
+"""What such files begin with, in small letters, and the extension that they have."""
+_MARKED = 1024
+"""Octets in which a mark stands."""
+_SHORT = 8
+"""Octets of a mark that counts at the very beginning only."""
+
+
+def named_by_content(name: str, octets: bytes) -> str:
+    """The name that a file without an extension would have by what it begins with."""
+    if "." in name.strip("."):
+        return name
+    head = octets[:_MARKED].replace(b"\0", b"").lower().removeprefix(b"\xff\xfe").lstrip()
+    for mark, suffix in MARKS:
+        if head.startswith(mark) or (len(mark) > _SHORT and mark in head):
+            return f"{name or 'unnamed'}.{suffix}"
+    return name
+
+
+def named_by_type(name: str, media_type: str) -> str:
+    """The name that a file gets where its own has no extension: by its media type, if that is one of `TYPES`."""
+    suffix = TYPES.get(media_type)
+    if suffix is None or "." in name.strip("."):
+        return name
+    return f"{name or 'unnamed'}.{suffix}"

@@ -64,6 +64,7 @@ def extensions(name: str) -> list[str]:
     return [piece.strip() for piece in reversed(pieces[1:])][:2]
 
 
+_CLASS_ID = re.compile(r"\.\{[0-9a-f-]{25,40}\}\s*$", re.IGNORECASE)
 _DOTS = dict.fromkeys(map(ord, "\u3002\uff0e\uff61\u2024\ufe52"), ".")
 _STREAM = re.compile(r":+\$?[a-z]*$", re.IGNORECASE)
 
@@ -75,6 +76,10 @@ def name_risks(name: str, kind: str) -> set[Risk]:
     last = found[0] if found else ""
     # "example.com" is more often the name of a site than of a DOS program
     runs = last in RUNS and not (last == "com" and kind.startswith("text/"))
+    if _CLASS_ID.search(
+        name
+    ):  # Windows opens it by that class, and shows the name without (MailScanner's rules)
+        risks.add(Risk.DANGEROUS_NAME)
     if _DIRECTION.search(name) and runs:
         risks.add(Risk.RTLO_NAME)
     if runs:

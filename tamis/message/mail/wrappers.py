@@ -25,6 +25,7 @@ class Wrapper:
     """One way of writing. ``example`` leads to ``target``; '' means that only the service knows where (opaque).
 
     ``hosts`` are matched with everything below them; one that begins with "~" is a regular expression of the whole.
+    ``source`` says where the way of writing was read. ``guards``: a mail gateway writes such links, into others' mail.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Wrapper:
     source: str
     example: str
     target: str
+    guards: bool = False
 
 
 def _parameter(*names: str, path: str = "") -> Reads:
@@ -112,118 +114,272 @@ def _in_label(host: str, at: str, query: str) -> str:
     return f"{label.replace('--', chr(0)).replace('-', '.').replace(chr(0), '-')}{at}?{query}".rstrip("?")
 
 
+KACHI = "github.com/ninoseki/kachi, rules"
+URLPURIFY = "github.com/macieklamberski/urlpurify, README"
+CLEARURLS = "github.com/ClearURLs/Rules, data.min.json"
+RSPAMD = "github.com/rspamd/rspamd, conf/maps.d/redirectors.inc"
+SPAMASSASSIN = "SpamAssassin, rules/25_url_redirectors.cf"
+SHORTENERS = "SpamAssassin, rules/25_url_shortener.cf"
+IN_USE = "links of this form in public source repositories"
+
 _GOOGLE = r"~(?:[a-z0-9-]+\.)*google\.(?:com?\.)?[a-z]{2,3}"
 
 WRAPPERS: tuple[Wrapper, ...] = (
     Wrapper(
         "Outlook Safelinks",
-        ("safelinks.protection.outlook.com", "safelinks.protection.office365.us", "safelinks.o365.cn"),
+        ("safelinks.protection.outlook.com", "safelinks.protection.office365.us"),
         _parameter("url"),
-        "learn.microsoft.com/defender-office-365/safe-links-about",
+        KACHI,
         "https://eur01.safelinks.protection.outlook.com/?url=https%3A%2F%2Fshop.example%2Fa&data=05%7C02",
         "https://shop.example/a",
+        guards=True,
     ),
     Wrapper(
         "Teams Safelinks",
-        ("teams.cdn.office.net",),
+        ("teams.cdn.office.net", "teams.public.onecdn.static.microsoft"),
         _parameter("url", path=r".*safelinks"),
-        "learn.microsoft.com/defender-office-365/safe-links-about",
+        IN_USE,
         "https://statics.teams.cdn.office.net/evergreen-assets/safelinks/1/atp-safelinks.html?url=https%3A%2F%2Fshop.example",
         "https://shop.example",
+        guards=True,
     ),
     Wrapper(
         "Proofpoint URL Defense, version 1",
         ("urldefense.proofpoint.com", "urldefense.com", "urldefense.us"),
         _parameter("u", path=r"/v1/"),
-        "help.proofpoint.com: URL Decoder API",
+        KACHI,
         "https://urldefense.proofpoint.com/v1/url?u=http://shop.example/a&k=oI%3D&r=I",
         "http://shop.example/a",
+        guards=True,
     ),
     Wrapper(
         "Proofpoint URL Defense, version 2",
         ("urldefense.proofpoint.com", "urldefense.com", "urldefense.us"),
         _proofpoint_2,
-        "help.proofpoint.com: URL Decoder API",
+        KACHI,
         "https://urldefense.proofpoint.com/v2/url?u=https-3A__shop.example_a-3Fb-3D1&d=DwMFAg",
         "https://shop.example/a?b=1",
+        guards=True,
     ),
     Wrapper(
         "Proofpoint URL Defense, version 3",
         ("urldefense.proofpoint.com", "urldefense.com", "urldefense.us"),
         _proofpoint_3,
-        "help.proofpoint.com: URL Decoder API",
+        KACHI,
         "https://urldefense.com/v3/__https:/shop.example/*c__;fg!!AbC-_dEf!x$",
         "https://shop.example/~c",
+        guards=True,
     ),
     Wrapper(
         "Mimecast",
         ("mimecast.com", "mimecastprotect.com"),
         None,
-        "community.mimecast.com: URL Protect",
+        RSPAMD,
         "https://url.uk.m.mimecastprotect.com/s/AbCdEf",
         "",
+        guards=True,
     ),
     Wrapper(
         "Barracuda Link Protection",
         ("linkprotect.cudasvc.com",),
         _parameter("a"),
-        "campus.barracuda.com: Link Protection",
+        KACHI,
         "https://linkprotect.cudasvc.com/url?a=https%3a%2f%2fshop.example%2fa&c=E,1,x&typo=1",
         "https://shop.example/a",
+        guards=True,
     ),
     Wrapper(
         "Cisco Secure Email",
         ("secure-web.cisco.com",),
         _in_path(r"/[^/]{1,2000}/(https?(?:%3a|:).{1,4000})"),
-        "cisco.com: Secure Email, URL rewriting",
+        "github.com/emalderson/ThePhish, issue 27",
         "https://secure-web.cisco.com/1AbC-dEf/https%3A%2F%2Fshop.example%2Fa",
         "https://shop.example/a",
+        guards=True,
     ),
     Wrapper(
         "Sophos Time of Click",
         ("protection.sophos.com",),
         _in_base64("u"),
-        "docs.sophos.com: Time of Click URL Protection",
+        KACHI,
         "https://eu-west-1.protection.sophos.com/?d=shop.example&u=aHR0cHM6Ly9zaG9wLmV4YW1wbGUvYQ==&p=m",
         "https://shop.example/a",
+        guards=True,
     ),
     Wrapper(
         "Trend Micro Time-of-Click",
         ("trendmicro.com",),
         _parameter("url", path=r"/(?:wis/)?clicktime/"),
-        "docs.trendmicro.com: Time-of-Click Protection",
+        KACHI,
         "https://imsva91-ctp.trendmicro.com/wis/clicktime/v1/query?url=https%3a%2f%2fshop.example%2fa&umid=1",
         "https://shop.example/a",
+        guards=True,
     ),
     Wrapper(
         "Symantec Click-time Protection",
         ("clicktime.symantec.com",),
         _parameter("u"),
-        "techdocs.broadcom.com: Click-time URL Protection",
+        IN_USE,
         "https://clicktime.symantec.com/3AbC?u=https%3A%2F%2Fshop.example%2Fa",
         "https://shop.example/a",
+        guards=True,
     ),
     Wrapper(
         "Trellix (FireEye)",
         ("protect.fireeye.com", "protect2.fireeye.com"),
         _parameter("u"),
-        "docs.trellix.com: Email Security, URL rewriting",
+        KACHI,
         "https://protect2.fireeye.com/v1/url?k=1-2&q=1&e=3&u=https%3A%2F%2Fshop.example%2Fa",
         "https://shop.example/a",
+        guards=True,
     ),
     Wrapper(
         "Check Point (Avanan)",
         ("url.avanan.click", "protect.checkpoint.com"),
         _in_path(r"/v2/(?:r\d{2}/)?___(.{1,4000}?)___\."),
-        "sc1.checkpoint.com: Click-Time Protection",
+        IN_USE,
         "https://url.avanan.click/v2/___https://shop.example/a___.YXAzOnRlc3Q",
+        "https://shop.example/a",
+        guards=True,
+    ),
+    Wrapper(
+        "EsvaLabs URL Sandbox",
+        ("urlsand.esvalabs.com",),
+        _parameter("u"),
+        KACHI,
+        "https://urlsand.esvalabs.com/?u=https%3A%2F%2Fshop.example%2Fa&e=1",
+        "https://shop.example/a",
+        guards=True,
+    ),
+    Wrapper(
+        "other mail gateways",
+        (
+            *(
+                "mimecast-offshore.com",
+                "hornetsecurity.com",
+                "vadesecure.com",
+                "titanhq.com",
+                "mailinblack.com",
+            ),
+            *("trustwave.com", "scanmailx.com", "urlisolation.com", "mailanyone.net", "urldefender.com"),
+        ),
+        None,
+        RSPAMD,
+        "https://linklock.titanhq.com/analyse?data=AbCdEf",
+        "",
+        guards=True,
+    ),
+    Wrapper(
+        "Azure, mail of",
+        ("emails.azure.microsoft.com",),
+        _parameter("destination", path=r"/redirect"),
+        KACHI,
+        "https://emails.azure.microsoft.com/redirect/?destination=https%3A%2F%2Fshop.example%2Fa&p=1",
+        "https://shop.example/a",
+    ),
+    Wrapper(
+        "webmail of GMX",
+        ("deref-gmx.net",),
+        _parameter("redirecturl", path=r"/mail/client/.{0,60}dereferrer"),
+        URLPURIFY,
+        "https://deref-gmx.net/mail/client/AbC/dereferrer/?redirectUrl=https%3A%2F%2Fshop.example%2Fa",
+        "https://shop.example/a",
+    ),
+    Wrapper(
+        "webmail of Rambler",
+        ("mail.rambler.ru",),
+        _parameter("url", path=r"/m/redirect"),
+        URLPURIFY,
+        "https://mail.rambler.ru/m/redirect?url=https%3A%2F%2Fshop.example%2Fa&hash=1",
+        "https://shop.example/a",
+    ),
+    Wrapper(
+        "webmail of Rediff",
+        ("rediffmail.com",),
+        _parameter("red", path=r"/cgi-bin/red\.cgi"),
+        URLPURIFY,
+        "https://www.rediffmail.com/cgi-bin/red.cgi?red=https%3A%2F%2Fshop.example%2Fa&isImage=0",
+        "https://shop.example/a",
+    ),
+    Wrapper(
+        "webmail of Yandex",
+        ("~mail\\.yandex\\.[a-z]{2,3}",),
+        _in_base64("l"),
+        URLPURIFY,
+        "https://mail.yandex.ru/re.jsx?l=aHR0cHM6Ly9zaG9wLmV4YW1wbGUvYQ",
+        "https://shop.example/a",
+    ),
+    Wrapper(
+        "pages that a site is left by",
+        (
+            *(
+                "exit.sc",
+                "go.bsky.app",
+                "getpocket.com",
+                "medium.com",
+                "flipboard.com",
+                "hackerone.com",
+                "disq.us",
+            ),
+            *(
+                "dropbox.com",
+                "calendly.com",
+                "tiktok.com",
+                "canva.com",
+                "evernote.com",
+                "yelp.com",
+                "hashnode.com",
+            ),
+            *(
+                "ftc.gov",
+                "apps.irs.gov",
+                "help.sap.com",
+                "skyrock.com",
+                "dzen.ru",
+                "douban.com",
+                "link.csdn.net",
+            ),
+            *(
+                "link.juejin.cn",
+                "gitee.com",
+                "curseforge.com",
+                "linksynergy.com",
+                "gate.sc",
+                "smartredirect.de",
+            ),
+        ),
+        _parameter(
+            *("url", "u", "q", "target", "dest", "external_url", "site", "to", "remoteurl", "murl"),
+            path=(
+                r"/(?:url|redirect|referrer_cleansing_redirect|r/?|link.{0,8}|OutboundRedirect\.action|biz_redir|redir"
+                r"|util/redirect|now-leaving|app/scripts/exit\.jsp|docs/link-disclaimer|away|linkout|deeplink)?/?$"
+            ),
+        ),
+        f"{URLPURIFY}; {CLEARURLS}",
+        "https://www.tiktok.com/link/v2?target=https%3A%2F%2Fshop.example%2Fa&scene=bio_url",
+        "https://shop.example/a",
+    ),
+    Wrapper(
+        "eBay",
+        ("~rover\\.ebay(?:\\.[a-z]{2,3}){1,2}",),
+        _parameter("mpre", path=r"/rover"),
+        CLEARURLS,
+        "https://rover.ebay.com/rover/1/711/1?mpre=https%3A%2F%2Fshop.example%2Fa",
+        "https://shop.example/a",
+    ),
+    Wrapper(
+        "ResearchGate",
+        ("researchgate.net",),
+        _in_path(r"/deref/(.{4,4000})"),
+        URLPURIFY,
+        "https://www.researchgate.net/deref/https%3A%2F%2Fshop.example%2Fa",
         "https://shop.example/a",
     ),
     Wrapper(
         "Google, redirect",
         (_GOOGLE,),
-        _parameter("q", "url", path=r"/+url$"),
-        "ClearURLs rules: google",
+        _parameter("q", "url", path=r"(?:/news)?/+url$|/scholar_url$"),
+        f"{CLEARURLS}; {URLPURIFY}",
         "https://www.google.com/url?sa=t&q=https%3A%2F%2Fshop.example%2Fa&usg=x",
         "https://shop.example/a",
     ),
@@ -238,7 +394,7 @@ WRAPPERS: tuple[Wrapper, ...] = (
             "u",
             path=r"/(?:pagead/|aclk|linkredirect|imgres|translate|amp/)",
         ),
-        "ClearURLs rules: google; rspamd redirectors",
+        CLEARURLS,
         "https://www.googleadservices.com/pagead/aclk?sa=L&adurl=https://shop.example/a",
         "https://shop.example/a",
     ),
@@ -253,7 +409,7 @@ WRAPPERS: tuple[Wrapper, ...] = (
     Wrapper(
         "AMP cache",
         ("cdn.ampproject.org",),
-        _in_path(r"/(?:c|v|a|r|i|ii|wp|mbv|viewer)/(?:s/)?(.{4,4000})"),
+        _in_path(r"/(?:c|v|r|i|ii|wp)/(?:s/)?(.{4,4000})"),
         "developers.google.com/amp/cache/overview",
         "https://shop-example.cdn.ampproject.org/c/s/shop.example/a",
         "https://shop.example/a",
@@ -270,7 +426,7 @@ WRAPPERS: tuple[Wrapper, ...] = (
         "Google Translate",
         ("translate.goog",),
         _in_label,
-        "developers.google.com: translated pages are served from translate.goog",
+        IN_USE,
         "https://shop-example.translate.goog/a?_x_tr_sl=auto",
         "https://shop.example/a?_x_tr_sl=auto",
     ),
@@ -278,7 +434,7 @@ WRAPPERS: tuple[Wrapper, ...] = (
         "Campaign Manager click",
         ("doubleclick.net",),
         _in_path(r"/ddm/(?:track)?clk/.{0,2000}?\?(https?[:%].{4,4000})"),
-        "support.google.com/campaignmanager: click trackers",
+        IN_USE,
         "https://ad.doubleclick.net/ddm/clk/1;2;3?https://shop.example/a",
         "https://shop.example/a",
     ),
@@ -286,7 +442,7 @@ WRAPPERS: tuple[Wrapper, ...] = (
         "Bing, search result",
         ("bing.com",),
         _in_base64("u", strip="a1"),
-        "github.com/sublime-security/sublime-rules: open redirect, Bing",
+        URLPURIFY,
         "https://www.bing.com/ck/a?!&&p=1&u=a1aHR0cHM6Ly9zaG9wLmV4YW1wbGUvYQ&ntb=1",
         "https://shop.example/a",
     ),
@@ -294,7 +450,7 @@ WRAPPERS: tuple[Wrapper, ...] = (
         "Yahoo, search result",
         ("search.yahoo.com", "search.yahoo.co.jp"),
         _in_path(r".{0,2000}?/RU=([^/]{4,4000})"),
-        "ClearURLs rules: yahoo",
+        URLPURIFY,
         "https://r.search.yahoo.com/_ylt=A0/RV=2/RE=1/RO=10/RU=https%3a%2f%2fshop.example%2fa/RK=2/RS=x",
         "https://shop.example/a",
     ),
@@ -302,7 +458,7 @@ WRAPPERS: tuple[Wrapper, ...] = (
         "DuckDuckGo",
         ("duckduckgo.com",),
         _parameter("uddg", path=r"/l/?$"),
-        "ClearURLs rules: duckduckgo",
+        CLEARURLS,
         "https://duckduckgo.com/l/?uddg=https%3A%2F%2Fshop.example%2Fa&rut=1",
         "https://shop.example/a",
     ),
@@ -310,17 +466,9 @@ WRAPPERS: tuple[Wrapper, ...] = (
         "Yandex",
         ("yandex.ru", "yandex.com", "yandex.net"),
         _parameter("url", "to", path=r"/(?:clck/)?(?:js)?redir"),
-        "ClearURLs rules: yandex",
+        SPAMASSASSIN,
         "https://sba.yandex.net/redirect?url=https%3A%2F%2Fshop.example%2Fa&client=mail",
         "https://shop.example/a",
-    ),
-    Wrapper(
-        "Baidu",
-        ("baidu.com",),
-        None,
-        "rspamd redirectors",
-        "https://www.baidu.com/link?url=AbCdEf",
-        "",
     ),
     Wrapper(
         "Facebook, Messenger, Instagram, WhatsApp",
@@ -329,7 +477,7 @@ WRAPPERS: tuple[Wrapper, ...] = (
             *("l.wl.co", "l.threads.net", "l.threads.com"),
         ),
         _parameter("u"),
-        "ClearURLs rules: facebook",
+        f"{CLEARURLS}; {URLPURIFY}; {KACHI}",
         "https://l.facebook.com/l.php?u=https%3A%2F%2Fshop.example%2Fa&h=AT0",
         "https://shop.example/a",
     ),
@@ -337,15 +485,17 @@ WRAPPERS: tuple[Wrapper, ...] = (
         "Facebook, other redirects",
         ("facebook.com",),
         _parameter("u", "next", path=r"/(?:l\.php|flx/warn|sharer)"),
-        "ClearURLs rules: facebook",
+        URLPURIFY,
         "https://www.facebook.com/flx/warn/?u=https%3A%2F%2Fshop.example%2Fa",
         "https://shop.example/a",
     ),
     Wrapper(
         "LinkedIn",
         ("linkedin.com",),
-        _parameter("url", "redirect", path=r"/(?:redir|safety/go|authwall|checkpoint)"),
-        "ClearURLs rules: linkedin",
+        _parameter(
+            "url", path=r"/(?:redir|safety/go|nhome/nus-redirect|nus-trk|e/v2|company/[^/]{1,100}/redirect)"
+        ),
+        URLPURIFY,
         "https://www.linkedin.com/safety/go?url=https%3A%2F%2Fshop.example%2Fa&trk=flagship",
         "https://shop.example/a",
     ),
@@ -353,7 +503,7 @@ WRAPPERS: tuple[Wrapper, ...] = (
         "LinkedIn, short",
         ("lnkd.in",),
         None,
-        "rspamd redirectors",
+        f"{RSPAMD}; {SHORTENERS}",
         "https://lnkd.in/AbCdEf",
         "",
     ),
@@ -361,7 +511,7 @@ WRAPPERS: tuple[Wrapper, ...] = (
         "YouTube",
         ("youtube.com",),
         _parameter("q", "url", path=r"/redirect"),
-        "ClearURLs rules: youtube",
+        f"{CLEARURLS}; {URLPURIFY}",
         "https://www.youtube.com/redirect?event=video_description&q=https%3A%2F%2Fshop.example%2Fa",
         "https://shop.example/a",
     ),
@@ -369,7 +519,7 @@ WRAPPERS: tuple[Wrapper, ...] = (
         "Slack",
         ("slack-redir.net",),
         _parameter("url"),
-        "slack.com: links in messages",
+        IN_USE,
         "https://slack-redir.net/link?url=https%3A%2F%2Fshop.example%2Fa&v=3",
         "https://shop.example/a",
     ),
@@ -377,15 +527,15 @@ WRAPPERS: tuple[Wrapper, ...] = (
         "VK",
         ("vk.com", "vk.ru", "vkontakte.ru"),
         _parameter("to", path=r"/away(?:\.php)?$"),
-        "ClearURLs rules: vk.com",
+        f"{CLEARURLS}; {URLPURIFY}",
         "https://vk.com/away.php?to=https%3A%2F%2Fshop.example%2Fa&cc_key=",
         "https://shop.example/a",
     ),
     Wrapper(
         "Mail.ru",
         ("mail.ru",),
-        _parameter("to", "url", path=r"/(?:api/)?(?:deeplink|redir|click|proxy|r\b)"),
-        "rspamd redirectors",
+        _parameter("url", "u", path=r"/(?:redir|proxy)"),
+        URLPURIFY,
         "https://checklink.mail.ru/proxy?url=https%3A%2F%2Fshop.example%2Fa",
         "https://shop.example/a",
     ),
@@ -393,7 +543,7 @@ WRAPPERS: tuple[Wrapper, ...] = (
         "Steam",
         ("steamcommunity.com",),
         _parameter("url", "u", path=r"/linkfilter"),
-        "ClearURLs rules: steam",
+        f"{CLEARURLS}; {URLPURIFY}",
         "https://steamcommunity.com/linkfilter/?u=https%3A%2F%2Fshop.example%2Fa",
         "https://shop.example/a",
     ),
@@ -401,7 +551,7 @@ WRAPPERS: tuple[Wrapper, ...] = (
         "Reddit",
         ("out.reddit.com", "click.redditmail.com"),
         _parameter("url"),
-        "ClearURLs rules: reddit",
+        f"{CLEARURLS}; {URLPURIFY}",
         "https://out.reddit.com/t3_1?url=https%3A%2F%2Fshop.example%2Fa&token=x",
         "https://shop.example/a",
     ),
@@ -409,7 +559,7 @@ WRAPPERS: tuple[Wrapper, ...] = (
         "Pinterest",
         ("pinterest.com",),
         _parameter("url", path=r"/offsite"),
-        "ClearURLs rules: pinterest",
+        URLPURIFY,
         "https://www.pinterest.com/offsite/?token=1&url=https%3A%2F%2Fshop.example%2Fa",
         "https://shop.example/a",
     ),
@@ -417,15 +567,15 @@ WRAPPERS: tuple[Wrapper, ...] = (
         "Tumblr",
         ("t.umblr.com",),
         _parameter("z"),
-        "ClearURLs rules: tumblr",
+        URLPURIFY,
         "https://t.umblr.com/redirect?z=https%3A%2F%2Fshop.example%2Fa&t=1",
         "https://shop.example/a",
     ),
     Wrapper(
         "href.li and the like",
-        ("href.li", "anonym.to", "anonym.es", "nullrefer.com"),
+        ("href.li", "anonym.to"),
         _in_path(r"/?\?((?:https?[:%])?.{4,4000})"),
-        "rspamd redirectors",
+        f"{URLPURIFY}; {SPAMASSASSIN}",
         "https://href.li/?https://shop.example/a",
         "https://shop.example/a",
     ),
@@ -433,7 +583,7 @@ WRAPPERS: tuple[Wrapper, ...] = (
         "Internet Archive",
         ("web.archive.org",),
         _in_path(r"/web/[0-9]{1,14}(?:[a-z]{2}_)?/(.{4,4000})"),
-        "archive.org/help/wayback_api.php",
+        URLPURIFY,
         "https://web.archive.org/web/20260301/https://shop.example/a",
         "https://shop.example/a",
     ),
@@ -441,7 +591,7 @@ WRAPPERS: tuple[Wrapper, ...] = (
         "Amazon SES, click",
         ("awstrack.me",),
         _in_path(r"/L0/(https?[:%][^/]{4,4000})"),
-        "docs.aws.amazon.com/ses: open and click tracking",
+        f"{CLEARURLS}; {KACHI}",
         "https://abc.r.eu-west-1.awstrack.me/L0/https:%2F%2Fshop.example%2Fa/1/0102-1/x=1",
         "https://shop.example/a",
     ),
@@ -449,7 +599,7 @@ WRAPPERS: tuple[Wrapper, ...] = (
         "Mandrill, click",
         ("mandrillapp.com",),
         _mandrill,
-        "mailchimp.com/developer/transactional: click tracking",
+        IN_USE,
         "https://mandrillapp.com/track/click/3/shop.example?p=eyJwIjoie1widXJsXCI6XCJodHRwczpcXFwvXFxcL3Nob3AuZXhhbXBsZVxcXC9hXCJ9In0",
         "https://shop.example/a",
     ),
@@ -457,18 +607,76 @@ WRAPPERS: tuple[Wrapper, ...] = (
         "SendGrid, click",
         ("ct.sendgrid.net",),
         None,
-        "docs.sendgrid.com: click tracking",
+        RSPAMD,
         "https://u1.ct.sendgrid.net/ls/click?upn=AbC",
+        "",
+    ),
+    Wrapper(
+        "counters of clicks",
+        (
+            *(
+                "list-manage.com",
+                "list-manage1.com",
+                "list-manage2.com",
+                "klclick.com",
+                "klclick1.com",
+                "rs6.net",
+            ),
+            *("customeriomail.com", "mailersend.net", "mlsend.com", "mjt.lu", "pstmrk.it", "sendibm1.com"),
+            *(
+                "sendibm2.com",
+                "sendibm3.com",
+                "convertkit-mail.com",
+                "convertkit-mail2.com",
+                "getresponse.com",
+            ),
+            *("cleverreach.com", "emlnk9.com", "hs-sales-engage.com", "benchurl.com"),
+        ),
+        None,
+        RSPAMD,
+        "https://shop.us1.list-manage.com/track/click?u=1&id=2&e=3",
         "",
     ),
     Wrapper(
         "Short addresses",
         (
-            *("t.co", "bit.ly", "j.mp", "tinyurl.com", "is.gd", "v.gd", "ow.ly", "buff.ly", "rebrand.ly"),
-            *("cutt.ly", "goo.gl", "shorturl.at", "rb.gy", "t.ly", "s.id", "tiny.cc", "bl.ink", "qrco.de"),
+            *(
+                "t.co",
+                "bit.ly",
+                "bitly.com",
+                "j.mp",
+                "tinyurl.com",
+                "is.gd",
+                "v.gd",
+                "ow.ly",
+                "owl.li",
+                "cutt.ly",
+            ),
+            *(
+                "goo.gl",
+                "shorturl.at",
+                "shorturl.asia",
+                "rb.gy",
+                "t.ly",
+                "s.id",
+                "tiny.cc",
+                "tiny.one",
+                "tiny.pl",
+            ),
+            *(
+                "snip.ly",
+                "trib.al",
+                "dlvr.it",
+                "clck.ru",
+                "u.to",
+                "n9.cl",
+                "urlz.at",
+                "app.link",
+                "page.link",
+            ),
         ),
         None,
-        "rspamd redirectors; SpamAssassin 25_url_shortener.cf",
+        f"{SHORTENERS}; {RSPAMD}",
         "https://t.co/AbCdEf",
         "",
     ),
@@ -489,6 +697,8 @@ def _rows() -> tuple[dict[str, list[Wrapper]], list[tuple[re.Pattern[str], Wrapp
 
 
 _NAMED, _BY_PATTERN = _rows()
+_PATTERNED = frozenset({"google", "yandex", "ebay"})
+"""The labels of hosts that patterns are tried on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -496,12 +706,14 @@ class Unwrapped:
     """Where a link leads: the addresses on the way, each within the one before; the services that lead there.
 
     ``chain`` is () for a link that no known service leads on; ``opaque`` says that the last address is one whose target
-    only its service knows; ``cut`` that there are more wrappers within each other than are undone.
+    only its service knows, ``guarded`` that this service is a mail gateway; ``cut`` that there are more wrappers within
+    each other than are undone.
     """
 
     chain: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
     opaque: bool = False
+    guarded: bool = False
     cut: bool = False
 
     @property
@@ -520,7 +732,7 @@ def unwrapped(link: str) -> Unwrapped:
         if wrapper is None:
             return Unwrapped(tuple(chain), tuple(services))
         if not target:
-            return Unwrapped(tuple(chain), (*services, wrapper.name), opaque=True)
+            return Unwrapped(tuple(chain), (*services, wrapper.name), opaque=True, guarded=wrapper.guards)
         if len(chain) >= MOST_NESTED:
             return Unwrapped(tuple(chain), tuple(services), cut=True)
         chain.append(target)
@@ -533,7 +745,7 @@ def _undone(link: str) -> tuple[Wrapper | None, str]:
     host, at, query = parts_of(link)
     labels = host.split(".")[-8:]
     rows = [row for start in range(len(labels)) for row in _NAMED.get(".".join(labels[start:]), ())]
-    if "google" in labels:
+    if not _PATTERNED.isdisjoint(labels):
         rows += [row for pattern, row in _BY_PATTERN if pattern.fullmatch(host)]
     opaque = None
     for row in rows:

@@ -20,6 +20,7 @@ import libarchive
 import magic
 from libarchive.exception import ArchiveError
 
+from tamis.message.dangerous_names import named_by_content
 from tamis.message.file_names import Risk, content_risks, name_risks
 from tamis.message.mail import LIMITS, Mail
 from tamis.message.mail.defects import DefectKind, DefectReport
@@ -193,7 +194,8 @@ def _look(work: _Work, octets: bytes, path: list[str], *, whole: bool, is_body: 
     """One file: what it is, what speaks against it, and what is in it."""
     name, depth = path[-1], len(path) - 1
     kind = magic.from_buffer(octets[:_HEAD], mime=True) if octets else "inode/x-empty"
-    risks = (set() if is_body else name_risks(name, kind)) | content_risks(name, octets[:_HEAD])
+    risks = set() if is_body else name_risks(named_by_content(name, octets), kind)
+    risks |= content_risks(name, octets[:_HEAD])
     seen: dict[str, Any] = {
         "path": [piece[-_PATH_CHARACTERS:] for piece in path],
         "kind": kind,
