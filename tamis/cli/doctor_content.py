@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tamis.background.abuse_mailbox import waiting_in
 from tamis.base.errors import ServiceError, TamisError
+from tamis.services.files import disk_images
 from tamis.services.files.images import installed_languages
 from tamis.services.scanners.clamd import Engines
 from tamis.services.scanners.spamd import Spamd
@@ -70,6 +71,20 @@ def content_services(settings: Settings) -> Iterator[ServiceLook]:
                 yield ServiceLook("abuse mailbox", told)
     if settings.images.ocr:
         yield _ocr(settings.images.languages)
+    yield _disk_images()
+
+
+def _disk_images() -> ServiceLook:
+    """Whether attached disk images and rare archives can be looked into."""
+    program = shutil.which(disk_images.PROGRAM)
+    if program is None:
+        return ServiceLook(
+            "disk images",
+            f"7-Zip ({disk_images.PROGRAM}) is not installed: what is in attached disk images (iso with UDF, vhd, vhdx,"
+            " vmdk, wim, dmg) and in ARJ and RPM archives is not seen; attachment_types tells each as not_read",
+            "apt install 7zip",
+        )
+    return ServiceLook("disk images", f"{program} reads them")
 
 
 def _ocr(wanted: Sequence[str]) -> ServiceLook:

@@ -93,7 +93,17 @@ def test_that_ocr_reads_nothing_is_no_good_news(
     else:
         monkeypatch.setenv("PATH", str(tmp_path))
     installed_languages.cache_clear()
-    (look,) = content_services(Settings())
+    (look,) = (one for one in content_services(Settings()) if one.check == "ocr")
     installed_languages.cache_clear()
     assert found in look.found
     assert (look.mend == "") is is_well
+
+
+def test_disk_images_that_nobody_can_read_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {look.check: look for look in content_services(Settings())}
+    assert found["disk images"].found.endswith("reads them")
+    assert not found["disk images"].mend
+    monkeypatch.setenv("PATH", str(tmp_path))
+    told = {look.check: look for look in content_services(Settings())}["disk images"]
+    assert "not installed" in told.found
+    assert told.mend == "apt install 7zip"
