@@ -45,7 +45,7 @@ _OUTCOMES = re.compile(
     r": |unavailable|permerror|refused|failed|fails|a failure|count(?: for nothing)?$|counts$|there is no|no signature"
     r"|change nothing|do not change|no word|asked|not fetched|not learned|it is none|keep what|others? are let through"
     r"|nothing is known|taken to be there|left alone|wait|last seven labels|the literal ends|cut to it|not proposed"
-    r"|the oldest|smaller ones|it counts all the same|a mailbox of its own|not looked up|^cut$|they have earned"
+    r"|the oldest|smaller ones|it counts all the same|mailbox of its own|not looked up|^cut$|they have earned"
 )
 
 
