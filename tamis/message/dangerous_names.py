@@ -84,10 +84,10 @@ DANGEROUS: tuple[Names, ...] = (
     ),
     _runs(
         "data links and queries",
-        "udl iqy oqy dqy slk",
+        "udl iqy oqy rqy dqy slk",
         f"{CHROMIUM}; {OWA}; {GATEWAYS}; {SMARTSCREEN}",
     ),
-    _runs("Office add-ins", "xll xlam ppam ppa xla", f"{CHROMIUM}; {OWA}; {DEFENDER}"),
+    _runs("Office add-ins", "xll wll xlam ppam ppa xla", f"{CHROMIUM}; {OWA}; {DEFENDER}; {DESKTOPS}"),
     _runs(
         "Access",
         "ade adp accda accde accdr mad maf mag mam maq mar mas mat mau mav maw mda mde mdt mdw mdz",
