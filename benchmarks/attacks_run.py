@@ -171,7 +171,7 @@ class Attacks:
     def _send(self, envelopes: Sequence[Envelope], sessions: int = 8) -> int:
         """Send messages; how many were deferred."""
         sent = self._running.postfix.send_many(envelopes, sessions=sessions, attempts=1)
-        self._running.postfix.wait_idle()
+        self._running.postfix.wait_idle(timeout=900)  # a flood is taken faster than it is stored
         refused = [str(one.reply) for one in sent if not one.accepted]
         self.refusals.update(re.sub(r"[0-9a-f:.]*[0-9][0-9a-f:.]*", "N", one) for one in refused)
         return len(refused)

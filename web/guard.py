@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from urllib.parse import parse_qsl
@@ -26,6 +27,8 @@ MAX_FIELDS = 50
 BODY_SECONDS = 10.0
 """How long a form may take to arrive."""
 MAX_PATH = 1000
+_NOBODY = frozenset({"unknown", network_of("127.0.0.1"), network_of("::1")})
+_TELL_EVERY = 3600.0
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; connect-src 'self'; "
@@ -101,16 +104,29 @@ class RequestBounds:
         self._app = app
         self._site = site
         self._state = state
+        self._told = -_TELL_EVERY
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer."""
         client = scope.get("client")
         network = network_of(client[0] if client else "")
+        self._tell_who_is_hidden(network)
         scope.setdefault("state", {}).update(network=network, form={})
         refusal = await self._refusal(scope, network)
         if refusal is None and scope["method"] == "POST":
             refusal = await self._read_form(scope, receive)
         await (refusal or self._app)(scope, receive, send)
+
+    def _tell_who_is_hidden(self, network: str) -> None:
+        """A proxy that does not say who comes makes all visitors one: a stranger's wrong answers would shut all out."""
+        now = time.monotonic()
+        public = self._site().settings.web.url.startswith("https:")
+        if network in _NOBODY and public and now - self._told >= _TELL_EVERY:
+            self._told = now
+            log.warning(
+                "visitors of the pages can't be told apart, so limits meant for one shut out all: the proxy must send "
+                "X-Forwarded-For, and its address stand in web.trusted_proxies"
+            )
 
     async def _refusal(self, scope: Scope, network: str) -> ASGIApp | None:
         if len(scope["path"]) > MAX_PATH or len(scope["query_string"]) > MAX_PATH:

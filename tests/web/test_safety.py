@@ -377,6 +377,24 @@ def test_a_proxy_on_a_unix_socket_says_who_came_last(said: list[str], network: s
     assert seen == [network]
 
 
+@pytest.mark.parametrize(
+    ("url", "said", "told"),
+    [
+        ("https://mail.example.com", {}, 1),
+        ("https://mail.example.com", {"X-Forwarded-For": "192.0.2.7"}, 0),
+        ("http://127.0.0.1:8898", {}, 0),
+    ],
+)
+def test_a_proxy_that_does_not_say_who_comes_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, url: str, said: dict[str, str], told: int
+) -> None:
+    """All visitors would share the limits of one: a stranger could shut everybody out."""
+    with Pages(tmp_path, {"web": {"url": url}}) as pages:
+        for _ in range(3):
+            assert pages.visitor(**said).get("/sign-in").status == 200
+    assert caplog.text.count("can't be told apart") == told
+
+
 def test_passwords_at_the_same_moment_are_counted_like_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
