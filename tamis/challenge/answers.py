@@ -5,13 +5,14 @@ Called from threads; one call is a few transactions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from tamis.base.errors import TamisError
+from tamis.base.errors import StoreError, TamisError
 from tamis.challenge.challenge_records import (
     MOST_WRONG,
     OPEN,
@@ -28,11 +29,12 @@ from tamis.challenge.challenge_records import (
 from tamis.challenge.challenges import move, unfinished
 from tamis.database.connection import Database, audit, clean
 from tamis.database.earned_senders import can_earn, earn
-from tamis.database.schema import ChallengeRow, MessageRow
+from tamis.database.schema import ChallengeRow, DetailsRow, MessageRow
 from tamis.judging.policy import Terms
 from tamis.judging.site import Site
 from tamis.quarantine.held_mail import Quarantine
 from tamis.quarantine.records import Deliver, Done, HeldState
+from tamis.quarantine.rows import recipients_of
 
 
 def terms_of(site: Site) -> Agrees:
@@ -59,7 +61,7 @@ class Answers:
             if row is None or row.state == ChallengeState.SUPPRESSED:
                 return None
             copies = _copies(session, row.id, terms)
-            return _page(row, copies, terms, now) if copies else None
+            return _page(row, copies, _named(session, copies), terms, now) if copies else None
 
     def fail(self, challenge: str) -> int:
         """Count a wrong answer; how many more are left, 0 once the challenge is locked for good."""
@@ -105,11 +107,12 @@ class Answers:
             details = {"messages": [copy.id for copy in copies], "proof": proof}
             audit(session, now, by, "challenge solve", row.id, details)
             whitelisted, domain = row.whitelisted, row.domain
+            named = _named(session, copies)
         delivered, waiting = self._release(copies, by, deliver)
         return Receipt(
             result=SolveResult.DELIVERED,
-            delivered=delivered,
-            waiting=waiting,
+            delivered=tuple(dict.fromkeys(named[one] for one in delivered)),
+            waiting=tuple(dict.fromkeys(named[one] for one in waiting)),
             at=now,
             whitelisted=whitelisted,
             keeps=keeps,
@@ -160,17 +163,18 @@ class Answers:
     def _release(
         self, copies: Sequence[MessageRow], by: str, deliver: Deliver
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The ids of the copies that are delivered, and of those that are not yet."""
         delivered, waiting = [], []
         for copy in copies:
             try:
                 done = self._quarantine.release(copy.id, by, deliver)
             except TamisError:
-                waiting.append(copy.recipient)
+                waiting.append(copy.id)
                 continue
             if done in (Done.DONE, Done.ALREADY):  # the background process may have been faster
-                delivered.append(copy.recipient)
+                delivered.append(copy.id)
             elif done is Done.BUSY:
-                waiting.append(copy.recipient)
+                waiting.append(copy.id)
         return tuple(delivered), tuple(waiting)
 
 
@@ -192,6 +196,16 @@ def _copies(session: Session, challenge: str, terms: Agrees) -> list[MessageRow]
     for row in rows:
         session.expunge(row)  # they are read after the transaction, and never written here
     return rows
+
+
+def _named(session: Session, copies: Sequence[MessageRow]) -> Mapping[str, str]:
+    """The address of each copy, by its id, as the sender named it: who is behind an alias is no business of theirs."""
+    query = select(DetailsRow.id, DetailsRow.record).where(DetailsRow.id.in_([copy.id for copy in copies]))
+    found = {copy.id: copy.recipient for copy in copies}
+    for one, record in session.execute(query):
+        with suppress(StoreError):  # damaged: its details are lost
+            found[one] = recipients_of(record)[0].named
+    return found
 
 
 def _whitelists(row: ChallengeRow, copies: Sequence[MessageRow], terms: Agrees) -> bool:
@@ -234,7 +248,13 @@ def _ways(copies: Sequence[MessageRow], terms: Agrees) -> tuple[AnswerProof, ...
     return ways_for(terms(copy.recipient) for copy in copies)
 
 
-def _page(row: ChallengeRow, copies: Sequence[MessageRow], terms: Agrees, now: datetime) -> SenderPage:
+def _page(
+    row: ChallengeRow,
+    copies: Sequence[MessageRow],
+    named: Mapping[str, str],
+    terms: Agrees,
+    now: datetime,
+) -> SenderPage:
     held = _held(copies)
     if row.state not in OPEN or (any(copy.state == HeldState.RELEASED for copy in copies) and not held):
         state = PageState.DELIVERED
@@ -248,7 +268,7 @@ def _page(row: ChallengeRow, copies: Sequence[MessageRow], terms: Agrees, now: d
     return SenderPage(
         id=row.id,
         state=state,
-        recipients=tuple(dict.fromkeys(copy.recipient for copy in shown)),
+        recipients=tuple(dict.fromkeys(named[copy.id] for copy in shown)),
         domain=row.domain,
         sender=shown[0].sender,
         subject=shown[0].subject,

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
+from tamis.message.address import address_key, is_plain
+
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -35,6 +37,19 @@ class Recipient:
             found = re.search(re.escape(local), spelling, re.IGNORECASE) if local else None
             if found:
                 return f"{found[0]}{at}{domain}"
+        return self.address
+
+    @property
+    def named(self) -> str:
+        """The address that the sender named, for who reads of it there: the original recipient (ORCPT, RFC 3461 4.2)
+        where that is another one, such as the alias that led to this mailbox."""
+        for arg in self.args:
+            found = re.fullmatch(r"ORCPT=rfc822;([!-~]{1,500})", arg, re.IGNORECASE)
+            original = (
+                re.sub(r"\+([0-9A-F]{2})", lambda octet: chr(int(octet[1], 16)), found[1]) if found else ""
+            )
+            if is_plain(original) and address_key(original) != address_key(self.address):
+                return original
         return self.address
 
 

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import runpy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from tamis.challenge.captcha import MOST_TRIES, WRONG_BEFORE_PAUSE
 from tamis.challenge.captcha import MOST_WRONG as MOST_OF_NETWORK
 from tamis.challenge.challenge_records import MOST_WRONG, AnswerProof
 from tamis.desk.release import delivery_by_answer
+from tamis.message.envelope import Recipient
 from tamis.quarantine.records import HeldState
 from tests.web.pages import CODE, MARIE, Pages, Visitor
 from tests.web.samples import content, message
@@ -72,6 +74,19 @@ def test_the_page_says_who_what_why_and_until_when(pages: Pages) -> None:
         stranger.get(f"{path}/work")
         stranger.get(f"{path}/image?code=x")
     assert state(pages, held) is HeldState.HELD
+
+
+def test_who_is_behind_an_alias_is_not_told(pages: Pages) -> None:
+    """The sender wrote to a team; whose mailbox is held for is no business of theirs."""
+    behind = Recipient(MARIE, ("NOTIFY=FAILURE", "ORCPT=rfc822;team+2Bx@example.com"))
+    _, challenge = pages.store.challenges.hold_asked(
+        replace(message(1), recipients=(behind,)), content(), language="en", authenticated=True
+    )
+    path = f"/c/{pages.token(Purpose.CHALLENGE, challenge or '')}"
+    stranger = pages.visitor()
+    for page in (stranger.get(path), type_code(stranger, path)):
+        assert "team+x@example.com" in page.text
+        assert MARIE not in page.text
 
 
 def test_the_page_says_the_reason_that_another_packages_filter_gives(tmp_path: Path) -> None:
