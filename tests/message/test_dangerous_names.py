@@ -35,7 +35,6 @@ def test_a_file_without_an_extension_is_named_by_its_type(media_type: str, name:
     [
         b"[InternetShortcut]\r\nURL=http://a.example/",
         b"\xff\xfe" + "Windows Registry Editor Version 5.00".encode("utf-16-le"),
-        b"#!/bin/sh\ntrue\n",
         b"  @echo off\r\nstart x",
         b'Set s = CreateObject("WScript.Shell")',
         b'<?xml version="1.0"?><PCSettings>',
