@@ -18,7 +18,7 @@ RESOLVER = f"127.73.{os.getpid() >> 8 & 0xFF}.{os.getpid() & 0xFF}"
 
 def ask_the_world(postfix: PrivatePostfix) -> None:
     """Have the client of `WORLD` find the resolver of `nothing_exists`."""
-    (postfix.directory / "queue" / "etc").mkdir()
+    (postfix.directory / "queue" / "etc").mkdir(exist_ok=True)  # Debian 13 makes it itself
     (postfix.directory / "queue" / "etc" / "resolv.conf").write_text(f"nameserver {RESOLVER}\n")
 
 
