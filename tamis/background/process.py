@@ -162,10 +162,11 @@ class Background:
 
     def _remember(self) -> float:
         """Bring the workers' journal into the store. A file is removed when all of it is there."""
-        book = self._site().book
+        book, platform = self._site().book, self._site().settings.platform
         for path in finished(self._paths.journal):
             stories = list(read_stories(path))
-            mailboxes = book.mailboxes([who for _, story in stories for who, _ in story.recipients])
+            everybody = (who for _, story in stories for who, _ in story.recipients)
+            mailboxes = book.mailboxes([who for who in everybody if platform.is_here(who)])
             self._store.history.add(stories, mailboxes)
             path.unlink(missing_ok=True)
             if self._stopping.is_set():

@@ -102,7 +102,7 @@ class History:
     ) -> int:
         """Keep messages, each with the name of its record; those kept already are left out. How many are new.
 
-        `mailboxes` says whose mail a recipient's address gets, where that is not the address without its extension.
+        `mailboxes` says whose mail the addresses get that are here.
         """
         count = 0
         for start in range(0, len(stories), _BATCH):
@@ -326,8 +326,8 @@ def _story_row(name: str, one: Story, ids: Iterable[int]) -> dict[str, Any]:
 
 
 def _owner(one: Story, recipient: str, mailboxes: Mapping[str, str]) -> str:
-    """Whose copy it is: the mailbox that gets it, or that of an authenticated author."""
-    if one.side == "out" and one.sender:
+    """Whose copy it is: the mailbox here that gets it, or, where it goes outside, that of its authenticated author."""
+    if one.side == "out" and one.sender and recipient not in mailboxes:
         return mailbox_of(one.sender)
     return mailboxes.get(recipient) or mailbox_of(recipient)
 

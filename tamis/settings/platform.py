@@ -7,7 +7,7 @@ from functools import cached_property
 
 from pydantic import Field
 
-from tamis.message.address import mailbox_of
+from tamis.message.address import domain_of, mailbox_of
 from tamis.message.envelope import IPAddress
 from tamis.settings.dns_lists import DNSBL, RHSBL, URIBL
 from tamis.settings.values import DomainName, ListText, LookupTable, Network, Section
@@ -95,6 +95,10 @@ class Platform(Section):
     @cached_property
     def _own(self) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
         return tuple(ipaddress.ip_network(n) for n in self.networks)
+
+    def is_here(self, address: str) -> bool:
+        """Whether an address is in one of `domains`; without any, every address is."""
+        return not self.domains or domain_of(address) in self.domains
 
     def is_own_network(self, ip: IPAddress | None) -> bool:
         """Whether a client address lies in `networks`."""

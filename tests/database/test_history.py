@@ -166,10 +166,11 @@ def test_words_are_forgotten_with_their_messages(store: Store) -> None:
 
 
 def test_outgoing_mail_is_its_authors(store: Store) -> None:
-    sent = replace(
-        story(), login="marie", sender="Marie+list@Example.com", recipients=(("a@gmail.example", HAM),)
-    )
-    store.history.add([("a:0", sent)], {"a@gmail.example": "a@gmail.example"})
+    """A copy that goes outside; a colleague's is the colleague's."""
+    both = (("a@gmail.example", HAM), ("paul@example.org", HAM))
+    sent = replace(story(), login="marie", sender="Marie+list@Example.com", recipients=both)
+    store.history.add([("a:0", sent)], {"paul@example.org": "paul@example.org"})
+    assert len(store.history.find(Wanted(scope="example.org"))) == 1
     assert store.history.find(Wanted(scope="gmail.example")) == []
     for scope in ("marie@example.com", "example.com"):
         (kept,) = store.history.find(Wanted(scope=scope))

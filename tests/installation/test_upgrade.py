@@ -85,7 +85,7 @@ stories = [case.examined for case in cases()]
 def journal(some):
     one = Journal(paths.journal, settings.history.journal)
     for number, examined in some:
-        one.write(to_line(examined.envelope, examined.findings, examined.judged, Remembered(f"<{number}@x>", 7)))
+        one.write(to_line(examined.envelope, examined.findings, examined.judged, message_id=f"<{number}@x>", size=7))
     one.rotate()
 numbered = list(enumerate(stories))
 journal(numbered[::2])
