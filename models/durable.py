@@ -6,14 +6,15 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from tamis.base.shared_files import owned_like_its_folder
+
 
 def replace_file(path: Path, parts: Iterable[bytes]) -> None:
     """Write `parts` to a temporary file, sync it, rename it to `path`, sync the folder."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with temporary.open("wb") as file:
-            for part in parts:
-                file.write(part)
+        with open(temporary, "wb", opener=owned_like_its_folder) as file:
+            file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

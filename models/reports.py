@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Final, Literal, get_args
 
 from tamis.base.errors import TamisError
+from tamis.base.shared_files import make_folder, owned_like_its_folder
 from tamis.message.mail import Mail
 from tamis.models.corpora import MAX_OCTETS
 from tamis.models.durable import sync_folder
@@ -105,14 +106,14 @@ class Spool:
         """Add a report, durably. Raises ReportError when too many wait, OSError when the disk says no."""
         if source not in SOURCES:
             raise ValueError(f"no source of reports: {source!r}")
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         if self.waiting() >= MAX_WAITING:
             raise ReportError(f"{self.folder}: {MAX_WAITING} reports wait already; is the daemon running?")
         reporter = _SAFE.sub("", reporter)[:320] or "-"
         name = f"{time.time_ns():020d}.{os.getpid()}.{os.urandom(4).hex()}"
         temporary, path = self.folder / f".{name}", self.folder / name
         try:
-            with temporary.open("xb") as file:
+            with open(temporary, "xb", opener=owned_like_its_folder) as file:
                 file.write(f"tamis-report 1 {label} {source} {reporter}\n".encode())
                 file.write(raw[:MAX_OCTETS])
                 file.flush()

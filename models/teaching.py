@@ -15,6 +15,7 @@ taught stands in one block, and is taken back where the model without it holds t
 
 from __future__ import annotations
 
+import io
 import logging
 import math
 import os
@@ -25,6 +26,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from tamis.base.shared_files import owned_like_its_folder
 from tamis.models.features import Features
 from tamis.models.kinds import kind_of
 from tamis.models.learner import Lesson
@@ -214,7 +216,7 @@ class _Ids:
 
     def __init__(self, path: Path) -> None:
         self._known: dict[bytes, int] = {}
-        self._file = path.open("a+b", buffering=0)
+        self._file = io.FileIO(path, "a+", opener=owned_like_its_folder)
         self._file.seek(0)
         octets = self._file.read()
         whole = len(octets) - len(octets) % _RECORD

@@ -27,6 +27,7 @@ from typing import IO, Final
 import numpy as np
 import zstandard
 
+from tamis.base.shared_files import owned_like_its_folder
 from tamis.models.durable import replace_file
 from tamis.models.features import FEATURE_VERSION, VIEWS, Features
 from tamis.models.learner import Lesson
@@ -136,13 +137,13 @@ class TrainingJournal:
     def __init__(self, path: Path) -> None:
         self.path = path
         # A file of its own: the journal's is replaced now and then, and a lock goes with the file.
-        self._lock = path.with_name(f"{path.name}.lock").open("wb")
+        self._lock = io.FileIO(f"{path}.lock", "w", opener=owned_like_its_folder)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._lock.close()
             raise ModelBusyError(path, "another process is writing this model") from None
-        self._file = path.open("a+b", buffering=0)
+        self._file = io.FileIO(path, "a+", opener=owned_like_its_folder)
         self._file.seek(0)
         head = self._file.read(_HEAD.size)
         if len(head) < _HEAD.size:
@@ -203,7 +204,7 @@ class TrainingJournal:
         head = _HEAD.pack(_MAGIC, FEATURE_VERSION)
         replace_file(self.path, (part for part in (head, *map(pack, records))))
         self._file.close()
-        self._file = self.path.open("a+b", buffering=0)
+        self._file = io.FileIO(self.path, "a+", opener=owned_like_its_folder)
 
     def close(self) -> None:
         """Let go of the file."""

@@ -21,6 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tamis.base.shared_files import make_folder
 from tamis.models.correction import salt_of
 from tamis.models.features import Features
 from tamis.models.learner import Learner, Lesson, Score
@@ -38,7 +39,7 @@ class ModelWriter:
     """
 
     def __init__(self, folder: Path, *, reach: int = REACH) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         self.folder = folder
         self.reach = reach
         self._journal = TrainingJournal(folder / "journal")

@@ -5,25 +5,18 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 
 def write_json(path: Path, data: Any, *, mode: int = 0o640) -> None:
-    """Replace `path` by `data` as JSON in one step. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fd, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(fd, "w", encoding="utf-8") as new:
-            json.dump(data, new)
-        Path(name).chmod(mode)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    """Replace `path` by `data` as JSON in one step, with the owner of its folder. Raises OSError."""
+    make_folder(path.parent)
+    write_text(path, json.dumps(data), mode=mode)
 
 
 def read_json(path: Path) -> Any | None:
@@ -51,18 +44,39 @@ def write_text(path: Path, text: str, *, mode: int = 0o640) -> None:
 
 def like_its_folder(path: Path) -> None:
     """Give what root made to the owner of the folder that it is in, who is to go on with it. Raises OSError."""
-    owner = path.parent.stat()
     if os.geteuid() == 0:
-        os.chown(path, owner.st_uid, owner.st_gid)
+        owner = path.parent.stat()
+        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+
+
+def make_folder(path: Path, mode: int = 0o777) -> None:
+    """Make a folder, if there is none, and those above it, for the owner of what was there. Raises OSError."""
+    if not path.is_dir():
+        make_folder(path.parent, mode)
+        with suppress(FileExistsError):
+            path.mkdir(mode)
+            like_its_folder(path)
+
+
+def owned_like_its_folder(path: str, flags: int) -> int:
+    """An `opener` for open(): what root makes belongs to the folder's owner, and root follows no link that the latter
+    laid. Raises OSError."""
+    return _opened(Path(path), flags, 0o666)
 
 
 def make_private(path: Path) -> int:
     """A new, empty file for its folder's owner alone, open for reading and writing. Raises FileExistsError, OSError."""
-    made = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    if os.geteuid() == 0:
-        owner = path.parent.stat()
-        os.fchown(made, owner.st_uid, owner.st_gid)
-    return made
+    return _opened(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+
+
+def _opened(path: Path, flags: int, mode: int) -> int:
+    if os.geteuid() != 0:
+        return os.open(path, flags | os.O_CLOEXEC, mode)
+    descriptor = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
+    found, owner = os.fstat(descriptor), path.parent.stat()
+    if stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and found.st_uid == 0 != owner.st_uid:
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
+    return descriptor
 
 
 @contextmanager

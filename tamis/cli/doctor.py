@@ -11,6 +11,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 
 import click
@@ -144,12 +145,42 @@ def _directories(settings: Settings) -> Iterator[CheckResult]:
             yield error(name, f"{path} can be written by others", f"chmod go-w {path}")
         else:
             yield ok(name, str(path))
+    yield from _owners(settings.state_directory)
     key = settings.key_file
     if key.exists():
         if key.stat().st_mode & 0o077:
             yield error("signing key", f"{key} can be read by others", f"chmod 600 {key}")
         else:
             yield ok("signing key", str(key))
+
+
+def _owners(folder: Path) -> Iterator[CheckResult]:
+    """What is not the daemon's in its own folder: copied there by hand, or made by an older version's commands."""
+    if not folder.is_dir():
+        return
+    owner = folder.stat().st_uid
+    files = (Path(place, name) for place, inner, names in os.walk(folder) for name in (*inner, *names))
+    foreign = [path for path in islice(files, _MOST_FILES) if _owner(path) not in (owner, None)]
+    if foreign:
+        yield error(
+            "owners below state_directory",
+            f"{len(foreign)} are not of uid {owner}, which {folder} belongs to: {foreign[0]}",
+            f"chown -R --no-dereference --from=root {owner} {folder}: the daemon can't go on with them",
+        )
+    else:
+        yield ok("owners below state_directory", f"all of uid {owner}")
+
+
+_MOST_FILES = 200_000
+"""Files whose owner is looked at; beyond: they are not."""
+
+
+def _owner(path: Path) -> int | None:
+    """None for a file that went meanwhile, or that can't be looked at."""
+    try:
+        return path.lstat().st_uid
+    except OSError:
+        return None
 
 
 def _store(context: Context, file: SettingsFile) -> Callable[[Settings], Iterator[CheckResult]]:

@@ -16,7 +16,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from tamis.base.shared_files import like_its_folder
+from tamis.base.shared_files import make_folder, make_private
 from tamis.contract.state_keys import client_network
 from tamis.handover.origin import origin_of
 from tamis.message.mail import Mail
@@ -98,14 +98,11 @@ class MaterialFile:
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
-        folder = self._path.parent
-        if not folder.exists():
-            folder.mkdir(mode=0o750, parents=True, exist_ok=True)
-            like_its_folder(folder)
+        make_folder(self._path.parent, 0o750)
         fresh = not self._path.exists()
         if fresh:
-            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
-            like_its_folder(self._path)
+            with contextlib.suppress(FileExistsError):
+                os.close(make_private(self._path))
         with contextlib.closing(sqlite3.connect(self._path, timeout=_BUSY)) as database:
             if fresh:
                 database.execute("PRAGMA journal_mode = DELETE")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tamis.base.errors import ConfigError
-from tamis.base.shared_files import like_its_folder, read_json, write_json, write_text
+from tamis.base.shared_files import make_folder, read_json, write_json, write_text
 from tamis.handover.rule_material import Material
 from tamis.knowledge import compile_base, read_base
 from tamis.message.domains import registered_domain
@@ -40,7 +40,6 @@ class TakenRules:
         found = proposed(material.spam, material.ham, known=known, left_out=self._left_out())
         self._prepare()
         write_json(self._proposed, [asdict(one) for one in found])
-        like_its_folder(self._proposed)
         return found
 
     def proposals(self) -> list[Proposal]:
@@ -81,7 +80,6 @@ class TakenRules:
         known = {one.name: one.trait for one in (*self.proposals(), *(one for one, _ in taken))}
         self._prepare()
         write_json(self._forgotten, [*self.forgotten(), *(known[name] for name in names if name in known)])
-        like_its_folder(self._forgotten)
         self._write([(one, shadow) for one, shadow in taken if one.name not in names])
         return [name for name in names if name not in known]
 
@@ -93,7 +91,6 @@ class TakenRules:
         compile_book((*others, source), self._filters, self._tables)
         self._prepare()
         write_json(self._taken, [asdict(one) | {"shadow": shadow} for one, shadow in chosen])
-        like_its_folder(self._taken)
         write_text(self._settings.taken_rules, text)
 
     def _left_out(self) -> set[str]:
@@ -103,9 +100,7 @@ class TakenRules:
         return own.union(*tables)
 
     def _prepare(self) -> None:
-        if not self._folder.exists():
-            self._folder.mkdir(mode=0o750, parents=True, exist_ok=True)
-            like_its_folder(self._folder)
+        make_folder(self._folder, 0o750)
 
     @property
     def _proposed(self) -> Path:

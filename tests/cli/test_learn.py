@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import pwd
 import sys
 from pathlib import Path
 
@@ -122,3 +124,23 @@ def test_a_source_that_contradicts_the_model_raises_an_alarm(run: Run, mail: Pat
     assert "ALARM: it contradicts the model too often" in shown
     assert "domains with a correction of their own: 1" in shown
     assert run("learn", "--domain", "exmple.com", "spam", str(wrong)).status == 64
+
+
+@pytest.mark.real
+def test_what_root_teaches_the_daemon_can_go_on_with(run: Run, tmp_path: Path) -> None:
+    """The model's files and a report in the spool belong to whom the state directory belongs to, and doctor looks."""
+    state, nobody = tmp_path / "state", pwd.getpwnam("nobody")
+    state.mkdir()
+    os.chown(state, nobody.pw_uid, nobody.pw_gid)
+    message = tmp_path / "message"
+    message.write_bytes(raw_mail(1, spam=False))
+    assert run("learn", "ham", str(message)).status == 0
+    assert run("learn", "ham", str(message), "--source", "challenge").status == 0
+    found = "owners below state_directory"
+    assert {one["check"]: one["health"] for one in run("doctor", "--json").data}[found] == "ok"
+    made = list(state.rglob("*"))
+    assert {"journal", "journal.lock", "current.model", "tamis.sqlite"} <= {path.name for path in made}
+    assert {path.stat().st_uid for path in made} == {nobody.pw_uid}
+    (state / "copied").touch()
+    (told,) = [one for one in run("doctor", "--json").data if one["check"] == found]
+    assert (told["health"], str(state / "copied") in told["found"]) == ("error", True)
