@@ -18,6 +18,9 @@ MAILSCANNER = "MailScanner, filename.rules.conf"
 ATTACK_USER = "MITRE ATT&CK T1204.002, malicious file"
 SMARTSCREEN = "github.com/AndyFul/Run-By-Smartscreen, unsafe file extensions"
 SEVEN_ZIP = "7-Zip, its list of formats (7zz i)"
+CIS = "CIS Microsoft 365 Foundations Benchmark 2.1.11, as github.com/maester365/maester quotes it"
+COMODO = "help.comodo.com, Secure Email Gateway, extensions blocked by default"
+IMGDRIVE = "github.com/dvdforge/imgdrive-docs, supported-formats.md: images that a double click mounts"
 ONENOTE = "MicrosoftDocs/OfficeDocs-DeployOffice, whats-new.md; SigmaHQ, OneNote attachment"
 
 
@@ -46,13 +49,24 @@ DANGEROUS: tuple[Names, ...] = (
         f"{CHROMIUM}; {RSPAMD}; {DEFENDER}; {ATTACK_USER}",
     ),
     _runs(
+        "programs packed for an installer",
+        "ex_",
+        "medplum/medplum, BLOCKED_FILE_EXTENSIONS, after Gmail's blocked types",
+    ),
+    _runs(
         "Windows installers",
         "msi msp mst msu msix msixbundle appx appxbundle",
         f"{CHROMIUM}; {RSPAMD}; {DEFENDER}; {GATEWAYS}; {DESKTOPS}",
     ),
-    _runs("App Installer", "appinstaller", f"{GATEWAYS}; {DESKTOPS}"),
+    _runs("App Installer", "appinstaller", f"{GATEWAYS}; {CIS}"),
     _runs("ClickOnce", "application appref-ms", f"{CHROMIUM}; {OWA}"),
+    _runs(
+        "Visual Studio Tools for Office",
+        "vsto",
+        "attack.mitre.org, detection strategy DET0050: add-ins as .wll, .xll, .dll or .vsto",
+    ),
     _runs("batch files", "bat cmd", f"{CHROMIUM}; {RSPAMD}; {DEFENDER}"),
+    _runs("batch files of 4DOS and Take Command", "btm", COMODO),
     _runs(
         "Windows scripts",
         "vbs vbe vb js jse ws wsf wsc wsh sct hta htc vbscript",
@@ -64,9 +78,17 @@ DANGEROUS: tuple[Names, ...] = (
         f"{CHROMIUM}; {RSPAMD}; {OWA}; {DESKTOPS}",
     ),
     _runs("Java", "jar jnlp class", f"{CHROMIUM}; {RSPAMD}; {DEFENDER}"),
-    _runs("AutoHotkey", "ahk", DESKTOPS),
+    _runs(
+        "AutoHotkey", "ahk", "github.com/Foundstone/OpenCNA, analyzer/random-process-name/src/extensions.py"
+    ),
+    _runs("AutoIt", "au3 a3x", f"autoitscript.com, help, compiling scripts; {CIS}; filesec.io"),
     _runs("shortcuts", "lnk url website scf", f"{CHROMIUM}; {RSPAMD}; {ATTACK_USER}"),
     _runs("shortcuts of macOS", "webloc inetloc fileloc", f"{CHROMIUM}; {GATEWAYS}; {DESKTOPS}"),
+    _runs(
+        "shortcuts to servers, macOS",
+        "ftploc afploc atloc",
+        "Mozilla, toolkit/components/reputationservice/ApplicationReputation.cpp, executables",
+    ),
     _runs(
         "settings and search links",
         "settingcontent-ms appcontent-ms search-ms searchconnector-ms library-ms",
@@ -76,6 +98,7 @@ DANGEROUS: tuple[Names, ...] = (
     _runs("consoles and help", "msc mmc chm chi hlp", f"{CHROMIUM}; {RSPAMD}"),
     _runs("gadgets and browser programs", "gadget xbap", CHROMIUM),
     _runs("diagnostics", "diagcab diagcfg diagpkg", f"{OWA}; {GATEWAYS}"),
+    _runs("diagnostics of Microsoft's support", "msrcincident", f"{CIS}; filesec.io"),
     _runs("themes", "theme themepack deskthemepack", f"{RSPAMD}; pastebin.com/index/rUGpEBfD"),
     _runs(
         "remote desktop",
@@ -83,9 +106,24 @@ DANGEROUS: tuple[Names, ...] = (
         "microsoft.com/security/blog, 29 October 2024, as techtarget.com tells it",
     ),
     _runs(
+        "Citrix connections",
+        "ica",
+        "support.citrix.com, CTX584240; oas.co.za, ICA file security: it names the host that opening it connects to",
+    ),
+    _runs(
+        "phone books of Windows",
+        "pbk",
+        "learn.microsoft.com, RRAS, custom dialers: an entry names the DLL that dials",
+    ),
+    _runs(
         "data links and queries",
-        "udl iqy oqy rqy dqy slk",
+        "udl iqy oqy dqy slk",
         f"{CHROMIUM}; {OWA}; {GATEWAYS}; {SMARTSCREEN}",
+    ),
+    _runs(
+        "queries of OLE DB",
+        "rqy",
+        "rspamd, src/plugins/lua/mime_types.lua: text/x-ms-rqy, Excel's like text/x-ms-iqy",
     ),
     _runs("Office add-ins", "xll wll xlam ppam ppa xla", f"{CHROMIUM}; {OWA}; {DEFENDER}; {DESKTOPS}"),
     _runs(
@@ -123,10 +161,43 @@ DANGEROUS: tuple[Names, ...] = (
         f"{CHROMIUM}; {RSPAMD}; {OWA}; {GATEWAYS}; {DESKTOPS}",
     ),
     _carries(
+        "scripts that a web server runs",
+        "php3 php4 php5 php7 phps pht phtml phar",
+        "techearl.com, file upload extension bypass; gdiz.eu.org, unsafe file types",
+    ),
+    _carries("Java Server Pages", "jsp", "support.mailprotector.com, blocked file types"),
+    _carries(
+        "Java applications for servers",
+        "war ear",
+        "r3zk0n.github.io, Java web application code review: each is an archive of JAR files",
+    ),
+    _carries(
+        "NuGet and Chocolatey", "nupkg", "progress.com, anatomy of a Chocolatey package: PowerShell runs"
+    ),
+    _carries("extensions of Visual Studio", "vsix", "github.com/trailofbits/vsix-audit, README"),
+    _carries("management objects and BgInfo", "mof bgi", f"{CIS}; filesec.io"),
+    _carries(
+        "OpenVPN",
+        "ovpn",
+        "github.com/OpenVPN/openvpn, doc/man-sections/script-options.rst: it names commands to run",
+    ),
+    _carries("contacts of Windows", "contact", "gizblog.it, February 2019: an address in it starts a script"),
+    _carries(
         "disk images",
         "iso img vhd vhdx udf uif vmdk wim swm toast cdr dart dc42 diskcopy42 dmgpart dvdr imgpart ndif udif mdf"
         " sparseimage sparsebundle vdi qcow qcow2 avhdx esd ova ppkg squashfs",
         f"{CHROMIUM}; {OWA}; {DEFENDER}; {SMARTSCREEN}; {SEVEN_ZIP}",
+    ),
+    _carries(
+        "disk images of PowerISO",
+        "daa",
+        f"{CIS}; oneconsult.com, emails are a popular entry point: an EXE file within an attached DAA file",
+    ),
+    _carries("disk images of burning programs", "nrg ccd isz mdx mds b5t b6t bwt cdi pdi", IMGDRIVE),
+    _carries(
+        "images of a whole disk",
+        "ffu",
+        "github.com/CodingWonders/DISMTools, discussion 334: DISM mounts them like WIM",
     ),
     _carries("OneNote", "one onepkg", ONENOTE),
     _carries(
@@ -135,10 +206,24 @@ DANGEROUS: tuple[Names, ...] = (
         f"{CHROMIUM}; {DEFENDER}; {MAILSCANNER}",
     ),
     _carries(
+        "archives of ALZip",
+        "alz egg",
+        "blog.ahnlab.com/2376; hankookilbo.com, 30 April 2019: ransomware in mailed applications",
+    ),
+    _carries(
+        "archives of StuffIt",
+        "sit sitx",
+        "macobserver.com, migrate your old StuffIt archives: encrypted and sent by mail",
+    ),
+    _carries(
+        "archives of KGB Archiver", "kgb", "filesignature.org/kgb: encrypted, and no current program opens it"
+    ),
+    _carries(
         "macros",
         "docm dotm docb xlsm xltm xlsb xlm pptm potm ppsm sldm vsdm vssm vstm oxt accdt",
         f"{CHROMIUM}; {SMARTSCREEN}",
     ),
+    _carries("Word's copies and wizards", "wbk wiz", f"{CIS}; filesec.io"),
     _carries("Flash, forms and cursors", "swf spl fdf ani", f"{CHROMIUM}; {MAILSCANNER}; {DEFENDER}"),
     _carries(
         "pages and drawings that can hold code",
@@ -147,6 +232,7 @@ DANGEROUS: tuple[Names, ...] = (
     ),
     _carries("certificates", "cer crt der", f"{CHROMIUM}; {OWA}"),
     _carries("databases and mailboxes", "mdb accdb pst", f"{CHROMIUM}; {RSPAMD}"),
+    _carries("Outlook's offline mailboxes", "ost", "docs.fileformat.com/email/ost: the format of PST"),
     _carries("old code", "bas asx tmp lib its", f"{CHROMIUM}; {RSPAMD}; {OWA}"),
     _carries("downloads", "torrent btapp btskin btinstall btkey btsearch", CHROMIUM),
 )
@@ -183,6 +269,11 @@ TYPES = {
     "application/x-ms-application": "application",
     "application/windows-library+xml": "library-ms",
     "text/x-ms-iqy": "iqy",
+    "text/x-ms-rqy": "rqy",
+    "text/x-ms-contact": "contact",
+    "application/x-ms-vsto": "vsto",
+    "application/vsix": "vsix",
+    "application/x-stuffit": "sit",
     "application/vnd.android.package-archive": "apk",
     "application/x-itunes-ipa": "ipa",
     "application/x-csh": "csh",

@@ -46,6 +46,8 @@ _HARMLESS_TEXT = """
 _HARMLESS = frozenset(_HARMLESS_TEXT.split())
 # Before a harmless extension they ask the reader to rename the file: "run.bat.txt".
 _RENAMED = frozenset("bat cmd exe scr pif vbs vbe js jse wsf hta ps1 lnk msi jar".split())  # noqa: SIM905
+# "example.com" is more often the name of a site than of a DOS program; .mdx is Markdown with components as well.
+_NAMES_OF_TEXT = frozenset({"com", "mdx"})
 _DIRECTION = re.compile("[\u202a-\u202e\u2066-\u2069\u200e\u200f]")
 _PADDED = re.compile(r"[\s_.\u00a0]{6,}\.?[A-Za-z0-9-]{1,12}$")
 _NAME_CHARACTERS = 1000
@@ -74,8 +76,8 @@ def name_risks(name: str, kind: str) -> set[Risk]:
     risks: set[Risk] = set()
     found = extensions(name)
     last = found[0] if found else ""
-    # "example.com" is more often the name of a site than of a DOS program
-    runs = last in RUNS and not (last == "com" and kind.startswith("text/"))
+    text = last in _NAMES_OF_TEXT and kind.startswith("text/")
+    runs = last in RUNS and not text
     if _CLASS_ID.search(
         name
     ):  # Windows opens it by that class, and shows the name without (MailScanner's rules)
@@ -86,7 +88,7 @@ def name_risks(name: str, kind: str) -> set[Risk]:
         risks.add(Risk.DANGEROUS_NAME)
         if (len(found) > 1 and found[1] in _HARMLESS) or _PADDED.search(name):
             risks.add(Risk.DOUBLE_EXTENSION)
-    elif last in CARRIES or (len(found) > 1 and last in _HARMLESS and found[1] in _RENAMED):
+    elif (last in CARRIES and not text) or (len(found) > 1 and last in _HARMLESS and found[1] in _RENAMED):
         risks.add(Risk.RISKY_NAME)
     return risks
 

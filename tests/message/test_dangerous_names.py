@@ -55,3 +55,49 @@ def test_other_files_stay_without_a_name(octets: bytes) -> None:
 
 def test_a_class_instead_of_an_extension_is_dangerous() -> None:
     assert Risk.DANGEROUS_NAME in name_risks("a.{3050f4d8-98b5-11cf-bb82-00aa00bdce0b}", "")
+
+
+@pytest.mark.parametrize(
+    "suffix", ["vsto", "btm", "au3", "a3x", "ica", "pbk", "rqy", "ex_", "msrcincident", "ftploc"]
+)
+def test_what_attackers_have_people_open(suffix: str) -> None:
+    assert name_risks(f"invoice.{suffix}", "") == {Risk.DANGEROUS_NAME}
+
+
+@pytest.mark.parametrize(
+    "suffix",
+    [
+        *(
+            "nrg",
+            "daa",
+            "ccd",
+            "isz",
+            "mdx",
+            "ffu",
+            "sit",
+            "egg",
+            "alz",
+            "kgb",
+            "ear",
+            "war",
+            "php3",
+            "php5",
+            "phtml",
+        ),
+        *("ost", "vsix", "nupkg", "contact", "ovpn", "jsp", "mof"),
+    ],
+)
+def test_what_attackers_pack_programs_into(suffix: str) -> None:
+    assert name_risks(f"invoice.{suffix}", "") == {Risk.RISKY_NAME}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        *(("meeting.ics", "text/calendar"), ("card.vcf", "text/vcard"), ("main.c", "text/x-c")),
+        *(("server.ex", "text/plain"), ("system.asd", "text/plain"), ("guide.mdx", "text/plain")),
+        *(("letter.odt", ""), ("app.aab", ""), ("example.com", "text/plain")),
+    ],
+)
+def test_names_of_honest_files(name: str, kind: str) -> None:
+    assert not name_risks(name, kind)

@@ -120,7 +120,6 @@ CLEARURLS = "github.com/ClearURLs/Rules, data.min.json"
 RSPAMD = "github.com/rspamd/rspamd, conf/maps.d/redirectors.inc"
 SPAMASSASSIN = "SpamAssassin, rules/25_url_redirectors.cf"
 SHORTENERS = "SpamAssassin, rules/25_url_shortener.cf"
-IN_USE = "links of this form in public source repositories"
 
 _GOOGLE = r"~(?:[a-z0-9-]+\.)*google\.(?:com?\.)?[a-z]{2,3}"
 
@@ -138,7 +137,7 @@ WRAPPERS: tuple[Wrapper, ...] = (
         "Teams Safelinks",
         ("teams.cdn.office.net", "teams.public.onecdn.static.microsoft"),
         _parameter("url", path=r".*safelinks"),
-        IN_USE,
+        "github.com/aloneguid/bt, issues 127 and 234; github.com/wtimme/firefox-remove-safelinks, pull request 1",
         "https://statics.teams.cdn.office.net/evergreen-assets/safelinks/1/atp-safelinks.html?url=https%3A%2F%2Fshop.example",
         "https://shop.example",
         guards=True,
@@ -219,7 +218,7 @@ WRAPPERS: tuple[Wrapper, ...] = (
         "Symantec Click-time Protection",
         ("clicktime.symantec.com",),
         _parameter("u"),
-        IN_USE,
+        "knowledge.broadcom.com/external/article/163838: the original follows, percent-encoded",
         "https://clicktime.symantec.com/3AbC?u=https%3A%2F%2Fshop.example%2Fa",
         "https://shop.example/a",
         guards=True,
@@ -237,7 +236,7 @@ WRAPPERS: tuple[Wrapper, ...] = (
         "Check Point (Avanan)",
         ("url.avanan.click", "protect.checkpoint.com"),
         _in_path(r"/v2/(?:r\d{2}/)?___(.{1,4000}?)___\."),
-        IN_USE,
+        "blog.checkpoint.com, click-time protection, replaced URL domain change; avanan.com, click-time URL format",
         "https://url.avanan.click/v2/___https://shop.example/a___.YXAzOnRlc3Q",
         "https://shop.example/a",
         guards=True,
@@ -426,7 +425,7 @@ WRAPPERS: tuple[Wrapper, ...] = (
         "Google Translate",
         ("translate.goog",),
         _in_label,
-        IN_USE,
+        "developers.google.com/search/docs/advanced/appearance/ad-network-and-translation",
         "https://shop-example.translate.goog/a?_x_tr_sl=auto",
         "https://shop.example/a?_x_tr_sl=auto",
     ),
@@ -434,7 +433,7 @@ WRAPPERS: tuple[Wrapper, ...] = (
         "Campaign Manager click",
         ("doubleclick.net",),
         _in_path(r"/ddm/(?:track)?clk/.{0,2000}?\?(https?[:%].{4,4000})"),
-        IN_USE,
+        "groups.google.com/g/google-doubleclick-for-advertisers-api, c/djfxCN0gPe0: click tracker tag",
         "https://ad.doubleclick.net/ddm/clk/1;2;3?https://shop.example/a",
         "https://shop.example/a",
     ),
@@ -519,7 +518,7 @@ WRAPPERS: tuple[Wrapper, ...] = (
         "Slack",
         ("slack-redir.net",),
         _parameter("url"),
-        IN_USE,
+        "github.com/sublime-security/sublime-rules, open redirect: Slack; kodemaker.no, April 2020",
         "https://slack-redir.net/link?url=https%3A%2F%2Fshop.example%2Fa&v=3",
         "https://shop.example/a",
     ),
@@ -599,7 +598,7 @@ WRAPPERS: tuple[Wrapper, ...] = (
         "Mandrill, click",
         ("mandrillapp.com",),
         _mandrill,
-        IN_USE,
+        "gist.github.com/jbyers/20d3d48a5c737af9c3d702797fc15ae2, decoding a Mandrill tracking link",
         "https://mandrillapp.com/track/click/3/shop.example?p=eyJwIjoie1widXJsXCI6XCJodHRwczpcXFwvXFxcL3Nob3AuZXhhbXBsZVxcXC9hXCJ9In0",
         "https://shop.example/a",
     ),
