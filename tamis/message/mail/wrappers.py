@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 from tamis.message.mail.written_links import CHARACTERS, as_link, octets_of, parameters_of, parts_of, plain
 
@@ -106,12 +106,36 @@ def _mandrill(host: str, at: str, query: str) -> str:
     return found[0].replace("\\", "") if found else ""
 
 
+def _of_label(label: str) -> str:
+    """The host that a label stands for: "-" for a dot, "--" for "-"; '' when there is no dot in it."""
+    host = _DOT.sub(".", label).replace("--", "-")
+    return host if "." in host else ""
+
+
+_DOT = re.compile(r"\b-\b", re.ASCII)
+
+
 def _in_label(host: str, at: str, query: str) -> str:
-    """The host as the first label: "-" for a dot, "--" for "-"."""
-    label = host.partition(".")[0]
-    if "-" not in label:
+    """The host as the first label."""
+    original = _of_label(host.partition(".")[0])
+    return original and f"{original}{at}?{query}".rstrip("?")
+
+
+def _translated(host: str, at: str, query: str) -> str:
+    """The host as the first label, its beginning in `_x_tr_hp`, prefixes that `_x_tr_enc` tells of."""
+    found = dict(reversed(parse_qsl(query.partition("#")[0])))  # as the service reads them: the first counts
+    encodings = found.get("_x_tr_enc", "").split(",")
+    label = found.get("_x_tr_hp", "") + host.partition(".")[0]
+    if _LABEL.fullmatch(label) is None:
         return ""
-    return f"{label.replace('--', chr(0)).replace('-', '.').replace(chr(0), '-')}{at}?{query}".rstrip("?")
+    if "1" in encodings:
+        label = label.removeprefix("1-")
+    international = "0" in encodings and label.startswith("0-")
+    original = _of_label(label.removeprefix("0-") if international else label)
+    return original and f"{'xn--' * international}{original}{at}?{query}".rstrip("?")
+
+
+_LABEL = re.compile(r"[A-Za-z0-9_-]{1,300}")
 
 
 KACHI = "github.com/ninoseki/kachi, rules"
@@ -424,7 +448,7 @@ WRAPPERS: tuple[Wrapper, ...] = (
     Wrapper(
         "Google Translate",
         ("translate.goog",),
-        _in_label,
+        _translated,
         "developers.google.com/search/docs/advanced/appearance/ad-network-and-translation",
         "https://shop-example.translate.goog/a?_x_tr_sl=auto",
         "https://shop.example/a?_x_tr_sl=auto",

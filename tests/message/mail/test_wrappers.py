@@ -6,7 +6,7 @@ import base64
 import json
 import time
 from collections.abc import Callable
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pytest
 from hypothesis import given
@@ -28,6 +28,30 @@ def test_each_row_reads_its_own_example(row: Wrapper) -> None:
 def test_a_region_of_check_point() -> None:
     link = "https://protect.checkpoint.com/v2/r01/___https://shop.example/a___.YXAz"
     assert unwrapped(link).target == "https://shop.example/a"
+
+
+@pytest.mark.parametrize(
+    ("link", "host"),
+    [
+        ("https://my--shop-example.translate.goog/", "my-shop.example"),
+        ("https://-example.translate.goog/?_x_tr_hp=a-very-long--shop", "a.very.long-shop.example"),
+        ("https://0-bcher--kva-example.translate.goog/?_x_tr_enc=0", "xn--bcher-kva.example"),
+        ("https://1-0-shop-example.translate.goog/?_x_tr_enc=1", "0.shop.example"),
+        ("https://1-0-bcher--kva-example.translate.goog/?_x_tr_enc=0%2C1", "xn--bcher-kva.example"),
+        ("https://0-shop-example.translate.goog/", "0.shop.example"),
+        (
+            "https://shop-example.translate.goog/?_X_TR_HP=no&_x_tr_hp=a&_x_tr_hp=b#&_x_tr_enc=1",
+            "ashop.example",
+        ),
+    ],
+)
+def test_the_host_of_a_translated_page(link: str, host: str) -> None:
+    assert urlsplit(unwrapped(link).target).hostname == host
+
+
+@pytest.mark.parametrize("start", ["evil.example/", "evil.example?", "@", "a b"])
+def test_the_start_of_a_translated_host_is_no_address(start: str) -> None:
+    assert unwrapped(f"https://shop-example.translate.goog/?_x_tr_hp={quote(start)}").target == ""
 
 
 def _bare(url: str) -> str:
