@@ -24,10 +24,10 @@ MAX_UNFILTERED = 500
 """Alternatives of patterns over a place without a literal of three letters: each is asked of each message. Beyond: the
 rule files are refused."""
 
-_FEW = 40  # branches of a place that may be asked together; beyond: those without literals are
+_FEW = 40  # branches of a place that may be asked together; beyond: only those without literals are asked so
 _MOST_WORK = 4_000_000
 """Octets of a text times instructions of the patterns that are asked together. Beyond: they are asked one by one."""
-_TOGETHER_MEMORY = 1 << 20  # octets for the states of an automaton; beyond: they are forgotten and made anew
+_TOGETHER_MEMORY = 1 << 20  # octets for an automaton; beyond: states are made anew, all are asked
 
 
 class PatternError(ValueError):
