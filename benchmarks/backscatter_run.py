@@ -144,7 +144,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="machine-readable")
     arguments = parser.parse_args()
     paths = sorted(CORPUS.glob("spam-*/*.txt"))[: arguments.messages]
-    file = SettingsFile(None, "")
+    file = SettingsFile(None, 'web.url = "https://mail.example.com"')
     base = Site.build(file, load_filters(), Snapshot())
     messages = list(read(paths, base))
     trials = []

@@ -72,7 +72,8 @@ class Asking:
                 return
 
     def mail(self) -> None:
-        """The notices that are due. What Postfix can't take now is tried again until it is too late."""
+        """The notices that are due. What Postfix can't take now is tried again until it is too late, and so is what
+        would bear a link to nowhere, since web.url was changed."""
         self._store.challenges.lose_interrupted()
         for challenge in self._store.challenges.pending():
             if self._put_off.waits(challenge.id):
@@ -82,7 +83,7 @@ class Asking:
             late = challenge.at < datetime.now(UTC) - timedelta(hours=site.settings.notices.within_hours)
             if late or page is None or page.state is not PageState.OPEN:
                 self._store.challenges.give_up(challenge.id)
-            elif self._store.challenges.claim(challenge.id):
+            elif site.settings.web.is_for_strangers and self._store.challenges.claim(challenge.id):
                 self._send(site.settings, challenge, page)
 
     def _send(self, settings: Settings, challenge: Challenge, page: SenderPage) -> None:
@@ -142,7 +143,8 @@ def decision(site: Site, copy: Undecided, now: datetime) -> ChallengeDecision:
     terms = site.book.policy(copy.recipient).terms
     headers = Mail(copy.head, complete=False).headers
     age = (now - copy.held_at).total_seconds() / 3600
-    case = Case(copy.sender, copy.recipient, copy.findings, site.filters, headers, terms, age)
+    has_page = site.settings.web.is_for_strangers
+    case = Case(copy.sender, copy.recipient, copy.findings, site.filters, headers, terms, has_page, age)
     return ChallengeDecision(
         copy,
         why_not(case, site.settings.notices),

@@ -172,8 +172,15 @@ class Road:
     ) -> SenderQuestion | None:
         if envelope.login or not mail.complete:
             return None
-        notices = self.site.settings.notices
-        return SenderQuestion(envelope.sender, mail.headers, findings, self.site.filters, notices)
+        settings = self.site.settings
+        return SenderQuestion(
+            envelope.sender,
+            mail.headers,
+            findings,
+            self.site.filters,
+            settings.notices,
+            settings.web.is_for_strangers,
+        )
 
     def _headers(
         self, envelope: Envelope, findings: Mapping[str, Finding], policies: Sequence[Policy]

@@ -35,5 +35,5 @@ def warning(check: str, found: str, mend: str) -> CheckResult:
 
 
 def error(check: str, found: str, mend: str) -> CheckResult:
-    """Something that keeps mail from its way."""
+    """Something that keeps mail from its way, or Tamis from what policy orders."""
     return CheckResult(Health.ERROR, check, found, mend)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import http.client
-import ipaddress
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -12,20 +11,21 @@ from urllib.parse import urlsplit
 
 from tamis.base.errors import ServiceError
 from tamis.chain.open_services import open_resolver
-from tamis.cli.checks import CheckResult, ok, warning
+from tamis.cli.checks import CheckResult, error, ok, warning
 from tamis.contract.service_protocols import DNS
-from tamis.settings import Layers, Settings
+from tamis.settings import Layers, Settings, WebSettings
 
 _SECONDS = 5.0
 _MOST_DOMAINS = 50
 
 
 def notice_checks(settings: Settings, layers: Layers) -> Iterator[CheckResult]:
-    """All checks; none where no policy asks senders. Nothing here keeps mail from its way, so nothing is an error."""
+    """All checks; none where no policy asks senders. The only error is that the asking that policy wants does not
+    happen."""
     if not asks(layers):
         yield ok("notices", "policy asks no senders")
         return
-    yield link_check(settings.web.url)
+    yield link_check(settings.web)
     yield page_check(settings.web.url)
     domains = settings.platform.domains[:_MOST_DOMAINS]
     if not domains:
@@ -45,23 +45,27 @@ def asks(layers: Layers) -> bool:
     )
 
 
-def link_check(url: str) -> CheckResult:
+def link_check(web: WebSettings) -> CheckResult:
     """Whether web.url is one that strangers can open safely."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    try:
-        private = ipaddress.ip_address(host).is_private
-    except ValueError:
-        private = host == "localhost"
-    if private:
-        return warning(
-            "web.url", f"{url} is not on the Internet", "set web.url to where people reach the pages"
-        )
-    if parts.scheme != "https":
+    url = web.url
+    mend = "set web.url to where people outside reach the pages, such as https://mail.YOUR-DOMAIN"
+    if web.is_public:
+        if urlsplit(url).scheme == "https":
+            return ok("web.url", url)
         return warning(
             "web.url", f"{url} is not encrypted", "serve the pages by https, and say so in web.url"
         )
-    return ok("web.url", url)
+    if web.trial:
+        return warning(
+            "web.url",
+            f"{url} is no public address, and senders get links to it (web.trial)",
+            f"after the trial {mend}, and leave web.trial out",
+        )
+    return error(
+        "web.url",
+        f"{url} is no public address: no sender of held mail is asked, though policy wants it",
+        f'{mend}, or ask nobody: [policy] challenge = "off"',
+    )
 
 
 def page_check(url: str) -> CheckResult:

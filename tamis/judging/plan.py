@@ -93,6 +93,7 @@ class SenderQuestion:
     findings: Mapping[str, Finding]
     filters: Sequence[Filter[Any]]
     settings: NoticeSettings
+    has_page: bool
 
 
 def plan(judged: Sequence[Judged], question: SenderQuestion | None = None) -> Plan:
@@ -160,7 +161,13 @@ def _may_ask(judged: Sequence[Judged], question: SenderQuestion) -> bool:
             return False
         findings = {name: of_scopes(found, one.policy.scopes) for name, found in question.findings.items()}
         case = Case(
-            question.sender, one.verdict.recipient, findings, question.filters, question.headers, terms
+            question.sender,
+            one.verdict.recipient,
+            findings,
+            question.filters,
+            question.headers,
+            terms,
+            question.has_page,
         )
         if why_not(case, question.settings, "reply") is not None:
             return False

@@ -32,6 +32,7 @@ class NotAsked(StrEnum):
     """Why a sender is not asked."""
 
     POLICY = "policy"
+    PAGES = "pages"
     NULL_SENDER = "null-sender"
     ADDRESS = "address"
     OWN_DOMAIN = "own-domain"
@@ -63,6 +64,7 @@ class NotAsked(StrEnum):
 SENTENCES: Mapping[NotAsked, str] = MappingProxyType(
     {
         NotAsked.POLICY: marked("policy asks no senders"),
+        NotAsked.PAGES: marked("the page where its sender could confirm it has no public address yet"),
         NotAsked.NULL_SENDER: marked("it has no envelope sender, as bounces have none"),
         NotAsked.ADDRESS: marked("its envelope sender is not an address that can be answered"),
         NotAsked.OWN_DOMAIN: marked("its sender is in the recipient's own domain"),
@@ -99,7 +101,8 @@ class Case:
     """One copy: what decides whether its sender may be asked.
 
     `findings` are those of the copy's recipient (by filter; none when they are lost), `filters` all that there are,
-    `headers` the message's, `age` the hours since it was held.
+    `headers` the message's, `has_page` whether its sender could open our pages (`WebSettings.is_for_strangers`), `age`
+    the hours since it was held.
     """
 
     sender: str
@@ -108,6 +111,7 @@ class Case:
     filters: Sequence[Filter[Any]]
     headers: Headers
     terms: Terms
+    has_page: bool
     age: float = 0.0
 
     @derived
@@ -176,6 +180,10 @@ def _asks_nobody(case: Case, settings: NoticeSettings) -> bool:
     return case.terms.challenge == "off"
 
 
+def _no_page(case: Case, settings: NoticeSettings) -> bool:
+    return not case.has_page
+
+
 def _null_sender(case: Case, settings: NoticeSettings) -> bool:
     return not case.sender
 
@@ -231,6 +239,7 @@ Suppression = tuple[NotAsked, Callable[[Case, NoticeSettings], bool]]
 
 _RULES: tuple[Suppression, ...] = (
     (NotAsked.POLICY, _asks_nobody),
+    (NotAsked.PAGES, _no_page),
     (NotAsked.NULL_SENDER, _null_sender),
     (NotAsked.ADDRESS, _no_address),
     (NotAsked.OWN_DOMAIN, _own_domain),

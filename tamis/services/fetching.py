@@ -7,7 +7,6 @@ that a name can't mean another address a moment later.
 from __future__ import annotations
 
 import http.client
-import ipaddress
 import socket
 import ssl
 import time
@@ -16,13 +15,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tamis.base.errors import FeedError
+from tamis.message.public_places import is_public
 
 _REDIRECTS = 5
 """Redirects that are followed. Beyond: the list is not fetched."""
 _READ_SECONDS = 20.0
 _WHOLE_SECONDS = 120.0
 _MOVED = frozenset({301, 302, 303, 307, 308})
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: an IPv4 address is in the last 32 bits
 
 
 def fetched(url: str, most: int) -> bytes:
@@ -84,17 +83,6 @@ def _address(host: str, port: int, *, is_trusted: bool) -> str:
         if not is_public(address):
             raise FeedError(f"{host} leads to {address}, which is no public address")
     return found[0]
-
-
-def is_public(text: str) -> bool:
-    """Whether an address is one of the public Internet, whatever it is wrapped in."""
-    address: ipaddress.IPv4Address | ipaddress.IPv6Address = ipaddress.ip_address(text.partition("%")[0])
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
-        if address in _NAT64:
-            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        address = inner or address
-    return address.is_global and not address.is_multicast
 
 
 def _content(answer: http.client.HTTPResponse, most: int, until: float) -> bytes:

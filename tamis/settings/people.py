@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from tamis.message.public_places import is_public_host
 from tamis.settings.values import AddressKey, DomainName, Network, Section, Socket, WebUrl
 
 
@@ -20,7 +22,11 @@ class WebSettings(Section):
     url: WebUrl = Field(
         "http://127.0.0.1:8898",
         max_length=200,
-        description="what links in mails begin with: the public address of the pages",
+        description="what links in mails begin with: the public address of the pages. While it is none (this "
+        "machine, a private network, a name that public DNS has not), no sender is asked",
+    )
+    trial: bool = Field(
+        False, description="ask senders although `url` is no public address: to try Tamis out on one machine"
     )
     trusted_proxies: tuple[Network, ...] = Field(
         ("127.0.0.0/8", "::1/128"),
@@ -42,6 +48,16 @@ class WebSettings(Section):
         description="addresses that see the quarantine of whole domains, except locked mailboxes (Q9), or of all of "
         'them ("platform"): { "admin@example.com" = ["example.com"] }',
     )
+
+    @property
+    def is_public(self) -> bool:
+        """Whether `url` can be reached from anywhere, by how it is written."""
+        return is_public_host(urlsplit(self.url).hostname or "")
+
+    @property
+    def is_for_strangers(self) -> bool:
+        """Whether links to the pages may go to people outside."""
+        return self.is_public or self.trial
 
 
 class NoticeSettings(Section):

@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,10 @@ from tamis.base.tokens import Tokens
 from tamis.challenge.challenge_records import AnswerProof, ChallengeDecision
 from tamis.desk import release
 from tamis.judging.policy import Terms
+from tamis.judging.site import Site
+from tamis.settings import WebSettings
 from tamis.store import Store
-from tests.background.test_mailing import site
+from tests.background.test_mailing import site as unreachable_site
 from tests.memory_state import MemoryState
 from tests.quarantine.samples import CONTENT, held
 
@@ -73,6 +76,12 @@ def hold(store: Store, transaction: str, sender: str, recipient: str = MARIE, *,
     )
 
 
+def site() -> Site:
+    made = unreachable_site()
+    web = WebSettings(url="https://mail.example.com")
+    return replace(made, settings=made.settings.model_copy(update={"web": web}))
+
+
 def decide(store: Store) -> None:
     found = store.challenges.undecided(held_before=datetime.now(UTC))
     wanted = [ChallengeDecision(copy, None, "en", True) for copy in found]
@@ -91,6 +100,22 @@ def test_a_notice_that_is_refused_for_now_holds_up_no_other(store: Store, postfi
     asking.mail()
     assert postfix.tried == [first, second]
     assert [one.sender for one in store.challenges.pending()] == [first], "and it is tried again"
+
+
+def test_no_notice_goes_out_while_its_link_would_lead_to_this_machine(store: Store, postfix: Postfix) -> None:
+    """As after an upgrade: the challenges are from before, and web.url was never set."""
+    hold(store, "t1", "first@example.net")
+    decide(store)
+    Asking(unreachable_site, store, Tokens(b"k" * 32)).mail()
+    assert (postfix.tried, len(store.challenges.pending())) == ([], 1)
+    Asking(site, store, Tokens(b"k" * 32)).mail()
+    assert postfix.tried == ["first@example.net"], "and it goes when it is set"
+
+
+def test_held_mail_is_not_asked_about_while_the_pages_have_no_address(store: Store, postfix: Postfix) -> None:
+    hold(store, "t1", "first@example.net")
+    Asking(unreachable_site, store, Tokens(b"k" * 32)).decide(1e12)
+    assert [one.reason for one in store.challenges.list()] == ["pages"]
 
 
 def test_a_copy_that_nobody_takes_is_not_tried_every_second(store: Store, postfix: Postfix) -> None:

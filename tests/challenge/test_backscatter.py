@@ -14,7 +14,7 @@ from benchmarks.backscatter_run import NO_BUDGETS, RECIPIENT, Message, decided, 
 from tamis.chain.registry import load_filters
 from tamis.contract.finding import Finding, Status
 from tamis.judging.site import Site, Snapshot
-from tamis.settings import NoticeSettings, SettingsFile
+from tamis.settings import NoticeSettings, SettingsFile, WebSettings
 
 pytestmark = pytest.mark.corpus
 
@@ -51,7 +51,9 @@ def test_nobody_is_asked_who_must_not_be(corpus_spam: list[Path], tmp_path: Path
     """SPF is said to pass for everybody else, and there are no budgets: the worst case."""
     file = SettingsFile(None, "")
     notices = NoticeSettings.model_validate(NO_BUDGETS)
-    settings = file.settings.model_copy(update={"notices": notices})
+    settings = file.settings.model_copy(
+        update={"notices": notices, "web": WebSettings(url="https://mail.example.com")}
+    )
     site = replace(Site.build(file, load_filters(), Snapshot()), settings=settings)
     paths = corpus_spam[:: len(corpus_spam) // SAMPLE][:SAMPLE]
     messages = list(read(paths, site))

@@ -17,7 +17,7 @@ from tamis.cli.checks import Health
 from tamis.cli.doctor_notices import asks, domain_check, link_check, page_check
 from tamis.installation.signing_key import signing_key
 from tamis.judging.suppression import NotAsked
-from tamis.settings import NoticeSettings, Settings, read_settings
+from tamis.settings import NoticeSettings, Settings, WebSettings, read_settings
 from tamis.store import Store
 from tests.cli.conftest import Run
 from tests.quarantine.samples import CONTENT, held
@@ -95,17 +95,26 @@ def test_whether_anybody_is_asked(layers: dict[str, dict[str, str]], asking: boo
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        ("http://127.0.0.1:8898", "is not on the Internet"),
-        ("https://localhost", "is not on the Internet"),
-        ("https://192.168.1.2", "is not on the Internet"),
+        ("http://127.0.0.1:8898", "no sender of held mail is asked"),
+        ("https://localhost", "no sender of held mail is asked"),
+        ("https://192.168.1.2", "no sender of held mail is asked"),
         ("http://mail.example.com", "is not encrypted"),
         ("https://mail.example.com", "https://mail.example.com"),
     ],
 )
 def test_the_url(url: str, says: str) -> None:
-    looked = link_check(url)
+    looked = link_check(WebSettings(url=url))
     assert says in looked.found
-    assert (looked.health is Health.OK) is (says == url)
+    health = {"is not encrypted": Health.WARNING, url: Health.OK}.get(says, Health.ERROR)
+    assert looked.health is health
+    assert ("web.url" in looked.mend) is (health is not Health.OK)
+
+
+def test_a_trial_is_told_that_strangers_get_its_links() -> None:
+    looked = link_check(WebSettings(url="http://127.0.0.1:8898", trial=True))
+    assert looked.health is Health.WARNING
+    assert "web.trial" in looked.found
+    assert link_check(WebSettings(url="https://mail.example.com", trial=True)).health is Health.OK
 
 
 @pytest.mark.parametrize(("status", "health"), [(200, Health.OK), (404, Health.OK), (502, Health.WARNING)])

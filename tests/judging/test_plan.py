@@ -232,7 +232,8 @@ HELD, LETTER_HEAD = 'challenge = "reply"', Mail(b"Subject: Facture\r\n\r\n").hea
 def question(
     sender: str = "jean@example.net", head: Headers = LETTER_HEAD, *found: Finding
 ) -> SenderQuestion:
-    return SenderQuestion(sender, head, {one.filter: one for one in found}, FILTERS, NoticeSettings())
+    findings = {one.filter: one for one in found}
+    return SenderQuestion(sender, head, findings, FILTERS, NoticeSettings(), has_page=True)
 
 
 def held(recipient: str, terms: str = HELD, decision: str = "spam") -> Judged:

@@ -14,7 +14,7 @@ from tamis.contract.filter import NoChallenge
 from tamis.contract.finding import Finding, Status
 from tamis.filters.empty import Empty
 from tamis.judging.policy import Terms
-from tamis.judging.suppression import SENTENCES, Case, NotAsked, Spent, over_budget, why_not
+from tamis.judging.suppression import SENTENCES, Case, NotAsked, Spent, Transport, over_budget, why_not
 from tamis.language.translation import LANGUAGES, translations
 from tamis.message.mail import Mail
 from tamis.settings import NoticeSettings
@@ -29,13 +29,16 @@ def case(
     header: str = "Subject: Facture\r\n",
     *findings: Finding,
     sender: str = SENDER,
+    has_page: bool = True,
     age: float = 0.1,
     spf: Finding = PASS,
     **terms: Any,
 ) -> Case:
     """A message of an authenticated stranger about which there is nothing to say, but for what is given."""
     found = {one.filter: one for one in (spf, *findings)}
-    return Case(sender, RECIPIENT, found, FILTERS, Mail(header.encode()).headers, Terms(**terms), age)
+    return Case(
+        sender, RECIPIENT, found, FILTERS, Mail(header.encode()).headers, Terms(**terms), has_page, age
+    )
 
 
 def hit(name: str, **facts: Any) -> Finding:
@@ -201,12 +204,17 @@ def test_what_only_mail_needs() -> None:
 
 def test_policy() -> None:
     assert why_not(case(challenge="off"), SETTINGS) is NotAsked.POLICY
+
+
+@pytest.mark.parametrize("transport", ["mail", "reply"])
+def test_nobody_gets_a_link_that_only_this_network_can_open(transport: Transport) -> None:
+    assert why_not(case(has_page=False), SETTINGS, transport) is NotAsked.PAGES
     own = case(sender="paul@example.com", challenge_own_domain=True)
     assert why_not(own, SETTINGS) is None
 
 
 def test_without_details_nobody_is_asked() -> None:
-    bare = Case(SENDER, RECIPIENT, {}, FILTERS, Mail(b"").headers, Terms())
+    bare = Case(SENDER, RECIPIENT, {}, FILTERS, Mail(b"").headers, Terms(), has_page=True)
     assert why_not(bare, NoticeSettings(evidence="unless-failed")) is NotAsked.UNKNOWN
 
 
@@ -226,7 +234,7 @@ def test_budgets() -> None:
 
 @given(st.text(max_size=300), st.binary(max_size=2000))
 def test_whatever_came_is_decided(sender: str, header: bytes) -> None:
-    one = Case(sender, RECIPIENT, {"spf": PASS}, FILTERS, Mail(header).headers, Terms())
+    one = Case(sender, RECIPIENT, {"spf": PASS}, FILTERS, Mail(header).headers, Terms(), has_page=True)
     assert why_not(one, SETTINGS) in (None, *NotAsked)
 
 

@@ -255,6 +255,7 @@ def _with_defaults(given: Mapping[str, Any], directory: Path) -> dict[str, Any]:
     settings["web"] = {
         "listen": f"inet:{LOOPBACK}:{port}",
         "url": f"http://{LOOPBACK}:{port}",
+        "trial": True,
         **settings.get("web", {}),
     }
     # Nothing listens there, and says so at once: no test asks the machine's own resolver.
