@@ -44,6 +44,7 @@ COMMANDS = {
     "serve": "serve:serve",
     "settings": "settings:settings",
     "setup": "setup:setup",
+    "status": "status:status",
     "stop": "serve:stop",
     "try": "try_message:try_message",
     "web": "serve:web",

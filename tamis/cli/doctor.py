@@ -16,7 +16,6 @@ from pathlib import Path
 
 import click
 
-from tamis.base.breaker import PartState
 from tamis.base.errors import ConfigError, RouteError, TamisError, times
 from tamis.chain.registry import load_filters
 from tamis.cli.checks import CheckResult, Health, error, ok, warning
@@ -26,7 +25,7 @@ from tamis.cli.doctor_lists import list_checks
 from tamis.cli.doctor_postfix import postfix_checks
 from tamis.cli.hosts import host_checks
 from tamis.handover.listener_counts import read_listener_counts, unseen
-from tamis.handover.part_states import read_parts
+from tamis.handover.part_states import left_out, read_parts
 from tamis.installation.paths import Paths
 from tamis.judging.site import Site, Snapshot
 from tamis.settings import Settings, SettingsFile, SocketAddress
@@ -101,11 +100,7 @@ def _content(settings: Settings) -> Iterator[CheckResult]:
 def _left_out(settings: Settings) -> Iterator[CheckResult]:
     """What the running daemon leaves out because it kept failing (docs/operations.md)."""
     told = read_parts(Paths(settings))
-    parts: dict[str, list[PartState]] = {}
-    for states in told.values():
-        for one in states:
-            if one.left_out_until:
-                parts.setdefault(one.part, []).append(one)
+    parts = left_out(told)
     for name, states in sorted(parts.items()):
         last = max(states, key=lambda one: one.left_out_until)
         until = time.strftime("%H:%M:%S", time.localtime(last.left_out_until))

@@ -38,14 +38,15 @@ def status(context: Context, as_json: bool) -> None:
     "loops" says whether the inner loops are those in C or, where they could not be compiled, numpy's, which give the
     same numbers and take longer.
     """
-    about = _status(context.file.settings)
+    about = model_state(context.file.settings)
     if as_json:
         print_json(about)
     else:
         click.echo("\n".join(_lines(about)))
 
 
-def _status(settings: Settings) -> dict[str, Any]:
+def model_state(settings: Settings) -> dict[str, Any]:
+    """What `tamis model status --json` prints."""
     folder = settings.model_directory
     ham = spam = corrections = 0
     file: dict[str, Any] | None = None

@@ -41,6 +41,14 @@ def read_parts(paths: Paths) -> Mapping[int, Sequence[PartState]]:
     return {pid: found for pid in sorted(pids) if (found := _read(paths.parts / f"{pid}.json"))}
 
 
+def left_out(told: Mapping[int, Sequence[PartState]]) -> dict[str, list[PartState]]:
+    """The parts that some process leaves out now, each as those processes see it."""
+    parts: dict[str, list[PartState]] = {}
+    for one in (state for states in told.values() for state in states if state.left_out_until):
+        parts.setdefault(one.part, []).append(one)
+    return parts
+
+
 def _read(path: Path) -> list[PartState]:
     try:
         return [PartState.from_dict(one) for one in read_json(path) or ()]

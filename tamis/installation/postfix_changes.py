@@ -15,7 +15,8 @@ from typing import Any
 
 from tamis.base.errors import ServiceError
 from tamis.installation.file_changes import FileChange, read_file
-from tamis.services.postfix.lines import NAMES, REDIRECTED, Lines, wanted, without_tamis, without_transport
+from tamis.services.postfix.desk_queue import is_for_desk
+from tamis.services.postfix.lines import NAMES, Lines, wanted, without_tamis, without_transport
 from tamis.services.postfix.listeners import listeners, pairs, postconf, program
 from tamis.settings import Settings, SocketAddress
 
@@ -144,12 +145,8 @@ class PostfixFiles:
 
     def queued(self) -> list[str]:
         """The queue ids of messages with copies for the desk."""
-        found = (json.loads(line) for line in self._run("postqueue", "-j").splitlines())
-        return [
-            one["queue_id"]
-            for one in found
-            if any(rcpt.get("address", "").endswith(REDIRECTED) for rcpt in one.get("recipients", ()))
-        ]
+        found = filter(is_for_desk, self._run("postqueue", "-j").splitlines())
+        return [json.loads(line)["queue_id"] for line in found]
 
     def drained(self, seconds: float) -> list[str]:
         """Have copies for the desk delivered, and open sessions end: the queue ids of those that still wait then."""

@@ -16,8 +16,11 @@ from typing import Any
 import pytest
 from sqlalchemy import event, text
 
-from tamis.challenge.challenge_records import ChallengeDecision
+from tamis.challenge.challenge_records import OPEN, ChallengeDecision
+from tamis.contract.finding import Finding, Status
 from tamis.database.history_search import Wanted, newest
+from tamis.database.today import Today
+from tamis.judging.story import Story, Told
 from tamis.message.address import PLATFORM
 from tamis.settings import NoticeSettings
 from tamis.store import Store
@@ -133,6 +136,34 @@ def test_an_index_finds_it(store: Store, name: str) -> None:
     assert [step for step in steps if "TEMP B-TREE" in step] == []
     assert [found[0] for found in looked if not found[2] and found[1] != "CONSTANT"] == []
     assert {found[2] for found in looked if (found[2] or "").startswith("ix_")} == wanted
+
+
+COUNTED: dict[str, tuple[Callable[[Today], object], set[str]]] = {
+    "mail": (lambda t: t.traffic(NOW), {"ix_history_messages_at"}),
+    "mail, domain": (
+        lambda t: t.traffic(NOW, "example.com"),
+        {"ix_history_messages_at", "ix_history_verdicts_domain_message"},
+    ),
+    "unavailable": (lambda t: t.unavailable(NOW), {"ix_history_findings_last_day", "ix_history_messages_at"}),
+    "unavailable, domain": (
+        lambda t: t.unavailable(NOW, "example.com"),
+        {"ix_history_findings_last_day", "ix_history_messages_at", "ix_history_verdicts_domain_message"},
+    ),
+    "held": (lambda t: t.held(OPEN, NOW), {"ix_messages_state_id"}),
+    "held, domain": (lambda t: t.held(OPEN, NOW, "example.com"), {"ix_messages_domain_state_id"}),
+}
+
+
+@pytest.mark.parametrize("name", COUNTED)
+def test_a_glance_at_today_reads_what_is_of_today(store: Store, name: str) -> None:
+    """However much there is of other days; only the counts themselves are sorted."""
+    deaf = Finding("clamav", Status.UNAVAILABLE)
+    told = Told("ham", "inbox", "", "", 0.0, 7.5, "")
+    store.history.add([("a:0", Story(NOW, "Q", "", "192.0.2.7", "mx", "", "", 9, (deaf,), ((MARIE, told),)))])
+    call, wanted = COUNTED[name]
+    steps = [step for plan in plans(store, lambda one: call(one.today)) for step in plan]
+    assert [step for step in steps if step.startswith("SCAN") and "CONSTANT" not in step] == []
+    assert {index for step in steps for index in re.findall(r"\bix_\w+", step)} == wanted
 
 
 NAMED = {
