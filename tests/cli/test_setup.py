@@ -16,6 +16,7 @@ import pytest
 
 from tamis.cli import main
 from tamis.installation.postfix_changes import PostfixFiles
+from tamis.services.postfix.desk_queue import DeskQueue, desk_queue
 from tamis.services.postfix.listeners import pairs, postconf
 from tamis.settings import Settings, SettingsFile
 from tests.real import PrivatePostfix, TamisDaemon, wait_until
@@ -292,6 +293,7 @@ def test_it_ends_with_a_message_through_postfix(bare: tuple[PrivatePostfix, Tami
     assert "all mail goes through Tamis" in done.stdout
     send(postfix.reinjection_port, b"Subject: x\r\n\r\nx\r\n", sender="", to=NOBODYS)
     wait_until(lambda: bool(PostfixFiles(settings_of(daemon)).queued()), timeout=30, what="a copy that waits")
+    assert desk_queue(settings_of(daemon).postfix.config_directory) == DeskQueue(1, True)
     refused = subprocess.run([*command, "--undo", "--wait", "0"], capture_output=True, text=True, check=False)
     assert refused.returncode == os.EX_TEMPFAIL, refused.stdout + refused.stderr
     assert "copies for Tamis wait in Postfix's queue" in refused.stderr
