@@ -23,6 +23,7 @@ import stat
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Final, Literal, get_args
 
@@ -70,6 +71,10 @@ _SAFE = re.compile(r"[^\x21-\x7e]+")
 
 class ReportError(TamisError):
     """A report that can't be taken: names the file, or says that too many wait."""
+
+
+class UnreadableReportError(ReportError):
+    """What may well be a report, and stays in the spool until an administrator lets us read it: names the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,13 +140,20 @@ class Spool:
         """How many wait."""
         return len(self.names())
 
+    def unreadable(self) -> list[str]:
+        """The names of what waits and can't be read by us, oldest first."""
+        return [name for name in self.names() if not _is_readable(self.folder / name)]
+
     def reports(self, limit: int) -> Iterator[Report | Path]:
-        """The oldest reports; a file that is none as its path. Each stays until `done`."""
-        for name in self.names()[:limit]:
+        """The oldest reports that can be read; a file that is none as its path. Each stays until `done`."""
+        return islice(self._readable(), limit)
+
+    def _readable(self) -> Iterator[Report | Path]:
+        for name in self.names():
             path = self.folder / name
             try:
                 found = read_report(path)
-            except FileNotFoundError:
+            except (FileNotFoundError, UnreadableReportError):
                 continue
             except ReportError:
                 yield path
@@ -150,8 +162,6 @@ class Spool:
 
     def done(self, path: Path) -> None:
         """Remove a report that was taken in, or is none."""
-        if path.is_dir() and not path.is_symlink():
-            return  # nobody's report; left for the administrator to see
         path.unlink(missing_ok=True)
 
 
@@ -165,23 +175,45 @@ def report_solved_challenge(settings: Settings, sender: str, raw: bytes) -> Path
 
 
 def read_report(path: Path) -> Report:
-    """Read a report. Raises ReportError when it is none, OSError when it can't be read.
+    """Read a report. Raises ReportError when it is none, UnreadableReportError when we may not read it, OSError when
+    it can't be read.
 
     The folder may be another user's to write to, so a link, a pipe or an endless file must do no harm.
     """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        # One that can't be read must not hold up those behind it.
-        if error.errno in (errno.ELOOP, errno.ENXIO, errno.EACCES, errno.EPERM):
-            raise ReportError(f"{path}: no report: {error.strerror}") from None
-        raise
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise ReportError(f"{path}: no report: not a regular file")
+    with os.fdopen(_opened(path), "rb") as file:
         octets = file.read(MAX_OCTETS + 1024)
     found = _LINE.match(octets)
     if found is None or found[2].decode() not in SOURCES:
         raise ReportError(f"{path}: no report: its first line is wrong")
     label = next(one for one in get_args(Label) if one == found[1].decode())
     return Report(label, found[2].decode(), found[3].decode(), octets[found.end() :], path)
+
+
+def _opened(path: Path) -> int:
+    """A report's file, open for reading. Raises as `read_report`."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except PermissionError as error:
+        raise UnreadableReportError(f"{path}: {error.strerror}") from None
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):
+            raise ReportError(f"{path}: no report: {error.strerror}") from None
+        raise
+    kind = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(kind):
+        return descriptor
+    os.close(descriptor)
+    if stat.S_ISDIR(kind):  # somebody's, and not ours to remove
+        raise UnreadableReportError(f"{path}: a folder")
+    raise ReportError(f"{path}: no report: not a regular file")
+
+
+def _is_readable(path: Path) -> bool:
+    """Whether reading it would give a report, or show that it is none."""
+    try:
+        os.close(_opened(path))
+    except UnreadableReportError:
+        return False
+    except (ReportError, OSError):
+        return True
+    return True

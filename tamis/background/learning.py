@@ -20,6 +20,8 @@ _HELD = 3.0
 """Seconds that the model stays open after the last report, before `tamis learn` can have it."""
 _AFTER_TROUBLE = 30.0
 _DAY = 86_400.0
+_NAMED = 10
+"""Reports that one line of the log names; beyond: only counted."""
 
 
 class Learning:
@@ -28,6 +30,7 @@ class Learning:
     def __init__(self, site: Callable[[], Site], stopping: threading.Event) -> None:
         self._site = site
         self._stopping = stopping
+        self._unreadable: frozenset[str] = frozenset()
 
     def start(self) -> None:
         """Run in a thread that the process does not wait for: a stop at any moment loses nothing."""
@@ -43,7 +46,8 @@ class Learning:
                 if settings.rules.propose == "shadow" and time.monotonic() >= proposing:
                     proposing = time.monotonic() + _DAY
                     self._take_into_shadow()
-                if Spool(settings.spool_directory).waiting():
+                spool = Spool(settings.spool_directory)
+                if spool.waiting() > self.look_for_unreadable(spool):
                     self._learn(settings)
                     trouble = ""
             except (TamisError, OSError) as error:
@@ -53,6 +57,21 @@ class Learning:
                         log.error("reports wait, learning failed and is tried again: %s", error)
                     trouble = str(error)
             self._stopping.wait(pause)
+
+    def look_for_unreadable(self, spool: Spool) -> int:
+        """How many reports we may not read; each is named in the log once."""
+        found = spool.unreadable()
+        new = [name for name in found if name not in self._unreadable]
+        self._unreadable = frozenset(found)
+        if new:
+            log.warning(
+                "%s: %d reports can't be read and stay there, `tamis doctor` says what to do: %s%s",
+                spool.folder,
+                len(new),
+                ", ".join(map(repr, new[:_NAMED])),
+                " ..." if len(new) > _NAMED else "",
+            )
+        return len(found)
 
     def _tag_of(self, reporter: str) -> str:
         return self._site().book.policy(reporter).terms.tag

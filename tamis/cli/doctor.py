@@ -23,6 +23,7 @@ from tamis.cli.context import Context
 from tamis.cli.doctor_content import content_services
 from tamis.cli.doctor_lists import list_checks
 from tamis.cli.doctor_postfix import postfix_checks
+from tamis.cli.doctor_reports import report_checks
 from tamis.cli.hosts import host_checks
 from tamis.handover.listener_counts import read_listener_counts, unseen
 from tamis.handover.part_states import left_out, read_parts
@@ -75,6 +76,7 @@ def examine(context: Context) -> Iterator[CheckResult]:
         postfix_checks,
         _route,
         _content,
+        report_checks,
         _left_out,
         _unseen,
         notices,

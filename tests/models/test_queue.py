@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import random
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -103,6 +105,32 @@ def test_what_is_no_report_does_no_harm(tmp_path: Path) -> None:
     assert Path("/etc/passwd").exists()
     with pytest.raises(ReportError):
         read_report(Path("/dev/null"))
+
+
+def test_what_may_not_be_read_stays_and_holds_up_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_in(tmp_path)
+    spool, folder = Spool(settings.spool_directory), settings.spool_directory
+    folder.mkdir(parents=True)
+    for number in range(3):
+        (folder / f"0{number}.closed").write_bytes(b"tamis-report 1 spam dovecot marie@example.com\nX: y\n\n")
+    (folder / "0.folder").mkdir()
+    report(settings, range(2))
+    opened = os.open
+
+    def refusing(path: Any, *arguments: Any, **more: Any) -> int:
+        if str(path).endswith(".closed"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return opened(path, *arguments, **more)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("tamis.models.reports.os.open", refusing)
+        patched.setattr("tamis.models.queue.BATCH", 1)
+        assert take_in(settings) == (1, 1)
+        assert spool.unreadable() == spool.names() == ["0.folder", "00.closed", "01.closed", "02.closed"]
+    assert spool.unreadable() == ["0.folder"]
+    assert take_in(settings) == (1, 2), "they are learned when they can be read"
 
 
 def test_a_reporter_cant_write_lines_or_flood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
