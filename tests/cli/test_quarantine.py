@@ -142,7 +142,7 @@ def test_release_goes_to_the_one_recipient(run: Run, store: Store, config: Path)
         assert run("quarantine", "release", number, "--by", "evil\r\nX: y").status == 0
     assert [(m.sender, m.recipients) for m in postfix.got] == [("offer@example.net", ["marie@example.com"])]
     header = postfix.got[0].content.split(b"\r\n\r\n")[0]
-    assert header.startswith(b"X-Spam-Status: No, released by evil?X: y\r\nFrom:")
+    assert header.startswith(b"X-Spam-Status: No, released by evil?X: y\r\nX-Spam-Id: t1\r\nFrom:")
     assert b"Flag" not in header
     record = store.quarantine.get(number)
     assert record is not None

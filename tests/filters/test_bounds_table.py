@@ -46,6 +46,7 @@ _OUTCOMES = re.compile(
     r"|change nothing|do not change|no word|asked|not fetched|not learned|it is none|keep what|others? are let through"
     r"|nothing is known|taken to be there|left alone|wait|last seven labels|the literal ends|cut to it|not proposed"
     r"|the oldest|smaller ones|it counts all the same|mailbox of its own|not looked up|^cut$|they have earned"
+    r"|is said to be"
 )
 
 

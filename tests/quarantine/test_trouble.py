@@ -216,8 +216,8 @@ def test_a_full_disk_loses_nothing_and_holds_again_when_there_is_room(tmp_path: 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 1 MiB."""
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tamis-test", tmp_path], check=True)
+    """A file system of 1.5 MiB."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1536k", "tamis-test", tmp_path], check=True)
     yield tmp_path
     subprocess.run(["umount", tmp_path], check=True)
 

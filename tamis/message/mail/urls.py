@@ -95,6 +95,8 @@ _DEFUSED = re.compile(
 )
 _DEFUSED_SCHEME = re.compile(r"h(?:xx|\*\*|__|--)p(?=s?[\s\[(]{0,2}:)")
 _DEFUSED_DOT = re.compile(r"\s{0,2}[\[({]\s?(?:\.|dot)\s?[\])}]\s{0,2}|\s?[.\u3002\uff0e\uff61]\s?|\sdot\s")
+_SCHEME = re.compile(r"https?://")
+_WIDE_DOTS = str.maketrans("\u3002\uff0e\uff61", "...")
 _DEFUSED_REST = re.compile(r"[\[\](){}<>\s]+")
 _DEFUSED_SURELY = re.compile(r"^(?:h|www)|[\[({]\s?(?:\.|dot)|[\u3002\uff0e\uff61]")
 
@@ -115,7 +117,8 @@ def _defused(low: str) -> Iterator[str]:
             written = found[0]
             if is_top_level(found[1]) and _DEFUSED_SURELY.search(written):
                 read = _DEFUSED_REST.sub("", _DEFUSED_DOT.sub(".", _DEFUSED_SCHEME.sub("http", written)))
-                if read != written:
+                # a URL whose dots are full-width is one that programs follow: it is found as such
+                if read != written and not (_SCHEME.match(written) and read == written.translate(_WIDE_DOTS)):
                     yield read
 
 
