@@ -112,13 +112,23 @@ def _ends(address: str, known: Mapping[str, Sequence[str]], hosted: Collection[s
     return Destination(tuple(mailboxes), tuple(outside))
 
 
-def targets(value: str, address: str, matched: str, origin: str, delimiter: str) -> Iterator[str]:
+def targets(value: str, address: str, matched: str, origin: str, delimiter: str) -> tuple[str, ...]:
     """The addresses on the right-hand side of an alias (virtual(5), canonical(5)), completed as Postfix does.
 
     `matched` is the key under which it stands: one without the extension passes that on
     (propagate_unmatched_extensions), and a target that is a domain alone takes the local part. A name alone is
-    completed by the domain `origin`.
+    completed by the domain `origin`. None where one of them is no whole address.
     """
+    found = tuple(_completed(value, address, matched, origin, delimiter))
+    return found if all(map(_is_whole, found)) else ()
+
+
+def _is_whole(address: str) -> bool:
+    local, _, domain = address.rpartition("@")
+    return bool(local and domain) and "<" not in address
+
+
+def _completed(value: str, address: str, matched: str, origin: str, delimiter: str) -> Iterator[str]:
     local, _, domain = address.rpartition("@")
     base, extension = divided(address, delimiter)
     passed_on = extension if matched in (base, f"{base}@{domain}") else ""

@@ -112,6 +112,8 @@ def test_every_graph_ends_somewhere(aliases: dict[str, list[str]], address: str)
         ("marie@example.com, some words", "j", "j", []),
         ("team: marie@example.com, paul@example.com;", "j", "j", []),
         ("marie@example.com, <>", "j", "j", []),
+        ("marie@example.com, @.", "j", "j", []),
+        ('marie@example.com, "<"', "j", "j", []),
     ],
 )
 def test_right_hand_sides(value: str, address: str, matched: str, expected: list[str]) -> None:
