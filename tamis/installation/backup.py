@@ -28,7 +28,7 @@ from sqlalchemy import make_url
 
 from tamis import __version__
 from tamis.base.errors import StoreError, TamisError
-from tamis.base.shared_files import like_its_folder, read_json, write_json
+from tamis.base.shared_files import like_its_folder, make_folder, read_json, write_json
 from tamis.database.migrate import NEWEST
 from tamis.installation.paths import Paths
 from tamis.settings import Settings, SettingsFile
@@ -272,9 +272,7 @@ def _bring(source: Path, goal: Path) -> None:
 
 def _bring_file(source: Path, goal: Path) -> None:
     """In place whole or not at all, as a file of the owner of the folder it is in."""
-    for folder in reversed([one for one in goal.parents if not one.exists()]):
-        folder.mkdir(mode=0o750)
-        like_its_folder(folder)
+    make_folder(goal.parent, 0o750)
     made = goal.with_name(f".{goal.name}.restored")
     shutil.copyfile(source, made)
     made.chmod(0o600 if goal.suffix == ".key" else 0o640)

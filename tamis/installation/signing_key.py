@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 from tamis.base.errors import ConfigError
+from tamis.base.shared_files import like_its_folder, make_folder
 from tamis.database.hosts import SIGNING_KEY, Hosts
 
 log = logging.getLogger(__name__)
@@ -64,11 +65,12 @@ def _differs(path: Path, problem: str) -> ConfigError:
 
 
 def _make(path: Path) -> None:
-    """Write a new key; when two processes try at once, the first one's stays."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write a new key, for the daemon's user whoever makes it; of two processes at once, the first one's stays."""
+    make_folder(path.parent)
     with tempfile.NamedTemporaryFile(dir=path.parent) as new:  # mode 0600
         new.write(secrets.token_bytes(_OCTETS))
         new.flush()
         os.fsync(new.fileno())
+        like_its_folder(Path(new.name))
         with contextlib.suppress(FileExistsError):
             os.link(new.name, path)

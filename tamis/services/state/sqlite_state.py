@@ -25,6 +25,7 @@ from typing import Any, TypeVar
 
 from tamis.base.breaker import Breaker
 from tamis.base.errors import LeftOutError, ServiceError
+from tamis.base.shared_files import make_private
 from tamis.contract.questions import Count, DistinctWithin, Drop, Get, Put, PutNew
 from tamis.contract.service_protocols import (
     MAX_KEY,
@@ -417,13 +418,5 @@ _WORK: Mapping[type[Any], tuple[Callable[..., Any], Callable[[Any], bool]]] = {
 
 def _make(path: Path) -> None:
     """Make the file, for its owner only; made by root, it belongs to its directory's owner, as the daemon does."""
-    try:
-        made = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        return
-    try:
-        if os.geteuid() == 0:
-            owner = path.parent.stat()
-            os.fchown(made, owner.st_uid, owner.st_gid)
-    finally:
-        os.close(made)
+    with contextlib.suppress(FileExistsError):
+        os.close(make_private(path))
