@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from starlette.applications import Starlette
@@ -14,8 +15,11 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from tamis.language.translation import marked
+from tamis.people.rights import Right
 from tamis.web import confirm, preferences, sender, signing_in
 from tamis.web import held_list as mailbox
+from tamis.web.console import overview
+from tamis.web.console.console import Console, console_page
 from tamis.web.guard import RequestBounds, SafeHeaders
 from tamis.web.rendering import HERE
 from tamis.web.visit import NOT_VALID, House, Page, Visit, page, told
@@ -31,6 +35,18 @@ def _get(path: str, answer: Page) -> Route:
 
 def _post(path: str, answer: Page, *, by_token: bool = False) -> Route:
     return Route(path, page(answer, by_token=by_token), methods=["POST"])
+
+
+def _console(
+    path: str, right: Right, show: Callable[[Console], Response], *, platform: bool = False
+) -> Route:
+    """A page of the administrator's console."""
+    return _get(f"/admin{path}", console_page(right, show, platform=platform))
+
+
+def _deed(path: str, right: Right, act: Callable[[Console], Response], *, platform: bool = False) -> Route:
+    """What a form of the console does."""
+    return _post(f"/admin{path}", console_page(right, act, platform=platform))
 
 
 ROUTES = (
@@ -56,6 +72,7 @@ ROUTES = (
     _post("/c/{token}/work", sender.work, by_token=True),
     _get("/c/{token}/image", sender.image),
     _get("/c/{token}/audio", sender.audio),
+    _console("", Right.STATISTICS, overview.show),
 )
 
 

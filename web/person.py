@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from tamis.judging.site import Site
 from tamis.message.address import PLATFORM, domain_of
+from tamis.people.rights import BUNDLES, Grant, Holder
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,12 @@ class Person:
                 for domain in domains
             ),
         )
+
+    @property
+    def holder(self) -> Holder:
+        """The rights of this person: whoever the settings name owns those domains."""
+        grants = (Grant(scope, BUNDLES["owner"]) for scope in sorted(self.domains))
+        return Holder(self.address, tuple(grants))
 
     @property
     def is_administrator(self) -> bool:

@@ -44,7 +44,9 @@ from tamis.web.visit import NOT_VALID, SESSION, PageRefusedError, Visit
 LINK_MINUTES = 15
 """How long a mailed link works."""
 _IMAP_SECONDS = 10.0
-_TARGET = re.compile(r"/(?:lists|settings|mail(?:/[0-9A-HJKMNP-TV-Z]{26})?)")
+_TARGET = re.compile(
+    r"/(?:lists|settings|mail(?:/[0-9A-HJKMNP-TV-Z]{26})?|admin(?:/[A-Za-z0-9@._-]{1,100}){0,3})"
+)
 _WRONG = marked("The address or password is incorrect.")
 
 log = logging.getLogger(__name__)

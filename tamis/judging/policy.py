@@ -15,6 +15,7 @@ from tamis.base.validation import config_error
 from tamis.contract.filter import ALLOWED_EFFECTS, Filter, FilterOptions, State
 from tamis.judging.alias_targets import NO_ALIASES, Destination, Directory
 from tamis.message.address import PLATFORM, address_key, mailbox_in, scopes_of
+from tamis.people.rights import Locks
 from tamis.settings import Layers
 
 
@@ -271,6 +272,15 @@ class PolicyBook:
         """The terms of every layer on its own."""
         for terms, _ in tuple(self._compiled.values()):
             yield terms
+
+    def locks(self) -> Locks:
+        """Which mailboxes are closed to everybody else (Q9)."""
+        said = {}
+        for scope, layer in self._layers.items():
+            if "locked" in layer:
+                terms, _ = self._compiled[(scope,) if scope == PLATFORM else (scope, PLATFORM)]
+                said[scope] = terms.locked
+        return Locks(said)
 
     def show(self, recipient: str) -> dict[str, Any]:
         """The resolved policy as plain data: {key: [value, scope that sets it or "default"]}."""

@@ -1,0 +1,27 @@
+"""The console's frame: for whom it is, and what it looks at."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.web.console.conftest import PLATFORM_ADMIN
+from tests.web.pages import ADMIN, JEAN, MARIE, Pages
+
+
+def test_it_is_for_who_was_granted_something(pages: Pages) -> None:
+    assert pages.visitor().get("/admin").location == "/sign-in?to=%2Fadmin"
+    refused = pages.visitor(MARIE).get("/admin")
+    assert refused.status == 404
+    assert "<bdi>example.com</bdi>: owner" in pages.visitor(ADMIN).get("/admin").text
+
+
+@pytest.mark.parametrize("scope", ["example.org", "nowhere", "@", "a" * 500, "example.com", JEAN.upper(), ""])
+def test_it_looks_at_nothing_that_was_not_granted(pages: Pages, scope: str) -> None:
+    answer = pages.visitor(ADMIN).get(f"/admin?in={scope}")
+    assert answer.status == (200 if scope in ("", JEAN.upper(), "example.com") else 404)
+
+
+def test_the_scope_stays_in_every_address(pages: Pages) -> None:
+    page = pages.visitor(PLATFORM_ADMIN).get("/admin?in=EXAMPLE.com").text
+    assert 'href="/admin?in=example.com" aria-current="page"' in page
+    assert 'value="example.com"' in page

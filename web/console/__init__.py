@@ -1,0 +1,1 @@
+"""The administrator's console: a page is a question, its first sentence the answer."""

@@ -1,0 +1,30 @@
+"""The console's navigation: which page stands where, under which heading, and for whom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tamis.language.translation import marked
+from tamis.people.rights import Right
+
+
+@dataclass(frozen=True, slots=True)
+class NavPage:
+    """A page of the navigation: its path below /admin, its name, and the right that it wants (`platform`: for the
+    whole platform)."""
+
+    path: str
+    name: str
+    right: Right
+    platform: bool = False
+
+
+NAVIGATION: tuple[tuple[str, tuple[NavPage, ...]], ...] = (
+    ("", (NavPage("", marked("Overview"), Right.STATISTICS),)),
+    (marked("Tuning"), ()),
+    (marked("Senders"), ()),
+    ("", ()),
+    (marked("People"), ()),
+    (marked("System"), ()),
+)
+"""The headings ("" for none) in their order, each with its pages."""
