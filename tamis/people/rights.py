@@ -77,7 +77,7 @@ class Locks:
 
     def closes(self, mailbox: str) -> bool:
         """Whether the mailbox is closed to others."""
-        return next((self.said[one] for one in _upwards(mailbox) if one in self.said), False)
+        return next((self.said[one] for one in upwards(mailbox) if one in self.said), False)
 
 
 NO_LOCKS = Locks()
@@ -99,24 +99,25 @@ class Reach:
         """Whether what belongs to a mailbox may be seen."""
         if mailbox == self.own and mailbox:
             return True
-        return any(one in self.scopes for one in _upwards(mailbox)) and not self.closed.closes(mailbox)
+        return any(one in self.scopes for one in upwards(mailbox)) and not self.closed.closes(mailbox)
 
     def within(self, scope: str) -> Reach:
         """What of it lies in a scope that somebody looks at: "platform" leaves it as it is."""
         if scope == PLATFORM:
             return self
-        inside = {one for one in self.scopes if scope in _upwards(one)}
-        if any(one in self.scopes for one in _upwards(scope)):
+        inside = {one for one in self.scopes if scope in upwards(one)}
+        if any(one in self.scopes for one in upwards(scope)):
             inside.add(scope)
-        return Reach(frozenset(inside), self.own if scope in _upwards(self.own) else "", self.closed)
+        return Reach(frozenset(inside), self.own if scope in upwards(self.own) else "", self.closed)
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who holds rights: `mailbox` is the own one ("" for a token that is nobody's)."""
+    """Who holds rights: `mailbox` is the own one ("" for none), `own` what may be done with it."""
 
     mailbox: str = ""
     grants: tuple[Grant, ...] = ()
+    own: frozenset[Right] = OWN
 
     @property
     def scopes(self) -> tuple[str, ...]:
@@ -126,20 +127,20 @@ class Holder:
 
 def may(holder: Holder, right: Right, scope: str, locks: Locks = NO_LOCKS) -> bool:
     """Whether somebody may do that in the whole of a scope."""
-    if scope == holder.mailbox and scope and right in OWN:
+    if scope == holder.mailbox and scope and right in holder.own:
         return True
     if right in PERSONAL and "@" in scope and locks.closes(scope):
         return False
     if right is Right.PLATFORM and scope != PLATFORM:
         return False
-    return any(right in grant.rights and grant.scope in _upwards(scope) for grant in holder.grants)
+    return any(right in grant.rights and grant.scope in upwards(scope) for grant in holder.grants)
 
 
 def visible(holder: Holder, right: Right, locks: Locks = NO_LOCKS) -> Reach:
     """Where somebody may do that."""
     return Reach(
         frozenset(one.scope for one in holder.grants if right in one.rights),
-        holder.mailbox if right in OWN else "",
+        holder.mailbox if right in holder.own else "",
         locks if right in PERSONAL else NO_LOCKS,
     )
 
@@ -163,7 +164,7 @@ def without_repeats(grants: Iterable[Grant]) -> tuple[Grant, ...]:
     return tuple(Grant(scope, rights) for scope, rights in sorted(merged.items()))
 
 
-def _upwards(scope: str) -> tuple[str, ...]:
+def upwards(scope: str) -> tuple[str, ...]:
     """The scope and all above it, nearest first."""
     if scope in ("", PLATFORM):
         return (PLATFORM,)
