@@ -12,6 +12,8 @@ from sqlalchemy.orm import Session
 from tamis.database.connection import Database, audit
 from tamis.database.list_entries import changed
 from tamis.database.schema import (
+    ApiAnswerRow,
+    ApiTokenRow,
     AuditRow,
     Body,
     ChallengeRow,
@@ -30,6 +32,8 @@ _REST = 2.0
 """Pause after a batch, in times of what it took: on SQLite a writer that waits only looks now and then, and would
 miss every gap between batches that follow each other at once."""
 AUDIT_KEPT = timedelta(days=400)
+TOKENS_SHOWN = timedelta(days=30)
+"""How long one still sees a token of the API that is over."""
 NOTES_KEPT = TOMBSTONE
 """Longer than Postfix keeps a copy queued that might be delivered to the desk a second time."""
 WHO = "expiry"
@@ -61,7 +65,7 @@ class Expiry:
         It goes in batches, telling `progress` the number of messages in each, until nothing is left or
         `stop` says so; what is left is taken the next time. Held messages lose their content and stay a
         while as tombstones; what was in the bin long enough, old tombstones, orphaned contents, desk notes, list
-        entries, challenges, audit rows, and sessions of people who signed in go.
+        entries, challenges, audit rows, tokens and answers of the API, and sessions of people who signed in go.
         """
         now = now or datetime.now(UTC)
         expired = 0
@@ -78,6 +82,8 @@ class Expiry:
                 self._drop_challenges,
                 self._drop_sessions,
                 self._drop_spent,
+                self._drop_tokens,
+                self._drop_answers,
             )
             others = emptied + sum(step(now, batch) for step in steps)
             expired += held
@@ -203,7 +209,18 @@ class Expiry:
     def _drop_spent(self, now: datetime, batch: int) -> int:
         return self._drop_by_id(SpentTokenRow, now, batch)
 
-    def _drop_by_id(self, table: type[WebSessionRow | SpentTokenRow], now: datetime, batch: int) -> int:
+    def _drop_tokens(self, now: datetime, batch: int) -> int:
+        return self._drop_by_id(ApiTokenRow, now - TOKENS_SHOWN, batch)
+
+    def _drop_answers(self, now: datetime, batch: int) -> int:
+        return self._drop_by_id(ApiAnswerRow, now, batch)
+
+    def _drop_by_id(
+        self,
+        table: type[WebSessionRow | SpentTokenRow | ApiTokenRow | ApiAnswerRow],
+        now: datetime,
+        batch: int,
+    ) -> int:
         with self._database.write() as session:
             over = session.scalars(
                 select(table.id).where(table.expires_at <= now).limit(batch).with_for_update(skip_locked=True)

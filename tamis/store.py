@@ -10,6 +10,8 @@ from sqlalchemy import select
 
 from tamis.challenge.answers import Answers
 from tamis.challenge.challenges import Challenges
+from tamis.database.api_answers import ApiAnswers
+from tamis.database.api_tokens import ApiTokens
 from tamis.database.audit_trail import Trail
 from tamis.database.blocked_clients import BlockedClients
 from tamis.database.complaints import Complaints
@@ -55,6 +57,8 @@ class Store:
         self.complaints = Complaints(self._database)
         self.marks = Marks(self._database)
         self.sessions = Sessions(self._database)
+        self.api_tokens = ApiTokens(self._database)
+        self.api_answers = ApiAnswers(self._database)
         self.trail = Trail(self._database)
         self.mailings = Mailings(self._database)
         self.hosts = Hosts(self._database)

@@ -46,6 +46,7 @@ COMMANDS = {
     "setup": "setup:setup",
     "status": "status:status",
     "stop": "serve:stop",
+    "token": "token:token",
     "try": "try_message:try_message",
     "web": "serve:web",
     "worker": "serve:worker",

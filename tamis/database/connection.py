@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,9 @@ BUSY_SECONDS = 10
 """How long a writer waits for another one (SQLite) or for a free connection of the pool."""
 CONNECT_SECONDS = 3
 """How long a connection to PostgreSQL may take to be made."""
+
+TOKEN: ContextVar[str] = ContextVar("token", default="")
+"""The id of the API's token by which is done what this context does: it stands in the audit trail."""
 
 _WRITE = "tamis_write"
 _DRIVERS = ("sqlite", "postgresql+psycopg")
@@ -148,9 +152,9 @@ def audit(
     details: Mapping[str, Any] | None = None,
 ) -> None:
     """Add a row to the audit trail, in the transaction of what it tells."""
-    session.add(
-        AuditRow(at=at, who=clean(who), action=action, object=clean(about), details=dict(details or {}))
-    )
+    token = {"token": TOKEN.get()} if TOKEN.get() else {}
+    told = dict(details or {}) | token
+    session.add(AuditRow(at=at, who=clean(who), action=action, object=clean(about), details=told))
 
 
 def clean(text: str, limit: int = 1000) -> str:

@@ -473,6 +473,40 @@ class SpentTokenRow(Base):
     expires_at: Mapped[datetime]
 
 
+class ApiTokenRow(Base):
+    """A token of the API: see tamis.people.token_scopes. `secret` is the SHA-256 of what its user has."""
+
+    __tablename__ = "tokens"
+    __table_args__ = (Index(None, "maker"), Index(None, "expires_at"))
+
+    id: Mapped[str] = mapped_column(String(12), primary_key=True)
+    secret: Mapped[str] = mapped_column(String(64))
+    maker: Mapped[str]
+    name: Mapped[str]
+    scopes: Mapped[Any]
+    domains: Mapped[Any]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class ApiAnswerRow(Base):
+    """The answer to a request with an Idempotency-Key: the row's id is the SHA-256 of token and key, `request` that of
+    what was asked; the status is 0 until there is an answer."""
+
+    __tablename__ = "api_answers"
+    __table_args__ = (Index(None, "token"), Index(None, "expires_at"))
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    token: Mapped[str] = mapped_column(String(12))
+    request: Mapped[str] = mapped_column(String(64))
+    status: Mapped[int] = mapped_column(Integer)
+    kind: Mapped[str]
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    began_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+
 class MailingRow(Base):
     """The last mail of a kind (digest, quota) to a mailbox, so that a crash or a second process sends none twice."""
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tamis.message.address import PLATFORM
-from tamis.people.api_tokens import LONGEST, LONGEST_PEOPLE, RIGHT_OF, TokenScope, longest, narrowed
 from tamis.people.rights import BUNDLES, Grant, Holder, Locks, Right, may, upwards, visible
+from tamis.people.token_scopes import LONGEST, LONGEST_PEOPLE, RIGHT_OF, TokenScope, longest, narrowed
 
 MARIE, ANNE = "marie@example.com", "anne@example.org"
 SCOPES = (PLATFORM, "example.com", "example.org", "sub.example.com", MARIE, "jean@example.com", ANNE)
