@@ -26,6 +26,7 @@ from tamis.database.migrate import migrate
 from tamis.database.overrides import Overrides, all_overrides
 from tamis.database.schema import RevisionRow
 from tamis.database.sessions import Sessions
+from tamis.database.statistics import Statistics
 from tamis.database.today import Today
 from tamis.judging.site import Snapshot
 from tamis.letters.mailings import Mailings
@@ -53,6 +54,7 @@ class Store:
         self.notes = DeskNotes(self._database)
         self.history = History(self._database)
         self.today = Today(self._database)
+        self.statistics = Statistics(self._database)
         self.senders = Senders(self._database)
         self.complaints = Complaints(self._database)
         self.marks = Marks(self._database)

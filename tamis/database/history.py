@@ -6,7 +6,7 @@ import hashlib
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from types import MappingProxyType
 from typing import Any
 
@@ -15,7 +15,9 @@ from sqlalchemy.orm import Session
 
 from tamis.contract.finding import Finding
 from tamis.database.connection import Database, clean, exact
+from tamis.database.effective_labels import words_on
 from tamis.database.history_search import ANY, Wanted, conditions, named, newest, of_recipient
+from tamis.database.roll_ups import CountedCopy, CountedMessage, counted
 from tamis.database.schema import CopyRow, FindingRow, StoryRow, ToldRow
 from tamis.database.searching import MAX_TEXT, search_text
 from tamis.judging.other_verdict import OtherVerdict
@@ -98,18 +100,21 @@ class History:
         self._known: dict[bytes, tuple[int, int]] = {}  # digest -> id, last day that the store knows of
 
     def add(
-        self, stories: Sequence[tuple[str, Story]], mailboxes: Mapping[str, str] = MappingProxyType({})
+        self,
+        stories: Sequence[tuple[str, Story]],
+        mailboxes: Mapping[str, str] = MappingProxyType({}),
+        zone: tzinfo = UTC,
     ) -> int:
         """Keep messages, each with the name of its record; those kept already are left out. How many are new.
 
-        `mailboxes` says whose mail the addresses get that are here.
+        `mailboxes` says whose mail the addresses get that are here; the statistics' days are those of `zone`.
         """
         count = 0
         for start in range(0, len(stories), _BATCH):
-            count += self._add(stories[start : start + _BATCH], mailboxes)
+            count += self._add(stories[start : start + _BATCH], mailboxes, zone)
         return count
 
-    def _add(self, stories: Sequence[tuple[str, Story]], mailboxes: Mapping[str, str]) -> int:
+    def _add(self, stories: Sequence[tuple[str, Story]], mailboxes: Mapping[str, str], zone: tzinfo) -> int:
         with self._database.write() as session:
             names = [name for name, _ in stories]
             there = set(session.scalars(select(StoryRow.record).where(StoryRow.record.in_(names))))
@@ -137,6 +142,11 @@ class History:
             ]
             if told:
                 session.execute(insert(ToldRow), told)
+            said = words_on(session, [row["transaction"] for row in rows])
+            owners = iter(told)
+            counted(
+                (_counted(row, one, owners, said) for row, (_, one) in zip(rows, fresh, strict=True)), zone
+            ).write(self._database, session)
         return len(fresh)
 
     def _finding_ids(self, session: Session, days: Mapping[bytes, int]) -> dict[bytes, int]:
@@ -341,6 +351,24 @@ def _told_row(number: int, place: int, recipient: str, told: Told, mailbox: str)
         "domain": exact(domain_of(mailbox)),
         **{name: getattr(told, name) for name in _TOLD},
     }
+
+
+def _counted(
+    row: Mapping[str, Any],
+    one: Story,
+    owners: Iterator[Mapping[str, Any]],
+    said: Mapping[tuple[str, str], bool],
+) -> CountedMessage:
+    """What the statistics count of a message; `owners` are the rows of copies, of which it takes its own."""
+    copies = []
+    for _, told in one.recipients:
+        owner = next(owners)
+        mailbox = owner["mailbox"]
+        wanted = said.get((row["transaction"], mailbox)) if said else None
+        copies.append(CountedCopy(owner["recipient"], mailbox, owner["domain"], told, wanted))
+    looks = [(finding.filter, finding.status) for finding in one.findings]
+    seconds = array("f", row["seconds"])  # as they are kept: shorter numbers than they were
+    return CountedMessage(one.at, one.side, row["sender"], one.size, looks, seconds, copies)
 
 
 def _findings(row: StoryRow, contents: dict[int, bytes]) -> tuple[Finding, ...]:

@@ -1,0 +1,263 @@
+"""Sums of what came and where it went, made message by message in memory and added to the store in one go.
+
+    stories of a batch  -> Sums -> added to statistics_*, in the transaction that keeps the stories: each counts once
+    a day of the history -> Sums -> the same, after the day's rows are gone (`tamis statistics rebuild`)
+
+Both ways count the same: only what the history keeps is looked at, in the form in which it keeps it.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from functools import lru_cache
+
+from sqlalchemy.orm import Session
+
+from tamis.contract.finding import Status
+from tamis.database.connection import Database
+from tamis.database.schema import Base
+from tamis.database.statistics_schema import (
+    DayRow,
+    DomainRow,
+    FilterRow,
+    HourRow,
+    LabelCountRow,
+    PartnerRow,
+    ScoreRow,
+)
+from tamis.judging.metrics import BUCKETS
+from tamis.judging.story import Told
+from tamis.judging.verdict import SCORE
+from tamis.message.address import domain_of, mailbox_of
+
+LOCK = "statistics"
+"""Of who adds to the sums or makes them anew."""
+
+BIN = 0.5
+"""Points of a step of the histogram of totals."""
+_LOWEST, _HIGHEST = -100, 200
+"""The outermost steps (beyond: totals are counted in these)."""
+
+NOBODY = "<>"
+"""The partner of what has no sender: bounces."""
+OTHERS = ""
+"""All partners that are not named."""
+_MAX_PARTNER = 255
+"""Characters of a partner's domain (beyond: it counts among the others)."""
+
+WOULD = "would_"
+"""Before the outcome of copies that are only observed."""
+
+STOPPED = frozenset({"tag", "junk", "quarantine"})
+"""Outcomes that a wanted message must not have."""
+WANTED_STOPPED, UNWANTED_PASSED = "wanted_stopped", "unwanted_passed"
+WANTED_PASSED, UNWANTED_STOPPED = "wanted_passed", "unwanted_stopped"
+MISTAKES = (WANTED_STOPPED, UNWANTED_PASSED)
+"""Kinds of copies whose verdict people contradicted; the two others are confirmed."""
+
+ACTED, SPOKE, SHADOW, UNAVAILABLE, SKIPPED = "acted", "spoke", "shadow", "unavailable", "skipped"
+MICROS = "micros"
+STEPS = tuple(f"step_{place}" for place in range(len(BUCKETS) + 1))
+
+
+@dataclass(frozen=True, slots=True)
+class CountedCopy:
+    """A copy as the history keeps it; `wanted` is what people said of it, None when nobody did."""
+
+    recipient: str
+    mailbox: str
+    domain: str
+    told: Told
+    wanted: bool | None = None
+
+    @property
+    def outcome(self) -> str:
+        """As it is counted: observed copies by themselves."""
+        return f"{WOULD}{self.told.outcome}" if self.told.observed else self.told.outcome
+
+
+@dataclass(frozen=True, slots=True)
+class CountedMessage:
+    """A message as the history keeps it: `looks` are filter and status of its findings, `seconds` their times."""
+
+    at: datetime
+    side: str
+    sender: str
+    size: int
+    looks: Sequence[tuple[str, str]]
+    seconds: Sequence[float]
+    copies: Sequence[CountedCopy]
+
+
+def side_of(message: CountedMessage, copy: CountedCopy) -> str:
+    """out for the author's copy of what went to somebody outside, in for all else, mail between our own included."""
+    if message.side != "out" or not message.sender or copy.mailbox != mailbox_of(message.sender):
+        return "in"
+    return "in" if copy.mailbox == mailbox_of(copy.recipient) else "out"
+
+
+def bin_of(score: float) -> int:
+    """The step of the histogram in which a total is."""
+    if not math.isfinite(score):
+        return _HIGHEST if score > 0 else _LOWEST
+    return max(_LOWEST, min(_HIGHEST, math.floor(score / BIN)))
+
+
+def kind_of(outcome: str, wanted: bool) -> str:
+    """What a person's word makes of a copy; "" where that says nothing of the verdict."""
+    outcome = outcome.removeprefix(WOULD)
+    if outcome in STOPPED:
+        return WANTED_STOPPED if wanted else UNWANTED_STOPPED
+    if outcome == "inbox":
+        return WANTED_PASSED if wanted else UNWANTED_PASSED
+    return ""
+
+
+def label_of(wanted: bool | None) -> str:
+    """As `statistics_scores` has it."""
+    return "" if wanted is None else "wanted" if wanted else "unwanted"
+
+
+def is_scored(told: Told) -> bool:
+    """Whether no filter decided: the total did."""
+    return told.decided_by in ("", SCORE)
+
+
+@lru_cache(maxsize=8192)
+def _spoken(spoke: str, decided_by: str) -> tuple[tuple[str, str], ...]:
+    """(filter, what) of `Told.spoke`."""
+    found: dict[tuple[str, str], None] = {}
+    for one in spoke.split(","):
+        name, is_whole, effect = one.partition("=")
+        if is_whole:
+            found[name, SHADOW if effect.endswith("(shadow)") else SPOKE] = None
+    if decided_by:
+        found[decided_by, ACTED] = None
+    return tuple(found)
+
+
+Key = tuple[str | int, ...]
+
+
+class Sums:
+    """What a number of messages adds to the tables. A key's parts are in the order of the table's primary key."""
+
+    def __init__(self, zone: tzinfo) -> None:
+        self._zone = zone
+        self.days: dict[Key, list[int]] = {}
+        """(*key, domain) -> [copies, octets]"""
+        self.domains: dict[Key, list[int]] = {}
+        self.hours: defaultdict[Key, int] = defaultdict(int)
+        self.filters: defaultdict[Key, int] = defaultdict(int)
+        self.partners: defaultdict[Key, int] = defaultdict(int)
+        self.scores: defaultdict[Key, int] = defaultdict(int)
+        self.labels: defaultdict[Key, int] = defaultdict(int)
+        """(*key, domain) -> copies"""
+
+    def add(self, message: CountedMessage) -> None:
+        """Count a message in everything but the hours."""
+        day = message.at.astimezone(self._zone).toordinal()
+        partner = _partner(domain_of(message.sender), message.sender)
+        in_domain: dict[str, int] = {}
+        for copy in message.copies:
+            told, outcome, domain = copy.told, copy.outcome, copy.domain
+            side = side_of(message, copy)
+            _twice(self.days, (day, copy.mailbox, side, outcome, told.decided_by, domain), message.size)
+            _twice(self.domains, (day, domain, side, outcome, told.decided_by), message.size)
+            with_whom = partner if side == "in" else _partner(domain_of(copy.recipient), copy.recipient)
+            self.partners[day, domain, side, with_whom, outcome] += 1
+            for name, what in _spoken(told.spoke, told.decided_by):
+                self.filters[day, domain, name, what] += 1
+            if is_scored(told):
+                label = label_of(copy.wanted)
+                self.scores[day, domain, bin_of(told.score), told.decision, label] += 1
+            if copy.wanted is not None and (kind := kind_of(outcome, copy.wanted)):
+                self.labels[day, copy.mailbox, told.decided_by, kind, domain] += 1
+            in_domain[domain] = in_domain.get(domain, 0) + 1
+        self._looks(day, message, in_domain)
+
+    def add_hours(self, message: CountedMessage) -> None:
+        """Count a message in its hour."""
+        hour = int(message.at.timestamp()) // 3600
+        for copy in message.copies:
+            side = side_of(message, copy)
+            self.hours[hour, copy.domain, side, copy.outcome, copy.told.decided_by] += 1
+
+    def _looks(self, day: int, message: CountedMessage, in_domain: Mapping[str, int]) -> None:
+        filters = self.filters
+        for (name, status), seconds in zip(message.looks, message.seconds, strict=True):
+            if status == Status.SKIPPED or status == Status.UNAVAILABLE:
+                for domain, copies in in_domain.items():
+                    filters[day, domain, name, status] += copies
+                if status == Status.SKIPPED:
+                    continue
+                filters[day, "", name, UNAVAILABLE] += 1
+            filters[day, "", name, STEPS[bisect_left(BUCKETS, seconds)]] += 1
+            filters[day, "", name, MICROS] += int(seconds * 1e6)
+
+    def write(self, database: Database, session: Session) -> None:
+        """Add all of it to what the store has. The lock keeps those who do so at the same time, and whoever makes a day
+        anew, from each other."""
+        database.lock(session, LOCK)
+        for table, sums in (
+            (DayRow, {key: tuple(both) for key, both in self.days.items()}),
+            (DomainRow, {key: tuple(both) for key, both in self.domains.items()}),
+            (HourRow, {key: (count,) for key, count in self.hours.items()}),
+            (FilterRow, {key: (count,) for key, count in self.filters.items()}),
+            (PartnerRow, {key: (count,) for key, count in self.partners.items()}),
+            (ScoreRow, {key: (count,) for key, count in self.scores.items()}),
+            (LabelCountRow, {key: (count,) for key, count in self.labels.items()}),
+        ):
+            add_to(database, session, table, sums)
+
+
+_ADDED = ("copies", "octets")
+
+
+def add_to(
+    database: Database, session: Session, table: type[Base], sums: Mapping[Key, tuple[int, ...]]
+) -> None:
+    """Add sums to a table of them, in the order of their keys. `sums` are by the primary key, and behind it whatever
+    else the row says of it."""
+    if not sums:
+        return
+    columns = table.__table__.columns
+    names = [*(one.name for one in table.__table__.primary_key)]
+    names += [one.name for one in columns if one.name not in (*names, *_ADDED)]
+    added = [name for name in _ADDED if name in columns]
+    put = database.insert(table)
+    put = put.on_conflict_do_update(
+        index_elements=[one.name for one in table.__table__.primary_key],
+        set_={name: columns[name] + put.excluded[name] for name in added},
+    )
+    rows = [dict(zip((*names, *added), (*key, *sums[key]), strict=True)) for key in sorted(sums)]
+    session.connection().execute(put, rows)
+
+
+def _twice(sums: dict[Key, list[int]], key: Key, octets: int) -> None:
+    both = sums.get(key)
+    if both is None:
+        sums[key] = [1, octets]
+    else:
+        both[0] += 1
+        both[1] += octets
+
+
+def _partner(domain: str, address: str) -> str:
+    if not address:
+        return NOBODY
+    return domain if len(domain) <= _MAX_PARTNER else OTHERS
+
+
+def counted(messages: Iterable[CountedMessage], zone: tzinfo) -> Sums:
+    """The sums of messages, hours included."""
+    sums = Sums(zone)
+    for one in messages:
+        sums.add(one)
+        sums.add_hours(one)
+    return sums
