@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from tamis.database.connection import Database, audit
 from tamis.database.list_entries import changed
 from tamis.database.schema import (
+    ActRow,
     ApiAnswerRow,
     ApiTokenRow,
     AuditRow,
@@ -65,7 +66,8 @@ class Expiry:
         It goes in batches, telling `progress` the number of messages in each, until nothing is left or
         `stop` says so; what is left is taken the next time. Held messages lose their content and stay a
         while as tombstones; what was in the bin long enough, old tombstones, orphaned contents, desk notes, list
-        entries, challenges, audit rows, tokens and answers of the API, and sessions of people who signed in go.
+        entries, challenges, audit rows, tokens and answers of the API, acts that can't be undone any more, and sessions
+        of people who signed in go.
         """
         now = now or datetime.now(UTC)
         expired = 0
@@ -84,6 +86,7 @@ class Expiry:
                 self._drop_spent,
                 self._drop_tokens,
                 self._drop_answers,
+                self._drop_acts,
             )
             others = emptied + sum(step(now, batch) for step in steps)
             expired += held
@@ -215,9 +218,12 @@ class Expiry:
     def _drop_answers(self, now: datetime, batch: int) -> int:
         return self._drop_by_id(ApiAnswerRow, now, batch)
 
+    def _drop_acts(self, now: datetime, batch: int) -> int:
+        return self._drop_by_id(ActRow, now, batch)
+
     def _drop_by_id(
         self,
-        table: type[WebSessionRow | SpentTokenRow | ApiTokenRow | ApiAnswerRow],
+        table: type[WebSessionRow | SpentTokenRow | ApiTokenRow | ApiAnswerRow | ActRow],
         now: datetime,
         batch: int,
     ) -> int:

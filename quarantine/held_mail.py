@@ -13,8 +13,10 @@ from sqlalchemy.orm import Session
 from tamis.base.errors import StoreError, TamisError
 from tamis.database.connection import Database, audit, clean, exact
 from tamis.database.schema import Body, DetailsRow, LooseBody, MessageRow
+from tamis.database.seen_rows import seen
 from tamis.database.sent_again import sent_again
 from tamis.message.address import PLATFORM
+from tamis.people.rights import Reach
 from tamis.quarantine.content import unpack
 from tamis.quarantine.holding import hold
 from tamis.quarantine.records import (
@@ -91,9 +93,11 @@ class Quarantine:
         with self._database.read() as session:
             return tuple(summary_of(row) for row in session.scalars(query))
 
-    def several(self, messages: Sequence[str]) -> tuple[Summary, ...]:
-        """These messages, newest first, without those that are not there any more; a page's number of them at most."""
-        query = select(MessageRow).where(MessageRow.id.in_(messages)).order_by(MessageRow.id.desc())
+    def several(self, messages: Sequence[str], reach: Reach | None = None) -> tuple[Summary, ...]:
+        """These messages, newest first, without those that are not there any more or not in `reach`; a page's number of
+        them at most."""
+        query = select(MessageRow).where(MessageRow.id.in_([clean(one) for one in messages]))
+        query = query.where(*_reached(reach)).order_by(MessageRow.id.desc())
         with self._database.read() as session:
             return tuple(summary_of(row) for row in session.scalars(query))
 
@@ -320,6 +324,10 @@ def _refusal(session: Session, message: str, wanted: HeldState) -> Done:
     if state == wanted:
         return Done.ALREADY
     return Done.GONE if state in GONE else Done.BUSY
+
+
+def _reached(reach: Reach | None) -> tuple[ColumnElement[bool], ...]:
+    return () if reach is None else (seen(reach, MessageRow.mailbox, MessageRow.domain),)
 
 
 def _of(scope: str, state: HeldState | None) -> tuple[ColumnElement[bool], ...]:

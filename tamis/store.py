@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from tamis.challenge.answers import Answers
 from tamis.challenge.challenges import Challenges
+from tamis.database.acts import Acts
 from tamis.database.api_answers import ApiAnswers
 from tamis.database.api_tokens import ApiTokens
 from tamis.database.audit_trail import Trail
@@ -61,6 +62,7 @@ class Store:
         self.sessions = Sessions(self._database)
         self.api_tokens = ApiTokens(self._database)
         self.api_answers = ApiAnswers(self._database)
+        self.acts = Acts(self._database)
         self.trail = Trail(self._database)
         self.mailings = Mailings(self._database)
         self.hosts = Hosts(self._database)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parseaddr
@@ -40,8 +41,8 @@ _LEARNT: dict[Verb, Label] = {
     Verb.BLOCK: "spam",
 }
 """What the statistical filter is told. To delete says nothing about what it was."""
-_COLOUR = {Verb.ALLOW: Colour.WHITE, Verb.BLOCK: Colour.BLACK}
-_DELIVERING = (Verb.DELIVER, Verb.ALLOW)
+LISTING = {Verb.ALLOW: Colour.WHITE, Verb.BLOCK: Colour.BLACK}
+DELIVERING = (Verb.DELIVER, Verb.ALLOW)
 
 DONE = {
     Verb.DELIVER: marked("Delivered. It will be in your inbox in a moment."),
@@ -95,16 +96,31 @@ class Undoable:
     replaced: bool = False
     """Whether the entry took the place of its contrary."""
 
+    @property
+    def leaves_something(self) -> bool:
+        """Whether there is anything to undo: what was delivered stays so."""
+        return self.verb not in DELIVERING or self.taught or bool(self.entry)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What `of` reads."""
+        return self.verb, self.message, str(self.entry), _yes(self.taught), _yes(self.replaced)
+
+    @classmethod
+    def of(cls, words: Sequence[str]) -> Undoable:
+        """From `words`."""
+        verb, message, entry, taught, *replaced = words  # one made before this version has four
+        return cls(Verb(verb), message, int(entry), bool(taught), any(replaced))
+
     def token(self, tokens: Tokens, by: str, now: datetime | None = None) -> str:
         """The right to undo it."""
-        words = (by, self.verb, self.message, str(self.entry), _yes(self.taught), _yes(self.replaced))
-        return tokens.make(Purpose.UNDO, *words, expires=(now or datetime.now(UTC)) + BIN)
+        return tokens.make(Purpose.UNDO, by, *self.words, expires=(now or datetime.now(UTC)) + BIN)
 
     @classmethod
     def read(cls, words: tuple[str, ...]) -> tuple[Undoable, str]:
         """What `token` was made of, and who did it."""
-        by, verb, message, entry, taught, *replaced = words  # one made before this version has five
-        return cls(Verb(verb), message, int(entry), bool(taught), any(replaced)), by
+        by, *deed = words
+        return cls.of(deed), by
 
 
 def _yes(told: bool) -> str:
@@ -119,21 +135,25 @@ class Actions:
         self._spool = Spool(settings.spool_directory)
         self._deliver: Deliver = delivery(settings)
 
-    def do(self, verb: Verb, message: Summary, sender: str, by: str) -> tuple[Done, Undoable]:
-        """Do it. `sender` is `listed_sender` of the message. Raises ReinjectError when Postfix takes nothing now: then
-        the message is held as before, with the list entry that was asked for."""
+    def do(
+        self, verb: Verb, message: Summary, sender: str, by: str, *, scope: str = "", teach: bool = True
+    ) -> tuple[Done, Undoable]:
+        """Do it. `sender` is `listed_sender` of the message; it is listed for its mailbox, or for `scope`. Without
+        `teach` nothing is learned from it. Raises ReinjectError when Postfix takes nothing now: then the message is
+        held as before, with the list entry that was asked for."""
         content = self._store.quarantine.content(message.id)
         listing = (
-            verb in _COLOUR and sender and message.state is HeldState.HELD
+            verb in LISTING and sender and message.state is HeldState.HELD
         )  # an old link lists nobody unseen
-        entry, replaced = self._list(_COLOUR[verb], sender, message.mailbox, by) if listing else (0, False)
-        if verb in _DELIVERING:
+        where = scope or message.mailbox
+        entry, replaced = self._list(LISTING[verb], sender, where, by) if listing else (0, False)
+        if verb in DELIVERING:
             done = self._store.quarantine.release(message.id, by, self._deliver)
             if done is Done.DONE and by == message.mailbox:
                 self._store.answers.vouched(message.id)
         else:
             done = self._store.quarantine.delete(message.id, by)
-        taught = done is Done.DONE and verb in _LEARNT and self._teach(_LEARNT[verb], by, content)
+        taught = teach and done is Done.DONE and verb in _LEARNT and self._teach(_LEARNT[verb], by, content)
         return done, Undoable(verb, message.id, entry, taught, replaced)
 
     def undo(self, deed: Undoable, by: str) -> bool:
@@ -144,7 +164,7 @@ class Actions:
             for gone in self._store.lists.remove([deed.entry], by=by):
                 if deed.replaced:
                     self._restore(gone, by)
-        if deed.verb not in _DELIVERING:
+        if deed.verb not in DELIVERING:
             undone = self._store.quarantine.restore(deed.message, by) in (Done.DONE, Done.ALREADY)
         if deed.taught:
             undone = self._teach("forget", by, content) and undone
@@ -193,11 +213,11 @@ class Actions:
 def told(verb: Verb, sender: str, decides: Match | None) -> tuple[str, str]:
     """The sentence on what was done, and the pattern in it. `decides` is the list entry that will count for the
     sender's next mail: what that does is what is told."""
-    if verb not in _COLOUR:
+    if verb not in LISTING:
         return DONE[verb], ""
     if decides is None or not sender:
         return DONE_ONLY[verb], ""
-    if decides.colour is _COLOUR[verb]:
+    if decides.colour is LISTING[verb]:
         return DONE[verb], ""
     return DONE_BUT[verb], decides.pattern
 

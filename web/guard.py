@@ -23,7 +23,8 @@ log = logging.getLogger(__name__)
 
 MAX_BODY = 64 * 1024
 """Octets of a form; the longest is a list of settings."""
-MAX_FIELDS = 50
+MAX_FIELDS = 600
+"""Fields of a form (beyond: refused); the longest is a list with a box for each message."""
 BODY_SECONDS = 10.0
 """How long a form may take to arrive."""
 MAX_PATH = 1000

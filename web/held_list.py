@@ -227,8 +227,7 @@ def done_notice(visit: Visit, deed: Undoable, token: str) -> DoneNotice:
     decides = deciding_entry(visit, sender, record.summary.mailbox) if record and sender else None
     sentence, pattern = told(deed.verb, sender, decides)
     text = visit.reader.gettext(sentence) % {"sender": sender, "pattern": pattern}
-    needs_undo = deed.verb not in (Verb.DELIVER, Verb.ALLOW) or deed.taught or deed.entry
-    return DoneNotice(text, token if needs_undo else "", visit.reader.gettext(UNDO[deed.verb]))
+    return DoneNotice(text, token if deed.leaves_something else "", visit.reader.gettext(UNDO[deed.verb]))
 
 
 # --- why ------------------------------------------------------------------------------------------

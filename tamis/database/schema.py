@@ -507,6 +507,17 @@ class ApiAnswerRow(Base):
     expires_at: Mapped[datetime]
 
 
+class ActRow(Base):
+    """What was done to many messages at once, a list of words for each, until it can't be undone any more."""
+
+    __tablename__ = "acts"
+    __table_args__ = (Index(None, "expires_at"),)
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    deeds: Mapped[Any]
+    expires_at: Mapped[datetime]
+
+
 class MailingRow(Base):
     """The last mail of a kind (digest, quota) to a mailbox, so that a crash or a second process sends none twice."""
 
