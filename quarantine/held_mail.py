@@ -77,15 +77,18 @@ class Quarantine:
         text: str = "",
         limit: int = 50,
         before: str | None = None,
+        reach: Reach | None = None,
     ) -> tuple[Summary, ...]:
         """The newest messages of a scope ("platform", a domain or a mailbox), newest first.
 
         `text` is looked for, without case, in sender, header From and subject; `before` is the last id of
-        the page before; `state` None means every state.
+        the page before; `state` None means every state; `reach` is where somebody sees held mail.
         """
         found = select(MessageRow.id).where(*_of(scope, state)).order_by(MessageRow.id.desc()).limit(limit)
         if before is not None:
             found = found.where(MessageRow.id < clean(before))
+        if reach is not None:
+            found = found.where(seen(reach, MessageRow.mailbox, MessageRow.domain))
         if text.strip():
             found = found.where(MessageRow.search.contains(folded(text.strip()), autoescape=True))
         # ids first, by indexes alone: a row is wide

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, LargeBinary, delete, func, select, text, update
+from sqlalchemy import ColumnElement, LargeBinary, delete, exists, func, select, text, update
 from sqlalchemy.orm import Session, aliased
 
 from tamis.base.errors import StoreError
@@ -33,8 +33,10 @@ from tamis.database.schema import (
     DetailsRow,
     MessageRow,
 )
+from tamis.database.seen_rows import seen
 from tamis.judging.suppression import NotAsked, Spent, over_budget
 from tamis.message.address import address_key, domain_of
+from tamis.people.rights import Reach
 from tamis.quarantine.content import packed_head, unpack_head
 from tamis.quarantine.held_mail import Quarantine
 from tamis.quarantine.records import HeldMessage, new_id
@@ -269,9 +271,11 @@ class Challenges:
             row = session.get(ChallengeRow, clean(challenge))
             return None if row is None else _challenge(row)
 
-    def messages(self, challenge: str) -> tuple[str, ...]:
-        """The ids of a challenge's copies."""
+    def messages(self, challenge: str, reach: Reach | None = None) -> tuple[str, ...]:
+        """The ids of a challenge's copies, of those that somebody sees."""
         query = select(MessageRow.id).where(MessageRow.challenge == clean(challenge)).order_by(MessageRow.id)
+        if reach is not None:
+            query = query.where(seen(reach, MessageRow.mailbox, MessageRow.domain))
         with self._database.read() as session:
             return tuple(session.scalars(query))
 
@@ -284,8 +288,10 @@ class Challenges:
         sender: str | None = None,
         limit: int = 50,
         before: str | None = None,
+        reach: Reach | None = None,
     ) -> tuple[Challenge, ...]:
-        """The newest challenges, newest first; `before` is the last id of the page before."""
+        """The newest challenges, newest first; `before` is the last id of the page before. `reach` leaves those that
+        have a copy which somebody sees."""
         wanted: tuple[tuple[Any, str | None], ...] = (
             (ChallengeRow.state, state),
             (ChallengeRow.reason, reason),
@@ -297,6 +303,9 @@ class Challenges:
         ]
         if before is not None:
             conditions.append(ChallengeRow.id < clean(before))
+        if reach is not None:
+            copies = seen(reach, MessageRow.mailbox, MessageRow.domain)
+            conditions.append(exists().where(MessageRow.challenge == ChallengeRow.id, copies))
         query = select(ChallengeRow).where(*conditions).order_by(ChallengeRow.id.desc()).limit(limit)
         with self._database.read() as session:
             return tuple(map(_challenge, session.scalars(query)))

@@ -6,13 +6,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import Session
 
 from tamis.base.errors import ConfigError
 from tamis.database.connection import Database, audit, exact
 from tamis.database.schema import SenderRow
+from tamis.database.seen_rows import seen_domains
 from tamis.message.address import address_key, domain_key, domain_of
+from tamis.people.rights import Reach
 
 _UNUSED = timedelta(days=365)
 _CHUNK = 1000
@@ -83,10 +85,20 @@ class Senders:
             return [_sender(row) for row in changed.values()]
 
     def find(
-        self, *, domain: str | None = None, address: str | None = None, limit: int = 1000
+        self,
+        *,
+        domain: str | None = None,
+        address: str | None = None,
+        limit: int = 1000,
+        after: tuple[str, str] = ("", ""),
+        reach: Reach | None = None,
     ) -> list[Sender]:
-        """Entries by domain and address."""
+        """Entries by domain and address, those after a pair of these, where somebody sees whole domains."""
         query = select(SenderRow).order_by(SenderRow.domain, SenderRow.address).limit(limit)
+        if after[0]:
+            query = query.where(_after(after))
+        if reach is not None:
+            query = query.where(seen_domains(reach, SenderRow.domain))
         if domain is not None:
             query = query.where(SenderRow.domain == domain_key(domain))
         if address is not None:
@@ -100,10 +112,7 @@ class Senders:
         while True:
             query = (
                 select(SenderRow)
-                .where(
-                    (SenderRow.domain > last[0])
-                    | ((SenderRow.domain == last[0]) & (SenderRow.address > last[1]))
-                )
+                .where(_after(last))
                 .order_by(SenderRow.domain, SenderRow.address)
                 .limit(_CHUNK)
             )
@@ -177,6 +186,11 @@ def _row(session: Session, domain: str, address: str, now: datetime) -> SenderRo
         )
         session.add(row)
     return row
+
+
+def _after(pair: tuple[str, str]) -> ColumnElement[bool]:
+    domain, address = pair
+    return (SenderRow.domain > domain) | ((SenderRow.domain == domain) & (SenderRow.address > address))
 
 
 def _sender(row: SenderRow) -> Sender:

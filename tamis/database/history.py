@@ -23,6 +23,7 @@ from tamis.database.searching import MAX_TEXT, search_text
 from tamis.judging.other_verdict import OtherVerdict
 from tamis.judging.story import Story, Told, finding_content, finding_from, tame
 from tamis.message.address import address_key, domain_of, mailbox_of
+from tamis.people.rights import Reach
 
 EXPIRE_BATCH = 2000
 _BATCH = 500
@@ -254,20 +255,27 @@ class History:
                 if other is not None:
                     yield Compared(row[0], row[1], row[2], row[3], other, Told(*row[5:]))
 
-    def show(self, given: str) -> list[KeptStory]:
+    def show(self, given: str, reach: Reach | None = None) -> list[KeptStory]:
         """The messages, at most 20, of a number, of a queue id (a second one of a copy that we sent back, too), of a
-        Message-ID or of what X-Spam-Id says; with their findings, all recipients and such copies."""
+        Message-ID or of what X-Spam-Id says; with their findings, all recipients and such copies. With `reach`, the
+        recipients whose history somebody sees, and no message without one."""
         given = clean(given.strip())
         with self._database.read() as session:
             rows = session.scalars(named(session, given).order_by(StoryRow.id).limit(20)).all()
-            told = self._told(session, [row.id for row in rows], ANY)
+            told = self._told(session, [row.id for row in rows], Wanted(reach=reach))
+            if reach is not None:
+                rows = [row for row in rows if told[row.id]]
             copies = self._copies(session, [row.transaction for row in rows if row.transaction])
             contents = self.contents(number for row in rows for number in array("I", row.findings))
             return [
                 KeptStory(
                     row.id,
                     _story(row, _findings(row, contents), told[row.id]),
-                    tuple(copies.get(row.transaction, ())),
+                    tuple(
+                        copy
+                        for copy in copies.get(row.transaction, ())
+                        if reach is None or copy.recipient in {who for who, _ in told[row.id]}
+                    ),
                 )
                 for row in rows
             ]

@@ -14,14 +14,16 @@ from sqlalchemy.orm import Session, aliased
 
 from tamis.database.schema import CopyRow, StoryRow, ToldRow
 from tamis.database.searching import has_words
+from tamis.database.seen_rows import seen
 from tamis.message.address import address_key, domain_key
+from tamis.people.rights import Reach
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """Which messages: `scope` is a domain or a mailbox, of the recipient or of outgoing mail's author; `sender` an
     address or a domain, "<>" for the null sender; `subject` words that the subject has, in any order; "" is any.
-    `numbers` are the first id and the one behind the last; None is any."""
+    `numbers` are the first id and the one behind the last, `reach` is where somebody sees history; None is any."""
 
     scope: str = ""
     sender: str = ""
@@ -34,6 +36,7 @@ class Wanted:
     message_id: str = ""
     queue_id: str = ""
     client_ip: str = ""
+    reach: Reach | None = None
 
 
 ANY = Wanted()
@@ -122,6 +125,8 @@ def of_recipient(wanted: Wanted) -> list[ColumnElement[bool]]:
         found.append(ToldRow.decision == wanted.decision)
     if wanted.decided_by:
         found.append(ToldRow.decided_by == wanted.decided_by)
+    if wanted.reach is not None:
+        found.append(seen(wanted.reach, ToldRow.mailbox, ToldRow.domain))
     if wanted.numbers is not None:
         found += [ToldRow.message >= wanted.numbers[0], ToldRow.message < wanted.numbers[1]]
     return found

@@ -15,7 +15,9 @@ from tamis.contract.lists import OTHER, Colour, ListEntry, Subject, normalise_pa
 from tamis.database.connection import Database, audit, clean
 from tamis.database.schema import EntryRow, RevisionRow
 from tamis.database.scope import parse_scope
+from tamis.database.seen_rows import seen_scopes
 from tamis.message.address import PLATFORM
+from tamis.people.rights import Reach
 
 _CHUNK = 500
 _NOTE = 500
@@ -109,10 +111,15 @@ class Lists:
         limit: int | None = None,
         after: int = 0,
         before: int | None = None,
+        reach: Reach | None = None,
+        newest_first: bool = False,
     ) -> tuple[ListEntry, ...]:
         """Entries with all of the given properties, by id; `pattern` is in its normal form, `after` and
-        `before` are ids."""
-        query = select(*_COLUMNS).where(EntryRow.id > after).order_by(EntryRow.id).limit(limit)
+        `before` are ids, `reach` is where somebody sees entries."""
+        order = EntryRow.id.desc() if newest_first else EntryRow.id
+        query = select(*_COLUMNS).where(EntryRow.id > after).order_by(order).limit(limit)
+        if reach is not None:
+            query = query.where(seen_scopes(reach, EntryRow.scope))
         if before is not None:
             query = query.where(EntryRow.id < before)
         for column, wanted in (

@@ -26,6 +26,34 @@ def seen(
     return or_(granted, mailbox == reach.own) if reach.own else granted
 
 
+def seen_scopes(reach: Reach, scope: InstrumentedAttribute[str]) -> ColumnElement[bool]:
+    """The rows that somebody may see of what stands in scopes itself: entries, settings. What stands in a mailbox
+    belongs to its domain as well, what stands above the granted scopes is not seen."""
+
+    def below(domain: str) -> ColumnElement[bool]:
+        return scope.endswith(f"@{domain}", autoescape=True)
+
+    named: list[ColumnElement[bool]] = [true()] if PLATFORM in reach.scopes else []
+    if not named and reach.scopes:
+        domains = sorted(one for one in reach.scopes if "@" not in one)
+        named = [scope.in_(sorted(reach.scopes)), *map(below, domains)]
+    said = reach.closed.said
+    closed = sorted(one for one in said if "@" in one and said[one])
+    silent = not_(scope.in_(sorted(one for one in said if "@" in one)))
+    of_domain = [below(one) for one in sorted(said) if "@" not in one and one != PLATFORM and said[one]]
+    if said.get(PLATFORM, False):
+        opened = [below(one) for one in sorted(said) if "@" not in one and one != PLATFORM and not said[one]]
+        of_domain = [and_(scope.contains("@"), not_(or_(false(), *opened)))]
+    locked = or_(scope.in_(closed), and_(silent, or_(false(), *of_domain)))
+    granted = and_(or_(false(), *named), not_(locked))
+    return or_(granted, scope == reach.own) if reach.own else granted
+
+
+def seen_domains(reach: Reach, domain: InstrumentedAttribute[str]) -> ColumnElement[bool]:
+    """The rows that somebody may see of what belongs to whole domains."""
+    return true() if PLATFORM in reach.scopes else domain.in_(sorted(reach.scopes))
+
+
 def _closed(
     locks: Locks, mailbox: InstrumentedAttribute[str], domain: InstrumentedAttribute[str]
 ) -> ColumnElement[bool]:

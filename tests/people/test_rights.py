@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import create_engine, select
 
-from tamis.database.schema import ToldRow
-from tamis.database.seen_rows import seen
+from tamis.database.schema import EntryRow, ToldRow
+from tamis.database.seen_rows import seen, seen_scopes
 from tamis.message.address import PLATFORM, domain_of
 from tamis.people.rights import (
     BUNDLES,
@@ -23,6 +23,7 @@ from tamis.people.rights import (
     Right,
     gives_too_much,
     may,
+    upwards,
     visible,
 )
 
@@ -103,3 +104,21 @@ def test_sql_says_the_same(scopes: Reach) -> None:
             )
         )
         assert {row[0] for row in found} == {box for box in BOXES if scopes.covers(box)}
+
+
+@given(scopes_of_somebody)
+def test_sql_sees_what_stands_in_scopes_alike(scopes: Reach) -> None:
+    def sees(scope: str) -> bool:
+        granted = any(one in scopes.scopes for one in upwards(scope))
+        return scope == scopes.own or (granted and not ("@" in scope and scopes.closed.closes(scope)))
+
+    engine = create_engine("sqlite://")
+    everywhere = (PLATFORM, "example.com", "example.org", "sub.example.com", "examplexcom", *BOXES)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("create table places (scope text)")
+        for one in everywhere:
+            connection.exec_driver_sql("insert into places values (?)", (one,))
+        rows = select(EntryRow.scope).where(seen_scopes(scopes, EntryRow.scope))
+        written = str(rows.compile(engine, compile_kwargs={"literal_binds": True}))
+        found = connection.exec_driver_sql(written.replace(EntryRow.__tablename__, "places"))
+        assert {row[0] for row in found} == {one for one in everywhere if sees(one)}
