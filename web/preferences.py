@@ -16,6 +16,7 @@ from tamis.contract.lists import Colour, Match, Subject, normalise_pattern
 from tamis.database.list_entries import NewEntry
 from tamis.judging import list_effect
 from tamis.judging.policy import Terms
+from tamis.judging.site import Override
 from tamis.language.translation import NAMES, marked
 from tamis.web.rate_limits import CHANGES
 from tamis.web.visit import PageRefusedError, Visit
@@ -23,6 +24,7 @@ from tamis.web.visit import PageRefusedError, Visit
 _MOST_ENTRIES = 1000
 _MOST_SHOWN = 5  # entries that a sentence names
 _MOST_DIGITS = 18  # of the number of an entry
+UNUSABLE = marked("This value can't be used.")
 DIGESTS = 3
 """Times of day that the form offers."""
 
@@ -124,7 +126,7 @@ def show_settings(visit: Visit, *, wrong: Mapping[str, str] | None = None, statu
         "settings.html",
         status=status,
         terms=terms,
-        own=frozenset(terms.self_service),
+        own=frozenset(_own(visit, terms)),
         wrong=wrong or {},
         saved=visit.query("saved") == "yes" and not wrong,
         zones=_zones(),
@@ -153,6 +155,12 @@ def _terms(visit: Visit) -> Terms:
     return Terms.model_validate({**terms.model_dump(), **stored})
 
 
+def _own(visit: Visit, terms: Terms) -> list[str]:
+    """What policy leaves to recipients, and nobody above has fixed."""
+    mailbox = visit.signed_in.address
+    return [key for key in terms.self_service if not visit.site.book.fixed_above(mailbox, key)]
+
+
 _READ: Mapping[str, Callable[[Visit], Any]] = {
     "outcome": lambda visit: visit.field("outcome"),
     "required": lambda visit: float(visit.field("required")),
@@ -170,13 +178,20 @@ def change_settings(visit: Visit) -> Response:
     terms = _terms(visit)
     current = json.loads(terms.model_dump_json())
     wrong: dict[str, str] = {}
-    for key in terms.self_service:
+    changes = []
+    for key in _own(visit, terms):
         try:
             value = _READ[key](visit)
             if value != current[key]:
-                visit.store.overrides.set(mailbox, key, value, by=mailbox, check=visit.house.check)
-        except (ConfigError, ValueError):
-            wrong[key] = marked("This value can't be used.")
+                changes.append(Override(mailbox, key, value))
+        except ValueError:
+            wrong[key] = UNUSABLE
+    try:
+        if not wrong:
+            visit.store.overrides.change(changes, by=mailbox, check=visit.house.check)
+    except ConfigError as error:
+        named = [key for key in current if error.key.endswith(f".{key}")]
+        wrong = dict.fromkeys(named or [one.key for one in changes], UNUSABLE)
     if wrong:
         return show_settings(visit, wrong=wrong, status=422)
     return visit.redirect("/settings", saved="yes")

@@ -35,6 +35,7 @@ from tamis.installation.signing_key import signing_key
 from tamis.installation.snapshot import write_snapshot
 from tamis.judging.site import Site
 from tamis.services.state.opening import open_state
+from tamis.settings import SettingsFile
 from tamis.store import Store
 
 if TYPE_CHECKING:
@@ -52,8 +53,16 @@ _TURN = 1.0  # seconds that a long task may keep the others waiting
 class Background:
     """Its tasks in turn, in one thread; one that fails is logged and tried again at its next turn."""
 
-    def __init__(self, site: Callable[[], Site], store: Store, stopping: threading.Event) -> None:
+    def __init__(
+        self,
+        site: Callable[[], Site],
+        store: Store,
+        stopping: threading.Event,
+        file: Callable[[], SettingsFile],
+    ) -> None:
         self._site = site
+        self._file = file
+        self._noted: SettingsFile | None = None
         self._stopping = stopping
         self._store = store
         self._revision = -1
@@ -76,6 +85,7 @@ class Background:
         self._tasks: list[tuple[Callable[[], float], list[float]]] = [
             (self._tell, [0.0]),
             (self._publish, [0.0]),
+            (self._note_file, [0.0]),
             (self._count_hits, [0.0]),
             (self._remember, [0.0]),
             (self._learn_senders, [0.0]),
@@ -128,6 +138,14 @@ class Background:
             snapshot = self._store.snapshot()
             write_snapshot(path, snapshot)
             self._revision = snapshot.revision
+        return _TICK
+
+    def _note_file(self) -> float:
+        """Policy that was changed in the settings file is a version as well."""
+        file = self._file()
+        if file is not self._noted:
+            self._store.overrides.versions.note_file(file.layers)
+            self._noted = file
         return _TICK
 
     def _count_hits(self) -> float:

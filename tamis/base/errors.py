@@ -27,6 +27,14 @@ class ConfigError(TamisError):
         super().__init__(f"{where}{problem}{shown}{hint}")
 
 
+class ChangedSinceError(TamisError):
+    """A change that was made of something older: `keys` were set by somebody else meanwhile, and stay as they are."""
+
+    def __init__(self, keys: Iterable[str]) -> None:
+        self.keys = tuple(keys)
+        super().__init__(f"changed since by somebody else: {', '.join(self.keys)}; nothing was changed now")
+
+
 class AddressError(TamisError):
     """Text that is no usable mail address, or a redirection address whose signature is not ours."""
 

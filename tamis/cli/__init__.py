@@ -11,7 +11,15 @@ from typing import Any
 import click
 
 from tamis import __version__
-from tamis.base.errors import ConfigError, ReinjectError, RouteError, ServiceError, StoreError, TamisError
+from tamis.base.errors import (
+    ChangedSinceError,
+    ConfigError,
+    ReinjectError,
+    RouteError,
+    ServiceError,
+    StoreError,
+    TamisError,
+)
 from tamis.cli.context import Context
 
 COMMANDS = {
@@ -88,6 +96,7 @@ def exit_status(error: Exception) -> int:
     """The sysexits(3) status for an error; 64 and above, so that scan's 0, 1 and 2 stay verdicts."""
     statuses: dict[type[Exception], int] = {
         ConfigError: os.EX_CONFIG,
+        ChangedSinceError: os.EX_DATAERR,
         StoreError: os.EX_UNAVAILABLE,
         RouteError: os.EX_UNAVAILABLE,
         ServiceError: os.EX_UNAVAILABLE,

@@ -20,6 +20,7 @@ from tamis.importing.bounded_files import ReadingBudget
 from tamis.importing.checking import setting_check
 from tamis.importing.gathering import Gathering
 from tamis.importing.written import entry_lines, report_lines, rule_file, settings_fragment
+from tamis.judging.site import Override
 from tamis.knowledge import compile_base
 from tamis.message.address import PLATFORM
 from tamis.rules import RuleSource
@@ -163,9 +164,8 @@ def _enter(context: Context, gathered: Gathering, *, by: str, yes: bool) -> dict
     check = checker(context.file, context.filters)
     with context.store() as store:
         added = store.lists.add(one for one in entries if one.pattern not in broad)
-        for scope, keys in gathered.policy.items():
-            for key, value in keys.items():
-                store.overrides.set(scope, key, value, by=by, check=check)
+        policy = [Override(scope, *one) for scope, keys in gathered.policy.items() for one in keys.items()]
+        store.overrides.change(policy, by=by, check=check, note="import")
     return {
         "new": added.new,
         "merged": added.merged,

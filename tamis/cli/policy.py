@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
 from tamis.base.errors import ConfigError, StoreError
+from tamis.base.toml_text import toml_value
 from tamis.cli.context import AT_ONCE, Context, by_option, fail, json_option
 from tamis.cli.parameters import OWN_SCOPE, SCOPE, refused_override
-from tamis.cli.terminal import print_json, table
+from tamis.cli.terminal import print_json, printable, table
 from tamis.database.overrides import checker, parse_value
+from tamis.database.policy_versions import PolicyVersion
+from tamis.judging.policy_layers import DEFAULT
 from tamis.judging.site import Override, Site, Snapshot
 from tamis.message.address import PLATFORM
 
-DEFAULT = "default"
+_note = click.option("--note", default="", help="Why; shown with the version.")
 
 
 @click.group()
@@ -42,7 +46,7 @@ def show(context: Context, scope: str, as_json: bool) -> None:
         print_json([{"key": k, "value": v, "scope": o, "source": s} for k, v, o, s in rows])
         return
     lines = [
-        ["" if s == DEFAULT else "*", k, _toml(v), "" if s == DEFAULT else f"{o} ({s})"]
+        ["" if s == DEFAULT else "*", k, toml_value(v), "" if s == DEFAULT else f"{o} ({s})"]
         for k, v, o, s in rows
     ]
     click.echo(table(["", "KEY", "VALUE", "SET BY"], lines, [0, 0, 1, 0]))
@@ -52,10 +56,11 @@ def show(context: Context, scope: str, as_json: bool) -> None:
 @click.argument("scope", type=OWN_SCOPE)
 @click.argument("key")
 @click.argument("value")
+@_note
 @by_option
 @json_option
 @click.pass_obj
-def set_(context: Context, scope: str, key: str, value: str, by: str, as_json: bool) -> None:
+def set_(context: Context, scope: str, key: str, value: str, note: str, by: str, as_json: bool) -> None:
     """Set KEY of SCOPE to VALUE: a TOML scalar or array, or a bare word. It overrides the settings file."""
     try:
         parsed = parse_value(value)
@@ -63,27 +68,29 @@ def set_(context: Context, scope: str, key: str, value: str, by: str, as_json: b
         raise click.BadParameter(f"{value!r}: {error.problem}", param_hint="VALUE") from error
     check = checker(context.file, context.filters)
     with context.store() as store:
+        override = Override(scope, key, parsed)
         try:
-            override = store.overrides.set(scope, key, parsed, by=by, check=check)
+            store.overrides.change([override], by=by, check=check, note=note)
         except ConfigError as error:
-            raise refused_override(Override(scope, key, parsed), error, context.filters) from error
+            raise refused_override(override, error, context.filters) from error
     if as_json:
         print_json(_plain(override))
     else:
-        click.echo(f"{override.scope}: {override.key} = {_toml(override.value)}. {AT_ONCE}")
+        click.echo(f"{override.scope}: {override.key} = {toml_value(override.value)}. {AT_ONCE}")
 
 
 @policy.command()
 @click.argument("scope", type=SCOPE)
 @click.argument("key")
+@_note
 @by_option
 @json_option
 @click.pass_obj
-def unset(context: Context, scope: str, key: str, by: str, as_json: bool) -> None:
+def unset(context: Context, scope: str, key: str, note: str, by: str, as_json: bool) -> None:
     """Undo what `set` did; values in the settings file are changed there."""
     check = checker(context.file, context.filters)
     with context.store() as store:
-        removed = store.overrides.unset(scope, key, by=by, check=check)
+        removed = store.overrides.change([Override(scope, key, None)], by=by, check=check, note=note)
         there = [one.override.key for one in store.overrides.list() if one.override.scope == scope]
     if not removed:
         known = f"; set there: {', '.join(there)}" if there else "; nothing is set there"
@@ -92,6 +99,51 @@ def unset(context: Context, scope: str, key: str, by: str, as_json: bool) -> Non
         print_json({"scope": scope, "key": key, "removed": True})
     else:
         click.echo(f"{scope}: {key} is no longer set in the store. {AT_ONCE}")
+
+
+@policy.command()
+@click.argument("scope", type=SCOPE, required=False)
+@click.option("--limit", type=click.IntRange(1, 10_000), default=20, help="At most this many [default: 20].")
+@json_option
+@click.pass_obj
+def versions(context: Context, scope: str | None, limit: int, as_json: bool) -> None:
+    """Show what was changed, of SCOPE or of all, the newest first; changes in the settings file included."""
+    with context.store() as store:
+        found = store.overrides.versions.find(scope=scope or "", limit=limit)
+    if as_json:
+        print_json([_plain_version(one) for one in found])
+        return
+    if not found:
+        click.echo("Nothing was changed yet.")
+    for one in found:
+        click.echo(printable(_told_version(one)))
+        for change in one.changes:
+            was, now = (DEFAULT if v is None else toml_value(v) for v in (change.was, change.now))
+            click.echo(printable(f"    {change.scope}: {change.key}: {was} -> {now}"))
+
+
+@policy.command()
+@click.argument("number", metavar="VERSION", type=click.IntRange(min=1))
+@_note
+@by_option
+@json_option
+@click.pass_obj
+def undo(context: Context, number: int, note: str, by: str, as_json: bool) -> None:
+    """Take back what a VERSION changed, by a new version. It is refused when one of its settings was changed since."""
+    with context.store() as store:
+        check = checker(context.file, context.filters)
+        made = store.overrides.undo(number, by=by, check=check, note=note)
+    if as_json:
+        print_json(_plain_version(made))
+    else:
+        click.echo(f"Version {number} is taken back by version {made.id}. {AT_ONCE}")
+
+
+def _told_version(one: PolicyVersion) -> str:
+    undoes = f", takes back version {one.undoes}" if one.undoes else ""
+    note = f": {one.note}" if one.note else ""
+    who = "the settings file" if one.from_file else one.who
+    return f"version {one.id}, {one.at:%Y-%m-%d %H:%M} UTC, {who}{undoes}{note}"
 
 
 @policy.command()
@@ -120,14 +172,17 @@ def _overrides(context: Context) -> tuple[Override, ...]:
         raise StoreError(f"{context.file.source} is good by itself, but {error}") from error
 
 
-def _toml(value: Any) -> str:
-    """A value as it would stand in the settings file."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list):
-        return f"[{', '.join(map(_toml, value))}]"
-    return f'"{value}"' if isinstance(value, str) else str(value)
-
-
 def _plain(override: Override) -> dict[str, Any]:
     return {"scope": override.scope, "key": override.key, "value": override.value}
+
+
+def _plain_version(one: PolicyVersion) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "at": one.at.isoformat(),
+        "who": one.who,
+        "note": one.note,
+        "undoes": one.undoes,
+        "from_file": one.from_file,
+        "changes": [asdict(change) for change in one.changes],
+    }

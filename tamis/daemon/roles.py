@@ -102,7 +102,7 @@ def background(site: Site, source: SiteSource, sockets: Sockets, parent: Parent)
     with Store(site.settings.store_url) as store:
         parent.ready()
         Learning(lambda: current.site, stopping).start()
-        Background(lambda: current.site, store, stopping).run()
+        Background(lambda: current.site, store, stopping, lambda: source.file).run()
 
 
 def web(site: Site, source: SiteSource, sockets: Sockets, parent: Parent) -> None:
@@ -115,8 +115,8 @@ def web(site: Site, source: SiteSource, sockets: Sockets, parent: Parent) -> Non
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     current = _Current(site, source, parent)
 
-    def check(scope: str, overrides: Sequence[Override]) -> None:
-        checker(source.file, current.site.filters)(scope, overrides)
+    def check(scope: str, overrides: Sequence[Override], new: Sequence[Override]) -> None:
+        checker(source.file, current.site.filters)(scope, overrides, new)
 
     with Store(site.settings.store_url) as store:
         serve(lambda: current.site, check, store, sockets["web"], parent.ready)

@@ -1,10 +1,12 @@
-"""Policy settings in the store, on top of the settings file. None is stored that does not compile."""
+"""Policy settings in the store, on top of the settings file. None is stored that does not compile, and every change is
+a version that can be taken back."""
 
 from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -12,20 +14,32 @@ from typing import Any
 from sqlalchemy import Select, delete, select
 from sqlalchemy.orm import Session
 
-from tamis.base.errors import ConfigError
+from tamis.base.errors import ChangedSinceError, ConfigError
 from tamis.contract.filter import Filter
 from tamis.database.connection import Database, audit, clean
-from tamis.database.list_entries import changed
-from tamis.database.schema import OverrideRow
+from tamis.database.list_entries import changed as bump_revision
+from tamis.database.policy_versions import (
+    Change,
+    PolicyVersion,
+    PolicyVersions,
+    add_version,
+    changed_after,
+    is_same,
+)
+from tamis.database.schema import OverrideRow, RevisionRow
 from tamis.database.scope import parse_scope
 from tamis.judging.policy import PolicyBook
 from tamis.judging.site import Override, with_overrides
 from tamis.message.address import PLATFORM
 from tamis.settings import SettingsFile
 
-Check = Callable[[str, Sequence[Override]], None]
+MAX_CHANGES = 1000
+"""Settings of one change; beyond: ConfigError, nothing is changed."""
+
+Check = Callable[[str, Sequence[Override], Sequence[Override]], None]
 """Raises ConfigError when a scope's policy can't be built. It is given the overrides of that scope and of the platform,
-under which it must stand; and all there are when the scope is the platform, under which everybody must."""
+under which it must stand, and all there are when the scope is the platform, under which everybody must; and those among
+them that are new, which nobody above may have fixed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,47 +57,100 @@ class Overrides:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    def change(
+        self,
+        changes: Iterable[Override],
+        *,
+        by: str,
+        check: Check,
+        note: str = "",
+        base: int | None = None,
+        undoes: int | None = None,
+        now: datetime | None = None,
+    ) -> PolicyVersion | None:
+        """Make these changes, all or none, as one new version of policy; a value None takes a setting back. Returns
+        None where all of it stands so already.
+
+        `check` must find each scope good afterwards, or its ConfigError goes on to the caller; where something is taken
+        back alone and it was not good before, that is done all the same: how else to get out of there. `base` is the
+        version that the changes were made of: raises ChangedSinceError where one of the settings has another value now.
+        """
+        wanted = {
+            (scope, key): one.value
+            for one in changes
+            if (scope := parse_scope(one.scope)) and (key := _key(one.key))
+        }
+        if len(wanted) > MAX_CHANGES:
+            raise ConfigError("store", "policy", f"at most {MAX_CHANGES} changes can be made at once")
+        now = now or datetime.now(UTC)
+        with self._database.write() as session:
+            _hold(session)
+            stored = _stored(session, {scope for scope, _ in wanted})
+            as_it_is = {at: stored.get(at) for at in wanted}
+            if base is not None and (later := changed_after(session, base, as_it_is)):
+                raise ChangedSinceError(later)
+            changed = [
+                Change(*at, as_it_is[at], value)
+                for at, value in wanted.items()
+                if not is_same(as_it_is[at], value)
+            ]
+            if not changed:
+                return None
+            for scope in dict.fromkeys(one.scope for one in changed):
+                _check(scope, stored, [one for one in changed if one.scope == scope], changed, check)
+            for one in changed:
+                self._put(session, one, by, now)
+            bump_revision(session)
+            return add_version(session, now, by, changed, note=note, undoes=undoes)
+
     def set(
         self, scope: str, key: str, value: Any, *, by: str, check: Check, now: datetime | None = None
     ) -> Override:
-        """Store one setting after `check` found it good together with the others; otherwise nothing is stored
-        and its ConfigError goes on to the caller. `value` is JSON."""
+        """One setting as a version of its own. `value` is JSON."""
         override = Override(parse_scope(scope), _key(key), value)
-        now = now or datetime.now(UTC)
-        with self._database.write() as session:
-            changed(session)  # first: from here on no other process changes an override
-            before = _concerned(session, override.scope)
-            others = [o for o in before if (o.scope, o.key) != (override.scope, override.key)]
-            check(override.scope, [*others, override])
-            values = {
-                "scope": override.scope,
-                "key": override.key,
-                "value": value,
-                "author": clean(by),
-                "at": now,
-            }
-            insert = self._database.insert(OverrideRow).values(values)
-            renewed = {name: insert.excluded[name] for name in ("value", "author", "at")}
-            session.execute(insert.on_conflict_do_update(index_elements=["scope", "key"], set_=renewed))
-            audit(session, now, by, "policy set", f"{override.scope} {override.key}", {"value": value})
+        self.change([override], by=by, check=check, now=now)
         return override
 
     def unset(self, scope: str, key: str, *, by: str, check: Check, now: datetime | None = None) -> bool:
-        """Remove one setting, if the others are good without it; False when there was none.
+        """Take one setting back; False when there was none."""
+        return self.change([Override(scope, key, None)], by=by, check=check, now=now) is not None
 
-        When they are not good with it either, it is removed all the same: how else to get out of there."""
-        scope, key, now = parse_scope(scope), _key(key), now or datetime.now(UTC)
-        with self._database.write() as session:
-            here = (OverrideRow.scope == scope, OverrideRow.key == key)
-            if session.scalar(select(OverrideRow.key).where(*here)) is None:
-                return False
-            changed(session)
-            before = _concerned(session, scope)
-            if _is_good(scope, before, check):
-                check(scope, [o for o in before if (o.scope, o.key) != (scope, key)])
+    def undo(
+        self, number: int, *, by: str, check: Check, note: str = "", now: datetime | None = None
+    ) -> PolicyVersion:
+        """Take a version back by a new one. Raises ChangedSinceError where one of its settings was changed since, and
+        ConfigError where there is no such version, it was made in the settings file, or what was there before is no
+        longer good."""
+        version = self.versions.get(number)
+        if version is None:
+            raise ConfigError("store", f"version {number}", "there is no such version of policy")
+        if version.from_file:
+            raise ConfigError(
+                "store",
+                f"version {number}",
+                "was made in the settings file, and can be taken back only there",
+            )
+        back = [Override(one.scope, one.key, one.was) for one in version.changes]
+        made = self.change(back, by=by, check=check, note=note, base=number, undoes=number, now=now)
+        assert made is not None  # a version has changes, and they stand as it left them
+        return made
+
+    @property
+    def versions(self) -> PolicyVersions:
+        """What was changed until now."""
+        return PolicyVersions(self._database)
+
+    def _put(self, session: Session, one: Change, by: str, now: datetime) -> None:
+        if one.now is None:
+            here = (OverrideRow.scope == one.scope, OverrideRow.key == one.key)
             session.execute(delete(OverrideRow).where(*here))
-            audit(session, now, by, "policy unset", f"{scope} {key}")
-        return True
+            audit(session, now, by, "policy unset", f"{one.scope} {one.key}")
+            return
+        values = {"scope": one.scope, "key": one.key, "value": one.now, "author": clean(by), "at": now}
+        insert = self._database.insert(OverrideRow).values(values)
+        renewed = {name: insert.excluded[name] for name in ("value", "author", "at")}
+        session.execute(insert.on_conflict_do_update(index_elements=["scope", "key"], set_=renewed))
+        audit(session, now, by, "policy set", f"{one.scope} {one.key}", {"value": one.now})
 
     def list(self, scope: str | None = None) -> tuple[StoredOverride, ...]:
         """The overrides of a scope, or all, by scope and key."""
@@ -95,17 +162,45 @@ class Overrides:
             return tuple(StoredOverride(Override(r.scope, r.key, r.value), r.author, r.at) for r in rows)
 
 
+def _check(
+    scope: str,
+    stored: Mapping[tuple[str, str], Any],
+    changed: Sequence[Change],
+    together: Sequence[Change],
+    check: Check,
+) -> None:
+    """Whether a scope is good after `changed`, its own among all that change `together`."""
+    concerned = {at: value for at, value in stored.items() if scope == PLATFORM or at[0] in (PLATFORM, scope)}
+    others = {(one.scope, one.key) for one in together if scope == PLATFORM or one.scope in (PLATFORM, scope)}
+    new = [Override(one.scope, one.key, one.now) for one in changed if one.now is not None]
+    before = [Override(*at, value) for at, value in concerned.items()]
+    if not new and not _is_good(scope, before, check):
+        return
+    after = [one for one in before if (one.scope, one.key) not in others]
+    after += [
+        Override(one.scope, one.key, one.now)
+        for one in together
+        if (one.scope, one.key) in others and one.now is not None
+    ]
+    check(scope, after, new)
+
+
 def all_overrides(session: Session) -> tuple[Override, ...]:
     """All overrides, by scope and key."""
     return _overrides(session, select(OverrideRow.scope, OverrideRow.key, OverrideRow.value))
 
 
-def _concerned(session: Session, scope: str) -> tuple[Override, ...]:
-    """What a change in a scope has to be good with: a write transaction must not read what it has no use for."""
+def _hold(session: Session) -> None:
+    """From here on no other process changes an override, until this transaction ends."""
+    session.execute(select(RevisionRow.value).with_for_update())
+
+
+def _stored(session: Session, scopes: AbstractSet[str]) -> dict[tuple[str, str], Any]:
+    """What changes in these scopes have to be good with: a write transaction must not read what it has no use for."""
     query = select(OverrideRow.scope, OverrideRow.key, OverrideRow.value)
-    return _overrides(
-        session, query if scope == PLATFORM else query.where(OverrideRow.scope.in_((PLATFORM, scope)))
-    )
+    if PLATFORM not in scopes:
+        query = query.where(OverrideRow.scope.in_((PLATFORM, *scopes)))
+    return {(one.scope, one.key): one.value for one in _overrides(session, query)}
 
 
 def _overrides(session: Session, query: Select[tuple[str, str, Any]]) -> tuple[Override, ...]:
@@ -114,22 +209,24 @@ def _overrides(session: Session, query: Select[tuple[str, str, Any]]) -> tuple[O
 
 
 def checker(file: SettingsFile, filters: Sequence[Filter[Any]]) -> Check:
-    """The check that `Overrides.set` wants: the policies of `file` and the overrides are compiled."""
+    """The check that `Overrides.change` wants: the policies of `file` and the overrides are compiled."""
 
-    def check(scope: str, overrides: Sequence[Override]) -> None:
+    def check(scope: str, overrides: Sequence[Override], new: Sequence[Override]) -> None:
         layers = {
             one: layer for one, layer in file.layers.items() if scope == PLATFORM or one in (scope, PLATFORM)
         }
-        PolicyBook(
-            filters, with_overrides(layers, overrides), source=f"{file.source} with the store's overrides"
-        )
+        source = f"{file.source} with the store's overrides"
+        book = PolicyBook(filters, with_overrides(layers, overrides), source=source)
+        for one in new:
+            if fixed_by := book.fixed_above(one.scope, one.key):
+                raise ConfigError("store", f"{one.scope} {one.key}", f"is fixed by {fixed_by}")
 
     return check
 
 
 def _is_good(scope: str, overrides: Sequence[Override], check: Check) -> bool:
     try:
-        check(scope, overrides)
+        check(scope, overrides, ())
     except ConfigError:
         return False
     return True

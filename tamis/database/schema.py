@@ -212,6 +212,72 @@ class OverrideRow(Base):
     at: Mapped[datetime]
 
 
+class PolicyVersionRow(Base):
+    """A change of policy: who made it, and when."""
+
+    __tablename__ = "policy_versions"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(_Id, primary_key=True, autoincrement=True)
+    at: Mapped[datetime]
+    who: Mapped[str]
+    note: Mapped[str]
+    undoes: Mapped[int | None] = mapped_column(_Id)
+    """The version that this one takes back."""
+    from_file: Mapped[bool]
+    """It was made in the settings file, and is taken back there."""
+
+
+class PolicyChangeRow(Base):
+    """One setting of a version: JSON null stands for "not set"."""
+
+    __tablename__ = "policy_changes"
+    __table_args__ = (Index(None, "scope", "version"), Index(None, "domain", "version"))
+
+    version: Mapped[int] = mapped_column(
+        _Id, ForeignKey("policy_versions.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    place: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    scope: Mapped[str]
+    domain: Mapped[str]
+    """The scope's; "" of the platform."""
+    key: Mapped[str]
+    was: Mapped[Any]
+    now: Mapped[Any]
+
+
+class JobRow(Base):
+    """Work that somebody asked for and that nothing waits for: see tamis.database.jobs."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        Index(None, "state", "id"),
+        Index(None, "who", "id"),
+        Index(None, "at"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(_Id, primary_key=True, autoincrement=True)
+    at: Mapped[datetime]
+    """When it was asked for."""
+    kind: Mapped[str] = mapped_column(String(20))
+    who: Mapped[str]
+    scope: Mapped[str]
+    asked: Mapped[Any]
+    state: Mapped[str] = mapped_column(String(10))
+    done: Mapped[int] = mapped_column(Integer)
+    total: Mapped[int] = mapped_column(Integer)
+    result: Mapped[Any]
+    """What is known so far; None before anything is."""
+    problem: Mapped[str]
+    host: Mapped[str]
+    """Whose background process works on it, "" for none."""
+    claim: Mapped[str] = mapped_column(String(32))
+    """Drawn at each start: a process that was given up can't write over its successor's work."""
+    starts: Mapped[int] = mapped_column(Integer)
+    changed_at: Mapped[datetime]
+
+
 class RevisionRow(Base):
     """The one row that counts changes of lists and overrides."""
 

@@ -9,10 +9,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from tamis.base.errors import ConfigError
+from tamis.base.toml_text import toml_value
 from tamis.base.validation import config_error
 from tamis.contract.filter import Filter
 from tamis.importing.gathering import SettingCheck
-from tamis.importing.toml_text import toml_value
 from tamis.judging.policy import PolicyBook
 from tamis.judging.site import Override, with_overrides
 from tamis.message.address import PLATFORM

@@ -10,9 +10,9 @@ from enum import StrEnum
 from typing import Any
 
 from tamis.base.errors import ConfigError
+from tamis.base.toml_text import toml_value
 from tamis.contract.lists import Colour, Subject, normalise_pattern
 from tamis.database.list_entries import NewEntry
-from tamis.importing.toml_text import toml_value
 from tamis.message.address import PLATFORM
 from tamis.rules.engine import MAX_UNFILTERED, PatternError, compiled
 from tamis.rules.expression import ExpressionError, parse, size

@@ -7,11 +7,11 @@ import re
 from types import MappingProxyType
 from typing import Any
 
+from tamis.base.toml_text import toml_value
 from tamis.contract.lists import Colour, Subject
 from tamis.importing.gathering import Fate
 from tamis.importing.rspamd_tree import RspamdTree
 from tamis.importing.rspamd_words import SCALE
-from tamis.importing.toml_text import toml_value
 from tamis.importing.ucl import Node, NodeKind
 from tamis.settings.dns_lists import DNSBL, RHSBL, URIBL, DNSList
 

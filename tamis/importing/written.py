@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+from tamis.base.toml_text import toml_value
 from tamis.database.list_entries import NewEntry
 from tamis.importing.gathering import Fate, Gathering
-from tamis.importing.toml_text import toml_value
 from tamis.message.address import PLATFORM
 
 RULES_FILE = "/etc/tamis/imported-rules.toml"

@@ -14,6 +14,7 @@ from tamis.base.errors import ConfigError, nearest_name
 from tamis.base.validation import config_error
 from tamis.contract.filter import ALLOWED_EFFECTS, Filter, FilterOptions, State
 from tamis.judging.alias_targets import NO_ALIASES, Destination, Directory
+from tamis.judging.policy_layers import FIXED, Layered, effective, is_fixed, origin
 from tamis.message.address import PLATFORM, address_key, mailbox_in, scopes_of
 from tamis.people.rights import Locks
 from tamis.settings import Layers
@@ -106,6 +107,12 @@ class Terms(BaseModel):
     )
     locked: bool = Field(
         False, description="the mailbox's quarantine is closed to delegated administrators (Q9)"
+    )
+    fixed: tuple[str, ...] = Field(
+        (),
+        max_length=200,
+        description='settings that nobody below can set: ["outcome", "filters.antivirus", "filters.dmarc.state"]. What '
+        "is set there nevertheless has no effect",
     )
     junk_days: int = Field(
         0,
@@ -285,31 +292,37 @@ class PolicyBook:
     def show(self, recipient: str) -> dict[str, Any]:
         """The resolved policy as plain data: {key: [value, scope that sets it or "default"]}."""
         scopes = self._scopes(recipient, self._directory.destination(recipient))
-        layered = tuple(s for s in scopes if s in self._layers)
+        return self._shown(tuple(s for s in scopes if s in self._layers))
+
+    def show_above(self, scope: str) -> dict[str, Any]:
+        """As `show`, of what a scope would have if nothing were set for it."""
+        above = scopes_of(scope, self._delimiter) if scope != PLATFORM else ()
+        return self._shown(tuple(s for s in above if s != scope and s in self._layers))
+
+    def _shown(self, layered: tuple[str, ...]) -> dict[str, Any]:
         if layered not in self._compiled:
             self._compile(layered)
         terms, _ = self._compiled[layered]
+        layers = effective(self._layers, layered)
         shown: dict[str, Any] = {
-            key: [value, self._origin(layered, key)] for key, value in terms.model_dump(mode="json").items()
+            key: [value, origin(layers, key)] for key, value in terms.model_dump(mode="json").items()
         }
         for one in self._filters:
-            options = self._options(one, layered)
+            options = self._options(one, layers)
             for key, value in options.model_dump(mode="json").items():
                 path = f"filters.{one.name}.{key}"
-                shown[path] = [value, self._origin(layered, path)]
+                shown[path] = [value, origin(layers, path)]
         return shown
 
-    def _origin(self, layered: tuple[str, ...], path: str) -> str:
-        for scope in layered:
-            node: Any = self._layers[scope]
-            for step in path.split("."):
-                node = node.get(step) if isinstance(node, Mapping) else None
-            if node is not None:
-                return scope
-        return "default"
+    def fixed_above(self, scope: str, key: str) -> str:
+        """The scope above this one that fixes a setting, which therefore can't be set here; "" when none does."""
+        above = scopes_of(scope, self._delimiter)[1:] if scope != PLATFORM else ()
+        fixing = (one for one in reversed(above) if is_fixed(key, self._layers.get(one, {}).get(FIXED, ())))
+        return next(fixing, "")
 
     def _compile(self, layered: tuple[str, ...]) -> None:
-        own = {k: v for s in reversed(layered) for k, v in self._layers[s].items() if k != "filters"}
+        layers = effective(self._layers, layered)
+        own = {k: v for _, layer in reversed(layers) for k, v in layer.items() if k != "filters"}
         where = _scope_key(layered[0]) if layered else "policy"
         try:
             terms = Terms.model_validate(own)
@@ -320,6 +333,8 @@ class PolicyBook:
                 wrong.source, wrong.key, wrong.problem, value=wrong.value, nearest=near
             ) from None
         known = {one.name for one in self._filters}
+        if terms.fixed:
+            self._check_fixed(terms.fixed, where)
         for scope in layered:
             named = self._layers[scope].get("filters", {})
             if not isinstance(named, Mapping):
@@ -334,14 +349,27 @@ class PolicyBook:
                         "no such filter",
                         nearest=nearest_name(name, known) or _by_spec_id(name, self._filters),
                     )
-        rules = [FilterRule(one, self._options(one, layered)) for one in self._filters]
+        rules = [FilterRule(one, self._options(one, layers)) for one in self._filters]
         self._compiled[layered] = (terms, tuple(r for r in rules if r.options.state is not State.OFF))
 
-    def _options(self, one: Filter[Any], layered: tuple[str, ...]) -> FilterOptions:
-        where = f"{_scope_key(layered[0]) if layered else 'policy'}.filters.{one.name}"
+    def _check_fixed(self, fixed: Sequence[str], where: str) -> None:
+        """Raises ConfigError on what is no setting."""
+        known: set[str] = Terms.model_fields.keys() - {FIXED}
+        for one in self._filters:
+            path = f"filters.{one.name}"
+            known |= {path, *(f"{path}.{option}" for option in one.options.model_fields)}
+        for name in fixed:
+            if name not in known:
+                near = nearest_name(name, known)
+                raise ConfigError(
+                    self._source, f"{where}.{FIXED}", "no such setting", value=name, nearest=near
+                )
+
+    def _options(self, one: Filter[Any], layers: Layered) -> FilterOptions:
+        where = f"{_scope_key(layers[0][0]) if layers else 'policy'}.filters.{one.name}"
         own: dict[str, Any] = {}
-        for scope in reversed(layered):
-            layer = self._layers[scope].get("filters", {}).get(one.name, {})
+        for _, table in reversed(layers):
+            layer = table.get("filters", {}).get(one.name, {})
             if not isinstance(layer, Mapping):
                 raise ConfigError(self._source, where, "must be a table", value=layer)
             own |= layer

@@ -30,8 +30,9 @@ def test_a_mistake_in_one_task_does_not_end_the_others(
     monkeypatch.setattr(Background, "_digest", digest)
     stopping = threading.Event()
     given = {"state_directory": str(tmp_path), "run_directory": str(tmp_path)}
-    site = Site.build(SettingsFile(None, to_toml(given)), FILTERS, Snapshot())
+    file = SettingsFile(None, to_toml(given))
+    site = Site.build(file, FILTERS, Snapshot())
     with Store(site.settings.store_url) as store, caplog.at_level(logging.ERROR):
         store.migrate()
-        Background(lambda: site, store, stopping).run()
+        Background(lambda: site, store, stopping, lambda: file).run()
     assert "decide failed and is tried again" in caplog.text

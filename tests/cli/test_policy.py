@@ -114,3 +114,36 @@ def test_bad_settings_are_refused_with_file_key_value_and_nearest_name(run: Run,
     assert (ended.status, ended.out) == (78, "")
     expected = path.with_suffix(".expected").read_text().strip()
     assert ended.err == f"tamis: {expected.replace('FILE', str(path))}\n"
+
+
+def test_versions_are_shown_and_taken_back(run: Run) -> None:
+    assert run("policy", "versions").out == "Nothing was changed yet.\n"
+    run("policy", "set", "platform", "required", "6", "--note", "milder", "--by", "anne")
+    run("policy", "set", "example.com", "outcome", "junk")
+    shown = run("policy", "versions").out.splitlines()
+    assert shown[0].startswith("version 2, ")
+    assert shown[1] == '    example.com: outcome: default -> "junk"'
+    assert shown[2].endswith(" UTC, anne: milder")
+    (one,) = run("policy", "versions", "example.com", "--json").data
+    assert one["changes"] == [{"scope": "example.com", "key": "outcome", "was": None, "now": "junk"}]
+    assert run("policy", "undo", "1").out.startswith("Version 1 is taken back by version 3. In force")
+    values = {line["key"]: line["value"] for line in run("policy", "show", "--json").data}
+    assert values["required"] == 7.5
+    run("policy", "set", "example.com", "outcome", "tag")
+    refused = run("policy", "undo", "2")
+    assert (refused.status, "changed since by somebody else: example.com outcome" in refused.err) == (
+        65,
+        True,
+    )
+    assert run("policy", "undo", "99").status == 78
+    assert run("policy", "undo", "1").status == 65
+
+
+def test_what_the_platform_fixes_has_no_effect_below(run: Run) -> None:
+    run("policy", "set", "example.com", "required", "3")
+    run("policy", "set", "platform", "fixed", '["required", "filters.spf"]')
+    shown = {one["key"]: one for one in run("policy", "show", "example.com", "--json").data}
+    assert (shown["required"]["value"], shown["required"]["scope"]) == (7.5, "default")
+    refused = run("policy", "set", "example.com", "filters.spf.state", "off")
+    assert (refused.status, "is fixed by platform" in refused.err) == (78, True)
+    assert run("policy", "unset", "example.com", "required").status == 0

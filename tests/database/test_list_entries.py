@@ -39,7 +39,7 @@ def sender(pattern: str, scope: str = PLATFORM, **more: Any) -> NewEntry:
     return NewEntry(colour=Colour.WHITE, subject=Subject.SENDER, pattern=pattern, scope=scope, **more)
 
 
-def good(_scope: str, _overrides: Sequence[Override]) -> None:
+def good(_scope: str, _overrides: Sequence[Override], _new: Sequence[Override]) -> None:
     pass
 
 
@@ -182,7 +182,7 @@ def test_a_change_reads_what_it_has_to_be_good_with(store: Store) -> None:
     store.overrides.set(PLATFORM, "required", 6, by="root", check=good)
     read: list[int] = []
 
-    def check(scope: str, overrides: Sequence[Override]) -> None:
+    def check(scope: str, overrides: Sequence[Override], _new: Sequence[Override]) -> None:
         assert {one.scope for one in overrides} <= {scope, PLATFORM} or scope == PLATFORM
         read.append(len(overrides))
 

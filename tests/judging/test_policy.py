@@ -353,3 +353,25 @@ def test_a_wrong_override_is_refused_and_blamed_on_the_store(override: Override,
 def test_a_mistake_in_the_file_is_not_hidden_by_an_override() -> None:
     with pytest.raises(ConfigError, match=r"^defaults: policy\.outcome"):
         site('[policy]\noutcome = "nowhere"', overrides=[Override("platform", "outcome", "tag")])
+
+
+def test_what_is_fixed_above_counts_alone() -> None:
+    policies = book(
+        'fixed = ["filters.empty", "tag"]\ntag = "P"\n[domains."example.com"]\ntag = "D"\nfixed = ["required"]\n'
+        'required = 3\n[domains."example.com".filters]\nempty.state = "off"\nhelo.state = "shadow"\n'
+        '[mailboxes."marie@example.com"]\nrequired = 9\nfixed = []\nfilters.empty.state = "shadow"\noutcome = "junk"\n'
+    )
+    marie = policies.policy(MARIE)
+    assert (marie.terms.tag, marie.required, marie.outcome) == ("P", 3.0, Outcome.JUNK)
+    assert rule(marie, "empty").state is State.ON
+    assert rule(marie, "helo").state is State.SHADOW
+    assert policies.show(MARIE)["filters.empty.state"] == ["on", "default"]
+    assert policies.show_above(MARIE)["outcome"] == ["quarantine", "default"]
+    for scope, key, by in (
+        (MARIE, "filters.empty.state", "platform"),
+        (MARIE, "required", "example.com"),
+        ("example.com", "required", ""),
+        ("platform", "tag", ""),
+        ("example.org", "filters.emptying.state", ""),
+    ):
+        assert policies.fixed_above(scope, key) == by

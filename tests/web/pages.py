@@ -154,9 +154,9 @@ class Pages:
             self._site = Site.build(self.file, self._filters, self.store.snapshot())
         return self._site
 
-    def check(self, scope: str, overrides: Any) -> None:
+    def check(self, scope: str, overrides: Any, new: Any) -> None:
         """As the web process checks overrides."""
-        checker(self.file, self._filters)(scope, overrides)
+        checker(self.file, self._filters)(scope, overrides, new)
 
     def __enter__(self) -> Self:
         self.postbox.__enter__()
