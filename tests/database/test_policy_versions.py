@@ -223,7 +223,7 @@ def test_undoing_all_versions_the_newest_first_leads_back(
         changing.overrides.change([Override(*at, value) for at, value in step.items()], by="a", check=good)
     made = changing.overrides.versions.find(after=begun)
     for version in made:
-        assert changing.overrides.undo(version.id, by="b", check=good)
+        assert changing.overrides.undo(version.id, by="b", check=good).undoes == version.id
     assert as_it_is(changing) == before
     assert changing.overrides.versions.newest() == begun + 2 * len(made)
 
