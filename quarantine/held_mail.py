@@ -203,10 +203,11 @@ class Quarantine:
                     MessageRow.claim == token,
                 )
                 .values(state=HeldState.HELD, claim=None, claimed_at=None)
-                .returning(MessageRow.released_by)
+                .returning(MessageRow.released_by, MessageRow.mailbox)
             ).first()
             if row is not None:
-                audit(session, now, row[0] or "", "release failed", message, {"why": why[:TEXT]})
+                told = {"why": why[:TEXT]}
+                audit(session, now, row[0] or "", "release failed", message, told, scope=row[1])
 
     def _finish(self, record: HeldRecord, queue_id: str) -> None:
         now = datetime.now(UTC)
@@ -219,7 +220,8 @@ class Quarantine:
                 session, was.id, (HeldState.RELEASING, HeldState.HELD), HeldState.RELEASED, now, kept=BIN
             )
             if closed:
-                audit(session, now, was.released_by, "release", was.id, {"recipient": was.recipient})
+                told = {"recipient": was.recipient}
+                audit(session, now, was.released_by, "release", was.id, told, scope=was.mailbox)
 
     def delete(self, message: str, by: str, *, now: datetime | None = None) -> Done:
         """Drop a held message. Its content goes with the first clean-up after BIN, until which `restore` gets it
@@ -228,7 +230,8 @@ class Quarantine:
         with self._database.write() as session:
             if not bury(session, clean(message), (HeldState.HELD,), HeldState.DELETED, now, kept=BIN):
                 return _refusal(session, message, HeldState.DELETED)
-            audit(session, now, by, "delete", message)
+            mailbox = session.scalars(select(MessageRow.mailbox).where(MessageRow.id == clean(message))).one()
+            audit(session, now, by, "delete", message, scope=mailbox)
         return Done.DONE
 
     def restore(self, message: str, by: str, *, now: datetime | None = None) -> Done:
@@ -244,11 +247,11 @@ class Quarantine:
                     MessageRow.body.is_not(None),
                 )
                 .values(state=HeldState.HELD, bin_until=None)
-                .returning(MessageRow.id)
+                .returning(MessageRow.mailbox)
             ).first()
             if back is None:
                 return _refusal(session, message, HeldState.HELD)
-            audit(session, now, by, "restore", message)
+            audit(session, now, by, "restore", message, scope=back[0])
         return Done.DONE
 
 

@@ -130,7 +130,8 @@ def _drop(session: Session, scope: str, excess: int, before: datetime, now: date
     if going:
         messages = [message for message, _ in going]
         bury_all(session, messages, HeldState.EXPIRED, now)
-        audit(session, now, WHO, "expire", mailbox or "", {"quota of": scope, "messages": messages})
+        told = {"quota of": scope, "messages": messages}
+        audit(session, now, WHO, "expire", mailbox or "", told, scope=mailbox or scope)
     return [size for _, size in going]
 
 

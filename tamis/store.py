@@ -19,12 +19,15 @@ from tamis.database.complaints import Complaints
 from tamis.database.connection import Database
 from tamis.database.desk_notes import DeskNotes
 from tamis.database.earned_senders import Senders
+from tamis.database.factors import Factors
 from tamis.database.history import History
 from tamis.database.hosts import Hosts
+from tamis.database.invitations import Invitations
 from tamis.database.list_entries import Lists, all_entries
 from tamis.database.marks import Marks
 from tamis.database.migrate import migrate
 from tamis.database.overrides import Overrides, all_overrides
+from tamis.database.people import People
 from tamis.database.schema import RevisionRow
 from tamis.database.sessions import Sessions
 from tamis.database.statistics import Statistics
@@ -64,6 +67,9 @@ class Store:
         self.api_answers = ApiAnswers(self._database)
         self.acts = Acts(self._database)
         self.trail = Trail(self._database)
+        self.people = People(self._database)
+        self.factors = Factors(self._database)
+        self.invitations = Invitations(self._database)
         self.mailings = Mailings(self._database)
         self.hosts = Hosts(self._database)
         self.blocked = BlockedClients(self._database)

@@ -126,7 +126,7 @@ def show_message(visit: Visit) -> Response:
     one = record.summary
     content = visit.store.quarantine.content(one.id) if one.state is HeldState.HELD else None
     if content is not None:
-        visit.store.trail.note(person.address, "preview", one.id)
+        visit.store.trail.note(person.address, "preview", one.id, scope=one.mailbox)
     return visit.render(
         "message.html",
         one=one,
@@ -151,7 +151,8 @@ def show_formatted(visit: Visit) -> Response:
     )
     if content is None:
         raise PageRefusedError(NOT_VALID)
-    visit.store.trail.note(visit.signed_in.address, "preview", record.summary.id)
+    one = record.summary
+    visit.store.trail.note(visit.signed_in.address, "preview", one.id, scope=one.mailbox)
     response: HTMLResponse = visit.render("formatted.html", html=formatted(content))
     response.headers["content-security-policy"] = FRAME_CSP
     return response

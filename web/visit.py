@@ -114,8 +114,8 @@ class Visit:
     def person(self) -> Person | None:
         """Who is signed in."""
         secret = self.request.cookies.get(SESSION, "")
-        address = self.store.sessions.find(secret) if secret else None
-        return Person.of(address, self.site) if address else None
+        session = self.store.sessions.find(secret) if secret else None
+        return Person.of(session.address, self.site) if session else None
 
     @property
     def signed_in(self) -> Person:

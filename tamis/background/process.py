@@ -272,6 +272,7 @@ class Background:
         self._store.senders.expire()
         self._store.marks.expire()
         self._store.blocked.expire()
+        self._store.invitations.expire()
         self._store.complaints.expire()
         if count:
             log.info("%d messages expired", count)

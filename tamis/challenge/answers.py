@@ -105,7 +105,7 @@ class Answers:
             row.state, row.solved_at, row.proof = ChallengeState.SOLVED, now, proof
             keeps = _earns(session, row, copies, terms, proof)
             details = {"messages": [copy.id for copy in copies], "proof": proof}
-            audit(session, now, by, "challenge solve", row.id, details)
+            audit(session, now, by, "challenge solve", row.id, details, scope=row.domain)
             whitelisted, domain = row.whitelisted, row.domain
             named = _named(session, copies)
         delivered, waiting = self._release(copies, by, deliver)
@@ -128,7 +128,8 @@ class Answers:
         if proof is AnswerProof.CODE and _keeps(row, copies, terms, now):
             _earns(session, row, copies, terms, proof)
             row.state, row.proof = ChallengeState.SOLVED, proof  # `finish` tells everybody what was earned
-            audit(session, now, _by(row.sender), "challenge keep", row.id, {"proof": proof})
+            told = {"proof": proof}
+            audit(session, now, _by(row.sender), "challenge keep", row.id, told, scope=row.domain)
             result = SolveResult.KEPT
         at = row.solved_at or now
         return Receipt(result=result, at=at, whitelisted=row.whitelisted, domain=row.domain)

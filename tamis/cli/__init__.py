@@ -42,6 +42,7 @@ COMMANDS = {
     "migrate": "migrate:migrate",
     "milter": "serve:milter",
     "model": "model:model",
+    "people": "people:people",
     "policy": "policy:policy",
     "quarantine": "quarantine:quarantine",
     "replay": "replay:replay",

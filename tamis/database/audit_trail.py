@@ -11,17 +11,23 @@ from sqlalchemy import select
 
 from tamis.database.connection import Database, audit, clean
 from tamis.database.schema import AuditRow
+from tamis.message.address import PLATFORM
 
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """Who did what, when, to which message, list entry or setting (`about`)."""
+    """Who did what, when, to which message, list entry or setting (`about`); where (`scope`), and from which network and
+    by which token of the API."""
 
     at: datetime
     who: str
     action: str
     about: str
     details: Mapping[str, Any]
+    id: int = 0
+    scope: str = ""
+    network: str = ""
+    token: str = ""
 
 
 class Trail:
@@ -30,10 +36,18 @@ class Trail:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def note(self, who: str, action: str, about: str, details: Mapping[str, Any] | None = None) -> None:
-        """Write down what changed nothing: that somebody looked."""
+    def note(
+        self,
+        who: str,
+        action: str,
+        about: str,
+        details: Mapping[str, Any] | None = None,
+        *,
+        scope: str = PLATFORM,
+    ) -> None:
+        """Write down what changed nothing: that somebody looked, or was refused."""
         with self._database.write() as session:
-            audit(session, datetime.now(UTC), who, action, about, details)
+            audit(session, datetime.now(UTC), who, action, about, details, scope=scope)
 
     def about(self, thing: str, *, limit: int = 50) -> tuple[Deed, ...]:
         """What was done to one message, entry or setting, newest first."""
@@ -41,6 +55,10 @@ class Trail:
             select(AuditRow).where(AuditRow.object == clean(thing)).order_by(AuditRow.id.desc()).limit(limit)
         )
         with self._database.read() as session:
-            return tuple(
-                Deed(row.at, row.who, row.action, row.object, row.details) for row in session.scalars(query)
-            )
+            return tuple(map(_told, session.scalars(query)))
+
+
+def _told(row: AuditRow) -> Deed:
+    return Deed(
+        row.at, row.who, row.action, row.object, row.details, row.id, row.scope, row.network, row.token
+    )

@@ -21,12 +21,15 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from tamis.base.errors import ConfigError, StoreError
 from tamis.base.shared_files import locked
 from tamis.database.schema import AuditRow, Base
+from tamis.message.address import PLATFORM, domain_of
 
 BUSY_SECONDS = 10
 """How long a writer waits for another one (SQLite) or for a free connection of the pool."""
 CONNECT_SECONDS = 3
 """How long a connection to PostgreSQL may take to be made."""
 
+NETWORK: ContextVar[str] = ContextVar("network", default="")
+"""The network of the client whose request is answered, for the audit trail; "" for commands and the daemon."""
 TOKEN: ContextVar[str] = ContextVar("token", default="")
 """The id of the API's token by which is done what this context does: it stands in the audit trail."""
 
@@ -150,11 +153,24 @@ def audit(
     action: str,
     about: str,
     details: Mapping[str, Any] | None = None,
+    *,
+    scope: str = PLATFORM,
 ) -> None:
-    """Add a row to the audit trail, in the transaction of what it tells."""
-    token = {"token": TOKEN.get()} if TOKEN.get() else {}
-    told = dict(details or {}) | token
-    session.add(AuditRow(at=at, who=clean(who), action=action, object=clean(about), details=told))
+    """Add a row to the audit trail, in the transaction of what it tells. `scope` is where it was done: who has the
+    right "people" there can read it."""
+    session.add(
+        AuditRow(
+            at=at,
+            who=clean(who),
+            action=action,
+            object=clean(about),
+            details=dict(details or {}),
+            scope=clean(scope),
+            domain=clean(domain_of(scope) if "@" in scope else "" if scope == PLATFORM else scope),
+            network=clean(NETWORK.get()),
+            token=clean(TOKEN.get()),
+        )
+    )
 
 
 def clean(text: str, limit: int = 1000) -> str:

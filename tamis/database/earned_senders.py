@@ -60,7 +60,7 @@ class Senders:
             if row is None:
                 return False
             session.delete(row)
-            audit(session, datetime.now(UTC), by, "sender remove", f"{domain} {address}")
+            audit(session, datetime.now(UTC), by, "sender remove", f"{domain} {address}", scope=domain)
         return True
 
     def note(self, written: Iterable[Triple], bounced: Iterable[Triple]) -> list[Sender]:
@@ -161,7 +161,7 @@ def earn(
     row.complaints += complaints
     row.at = now
     what = "sender complain" if complaints else "sender validate" if validations else "sender work"
-    audit(session, now, by, what, f"{domain} {address}")
+    audit(session, now, by, what, f"{domain} {address}", scope=domain)
     session.flush()
     return _sender(row)
 

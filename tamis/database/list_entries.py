@@ -229,17 +229,16 @@ def _row(entry: NewEntry, now: datetime) -> dict[str, Any]:
 
 def _audit_removed(session: Session, now: datetime, by: str, entry: ListEntry) -> None:
     about = f"{entry.scope} {entry.colour} {entry.subject} {entry.pattern}"
-    audit(session, now, by, "list remove", about, {"id": entry.id})
+    audit(session, now, by, "list remove", about, {"id": entry.id}, scope=entry.scope)
 
 
 def _audit_added(session: Session, now: datetime, rows: Sequence[Mapping[str, Any]], new: int) -> None:
     """One audit row an entry; one for all when they come in bulk."""
     first = rows[0]
     if len(rows) > _CHUNK:
-        audit(
-            session, now, first["author"], "list import", first["scope"], {"entries": len(rows), "new": new}
-        )
+        told = {"entries": len(rows), "new": new}
+        audit(session, now, first["author"], "list import", first["scope"], told, scope=first["scope"])
         return
     for row in rows:
         about = f"{row['scope']} {row['colour']} {row['subject']} {row['pattern']}"
-        audit(session, now, row["author"], "list add", about, {"note": row["note"]})
+        audit(session, now, row["author"], "list add", about, {"note": row["note"]}, scope=row["scope"])

@@ -144,13 +144,14 @@ class Overrides:
         if one.now is None:
             here = (OverrideRow.scope == one.scope, OverrideRow.key == one.key)
             session.execute(delete(OverrideRow).where(*here))
-            audit(session, now, by, "policy unset", f"{one.scope} {one.key}")
+            audit(session, now, by, "policy unset", f"{one.scope} {one.key}", scope=one.scope)
             return
         values = {"scope": one.scope, "key": one.key, "value": one.now, "author": clean(by), "at": now}
         insert = self._database.insert(OverrideRow).values(values)
         renewed = {name: insert.excluded[name] for name in ("value", "author", "at")}
         session.execute(insert.on_conflict_do_update(index_elements=["scope", "key"], set_=renewed))
-        audit(session, now, by, "policy set", f"{one.scope} {one.key}", {"value": one.now})
+        about = f"{one.scope} {one.key}"
+        audit(session, now, by, "policy set", about, {"value": one.now}, scope=one.scope)
 
     def list(self, scope: str | None = None) -> tuple[StoredOverride, ...]:
         """The overrides of a scope, or all, by scope and key."""

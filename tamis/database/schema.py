@@ -302,7 +302,13 @@ class AuditRow(Base):
     """Who did what, when, to which message, list entry or setting."""
 
     __tablename__ = "audit"
-    __table_args__ = (Index(None, "object"), Index(None, "at"))
+    __table_args__ = (
+        Index(None, "object"),
+        Index(None, "at"),
+        Index(None, "who", "id"),
+        Index(None, "scope", "id"),
+        Index(None, "domain", "id"),
+    )
 
     id: Mapped[int] = mapped_column(_Id, primary_key=True, autoincrement=True)
     at: Mapped[datetime]
@@ -310,6 +316,14 @@ class AuditRow(Base):
     action: Mapped[str]
     object: Mapped[str]
     details: Mapped[Any]
+    scope: Mapped[str] = mapped_column(server_default="")
+    """Where it was done: "platform", a domain or a mailbox; "" in rows from before migration 0016."""
+    domain: Mapped[str] = mapped_column(server_default="")
+    """That scope's domain; "" for the platform."""
+    network: Mapped[str] = mapped_column(server_default="")
+    """Where a page or the API was asked from; "" for commands and the daemon."""
+    token: Mapped[str] = mapped_column(server_default="")
+    """The id of the API's token that did it; "" for all else."""
 
 
 class StoryRow(Base):
@@ -518,7 +532,7 @@ class ChallengeRow(Base):
 
 
 class WebSessionRow(Base):
-    """Somebody who signed in: the row's id is the SHA-256 of what the cookie holds."""
+    """Somebody who signed in: the row's id is the SHA-256 of what the cookie holds, `address` whose session it is."""
 
     __tablename__ = "web_sessions"
     __table_args__ = (Index(None, "expires_at"), Index(None, "address"))
@@ -527,6 +541,77 @@ class WebSessionRow(Base):
     address: Mapped[str]
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
+    how: Mapped[str] = mapped_column(server_default="")
+    """What proved it: see tamis.database.sessions."""
+    strong: Mapped[bool] = mapped_column(server_default=false())
+    """Whether a password and a code did."""
+    network: Mapped[str] = mapped_column(server_default="")
+    agent: Mapped[str] = mapped_column(String(60), server_default="")
+    seen_at: Mapped[datetime | None]
+    confirmed_at: Mapped[datetime | None]
+    """When a code was asked for last."""
+
+
+class PersonRow(Base):
+    """Somebody who may do more than open the own mailbox, by that mailbox's address (its key)."""
+
+    __tablename__ = "people"
+
+    id: Mapped[int] = mapped_column(_Id, primary_key=True, autoincrement=True)
+    address: Mapped[str] = mapped_column(unique=True)
+    suspended: Mapped[bool] = mapped_column(server_default=false())
+    """Whether nothing that was granted counts for now."""
+    author: Mapped[str]
+    at: Mapped[datetime]
+
+
+class GrantRow(Base):
+    """Rights of a person in a scope: names of tamis.people.rights.Right."""
+
+    __tablename__ = "grants"
+    __table_args__ = (Index(None, "person"), Index(None, "scope"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(_Id, primary_key=True, autoincrement=True)
+    person: Mapped[int] = mapped_column(_Id, ForeignKey("people.id", ondelete="CASCADE"))
+    scope: Mapped[str]
+    rights: Mapped[Any]
+    author: Mapped[str]
+    """Who gave it."""
+    at: Mapped[datetime]
+    expires: Mapped[datetime | None]
+
+
+class FactorRow(Base):
+    """Something that proves who a person is: see tamis.people.factors."""
+
+    __tablename__ = "factors"
+    __table_args__ = (Index(None, "person"),)
+
+    id: Mapped[int] = mapped_column(_Id, primary_key=True, autoincrement=True)
+    person: Mapped[int] = mapped_column(_Id, ForeignKey("people.id", ondelete="CASCADE"))
+    kind: Mapped[str] = mapped_column(String(10))
+    secret: Mapped[bytes] = mapped_column(LargeBinary)
+    used: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    """The last step of time whose code was taken."""
+    at: Mapped[datetime]
+
+
+class InvitationRow(Base):
+    """Rights that were offered and not taken up yet: the row's id is the SHA-256 of what the mailed link holds."""
+
+    __tablename__ = "invitations"
+    __table_args__ = (Index(None, "scope"), Index(None, "expires"))
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    address: Mapped[str]
+    scope: Mapped[str]
+    rights: Mapped[Any]
+    author: Mapped[str]
+    at: Mapped[datetime]
+    expires: Mapped[datetime]
+    """Until when the link works."""
+    until: Mapped[datetime | None]
+    """Until when the rights will hold."""
 
 
 class SpentTokenRow(Base):

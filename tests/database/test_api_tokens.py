@@ -84,7 +84,7 @@ def test_what_is_done_by_a_token_says_so(store: Store) -> None:
         store.trail.note("anne@example.com", "preview", "1")
     finally:
         TOKEN.reset(before)
-    assert store.trail.about("1")[0].details == {"token": "0123456789ab"}
+    assert store.trail.about("1")[0].token == "0123456789ab"
 
 
 def test_what_is_over_goes(store: Store) -> None:

@@ -10,15 +10,20 @@ from sqlalchemy import select
 
 from tamis.database.connection import Database
 from tamis.database.schema import SpentTokenRow, WebSessionRow
+from tamis.database.sessions import WebSession
 from tamis.store import Store
 from tests.quarantine.samples import NOW
 
 HOUR = timedelta(hours=1)
 
 
+def address_of(found: WebSession | None) -> str:
+    return found.address if found else ""
+
+
 def test_a_session_lasts_its_time(store: Store) -> None:
     secret = store.sessions.begin("Marie@Example.COM", HOUR, how="link", now=NOW)
-    assert store.sessions.find(secret, now=NOW) == "marie@example.com"
+    assert address_of(store.sessions.find(secret, now=NOW)) == "marie@example.com"
     assert store.sessions.find(secret, now=NOW + HOUR) is None
     for wrong in ("", secret[:-1], secret + "x", "\0", "\ud800", "x" * 100_000):
         assert store.sessions.find(wrong, now=NOW) is None
@@ -31,10 +36,10 @@ def test_signing_out_here_and_everywhere(store: Store) -> None:
     )
     store.sessions.end(here)
     assert store.sessions.find(here, now=NOW) is None
-    assert store.sessions.find(there, now=NOW) == "m@a.example"
+    assert address_of(store.sessions.find(there, now=NOW)) == "m@a.example"
     store.sessions.end_all("m@a.example")
     assert store.sessions.find(there, now=NOW) is None
-    assert store.sessions.find(other, now=NOW) == "o@a.example"
+    assert address_of(store.sessions.find(other, now=NOW)) == "o@a.example"
 
 
 def test_the_store_holds_no_secret(store: Store, url: str) -> None:

@@ -206,7 +206,9 @@ def test_held_mail_is_released_as_it_came(upgraded: Upgraded) -> None:
         content = store.quarantine.content(second)
         assert content is not None
         assert b"No. 2" in content
-        assert store.sessions.find(upgraded.told["secret"]) == "marie@example.com"
+        found = store.sessions.find(upgraded.told["secret"])
+        assert found is not None
+        assert (found.address, found.strong) == ("marie@example.com", False)
         (challenge,) = [one for one in store.challenges.list() if one.id == upgraded.told["asked"][1]]
         assert (challenge.state, challenge.sender) == ("asked", "contact@garage.example.net")
 

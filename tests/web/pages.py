@@ -190,13 +190,18 @@ class Pages:
         """Hold a message; its id."""
         return self.store.quarantine.hold(message, content, now=now)
 
-    def session(self, address: str) -> str:
-        """The cookie of somebody who is signed in."""
-        return self.store.sessions.begin(address, timedelta(hours=1), how="test")
+    def session(self, address: str, *, strong: bool = True) -> str:
+        """The cookie of somebody who is signed in: with password and code, unless told otherwise."""
+        how = "password" if strong else "link"
+        return self.store.sessions.begin(address, timedelta(hours=1), how=how, strong=strong)
 
     def visitor(self, address: str = "", **headers: str) -> Visitor:
-        """A visitor, signed in as an address unless that is empty."""
+        """A visitor, signed in as an address with password and code unless that is empty."""
         return Visitor(self, {SESSION: self.session(address)} if address else {}, headers)
+
+    def by_link(self, address: str) -> Visitor:
+        """A visitor who is signed in by a mailed link alone."""
+        return Visitor(self, {SESSION: self.session(address, strong=False)})
 
     def token(self, purpose: Purpose, *words: str, lasting: timedelta = timedelta(days=1)) -> str:
         """A token of this installation."""
