@@ -20,6 +20,7 @@ from tamis.database.connection import Database
 from tamis.database.desk_notes import DeskNotes
 from tamis.database.earned_senders import Senders
 from tamis.database.factors import Factors
+from tamis.database.granted_people import People
 from tamis.database.history import History
 from tamis.database.hosts import Hosts
 from tamis.database.invitations import Invitations
@@ -27,7 +28,6 @@ from tamis.database.list_entries import Lists, all_entries
 from tamis.database.marks import Marks
 from tamis.database.migrate import migrate
 from tamis.database.overrides import Overrides, all_overrides
-from tamis.database.people import People
 from tamis.database.schema import RevisionRow
 from tamis.database.sessions import Sessions
 from tamis.database.statistics import Statistics

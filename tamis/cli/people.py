@@ -133,7 +133,7 @@ def grant(
     RIGHTS are bundles (observer, helper, manager, owner) or single rights: statistics, history, held, content,
     release, lists.read, lists, policy.read, policy, learn, people, platform.
     """
-    from tamis.database.people import parse_rights  # noqa: PLC0415 # the store is slow to load
+    from tamis.database.granted_people import parse_rights  # noqa: PLC0415 # the store is slow to load
 
     given = parse_rights(rights)
     with context.store() as store:

@@ -16,8 +16,8 @@ from tamis.message.address import PLATFORM
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """Who did what, when, to which message, list entry or setting (`about`); where (`scope`), and from which network and
-    by which token of the API."""
+    """Who did what, when, to which message, list entry or setting (`about`); where (`scope`), and from which network
+    and by which token of the API."""
 
     at: datetime
     who: str

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from sqlalchemy import ScalarSelect, delete, select, update
 
 from tamis.database.connection import Database, audit, exact
-from tamis.database.people import person_of
+from tamis.database.granted_people import person_of
 from tamis.database.schema import FactorRow, PersonRow, WebSessionRow
 from tamis.message.address import address_key
-from tamis.people.factors import StoredFactors
+from tamis.people.proving import StoredFactors
 
 PASSWORD, TOTP, RECOVERY = "password", "totp", "recovery"
 """The kinds."""

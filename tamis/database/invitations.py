@@ -12,7 +12,7 @@ from sqlalchemy import delete, select
 
 from tamis.base.errors import ConfigError
 from tamis.database.connection import Database, audit, clean, exact
-from tamis.database.people import StoredGrant, give, known_rights, person_of
+from tamis.database.granted_people import StoredGrant, give, known_rights, person_of
 from tamis.database.schema import InvitationRow
 from tamis.database.seen_rows import seen_scopes
 from tamis.message.address import address_key

@@ -317,7 +317,7 @@ class AuditRow(Base):
     object: Mapped[str]
     details: Mapped[Any]
     scope: Mapped[str] = mapped_column(server_default="")
-    """Where it was done: "platform", a domain or a mailbox; "" in rows from before migration 0016."""
+    """Where it was done: "platform", a domain or a mailbox; "" in rows from before migration 0018."""
     domain: Mapped[str] = mapped_column(server_default="")
     """That scope's domain; "" for the platform."""
     network: Mapped[str] = mapped_column(server_default="")
@@ -582,7 +582,7 @@ class GrantRow(Base):
 
 
 class FactorRow(Base):
-    """Something that proves who a person is: see tamis.people.factors."""
+    """Something that proves who a person is: see tamis.people.proving."""
 
     __tablename__ = "factors"
     __table_args__ = (Index(None, "person"),)

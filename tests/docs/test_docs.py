@@ -82,7 +82,7 @@ def _commands(command: click.Command, context: click.Context) -> Iterator[tuple[
 
 def test_every_command_and_option_is_on_the_page() -> None:
     sections = dict(
-        re.findall(r"(?ms)^#{2,4} (tamis[a-z ]*)\n(.*?)(?=^#|\Z)", (DOCS / "commands.md").read_text())
+        re.findall(r"(?ms)^#{2,4} (tamis[a-z -]*)\n(.*?)(?=^#|\Z)", (DOCS / "commands.md").read_text())
     )
     assert set(COMMANDS) <= {path.removeprefix("tamis ") for path in sections}
     for path, command in _commands(tamis, click.Context(tamis, info_name="tamis")):

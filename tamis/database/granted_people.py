@@ -35,7 +35,7 @@ class StoredGrant:
 
 @dataclass(frozen=True, slots=True)
 class PersonRecord:
-    """A person as the store has it. `factors` are the kinds of what proves who it is (`tamis.people.factors`)."""
+    """A person as the store has it. `factors` are the kinds of what proves who it is (`tamis.people.proving`)."""
 
     id: int
     address: str

@@ -15,10 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from tamis.people import factors
-from tamis.people.factors import (
+from tamis.base.errors import ServiceError
+from tamis.people import proving
+from tamis.people.proving import (
     STEP_SECONDS,
-    Proof,
+    FactorProof,
     Seal,
     StoredFactors,
     app_address,
@@ -51,7 +52,7 @@ def code(now: datetime = NOW) -> str:
 
 
 def test_password_and_code_together_prove_it() -> None:
-    assert prove(kept(), SEAL, MARIE, PASSWORD, code(), NOW) == Proof(step=STEP)
+    assert prove(kept(), SEAL, MARIE, PASSWORD, code(), NOW) == FactorProof(step=STEP)
     for password, typed in ((PASSWORD, "000000"), ("wrong", code()), ("", ""), (PASSWORD, "\ud800é")):
         assert prove(kept(), SEAL, MARIE, password, typed, NOW) is None
     assert prove(StoredFactors(), SEAL, MARIE, "", code(), NOW) is None
@@ -70,7 +71,7 @@ def test_a_step_that_was_taken_is_taken_no_more() -> None:
     assert prove_code(used, SEAL, MARIE, code(), NOW) is None
     assert prove_code(used, SEAL, MARIE, code(NOW - timedelta(seconds=30)), NOW) is None
     later = NOW + timedelta(seconds=30)
-    assert prove_code(used, SEAL, MARIE, code(later), NOW) == Proof(step=STEP + 1)
+    assert prove_code(used, SEAL, MARIE, code(later), NOW) == FactorProof(step=STEP + 1)
 
 
 def test_recovery_codes_are_read_however_they_are_typed() -> None:
@@ -78,7 +79,7 @@ def test_recovery_codes_are_read_however_they_are_typed() -> None:
     assert len(set(codes)) == 8
     left = StoredFactors(recovery=frozenset(map(recovery_digest, codes[1:])))
     typed = codes[1].upper().replace("-", " ")
-    assert prove_code(left, SEAL, MARIE, typed, NOW) == Proof(recovery=recovery_digest(codes[1]))
+    assert prove_code(left, SEAL, MARIE, typed, NOW) == FactorProof(recovery=recovery_digest(codes[1]))
     assert prove_code(left, SEAL, MARIE, codes[0], NOW) is None
     assert prove_code(left, SEAL, MARIE, "", NOW) is None
 
@@ -137,8 +138,8 @@ def test_nobody_costs_as_much_as_somebody(work: list[str]) -> None:
 
 
 def test_too_many_at_once_wait_and_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(factors, "HASHING_SECONDS", 0.01)
-    with factors._turn(), factors._turn(), pytest.raises(factors.ServiceError):
+    monkeypatch.setattr(proving, "HASHING_SECONDS", 0.01)
+    with proving._turn(), proving._turn(), pytest.raises(ServiceError):
         hash_password(PASSWORD)
     assert hash_password(PASSWORD).startswith("$argon2id$")
 
@@ -160,7 +161,7 @@ def test_which_passwords_may_be_chosen(password: str, *, good: bool) -> None:
 
 @given(st.text(max_size=60))
 def test_no_code_breaks_it(typed: str) -> None:
-    assert prove_code(kept(), SEAL, MARIE, typed, NOW) in (None, Proof(step=STEP))
+    assert prove_code(kept(), SEAL, MARIE, typed, NOW) in (None, FactorProof(step=STEP))
 
 
 def test_apps_read_the_picture() -> None:

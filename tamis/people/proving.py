@@ -1,6 +1,6 @@
 """What proves who somebody is: a password, and a code of an app (TOTP, RFC 6238) or, once each, a recovery code.
 
-    address, password, code -> prove(StoredFactors) -> Proof (what is used up by it) or None
+    address, password, code -> prove(StoredFactors) -> FactorProof (what is used up by it) or None
 
 An address that is nobody's costs as much as any other: what it lacks is replaced by stand-ins that nothing matches.
 """
@@ -63,7 +63,7 @@ class StoredFactors:
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
+class FactorProof:
     """What a proof uses up: a step of time, or a recovery code (its digest)."""
 
     step: int = 0
@@ -72,7 +72,7 @@ class Proof:
 
 def prove(
     factors: StoredFactors, seal: Seal, address: str, password: str, code: str, now: datetime
-) -> Proof | None:
+) -> FactorProof | None:
     """Whether password and code are a person's. Both are looked at whatever the other is. Raises ServiceError when too
     many wait for their turn."""
     known = matches(factors.password, password)
@@ -80,14 +80,16 @@ def prove(
     return used if known and used is not None else None
 
 
-def prove_code(factors: StoredFactors, seal: Seal, address: str, code: str, now: datetime) -> Proof | None:
+def prove_code(
+    factors: StoredFactors, seal: Seal, address: str, code: str, now: datetime
+) -> FactorProof | None:
     """Whether a code is a person's, of the app or a recovery code."""
     secret = seal.open(address, factors.totp) if factors.totp else ""
     step = step_of(secret or _NO_SECRET, code, now)
     digest = recovery_digest(code)
     if secret and step > factors.step:
-        return Proof(step=step)
-    return Proof(recovery=digest) if digest in factors.recovery else None
+        return FactorProof(step=step)
+    return FactorProof(recovery=digest) if digest in factors.recovery else None
 
 
 # --- passwords ------------------------------------------------------------------------------------
