@@ -317,7 +317,7 @@ class AuditRow(Base):
     object: Mapped[str]
     details: Mapped[Any]
     scope: Mapped[str] = mapped_column(server_default="")
-    """Where it was done: "platform", a domain or a mailbox; "" in rows from before migration 0018."""
+    """Where it was done: "platform", a domain or a mailbox; "" in rows from before migration 0019."""
     domain: Mapped[str] = mapped_column(server_default="")
     """That scope's domain; "" for the platform."""
     network: Mapped[str] = mapped_column(server_default="")
