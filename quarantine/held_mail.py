@@ -12,6 +12,8 @@ from sqlalchemy.orm import Session
 
 from tamis.base.errors import StoreError, TamisError
 from tamis.database.connection import Database, audit, clean, exact
+from tamis.database.effective_labels import LabelSource
+from tamis.database.labels import Label, say, source_of, take_back
 from tamis.database.schema import Body, DetailsRow, LooseBody, MessageRow
 from tamis.database.seen_rows import seen
 from tamis.database.sent_again import sent_again
@@ -39,6 +41,9 @@ TOMBSTONE = timedelta(days=7)
 """How long the row of a message without content stays at least: longer than Postfix keeps a copy queued."""
 STALE_RELEASE = timedelta(minutes=10)
 """After this long a release that did not end is taken for crashed."""
+
+ITS_SENDER = "its sender "
+"""How `by` begins where a sender's answer releases a message."""
 
 BIN = timedelta(minutes=10)
 """How long what was released or deleted keeps its content: a deletion, and what was learned, can be undone."""
@@ -222,17 +227,30 @@ class Quarantine:
             if closed:
                 told = {"recipient": was.recipient}
                 audit(session, now, was.released_by, "release", was.id, told, scope=was.mailbox)
+                if not was.released_by.startswith(ITS_SENDER):  # what an answer says is noted with the answer
+                    source = source_of(was.released_by, was.mailbox, LabelSource.RELEASE)
+                    wanted = Label(transaction, was.mailbox, True, source, was.released_by, now)
+                    say(self._database, session, wanted)
 
-    def delete(self, message: str, by: str, *, now: datetime | None = None) -> Done:
-        """Drop a held message. Its content goes with the first clean-up after BIN, until which `restore` gets it
-        back; the row stays as a tombstone until it expires."""
+    def delete(self, message: str, by: str, *, unwanted: bool = False, now: datetime | None = None) -> Done:
+        """Drop a held message; `unwanted` notes that as a person's word on it. Its content goes with the first clean-up
+        after BIN, until which `restore` gets it back; the row stays as a tombstone until it expires."""
         now = now or datetime.now(UTC)
         with self._database.write() as session:
             if not bury(session, clean(message), (HeldState.HELD,), HeldState.DELETED, now, kept=BIN):
                 return _refusal(session, message, HeldState.DELETED)
             mailbox = session.scalars(select(MessageRow.mailbox).where(MessageRow.id == clean(message))).one()
             audit(session, now, by, "delete", message, scope=mailbox)
+            if unwanted and (copy := _copy(session, message)):
+                source = source_of(by, copy[1], LabelSource.SPAM_BUTTON)
+                say(self._database, session, Label(*copy, False, source, by, now))
         return Done.DONE
+
+    def forget_word(self, message: str, by: str, *, now: datetime | None = None) -> None:
+        """Take back what somebody's release or deletion said of a message."""
+        with self._database.write() as session:
+            if copy := _copy(session, message):
+                take_back(self._database, session, *copy, None, by, now or datetime.now(UTC))
 
     def restore(self, message: str, by: str, *, now: datetime | None = None) -> Done:
         """Undo a deletion within BIN of it. The message is kept at least as long as its tombstone would be."""
@@ -252,7 +270,16 @@ class Quarantine:
             if back is None:
                 return _refusal(session, message, HeldState.HELD)
             audit(session, now, by, "restore", message, scope=back[0])
+            if copy := _copy(session, message):
+                take_back(self._database, session, *copy, None, by, now)
         return Done.DONE
+
+
+def _copy(session: Session, message: str) -> tuple[str, str] | None:
+    """Our id of the message, and whose copy it is: what people's words are kept by."""
+    query = select(MessageRow.transaction, MessageRow.mailbox).where(MessageRow.id == clean(message))
+    found = session.execute(query).one_or_none()
+    return None if found is None else (found[0].partition("/")[0], found[1])
 
 
 def bury(

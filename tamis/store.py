@@ -24,6 +24,7 @@ from tamis.database.granted_people import People
 from tamis.database.history import History
 from tamis.database.hosts import Hosts
 from tamis.database.invitations import Invitations
+from tamis.database.labels import Labels
 from tamis.database.list_entries import Lists, all_entries
 from tamis.database.marks import Marks
 from tamis.database.migrate import migrate
@@ -31,6 +32,7 @@ from tamis.database.overrides import Overrides, all_overrides
 from tamis.database.schema import RevisionRow
 from tamis.database.sessions import Sessions
 from tamis.database.statistics import Statistics
+from tamis.database.statistics_upkeep import StatisticsUpkeep
 from tamis.database.today import Today
 from tamis.judging.site import Snapshot
 from tamis.letters.mailings import Mailings
@@ -59,6 +61,8 @@ class Store:
         self.history = History(self._database)
         self.today = Today(self._database)
         self.statistics = Statistics(self._database)
+        self.statistics_upkeep = StatisticsUpkeep(self._database)
+        self.labels = Labels(self._database)
         self.senders = Senders(self._database)
         self.complaints = Complaints(self._database)
         self.marks = Marks(self._database)

@@ -152,7 +152,8 @@ class Actions:
             if done is Done.DONE and by == message.mailbox:
                 self._store.answers.vouched(message.id)
         else:
-            done = self._store.quarantine.delete(message.id, by)
+            unwanted = _LEARNT.get(verb) == "spam"
+            done = self._store.quarantine.delete(message.id, by, unwanted=unwanted)
         taught = teach and done is Done.DONE and verb in _LEARNT and self._teach(_LEARNT[verb], by, content)
         return done, Undoable(verb, message.id, entry, taught, replaced)
 
@@ -164,7 +165,9 @@ class Actions:
             for gone in self._store.lists.remove([deed.entry], by=by):
                 if deed.replaced:
                     self._restore(gone, by)
-        if deed.verb not in DELIVERING:
+        if deed.verb in DELIVERING:
+            self._store.quarantine.forget_word(deed.message, by)
+        else:
             undone = self._store.quarantine.restore(deed.message, by) in (Done.DONE, Done.ALREADY)
         if deed.taught:
             undone = self._teach("forget", by, content) and undone

@@ -25,6 +25,7 @@ from tamis.database.history import EXPIRE_BATCH
 from tamis.desk.redirection_notes import Notes
 from tamis.desk.reinjection import Reinjector
 from tamis.desk.release import delivery
+from tamis.handover.junk_moves import take_in_words, waiting_words
 from tamis.handover.marking import take_in as take_in_marks
 from tamis.handover.marking import waiting
 from tamis.handover.part_states import PartsFile
@@ -34,6 +35,7 @@ from tamis.installation.paths import Paths, host_name
 from tamis.installation.signing_key import signing_key
 from tamis.installation.snapshot import write_snapshot
 from tamis.judging.site import Site
+from tamis.language.time_zone import zone_of
 from tamis.services.state.opening import open_state
 from tamis.settings import SettingsFile
 from tamis.store import Store
@@ -90,6 +92,7 @@ class Background:
             (self._remember, [0.0]),
             (self._learn_senders, [0.0]),
             (self._take_marks, [0.0]),
+            (self._take_words, [0.0]),
             (self._read_feeds, [0.0]),
             (self._read_abuse_mailbox, [0.0]),
             (self._export, [0.0]),
@@ -185,7 +188,7 @@ class Background:
             stories = list(read_stories(path))
             everybody = (who for _, story in stories for who, _ in story.recipients)
             mailboxes = book.mailboxes([who for who in everybody if platform.is_here(who)])
-            self._store.history.add(stories, mailboxes)
+            self._store.history.add(stories, mailboxes, zone_of(book.policy("").terms.time_zone))
             path.unlink(missing_ok=True)
             if self._stopping.is_set():
                 break
@@ -198,6 +201,7 @@ class Background:
             gone = self._store.history.expire(datetime.now(UTC), days=settings.days, most=settings.most)
             if gone < EXPIRE_BATCH:
                 break
+        self._store.statistics_upkeep.expire(datetime.now(UTC), days=self._site().settings.statistics.days)
         return self._site().settings.store.expire_every
 
     def _learn_senders(self) -> float:
@@ -216,6 +220,11 @@ class Background:
         self._loop.run(take_in_marks(files, self._store, self._state, self._site().settings))
         for path in files:
             path.unlink(missing_ok=True)
+        return _TICK
+
+    def _take_words(self) -> float:
+        """Bring what readers said by moving messages into the store."""
+        take_in_words(waiting_words(self._paths)[:_BATCH], self._store.labels)
         return _TICK
 
     def _read_feeds(self) -> float:

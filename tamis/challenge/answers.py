@@ -29,10 +29,12 @@ from tamis.challenge.challenge_records import (
 from tamis.challenge.challenges import move, unfinished
 from tamis.database.connection import Database, audit, clean
 from tamis.database.earned_senders import can_earn, earn
+from tamis.database.effective_labels import LabelSource
+from tamis.database.labels import Label, say
 from tamis.database.schema import ChallengeRow, DetailsRow, MessageRow
 from tamis.judging.policy import Terms
 from tamis.judging.site import Site
-from tamis.quarantine.held_mail import Quarantine
+from tamis.quarantine.held_mail import ITS_SENDER, Quarantine
 from tamis.quarantine.records import Deliver, Done, HeldState
 from tamis.quarantine.rows import recipients_of
 
@@ -106,6 +108,7 @@ class Answers:
             keeps = _earns(session, row, copies, terms, proof)
             details = {"messages": [copy.id for copy in copies], "proof": proof}
             audit(session, now, by, "challenge solve", row.id, details, scope=row.domain)
+            self._note(session, copies, row.sender, proof, now)
             whitelisted, domain = row.whitelisted, row.domain
             named = _named(session, copies)
         delivered, waiting = self._release(copies, by, deliver)
@@ -130,9 +133,19 @@ class Answers:
             row.state, row.proof = ChallengeState.SOLVED, proof  # `finish` tells everybody what was earned
             told = {"proof": proof}
             audit(session, now, _by(row.sender), "challenge keep", row.id, told, scope=row.domain)
+            self._note(session, copies, row.sender, proof, now)
             result = SolveResult.KEPT
         at = row.solved_at or now
         return Receipt(result=result, at=at, whitelisted=row.whitelisted, domain=row.domain)
+
+    def _note(
+        self, session: Session, copies: Sequence[MessageRow], sender: str, proof: AnswerProof, now: datetime
+    ) -> None:
+        """What somebody wrote who proved to be a person counts as wanted; what a program can prove says nothing."""
+        if proof is not AnswerProof.CODE:
+            return
+        for message, mailbox in sorted({(one.transaction.partition("/")[0], one.mailbox) for one in copies}):
+            say(self._database, session, Label(message, mailbox, True, LabelSource.CHALLENGE, sender, now))
 
     def vouched(self, message: str) -> None:
         """A recipient delivered a message: the challenge to its sender has the best answer that there is."""
@@ -183,7 +196,7 @@ _UNDER_WAY = (HeldState.HELD, HeldState.RELEASING)
 
 
 def _by(sender: str) -> str:
-    return f"its sender {sender}"
+    return f"{ITS_SENDER}{sender}"
 
 
 def _held(copies: Sequence[MessageRow]) -> list[MessageRow]:

@@ -53,6 +53,7 @@ COMMANDS = {
     "serve": "serve:serve",
     "settings": "settings:settings",
     "setup": "setup:setup",
+    "statistics": "statistics:statistics",
     "status": "status:status",
     "stop": "serve:stop",
     "token": "token:token",

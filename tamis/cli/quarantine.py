@@ -272,7 +272,7 @@ def delete(context: Context, /, teach: bool, by: str, as_json: bool, **selection
         messages = _Selection(**selection).ids(store, "Delete")
 
         def deleted(message: str) -> Done:
-            return store.quarantine.delete(message, by)
+            return store.quarantine.delete(message, by, unwanted=teach)
 
         what = _taught(context, store, "spam", by, deleted) if teach else deleted
         results = _each(messages, what, "delete")

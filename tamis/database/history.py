@@ -17,9 +17,10 @@ from tamis.contract.finding import Finding
 from tamis.database.connection import Database, clean, exact
 from tamis.database.effective_labels import words_on
 from tamis.database.history_search import ANY, Wanted, conditions, named, newest, of_recipient
-from tamis.database.roll_ups import CountedCopy, CountedMessage, counted
+from tamis.database.roll_ups import LOCK, CountedCopy, CountedMessage, counted
 from tamis.database.schema import CopyRow, FindingRow, StoryRow, ToldRow
 from tamis.database.searching import MAX_TEXT, search_text
+from tamis.database.statistics_zone import tell_zone
 from tamis.judging.other_verdict import OtherVerdict
 from tamis.judging.story import Story, Told, finding_content, finding_from, tame
 from tamis.message.address import address_key, domain_of, mailbox_of
@@ -98,6 +99,7 @@ class History:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._zone = ""
         self._known: dict[bytes, tuple[int, int]] = {}  # digest -> id, last day that the store knows of
 
     def add(
@@ -143,12 +145,19 @@ class History:
             ]
             if told:
                 session.execute(insert(ToldRow), told)
+            self._database.lock(session, LOCK)
+            self._tell_zone(session, zone)
             said = words_on(session, [row["transaction"] for row in rows])
             owners = iter(told)
             counted(
                 (_counted(row, one, owners, said) for row, (_, one) in zip(rows, fresh, strict=True)), zone
             ).write(self._database, session)
         return len(fresh)
+
+    def _tell_zone(self, session: Session, zone: tzinfo) -> None:
+        if str(zone) != self._zone:
+            tell_zone(self._database, session, zone)
+            self._zone = str(zone)
 
     def _finding_ids(self, session: Session, days: Mapping[bytes, int]) -> dict[bytes, int]:
         """Finding content -> id, for all of these with their latest days; each distinct one is stored once."""

@@ -65,6 +65,11 @@ MICROS = "micros"
 STEPS = tuple(f"step_{place}" for place in range(len(BUCKETS) + 1))
 
 
+def observed_as(told: Told) -> str:
+    """The outcome as it is counted: of what is only observed by itself."""
+    return f"{WOULD}{told.outcome}" if told.observed else told.outcome
+
+
 @dataclass(frozen=True, slots=True)
 class CountedCopy:
     """A copy as the history keeps it; `wanted` is what people said of it, None when nobody did."""
@@ -77,8 +82,8 @@ class CountedCopy:
 
     @property
     def outcome(self) -> str:
-        """As it is counted: observed copies by themselves."""
-        return f"{WOULD}{self.told.outcome}" if self.told.observed else self.told.outcome
+        """As it is counted."""
+        return observed_as(self.told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,9 +206,8 @@ class Sums:
             filters[day, "", name, MICROS] += int(seconds * 1e6)
 
     def write(self, database: Database, session: Session) -> None:
-        """Add all of it to what the store has. The lock keeps those who do so at the same time, and whoever makes a day
-        anew, from each other."""
-        database.lock(session, LOCK)
+        """Add all of it to what the store has. The transaction must have LOCK, and have read people's words after that:
+        those who add, who speak, and who count a day anew would miss each other."""
         for table, sums in (
             (DayRow, {key: tuple(both) for key, both in self.days.items()}),
             (DomainRow, {key: tuple(both) for key, both in self.domains.items()}),

@@ -26,6 +26,7 @@ from tamis.database.marks import Fingerprint, Mark, Marked, MarkKind, by_scope
 from tamis.filters.image_text import documents_of, images_of, seen_in
 from tamis.filters.marked_spam import fingerprint_of, marked_key
 from tamis.filters.shared.attached import files_of
+from tamis.handover.junk_moves import leave_word
 from tamis.handover.origin import origin_of
 from tamis.installation.paths import Paths
 from tamis.message.address import PLATFORM, domain_of
@@ -45,6 +46,9 @@ log = logging.getLogger(__name__)
 
 HANDS = frozenset({"dovecot", "web", "quarantine"})
 """The sources of reports behind which a person looked at that one message; `tamis learn` is for folders of mail."""
+
+JUNK_MOVES = "dovecot"
+"""The source of reports behind which a reader moved that message to Junk, or out of it."""
 
 LEARNED = "learned"
 """The origin of list entries that come from marks."""
@@ -67,6 +71,8 @@ class Marking:
 
     def __call__(self, report: Report, mail: Mail) -> Mail:
         """See models.queue.Attend."""
+        if report.source == JUNK_MOVES and "@" in report.reporter:
+            leave_word(Paths(self._settings), report, mail, self._settings.headers.prefix)
         read = read_before(mail, self._settings)
         scope = scope_of(report, self._settings.platform.domains)
         if report.source in HANDS and scope:

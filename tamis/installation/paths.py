@@ -85,6 +85,11 @@ class Paths:
         "what was marked by hand, on its way to the store",
         "marks that had not reached the store",
     )
+    words = KnownFile(
+        lambda settings: settings.state_directory / "words",
+        "which messages readers moved to Junk or out of it, on its way to the store",
+        "moves that had not reached the store are not counted",
+    )
     journal = KnownFile(
         lambda settings: settings.state_directory / "journal",
         "findings about messages, on their way to the history in the store",

@@ -175,6 +175,14 @@ class HistorySettings(Section):
     )
 
 
+class StatisticsSettings(Section):
+    """The sums of what came and where it went, without senders' addresses, subjects or contents."""
+
+    days: int = Field(
+        400, ge=31, le=3660, description="days that sums are kept, and people's words on messages"
+    )
+
+
 class BreakerSettings(Section):
     """When an external part that keeps failing is left out for a while; a change wants a restart."""
 

@@ -29,6 +29,7 @@ from tamis.settings.daemon import (
     MilterSettings,
     QuarantineSettings,
     StateSettings,
+    StatisticsSettings,
     StoreSettings,
 )
 from tamis.settings.examining import (
@@ -75,6 +76,7 @@ class Settings(Section):
     rules: RulesSettings = RulesSettings()
     knowledge: KnowledgeSettings = KnowledgeSettings()
     history: HistorySettings = HistorySettings()
+    statistics: StatisticsSettings = StatisticsSettings()
     learning: LearningSettings = LearningSettings()
     antivirus: AntivirusSettings = AntivirusSettings()
     images: ImageSettings = ImageSettings()

@@ -5,6 +5,9 @@ Older versions can go on: what they bring into the history is counted by `tamis 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -49,7 +52,7 @@ def upgrade() -> None:
     _table("health", [("host", _TEXT)], [("at", _MOMENT), ("state", sa.JSON())], [])
 
 
-Columns = list[tuple[str, "sa.types.TypeEngine[object]"]]
+Columns = Sequence[tuple[str, Any]]
 
 
 def _table(name: str, key: Columns, more: Columns, indexes: list[list[str]]) -> None:

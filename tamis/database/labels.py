@@ -1,0 +1,209 @@
+"""Labels: people's words on copies, each kept, the one that counts applied to the statistics at once.
+
+    release, answer, spam button, move to Junk, operator -> labels -> effective: wanted, unwanted, nothing
+    it changes -> the copies that the history has of it move from one row of the sums to another
+
+A word on a copy that the history does not have yet counts when the history gets it; one on a copy that nobody got here,
+never. A person has one word of a kind on a copy: the later replaces the earlier.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from tamis.database.connection import Database, clean, exact
+from tamis.database.effective_labels import LabelSource, effective
+from tamis.database.roll_ups import LOCK, Key, add_to, bin_of, is_scored, kind_of, label_of, observed_as
+from tamis.database.schema import StoryRow, ToldRow
+from tamis.database.statistics_schema import LabelCountRow, LabelRow, ScoreRow
+from tamis.database.statistics_zone import zone_in
+from tamis.judging.story import Told
+
+MAX_MESSAGE = 80
+"""Characters of a message's id (beyond: it is none of ours, and nothing is noted)."""
+
+_TOLD = ("decision", "outcome", "decided_by", "because", "score", "required", "spoke", "observed")
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """One word on one copy: `message` is our id of it (transaction); `undone_at` when it was taken back."""
+
+    message: str
+    mailbox: str
+    wanted: bool
+    source: LabelSource
+    who: str
+    at: datetime
+    undone_at: datetime | None = None
+
+
+class Labels:
+    """The part of the store for people's words. Every method raises StoreError when the database can't answer."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def say(
+        self,
+        message: str,
+        mailbox: str,
+        wanted: bool,
+        source: LabelSource,
+        who: str,
+        *,
+        now: datetime | None = None,
+    ) -> None:
+        """Note somebody's word."""
+        with self._database.write() as session:
+            say(
+                self._database,
+                session,
+                Label(message, mailbox, wanted, source, who, now or datetime.now(UTC)),
+            )
+
+    def take_back(
+        self, message: str, mailbox: str, source: LabelSource, who: str, *, now: datetime | None = None
+    ) -> bool:
+        """Whether there was a word to take back."""
+        with self._database.write() as session:
+            return take_back(self._database, session, message, mailbox, source, who, now or datetime.now(UTC))
+
+    def of(self, message: str) -> list[Label]:
+        """All words on a message, the oldest first."""
+        query = select(LabelRow).where(LabelRow.message == clean(message)).order_by(LabelRow.at)
+        with self._database.read() as session:
+            return [_label(row) for row in session.scalars(query)]
+
+    def named(self, mailbox: str, *, message: str, message_id: str) -> str:
+        """Our id of the newest message with that id, or else with that Message-ID, of which a mailbox got a copy; ""
+        when there is none."""
+        for column, given in ((StoryRow.transaction, message), (StoryRow.message_id, message_id)):
+            if not given:
+                continue
+            query = (
+                select(StoryRow.transaction)
+                .join(ToldRow, ToldRow.message == StoryRow.id)
+                .where(column == clean(given), ToldRow.mailbox == exact(mailbox))
+                .order_by(StoryRow.id.desc())
+                .limit(1)
+            )
+            with self._database.read() as session:
+                if found := session.scalar(query):
+                    return found
+        return ""
+
+
+def source_of(by: str, mailbox: str, own: LabelSource) -> LabelSource:
+    """What somebody's word on a mailbox's copy counts as: its owner's as `own`, all others' as an operator's."""
+    return own if by == mailbox else LabelSource.OPERATOR
+
+
+def say(database: Database, session: Session, label: Label) -> None:
+    """Note a word in the transaction of what it was said by."""
+    if not 0 < len(label.message) <= MAX_MESSAGE:
+        return
+    put = database.insert(LabelRow)
+    keys = ("message", "mailbox", "source", "who")
+    put = put.on_conflict_do_update(
+        index_elements=keys,
+        set_={name: put.excluded[name] for name in ("wanted", "at", "undone_at")},
+    )
+    values = {
+        "message": clean(label.message),
+        "mailbox": exact(label.mailbox),
+        "source": label.source,
+        "who": clean(label.who),
+        "wanted": label.wanted,
+        "at": label.at,
+        "undone_at": None,
+    }
+    _changed(database, session, label.message, label.mailbox, lambda: session.execute(put, values))
+
+
+def take_back(
+    database: Database,
+    session: Session,
+    message: str,
+    mailbox: str,
+    source: LabelSource | None,
+    who: str,
+    now: datetime,
+) -> bool:
+    """Take a word back in the transaction of what undoes it; of every kind without a source. Whether there was one."""
+    rows = [
+        row
+        for row in _words(session, message, mailbox)
+        if row.who == clean(who) and row.undone_at is None and source in (None, row.source)
+    ]
+
+    def undo() -> None:
+        for row in rows:
+            row.undone_at = now
+        session.flush()
+
+    if rows:
+        _changed(database, session, message, mailbox, undo)
+    return bool(rows)
+
+
+def _changed(
+    database: Database, session: Session, message: str, mailbox: str, change: Callable[[], object]
+) -> None:
+    """Do something to the words on a copy, and make the sums follow."""
+    database.lock(session, LOCK)
+    before = effective(_words(session, message, mailbox))
+    change()
+    session.expire_all()
+    after = effective(_words(session, message, mailbox))
+    if before is not after:
+        _recount(database, session, message, mailbox, before, after)
+
+
+def _words(session: Session, message: str, mailbox: str) -> Sequence[LabelRow]:
+    query = select(LabelRow).where(LabelRow.message == clean(message), LabelRow.mailbox == exact(mailbox))
+    return session.scalars(query).all()
+
+
+def _recount(
+    database: Database,
+    session: Session,
+    message: str,
+    mailbox: str,
+    before: bool | None,
+    after: bool | None,
+) -> None:
+    """Move the copies of a message from what was said of them to what is said now."""
+    columns = [getattr(ToldRow, name) for name in _TOLD]
+    copies = session.execute(
+        select(StoryRow.at, ToldRow.domain, *columns)
+        .join(ToldRow, ToldRow.message == StoryRow.id)
+        .where(StoryRow.transaction == clean(message), ToldRow.mailbox == exact(mailbox))
+    ).all()
+    labels, scores = Counter[Key](), Counter[Key]()
+    zone = zone_in(session)
+    for at, domain, *rest in copies:
+        told = Told(*rest)
+        day = at.astimezone(zone).toordinal()
+        for wanted, number in ((before, -1), (after, 1)):
+            if wanted is not None and (kind := kind_of(observed_as(told), wanted)):
+                labels[day, exact(mailbox), told.decided_by, kind, domain] += number
+            if is_scored(told):
+                scores[day, domain, bin_of(told.score), told.decision, label_of(wanted)] += number
+    for table, sums in ((LabelCountRow, labels), (ScoreRow, scores)):
+        add_to(database, session, table, {key: (number,) for key, number in sums.items()})
+        session.execute(
+            delete(table).where(table.day.in_(sorted({key[0] for key in sums})), table.copies <= 0)
+        )
+
+
+def _label(row: LabelRow) -> Label:
+    return Label(
+        row.message, row.mailbox, row.wanted, LabelSource(row.source), row.who, row.at, row.undone_at
+    )
