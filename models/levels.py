@@ -115,7 +115,11 @@ class Levels:
 
     def save(self, path: Path) -> None:
         """Write it in the place of the one at `path`, durably."""
-        replace_file(path, [json.dumps(asdict(self)).encode()])
+        replace_file(path, [self.packed()])
+
+    def packed(self) -> bytes:
+        """As it stands in its file."""
+        return json.dumps(asdict(self)).encode()
 
     @classmethod
     def load(cls, path: Path) -> Self:

@@ -7,7 +7,7 @@ A report is a file that begins with one line
 and goes on with the message; LABEL is spam, ham or forget, REPORTER the address of who says so, or "-". It is
 written under a name that begins with a dot, synced and renamed, which a shell script can do as well
 (deploy/dovecot/tamis-report). A folder rather than a table of the store: a mail program's "move to Junk" must not
-wait for a database or fail with it, the script that spools needs no Python, and a model belongs to one machine.
+wait for a database or fail with it, and the script that spools needs no Python.
 
 The id of a message is made of what stays the same in all of its copies, so that a report counts once, whichever
 copy it came with and however often a crash has it read again.

@@ -27,6 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tamis.base.shared_files import owned_like_its_folder
+from tamis.models.correction import salt_of
 from tamis.models.features import Features
 from tamis.models.kinds import kind_of
 from tamis.models.learner import Lesson
@@ -35,10 +36,12 @@ from tamis.models.measures import Labels
 from tamis.models.model_file import ModelError
 from tamis.models.site_model import LEVELS
 from tamis.models.strangers import Numbers, doubted, held_together
-from tamis.models.writer import REACH, ModelWriter
+from tamis.models.training_journal import TrainingRecord
+from tamis.models.writer import JOURNAL, REACH, ModelWriter
 
 log = logging.getLogger(__name__)
 
+IDS = "learned.ids"
 FOLDS = 5
 MEASURED_AGAIN = 0.05
 """The share of reports since the last measuring that calls for the next."""
@@ -50,15 +53,24 @@ _MOST_IDS = 2_000_000
 class Teacher:
     """Teaches the model in a folder. Raises ModelBusyError while another process does."""
 
+    _numbers = 1
+    """How far the writer's sequence goes on with a lesson."""
+
     def __init__(self, folder: Path, *, minimum: int, reach: int = REACH) -> None:
-        self._writer = ModelWriter(folder, reach=reach)
         self._minimum = minimum
         self.folder = folder
-        self._ids = _Ids(folder / "learned.ids")
+        self._open(self._made_writer(reach))
+
+    def _made_writer(self, reach: int) -> ModelWriter:
+        return ModelWriter(self.folder, reach=reach)
+
+    def _open(self, writer: ModelWriter) -> None:
+        folder, self._writer = self.folder, writer
+        self._ids = _Ids(folder / IDS)
         for message, spam in self._writer.reports():  # what a crash kept from the ids
             if self._ids.get(message) is not spam:
                 self._ids.put(message, spam)
-        self.changed = not (folder / "current.model").exists() and self._writer.learned.sequence > 0
+        self.changed = writer.learned.sequence > 0 and _is_older(writer.path, folder / JOURNAL)
         """Whether something is learned that workers don't have."""
 
     def known(self, message: str, *, spam: bool) -> bool:
@@ -83,21 +95,31 @@ class Teacher:
         """
         if self.known(message, spam=spam):
             return False
-        self._writer.learn(
-            message, features, spam=spam, weight=weight, domain=domain, beside=beside, stranger=stranger
+        self._teach(
+            TrainingRecord(0, message, spam, weight, features, salt_of(domain), beside, salt_of(stranger))
         )
-        self._ids.put(message, spam)
-        self.changed = True
         return True
+
+    def _teach(self, record: TrainingRecord) -> None:
+        self._writer.take(record)
+        self._ids.put(record.report, record.spam)
+        self.changed = True
 
     def forget(self, message: str) -> bool:
         """Take a message back; False when it is not within reach (any more)."""
         if self._writer.label(message) is None:
             return False
-        self._ids.put(message, None)
-        self._writer.unlearn(message)
-        self.changed = True
+        self._forget(message)
         return True
+
+    def _forget(self, message: str, sequence: int = 0) -> None:
+        self._ids.put(message, None)
+        self._writer.unlearn(message, sequence)
+        self.changed = True
+
+    def catch_up(self) -> int:
+        """Learn what others taught since, where the model is not this host's alone; how many steps those were."""
+        return 0
 
     def score(self, features: Features, domain: str = "") -> float:
         """The log-odds as the model stands, for a recipient in `domain`."""
@@ -126,7 +148,8 @@ class Teacher:
         if levels.steepness is None:  # of a version up to 0.2, which knew no kinds
             return True
         reports = len(self._writer.reports())
-        return self._writer.learned.sequence - levels.sequence >= max(20, MEASURED_AGAIN * reports)
+        since = (self._writer.learned.sequence - levels.sequence) // self._numbers
+        return since >= max(20, MEASURED_AGAIN * reports)
 
     def measure(self) -> Levels | None:
         """Balance the model, take back what strangers taught wrongly, measure its levels and let workers have both.
@@ -148,12 +171,18 @@ class Teacher:
             fit_calibrator(held.scores, labels),
             self._writer.learned.sequence,
         )
-        levels.save(self.folder / LEVELS)
+        self._keep(levels)
         return levels
+
+    def _keep(self, levels: Levels) -> None:
+        levels.save(self.folder / LEVELS)
+
+    def _balance(self) -> None:
+        self.changed |= self._writer.balance()
 
     def _balanced(self) -> tuple[Held, Labels, Numbers] | None:
         """The balanced model's lessons: their held-out scores, labels and strangers; None where a label is too rare."""
-        self.changed |= self._writer.balance()
+        self._balance()
         labels = np.array([spam for _, spam in self._writer.reports()], dtype=np.bool_)
         least = self._minimum // 2
         if min(self.learned) < self._minimum or min(labels.sum(), (~labels).sum()) < least:
@@ -206,6 +235,14 @@ class Teacher:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _is_older(published: Path, journal: Path) -> bool:
+    """Whether the model that workers read lacks what the journal has: a kill may come before publishing."""
+    try:
+        return published.stat().st_mtime_ns < journal.stat().st_mtime_ns
+    except FileNotFoundError:
+        return True
 
 
 class _Ids:

@@ -106,6 +106,14 @@ def _unpack(body: bytes) -> TrainingRecord:
     return TrainingRecord(sequence, report, is_spam, weight, features, salt, beside, stranger)
 
 
+def unpack(octets: bytes) -> TrainingRecord:
+    """The record that `pack` wrote. Raises ModelError on anything else."""
+    bodies = list(_framed(io.BytesIO(octets)))
+    if len(bodies) != 1 or len(octets) != _FRAME.size + len(bodies[0]):
+        raise ModelError(Path("record"), "no record of a training journal")
+    return _unpack(bodies[0])
+
+
 def pack_lessons(lessons: Iterable[Lesson]) -> bytes:
     """What waits for rehearsal, as it stands in a model's file."""
     return b"".join(

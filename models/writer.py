@@ -28,6 +28,7 @@ from tamis.models.learner import Learner, Lesson, Score
 from tamis.models.model_file import Learned, Model, write_model
 from tamis.models.training_journal import TrainingJournal, TrainingRecord, pack_lessons, unpack_lessons
 
+BASE, JOURNAL = "base.model", "journal"
 REACH = 4000
 """Reports that can be taken back at any time; a record takes about 8 KiB, learning it again about 1 ms."""
 
@@ -38,11 +39,13 @@ class ModelWriter:
     Raises ModelError when base or journal are damaged or of another feature version.
     """
 
-    def __init__(self, folder: Path, *, reach: int = REACH) -> None:
+    def __init__(self, folder: Path, *, reach: int = REACH, folds: bool = True) -> None:
+        """`folds` is whether the base moves forward by itself; otherwise `fold` is for whoever has the writer."""
         make_folder(folder)
         self.folder = folder
         self.reach = reach
-        self._journal = TrainingJournal(folder / "journal")
+        self._folds = folds
+        self._journal = TrainingJournal(folder / JOURNAL)
         self._reports: dict[str, tuple[int, bool]] = {}
         self._stale = False
         self._sequence = 0
@@ -54,6 +57,11 @@ class ModelWriter:
     def path(self) -> Path:
         """The file that workers read."""
         return self.folder / "current.model"
+
+    @property
+    def sequence(self) -> int:
+        """The highest number that was given to a report or a withdrawal."""
+        return self._sequence
 
     @property
     def learned(self) -> Learned:
@@ -81,33 +89,36 @@ class ModelWriter:
         """
         if not 0 < len(report.encode()) <= 1000:
             raise ValueError("a report's id has 1 to 1,000 octets")
-        known = self._reports.get(report)
-        if known is not None:
-            if known[1] is spam:
-                return False
-            self.unlearn(report)
-        self._refresh()
-        self._sequence += 1
-        record = TrainingRecord(
-            self._sequence, report, spam, weight, features, salt_of(domain), beside, salt_of(stranger)
+        return self.take(
+            TrainingRecord(0, report, spam, weight, features, salt_of(domain), beside, salt_of(stranger))
         )
+
+    def take(self, record: TrainingRecord) -> bool:
+        """As `learn`, of a record; it gets the next number where it has none (0). A number must be above all before,
+        with one left free below it for the report that it may replace."""
+        known = self._reports.get(record.report)
+        if known is not None:
+            if known[1] is record.spam:
+                return False
+            self.unlearn(record.report, max(0, record.sequence - 1))
+        self._refresh()
+        self._sequence = record.sequence or self._sequence + 1
+        record = replace(record, sequence=self._sequence)
         self._journal.append(record)
         self._apply(record)
-        if len(self._reports) >= self._fold_at:
-            self._fold()
-            # Where the rarer label reaches far back, not much was folded: not again at the next report.
-            self._fold_at = max(2 * self.reach, len(self._reports) + self.reach)
+        if self._folds and self.fold_due:
+            self.fold()
         return True
 
-    def unlearn(self, report: str) -> bool:
-        """Take a report back, durably; False when it is not known (any more).
+    def unlearn(self, report: str, sequence: int = 0) -> bool:
+        """Take a report back, durably; False when it is not known (any more). `sequence` as in `take`.
 
         The weights are those of a model that never had it. They are computed when next needed, so that several
         withdrawals cost no more than one.
         """
         if report not in self._reports:
             return False
-        self._sequence += 1
+        self._sequence = sequence or self._sequence + 1
         self._journal.append(TrainingRecord(self._sequence, report))
         del self._reports[report]
         self._stale = True
@@ -220,7 +231,7 @@ class ModelWriter:
         self._stale = False
 
     def _base(self) -> tuple[Learner, Learned]:
-        path = self.folder / "base.model"
+        path = self.folder / BASE
         if not path.exists():
             return Learner(), Learned()
         model = Model(path)
@@ -233,7 +244,7 @@ class ModelWriter:
         return learner, model.learned
 
     def _learned_by_base(self) -> Learned:
-        path = self.folder / "base.model"
+        path = self.folder / BASE
         return Model(path).learned if path.exists() else Learned()
 
     def _first_kept(self) -> int:
@@ -248,7 +259,12 @@ class ModelWriter:
         place = max(place, len(reports) - 5 * self.reach)
         return min(sequence for sequence, _ in reports[place:])
 
-    def _fold(self) -> None:
+    @property
+    def fold_due(self) -> bool:
+        """Whether so many reports are within reach that the older half should not be any more."""
+        return len(self._reports) >= self._fold_at
+
+    def fold(self) -> None:
         """Move the base forward to the first report that stays within reach.
 
         A crash between the two files leaves records that the base has already: their sequence tells.
@@ -259,9 +275,11 @@ class ModelWriter:
             if record.sequence < first:
                 self._apply(record)
         waiting = pack_lessons(self._learner.rehearsed)
-        write_model(self.folder / "base.model", self._learner, self._learned, waiting)
+        write_model(self.folder / BASE, self._learner, self._learned, waiting)
         self._journal.rewrite(self._valid(self._learned.sequence))
         self._replay()
+        # Where the rarer label reaches far back, not much was folded: not again at the next report.
+        self._fold_at = max(2 * self.reach, len(self._reports) + self.reach)
 
 
 def _lesson(record: TrainingRecord) -> Lesson | None:

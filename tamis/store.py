@@ -28,6 +28,7 @@ from tamis.database.labels import Labels
 from tamis.database.list_entries import Lists, all_entries
 from tamis.database.marks import Marks
 from tamis.database.migrate import migrate
+from tamis.database.model_steps import ModelSteps
 from tamis.database.overrides import Overrides, all_overrides
 from tamis.database.schema import RevisionRow
 from tamis.database.sessions import Sessions
@@ -77,6 +78,7 @@ class Store:
         self.mailings = Mailings(self._database)
         self.hosts = Hosts(self._database)
         self.blocked = BlockedClients(self._database)
+        self.model_steps = ModelSteps(self._database)
 
     def migrate(self) -> None:
         """Create or upgrade the tables; safe from several processes at once, quick when nothing is to do."""

@@ -11,7 +11,9 @@ from collections.abc import Callable
 from tamis.base.errors import TamisError
 from tamis.judging.site import Site
 from tamis.models.reports import Spool
+from tamis.models.shared_place import is_behind
 from tamis.settings import Settings
+from tamis.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +29,9 @@ _NAMED = 10
 class Learning:
     """The only writer of the model while the daemon runs; releases its lock when no report is queued."""
 
-    def __init__(self, site: Callable[[], Site], stopping: threading.Event) -> None:
+    def __init__(self, site: Callable[[], Site], store: Store, stopping: threading.Event) -> None:
         self._site = site
+        self._store = store
         self._stopping = stopping
         self._unreadable: frozenset[str] = frozenset()
 
@@ -47,7 +50,7 @@ class Learning:
                     proposing = time.monotonic() + _DAY
                     self._take_into_shadow()
                 spool = Spool(settings.spool_directory)
-                if spool.waiting() > self.look_for_unreadable(spool):
+                if spool.waiting() > self.look_for_unreadable(spool) or self._is_behind(settings):
                     self._learn(settings)
                     trouble = ""
             except (TamisError, OSError) as error:
@@ -88,19 +91,27 @@ class Learning:
             taken.take([one.name for one in found], shadow=True)
             log.info("%d proposed rules are in shadow; tamis rules taken lists them", len(found))
 
+    def _is_behind(self, settings: Settings) -> bool:
+        """Whether other hosts of the store taught something."""
+        if not self._store.is_shared:
+            return False
+        return is_behind(settings.model_directory, self._store.model_steps)
+
     def _learn(self, settings: Settings) -> None:
         # numpy and the model's tables are for sites that learn.
         from tamis.handover.marking import Marking  # noqa: PLC0415
         from tamis.handover.rule_material import MaterialFile  # noqa: PLC0415
+        from tamis.installation.teacher import open_teacher  # noqa: PLC0415
         from tamis.models.queue import Queue, attended  # noqa: PLC0415
-        from tamis.models.teaching import Teacher  # noqa: PLC0415
 
-        with Teacher(settings.model_directory, minimum=settings.learning.minimum) as teacher:
+        with open_teacher(settings, self._store) as teacher:
             attend = attended(MaterialFile(settings).note, Marking(settings, self._tag_of))
             queue = Queue(settings, teacher, attend=attend)
             until = time.monotonic() + _HELD
             while not self._stopping.is_set() and time.monotonic() < until:
-                if queue.take_in():
+                taken = queue.take_in()
+                if teacher.catch_up() or taken:
+                    teacher.publish()
                     until = time.monotonic() + _HELD
                 else:
                     self._stopping.wait(0.2)

@@ -8,7 +8,6 @@ import os
 import shutil
 import sys
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ from tamis.cli.context import Context, fail, json_option
 from tamis.cli.terminal import print_json, printable, progress
 from tamis.handover.marking import Marking
 from tamis.handover.rule_material import MaterialFile
+from tamis.installation.teacher import open_teacher, opened_teacher
 from tamis.message.address import domain_key
 from tamis.models.bulk import candidates, in_turn
 from tamis.models.corpora import CorpusError, Place, found
@@ -27,8 +27,8 @@ from tamis.models.model_file import ModelBusyError
 from tamis.models.queue import Queue, attended
 from tamis.models.reports import SOURCES, ReportError, Spool
 from tamis.models.site_model import home_of
-from tamis.models.teaching import Teacher
 from tamis.settings import Settings
+from tamis.store import Store
 
 _SHOWN_PROBLEMS = 10
 _WAIT = 10.0
@@ -131,25 +131,13 @@ def _places(what: tuple[str, ...]) -> Iterator[list[Place]]:
         yield in_turn(places)
 
 
-def _opened(settings: Settings) -> Teacher:
-    """The model, to write to; waits a while for the daemon to let go. Raises ModelBusyError."""
-    until = time.monotonic() + _WAIT
-    while True:
-        try:
-            return Teacher(settings.model_directory, minimum=settings.learning.minimum)
-        except ModelBusyError:
-            if time.monotonic() >= until:
-                raise
-            time.sleep(0.2)
-
-
 def _direct(
     settings: Settings, places: list[Place], domain: str, jobs: int
 ) -> tuple[dict[str, int], list[str]]:
     counts: Counter[str] = Counter()
     problems: list[str] = []
     tell = progress(len(places))
-    with _opened(settings) as teacher:
+    with Store(settings.store_url) as store, opened_teacher(settings, store, wait=_WAIT) as teacher:
         try:
             known = lambda message, spam: teacher.known(message, spam=spam)  # noqa: E731 - a name for one call
             for number, one in enumerate(candidates(places, known, home_of(settings), jobs), 1):
@@ -200,7 +188,8 @@ def _spooled(
         counts["reported"] += 1
     with (
         contextlib.suppress(ModelBusyError),
-        Teacher(settings.model_directory, minimum=settings.learning.minimum) as teacher,
+        Store(settings.store_url) as store,
+        open_teacher(settings, store) as teacher,
     ):
         queue = Queue(settings, teacher, attend=attended(MaterialFile(settings).note, Marking(settings)))
         while queue.take_in():

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Any
 
 import click
 
-from tamis.cli.context import Context, json_option
+from tamis.cli.context import Context, fail, json_option
 from tamis.cli.terminal import print_json, table
 from tamis.models import compiled
 from tamis.models.ledger import LEDGER, Ledger
@@ -16,6 +17,7 @@ from tamis.models.levels import Levels, Measured
 from tamis.models.model_file import Model, ModelError
 from tamis.models.reports import Spool
 from tamis.models.scale import promise
+from tamis.models.shared_place import SharedPlace
 from tamis.models.site_model import LEVELS, MODEL
 from tamis.settings import Settings
 
@@ -45,6 +47,25 @@ def status(context: Context, as_json: bool) -> None:
         click.echo("\n".join(_lines(about)))
 
 
+@model.command()
+@click.pass_obj
+def share(context: Context) -> None:
+    """Make this host's model that of all hosts of the store; the others take it over within seconds.
+
+    The first host that teaches shares its model by itself. This is for another choice, or after an upgrade whose
+    features are of another version. What other hosts had learned stays in their folder model/before-sharing, once.
+    """
+    settings = context.file.settings
+    with context.store() as store:
+        if not store.is_shared:
+            fail("the store is this host's alone: hosts share a model on PostgreSQL", os.EX_CONFIG)
+        from tamis.installation.teacher import open_shared  # noqa: PLC0415 - numpy is slow to load
+
+        with open_shared(settings, store, joins=False) as teacher:
+            teacher.share()
+    click.echo("this host's model is that of all hosts now")
+
+
 def model_state(settings: Settings) -> dict[str, Any]:
     """What `tamis model status --json` prints."""
     folder = settings.model_directory
@@ -61,6 +82,7 @@ def model_state(settings: Settings) -> dict[str, Any]:
     levels = _levels(folder / LEVELS)
     ledger = Ledger.load(folder / LEDGER)
     needed = settings.learning.minimum
+    place = SharedPlace.of(folder)
     return {
         "ham": ham,
         "spam": spam,
@@ -69,6 +91,7 @@ def model_state(settings: Settings) -> dict[str, Any]:
         "file": file,
         "inner_loops": {"compiled": compiled.used, "why_not": compiled.WHY_NOT},
         "corrections": corrections,
+        "shared": {"lineage": place.lineage, "step": place.number} if place else None,
         "levels": [_level(one) for one in levels.measured] if levels else [],
         "waiting": Spool(settings.spool_directory).waiting(),
         "sources": [
@@ -125,6 +148,8 @@ def _lines(about: dict[str, Any]) -> list[str]:
     lines.append(f"loops:  {'compiled' if loops['compiled'] else 'numpy, slower: ' + loops['why_not']}")
     if about["corrections"]:
         lines.append(f"domains with a correction of their own: {about['corrections']}")
+    if about["shared"]:
+        lines.append(f"hosts:  share it; this one has taken step {about['shared']['step']}")
     if about["waiting"]:
         lines.append(f"queue:  {about['waiting']} reports wait")
     if about["levels"]:

@@ -101,7 +101,7 @@ def background(site: Site, source: SiteSource, sockets: Sockets, parent: Parent)
     current = _Current(site, source, parent)
     with Store(site.settings.store_url) as store:
         parent.ready()
-        Learning(lambda: current.site, stopping).start()
+        Learning(lambda: current.site, store, stopping).start()
         Background(lambda: current.site, store, stopping, lambda: source.file).run()
 
 

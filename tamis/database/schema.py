@@ -716,3 +716,24 @@ class BlockedRow(Base):
     client: Mapped[str] = mapped_column(primary_key=True)
     entry: Mapped[str]
     expires: Mapped[datetime]
+
+
+class ModelStepRow(Base):
+    """A step of the statistical model that hosts share: see tamis.models.shared_teaching."""
+
+    __tablename__ = "model_steps"
+
+    number: Mapped[int] = mapped_column(_Id, primary_key=True, autoincrement=False)
+    act: Mapped[str] = mapped_column(String(10))
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class ModelPartRow(Base):
+    """A piece of the checkpoint from which hosts join; the facts `model_lineage`, `model_through` and `model_version`
+    say which checkpoint it is."""
+
+    __tablename__ = "model_parts"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    place: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    content: Mapped[bytes] = mapped_column(LargeBinary)

@@ -31,6 +31,7 @@ from tamis.base.errors import StoreError, TamisError
 from tamis.base.shared_files import like_its_folder, make_folder, read_json, write_json
 from tamis.database.migrate import NEWEST
 from tamis.installation.paths import Paths
+from tamis.models.shared_place import PLACE
 from tamis.settings import Settings, SettingsFile
 from tamis.store import Store
 
@@ -38,7 +39,7 @@ MANIFEST, SETTINGS, STATE, STORE = "manifest.json", "settings.toml", "state", "s
 _FORMAT = 1
 _CHUNK = 1 << 20
 _SQLITE = b"SQLite format 3\0"
-_PASSING = ("-wal", "-shm", ".lock", ".sock")
+_PASSING = ("-wal", "-shm", ".lock", ".sock", f"model/{PLACE}")
 _MOST_FILES = 1_000_000
 _DUMP_SECONDS = 6 * 3600
 
@@ -149,7 +150,7 @@ def _sources(file: SettingsFile) -> Iterator[tuple[str, Path]]:
     for name, root in roots.items():
         for one in _files(root) if root.is_dir() else [root] * root.is_file():
             inside_run = run != settings.state_directory.resolve() and one.resolve().is_relative_to(run)
-            if one != store and not one.name.endswith(_PASSING) and not inside_run:
+            if one != store and not str(one).endswith(_PASSING) and not inside_run:
                 found.append((str(Path(name) / one.relative_to(root)) if root.is_dir() else name, one))
     model = settings.model_directory
     yield from sorted(

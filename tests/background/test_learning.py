@@ -9,13 +9,17 @@ import pytest
 
 from tamis.background.learning import Learning
 from tamis.models.reports import Spool
+from tamis.store import Store
 from tests.builders import site
 
 
 def test_a_report_that_may_not_be_read_is_named_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    spool, learning = Spool(tmp_path / "spool"), Learning(site, threading.Event())
+    spool, learning = (
+        Spool(tmp_path / "spool"),
+        Learning(site, Store(f"sqlite:///{tmp_path}/tamis.db"), threading.Event()),
+    )
     assert learning.look_for_unreadable(spool) == 0
     spool.put("spam", "dovecot", "marie@example.com", b"X: y\n\n")
     for name in ("0one\nforged line", "1two"):

@@ -1,0 +1,43 @@
+"""The model to teach: this host's own, or, on a store that hosts share, the one of all of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tamis.models.model_file import ModelBusyError
+from tamis.models.shared_teaching import SharedTeacher
+from tamis.models.teaching import Teacher
+from tamis.settings import Settings
+from tamis.store import Store
+
+
+def open_teacher(settings: Settings, store: Store) -> Teacher:
+    """Raises ModelBusyError while another process of this host teaches, and StoreError where hosts share a store that
+    can't answer."""
+    if store.is_shared:
+        return open_shared(settings, store)
+    return Teacher(settings.model_directory, minimum=settings.learning.minimum)
+
+
+def open_shared(settings: Settings, store: Store, *, joins: bool = True) -> SharedTeacher:
+    """As `open_teacher`, of a store that hosts share; `joins` as for SharedTeacher."""
+    minimum = settings.learning.minimum
+    return SharedTeacher(settings.model_directory, store.model_steps, minimum=minimum, joins=joins)
+
+
+@contextmanager
+def opened_teacher(settings: Settings, store: Store, *, wait: float) -> Iterator[Teacher]:
+    """As `open_teacher`; waits so many seconds for the daemon to let go."""
+    until = time.monotonic() + wait
+    while True:
+        try:
+            teacher = open_teacher(settings, store)
+            break
+        except ModelBusyError:
+            if time.monotonic() >= until:
+                raise
+            time.sleep(0.2)
+    with teacher:
+        yield teacher
