@@ -25,6 +25,7 @@ from tamis.database.history import History
 from tamis.database.hosts import Hosts
 from tamis.database.invitations import Invitations
 from tamis.database.labels import Labels
+from tamis.database.jobs import Jobs
 from tamis.database.list_entries import Lists, all_entries
 from tamis.database.marks import Marks
 from tamis.database.migrate import migrate
@@ -58,6 +59,7 @@ class Store:
         self.quotas = Quotas(self._database)
         self.lists = Lists(self._database)
         self.overrides = Overrides(self._database)
+        self.jobs = Jobs(self._database)
         self.notes = DeskNotes(self._database)
         self.history = History(self._database)
         self.today = Today(self._database)

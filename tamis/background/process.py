@@ -16,6 +16,7 @@ from tamis.background.abuse_mailbox import AbuseMailbox
 from tamis.background.asking import Asking
 from tamis.background.feeds import Feeds
 from tamis.background.mailing import Digesting
+from tamis.background.working import Working
 from tamis.base.breaker import Breakers
 from tamis.base.errors import TamisError
 from tamis.base.shared_files import read_json
@@ -82,6 +83,7 @@ class Background:
         self._digesting = Digesting(
             site, store, tokens, lambda: Reinjector(site().settings.desk.reinject).send
         )
+        self._working = Working(store.jobs, host_name(settings), lambda: file().path)
         self._unpublished: list[Sender] = []
         self._exporter: Exporter | None = None
         self._tasks: list[tuple[Callable[[], float], list[float]]] = [
@@ -102,6 +104,7 @@ class Background:
             (self._resume, [0.0]),
             (self._expire, [0.0]),
             (self._digest, [0.0]),
+            (self._work, [0.0]),
             (self._forget, [0.0]),
         ]
 
@@ -126,6 +129,12 @@ class Background:
                         log.error("%s failed and is tried again: %s", name, error, exc_info=not foreseen)
             self._parts.write()
             self._stopping.wait(_TICK)
+        self._working.close()
+
+    def _work(self) -> float:
+        """What people asked for on the pages."""
+        self._working.step()
+        return _TICK
 
     def _tell(self) -> float:
         """Say to the other hosts of the store that this one is there."""
@@ -282,6 +291,7 @@ class Background:
         self._store.marks.expire()
         self._store.blocked.expire()
         self._store.invitations.expire()
+        self._store.jobs.expire()
         self._store.complaints.expire()
         if count:
             log.info("%d messages expired", count)

@@ -21,6 +21,7 @@ from tamis.database.roll_ups import LOCK, CountedCopy, CountedMessage, counted
 from tamis.database.schema import CopyRow, FindingRow, StoryRow, ToldRow
 from tamis.database.searching import MAX_TEXT, search_text
 from tamis.database.statistics_zone import tell_zone
+from tamis.database.statistics_schema import LabelRow
 from tamis.judging.other_verdict import OtherVerdict
 from tamis.judging.story import Story, Told, finding_content, finding_from, tame
 from tamis.message.address import address_key, domain_of, mailbox_of
@@ -208,7 +209,7 @@ class History:
         return first, last + 1
 
     def packed(self, wanted: Wanted = ANY) -> Iterator[Packed]:
-        """Every recipient of every message, the oldest first, as replay reads them."""
+        """Every recipient of every message, the newest first, as replay reads them."""
         columns = [getattr(ToldRow, name) for name in _TOLD]
         query = (
             select(
@@ -220,12 +221,28 @@ class History:
             )
             .join(StoryRow, StoryRow.id == ToldRow.message)
             .where(*conditions(wanted))
-            .order_by(ToldRow.message, ToldRow.place)
+            .order_by(ToldRow.message.desc(), ToldRow.place)
         )
         with self._database.read() as session:
             connection = session.connection()  # rows as they are: nothing here wants the ORM's care
             for row in connection.execute(query.execution_options(yield_per=2000)):
                 yield Packed(row[0], row[1], row[2], row[3], Told(*row[4:]))
+
+    def words(self, wanted: Wanted = ANY) -> dict[tuple[int, str], bool]:
+        """(message, recipient) -> whether it was wanted, of those of whom somebody said so."""
+        query = (
+            select(ToldRow.message, ToldRow.recipient, StoryRow.transaction, ToldRow.mailbox)
+            .join(StoryRow, StoryRow.id == ToldRow.message)
+            .where(*conditions(wanted), StoryRow.transaction.in_(select(LabelRow.message)))
+        )
+        with self._database.read() as session:
+            rows = session.execute(query).all()
+            said = words_on(session, [transaction for _, _, transaction, _ in rows])
+            return {
+                (message, recipient): said[transaction, mailbox]
+                for message, recipient, transaction, mailbox in rows
+                if (transaction, mailbox) in said
+            }
 
     def contents(self, ids: Iterable[int]) -> dict[int, bytes]:
         """Findings' contents by their ids."""

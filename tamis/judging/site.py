@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,8 @@ KNOWLEDGE = "knowledge"
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """One setting of the durable store, on top of the file: `key` is dotted, `value` is JSON."""
+    """One setting of the durable store, on top of the file: `key` is dotted, `value` is JSON; None, which none has,
+    takes it back where changes are named."""
 
     scope: str
     key: str
@@ -109,6 +110,14 @@ def defers_early(rule: FilterRule, platform: Platform) -> bool:
         and rule.filter.stage <= Stage.RCPT
         and rule.filter.acts_early(platform)
     )
+
+
+def with_changes(stored: Iterable[Override], changes: Sequence[Override]) -> list[Override]:
+    """The overrides after some changes, of which a value None takes one back."""
+    changed = {(one.scope, one.key) for one in changes}
+    kept = [one for one in stored if (one.scope, one.key) not in changed]
+    last = {(one.scope, one.key): one for one in changes}
+    return [*kept, *(one for one in last.values() if one.value is not None)]
 
 
 def with_overrides(layers: Layers, overrides: Sequence[Override]) -> Layers:

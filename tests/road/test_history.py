@@ -84,6 +84,9 @@ def test_the_story_of_every_message_and_an_exact_replay() -> None:
             for who in story["recipients"]:
                 expected = would_be.get((story["id"], who["recipient"]), who["outcome"])
                 assert scanned[who["recipient"]] == expected, (story["id"], who)
+        # what is in force now is no change to itself, however it came about
+        after = installation.tamis("replay", "--json")
+        assert (after["moved"], after["earlier"]) == (0, changed["moved"])
 
 
 def _filters_of_the_list(installation: Installation, kept: list[dict[str, Any]]) -> None:
