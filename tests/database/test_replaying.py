@@ -63,9 +63,13 @@ def recorded(store: Store) -> Store:
     return store
 
 
-def replay(store: Store, in_force: str, other: str | None, wanted: Wanted = ANY, part: int = PART) -> ReplayResult:
+def replay(
+    store: Store, in_force: str, other: str | None, wanted: Wanted = ANY, part: int = PART
+) -> ReplayResult:
     url = store._database.engine.url.render_as_string(hide_password=False)
-    return run(url, book(in_force), None if other is None else book(other), wanted, 100, processes=1, part=part)
+    return run(
+        url, book(in_force), None if other is None else book(other), wanted, 100, processes=1, part=part
+    )
 
 
 def test_what_was_changed_before_is_no_move_of_this_change(recorded: Store) -> None:
