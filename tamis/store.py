@@ -24,8 +24,8 @@ from tamis.database.granted_people import People
 from tamis.database.history import History
 from tamis.database.hosts import Hosts
 from tamis.database.invitations import Invitations
-from tamis.database.labels import Labels
 from tamis.database.jobs import Jobs
+from tamis.database.labels import Labels
 from tamis.database.list_entries import Lists, all_entries
 from tamis.database.marks import Marks
 from tamis.database.migrate import migrate

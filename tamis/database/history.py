@@ -20,8 +20,8 @@ from tamis.database.history_search import ANY, Wanted, conditions, named, newest
 from tamis.database.roll_ups import LOCK, CountedCopy, CountedMessage, counted
 from tamis.database.schema import CopyRow, FindingRow, StoryRow, ToldRow
 from tamis.database.searching import MAX_TEXT, search_text
-from tamis.database.statistics_zone import tell_zone
 from tamis.database.statistics_schema import LabelRow
+from tamis.database.statistics_zone import tell_zone
 from tamis.judging.other_verdict import OtherVerdict
 from tamis.judging.story import Story, Told, finding_content, finding_from, tame
 from tamis.message.address import address_key, domain_of, mailbox_of
