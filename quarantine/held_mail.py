@@ -92,8 +92,7 @@ class Quarantine:
         found = select(MessageRow.id).where(*_of(scope, state)).order_by(MessageRow.id.desc()).limit(limit)
         if before is not None:
             found = found.where(MessageRow.id < clean(before))
-        if reach is not None:
-            found = found.where(seen(reach, MessageRow.mailbox, MessageRow.domain))
+        found = found.where(*_reached(reach))
         if text.strip():
             found = found.where(MessageRow.search.contains(folded(text.strip()), autoescape=True))
         # ids first, by indexes alone: a row is wide

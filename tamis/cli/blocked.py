@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -11,14 +10,15 @@ from typing import Any, TypeVar
 
 import click
 
+from tamis.base.errors import ConfigError
 from tamis.cli.context import Context, by_option, json_option
 from tamis.cli.parameters import SPAN
 from tamis.cli.terminal import print_json, table
 from tamis.contract.service_protocols import SharedState
-from tamis.contract.state_keys import BLOCKED, client_key
+from tamis.contract.state_keys import BLOCKED, parse_client
 from tamis.database.blocked_clients import BlockedClient
 from tamis.filters.temporary_blacklist import entry, reason
-from tamis.message.envelope import IPAddress
+from tamis.handover.sender_events import lift_blocks, publish_blocks
 from tamis.services.state.opening import open_state
 
 T = TypeVar("T")
@@ -43,14 +43,9 @@ class _ClientType(click.ParamType[str]):
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """A client's key; a network only where it is the /64 of IPv6 clients."""
         try:
-            network = ipaddress.ip_network(value, strict=False)
-        except ValueError:
-            self.fail(f"{value!r} is not an IP address", param, ctx)
-        address: IPAddress = network.network_address
-        address = getattr(address, "ipv4_mapped", None) or address
-        if network.num_addresses > 1 and str(network) != client_key(address):
-            self.fail(f"{value!r}: networks stand on the black list (tamis lists add black ip)", param, ctx)
-        return client_key(address)
+            return parse_client(value)
+        except ConfigError as error:
+            self.fail(f"{value!r}: {error.problem}", param, ctx)
 
 
 CLIENT = _ClientType()
@@ -72,36 +67,26 @@ def blocked() -> None:
 def add(context: Context, clients: tuple[str, ...], seconds: float, why: str, by: str) -> None:
     """Block clients; an IPv6 client with its /64. Takes effect at once."""
 
-    block, expires = entry(why, by), datetime.now(UTC) + timedelta(seconds=seconds)
-
-    async def work(state: SharedState) -> None:
-        for client in clients:
-            await state.put(BLOCKED + client, block, seconds)
-
+    now = datetime.now(UTC)
+    expires = now + timedelta(seconds=seconds)
+    blocks = [BlockedClient(client, entry(why, by), expires) for client in clients]
     with context.store() as store:
-        store.blocked.add(BlockedClient(client, block, expires) for client in clients)
-    on_state(context, work)
+        store.blocked.add(blocks, by=by)
+    on_state(context, lambda state: publish_blocks(state, blocks, now))
     for client in clients:
         click.echo(f"blocked {client} for {seconds / 3600:g} hours")
 
 
 @blocked.command()
 @click.argument("clients", metavar="IP...", nargs=-1, required=True, type=CLIENT)
+@by_option
 @click.pass_obj
-def remove(context: Context, clients: tuple[str, ...]) -> None:
+def remove(context: Context, clients: tuple[str, ...], by: str) -> None:
     """Unblock clients, and forget their messages to honeypots."""
-
-    async def work(state: SharedState) -> list[bool]:
-        there = []
-        for client in clients:
-            there.append(await state.get(BLOCKED + client) is not None)
-            await state.drop(BLOCKED + client)
-            await state.drop(f"honeypot:{client}")
-        return there
-
     with context.store() as store:
-        store.blocked.remove(clients)
-    for client, was_there in zip(clients, on_state(context, work), strict=True):
+        store.blocked.remove(clients, by=by)
+    lifted = on_state(context, lambda state: lift_blocks(state, clients))
+    for client, was_there in zip(clients, lifted, strict=True):
         click.echo(f"{client} is blocked no more" if was_there else f"{client} was not blocked")
 
 

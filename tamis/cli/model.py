@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+<<<<<<< HEAD
 import os
 import time
 from pathlib import Path
+=======
+>>>>>>> 17895bf (What commands computed stands in the library: today at a glance, what was learned, what rules match, blocked clients; blocks are in the audit trail)
 from typing import Any
 
 import click
 
 from tamis.cli.context import Context, fail, json_option
 from tamis.cli.terminal import print_json, table
+<<<<<<< HEAD
 from tamis.models import compiled
 from tamis.models.ledger import LEDGER, Ledger
 from tamis.models.levels import Levels, Measured
@@ -20,6 +24,9 @@ from tamis.models.scale import promise
 from tamis.models.shared_place import SharedPlace
 from tamis.models.site_model import LEVELS, MODEL
 from tamis.settings import Settings
+=======
+from tamis.models.learned_so_far import model_state
+>>>>>>> 17895bf (What commands computed stands in the library: today at a glance, what was learned, what rules match, blocked clients; blocks are in the audit trail)
 
 
 @click.group()
@@ -47,6 +54,7 @@ def status(context: Context, as_json: bool) -> None:
         click.echo("\n".join(_lines(about)))
 
 
+<<<<<<< HEAD
 @model.command()
 @click.pass_obj
 def share(context: Context) -> None:
@@ -132,6 +140,8 @@ def _rate(count: int, total: int, interval: tuple[float, float]) -> dict[str, An
     return {"count": count, "total": total, "low": interval[0], "high": interval[1]}
 
 
+=======
+>>>>>>> 17895bf (What commands computed stands in the library: today at a glance, what was learned, what rules match, blocked clients; blocks are in the audit trail)
 def _lines(about: dict[str, Any]) -> list[str]:
     needed = about["needed"]
     lines = [

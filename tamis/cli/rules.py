@@ -23,6 +23,7 @@ from tamis.message.mail import Mail, Seen
 from tamis.message.mail.seen import NOTHING_SEEN
 from tamis.rules import RuleBook
 from tamis.rules.expression import written
+from tamis.rules.matches import matches
 from tamis.rules.proposals import MOST_FALSE, interval, rule_table
 from tamis.rules.rule_file import compile_book, failed_examples, read_sources
 from tamis.settings import Settings
@@ -76,7 +77,7 @@ def test(context: Context, files: tuple[Path, ...], as_json: bool, sources: tupl
     limit = settings.milter.max_examined
     for name, octets in (found for source in sources for found in read_messages(source)):
         mail = Mail(octets[:limit], complete=len(octets) <= limit, size=len(octets))
-        told = _told(book, name, mail.with_seen(_seen(name, mail, settings)))
+        told = {"message": name} | matches(book, mail.with_seen(_seen(name, mail, settings)))
         click.echo(json.dumps(told) if as_json else _text(told))
 
 
@@ -100,28 +101,6 @@ def _seen(name: str, mail: Mail, settings: Settings) -> Seen:
     except ServiceError as error:
         click.echo(f"tamis: {printable(name)}: images and documents are left out: {error}", err=True)
         return NOTHING_SEEN
-
-
-def _told(book: RuleBook, name: str, mail: Mail) -> dict[str, Any]:
-    values = book.match(mail).values
-    actions = {one.name: (one.action, one.points) for one in book.rules}
-    return {
-        "message": name,
-        "rules": [
-            {
-                "rule": rule,
-                "met": True if value is True else None,
-                "depends_on": None if value is True else value,
-                "action": actions[rule][0],
-                "points": actions[rule][1],
-            }
-            for rule, value in values.items()
-        ],
-        "matches": [
-            {"rule": s.rule, "place": s.place, "pattern": s.pattern, "text": s.text[:200]}
-            for s in book.spots(mail)
-        ],
-    }
 
 
 def _text(told: dict[str, Any]) -> str:

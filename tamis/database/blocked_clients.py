@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import delete, select
 
-from tamis.database.connection import Database, exact
+from tamis.database.connection import Database, audit, exact
 from tamis.database.schema import BlockedRow
 
 
@@ -27,18 +27,23 @@ class BlockedClients:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, clients: Iterable[BlockedClient]) -> None:
+    def add(self, clients: Iterable[BlockedClient], *, by: str) -> None:
         """Block clients; one that is blocked already is from now on blocked like this."""
+        now = datetime.now(UTC)
         with self._database.write() as session:
             for one in clients:
+                audit(session, now, by, "client block", one.client, {"until": one.expires.isoformat()})
                 values = {"entry": exact(one.entry), "expires": one.expires}
                 statement = self._database.insert(BlockedRow).values(client=one.client, **values)
                 session.execute(statement.on_conflict_do_update(index_elements=["client"], set_=values))
 
-    def remove(self, clients: Iterable[str]) -> None:
+    def remove(self, clients: Iterable[str], *, by: str) -> None:
         """Block them no more."""
+        now, gone = datetime.now(UTC), list(clients)
         with self._database.write() as session:
-            session.execute(delete(BlockedRow).where(BlockedRow.client.in_(list(clients))))
+            session.execute(delete(BlockedRow).where(BlockedRow.client.in_(gone)))
+            for one in gone:
+                audit(session, now, by, "client unblock", one)
 
     def all(self, *, now: datetime | None = None) -> list[BlockedClient]:
         """Who is blocked at this time."""

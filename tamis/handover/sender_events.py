@@ -30,6 +30,7 @@ from tamis.filters.ip_complaints import CONDEMNED
 from tamis.judging.site import Site
 
 if TYPE_CHECKING:  # database drivers stay out of the workers
+    from tamis.database.blocked_clients import BlockedClient
     from tamis.database.complaints import Complaint
     from tamis.database.earned_senders import Sender, Senders
     from tamis.store import Store
@@ -119,6 +120,22 @@ async def publish_condemned(state: SharedState, clients: Iterable[Complaint]) ->
             await state.put(CONDEMNED + one.client, one.why, _KEEP_SECONDS)
 
 
+async def publish_blocks(state: SharedState, blocks: Iterable[BlockedClient], now: datetime) -> None:
+    """Put blocked clients (S2) into the shared state. Raises ServiceError."""
+    for one in blocks:
+        await state.put(BLOCKED + one.client, one.entry, (one.expires - now).total_seconds())
+
+
+async def lift_blocks(state: SharedState, clients: Iterable[str]) -> list[bool]:
+    """Block clients no more, and forget their messages to honeypots; whether each was blocked. Raises ServiceError."""
+    there = []
+    for client in clients:
+        there.append(await state.get(BLOCKED + client) is not None)
+        await state.drop(BLOCKED + client)
+        await state.drop(f"honeypot:{client}")
+    return there
+
+
 async def fill(state: SharedState, store: Store) -> bool:
     """Publish everything when the state does not have them (any more); whether it was done. Raises ServiceError."""
     if await state.get(_FILLED) is not None:
@@ -130,8 +147,7 @@ async def fill(state: SharedState, store: Store) -> bool:
     await publish_condemned(state, store.complaints.find(condemned=True))
     await publish_all(state, store.marks)
     now = datetime.now(UTC)
-    for block in store.blocked.all(now=now):
-        await state.put(BLOCKED + block.client, block.entry, (block.expires - now).total_seconds())
+    await publish_blocks(state, store.blocked.all(now=now), now)
     await state.put(_FILLED, "yes", _REFILL_SECONDS)
     return True
 

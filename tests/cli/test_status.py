@@ -13,10 +13,10 @@ from tamis.base.breaker import PartState
 from tamis.base.shared_files import write_json
 from tamis.challenge.challenge_records import OPEN, ChallengeDecision
 from tamis.cli import status_lines
-from tamis.cli.status_lines import Disk, Glance, LearnedSoFar
 from tamis.contract.finding import Finding, Status
 from tamis.database.hosts import Host
 from tamis.database.today import CopyCount, HeldNow, Traffic
+from tamis.handover.glance import Disk, Glance, LearnedSoFar
 from tamis.installation.paths import Paths
 from tamis.judging.story import Story, Told
 from tamis.judging.suppression import NotAsked

@@ -1,0 +1,80 @@
+"""What the statistical filter has learned, and what its levels promise and achieve."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from tamis.models import compiled
+from tamis.models.ledger import LEDGER, Ledger
+from tamis.models.levels import Levels, Measured
+from tamis.models.model_file import Model, ModelError
+from tamis.models.reports import Spool
+from tamis.models.scale import promise
+from tamis.models.site_model import LEVELS, MODEL
+from tamis.settings import Settings
+
+
+def model_state(settings: Settings) -> dict[str, Any]:
+    """All of it as plain data, which `tamis model status --json` prints."""
+    folder = settings.model_directory
+    ham = spam = corrections = 0
+    file: dict[str, Any] | None = None
+    try:
+        model = Model(folder / MODEL)
+        ham, spam = model.learned.ham, model.learned.spam
+        corrections = len(model.domains)
+        state = (folder / MODEL).stat()
+        file = {"path": str(folder / MODEL), "octets": state.st_size, "age": time.time() - state.st_mtime}
+    except FileNotFoundError:
+        pass
+    levels = _levels(folder / LEVELS)
+    ledger = Ledger.load(folder / LEDGER)
+    needed = settings.learning.minimum
+    return {
+        "ham": ham,
+        "spam": spam,
+        "needed": needed,
+        "deciding": min(ham, spam) >= needed and levels is not None,
+        "file": file,
+        "inner_loops": {"compiled": compiled.used, "why_not": compiled.WHY_NOT},
+        "corrections": corrections,
+        "levels": [_level(one) for one in levels.measured] if levels else [],
+        "waiting": Spool(settings.spool_directory).waiting(),
+        "sources": [
+            {
+                "source": source,
+                "reports": len(seen),
+                "contradictions": sum(seen),
+                "learned": ledger.learned.get(source, 0),
+                "dropped": ledger.dropped.get(source, 0),
+                "alarm": ledger.alarm(source),
+            }
+            for source in sorted({*ledger.learned, *ledger.dropped, *ledger.contradictions})
+            for seen in [ledger.contradictions.get(source, [])]
+        ],
+    }
+
+
+def _levels(path: Path) -> Levels | None:
+    try:
+        return Levels.load(path)
+    except (FileNotFoundError, ModelError):
+        return None
+
+
+def _level(one: Measured) -> dict[str, Any]:
+    return {
+        "level": one.level,
+        "promised": promise(one.level),
+        "false_positives": _rate(
+            one.false_positives.count, one.false_positives.total, one.false_positives.interval
+        ),
+        "plausible": one.plausible,
+        "caught": _rate(one.caught.count, one.caught.total, one.caught.interval),
+    }
+
+
+def _rate(count: int, total: int, interval: tuple[float, float]) -> dict[str, Any]:
+    return {"count": count, "total": total, "low": interval[0], "high": interval[1]}
