@@ -103,6 +103,6 @@ def _kind_of(sketch: Sketch, prefix: str) -> Asks[tuple[str, float]]:
         return kind, best
     text = written(sketch)
     kind = hashed("", text)[:16]
-    yield from ask_each([PutNew(key, kind, _KEPT) for key in entrances])
-    yield from ask_each([Put(f"{prefix}-first:{kind}", text, _KEPT)])
+    first = Put(f"{prefix}-first:{kind}", text, _KEPT)
+    yield from ask_each([*(PutNew(key, kind, _KEPT) for key in entrances), first])
     return kind, 1.0

@@ -126,9 +126,10 @@ class Inquiry:
         self._missing -= 1
         if not self._missing:
             assert self._loop is not None
-            self._loop.call_soon(self._go_on)
+            _go_on_soon(self, self._loop)
 
-    def _go_on(self) -> None:
+    def go_on(self) -> None:
+        """On the loop: take the next step, with the answers."""
         if self.is_over:
             return
         self._tasks = ()
@@ -156,6 +157,27 @@ class Inquiry:
                 steps.close()
             except _RAISED as error:  # it goes on where it should stop, or its `finally` fails
                 log.error("%s failed when it was stopped", self._owner, exc_info=error)
+
+
+_ready: dict[asyncio.AbstractEventLoop, list[Inquiry]] = {}
+"""What became complete in this turn of a loop."""
+
+
+def _go_on_soon(one: Inquiry, loop: asyncio.AbstractEventLoop) -> None:
+    """In the loop's next turn, with all that becomes complete in this one: one callback for all."""
+    ready = _ready.get(loop)
+    if ready is None:
+        ready = _ready[loop] = []
+        loop.call_soon(_go_on_with_all, loop)
+    ready.append(one)
+
+
+def _go_on_with_all(loop: asyncio.AbstractEventLoop) -> None:
+    for one in _ready.pop(loop):
+        try:
+            one.go_on()
+        except Exception:
+            log.exception("the loop goes on")
 
 
 class _Shared(Inquiry):

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from tamis.base.breaker import Breakers
 from tamis.base.errors import LeftOutError, ServiceError, anew
@@ -45,7 +45,7 @@ class Resolver(DNS):
         self._retransmit = retransmit
         self._deadline = deadline
         self._cache = Cache(cache_entries)
-        self._under_way: dict[CacheKey, _UnderWay] = {}
+        self._under_way: dict[CacheKey, LookupUnderWay] = {}
         self._ticks = False
 
     async def query(self, name: str, rdtype: str) -> Answer:
@@ -69,25 +69,28 @@ class Resolver(DNS):
     def ask(self, name: str, rdtype: str, take: Take[Answer]) -> None:
         """Have an answer handed over: at once when it is known by now, else when it is there."""
         key = (name.lower().rstrip("."), rdtype)
-        now = time.monotonic()
         under_way = self._under_way.get(key)
-        found = self._cache.get(key, now) if under_way is None else None
         if under_way is not None:
             under_way.waiting.append(take)
-        elif found is not None:
+            return
+        now = time.monotonic()
+        found = self._cache.get(key, now)
+        if found is not None:
             take(found)
         elif not key[0] or (asked := question(*key)) is None:
             take(Answer(*key, exists=False))
         elif len(self._under_way) >= MAX_IN_FLIGHT:
             take(ServiceError("too many DNS questions are under way"))
         else:
-            ended = partial(self._ended, key)
+            until = now + self._deadline
             lookup = LookupUnderWay(
-                self._usable, asked, ended, retransmit=self._retransmit, until=now + self._deadline
+                self._usable, asked, self._ended, retransmit=self._retransmit, until=until
             )
-            self._under_way[key] = _UnderWay(lookup, [take])
-            lookup.begin()
-            self._tick_while_needed()
+            lookup.waiting.append(take)
+            self._under_way[key] = lookup
+            lookup.begin(now)
+            if not self._ticks:
+                self._tick_while_needed()
 
     def close(self) -> None:
         """Close all sockets; another question opens them again."""
@@ -105,25 +108,27 @@ class Resolver(DNS):
         self._ticks = False
         now = time.monotonic()
         for one in tuple(self._under_way.values()):
-            if one.lookup.due <= now:
-                one.lookup.paused()
+            if one.due <= now:
+                one.paused(now)
         left_out = self._all_left_out()
         if left_out is not None:  # since they were asked: nothing is to be expected of them
             for one in tuple(self._under_way.values()):
-                one.lookup.end(left_out)
+                one.end(left_out)
         self._tick_while_needed()
 
-    def _usable(self) -> list[DNSServer]:
+    def _usable(self) -> Sequence[DNSServer]:
         """The servers that may be asked now, the doubtful ones last."""
         if not self._servers:
             self._servers = [DNSServer(*address, self._breakers) for address in self._addresses]
+        if len(self._servers) == 1:
+            return self._servers if self._servers[0].is_usable() else []
         usable = [one for one in self._servers if one.is_usable()]
-        if len(usable) > 1:
-            usable.sort(key=lambda one: one.is_doubtful)
+        usable.sort(key=lambda one: one.is_doubtful)
         return usable
 
-    def _ended(self, key: CacheKey, reply: DNSReply | ServiceError) -> None:
+    def _ended(self, lookup: LookupUnderWay, reply: DNSReply | ServiceError) -> None:
         found: Answer | ServiceError
+        key = lookup.name, lookup.rdtype
         if isinstance(reply, ServiceError):
             found, ttl = self._all_left_out() or reply, None
         else:
@@ -131,7 +136,8 @@ class Resolver(DNS):
             found = Answer(*key, reply.records, reply.exists, ttl or 0.0)
         if not isinstance(found, LeftOutError):  # which costs nothing to say again
             self._cache.put(key, found, time.monotonic(), ttl)
-        for take in self._under_way.pop(key).waiting:
+        del self._under_way[key]
+        for take in lookup.waiting:
             take(found)
 
     def _all_left_out(self) -> LeftOutError | None:
@@ -165,10 +171,3 @@ class _Gathered:
             self._complete = asyncio.get_running_loop().create_future()
             await self._complete
         return self._answers
-
-
-class _UnderWay(NamedTuple):
-    """A question that is being asked, and for whom."""
-
-    lookup: LookupUnderWay
-    waiting: list[Take[Answer]]

@@ -21,6 +21,9 @@ POOL = 8
 """Sockets open to one server, each with a port of the kernel's choice."""
 USES = 64
 """Queries of one socket; then another port takes its place (RFC 5452 9.2)."""
+IN_A_ROW = 16
+"""Queries within SOON that go by one socket. It is drawn by lot again then: who wants to forge an answer must guess as
+much as if each had a port of its own choice, and fewer sockets are looked at for what has come."""
 PROBE_SECONDS = 1.0
 LIMITS = BreakerLimits(failures=8, pause=2.0, longest=2.0)
 """Others than the site's: a probe costs no message anything, so it may come soon and often."""
@@ -167,21 +170,23 @@ class _Socket:
         self._rest_if_done()
 
     def _take(self) -> None:
+        receive = self._socket.recv
         for _ in range(_AT_ONCE):
             if not self._waiting:
-                return
+                break
             try:
-                octets = self._socket.recv(_LARGEST)
+                octets = receive(_LARGEST)
             except BlockingIOError:
-                return
+                break
             except OSError as error:  # nobody listens there: an ICMP message said so
                 self._fail(error)
                 return
             number = number_of(octets)
             attempt = self._waiting.get(number) if number is not None else None
             if number is not None and attempt is not None and answers(octets, attempt.asked):
-                self.forget(number)
+                del self._waiting[number]
                 attempt.received(octets)
+        self._rest_if_done()
 
     def _fail(self, error: OSError) -> None:
         waiting, self._waiting = self._waiting, {}
@@ -210,6 +215,8 @@ class DNSServer:
         self.host, self.port = host, port
         self.breaker = breakers.part(f"DNS server {self}", checked=True, limits=LIMITS)
         self._sockets: list[_Socket] = []
+        self._chosen: _Socket | None = None
+        self._in_a_row = 0
         self._chances = _unforeseeable()
         self._tcp = asyncio.Semaphore(_TCP_AT_ONCE)
         self._probe: asyncio.Task[None] | None = None
@@ -247,7 +254,10 @@ class DNSServer:
         attempt = Attempt(self, asked, told)
         chance = next(self._chances)
         try:
-            self._chosen_socket(chance >> 16).send(attempt, chance & 0xFFFF)
+            if self._chosen is None or self._in_a_row == IN_A_ROW:
+                self._chosen, self._in_a_row = self._drawn_socket(chance >> 16), 0
+            self._in_a_row += 1
+            self._chosen.send(attempt, chance & 0xFFFF)
         except OSError as error:
             asyncio.get_running_loop().call_soon(attempt.failed, error)
         if not self._looks:
@@ -256,7 +266,7 @@ class DNSServer:
         return attempt
 
     def _look(self) -> None:
-        self._looks = False
+        self._looks, self._chosen = False, None
         for one in [one for one in self._sockets if one.is_waiting]:
             one.look()
 
@@ -281,10 +291,11 @@ class DNSServer:
         for one in self._sockets:
             one.retire()
         self._sockets.clear()
+        self._chosen = None
         if self._probe is not None:
             self._probe.cancel()
 
-    def _chosen_socket(self, chance: int) -> _Socket:
+    def _drawn_socket(self, chance: int) -> _Socket:
         if len(self._sockets) < POOL:
             self._sockets.append(_Socket(self.host, self.port, asyncio.get_running_loop()))
             return self._sockets[-1]

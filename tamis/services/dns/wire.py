@@ -15,7 +15,11 @@ MAX_RECORDS = 100
 """Records of one answer that are kept. Beyond: left out: no question needs so many."""
 
 _HEADER = struct.Struct("!6H")
-_RESPONSE, _TRUNCATED, _RECURSE = 0x8000, 0x0200, 0x0100
+_RESPONSE, _TRUNCATED, _RECURSE = 0x80, 0x02, 0x0100  # the first two within the third octet
+_ONE = b"\0\1"
+_ASKED_NAME = (
+    b"\xc0\x0c"  # the pointer to the name in the question, which is where a reply has most names from
+)
 _ASKING = struct.pack("!5H", _RECURSE, 1, 0, 0, 1)
 _RECORD = struct.Struct("!HHIH")
 _MINIMUM = struct.Struct("!I")
@@ -28,6 +32,9 @@ _MAX_CHAIN = 12  # aliases within one answer; beyond: the answer is a failure
 _MAX_NAME = 254  # octets without the root's (RFC 1035 3.1); beyond: there is no such name
 _LONGEST_TTL = 2**31 - 1  # RFC 2181 8
 _INTERNET = 1
+_LENGTHS = [bytes((length,)) for length in range(64)]
+_ENDINGS = {rdtype: b"\0" + _KIND.pack(number, _INTERNET) for rdtype, number in TYPES.items()}
+"""What stands behind the labels of a question."""
 _NAME = re.compile(r"(?:[!-\-/-~]{1,63}(?:\.[!-\-/-~]{1,63})*)?", re.ASCII)
 _PLAIN = re.compile(rb"[!-\-/-\[\]-~]*")  # neither the dot nor the backslash
 _NXDOMAIN = 3
@@ -62,17 +69,17 @@ def question(name: str, rdtype: str) -> WireQuestion | None:
     """The question, or None for a name that can't be in the DNS (RFC 1035 3.1)."""
     if not _NAME.fullmatch(name) or len(name) > _MAX_NAME - 1:
         return None
-    labels = name.encode("ascii").split(b".") if name else []
-    octets = b"".join([bytes((len(label),)) + label for label in labels]) + b"\0"
-    return WireQuestion(name, rdtype, octets + _KIND.pack(TYPES[rdtype], _INTERNET))
+    labels = [_LENGTHS[len(label)] + label for label in name.encode("ascii").split(b".")] if name else []
+    return WireQuestion(name, rdtype, b"".join((*labels, _ENDINGS[rdtype])))
 
 
 def number_of(octets: bytes) -> int | None:
     """The id of a reply with exactly one question, or None when this is none."""
     if len(octets) < _HEADER.size:
         return None
-    number, flags, questions, *_ = _HEADER.unpack_from(octets)
-    return number if flags & _RESPONSE and questions == 1 else None
+    if octets[2] & _RESPONSE and octets[4:6] == _ONE:
+        return octets[0] << 8 | octets[1]
+    return None
 
 
 def answers(octets: bytes, asked: WireQuestion) -> bool:
@@ -83,7 +90,7 @@ def answers(octets: bytes, asked: WireQuestion) -> bool:
 
 def is_truncated(octets: bytes) -> bool:
     """Whether the whole answer is to be had over TCP only (RFC 7766)."""
-    return bool(_HEADER.unpack_from(octets)[1] & _TRUNCATED)
+    return bool(octets[2] & _TRUNCATED)
 
 
 def read(octets: bytes, asked: WireQuestion) -> DNSReply:
@@ -97,9 +104,11 @@ def read(octets: bytes, asked: WireQuestion) -> DNSReply:
         raise ServiceError(f"{_RCODES.get(rcode, rcode)} for {asked.rdtype} of {asked.name}")
     if answered + authority + additional > _MAX_PARSED:
         raise ServiceError(f"too long an answer for {asked.rdtype} of {asked.name}")
+    if not answered and not authority:
+        return DNSReply((), rcode != _NXDOMAIN, None)
     try:
-        found, at = _answer(octets, _HEADER.size + len(asked.octets), answered, TYPES[asked.rdtype])
-        last, ttl = _followed(found, asked)
+        found, at = _answer(octets, _HEADER.size + len(asked.octets), answered, asked)
+        last, ttl = _followed(found, asked) if found else (None, float(_LONGEST_TTL))
         if last is not None and last.records:
             return DNSReply(tuple(last.records), True, ttl)
         denied_for = _denied_for(octets, at, authority)
@@ -119,11 +128,15 @@ class _Found:
     ttl: int = _LONGEST_TTL
 
 
-def _answer(octets: bytes, at: int, number: int, rdtype: int) -> tuple[dict[str, _Found], int]:
+def _answer(octets: bytes, at: int, number: int, asked: WireQuestion) -> tuple[dict[str, _Found], int]:
     """The answer section by name, and where it ends."""
     found: dict[str, _Found] = {}
+    rdtype = TYPES[asked.rdtype]
     for _ in range(number):
-        name, at = _name(octets, at)
+        if octets[at : at + 2] == _ASKED_NAME and "\\" not in asked.name:
+            name, at = asked.name.lower(), at + 2
+        else:
+            name, at = _name(octets, at)
         kind, group, ttl, size = _RECORD.unpack_from(octets, at)
         at += _RECORD.size
         if at + size > len(octets):

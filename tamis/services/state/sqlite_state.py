@@ -17,6 +17,7 @@ import queue
 import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -43,6 +44,9 @@ T = TypeVar("T")
 _SWEEP_SECONDS = 5.0
 _SWEEP_ROWS = 2000
 """Rows of each table that one sweep removes at most, so that no mail waits long for it."""
+_LOOK_EVERY, _PAGES_EACH = 64, 256
+"""Transactions that write, of one process, between two looks at how full the file is; fewer where there is not so much
+room for each."""
 _AT_ONCE = 64
 _WAITING = 2_000
 """Batches that may wait; more means that the file can't keep up, and further calls fail at once."""
@@ -63,13 +67,15 @@ CREATE INDEX IF NOT EXISTS members_expires ON members (expires);
 """
 _KEYS = {"kept": "key", "counts": "key, expires", "members": "key, member"}
 
-Work = Callable[[sqlite3.Connection, float], Any]
+Work = Callable[[Any, sqlite3.Connection, float], Any]
+"""What makes a call: the call, the file, the time."""
 
 
 @dataclass(slots=True)
 class _Call:
-    """Some work, whether it changes anything, and who takes its result."""
+    """A call, what makes it, whether it changes anything, and who takes its result."""
 
+    call: Any
     work: Work
     writes: bool
     take: Callable[[Any], None]
@@ -91,20 +97,16 @@ class _Call:
 
 @dataclass(slots=True)
 class _Batch:
-    """The calls of one turn of a loop; `until` (monotonic) they are worth answering."""
+    """The calls of one turn of a loop; `until` (monotonic) they are worth answering. No calls: it is settled."""
 
     calls: Sequence[_Call]
     until: float
     loop: asyncio.AbstractEventLoop
-    timer: asyncio.TimerHandle
 
-    def settle(self, results: Mapping[int, Any], problem: str) -> None:
-        """Hand the answers over, on the loop; those that have none by now get the problem."""
-        self.timer.cancel()
-        for call in self.calls:
-            if id(call) in results:
-                call.settle(results[id(call)])
-        _fail(self.calls, problem)
+    def fail(self, problem: str) -> None:
+        """On the loop: those that have no answer by now get the problem."""
+        calls, self.calls = self.calls, ()
+        _fail(calls, problem)
 
 
 class SQLiteState(SharedState):
@@ -123,11 +125,14 @@ class SQLiteState(SharedState):
         self._wait = wait
         self._max_pages = max(max_octets // _PAGE, 64)
         self._gathered: dict[asyncio.AbstractEventLoop, list[_Call]] = {}
+        self._watched: dict[asyncio.AbstractEventLoop, deque[_Batch]] = {}
         self._batches: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._pid = 0
         self._connection: sqlite3.Connection | None = None
         self._next_sweep = 0.0
+        self._unseen = 0
+        """Transactions until it is looked at how full the file is."""
         self._late = f"no answer from the shared state within {wait} s"
 
     async def get(self, key: str) -> str | None:
@@ -159,7 +164,7 @@ class SQLiteState(SharedState):
     async def find(self, prefix: str, limit: int = 1000) -> list[KeptValue]:
         """See SharedState."""
 
-        def work(db: sqlite3.Connection, now: float) -> list[KeptValue]:
+        def work(_: None, db: sqlite3.Connection, now: float) -> list[KeptValue]:
             rows = db.execute(
                 "SELECT key, value, expires FROM kept WHERE key >= ? AND substr(key, 1, ?) = ? AND expires > ?"
                 " ORDER BY key LIMIT ?",
@@ -168,14 +173,14 @@ class SQLiteState(SharedState):
             return [KeptValue(key, value, expires - now) for key, value, expires in rows]
 
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._submit(work, prefix, partial(_settle, answer), writes=False)
+        self._submit(None, work, prefix, partial(_settle, answer), writes=False)
         found: list[KeptValue] = await answer
         return found
 
     def ask(self, call: StateCall[T], take: Callable[[T | Exception], None]) -> None:
         """See SharedState. Calls of one turn of the loop go together."""
         work, writes = _WORK[type(call)]
-        self._submit(partial(work, call), call.key, take, writes=writes(call))
+        self._submit(call, work, call.key, take, writes=writes(call))
 
     async def close(self) -> None:
         """See SharedState."""
@@ -189,7 +194,7 @@ class SQLiteState(SharedState):
         self.ask(call, partial(_settle, answer))
         return await answer
 
-    def _submit(self, work: Work, key: str, take: Callable[[Any], None], *, writes: bool) -> None:
+    def _submit(self, call: Any, work: Work, key: str, take: Callable[[Any], None], *, writes: bool) -> None:
         """Have some work done with the other calls of this turn of the loop: waking a thread for each would cost more
         than the work."""
         if len(key) > MAX_KEY:
@@ -205,7 +210,7 @@ class SQLiteState(SharedState):
         if gathered is None:
             gathered = self._gathered[loop] = []
             loop.call_soon(self._hand_over, loop)
-        gathered.append(_Call(work, writes, take, self._breaker, is_trial))
+        gathered.append(_Call(call, work, writes, take, self._breaker, is_trial))
 
     def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
         calls = self._gathered.pop(loop)
@@ -213,8 +218,24 @@ class SQLiteState(SharedState):
         if self._batches.qsize() >= _WAITING:
             _fail(calls, "the shared state can't keep up")
             return
-        timer = loop.call_later(self._wait + _GRACE, _fail, calls, self._late)
-        self._batches.put(_Batch(calls, time.monotonic() + self._wait, loop, timer))
+        batch = _Batch(calls, time.monotonic() + self._wait, loop)
+        watched = self._watched.get(loop)
+        if watched is None:
+            watched = self._watched[loop] = deque()
+            loop.call_later(self._wait + _GRACE, self._watch, loop)
+        watched.append(batch)
+        self._batches.put(batch)
+
+    def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Tell those who have waited too long. One timer for all: nearly all are answered long before."""
+        watched = self._watched[loop]
+        late = time.monotonic() - _GRACE
+        while watched and (not watched[0].calls or watched[0].until <= late):
+            watched.popleft().fail(self._late)
+        if watched:
+            loop.call_later(watched[0].until - late, self._watch, loop)
+        else:
+            del self._watched[loop]
 
     def _ensure_thread(self) -> None:
         """One thread a process: a fork leaves it behind, and its connection with it (SQLite forbids to carry one)."""
@@ -258,9 +279,10 @@ class SQLiteState(SharedState):
         except (sqlite3.Error, OSError) as error:
             self._disconnect()
             problem = f"the shared state can't answer: {error}"
-        for one in batches:
+        for loop in {one.loop for one in batches}:
+            own = [one for one in batches if one.loop is loop]
             with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits any more
-                one.loop.call_soon_threadsafe(one.settle, results, problem)
+                loop.call_soon_threadsafe(_hand_back, own, results, problem)
 
     def _transaction(self, calls: list[_Call]) -> list[Any]:
         if not calls:
@@ -271,9 +293,10 @@ class SQLiteState(SharedState):
         writing = due or any(call.writes for call in calls)
         db.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
         try:
-            if writing:
+            self._unseen -= writing
+            if due or self._unseen < 0:
                 self._sweep(db, now, due=due)
-            results = [call.work(db, now) for call in calls]
+            results = [one.work(one.call, db, now) for one in calls]
             db.execute("COMMIT")
         except BaseException:
             if db.in_transaction:
@@ -320,7 +343,9 @@ class SQLiteState(SharedState):
         """Now and then, remove what is over; when the file is nearly full, what would be over soonest, too."""
         (pages,) = db.execute("PRAGMA page_count").fetchone()
         (free,) = db.execute("PRAGMA freelist_count").fetchone()
-        full = pages - free > self._max_pages * _NEARLY_FULL
+        room = int(self._max_pages * _NEARLY_FULL) - (pages - free)
+        full = room < 0
+        self._unseen = min(_LOOK_EVERY, max(room, 0) // _PAGES_EACH)
         if not (full or due):
             return
         if due:
@@ -334,6 +359,15 @@ class SQLiteState(SharedState):
                 f" (SELECT {key} FROM {table}{until} ORDER BY expires LIMIT {_SWEEP_ROWS})",
                 () if full else (now,),
             )
+
+
+def _hand_back(batches: Sequence[_Batch], results: Mapping[int, Any], problem: str) -> None:
+    """On their loop: hand the answers over; those who have none get the problem."""
+    for one in batches:
+        for call in one.calls:
+            if id(call) in results:
+                call.settle(results[id(call)])
+        one.fail(problem)
 
 
 def _fail(calls: Sequence[_Call], problem: str) -> None:
