@@ -1,8 +1,7 @@
-"""White and black lists (spec L1-L2): entries, and a pure index that finds those that match a message."""
+"""White and black lists (spec L1-L2): what an entry is, and which one counts. `list_index` finds them."""
 
 from __future__ import annotations
 
-import fnmatch
 import ipaddress
 import re
 from collections.abc import Iterable, Sequence
@@ -10,16 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tamis.base.errors import ConfigError
 from tamis.contract.finding import Finding, Status
-from tamis.message.address import address_key, domain_key, domain_of
-from tamis.message.envelope import Envelope, IPAddress
-
-if TYPE_CHECKING:
-    from tamis.message.mail import Mail
-
+from tamis.message.address import address_key, domain_key
 
 class Colour(StrEnum):
     """Which list an entry is on."""
@@ -51,19 +45,26 @@ class MatchedField(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListEntry:
-    """One entry. `pattern` is normalised (`normalise_pattern`); `expires` is aware or None."""
+class Entry:
+    """What of an entry decides which messages meet it. `pattern` is normalised (`normalise_pattern`); `expires` is aware
+    or None."""
 
     id: int
     scope: str
     colour: Colour
     subject: Subject
     pattern: str
+    expires: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListEntry(Entry):
+    """One entry as the store has it, with who made it and why."""
+
     origin: str = "manual"
     author: str = ""
     note: str = ""
     created: datetime
-    expires: datetime | None = None
     hits: int = 0
 
 
@@ -90,7 +91,7 @@ class Match:
         ]
 
     @classmethod
-    def of(cls, entry: ListEntry, field: MatchedField) -> Match:
+    def of(cls, entry: Entry, field: MatchedField) -> Match:
         """An entry that matched."""
         return cls(entry.id, entry.scope, entry.colour, entry.subject, entry.pattern, field)
 
@@ -147,104 +148,6 @@ def normalise_pattern(subject: Subject, pattern: str) -> str:
     if not _SENDER.fullmatch(key):  # IDNA maps some characters to blanks
         raise ConfigError("lists", "pattern", "no address, domain or wildcard pattern", value=pattern)
     return key
-
-
-class ListIndex:
-    """All entries of an installation, ready to be asked; immutable and shared by threads."""
-
-    def __init__(self, entries: Iterable[ListEntry] = ()) -> None:
-        self._exact: dict[str, list[ListEntry]] = {}
-        self._subdomains: dict[str, list[ListEntry]] = {}
-        self._wild: dict[str, list[tuple[re.Pattern[str], ListEntry]]] = {}
-        self._networks: dict[tuple[int, int], dict[int, list[ListEntry]]] = {}
-        self._fingerprints: dict[Subject, dict[str, list[ListEntry]]] = {one: {} for one in FINGERPRINTS}
-        self.count = 0
-        for entry in entries:
-            self.count += 1
-            self._add(entry)
-
-    def _add(self, entry: ListEntry) -> None:
-        pattern = entry.pattern
-        if entry.subject in FINGERPRINTS:
-            self._fingerprints[entry.subject].setdefault(pattern, []).append(entry)
-        elif entry.subject is Subject.IP:
-            network = ipaddress.ip_network(pattern)
-            nets = self._networks.setdefault((network.version, network.prefixlen), {})
-            nets.setdefault(int(network.network_address), []).append(entry)
-        elif pattern.startswith("*.") and not set("*?@") & set(pattern[2:]):
-            self._subdomains.setdefault(pattern[2:], []).append(entry)
-        elif "*" in pattern or "?" in pattern:
-            # fnmatch.translate makes possessive groups of `*`: matching time stays linear a star
-            compiled = re.compile(fnmatch.translate(pattern.replace("[", "[[]")))
-            self._wild.setdefault(entry.scope, []).append((compiled, entry))
-        else:
-            self._exact.setdefault(pattern, []).append(entry)
-
-    def matches(self, envelope: Envelope, mail: Mail, scopes: frozenset[str]) -> tuple[Match, ...]:
-        """Entries of `scopes` that the client, the envelope sender or the header From meets."""
-        if not self.count:
-            return ()
-        now = envelope.received_at
-        found: list[Match] = []
-        if (ip := envelope.ip) is not None:
-            self._collect(found, self._of_ip(ip), MatchedField.CLIENT, scopes, now)
-        if envelope.sender:
-            self._collect(found, self._of_sender(envelope.sender, scopes), MatchedField.ENVELOPE, scopes, now)
-        for author in mail.some_authors:
-            self._collect(found, self._of_sender(author.address, scopes), MatchedField.HEADER, scopes, now)
-        return tuple(dict.fromkeys(found))
-
-    def fingerprints(
-        self, subject: Subject, value: str, scopes: frozenset[str], now: datetime
-    ) -> list[ListEntry]:
-        """The entries of these scopes with exactly this fingerprint."""
-        return self._in_force(self._fingerprints[subject].get(value, ()), scopes, now)
-
-    def alike(self, value: str, distance: int, scopes: frozenset[str], now: datetime) -> list[ListEntry]:
-        """The entries of images whose perceptual fingerprint differs from this one in at most `distance` bits."""
-        wanted = int(value, 16)
-        return [
-            entry
-            for pattern, entries in self._fingerprints[Subject.IMAGE].items()
-            if len(pattern) == PERCEPTUAL_DIGITS and (int(pattern, 16) ^ wanted).bit_count() <= distance
-            for entry in self._in_force(entries, scopes, now)
-        ]
-
-    @staticmethod
-    def _in_force(entries: Iterable[ListEntry], scopes: frozenset[str], now: datetime) -> list[ListEntry]:
-        return [e for e in entries if e.scope in scopes and (e.expires is None or now < e.expires)]
-
-    @staticmethod
-    def _collect(
-        found: list[Match],
-        entries: Iterable[ListEntry],
-        field: MatchedField,
-        scopes: frozenset[str],
-        now: datetime,
-    ) -> None:
-        found.extend(Match.of(entry, field) for entry in ListIndex._in_force(entries, scopes, now))
-
-    def _of_ip(self, ip: IPAddress) -> Iterable[ListEntry]:
-        for (version, prefix), networks in self._networks.items():
-            if version == ip.version:
-                yield from networks.get(int(ip) >> (shift := ip.max_prefixlen - prefix) << shift, ())
-
-    def _of_sender(self, address: str, scopes: frozenset[str]) -> Iterable[ListEntry]:
-        key, domain = address_key(address), domain_of(address)
-        yield from self._exact.get(key, ())
-        if domain:
-            yield from self._exact.get(domain, ())
-            labels = domain.split(".")
-            for start in range(1, min(len(labels), _MAX_LABELS)):
-                yield from self._subdomains.get(".".join(labels[start:]), ())
-        key = key[:MAX_PATTERN]
-        for scope in scopes if self._wild else ():
-            for pattern, entry in self._wild.get(scope, ()):
-                if pattern.fullmatch(key if "@" in entry.pattern else domain):
-                    yield entry
-
-
-_MAX_LABELS = 32
 
 
 def in_order(matches: Iterable[Match], scopes: Sequence[str]) -> list[Match]:

@@ -8,7 +8,8 @@ from typing import Any
 
 from tamis.base.errors import ConfigError
 from tamis.contract.filter import Effect, Filter, Stage, State
-from tamis.contract.lists import ListEntry, ListIndex
+from tamis.contract.list_index import ListIndex
+from tamis.contract.lists import ListEntry
 from tamis.judging.alias_targets import NO_ALIASES, Directory
 from tamis.judging.policy import FilterRule, PolicyBook
 from tamis.knowledge import NO_BASE, KnowledgeBase, compile_base
@@ -33,11 +34,13 @@ class Override:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What the durable store says of policy and lists at one revision."""
+    """What the durable store says of policy and lists at one revision. `mark` is that revision's own: no other change,
+    in whatever store, has it; "" when it is not known."""
 
     revision: int = 0
     overrides: tuple[Override, ...] = ()
     entries: tuple[ListEntry, ...] = ()
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
