@@ -9,7 +9,7 @@ from tamis.base.errors import QueueFullError
 from tamis.contract.ask import ask
 from tamis.contract.filter import Filter, FilterOptions, Message, Opinion, Scopes
 from tamis.contract.finding import Finding, Revealed, Status
-from tamis.contract.lists import ListEntry, Match, MatchedField, Subject, unwanted
+from tamis.contract.lists import Entry, Match, MatchedField, Subject, unwanted
 from tamis.contract.questions import Asks, ReadFiles
 from tamis.contract.sentences import KNOWN_IMAGE
 from tamis.contract.service_protocols import NOT_READ, FileFacts
@@ -176,10 +176,10 @@ def _urls(read: Iterable[FileFacts], text: str, report: DefectReport) -> Iterato
     yield from text_urls(text, LIMITS)
 
 
-def _entries(message: Message, read: Iterable[FileFacts]) -> list[ListEntry]:
+def _entries(message: Message, read: Iterable[FileFacts]) -> list[Entry]:
     """The entries of the base that images meet, each once."""
     now = message.envelope.received_at
-    found: dict[int, ListEntry] = {}
+    found: dict[int, Entry] = {}
     for one in read:
         same = message.lists.fingerprints(Subject.IMAGE, one.sha256, message.scopes, now)
         if one.perceptual:

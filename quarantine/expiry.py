@@ -176,7 +176,7 @@ class Expiry:
                 .with_for_update(skip_locked=True)
             ).all()
             if old:
-                changed(session)
+                changed(session, entries=old)
                 session.execute(delete(EntryRow).where(EntryRow.id.in_(old)))
                 audit(session, now, WHO, "expire list entries", "", {"entries": list(old)})
             return len(old)

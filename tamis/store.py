@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from tamis.challenge.answers import Answers
 from tamis.challenge.challenges import Challenges
+from tamis.contract.lists import Entry
 from tamis.database.acts import Acts
 from tamis.database.api_answers import ApiAnswers
 from tamis.database.api_tokens import ApiTokens
@@ -26,17 +30,23 @@ from tamis.database.hosts import Hosts
 from tamis.database.invitations import Invitations
 from tamis.database.jobs import Jobs
 from tamis.database.labels import Labels
-from tamis.database.list_entries import Lists, all_entries
+from tamis.database.list_entries import (
+    MOST_NAMED,
+    Lists,
+    changed_entries,
+    changes_after,
+    met_entries,
+)
 from tamis.database.marks import Marks
 from tamis.database.migrate import migrate
 from tamis.database.model_steps import ModelSteps
-from tamis.database.overrides import Overrides, all_overrides
-from tamis.database.schema import RevisionRow
+from tamis.database.overrides import Overrides, all_overrides, overrides_of
+from tamis.database.schema import ChangeRow, RevisionRow
 from tamis.database.sessions import Sessions
 from tamis.database.statistics import Statistics
 from tamis.database.statistics_upkeep import StatisticsUpkeep
 from tamis.database.today import Today
-from tamis.judging.site import Snapshot
+from tamis.judging.site import Delta, Snapshot
 from tamis.letters.mailings import Mailings
 from tamis.quarantine.expiry import Expiry
 from tamis.quarantine.held_mail import Quarantine
@@ -101,11 +111,41 @@ class Store:
         with self._database.read() as session:
             return session.scalars(select(RevisionRow.value)).one()
 
+    def head(self) -> tuple[int, str]:
+        """The revision, and its mark; "" when it has none."""
+        with self._database.read() as session:
+            return _head(session)
+
     def snapshot(self) -> Snapshot:
         """Policy overrides and lists as they stood at one moment."""
         with self._database.read() as session:
-            revision = session.scalars(select(RevisionRow.value)).one()
-            return Snapshot(revision, all_overrides(session), all_entries(session))
+            revision, mark = _head(session)
+            return Snapshot(revision, all_overrides(session), tuple(met_entries(session)), mark)
+
+    @contextmanager
+    def all_of_it(self) -> Iterator[tuple[Snapshot, Iterator[Entry]]]:
+        """The same, with the entries, by id, as they are read within: there may be a million."""
+        with self._database.read() as session:
+            revision, mark = _head(session)
+            yield Snapshot(revision, all_overrides(session), (), mark), met_entries(session)
+
+    def changes_since(self, revision: int, mark: str) -> Delta | None:
+        """What changed since a revision that had this mark; None when that is not known, or is very much."""
+        with self._database.read() as session:
+            changes = changes_after(session, revision, mark)
+            if changes is None:
+                return None
+            ids = {one for row in changes for one in row.entries or ()}
+            scopes = {one for row in changes for one in row.scopes or ()}
+            if len(ids) > MOST_NAMED or len(scopes) > MOST_NAMED:
+                return None
+            entries, gone = changed_entries(session, ids)
+            overridden: dict[str, dict[str, Any]] = {scope: {} for scope in scopes}
+            for one in overrides_of(session, sorted(scopes)):
+                overridden[one.scope][one.key] = one.value
+            last = changes[-1] if changes else None
+            newest = (revision, mark) if last is None else (last.revision, last.mark)
+            return Delta(revision, *newest, entries, gone, overridden)
 
     def close(self) -> None:
         """Close all connections; the store can be used again afterwards."""
@@ -118,3 +158,11 @@ class Store:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _head(session: Session) -> tuple[int, str]:
+    query = select(RevisionRow.value, ChangeRow.mark).outerjoin(
+        ChangeRow, ChangeRow.revision == RevisionRow.value
+    )
+    revision, mark = session.execute(query).one()
+    return revision, mark or ""

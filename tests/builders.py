@@ -12,7 +12,8 @@ from hypothesis import settings as hypothesis_settings
 from tamis.chain.registry import BUILT_IN, in_order
 from tamis.contract.filter import Filter, Message
 from tamis.contract.finding import Finding, Status
-from tamis.contract.lists import Colour, ListEntry, ListIndex, Subject, normalise_pattern
+from tamis.contract.list_index import ListIndex
+from tamis.contract.lists import Colour, ListEntry, Subject, normalise_pattern
 from tamis.judging.alias_targets import Destination
 from tamis.judging.policy import Policy, PolicyBook
 from tamis.judging.site import Override, Site, Snapshot

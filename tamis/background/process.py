@@ -33,8 +33,8 @@ from tamis.handover.part_states import PartsFile
 from tamis.handover.sender_events import fill, publish, take_in
 from tamis.handover.stories import finished, read_stories
 from tamis.installation.paths import Paths, host_name
+from tamis.installation.publishing import Publisher
 from tamis.installation.signing_key import signing_key
-from tamis.installation.snapshot import write_snapshot
 from tamis.judging.site import Site
 from tamis.language.time_zone import zone_of
 from tamis.services.state.opening import open_state
@@ -68,8 +68,8 @@ class Background:
         self._noted: SettingsFile | None = None
         self._stopping = stopping
         self._store = store
-        self._revision = -1
         settings = site().settings
+        self._publisher = Publisher(settings.snapshot_file, store)
         self._paths = Paths(settings)
         self._notes = Notes(self._paths.notes, self._paths.former_notes)
         breakers = Breakers(settings.breakers.limits)
@@ -143,13 +143,11 @@ class Background:
         return _SLOW_TICK
 
     def _publish(self) -> float:
-        """Write a snapshot when the store's revision moved."""
-        revision = self._store.revision()
-        path = self._site().settings.snapshot_file
-        if revision != self._revision or not path.exists():
-            snapshot = self._store.snapshot()
-            write_snapshot(path, snapshot)
-            self._revision = snapshot.revision
+        """Bring the snapshot up to date when the store's revision moved, or somebody touched it."""
+        self._publisher.publish()
+        self._site().settings.former_snapshot.unlink(
+            missing_ok=True
+        )  # an older version must not start with it
         return _TICK
 
     def _note_file(self) -> float:

@@ -185,7 +185,7 @@ def _store(context: Context, file: SettingsFile) -> Callable[[Settings], Iterato
         kind = settings.store_url.partition(":")[0]
         try:
             with context.store() as store:
-                snapshot = store.snapshot()
+                snapshot, entries = store.snapshot(), store.lists.find()
                 full = store.quotas.full(settings.quarantine)
                 hosts = list(host_checks(settings, store.hosts, shared=store.is_shared))
             site = Site.build(file, load_filters(), snapshot)
@@ -194,8 +194,8 @@ def _store(context: Context, file: SettingsFile) -> Callable[[Settings], Iterato
         except TamisError as problem:
             yield error("store", str(problem), "start the database, or fix store.url")
         else:
-            yield ok("store", f"{kind}, revision {site.revision}, {site.lists.count} list entries")
-            yield from list_checks(snapshot.entries, settings.platform.domains)
+            yield ok("store", f"{kind}, revision {site.revision}, {len(entries)} list entries")
+            yield from list_checks(entries, settings.platform.domains)
             yield from hosts
             for one in full:
                 yield warning(

@@ -15,7 +15,8 @@ from tamis.cli.context import AT_ONCE, Context, by_option, fail, json_option
 from tamis.cli.parameters import MOMENT, OWN_SCOPE, SCOPE
 from tamis.cli.terminal import print_json, printable, table
 from tamis.contract.breadth import SENTENCES, breadth
-from tamis.contract.lists import Colour, ListEntry, ListIndex, Subject, in_order, normalise_pattern
+from tamis.contract.list_index import ListIndex
+from tamis.contract.lists import Colour, ListEntry, Subject, in_order, normalise_pattern
 from tamis.database.list_entries import Added, NewEntry
 from tamis.judging.list_effect import example_of
 from tamis.message.address import PLATFORM, scopes_of

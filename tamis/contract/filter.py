@@ -32,7 +32,8 @@ from tamis.message.test_strings import asked_of
 from tamis.rules.book import EMPTY, Matched, RuleBook
 
 if TYPE_CHECKING:
-    from tamis.contract.lists import ListIndex, Match
+    from tamis.contract.list_index import ListIndex
+    from tamis.contract.lists import Match
     from tamis.message.mail import Mail
     from tamis.settings import Platform
 

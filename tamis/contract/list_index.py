@@ -41,9 +41,11 @@ class Base(Protocol):
     @property
     def revision(self) -> int:
         """Of the store."""
+
     @property
     def networks(self) -> Collection[Network]:
         """The kinds of networks that entries are about."""
+
     @property
     def is_empty(self) -> bool:
         """Whether it has no entry at all."""
@@ -68,15 +70,15 @@ class NoEntries:
     networks: Collection[Network] = ()
     is_empty = True
 
-    def get(self, key: str) -> Sequence[Entry]:  # noqa: ARG002 - Base has them
+    def get(self, key: str) -> Sequence[Entry]:
         """None."""
         return ()
 
-    def wild(self, scope: str) -> Sequence[Wild]:  # noqa: ARG002
+    def wild(self, scope: str) -> Sequence[Wild]:
         """None."""
         return ()
 
-    def alike(self, fingerprint: int, distance: int) -> Iterable[Entry]:  # noqa: ARG002
+    def alike(self, fingerprint: int, distance: int) -> Iterable[Entry]:
         """None."""
         return ()
 
@@ -161,11 +163,12 @@ class Changes:
 
     def apply(self, revision: int, entries: Iterable[Entry], gone: Iterable[int] = ()) -> None:
         """Take in one revision's: `entries` as they are from it on, and the ids of those that are `gone`."""
-        for entry in entries:
-            if is_wild(entry):
+        keyed = [(entry, None if is_wild(entry) else lookup_key(entry)) for entry in entries]
+        for entry, key in keyed:  # from here on nothing fails: all of it is taken in, or none
+            if key is None:
                 self._wild.setdefault(entry.scope, []).append((revision, with_pattern(entry)))
             else:
-                self._entries.setdefault(lookup_key(entry), []).append((revision, entry))
+                self._entries.setdefault(key, []).append((revision, entry))
             if entry.subject is Subject.IP and (kind := network_of(entry)) not in self.networks:
                 self.networks |= {kind}
             if is_perceptual(entry):

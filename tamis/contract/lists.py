@@ -15,6 +15,7 @@ from tamis.base.errors import ConfigError
 from tamis.contract.finding import Finding, Status
 from tamis.message.address import address_key, domain_key
 
+
 class Colour(StrEnum):
     """Which list an entry is on."""
 
@@ -46,8 +47,8 @@ class MatchedField(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """What of an entry decides which messages meet it. `pattern` is normalised (`normalise_pattern`); `expires` is aware
-    or None."""
+    """What of an entry decides which messages meet it. `pattern` is normalised (`normalise_pattern`); `expires` is
+    aware or None."""
 
     id: int
     scope: str

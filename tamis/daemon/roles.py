@@ -55,15 +55,15 @@ def exit_code(error: TamisError) -> int:
 
 
 def prepare(site: Site) -> None:
-    """Make the signing key, migrate the store and write the first snapshot."""
-    from tamis.installation.snapshot import write_snapshot  # noqa: PLC0415 - drivers stay out of the supervisor
-    from tamis.store import Store  # noqa: PLC0415
+    """Make the signing key, migrate the store and bring the snapshot up to date."""
+    from tamis.installation.publishing import Publisher  # noqa: PLC0415
+    from tamis.store import Store  # noqa: PLC0415 - drivers stay out of the supervisor
 
     open_state(site.settings)  # connects to nothing, but a URL that can't be used is refused at start
     with Store(site.settings.store_url) as store:
         store.migrate()
         agreed_key(site.settings.key_file, store.hosts, shared=store.is_shared)
-        write_snapshot(site.settings.snapshot_file, store.snapshot())
+        Publisher(site.settings.snapshot_file, store).publish()
 
 
 def workers(site: Site, source: SiteSource, sockets: Sockets, parent: Parent) -> None:

@@ -163,7 +163,7 @@ class Supervisor:
                 return True
             if code == os.EX_CONFIG:
                 raise ConfigError("settings", "store", "can't be used as it is; see the message above")
-            if self._site.settings.snapshot_file.exists():
+            if self._source.has_snapshot():
                 log.error("the store can't be had: starting with the last snapshot of policy and lists")
                 return True
             log.error("the store is unavailable and there is no snapshot: trying again in %.1f s", pause)
@@ -197,6 +197,7 @@ class Supervisor:
             self._write_processes()
 
     def _start(self, place: WorkerPlace) -> None:
+        self._site = self._source.fresh(self._site) or self._site  # a child begins with what is in force now
         reader, writer = os.pipe2(os.O_CLOEXEC)
         own_pid = os.getpid()
         pid = os.fork()

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import secrets
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice, starmap
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
-from tamis.contract.lists import OTHER, Colour, ListEntry, Subject, normalise_pattern
+from tamis.contract.lists import Colour, Entry, ListEntry, Subject, normalise_pattern
 from tamis.database.connection import Database, audit, clean
-from tamis.database.schema import EntryRow, RevisionRow
+from tamis.database.schema import ChangeRow, EntryRow, RevisionRow
 from tamis.database.scope import parse_scope
 from tamis.database.seen_rows import seen_scopes
 from tamis.message.address import PLATFORM
@@ -21,6 +22,12 @@ from tamis.people.rights import Reach
 
 _CHUNK = 500
 _NOTE = 500
+_AT_ONCE = 2000
+MOST_NAMED = 5_000
+"""Entries of one change that are named. Beyond: everything is read again, which costs no more then."""
+_KEPT = (
+    10_000  # revisions of which it is known what they changed; beyond: who knows an older one reads all again
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +72,10 @@ class Lists:
         if not rows:
             return Added(0, 0)
         with self._database.write() as session:
-            changed(session)
-            replaced = _contradicted(session, list(rows.values()))
+            revision = changed(session)
+            before = _standing(session, rows)
+            replaced = tuple(one for one in before if rows[_about(one)]["colour"] != one.colour)
             _delete(session, [one.id for one in replaced])
-            before = session.scalar(select(func.count()).select_from(EntryRow)) or 0
             waiting = iter(rows.values())
             while chunk := list(islice(waiting, _CHUNK)):
                 insert = self._database.insert(EntryRow)
@@ -79,7 +86,9 @@ class Lists:
                     ),
                     chunk,
                 )
-            new = (session.scalar(select(func.count()).select_from(EntryRow)) or 0) - before
+            new = len(rows) - (len(before) - len(replaced))
+            if len(rows) <= MOST_NAMED:
+                name_changed(session, revision, [one.id for one in (*replaced, *_standing(session, rows))])
             _audit_added(session, now, list(rows.values()), new)
             author = next(iter(rows.values()))["author"]
             for one in replaced:
@@ -96,7 +105,7 @@ class Lists:
                 removed += starmap(_entry, session.execute(select(*_COLUMNS).where(EntryRow.id.in_(chunk))))
                 _delete(session, chunk)
             if removed:
-                changed(session)
+                changed(session, entries=[entry.id for entry in removed])
             for entry in removed:
                 _audit_removed(session, now, by, entry)
         return tuple(removed)
@@ -147,10 +156,36 @@ class Lists:
             session.connection().execute(statement, counted)
 
 
-def changed(session: Session) -> int:
-    """Bump the revision, in the transaction of a change to lists or overrides; holds off other changes."""
+def changed(
+    session: Session, *, entries: Sequence[int] | None = None, scopes: Sequence[str] | None = None
+) -> int:
+    """Bump the revision, in the transaction of a change to lists or overrides; holds off other changes. Returns it.
+
+    What is named, ids of entries or scopes of overrides, changed, and nothing else did. Without a name (see
+    `name_changed`) anything may have: then everything is read again."""
     statement = update(RevisionRow).values(value=RevisionRow.value + 1).returning(RevisionRow.value)
-    return session.execute(statement).scalar_one()
+    revision = session.execute(statement).scalar_one()
+    if scopes is not None and entries is None:
+        entries = []
+    if entries is not None and len(entries) > MOST_NAMED:
+        entries = None
+    session.execute(delete(ChangeRow).where(ChangeRow.revision <= revision - _KEPT))
+    session.add(
+        ChangeRow(
+            revision=revision,
+            mark=secrets.token_hex(16),
+            entries=None if entries is None else list(entries),
+            scopes=None if entries is None else list(scopes or ()),
+        )
+    )
+    return revision
+
+
+def name_changed(session: Session, revision: int, entries: Sequence[int]) -> None:
+    """Say, in the same transaction, that these entries and nothing else changed with a revision."""
+    session.flush()
+    named = update(ChangeRow).where(ChangeRow.revision == revision).values(entries=list(entries), scopes=[])
+    session.execute(named)
 
 
 def _delete(session: Session, ids: Sequence[int]) -> None:
@@ -158,24 +193,50 @@ def _delete(session: Session, ids: Sequence[int]) -> None:
         session.execute(delete(EntryRow).where(EntryRow.id.in_(ids[start : start + _CHUNK])))
 
 
-def _contradicted(session: Session, rows: Sequence[Mapping[str, Any]]) -> tuple[ListEntry, ...]:
-    """The entries of the other colour with the scope, subject and pattern of one of these."""
-    wanted = {
-        (row["scope"], str(OTHER[Colour(row["colour"])]), row["subject"], row["pattern"]) for row in rows
-    }
-    patterns = sorted({row["pattern"] for row in rows})
+def _about(entry: ListEntry) -> tuple[str, ...]:
+    """What an entry of either colour is about: there is one of it at most."""
+    return entry.scope, str(entry.subject), entry.pattern
+
+
+def _standing(session: Session, rows: Mapping[tuple[str, ...], Any]) -> tuple[ListEntry, ...]:
+    """The entries, of either colour, that are about what the keys of `rows` are."""
+    patterns = sorted({pattern for _, _, pattern in rows})
     found: list[ListEntry] = []
     for start in range(0, len(patterns), _CHUNK):
         query = select(*_COLUMNS).where(EntryRow.pattern.in_(patterns[start : start + _CHUNK]))
         found += starmap(_entry, session.execute(query))
-    return tuple(
-        one for one in found if (one.scope, str(one.colour), str(one.subject), one.pattern) in wanted
-    )
+    return tuple(one for one in found if _about(one) in rows)
 
 
-def all_entries(session: Session) -> tuple[ListEntry, ...]:
-    """Every entry, by id."""
-    return tuple(starmap(_entry, session.execute(select(*_COLUMNS).order_by(EntryRow.id))))
+def met_entries(session: Session) -> Iterator[Entry]:
+    """What of every entry decides which messages meet it, by id, as they are read."""
+    query = select(*_MET_COLUMNS).order_by(EntryRow.id).execution_options(yield_per=_AT_ONCE)
+    return starmap(_met, session.execute(query))
+
+
+def changed_entries(session: Session, ids: Collection[int]) -> tuple[tuple[Entry, ...], tuple[int, ...]]:
+    """Those of these entries that are there, as they are now, and the ids of those that are gone."""
+    wanted = sorted(set(ids))
+    found: list[Entry] = []
+    for start in range(0, len(wanted), _CHUNK):
+        query = select(*_MET_COLUMNS).where(EntryRow.id.in_(wanted[start : start + _CHUNK]))
+        found += starmap(_met, session.execute(query))
+    there = {entry.id for entry in found}
+    return tuple(found), tuple(one for one in wanted if one not in there)
+
+
+def changes_after(session: Session, revision: int, mark: str) -> Sequence[ChangeRow] | None:
+    """What every revision after this one changed, in their order; None when that is not known: because the store does
+    not know this revision (it is another's, or was restored from a backup), or not that of each one since (a version
+    of before 0.3 made it, or it is too long ago), or not what it changed."""
+    newest = session.scalars(select(RevisionRow.value)).one()
+    query = select(ChangeRow).where(ChangeRow.revision >= revision).order_by(ChangeRow.revision)
+    rows = session.scalars(query).all()
+    is_whole = [row.revision for row in rows] == list(range(revision, newest + 1))
+    if not rows or not is_whole or rows[0].mark != mark:
+        return None
+    later = rows[1:]
+    return None if any(row.entries is None or row.scopes is None for row in later) else later
 
 
 # by name and in this order, and not as objects of EntryRow: there may be 100,000
@@ -184,17 +245,31 @@ _COLOURS = {str(colour): colour for colour in Colour}
 _SUBJECTS = {str(subject): subject for subject in Subject}
 
 
+_MET_COLUMNS = [EntryRow.__table__.c[name] for name in Entry.__dataclass_fields__]
+
+
+def _met(number: int, scope: str, colour: str, subject: str, pattern: str, expires: datetime | None) -> Entry:
+    return Entry(
+        id=number,
+        scope=scope,
+        colour=_COLOURS[colour],
+        subject=_SUBJECTS[subject],
+        pattern=pattern,
+        expires=expires,
+    )
+
+
 def _entry(
     number: int,
     scope: str,
     colour: str,
     subject: str,
     pattern: str,
+    expires: datetime | None,
     origin: str,
     author: str,
     note: str,
     created: datetime,
-    expires: datetime | None,
     hits: int,
 ) -> ListEntry:
     return ListEntry(

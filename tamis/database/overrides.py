@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -100,7 +100,7 @@ class Overrides:
                 _check(scope, stored, [one for one in changed if one.scope == scope], changed, check)
             for one in changed:
                 self._put(session, one, by, now)
-            bump_revision(session)
+            bump_revision(session, scopes=list(dict.fromkeys(one.scope for one in changed)))
             return add_version(session, now, by, changed, note=note, undoes=undoes)
 
     def set(
@@ -189,6 +189,12 @@ def _check(
 def all_overrides(session: Session) -> tuple[Override, ...]:
     """All overrides, by scope and key."""
     return _overrides(session, select(OverrideRow.scope, OverrideRow.key, OverrideRow.value))
+
+
+def overrides_of(session: Session, scopes: Collection[str]) -> tuple[Override, ...]:
+    """All overrides of these scopes, by scope and key."""
+    query = select(OverrideRow.scope, OverrideRow.key, OverrideRow.value)
+    return _overrides(session, query.where(OverrideRow.scope.in_(scopes)))
 
 
 def _hold(session: Session) -> None:

@@ -287,6 +287,21 @@ class RevisionRow(Base):
     value: Mapped[int] = mapped_column(BigInteger)
 
 
+class ChangeRow(Base):
+    """What one revision changed, so that those who know the one before need not read everything again.
+
+    `mark` is random: who knows a revision by number and mark knows this store's, not that of another or of a backup.
+    `entries` are ids, `scopes` those of overrides; without them (null) it is not known what changed: everything may.
+    """
+
+    __tablename__ = "revision_changes"
+
+    revision: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    mark: Mapped[str] = mapped_column(String(32))
+    entries: Mapped[list[int] | None] = mapped_column(JSON(none_as_null=True))
+    scopes: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+
+
 class NoteRow(Base):
     """A copy that the desk has re-injected, so that a second delivery of it is answered and dropped."""
 

@@ -1,11 +1,11 @@
 """A file of list entries that all processes map: written once, then never changed.
 
-    header   magic, version, length, CRC-32 of the rest, where each section is
-    records  one after the other: id, expiry, colour, subject, scope, pattern
-    hashes   CRC-32 of each record's key, ascending; offsets: where its record is; first: by the hash's first bits,
-             where to begin among the hashes
-    images   the perceptual fingerprints, 16 octets each, in the order of their records' offsets
-    about    JSON: what is few and is read as a whole
+header   magic, version, length, CRC-32 of the rest, where each section is
+records  one after the other: id, expiry, colour, subject, scope, pattern
+hashes   CRC-32 of each record's key, ascending; offsets: where its record is; first: by the hash's first bits,
+         where to begin among the hashes
+images   the perceptual fingerprints, 16 octets each, in the order of their records' offsets
+about    JSON: what is few and is read as a whole
 """
 
 from __future__ import annotations
@@ -99,7 +99,9 @@ class _Writer:
         os.fsync(self._file.fileno())
 
 
-def write_entries(file: BufferedRandom, revision: int, entries: Iterable[Entry], more: Mapping[str, Any]) -> None:
+def write_entries(
+    file: BufferedRandom, revision: int, entries: Iterable[Entry], more: Mapping[str, Any]
+) -> None:
     """Write `entries`, which come by id, as of a revision, and what `more` there is to be said (JSON)."""
     out = _Writer(file)
     places, hashes = array("Q"), array("Q")  # a hash, and which of the places: sorted as one number
@@ -259,4 +261,6 @@ def _checked(descriptor: int, path: Path) -> dict[str, tuple[int, int]]:
         found, at = zlib.crc32(piece, found), at + len(piece)
     if found != wanted:
         raise StoreError(f"the lists {path} are damaged")
-    return dict(zip(_SECTIONS, zip(numbers[: len(_SECTIONS)], numbers[len(_SECTIONS) :], strict=True), strict=True))
+    return dict(
+        zip(_SECTIONS, zip(numbers[: len(_SECTIONS)], numbers[len(_SECTIONS) :], strict=True), strict=True)
+    )

@@ -101,7 +101,7 @@ class Paths:
         "they are fetched again",
     )
     snapshot = KnownFile(
-        lambda settings: settings.snapshot_file,
+        lambda settings: settings.snapshot_file.parent,
         "policy and lists of the store, as the workers read them",
         "it is rebuilt from the store",
     )

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from tamis.base.breaker import Breakers
-from tamis.base.errors import ConfigError, TamisError
+from tamis.base.errors import ConfigError, StoreError, TamisError
 from tamis.contract.filter import Filter
-from tamis.installation.snapshot import read_snapshot
-from tamis.judging.site import Site, Snapshot
+from tamis.installation.snapshot import Reader, View
+from tamis.judging.site import Site
 from tamis.services.postfix.aliases import PostfixDirectory
 from tamis.settings import Settings, SettingsFile, read_settings
 
@@ -25,7 +25,8 @@ class SiteSource:
         self._config = config
         self._filters = filters
         self._file: SettingsFile | None = None
-        self._seen: tuple[Stamp, ...] = ()
+        self._seen: Stamp = None
+        self._snapshot: Reader | None = None
         self._failure = ""
         self.breakers = Breakers()
         """Of what Sites ask: the alias maps."""
@@ -45,15 +46,37 @@ class SiteSource:
     def read(self, *, first: bool = False) -> Site:
         """A Site of what stands on disk now. Raises ConfigError or StoreError on anything wrong in it.
 
-        Only the `first` one may do without a snapshot: later that would drop all lists and overrides.
+        Only the `first` one may do without a snapshot, which is then made of the store before anything starts: later
+        that would drop all lists and overrides.
         """
         file = read_settings(self._config)
         path = file.settings.snapshot_file
-        self._seen = _stamps(file.settings)
-        snapshot = Snapshot() if first and _stamp(path) is None else read_snapshot(path)
-        made = Site.build(file, self._filters, snapshot, self._directory_for(file.settings))
+        self._seen = _stamp(file.settings.taken_rules)
+        if self._snapshot is None or self._snapshot.path != path:
+            self._snapshot = Reader(path)
+        try:
+            view = self._snapshot.read()
+        except StoreError as error:
+            if not first:
+                raise
+            if path.exists():
+                log.warning("%s", error)
+            view = View()
+        made = self._compile(file, view)
         self._file = file
         return made
+
+    def _compile(self, file: SettingsFile, view: View) -> Site:
+        directory = self._directory_for(file.settings)
+        return Site.compile(file, self._filters, view.overrides, view.lists, view.revision, directory)
+
+    def has_snapshot(self) -> bool:
+        """Whether there is a snapshot that can be used."""
+        try:
+            Reader(self.file.settings.snapshot_file).read()
+        except StoreError:
+            return False
+        return True
 
     @property
     def file(self) -> SettingsFile:
@@ -66,19 +89,21 @@ class SiteSource:
 
         What failed is tried again at the next call; the log says it once.
         """
-        path = current.settings.snapshot_file
-        if not force and _stamps(current.settings) == self._seen:
+        taken = _stamp(current.settings.taken_rules)
+        snapshot = self._snapshot
+        is_known = snapshot is not None and snapshot.is_current() and taken == self._seen
+        if not force and is_known and not self._failure:
             return None
         try:
-            if force or self._file is None:
+            if force or self._file is None or snapshot is None:
                 fresh = self.read()
                 _refuse_moves(current, fresh)
             else:
-                self._seen = _stamps(current.settings)
-                self._file.read_taken_rules()
-                fresh = Site.build(self._file, self._filters, read_snapshot(path), self.directory)
+                if taken != self._seen:
+                    self._file.read_taken_rules()
+                    self._seen = taken
+                fresh = self._compile(self._file, snapshot.read())
         except Exception as error:
-            self._seen = ()
             if force or str(error) != self._failure:
                 unexpected = None if isinstance(error, TamisError) else error
                 log.error("not reloaded, the settings in force stay: %s", error, exc_info=unexpected)
@@ -96,10 +121,6 @@ def _refuse_moves(current: Site, fresh: Site) -> None:
 
 
 Stamp = tuple[int, int] | None
-
-
-def _stamps(settings: Settings) -> tuple[Stamp, ...]:
-    return _stamp(settings.snapshot_file), _stamp(settings.taken_rules)
 
 
 def _stamp(path: Path) -> Stamp:

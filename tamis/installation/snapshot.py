@@ -15,50 +15,36 @@ import secrets
 import struct
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BufferedRandom
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from tamis.base.errors import StoreError
 from tamis.base.shared_files import like_its_folder, make_folder
 from tamis.contract.list_index import Changes, ListIndex
 from tamis.contract.lists import Colour, Entry, Subject
 from tamis.installation.entry_file import EntryFile, from_microseconds, to_microseconds, write_entries
-from tamis.judging.site import Override, Snapshot
+from tamis.judging.site import Delta, Overridden, Override, Snapshot, by_scope, in_order
 
 _FORMAT = 2  # 1 was one file of JSON, state_directory/snapshot.json
 _MODE = 0o640
+FOLDER_MODE = 0o750
 _FRAME = struct.Struct("<III")
 """Of a record: its length, the CRC-32 of that, the CRC-32 of what follows."""
-_TRIES = 3  # of opening a base that is being replaced
 
-Overridden = Mapping[str, Mapping[str, Any]]
-"""The store's settings by scope and key. What did not change is the same object in the next one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Delta:
-    """What changed between two revisions: entries as they are at the second, ids of those that are gone, and all
-    overrides of each scope of which one changed."""
-
-    since: int
-    revision: int
-    mark: str
-    entries: tuple[Entry, ...] = ()
-    gone: tuple[int, ...] = ()
-    scopes: Overridden | None = None
+Stamp = tuple[int, int, int, int]
+"""Of a file: device, inode, size, time of its last change."""
 
 
 @dataclass(frozen=True, slots=True)
 class View:
     """Policy and lists at one revision, as a process has them."""
 
-    revision: int
-    mark: str
-    overrides: Overridden
-    lists: ListIndex
+    revision: int = 0
+    mark: str = ""
+    overrides: Overridden = field(default_factory=dict)
+    lists: ListIndex = field(default_factory=ListIndex)
 
 
 def write_snapshot(path: Path, snapshot: Snapshot) -> None:
@@ -73,13 +59,10 @@ def write_base(
     """The same, of entries that come by id, as they are read."""
     name = f"base-{secrets.token_hex(8)}"
     base, fresh = path.with_name(name), path.with_name(f".{path.name}.{name}")
-    by_scope: dict[str, dict[str, Any]] = {}
-    for one in overrides:
-        by_scope.setdefault(one.scope, {})[one.key] = one.value
     try:
-        make_folder(path.parent, 0o750)
+        make_folder(path.parent, FOLDER_MODE)
         with _created(base) as file:
-            write_entries(file, revision, entries, {"overrides": by_scope})
+            write_entries(file, revision, entries, {"overrides": by_scope(overrides)})
         with _created(fresh) as file:
             file.write(_framed({"format": _FORMAT, "base": name, "revision": revision, "mark": mark}))
             file.flush()
@@ -105,7 +88,7 @@ def append(path: Path, delta: Delta) -> None:
         "mark": delta.mark,
         "entries": [_plain(entry) for entry in delta.entries],
         "gone": list(delta.gone),
-        "scopes": dict(delta.scopes or {}),
+        "scopes": dict(delta.scopes),
     }
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
@@ -123,94 +106,104 @@ def append(path: Path, delta: Delta) -> None:
 def read_snapshot(path: Path) -> Snapshot:
     """All that a snapshot has. Raises StoreError when there is none that can be used."""
     view = Reader(path).read()
-    overrides = (
-        Override(scope, key, value) for scope, own in view.overrides.items() for key, value in own.items()
-    )
-    return Snapshot(view.revision, tuple(overrides), tuple(view.lists), view.mark)
+    return Snapshot(view.revision, in_order(view.overrides), tuple(view.lists), view.mark)
 
 
 class Reader:
-    """One process's way to the snapshot: what it has read, it does not read again."""
+    """One process's way to the snapshot: what it has read, it does not read again. For one thread."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file: tuple[int, int] = (0, 0)
+        self.path = path
+        self._head = b""  # names the base, and so the file: a later one may have the same inode
         self._at = 0
         self._view: View | None = None
         self._base: EntryFile | None = None
+        self._base_path = path
         self._changes = Changes()
+        self._stamps: tuple[Stamp | None, Stamp | None] = (None, None)
+        self.changed = 0
+        """Entries, and scopes of overrides, that changed since the base."""
         self.is_torn = False
         """Whether the file ended within a record: one is being written, or its writer died of it."""
 
-    @property
-    def changed(self) -> int:
-        """Entries that were changed since the base."""
-        return self._changes.count
-
-    @property
-    def at(self) -> tuple[tuple[int, int], int]:
-        """Which file, and how much of it has been read."""
-        return self._file, self._at
+    def is_current(self) -> bool:
+        """Whether both files are as they were at the last `read`."""
+        return self._view is not None and self._stamps == (_stamp(self.path), _stamp(self._base_path))
 
     def read(self) -> View:
         """What the snapshot says now. Raises StoreError when it can't be used; what was read before is kept then, and
-        read on from at the next call."""
+        the next call tries again."""
         try:
-            with self._path.open("rb") as file:
-                stat = os.fstat(file.fileno())
-                this = stat.st_dev, stat.st_ino
-                if this != self._file or stat.st_size < self._at or self._view is None:
-                    return self._begin(file.read(), this)
+            with self.path.open("rb") as file:
+                stamp = _stamp_of(os.fstat(file.fileno()))
+                if self._view is None or file.read(len(self._head)) != self._head:
+                    file.seek(0)
+                    return self._begin(file.read(), stamp)
+                if stamp[2] < self._at:
+                    raise StoreError(f"the snapshot {self.path} is damaged: it is shorter than it was")
+                _, of_base = self._stamps
+                if _stamp(self._base_path) not in (of_base, None):  # none: there is a newer one
+                    raise StoreError(f"the snapshot {self.path} is damaged: somebody wrote to its base")
                 file.seek(self._at)
-                return self._go_on(file.read())
+                view = self._go_on(file.read())
         except OSError as error:
-            raise StoreError(f"the snapshot {self._path} can't be read: {error}") from error
+            raise StoreError(f"the snapshot {self.path} can't be read: {error}") from error
+        self._stamps = stamp, of_base
+        return view
 
-    def _begin(self, data: bytes, this: tuple[int, int]) -> View:
-        records = _records(data, self._path)
+    def _begin(self, data: bytes, stamp: Stamp) -> View:
+        records = _records(data, self.path)
+        about, at = next(records, (None, 0))
+        fresh = Reader(self.path)
         try:
-            about, at = next(records)
-        except StopIteration:
-            raise StoreError(f"the snapshot {self._path} is damaged: it is empty") from None
-        fresh = Reader(self._path)
-        try:
+            if about is None:
+                raise StoreError(f"the snapshot {self.path} is damaged: it is empty")
             if about["format"] != _FORMAT:
-                raise StoreError(f"the snapshot {self._path} is of another version of Tamis")
-            fresh._base = base = EntryFile(self._path.with_name(str(about["base"])))
-            overrides: Overridden = base.more["overrides"]
+                raise StoreError(f"the snapshot {self.path} is of another version of Tamis")
+            fresh._base_path = self.path.with_name(str(about["base"]))
+            base = fresh._base = EntryFile(fresh._base_path)
             if base.revision != about["revision"]:
-                raise StoreError(f"the snapshot {self._path} is damaged: its base is another one's")
+                raise StoreError(f"the snapshot {self.path} is damaged: its base is another one's")
             lists = ListIndex(base=base, changes=fresh._changes, revision=base.revision)
-            fresh._view = View(base.revision, str(about["mark"]), overrides, lists)
+            fresh._view = View(base.revision, str(about["mark"]), base.more["overrides"], lists)
         except (ValueError, KeyError, TypeError) as error:
-            raise StoreError(f"the snapshot {self._path} is damaged: {error!r}") from error
-        fresh._file, fresh._at = this, at
+            raise StoreError(f"the snapshot {self.path} is damaged: {error!r}") from error
+        fresh._head, fresh._at = data[:at], at
         view = fresh._go_on(data[at:])
+        fresh._stamps = stamp, _stamp(fresh._base_path)
         vars(self).update(vars(fresh))
         return view
 
     def _go_on(self, data: bytes) -> View:
+        """Take in the records that follow those that were read, all of them or none."""
         assert self._view is not None
         assert self._base is not None
-        view, began = self._view, self._at
-        overrides: dict[str, Mapping[str, Any]] | None = None
-        read = 0
-        for record, end in _records(data, self._path):
-            delta = _delta(record, self._path)
-            if delta.since != view.revision or delta.revision <= delta.since:
-                raise StoreError(f"the snapshot {self._path} is damaged: a change is missing")
+        revision, deltas, read = self._view.revision, list[Delta](), 0
+        for record, end in _records(data, self.path):
+            read = end
+            deltas.append(delta := _delta(record, self.path))
+            if delta.since != revision or delta.revision <= revision:
+                raise StoreError(f"the snapshot {self.path} is damaged: a change is missing")
+            revision = delta.revision
+        scopes: dict[str, Mapping[str, Any]] = {}
+        for delta in deltas:
             self._changes.apply(delta.revision, delta.entries, delta.gone)
-            if delta.scopes:
-                overrides = dict(view.overrides) if overrides is None else overrides
-                for scope, own in delta.scopes.items():
-                    overrides.pop(scope, None)
-                    if own:
-                        overrides[scope] = own
-            lists = ListIndex(base=self._base, changes=self._changes, revision=delta.revision)
-            view = View(delta.revision, delta.mark, view.overrides if overrides is None else overrides, lists)
-            self._view, self._at, read = view, began + end, end
+            scopes |= delta.scopes
+            self.changed += len(delta.entries) + len(delta.gone) + len(delta.scopes)
+        if deltas:
+            lists = ListIndex(base=self._base, changes=self._changes, revision=revision)
+            self._view = View(revision, deltas[-1].mark, _overridden(self._view.overrides, scopes), lists)
+        self._at += read
         self.is_torn = read < len(data)
-        return view
+        return self._view
+
+
+def _overridden(before: Overridden, changed: Overridden) -> Overridden:
+    """The overrides with those of some scopes in place of what they were."""
+    if not changed:
+        return before
+    others = {scope: own for scope, own in before.items() if scope not in changed}
+    return others | {scope: own for scope, own in changed.items() if own}
 
 
 def _records(data: bytes, path: Path) -> Iterator[tuple[Any, int]]:
@@ -282,7 +275,7 @@ def _created(path: Path) -> BufferedRandom:
     except OSError:
         os.close(descriptor)
         raise
-    return cast(BufferedRandom, os.fdopen(descriptor, "w+b"))
+    return os.fdopen(descriptor, "w+b")
 
 
 def _sync_directory(directory: Path) -> None:
@@ -291,3 +284,14 @@ def _sync_directory(directory: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _stamp(path: Path) -> Stamp | None:
+    try:
+        return _stamp_of(path.stat())
+    except OSError:
+        return None
+
+
+def _stamp_of(stat: os.stat_result) -> Stamp:
+    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from tamis.contract.lists import Colour, ListEntry, ListIndex, Match, nearest
+from tamis.contract.list_index import ListIndex
+from tamis.contract.lists import Colour, Entry, ListEntry, Match, nearest
 from tamis.message.envelope import Envelope
 from tamis.message.mail import Mail
 
@@ -12,7 +13,7 @@ _NOBODYS = Mail(b"")
 
 
 def deciding_entry(
-    index: ListIndex, own: Iterable[ListEntry], sender: str, scopes: Sequence[str]
+    index: ListIndex, own: Iterable[Entry], sender: str, scopes: Sequence[str]
 ) -> Match | None:
     """The entry that counts for mail of an envelope sender to a recipient with these scopes; None where there is none.
 
@@ -41,7 +42,7 @@ def allowed_despite(pattern: str, entries: Iterable[ListEntry]) -> tuple[list[st
     return list(dict.fromkeys([*whole, *some])), bool(whole)
 
 
-def _covers(entries: Iterable[ListEntry], sender: str) -> list[str]:
+def _covers(entries: Iterable[Entry], sender: str) -> list[str]:
     """The patterns of those that match."""
     found = list(entries)
     scopes = frozenset(one.scope for one in found)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 from tamis.base.errors import ConfigError
 from tamis.contract.filter import Effect, Filter, Stage, State
 from tamis.contract.list_index import ListIndex
-from tamis.contract.lists import ListEntry
+from tamis.contract.lists import Entry
 from tamis.judging.alias_targets import NO_ALIASES, Directory
 from tamis.judging.policy import FilterRule, PolicyBook
 from tamis.knowledge import NO_BASE, KnowledgeBase, compile_base
@@ -39,8 +40,30 @@ class Snapshot:
 
     revision: int = 0
     overrides: tuple[Override, ...] = ()
-    entries: tuple[ListEntry, ...] = ()
+    entries: tuple[Entry, ...] = ()
     mark: str = ""
+
+
+Overridden = Mapping[str, Mapping[str, Any]]
+"""The store's settings by scope and key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What changed in the durable store between two revisions: entries as they are at the second, ids of those that are
+    gone, and all overrides, perhaps none, of each scope of which one changed."""
+
+    since: int
+    revision: int
+    mark: str
+    entries: tuple[Entry, ...] = ()
+    gone: tuple[int, ...] = ()
+    scopes: Overridden = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """How many entries and scopes are in it."""
+        return len(self.entries) + len(self.gone) + len(self.scopes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,21 +95,52 @@ class Site:
         directory: Directory = NO_ALIASES,
     ) -> Site:
         """Compile a site. Raises ConfigError on anything wrong in the file or in the overrides."""
+        lists = ListIndex(snapshot.entries, revision=snapshot.revision)
+        return cls.compile(file, filters, by_scope(snapshot.overrides), lists, snapshot.revision, directory)
+
+    @classmethod
+    def compile(
+        cls,
+        file: SettingsFile,
+        filters: Sequence[Filter[Any]],
+        overrides: Overridden,
+        lists: ListIndex,
+        revision: int,
+        directory: Directory = NO_ALIASES,
+    ) -> Site:
+        """The same, with lists that are ready to be asked."""
         platform = file.settings.platform
         PolicyBook(filters, file.layers, source=file.source)  # the file must be good by itself
-        book = policy_book(file, filters, snapshot.overrides, directory)
+        book = policy_book(file, filters, in_order(overrides), directory)
         base = compile_base(file.knowledge) if KNOWLEDGE in book.active or file.rules else NO_BASE
         rules = compile_book(file.rules, frozenset(one.name for one in filters), base.book.tables)
         return cls(
             file.settings,
             tuple(filters),
             book,
-            ListIndex(snapshot.entries),
-            snapshot.revision,
+            lists,
+            revision,
             any(defers_early(rule, platform) for rule in book.all_rules()),
             rules,
             base if KNOWLEDGE in book.active else NO_BASE,
         )
+
+
+def by_scope(overrides: Iterable[Override]) -> Overridden:
+    """Overrides by scope and key."""
+    found: dict[str, dict[str, Any]] = {}
+    for one in overrides:
+        found.setdefault(one.scope, {})[one.key] = one.value
+    return found
+
+
+def in_order(overrides: Overridden) -> tuple[Override, ...]:
+    """The same, one after the other, by scope and key."""
+    return tuple(
+        Override(scope, key, value)
+        for scope, own in sorted(overrides.items())
+        for key, value in sorted(own.items(), key=itemgetter(0))
+    )
 
 
 def policy_book(

@@ -138,7 +138,12 @@ class Settings(Section):
 
     @property
     def snapshot_file(self) -> Path:
-        """What the store says of policy and lists, as the workers read it."""
+        """What changed of policy and lists, as the workers read it; beside it is what it changed from."""
+        return self.state_directory / "snapshot" / "changes"
+
+    @property
+    def former_snapshot(self) -> Path:
+        """The same, as versions before 0.3 read it."""
         return self.state_directory / "snapshot.json"
 
 

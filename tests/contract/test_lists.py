@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from tamis.base.errors import ConfigError
 from tamis.contract.filter import Message
 from tamis.contract.finding import Finding, Status
+from tamis.contract.list_index import ListIndex
 from tamis.contract.lists import (
     ListEntry,
-    ListIndex,
     Match,
     MatchedField,
     Subject,

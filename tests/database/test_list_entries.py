@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
-import stat
-import subprocess
-import sys
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, Self
 
 import pytest
@@ -18,15 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field, model_validator
 
-from tamis.base.errors import ConfigError, StoreError
+from tamis.base.errors import ConfigError
 from tamis.contract.filter import Filter, FilterOptions, Message
 from tamis.contract.finding import Finding
-from tamis.contract.lists import Colour, ListEntry, ListIndex, Subject, normalise_pattern
+from tamis.contract.list_index import ListIndex
+from tamis.contract.lists import Colour, ListEntry, Subject, normalise_pattern
 from tamis.database.list_entries import Added, NewEntry
 from tamis.database.overrides import checker, parse_value
 from tamis.database.scope import parse_scope
-from tamis.installation.snapshot import load_snapshot, read_snapshot, write_snapshot
-from tamis.judging.site import Override, Snapshot
+from tamis.judging.site import Override
 from tamis.message.address import PLATFORM, mailbox_of
 from tamis.message.envelope import Envelope
 from tamis.message.mail import Mail
@@ -250,68 +245,6 @@ def test_scopes() -> None:
     assert mailbox_of("Marie+News@Example.com") == "marie@example.com"
     assert mailbox_of("marie@example.com", "-") == "marie@example.com"
     assert (mailbox_of("postmaster"), mailbox_of("+x@example.com")) == ("postmaster", "+x@example.com")
-
-
-def test_the_snapshot_file_says_what_the_store_says(store: Store, tmp_path: Path) -> None:
-    path = tmp_path / "snapshot.json"
-    store.lists.add([sender("bücher.example", note="\ud800\0é", expires=NOW)], now=NOW)
-    store.lists.add([NewEntry(colour=Colour.BLACK, subject=Subject.IP, pattern="2001:db8::/32")])
-    store.overrides.set("example.com", "filters.x.names", ["é", 1.5, True], by="root", check=good)
-    snapshot = load_snapshot(store)
-    assert (snapshot.revision, len(snapshot.entries), len(snapshot.overrides)) == (3, 2, 1)
-    write_snapshot(path, snapshot)
-    assert read_snapshot(path) == snapshot
-    assert stat.S_IMODE(path.stat().st_mode) == 0o640
-    assert list(tmp_path.glob(".snapshot*")) == []
-
-
-def test_a_snapshot_that_cannot_be_used_is_a_store_error(tmp_path: Path) -> None:
-    path = tmp_path / "snapshot.json"
-    with pytest.raises(StoreError):
-        read_snapshot(path)
-    for damage in (b"", b"\xff", b"{}", b"[]", b'{"format": 2}', b'{"format": 1, "revision": 1}'):
-        path.write_bytes(damage)
-        with pytest.raises(StoreError):
-            read_snapshot(path)
-    with pytest.raises(StoreError):
-        write_snapshot(tmp_path / "nowhere" / "snapshot.json", Snapshot())
-    (tmp_path / "directory").mkdir()
-    with pytest.raises(StoreError):
-        write_snapshot(tmp_path / "directory", Snapshot())
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["directory", "snapshot.json"]
-
-
-def test_100000_entries_are_read_well_within_a_second(tmp_path: Path) -> None:
-    entries = tuple(
-        ListEntry(
-            id=n,
-            scope=PLATFORM,
-            colour=Colour.BLACK,
-            subject=Subject.SENDER,
-            pattern=f"user{n}@example.net",
-            created=NOW,
-            expires=NOW if n % 2 else None,
-        )
-        for n in range(100_000)
-    )
-    path = tmp_path / "snapshot.json"
-    write_snapshot(path, Snapshot(1, (), entries))
-    began = time.process_time()
-    snapshot = read_snapshot(path)
-    assert time.process_time() - began < 5.0  # quadratic time would be minutes
-    assert snapshot.entries == entries
-
-
-def test_a_worker_that_reads_a_snapshot_loads_no_database_code(tmp_path: Path) -> None:
-    path = tmp_path / "snapshot.json"
-    write_snapshot(path, Snapshot())
-    program = (
-        "import sys; from pathlib import Path; from tamis.installation.snapshot import read_snapshot; "
-        f"read_snapshot(Path({str(path)!r})); "
-        "print([m for m in ('sqlalchemy', 'alembic', 'psycopg', 'sqlite3') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"
 
 
 LABEL = st.text("abcXYZ019-*?", min_size=1, max_size=8)

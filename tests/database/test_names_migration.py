@@ -11,7 +11,7 @@ import pytest
 from alembic import command
 from sqlalchemy import column, insert, select, table
 
-from tamis.contract.lists import ListIndex
+from tamis.contract.list_index import ListIndex
 from tamis.database.connection import Database
 from tamis.database.migrate import migrate
 from tamis.database.schema import (

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tamis.contract.finding import Status
-from tamis.contract.lists import ListIndex, Subject, normalise_pattern
+from tamis.contract.list_index import ListIndex
+from tamis.contract.lists import Subject, normalise_pattern
 from tamis.filters.lookalike_domain import LookalikeDomain
 from tamis.filters.malformed import Malformed
 from tamis.filters.same_address import SameAddress

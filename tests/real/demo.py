@@ -162,7 +162,7 @@ def _demonstrate(directory: Path, *, once: bool) -> None:
 
 
 def _blacklist(daemon: TamisDaemon) -> None:
-    snapshot = Path(daemon.settings["state_directory"]) / "snapshot.json"
+    snapshot = Path(daemon.settings["state_directory"]) / "snapshot" / "changes"
     before = snapshot.stat().st_mtime_ns
     _tamis(daemon, "lists", "add", "black", "sender", _BLACK, "--note", "for the demo")
     click.echo(f"    {_BLACK} is on the platform's black list")

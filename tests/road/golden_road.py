@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tamis.base.errors import ServiceError
-from tamis.installation.snapshot import write_snapshot
+from tamis.installation.snapshot import read_snapshot, write_snapshot
 from tamis.judging.site import Snapshot
 from tamis.models.calibration import Calibrator
 from tamis.models.learner import Learner
@@ -61,7 +61,6 @@ class GoldenRoad:
         self._stack = ExitStack()
         self._directory = private_directory("golden")
         self._stack.callback(shutil.rmtree, self._directory, ignore_errors=True)
-        self._revision = 1_000_000  # of our snapshots: beyond whatever the store has
 
     def __enter__(self) -> Self:
         enter = self._stack.enter_context
@@ -154,9 +153,9 @@ class GoldenRoad:
             antivirus={"engines": engines, "seconds": 2.0},
             spamassassin={"socket": self._spamd.inet if "spamassassin" in told else ""},
         )
-        self._revision += 1
-        snapshot = Snapshot(self._revision, (), tuple(case.entries))
-        write_snapshot(self.installation.state_directory / "snapshot.json", snapshot)
+        path = self.installation.state_directory / "snapshot" / "changes"
+        said = read_snapshot(path)  # of the same revision, so that the daemon has no reason to write its own
+        write_snapshot(path, Snapshot(said.revision, (), tuple(case.entries), said.mark))
 
     def _write_zone(self, case: Case) -> None:
         """The answers to all that the case's filters ask, as the written DNS has them."""

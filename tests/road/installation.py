@@ -144,7 +144,7 @@ class Installation:
 
     def in_force(self) -> None:
         """Wait until all processes go by what the store says now of policy and lists."""
-        path = self.state_directory / "snapshot.json"
+        path = self.state_directory / "snapshot" / "changes"
         with self.store() as store:
             wanted = store.revision()
         wait_until(
