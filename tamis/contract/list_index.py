@@ -26,7 +26,7 @@ from tamis.message.envelope import Envelope, IPAddress
 if TYPE_CHECKING:
     from tamis.message.mail import Mail
 
-Network = tuple[int, int]
+NetworkKind = tuple[int, int]
 """The version of IP and the length of a prefix."""
 Wild = tuple[re.Pattern[str], Entry]
 """An entry with wildcards, and what it is tried with."""
@@ -35,7 +35,7 @@ _MAX_LABELS = 32
 _WILDCARDS, _NO_DOMAIN = frozenset("*?"), frozenset("*?@")
 
 
-class Base(Protocol):
+class EntryBase(Protocol):
     """All entries as of one revision; it never changes. Without entries of later revisions it is the whole truth."""
 
     @property
@@ -43,7 +43,7 @@ class Base(Protocol):
         """Of the store."""
 
     @property
-    def networks(self) -> Collection[Network]:
+    def networks(self) -> Collection[NetworkKind]:
         """The kinds of networks that entries are about."""
 
     @property
@@ -67,7 +67,7 @@ class NoEntries:
     """A base with nothing in it."""
 
     revision = -1
-    networks: Collection[Network] = ()
+    networks: Collection[NetworkKind] = ()
     is_empty = True
 
     def get(self, key: str) -> Sequence[Entry]:
@@ -118,7 +118,7 @@ def network_key(version: int, prefix: int, network: int) -> str:
     return f"{version}/{prefix}/{network:x}"
 
 
-def network_of(entry: Entry) -> Network:
+def network_of(entry: Entry) -> NetworkKind:
     """What kind of network an entry of Subject.IP is about."""
     network = ipaddress.ip_network(entry.pattern)
     return network.version, network.prefixlen
@@ -157,7 +157,7 @@ class Changes:
         self._wild: dict[str, list[tuple[int, Wild]]] = {}
         self._alike: _Versions = []
         self._when: dict[int, tuple[int, ...]] = {}
-        self.networks: frozenset[Network] = frozenset()
+        self.networks: frozenset[NetworkKind] = frozenset()
         self.count = 0
         """Entries that were added, changed or taken away."""
 
@@ -227,7 +227,7 @@ class ListIndex:
         self,
         entries: Iterable[Entry] = (),
         *,
-        base: Base = NOTHING,
+        base: EntryBase = NOTHING,
         changes: Changes | None = None,
         revision: int = 0,
     ) -> None:

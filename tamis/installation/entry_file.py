@@ -26,7 +26,7 @@ from typing import Any
 
 from tamis.base.errors import StoreError
 from tamis.contract.list_index import (
-    Network,
+    NetworkKind,
     Wild,
     is_perceptual,
     is_wild,
@@ -106,7 +106,7 @@ def write_entries(
     out = _Writer(file)
     places, hashes = array("Q"), array("Q")  # a hash, and which of the places: sorted as one number
     images, image_offsets = bytearray(), array("Q")
-    networks: set[Network] = set()
+    networks: set[NetworkKind] = set()
     wild: list[int] = []
     began = out.at
     for entry in entries:
@@ -155,7 +155,7 @@ def _record(entry: Entry) -> bytes:
 
 
 class EntryFile:
-    """What `write_entries` wrote, mapped into memory: a `Base` of the lists. Raises StoreError when it is not whole.
+    """What `write_entries` wrote, mapped into memory: an `EntryBase`. Raises StoreError when it is not whole.
 
     Every octet is read once, past the map, to see that they are those that were written: a wrong index would let in
     whom it should not. Looking up maps only the pages that it meets.
@@ -183,7 +183,7 @@ class EntryFile:
         if about["order"] != sys.byteorder:
             raise StoreError(f"the lists {path} are another machine's")
         self.revision: int = about["revision"]
-        self.networks: Sequence[Network] = [(version, prefix) for version, prefix in about["networks"]]
+        self.networks: Sequence[NetworkKind] = [(version, prefix) for version, prefix in about["networks"]]
         self.more: Mapping[str, Any] = about["more"]
         self._wild: dict[str, list[Wild]] = {}
         for at in about["wild"]:

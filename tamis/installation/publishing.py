@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tamis.base.errors import StoreError
 from tamis.base.shared_files import locked, make_folder
-from tamis.installation.snapshot import FOLDER_MODE, Reader, View, append, write_base
+from tamis.installation.snapshot import FOLDER_MODE, SnapshotReader, StoredView, append, write_base
 
 if TYPE_CHECKING:
     from tamis.store import Store
@@ -29,7 +29,7 @@ class Publisher:
     def __init__(self, path: Path, store: Store) -> None:
         self._path = path
         self._store = store
-        self._reader = Reader(path)
+        self._reader = SnapshotReader(path)
         self._published: tuple[int, str] | None = None
 
     def publish(self) -> None:
@@ -55,16 +55,16 @@ class Publisher:
         now = self._reader.read()
         self._published = now.revision, now.mark
 
-    def _usable(self) -> View | None:
+    def _usable(self) -> StoredView | None:
         """What the snapshot says, if it is whole. What another process wrote is read from its beginning."""
         if not self._reader.is_current():
-            self._reader = Reader(self._path)
+            self._reader = SnapshotReader(self._path)
         try:
             view = self._reader.read()
         except StoreError as error:
             if self._path.exists():
                 log.warning("the snapshot is made anew: %s", error)
-            self._reader = Reader(self._path)
+            self._reader = SnapshotReader(self._path)
             return None
         if self._reader.is_torn:
             log.warning("the snapshot is made anew: its last change is not whole")

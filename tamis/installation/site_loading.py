@@ -10,7 +10,7 @@ from typing import Any
 from tamis.base.breaker import Breakers
 from tamis.base.errors import ConfigError, StoreError, TamisError
 from tamis.contract.filter import Filter
-from tamis.installation.snapshot import Reader, View
+from tamis.installation.snapshot import SnapshotReader, StoredView
 from tamis.judging.site import Site
 from tamis.services.postfix.aliases import PostfixDirectory
 from tamis.settings import Settings, SettingsFile, read_settings
@@ -25,8 +25,8 @@ class SiteSource:
         self._config = config
         self._filters = filters
         self._file: SettingsFile | None = None
-        self._seen: Stamp = None
-        self._snapshot: Reader | None = None
+        self._seen: TimeStamp = None
+        self._snapshot: SnapshotReader | None = None
         self._failure = ""
         self.breakers = Breakers()
         """Of what Sites ask: the alias maps."""
@@ -53,7 +53,7 @@ class SiteSource:
         path = file.settings.snapshot_file
         self._seen = _stamp(file.settings.taken_rules)
         if self._snapshot is None or self._snapshot.path != path:
-            self._snapshot = Reader(path)
+            self._snapshot = SnapshotReader(path)
         try:
             view = self._snapshot.read()
         except StoreError as error:
@@ -61,19 +61,19 @@ class SiteSource:
                 raise
             if path.exists():
                 log.warning("%s", error)
-            view = View()
+            view = StoredView()
         made = self._compile(file, view)
         self._file = file
         return made
 
-    def _compile(self, file: SettingsFile, view: View) -> Site:
+    def _compile(self, file: SettingsFile, view: StoredView) -> Site:
         directory = self._directory_for(file.settings)
         return Site.compile(file, self._filters, view.overrides, view.lists, view.revision, directory)
 
     def has_snapshot(self) -> bool:
         """Whether there is a snapshot that can be used."""
         try:
-            Reader(self.file.settings.snapshot_file).read()
+            SnapshotReader(self.file.settings.snapshot_file).read()
         except StoreError:
             return False
         return True
@@ -120,10 +120,10 @@ def _refuse_moves(current: Site, fresh: Site) -> None:
             raise ConfigError("settings", key, "changes only at a restart")
 
 
-Stamp = tuple[int, int] | None
+TimeStamp = tuple[int, int] | None
 
 
-def _stamp(path: Path) -> Stamp:
+def _stamp(path: Path) -> TimeStamp:
     try:
         stat = path.stat()
     except OSError:

@@ -33,12 +33,12 @@ FOLDER_MODE = 0o750
 _FRAME = struct.Struct("<III")
 """Of a record: its length, the CRC-32 of that, the CRC-32 of what follows."""
 
-Stamp = tuple[int, int, int, int]
+WholeStamp = tuple[int, int, int, int]
 """Of a file: device, inode, size, time of its last change."""
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class StoredView:
     """Policy and lists at one revision, as a process has them."""
 
     revision: int = 0
@@ -105,22 +105,22 @@ def append(path: Path, delta: Delta) -> None:
 
 def read_snapshot(path: Path) -> Snapshot:
     """All that a snapshot has. Raises StoreError when there is none that can be used."""
-    view = Reader(path).read()
+    view = SnapshotReader(path).read()
     return Snapshot(view.revision, in_order(view.overrides), tuple(view.lists), view.mark)
 
 
-class Reader:
+class SnapshotReader:
     """One process's way to the snapshot: what it has read, it does not read again. For one thread."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._head = b""  # names the base, and so the file: a later one may have the same inode
         self._at = 0
-        self._view: View | None = None
+        self._view: StoredView | None = None
         self._base: EntryFile | None = None
         self._base_path = path
         self._changes = Changes()
-        self._stamps: tuple[Stamp | None, Stamp | None] = (None, None)
+        self._stamps: tuple[WholeStamp | None, WholeStamp | None] = (None, None)
         self.changed = 0
         """Entries, and scopes of overrides, that changed since the base."""
         self.is_torn = False
@@ -130,7 +130,7 @@ class Reader:
         """Whether both files are as they were at the last `read`."""
         return self._view is not None and self._stamps == (_stamp(self.path), _stamp(self._base_path))
 
-    def read(self) -> View:
+    def read(self) -> StoredView:
         """What the snapshot says now. Raises StoreError when it can't be used; what was read before is kept then, and
         the next call tries again."""
         try:
@@ -151,10 +151,10 @@ class Reader:
         self._stamps = stamp, of_base
         return view
 
-    def _begin(self, data: bytes, stamp: Stamp) -> View:
+    def _begin(self, data: bytes, stamp: WholeStamp) -> StoredView:
         records = _records(data, self.path)
         about, at = next(records, (None, 0))
-        fresh = Reader(self.path)
+        fresh = SnapshotReader(self.path)
         try:
             if about is None:
                 raise StoreError(f"the snapshot {self.path} is damaged: it is empty")
@@ -165,7 +165,7 @@ class Reader:
             if base.revision != about["revision"]:
                 raise StoreError(f"the snapshot {self.path} is damaged: its base is another one's")
             lists = ListIndex(base=base, changes=fresh._changes, revision=base.revision)
-            fresh._view = View(base.revision, str(about["mark"]), base.more["overrides"], lists)
+            fresh._view = StoredView(base.revision, str(about["mark"]), base.more["overrides"], lists)
         except (ValueError, KeyError, TypeError) as error:
             raise StoreError(f"the snapshot {self.path} is damaged: {error!r}") from error
         fresh._head, fresh._at = data[:at], at
@@ -174,7 +174,7 @@ class Reader:
         vars(self).update(vars(fresh))
         return view
 
-    def _go_on(self, data: bytes) -> View:
+    def _go_on(self, data: bytes) -> StoredView:
         """Take in the records that follow those that were read, all of them or none."""
         assert self._view is not None
         assert self._base is not None
@@ -192,7 +192,9 @@ class Reader:
             self.changed += len(delta.entries) + len(delta.gone) + len(delta.scopes)
         if deltas:
             lists = ListIndex(base=self._base, changes=self._changes, revision=revision)
-            self._view = View(revision, deltas[-1].mark, _overridden(self._view.overrides, scopes), lists)
+            self._view = StoredView(
+                revision, deltas[-1].mark, _overridden(self._view.overrides, scopes), lists
+            )
         self._at += read
         self.is_torn = read < len(data)
         return self._view
@@ -286,12 +288,12 @@ def _sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
-def _stamp(path: Path) -> Stamp | None:
+def _stamp(path: Path) -> WholeStamp | None:
     try:
         return _stamp_of(path.stat())
     except OSError:
         return None
 
 
-def _stamp_of(stat: os.stat_result) -> Stamp:
+def _stamp_of(stat: os.stat_result) -> WholeStamp:
     return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns

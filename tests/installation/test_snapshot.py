@@ -35,7 +35,7 @@ from tamis.database.list_entries import MOST_NAMED, NewEntry, changed
 from tamis.database.schema import EntryRow
 from tamis.installation import publishing
 from tamis.installation.publishing import Publisher
-from tamis.installation.snapshot import Reader, read_snapshot, write_base, write_snapshot
+from tamis.installation.snapshot import SnapshotReader, read_snapshot, write_base, write_snapshot
 from tamis.judging.site import Override, Snapshot, by_scope
 from tamis.message.address import PLATFORM
 from tamis.message.envelope import Envelope
@@ -62,7 +62,7 @@ MAILS = [
 CLIENT_OF = ("192.0.2.7", "192.0.2.8", "198.51.100.1", "2001:db8::1", "2001:db9::1")
 
 
-def good(_scope: str, _overrides: object) -> None:
+def good(*_: object) -> None:
     """Any override is good."""
 
 
@@ -101,7 +101,7 @@ class Installation:
         self.path = folder / "snapshot" / "changes"
         self.store = Store(f"sqlite:///{folder / 'tamis.sqlite'}")
         self.publisher = Publisher(self.path, self.store)
-        self.reader = Reader(self.path)
+        self.reader = SnapshotReader(self.path)
 
     def truth(self) -> Snapshot:
         """What the store says."""
@@ -275,7 +275,7 @@ class AnyChanges(RuleBasedStateMachine):
         if hasattr(self, "at"):
             self.at.publisher.publish()
             self.at.agree()
-            read_anew = Reader(self.at.path).read()
+            read_anew = SnapshotReader(self.at.path).read()
             assert answers(read_anew.lists) == answers(ListIndex(self.at.truth().entries))
             for lists, said in self.before:
                 assert answers(lists) == said
@@ -287,7 +287,7 @@ def test_any_changes(tmp_path: Path, empty_store: Path) -> None:
     case = hypothesis_settings(
         derandomize=True,
         deadline=None,
-        max_examples=int(os.environ.get("R8N", "20")),
+        max_examples=20,
         stateful_step_count=25,
         database=None,
     )
@@ -383,12 +383,12 @@ def test_each_number_of_octets_of_a_last_record_that_was_not_written(here: Insta
     longer = here.path.read_bytes()
     for length in range(len(whole) + 1, len(longer)):
         here.path.write_bytes(longer[:length])
-        reader = Reader(here.path)
+        reader = SnapshotReader(here.path)
         assert answers(reader.read().lists) == before
         assert reader.is_torn
     here.path.write_bytes(longer[: len(longer) - 1])
     Publisher(here.path, here.store).publish()
-    here.reader = Reader(here.path)
+    here.reader = SnapshotReader(here.path)
     here.agree()
 
 
@@ -432,7 +432,7 @@ def test_a_base_that_is_cut_off_is_made_anew(here: Installation) -> None:
 def test_a_writer_that_is_killed_between_any_two_steps(here: Installation, calls: int) -> None:
     """Of making a new base: who reads has the old one or the new one, and the next writer sees to the rest."""
     here.store.lists.add([new("example.org")])
-    before = answers(Reader(here.path).read().lists)
+    before = answers(SnapshotReader(here.path).read().lists)
     pid = os.fork()
     if pid == 0:
         _die_at(calls)
@@ -440,9 +440,9 @@ def test_a_writer_that_is_killed_between_any_two_steps(here: Installation, calls
         os._exit(0)
     os.waitpid(pid, 0)
     after = answers(ListIndex(here.truth().entries))
-    assert answers(Reader(here.path).read().lists) in (before, after)
+    assert answers(SnapshotReader(here.path).read().lists) in (before, after)
     Publisher(here.path, here.store).publish()
-    here.reader = Reader(here.path)
+    here.reader = SnapshotReader(here.path)
     here.agree()
     _rebuild(here)
     assert len(list(here.path.parent.iterdir())) == 3  # the base, the changes and the lock
@@ -555,7 +555,7 @@ def test_many_entries_with_the_same_hash_are_told_apart(tmp_path: Path) -> None:
         for n in range(5_000)
     )
     write_snapshot(path, Snapshot(1, (), entries))
-    lists = Reader(path).read().lists
+    lists = SnapshotReader(path).read().lists
     for entry in entries[::7]:
         told = Envelope(sender=f"a@{entry.pattern}", received_at=NOW)
         (match,) = lists.matches(told, MAILS[3], frozenset({PLATFORM}))
