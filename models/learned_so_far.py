@@ -12,6 +12,7 @@ from tamis.models.levels import Levels, Measured
 from tamis.models.model_file import Model, ModelError
 from tamis.models.reports import Spool
 from tamis.models.scale import promise
+from tamis.models.shared_place import SharedPlace
 from tamis.models.site_model import LEVELS, MODEL
 from tamis.settings import Settings
 
@@ -32,6 +33,7 @@ def model_state(settings: Settings) -> dict[str, Any]:
     levels = _levels(folder / LEVELS)
     ledger = Ledger.load(folder / LEDGER)
     needed = settings.learning.minimum
+    place = SharedPlace.of(folder)
     return {
         "ham": ham,
         "spam": spam,
@@ -40,6 +42,7 @@ def model_state(settings: Settings) -> dict[str, Any]:
         "file": file,
         "inner_loops": {"compiled": compiled.used, "why_not": compiled.WHY_NOT},
         "corrections": corrections,
+        "shared": {"lineage": place.lineage, "step": place.number} if place else None,
         "levels": [_level(one) for one in levels.measured] if levels else [],
         "waiting": Spool(settings.spool_directory).waiting(),
         "sources": [

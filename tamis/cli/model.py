@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
 import os
-import time
-from pathlib import Path
-=======
->>>>>>> 17895bf (What commands computed stands in the library: today at a glance, what was learned, what rules match, blocked clients; blocks are in the audit trail)
 from typing import Any
 
 import click
 
 from tamis.cli.context import Context, fail, json_option
 from tamis.cli.terminal import print_json, table
-<<<<<<< HEAD
-from tamis.models import compiled
-from tamis.models.ledger import LEDGER, Ledger
-from tamis.models.levels import Levels, Measured
-from tamis.models.model_file import Model, ModelError
-from tamis.models.reports import Spool
-from tamis.models.scale import promise
-from tamis.models.shared_place import SharedPlace
-from tamis.models.site_model import LEVELS, MODEL
-from tamis.settings import Settings
-=======
 from tamis.models.learned_so_far import model_state
->>>>>>> 17895bf (What commands computed stands in the library: today at a glance, what was learned, what rules match, blocked clients; blocks are in the audit trail)
 
 
 @click.group()
@@ -54,7 +37,6 @@ def status(context: Context, as_json: bool) -> None:
         click.echo("\n".join(_lines(about)))
 
 
-<<<<<<< HEAD
 @model.command()
 @click.pass_obj
 def share(context: Context) -> None:
@@ -74,74 +56,6 @@ def share(context: Context) -> None:
     click.echo("this host's model is that of all hosts now")
 
 
-def model_state(settings: Settings) -> dict[str, Any]:
-    """What `tamis model status --json` prints."""
-    folder = settings.model_directory
-    ham = spam = corrections = 0
-    file: dict[str, Any] | None = None
-    try:
-        model = Model(folder / MODEL)
-        ham, spam = model.learned.ham, model.learned.spam
-        corrections = len(model.domains)
-        state = (folder / MODEL).stat()
-        file = {"path": str(folder / MODEL), "octets": state.st_size, "age": time.time() - state.st_mtime}
-    except FileNotFoundError:
-        pass
-    levels = _levels(folder / LEVELS)
-    ledger = Ledger.load(folder / LEDGER)
-    needed = settings.learning.minimum
-    place = SharedPlace.of(folder)
-    return {
-        "ham": ham,
-        "spam": spam,
-        "needed": needed,
-        "deciding": min(ham, spam) >= needed and levels is not None,
-        "file": file,
-        "inner_loops": {"compiled": compiled.used, "why_not": compiled.WHY_NOT},
-        "corrections": corrections,
-        "shared": {"lineage": place.lineage, "step": place.number} if place else None,
-        "levels": [_level(one) for one in levels.measured] if levels else [],
-        "waiting": Spool(settings.spool_directory).waiting(),
-        "sources": [
-            {
-                "source": source,
-                "reports": len(seen),
-                "contradictions": sum(seen),
-                "learned": ledger.learned.get(source, 0),
-                "dropped": ledger.dropped.get(source, 0),
-                "alarm": ledger.alarm(source),
-            }
-            for source in sorted({*ledger.learned, *ledger.dropped, *ledger.contradictions})
-            for seen in [ledger.contradictions.get(source, [])]
-        ],
-    }
-
-
-def _levels(path: Path) -> Levels | None:
-    try:
-        return Levels.load(path)
-    except (FileNotFoundError, ModelError):
-        return None
-
-
-def _level(one: Measured) -> dict[str, Any]:
-    return {
-        "level": one.level,
-        "promised": promise(one.level),
-        "false_positives": _rate(
-            one.false_positives.count, one.false_positives.total, one.false_positives.interval
-        ),
-        "plausible": one.plausible,
-        "caught": _rate(one.caught.count, one.caught.total, one.caught.interval),
-    }
-
-
-def _rate(count: int, total: int, interval: tuple[float, float]) -> dict[str, Any]:
-    return {"count": count, "total": total, "low": interval[0], "high": interval[1]}
-
-
-=======
->>>>>>> 17895bf (What commands computed stands in the library: today at a glance, what was learned, what rules match, blocked clients; blocks are in the audit trail)
 def _lines(about: dict[str, Any]) -> list[str]:
     needed = about["needed"]
     lines = [
