@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
@@ -18,6 +18,8 @@ from tamis.language.translation import marked
 from tamis.people.rights import Right
 from tamis.web import confirm, preferences, sender, signing_in
 from tamis.web import held_list as mailbox
+from tamis.web.api import assembly as api
+from tamis.web.api.problems import problem
 from tamis.web.console import overview
 from tamis.web.console.console import Console, console_page
 from tamis.web.guard import RequestBounds, SafeHeaders
@@ -88,11 +90,23 @@ class _Static(StaticFiles):
 def create_app(house: House) -> ASGIApp:
     """The ASGI application of an installation."""
     app = Starlette(
-        routes=[*ROUTES, Mount("/static", _Static(directory=HERE / "static"))],
+        routes=[
+            *ROUTES,
+            Mount("/static", _Static(directory=HERE / "static")),
+            Mount(api.PATH, api.create_api(house)),
+        ],
         exception_handlers={HTTPException: _http_error, Exception: _failure},
     )
     app.state.house = house
-    return SafeHeaders(RequestBounds(app, house.site, house.state), house.site)
+    bounded = RequestBounds(app, house.site, house.state, api=api.PATH, refused=_refused)
+    return SafeHeaders(bounded, house.site)
+
+
+def _refused(path: str, status: int, text: str, headers: Mapping[str, str]) -> ASGIApp:
+    """What is said before any page or operation is asked."""
+    if path.startswith(f"{api.PATH}/"):
+        return problem(status, f"{text}.", headers=headers)
+    return PlainTextResponse(text, status, dict(headers))
 
 
 _SENTENCES = {

@@ -95,16 +95,25 @@ class LastHop:
         await self._app(scope, receive, send)
 
 
+Refused = Callable[[str, int, str, Mapping[str, str]], ASGIApp]
+"""What answers a request that is refused: path, status, text and headers."""
+
+
 class RequestBounds:
     """Refuses too many requests and too long ones; reads a form's octets before its page is asked.
 
-    It leaves `network` (what limits count for) and `form` in the scope's state.
+    It leaves `network` (what limits count for) and `form` in the scope's state. What is below `api` takes no forms, and
+    reads its bodies itself; `refused` makes the answers to what is refused.
     """
 
-    def __init__(self, app: ASGIApp, site: Callable[[], Site], state: SharedState) -> None:
+    def __init__(
+        self, app: ASGIApp, site: Callable[[], Site], state: SharedState, *, api: str, refused: Refused
+    ) -> None:
         self._app = app
         self._site = site
         self._state = state
+        self._api = f"{api}/"
+        self._refused = refused
         self._told = -_TELL_EVERY
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -114,7 +123,7 @@ class RequestBounds:
         self._tell_who_is_hidden(network)
         scope.setdefault("state", {}).update(network=network, form={})
         refusal = await self._refusal(scope, network)
-        if refusal is None and scope["method"] == "POST":
+        if refusal is None and scope["method"] == "POST" and not scope["path"].startswith(self._api):
             refusal = await self._read_form(scope, receive)
         await (refusal or self._app)(scope, receive, send)
 
@@ -131,11 +140,11 @@ class RequestBounds:
 
     async def _refusal(self, scope: Scope, network: str) -> ASGIApp | None:
         if len(scope["path"]) > MAX_PATH or len(scope["query_string"]) > MAX_PATH:
-            return PlainTextResponse("URI too long", 414)
+            return self._refused(scope["path"], 414, "URI too long", {})
         limit = Limit("requests", self._site().settings.web.requests, 60)
         try:
             if not await limit.count(self._state, network):
-                return PlainTextResponse("Too many requests", 429, {"retry-after": "60"})
+                return self._refused(scope["path"], 429, "Too many requests", {"retry-after": "60"})
         except ServiceError as error:  # pages that must count say so themselves; looking goes on
             log.warning("requests are not counted: %s", error)
         return None
@@ -146,7 +155,7 @@ class RequestBounds:
             return PlainTextResponse("Unsupported media type", 415)
         try:
             async with asyncio.timeout(BODY_SECONDS):
-                body = await _body(receive)
+                body = await read_body(receive, MAX_BODY)
         except TimeoutError:
             return PlainTextResponse("Request timeout", 408, {"connection": "close"})
         if body is None:
@@ -164,8 +173,8 @@ class RequestBounds:
         return None
 
 
-async def _body(receive: Receive) -> bytes | None:
-    """A request's body, None when it is too long. A client that left gives what came."""
+async def read_body(receive: Receive, most: int) -> bytes | None:
+    """A request's body, None when it has more than `most` octets. A client that left gives what came."""
     parts: list[bytes] = []
     length, more = 0, True
     while more:
@@ -174,7 +183,7 @@ async def _body(receive: Receive) -> bytes | None:
             break
         part = message.get("body", b"")
         length += len(part)
-        if length > MAX_BODY:
+        if length > most:
             return None
         parts.append(part)
         more = message.get("more_body", False)

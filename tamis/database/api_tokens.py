@@ -71,7 +71,7 @@ class ApiTokens:
                 raise ConfigError("token", "maker", f"has {MOST} tokens already")
             session.add(row)
             details = {"name": row.name, "scopes": row.scopes, "domains": row.domains}
-            audit(session, now, by, "token make", row.id, {"maker": owner} | details)
+            audit(session, now, by, "token make", row.id, {"maker": owner} | details, scope=owner)
             session.flush()
             made = _token(row)
         return made, f"{PREFIX}_{made.id}_{secret}"
@@ -112,7 +112,7 @@ class ApiTokens:
             gone = session.scalar(delete(ApiTokenRow).where(*which).returning(ApiTokenRow.maker))
             if gone is None:
                 return False
-            audit(session, datetime.now(UTC), by, "token revoke", number, {"maker": gone})
+            audit(session, datetime.now(UTC), by, "token revoke", number, {"maker": gone}, scope=gone)
         return True
 
 

@@ -1,0 +1,166 @@
+"""The history of messages."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from fastapi import Path, Query
+from pydantic import AwareDatetime, BaseModel
+
+from tamis.database.history import KeptStory, SentAgain
+from tamis.database.history_search import Wanted
+from tamis.judging.flip import flips
+from tamis.judging.plan import outcome_of
+from tamis.judging.story import Story, Told
+from tamis.judging.verdict import judge
+from tamis.message.address import PLATFORM
+from tamis.message.envelope import parse_ip
+from tamis.people.token_scopes import TokenScope
+from tamis.web.api.caller import Caller, needs
+from tamis.web.api.findings import SeenFinding, seen_findings
+from tamis.web.api.problems import ProblemError, not_there
+from tamis.web.api.routes import Before, In, RowLimit, Rows, number_before, router, rows
+
+ROUTES = router("messages")
+
+MessageReader = Annotated[Caller, needs(TokenScope.HISTORY_READ)]
+ShortText = Annotated[str, Query(max_length=500)]
+
+
+class CameOf(BaseModel):
+    """What came of a message for one recipient."""
+
+    recipient: str
+    decision: str
+    outcome: str
+    decided_by: str
+    because: str
+    score: float
+    required: float
+    spoke: str
+    observed: bool
+
+
+class Now(BaseModel):
+    """What would come of it under the policy in force, and which single changes would turn that round."""
+
+    decision: str
+    outcome: str
+    otherwise_with: list[str]
+
+
+class CameOfAndNow(CameOf):
+    """What came of it for one recipient, then and now."""
+
+    now: Now
+
+
+class SeenMessage(BaseModel):
+    """A message of the history, for those recipients whose history the token may read."""
+
+    id: int
+    at: datetime
+    queue_id: str
+    sender: str
+    client_ip: str
+    helo: str
+    login: str
+    message_id: str
+    size: int
+    transaction: str
+    subject: str
+    header_from: str
+    host: str
+    side: str
+    recipients: list[CameOf]
+
+
+class MessageStory(SeenMessage):
+    """A message with what filters saw, what else would have changed it, and the copies that went to Postfix again."""
+
+    recipients: list[CameOfAndNow]  # type: ignore[assignment] # a narrower list, which nobody appends to
+    copies: list[SentAgain]
+    findings: list[SeenFinding]
+
+
+@ROUTES.get("/messages")
+def list_messages(
+    caller: MessageReader,
+    within: In = PLATFORM,
+    sender: Annotated[str, Query(max_length=320, description='An address, a domain, or "<>".')] = "",
+    recipient: ShortText = "",
+    subject: Annotated[str, Query(max_length=500, description="Words, in any order.")] = "",
+    message_id: ShortText = "",
+    queue_id: ShortText = "",
+    client: Annotated[str, Query(max_length=50, description="An IP address.")] = "",
+    since: AwareDatetime | None = None,
+    verdict: Literal["", "ham", "spam", "defer"] = "",
+    decided_by: Annotated[str, Query(max_length=100, description="A filter.")] = "",
+    before: Before = "",
+    limit: RowLimit = 50,
+) -> Rows[SeenMessage]:
+    """Messages that passed through, the newest first, each with the recipients who fit."""
+    scope = caller.scope(within)
+    ip = parse_ip(client)
+    if client and ip is None:
+        raise ProblemError(422, "client: is no IP address")
+    last = number_before(before)
+    wanted = Wanted(
+        scope="" if scope == PLATFORM else scope,
+        sender=sender.strip(),
+        recipient=recipient.strip().lower(),
+        subject=subject,
+        message_id=message_id.strip(),
+        queue_id=queue_id.strip(),
+        client_ip=str(ip or ""),
+        since=since,
+        decision=verdict,
+        decided_by=decided_by,
+        numbers=None if last is None else (0, last),
+        reach=caller.visible(TokenScope.HISTORY_READ, scope),
+    )
+    found = [SeenMessage.model_validate(one.to_dict(findings=False)) for one in _find(caller, wanted, limit)]
+    return rows(found, limit, lambda one: one.id)
+
+
+def _find(caller: Caller, wanted: Wanted, limit: int) -> list[KeptStory]:
+    return caller.store.history.find(wanted, limit + 1)
+
+
+@ROUTES.get("/messages/{number}")
+def show_message(
+    caller: MessageReader,
+    number: Annotated[int, Path(ge=0, lt=2**63, description="The id that the list shows.")],
+) -> MessageStory:
+    """One message: what came of it, why, and what would have changed it."""
+    reach = caller.visible(TokenScope.HISTORY_READ)
+    found = [one for one in caller.store.history.show(str(number), reach) if one.id == number]
+    if not found:
+        raise not_there()
+    (one,) = found
+    told = one.to_dict(findings=False)
+    recipients = [
+        {"recipient": who} | _told(what) | {"now": _now(caller, one.story, who)}
+        for who, what in one.story.recipients
+    ]
+    findings = seen_findings(caller, one.story.findings)
+    return MessageStory.model_validate(
+        told | {"recipients": recipients, "copies": list(one.copies), "findings": findings}
+    )
+
+
+def _told(what: Told) -> dict[str, object]:
+    return {name: getattr(what, name) for name in CameOf.model_fields if name != "recipient"}
+
+
+def _now(caller: Caller, story: Story, recipient: str) -> dict[str, object]:
+    book = caller.site.book
+    findings = {one.filter: one for one in story.findings}
+    policy = book.policy(story.sender if story.login else recipient)
+    verdict = judge(findings, policy)
+    return {
+        "decision": str(verdict.decision),
+        "outcome": str(outcome_of(verdict, book.policy(recipient))),
+        "otherwise_with": [str(one) for one in flips(verdict, findings, policy)],
+    }

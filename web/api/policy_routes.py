@@ -1,0 +1,162 @@
+"""Policy: what is in force where, and its versions."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+from fastapi import Header, Path, Query
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+
+from tamis.base.errors import ChangedSinceError
+from tamis.database.overrides import MAX_CHANGES
+from tamis.database.policy_versions import PolicyVersion
+from tamis.judging.site import Override, Site
+from tamis.message.address import PLATFORM
+from tamis.people.rights import upwards
+from tamis.people.token_scopes import TokenScope
+from tamis.web.api.caller import Caller, needs
+from tamis.web.api.problems import ProblemError, not_there
+from tamis.web.api.routes import CHANGES, Before, RowLimit, Rows, number_before, router, rows
+
+ROUTES = router("policy")
+FRESH_SECONDS = 5.0
+"""How long is waited until this process knows the last change. Beyond: 503."""
+
+PolicyReader = Annotated[Caller, needs(TokenScope.POLICY_READ)]
+PolicyWriter = Annotated[Caller, needs(TokenScope.POLICY_WRITE)]
+ScopeName = Annotated[str, Path(max_length=300, description='"platform", a domain or a mailbox.')]
+SettingKey = Annotated[str, Field(min_length=1, max_length=200)]
+Value = bool | int | float | str | list[bool | int | float | str]
+
+
+class ValueInForce(BaseModel):
+    """A value in force, and the scope that sets it; "default" where none does."""
+
+    key: str
+    value: Any
+    set_by: str
+
+
+class PolicyInForce(BaseModel):
+    """All that is in force for a scope. `own` are its own settings in the store, which can be changed here."""
+
+    scope: str
+    version: int = Field(description="The last version that touched it; the ETag says the same.")
+    own: dict[str, Any]
+    settings: list[ValueInForce]
+
+
+class WantedPolicy(BaseModel):
+    """Settings of a scope to change, all or none; null takes one back."""
+
+    set: dict[SettingKey, Value | None] = Field(min_length=1, max_length=MAX_CHANGES)
+    note: str = Field("", max_length=500, description="Why; shown with the version.")
+
+
+class WantedUndo(BaseModel):
+    """Why a version is taken back."""
+
+    note: str = Field("", max_length=500)
+
+
+@ROUTES.get("/policy/versions")
+def list_versions(
+    caller: PolicyReader,
+    within: Annotated[str, Query(alias="in", max_length=300, description="Only of this scope itself.")] = "",
+    before: Before = "",
+    limit: RowLimit = 50,
+) -> Rows[PolicyVersion]:
+    """Changes of policy, the newest first; of each, what may be seen."""
+    found = caller.store.overrides.versions.find(
+        caller.visible(TokenScope.POLICY_READ),
+        scope=caller.scope(within) if within else "",
+        before=number_before(before),
+        limit=limit + 1,
+    )
+    return rows(list(found), limit, lambda one: one.id)
+
+
+@ROUTES.post("/policy/versions/{number}/undo", dependencies=CHANGES, status_code=201)
+def undo_version(
+    caller: PolicyWriter, number: Annotated[int, Path(ge=1, lt=2**63)], wanted: WantedUndo | None = None
+) -> PolicyVersion:
+    """Take a version back by a new one; refused where one of its settings was changed since."""
+    version = caller.store.overrides.versions.get(number)
+    if version is None or not all(caller.may(TokenScope.POLICY_WRITE, one.scope) for one in version.changes):
+        raise not_there()
+    note = wanted.note if wanted else ""
+    try:
+        return caller.store.overrides.undo(number, by=caller.by, check=caller.house.check, note=note)
+    except ChangedSinceError as error:
+        raise ProblemError(409, str(error), keys=list(error.keys)) from None
+
+
+@ROUTES.get("/policy/{scope}")
+def show_policy(caller: PolicyReader, scope: ScopeName, response: Response) -> PolicyInForce:
+    """What is in force for a scope, and where it is set. Its ETag is what a change must send as If-Match."""
+    where = caller.scope(scope)
+    caller.require(TokenScope.POLICY_READ, where)
+    version = _version_of(caller, where)
+    site = _fresh(caller)
+    own = {one.override.key: one.override.value for one in caller.store.overrides.list(where)}
+    shown = site.book.show("" if where == PLATFORM else where)
+    settings = [ValueInForce(key=key, value=value, set_by=by) for key, (value, by) in shown.items()]
+    response.headers["etag"] = _etag(version)
+    return PolicyInForce(scope=where, version=version, own=own, settings=settings)
+
+
+@ROUTES.patch("/policy/{scope}", dependencies=CHANGES)
+def change_policy(
+    caller: PolicyWriter,
+    scope: ScopeName,
+    wanted: WantedPolicy,
+    response: Response,
+    if_match: Annotated[
+        str, Header(max_length=100, description="The ETag that was read; * for whatever is there.")
+    ] = "",
+) -> PolicyVersion:
+    """Change settings of a scope as one version, which can be taken back. In force within seconds."""
+    where = caller.scope(scope)
+    caller.require(TokenScope.POLICY_WRITE, where)
+    if not if_match:
+        raise ProblemError(428, "Say with If-Match what was read, or * for whatever is there.")
+    version = _version_of(caller, where)
+    if if_match not in ("*", _etag(version)):
+        raise ProblemError(412, "The policy was changed since it was read.")
+    try:
+        made = caller.store.overrides.change(
+            [Override(where, key, value) for key, value in wanted.set.items()],
+            by=caller.by,
+            check=caller.house.check,
+            note=wanted.note,
+            base=None if if_match == "*" else version,
+        )
+    except ChangedSinceError as error:
+        raise ProblemError(412, str(error), keys=list(error.keys)) from None
+    if made is None:
+        raise ProblemError(422, "Nothing would change: all of it stands so already.")
+    response.headers["etag"] = _etag(made.id)
+    return made
+
+
+def _version_of(caller: Caller, scope: str) -> int:
+    """The last version that touched a scope or one above it."""
+    versions = caller.store.overrides.versions
+    return max((found.id for one in upwards(scope) for found in versions.find(scope=one, limit=1)), default=0)
+
+
+def _etag(version: int) -> str:
+    return f'"{version}"'
+
+
+def _fresh(caller: Caller) -> Site:
+    """The site with all that the store has now. Raises ProblemError when this process does not get it."""
+    wanted = caller.store.revision()
+    until = time.monotonic() + FRESH_SECONDS
+    while (site := caller.house.site()).revision < wanted:
+        if time.monotonic() > until:
+            raise ProblemError(503, "A change is not in force here yet.", headers={"retry-after": "5"})
+        time.sleep(0.05)
+    return site
