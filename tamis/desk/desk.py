@@ -9,11 +9,13 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from tamis.base.errors import AddressError, ReinjectError, TamisError
 from tamis.challenge.notices import language_of
 from tamis.desk.held_answer import HeldAnswer
 from tamis.desk.lmtp import LMTPReply, LMTPServer, Transaction
+from tamis.desk.patience import Patience
 from tamis.desk.peers import is_trusted, peer_of
 from tamis.desk.redirection import Redirection, RedirectionSigner
 from tamis.desk.redirection_notes import Note, Notes
@@ -79,6 +81,13 @@ class Desk:
             key = (address,) if one is None else (one.transaction, mailboxes[one.recipient])
             found.setdefault(key, []).append((address, args))
         return list(found.values())
+
+    def is_probe(self, group: Group) -> bool:
+        """Whether it is a probe of the route, which nobody waits for but us."""
+        try:
+            return bool(probe_sent_at(self._signer.read(group[0][0])))
+        except AddressError:
+            return False
 
     def take(self, group: Group, transaction: Transaction, content: bytes) -> LMTPReply:
         """Deal with a group's copies, which share their answer; on 250 they are safe elsewhere, on 451 Postfix keeps
@@ -238,13 +247,16 @@ async def run_desk(
     desk: Desk, listening: socket.socket, settings: Settings, ready: Callable[[], None]
 ) -> None:
     """Serve until SIGTERM or SIGUSR1; copies under way are finished first."""
-    places = asyncio.Semaphore(settings.desk.concurrency)
+    patience = Patience(settings.desk.concurrency, settings.desk.store_seconds)
 
     async def deliver(transaction: Transaction, content: bytes) -> Sequence[LMTPReply]:
         replies: dict[str, LMTPReply] = {}
         for group in await asyncio.to_thread(desk.groups, transaction.recipients):
-            async with places:
-                reply = await asyncio.to_thread(desk.take, group, transaction, content)
+            take = partial(desk.take, group, transaction, content)
+            if desk.is_probe(group):  # it asks no store, and must not look lost because of one
+                reply = await asyncio.to_thread(take)
+            else:
+                reply = await patience.reply(take)
             replies |= {address: reply for address, _ in group}
         return [replies[address] for address, _ in transaction.recipients]
 

@@ -64,6 +64,13 @@ class DeskSettings(Section):
         description="Postfix's listener without a milter, IP:PORT",
     )
     concurrency: int = Field(8, ge=1, le=256, description="copies handled at once")
+    store_seconds: float = Field(
+        60.0,
+        gt=0,
+        le=540,
+        description="seconds that a copy may take; then it stays in Postfix's queue, and while the store hangs one "
+        "copy at a time tries it",
+    )
     connections: int = Field(
         200, ge=4, le=4096, description="connections at once; more are asked to come back"
     )

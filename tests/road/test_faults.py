@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tests.real import Client, Envelope, HarnessError, PrivatePostgres, Sent, wait_until
@@ -133,11 +134,11 @@ def test_kill_of_a_worker_or_the_desk_at_each_stage() -> None:
     assert sum(duplicates.values()) <= 3 * len(at_least_once)
 
 
-def test_the_database_is_gone_for_ten_seconds() -> None:
+def test_the_database_is_gone_for_ten_seconds_and_hangs_later() -> None:
     """Mail waits in Postfix's queue; no 5xx, no bounce, and everything arrives when the database is back."""
     with (
         PrivatePostgres() as postgres,
-        Installation(settings={"store": {"url": postgres.url}}) as installation,
+        Installation(settings={"store": {"url": postgres.url}, "desk": {"store_seconds": 1}}) as installation,
     ):
         sent = installation.postfix.send_many(batch(1, 40), sessions=4, attempts=40)
         installation.postfix.wait_idle()
@@ -154,6 +155,16 @@ def test_the_database_is_gone_for_ten_seconds() -> None:
             return not installation.postfix.mailq()
 
         wait_until(empty, timeout=60, what="the queue to empty")
+        with psycopg.connect(postgres.url.replace("+psycopg", "")) as another:
+            another.execute(
+                "LOCK TABLE messages, desk_notes IN ACCESS EXCLUSIVE MODE"
+            )  # as a VACUUM FULL does
+            sent += installation.postfix.send_many(batch(81, 20), sessions=4, attempts=40)
+            installation.postfix.wait_log(r"status=deferred .*the store does not answer")
+            another.rollback()
+        wait_until(empty, timeout=60, what="the queue to empty again")
+        assert all(s.accepted for s in sent)
+        assert "transport line" not in installation.daemon.log()
         boxes, quarantine = account(installation, sent)
         assert set(boxes.values()) | set(quarantine.values()) == {1}
 
