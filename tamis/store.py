@@ -26,6 +26,7 @@ from tamis.database.earned_senders import Senders
 from tamis.database.factors import Factors
 from tamis.database.granted_people import People
 from tamis.database.history import History
+from tamis.database.host_health import Healths
 from tamis.database.hosts import Hosts
 from tamis.database.invitations import Invitations
 from tamis.database.jobs import Jobs
@@ -89,6 +90,7 @@ class Store:
         self.invitations = Invitations(self._database)
         self.mailings = Mailings(self._database)
         self.hosts = Hosts(self._database)
+        self.healths = Healths(self._database)
         self.blocked = BlockedClients(self._database)
         self.model_steps = ModelSteps(self._database)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from types import MappingProxyType
 
 from babel import Locale
 from babel.dates import format_date, format_datetime, format_timedelta
-from babel.numbers import format_decimal
+from babel.numbers import format_decimal, format_percent
 
 from tamis.language.time_zone import zone_of
 from tamis.language.translation import marked, translations
@@ -58,6 +58,19 @@ class PageReader:
         patterns = _DAY if at.year == self.now.astimezone(self._tz).year else _YEARS_DAY
         return str(format_date(at.date(), patterns[self.language], self._locale))
 
+    def date(self, day: date) -> str:
+        """A day of the calendar, in short: "22 Nov"; the year where it is another one."""
+        pattern = "d MMM" if day.year == self.now.astimezone(self._tz).year else "d MMM y"
+        return str(format_date(day, pattern, self._locale))
+
+    def hour(self, at: datetime) -> str:
+        """The hour that an hour of the day begins with: "14:00"."""
+        return str(format_datetime(at.astimezone(self._tz), "HH:mm", locale=self._locale))
+
+    def fine(self, value: float) -> str:
+        """A small number, with three decimals at most."""
+        return str(format_decimal(value, "#,##0.###", self._locale))
+
     def ago(self, at: datetime) -> str:
         """How long ago, in one unit: "2 hr ago"; the day when it is long ago."""
         past = self.now - at
@@ -77,6 +90,19 @@ class PageReader:
     def number(self, value: float) -> str:
         """A number as the language writes it."""
         return str(format_decimal(value, "#,##0.##", self._locale))
+
+    def share(self, part: float) -> str:
+        """A share as the language writes it, in percent: small ones with two decimals."""
+        rounded = round(part, 2 if part >= 0.1 else 4)
+        return str(format_percent(rounded, locale=self._locale, decimal_quantization=False))
+
+    def compared(self, now: float, before: float) -> str:
+        """By how much a number changed against another one, in percent with its sign; "" where that says nothing."""
+        if before <= 0:
+            return ""
+        change = now / before - 1
+        sign = "+" if change > 0 else "−" if change < 0 else "±"  # noqa: RUF001 - a minus as it is printed
+        return sign + str(format_percent(round(abs(change), 2), locale=self._locale))
 
     @property
     def _locale(self) -> Locale:

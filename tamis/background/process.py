@@ -16,6 +16,7 @@ from tamis.background.abuse_mailbox import AbuseMailbox
 from tamis.background.asking import Asking
 from tamis.background.feeds import Feeds
 from tamis.background.mailing import Digesting
+from tamis.background.telling import state_of
 from tamis.background.working import Working
 from tamis.base.breaker import Breakers
 from tamis.base.errors import TamisError
@@ -50,6 +51,7 @@ _TICK = 1.0  # seconds: how soon a change of policy or lists is in force
 _SLOW_TICK = 60.0
 _BATCH = 500
 _DIGEST_TICK = 10.0
+_HEALTH_TICK = 10.0
 _TURN = 1.0  # seconds that a long task may keep the others waiting
 
 
@@ -88,6 +90,7 @@ class Background:
         self._exporter: Exporter | None = None
         self._tasks: list[tuple[Callable[[], float], list[float]]] = [
             (self._tell, [0.0]),
+            (self._tell_health, [0.0]),
             (self._publish, [0.0]),
             (self._note_file, [0.0]),
             (self._count_hits, [0.0]),
@@ -141,6 +144,12 @@ class Background:
         settings = self._site().settings
         self._store.hosts.tell(host_name(settings), __version__, settings.web.url)
         return _SLOW_TICK
+
+    def _tell_health(self) -> float:
+        """Say to the pages how this host is."""
+        settings = self._site().settings
+        self._store.healths.tell(host_name(settings), state_of(settings))
+        return _HEALTH_TICK
 
     def _publish(self) -> float:
         """Bring the snapshot up to date when the store's revision moved, or somebody touched it."""

@@ -18,7 +18,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from tamis.database.connection import Database
 from tamis.database.roll_ups import MICROS, MISTAKES, STEPS
-from tamis.database.schema import ChallengeRow
+from tamis.database.schema import ChallengeRow, EntryRow, MessageRow
 from tamis.database.seen_rows import seen
 from tamis.database.statistics_schema import (
     DayRow,
@@ -33,6 +33,7 @@ from tamis.judging.metrics import BUCKETS
 from tamis.message.address import PLATFORM, domain_of
 from tamis.people.rights import NO_LOCKS, Reach
 
+_AT_ONCE = 500
 FEW = 5
 """Mailboxes in a sum that let nobody guess which copies are those of a locked one."""
 
@@ -388,6 +389,39 @@ class Statistics:
                 counts[state] = counts.get(state, 0) + number
         delivered = counts.get("delivered", 0)
         return Questions(sum(counts.values()), delivered + counts.get("solved", 0), delivered, reasons)
+
+    def questions_by_mailbox(
+        self, reach: Reach, since: datetime, until: datetime
+    ) -> dict[str, tuple[int, int]]:
+        """Mailbox -> senders of its held mail who were asked, and who answered, as far as that mail is known."""
+        answered = case((ChallengeRow.state.in_(("solved", "delivered")), ChallengeRow.id))
+        query = (
+            select(
+                MessageRow.mailbox,
+                func.count(ChallengeRow.id.distinct()),
+                func.count(answered.distinct()),
+            )
+            .join(ChallengeRow, ChallengeRow.id == MessageRow.challenge)
+            .where(
+                ChallengeRow.at >= since,
+                ChallengeRow.at < until,
+                ChallengeRow.reason == "",
+                seen(reach, MessageRow.mailbox, MessageRow.domain),
+            )
+            .group_by(MessageRow.mailbox)
+        )
+        with self._database.read() as session:
+            return {name: (asked, told) for name, asked, told in session.execute(query)}
+
+    def entries_of(self, mailboxes: Sequence[str]) -> dict[str, int]:
+        """Mailbox -> entries of its own lists, of those that have any."""
+        found: dict[str, int] = {}
+        with self._database.read() as session:
+            for start in range(0, len(mailboxes), _AT_ONCE):
+                these = EntryRow.scope.in_(mailboxes[start : start + _AT_ONCE])
+                query = select(EntryRow.scope, func.count()).where(these).group_by(EntryRow.scope)
+                found |= {name: number for name, number in session.execute(query)}
+        return found
 
     def is_withheld(self, reach: Reach, days: Days) -> bool:
         """Whether what is kept of whole domains only is not shown: fewer than FEW mailboxes are in it, and one is

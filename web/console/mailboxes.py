@@ -1,0 +1,232 @@
+"""How are the mailboxes doing: a table of them, and one of them in numbers.
+
+    Reach, Span -> MailboxCount (Statistics), questions, list entries, levels -> rows, sorted -> page or CSV
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from starlette.responses import Response
+
+from tamis.base.errors import ConfigError
+from tamis.database.history_search import Wanted
+from tamis.database.scope import parse_scope
+from tamis.database.statistics import Days, MailboxCount
+from tamis.language.translation import marked
+from tamis.message.address import domain_of
+from tamis.people.rights import Reach, Right, visible
+from tamis.web import charts
+from tamis.web.console.console import NOT_HERE, Console
+from tamis.web.console.overview import SERIES, filter_name, series_of
+from tamis.web.console.spans import SPANS, Span
+from tamis.web.visit import PageRefusedError
+
+_USUAL = "30d"
+_PAGE = 200
+_CAUGHT = 3
+"""Filters that a row names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row of the table."""
+
+    count: MailboxCount
+    asked: int
+    answered: int
+    entries: int
+    required: float
+    caught: Sequence[tuple[str, int]]
+
+
+Sorting = Callable[[Line], tuple[float | str, ...]]
+COLUMNS: Mapping[str, tuple[str, Sorting]] = {
+    "mailbox": (marked("Mailbox"), lambda one: (one.count.mailbox,)),
+    "in": (marked("Came"), lambda one: (-one.count.came,)),
+    "held": (marked("Held"), lambda one: (-one.count.held,)),
+    "junk": (marked("Junk"), lambda one: (-one.count.junk,)),
+    "out": (marked("Went out"), lambda one: (-one.count.sent,)),
+    "caught": (marked("Caught by"), lambda one: (one.caught[0][0] if one.caught else "~",)),
+    "mistakes": (marked("Mistakes"), lambda one: (-one.count.mistakes,)),
+    "asked": (marked("Asked / answered"), lambda one: (-one.asked, -one.answered)),
+    "entries": (marked("List entries"), lambda one: (-one.entries,)),
+    "limit": (marked("Limit"), lambda one: (one.required,)),
+    "last": (marked("Last mail"), lambda one: (-one.count.last.toordinal(),)),
+}
+"""The columns by their names in the address: what people call them, and how rows are sorted by them."""
+
+
+def show(console: Console) -> Response:
+    """The table."""
+    span = Span.of(console, _USUAL)
+    reach = console.visible(Right.STATISTICS)
+    lines = _sorted(console, _lines(console, reach, span))
+    if console.visit.query("as") == "csv":
+        return _csv(console, lines)
+    place = _number(console.visit.query("from"))
+    return console.render(
+        "mailboxes.html",
+        span=span,
+        spans=SPANS,
+        columns=COLUMNS,
+        sort=_sort(console),
+        lines=lines[place : place + _PAGE],
+        total=len(lines),
+        start=place,
+        page=_PAGE,
+        sparks={one.count.mailbox: _spark(one.count, span.days) for one in lines[place : place + _PAGE]},
+        quiet=console.visit.store.statistics.quiet(reach, span.days, 50),
+        withheld=console.visit.store.statistics.is_withheld(reach, span.days),
+    )
+
+
+def show_one(console: Console) -> Response:
+    """One mailbox, as far as it may be seen."""
+    try:
+        scope = parse_scope(console.visit.request.path_params["mailbox"][:320])
+    except ConfigError:
+        raise PageRefusedError(NOT_HERE) from None
+    mailbox = console.site.book.policy(scope).mailbox if "@" in scope else ""
+    everything = visible(console.holder, Right.STATISTICS, console.locks)
+    if not everything.covers(mailbox) or not mailbox:
+        raise PageRefusedError(NOT_HERE)
+    span, reader, store = Span.of(console, _USUAL), console.visit.reader, console.visit.store
+    own = everything.within(mailbox)
+    found = store.statistics.mailboxes(own, span.days, only=mailbox)
+    count = found[0] if found else None
+    by_week = Counter[tuple[date, str]]()
+    for one in store.statistics.by_day(own, span.days):
+        if one.side == "in":
+            by_week[one.day - timedelta(days=one.day.weekday()), series_of(one.outcome)] += one.copies
+    weeks = sorted({day - timedelta(days=day.weekday()) for day in span.days})
+    rows = [(reader.date(week), {key: by_week[week, key] for key, _ in SERIES}) for week in weeks]
+    series = [(key, reader.gettext(name)) for key, name in SERIES]
+    heads = [reader.gettext(one) for one in (marked("filter"), marked("caught"))]
+    caught = [(filter_name(name, reader), number) for name, number in _caught(count)] if count else []
+    may_see = console.may(Right.HISTORY, mailbox)
+    policy, above = console.site.book.policy(mailbox), console.site.book.policy(domain_of(mailbox))
+    return console.render(
+        "mailbox.html",
+        mailbox=mailbox,
+        span=span,
+        spans=SPANS,
+        count=count,
+        weeks=charts.bars(rows, series, reader.gettext(marked("week of")), reader.number),
+        catches=charts.ranks(caught, heads, reader.number),
+        partners=_partners(console, mailbox, span) if may_see else None,
+        policy=policy,
+        differences=_differences(policy.terms.model_dump(), above.terms.model_dump(), policy.required, above.required),
+        entries=store.lists.find(scope=mailbox) if console.may(Right.LISTS_READ, mailbox) else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Partner:
+    """A domain that a mailbox exchanged mail with."""
+
+    name: str
+    copies: int
+    held: int
+    last: datetime
+
+
+def _partners(console: Console, mailbox: str, span: Span) -> tuple[list[Partner], list[Partner]]:
+    """Who writes to a mailbox, and to whom it writes: from the history, which has less than the sums."""
+    found: tuple[dict[str, Partner], dict[str, Partner]] = ({}, {})
+    wanted = Wanted(scope=mailbox, since=span.since)
+    for kept in console.visit.store.history.find(wanted, 2000):
+        for recipient, told in kept.story.recipients:
+            is_sent = kept.story.side == "out" and domain_of(recipient) != domain_of(mailbox)
+            name = domain_of(recipient if is_sent else kept.story.sender) or "<>"
+            known = found[is_sent].get(name) or Partner(name, 0, 0, kept.story.at)
+            held = known.held + (told.outcome == "quarantine")
+            found[is_sent][name] = Partner(name, known.copies + 1, held, max(known.last, kept.story.at))
+    both = [sorted(one.values(), key=lambda p: (-p.copies, p.name))[:20] for one in found]
+    return both[0], both[1]
+
+
+def _differences(
+    own: Mapping[str, object], above: Mapping[str, object], required: float, usual: float
+) -> list[tuple[str, object, object]]:
+    """What the mailbox's policy has otherwise than its domain's."""
+    found: list[tuple[str, object, object]] = [
+        (name, value, above[name]) for name, value in own.items() if value != above.get(name)
+    ]
+    if required != usual and not any(name == "required" for name, _, _ in found):
+        found.append(("required", required, usual))
+    return found
+
+
+def _lines(console: Console, reach: Reach, span: Span) -> list[Line]:
+    store = console.visit.store
+    asked = store.statistics.questions_by_mailbox(reach, span.since, span.now)
+    counts = store.statistics.mailboxes(reach, span.days)
+    entries = store.statistics.entries_of([one.mailbox for one in counts])
+    return [
+        Line(
+            one,
+            *asked.get(one.mailbox, (0, 0)),
+            entries.get(one.mailbox, 0),
+            console.site.book.policy(one.mailbox).required,
+            _caught(one)[:_CAUGHT],
+        )
+        for one in counts
+    ]
+
+
+def _caught(count: MailboxCount) -> list[tuple[str, int]]:
+    return sorted(count.caught_by.items(), key=lambda one: (-one[1], one[0]))
+
+
+def _sort(console: Console) -> str:
+    """The column in the address, with a minus before it for the other way round."""
+    asked = console.visit.query("sort")
+    return asked if asked.removeprefix("-") in COLUMNS else "in"
+
+
+def _sorted(console: Console, lines: Sequence[Line]) -> list[Line]:
+    sort = _sort(console)
+    by = COLUMNS[sort.removeprefix("-")][1]
+    return sorted(lines, key=lambda one: (by(one), one.count.mailbox), reverse=sort.startswith("-"))
+
+
+def _spark(count: MailboxCount, days: Days) -> str:
+    return charts.spark([count.by_day.get(day, 0) for day in days])
+
+
+def _number(given: str) -> int:
+    return int(given) if given.isascii() and given.isdecimal() and len(given) < 9 else 0
+
+
+def defused(cell: object) -> str:
+    """A cell that no spreadsheet takes for a formula."""
+    text = str(cell)
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r", "\n") else text
+
+
+def _csv(console: Console, lines: Sequence[Line]) -> Response:
+    reader = console.visit.reader
+    file = io.StringIO()
+    out = csv.writer(file)
+    heads = [reader.gettext(name) for name, _ in COLUMNS.values()]
+    out.writerow([*heads[:7], reader.gettext(marked("Asked")), reader.gettext(marked("Answered")), *heads[8:]])
+    for one in lines:
+        count = one.count
+        cells = (
+            *(count.mailbox, count.came, count.held, count.junk, count.sent),
+            "; ".join(f"{filter_name(name, reader)} {number}" for name, number in one.caught),
+            *(count.mistakes, one.asked, one.answered, one.entries, one.required, count.last.isoformat()),
+        )
+        out.writerow([defused(cell) if isinstance(cell, str) else cell for cell in cells])
+    name = f"mailboxes-{console.scope.replace('@', '-at-')}.csv"
+    return Response(
+        file.getvalue(),
+        media_type="text/csv; charset=utf-8",
+        headers={"content-disposition": f'attachment; filename="{name}"'},
+    )
