@@ -20,7 +20,7 @@ from tamis.web import confirm, preferences, sender, signing_in
 from tamis.web import held_list as mailbox
 from tamis.web.api import assembly as api
 from tamis.web.api.problems import problem
-from tamis.web.console import overview
+from tamis.web.console import health, mailboxes, overview
 from tamis.web.console.console import Console, console_page
 from tamis.web.guard import RequestBounds, SafeHeaders
 from tamis.web.rendering import HERE
@@ -75,6 +75,10 @@ ROUTES = (
     _get("/c/{token}/image", sender.image),
     _get("/c/{token}/audio", sender.audio),
     _console("", Right.STATISTICS, overview.show),
+    _console("/mailboxes", Right.STATISTICS, mailboxes.show),
+    _console("/mailboxes/{mailbox:path}", Right.STATISTICS, mailboxes.show_one),
+    _console("/health", Right.PLATFORM, health.show, platform=True),
+    _deed("/health/checks", Right.PLATFORM, health.examine, platform=True),
 )
 
 

@@ -26,6 +26,10 @@ _UNITS = (
 )
 
 
+_FEW = 20
+"""What a share of would say nothing."""
+
+
 def _now() -> datetime:
     return datetime.now(UTC)
 
@@ -92,13 +96,13 @@ class PageReader:
         return str(format_decimal(value, "#,##0.##", self._locale))
 
     def share(self, part: float) -> str:
-        """A share as the language writes it, in percent: small ones with two decimals."""
-        rounded = round(part, 2 if part >= 0.1 else 4)
+        """A share as the language writes it, in percent: the smaller, the more decimals."""
+        rounded = round(part, 2 if part >= 0.1 else 3 if part >= 0.01 else 4)
         return str(format_percent(rounded, locale=self._locale, decimal_quantization=False))
 
     def compared(self, now: float, before: float) -> str:
         """By how much a number changed against another one, in percent with its sign; "" where that says nothing."""
-        if before <= 0:
+        if before < _FEW:
             return ""
         change = now / before - 1
         sign = "+" if change > 0 else "−" if change < 0 else "±"  # noqa: RUF001 - a minus as it is printed

@@ -8,12 +8,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from tamis import __version__
 from tamis.background.abuse_mailbox import AbuseMailbox
 from tamis.background.asking import Asking
+from tamis.background.examining import Examining
 from tamis.background.feeds import Feeds
 from tamis.background.mailing import Digesting
 from tamis.background.telling import state_of
@@ -85,6 +87,7 @@ class Background:
         self._digesting = Digesting(
             site, store, tokens, lambda: Reinjector(site().settings.desk.reinject).send
         )
+        self._examining = Examining(lambda: file().path)
         self._working = Working(store.jobs, host_name(settings), lambda: file().path)
         self._unpublished: list[Sender] = []
         self._exporter: Exporter | None = None
@@ -133,6 +136,7 @@ class Background:
             self._parts.write()
             self._stopping.wait(_TICK)
         self._working.close()
+        self._examining.close()
 
     def _work(self) -> float:
         """What people asked for on the pages."""
@@ -148,8 +152,11 @@ class Background:
     def _tell_health(self) -> float:
         """Say to the pages how this host is."""
         settings = self._site().settings
-        self._store.healths.tell(host_name(settings), state_of(settings))
-        return _HEALTH_TICK
+        self._examining.step(self._store.healths.asked_for_checks())
+        checked = self._examining.at.timestamp() if self._examining.at else 0.0
+        state = replace(state_of(settings), checks=self._examining.checks, checked=checked)
+        self._store.healths.tell(host_name(settings), state)
+        return _TICK if self._examining.process else _HEALTH_TICK
 
     def _publish(self) -> float:
         """Bring the snapshot up to date when the store's revision moved, or somebody touched it."""

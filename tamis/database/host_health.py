@@ -11,7 +11,10 @@ from sqlalchemy import delete, select
 
 from tamis.database.connection import Database, clean
 from tamis.database.hosts import FORGOTTEN
+from tamis.database.schema import FactRow
 from tamis.database.statistics_schema import HealthRow
+
+_ASKED = "checks_asked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,16 @@ class LeftOut:
     processes: int
     until: float
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What a check of `tamis doctor` said: `health` is ok, warning or error, `mend` what to do, "" for nothing."""
+
+    health: str
+    check: str
+    found: str
+    mend: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +58,9 @@ class HostState:
     disk_total: int = 0
     reports: int = 0
     """Readers' reports that wait to be learned."""
+    checks: Sequence[Check] = ()
+    checked: float = 0.0
+    """What `tamis doctor` said, and when."""
 
     @property
     def is_route_doubtful(self) -> bool:
@@ -61,6 +77,7 @@ class HostState:
         known = {name: data[name] for name in cls.__slots__ if name in data}
         known["version"] = str(data.get("version", ""))
         known["left_out"] = tuple(LeftOut(**one) for one in data.get("left_out", ()))
+        known["checks"] = tuple(Check(**one) for one in data.get("checks", ()))
         return cls(**known)
 
 
@@ -89,6 +106,20 @@ class Healths:
         with self._database.write() as session:
             session.execute(put, {"host": clean(host), "at": now, "state": state.to_dict()})
             session.execute(delete(HealthRow).where(HealthRow.at < now - FORGOTTEN))
+
+    def ask_for_checks(self, *, now: datetime | None = None) -> None:
+        """Every host is to make its checks anew."""
+        put = self._database.insert(FactRow)
+        put = put.on_conflict_do_update(index_elements=["name"], set_={"value": put.excluded.value})
+        at = (now or datetime.now(UTC)).isoformat()
+        with self._database.write() as session:
+            session.execute(put, {"name": _ASKED, "value": at})
+
+    def asked_for_checks(self) -> datetime | None:
+        """When somebody did that last."""
+        with self._database.read() as session:
+            at = session.scalar(select(FactRow.value).where(FactRow.name == _ASKED))
+        return datetime.fromisoformat(at) if at else None
 
     def all(self) -> list[HostHealth]:
         """All hosts that told, by name; what can't be read, of another version, is left out."""

@@ -420,7 +420,7 @@ class Statistics:
             for start in range(0, len(mailboxes), _AT_ONCE):
                 these = EntryRow.scope.in_(mailboxes[start : start + _AT_ONCE])
                 query = select(EntryRow.scope, func.count()).where(these).group_by(EntryRow.scope)
-                found |= {name: number for name, number in session.execute(query)}
+                found |= dict(session.execute(query).all())
         return found
 
     def is_withheld(self, reach: Reach, days: Days) -> bool:

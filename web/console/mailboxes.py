@@ -1,6 +1,6 @@
 """How are the mailboxes doing: a table of them, and one of them in numbers.
 
-    Reach, Span -> MailboxCount (Statistics), questions, list entries, levels -> rows, sorted -> page or CSV
+Reach, Span -> MailboxCount (Statistics), questions, list entries, levels -> rows, sorted -> page or CSV
 """
 
 from __future__ import annotations
@@ -76,6 +76,7 @@ def show(console: Console) -> Response:
         spans=SPANS,
         columns=COLUMNS,
         sort=_sort(console),
+        filter_name=filter_name,
         lines=lines[place : place + _PAGE],
         total=len(lines),
         start=place,
@@ -121,7 +122,9 @@ def show_one(console: Console) -> Response:
         catches=charts.ranks(caught, heads, reader.number),
         partners=_partners(console, mailbox, span) if may_see else None,
         policy=policy,
-        differences=_differences(policy.terms.model_dump(), above.terms.model_dump(), policy.required, above.required),
+        differences=_differences(
+            policy.terms.model_dump(), above.terms.model_dump(), policy.required, above.required
+        ),
         entries=store.lists.find(scope=mailbox) if console.may(Right.LISTS_READ, mailbox) else None,
     )
 
@@ -215,7 +218,9 @@ def _csv(console: Console, lines: Sequence[Line]) -> Response:
     file = io.StringIO()
     out = csv.writer(file)
     heads = [reader.gettext(name) for name, _ in COLUMNS.values()]
-    out.writerow([*heads[:7], reader.gettext(marked("Asked")), reader.gettext(marked("Answered")), *heads[8:]])
+    out.writerow(
+        [*heads[:7], reader.gettext(marked("Asked")), reader.gettext(marked("Answered")), *heads[8:]]
+    )
     for one in lines:
         count = one.count
         cells = (

@@ -23,8 +23,8 @@ NAVIGATION: tuple[tuple[str, tuple[NavPage, ...]], ...] = (
     ("", (NavPage("", marked("Overview"), Right.STATISTICS),)),
     (marked("Tuning"), ()),
     (marked("Senders"), ()),
-    ("", ()),
+    ("", (NavPage("/mailboxes", marked("Mailboxes"), Right.STATISTICS),)),
     (marked("People"), ()),
-    (marked("System"), ()),
+    (marked("System"), (NavPage("/health", marked("Health"), Right.PLATFORM, platform=True),)),
 )
 """The headings ("" for none) in their order, each with its pages."""

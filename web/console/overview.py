@@ -16,6 +16,7 @@ from starlette.responses import Response
 from tamis.database.roll_ups import MISTAKES, UNWANTED_PASSED, WANTED_STOPPED, WOULD
 from tamis.database.statistics import Days, FilterCount, LabelCount, Latency, Questions
 from tamis.judging.suppression import SENTENCES, NotAsked
+from tamis.judging.verdict import SCORE
 from tamis.language.translation import marked
 from tamis.message.address import PLATFORM
 from tamis.models.levels import Levels, Measured
@@ -128,7 +129,7 @@ def traffic(console: Console, span: Span, reach: Reach) -> tuple[Traffic, Traffi
         caught = Counter[str]()
         for one in deciders:
             if one.side == "in" and series_of(one.outcome) in ("tag", "junk", "held"):
-                caught[one.decided_by] += one.copies
+                caught[one.decided_by or SCORE] += one.copies
         made.append(Traffic(part.rows, part.went, caught, part.sent))
     return made[0], made[1]
 
@@ -145,7 +146,7 @@ def _traffic(named: Sequence[tuple[Key, str]], counts: Sequence[tuple[Key, str, 
         if key in columns:
             columns[key][series] += copies
         if series in ("tag", "junk", "held"):
-            caught[decided_by] += copies
+            caught[decided_by or SCORE] += copies
     return Traffic([(name, columns[key]) for key, name in named], went, caught, sent)
 
 
@@ -155,7 +156,9 @@ def _named(series: Sequence[tuple[str, str]], reader: PageReader) -> list[tuple[
 
 def filter_name(name: str, reader: PageReader) -> str:
     """What people call what decided."""
-    return reader.gettext(marked("the total of all")) if name == "score" else name.replace("_", " ")
+    if name in ("", SCORE):
+        return reader.gettext(marked("the total of all"))
+    return name.replace("_", " ")
 
 
 def catches(now: Traffic, labels: Sequence[LabelCount], reader: PageReader) -> Chart:
@@ -163,7 +166,7 @@ def catches(now: Traffic, labels: Sequence[LabelCount], reader: PageReader) -> C
     wrong = Counter[str]()
     for one in labels:
         if one.kind == WANTED_STOPPED:
-            wrong[one.decided_by] += one.copies
+            wrong[one.decided_by or SCORE] += one.copies
     rows = sorted(now.caught.items(), key=lambda one: (-one[1], one[0]))
     heads = [
         reader.gettext(one) for one in (marked("filter"), marked("caught"), marked("wrongly, as people said"))

@@ -1,0 +1,151 @@
+"""The console's numbers: Overview, Mailboxes, Health, without a browser."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from tamis.database.statistics import Days
+from tamis.people.rights import Reach
+from tamis.web import charts
+from tamis.web.console.mailboxes import COLUMNS, defused
+from tests.web.console.conftest import PLATFORM_ADMIN
+from tests.web.console.numbers import LOST, NOW, PEOPLE, fill, well
+from tests.web.pages import ADMIN, JEAN, MARIE, Pages
+
+HOST = "mx1:/var/lib/tamis"
+
+
+@pytest.fixture(scope="module")
+def full(pages: Pages) -> Pages:
+    """A month of mail."""
+    fill(pages.store)
+    pages.store.healths.tell(HOST, well())
+    return pages
+
+
+@pytest.fixture
+def health(full: Pages) -> Iterator[Pages]:
+    """A host that is well again afterwards."""
+    yield full
+    full.store.healths.tell(HOST, well())
+
+
+def answer(page: str) -> str:
+    found = re.search(r'<p class="answer">(.*?)</p>', page, re.DOTALL)
+    assert found
+    return " ".join(re.sub(r"<[^>]+>", "", found[1]).split())
+
+
+@pytest.mark.parametrize("span", ["24h", "7d", "30d", "365d", "nonsense", ""])
+def test_five_questions_have_five_pictures_for_every_time(full: Pages, span: str) -> None:
+    page = full.visitor(PLATFORM_ADMIN).get(f"/admin?span={span}")
+    assert page.status == 200
+    assert page.text.count("<figure") == 5
+    assert page.text.count("<summary>Numbers</summary>") == page.text.count('role="img"')
+    assert 'style="' not in page.text
+    for picture in re.findall(r"<svg class=\"field\".*?</svg>", page.text, re.DOTALL):
+        assert 0 < picture.count("<rect") <= charts.MOST_SHAPES
+        assert picture.count("<title>") == picture.count("<rect")
+
+
+def test_the_answer_has_the_numbers_of_the_store(full: Pages) -> None:
+    page = full.visitor(ADMIN).get("/admin?in=example.com&span=30d").text
+    days = Days.until(NOW.date(), 30)
+    counts = full.store.statistics.by_day(Reach(frozenset({"example.com"})), days)
+    came = sum(one.copies for one in counts if one.side == "in")
+    assert f"{came} messages came" in answer(page)
+    assert "stopped by mistake" in answer(page)
+    assert full.visitor(ADMIN).get("/admin?in=example.org").status == 404
+
+
+def test_it_says_what_is_not_well(health: Pages) -> None:
+    ask, tell = health.visitor(PLATFORM_ADMIN).get, health.store.healths.tell
+    assert "does not answer" not in ask("/admin").text
+    tell(HOST, replace(well(), left_out=(LOST,)))
+    page = ask("/admin").text
+    assert "clamd does not answer on mx1" in page
+    assert "All is well" not in answer(page)
+    assert "clamd" not in health.visitor(ADMIN).get("/admin").text
+    tell(HOST, replace(well(), route_proven=1.0))
+    assert "configuration on mx1 was changed" in ask("/admin").text
+    tell(HOST, replace(well(), disk_free=1))
+    assert "nearly full" in ask("/admin").text
+    tell(HOST, replace(well(), journal=200 * 1024**2))
+    assert "of history wait on mx1" in ask("/admin").text
+    tell(HOST, well(), now=NOW - timedelta(hours=2))
+    assert "mx1 has told nothing since" in ask("/admin").text
+
+
+def test_all_is_well_when_it_is(tmp_path_factory: pytest.TempPathFactory) -> None:
+    web = {"administrators": {PLATFORM_ADMIN: ["platform"]}}
+    with Pages(tmp_path_factory.mktemp("empty"), {"web": web}) as empty:
+        page = empty.visitor(PLATFORM_ADMIN).get("/admin").text
+        assert "All is well" not in page, "no host has told"
+        empty.store.healths.tell(HOST, well())
+        page = empty.visitor(PLATFORM_ADMIN).get("/admin").text
+        assert answer(page) == "All is well. No mail came in this time."
+        assert "No mailbox had mail" in empty.visitor(PLATFORM_ADMIN).get("/admin/mailboxes").text
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+def test_mailboxes_sort_by_every_column(full: Pages, column: str) -> None:
+    names = []
+    for sort in (column, f"-{column}"):
+        page = full.visitor(PLATFORM_ADMIN).get(f"/admin/mailboxes?sort={sort}")
+        assert page.status == 200
+        names.append(re.findall(r"<bdi>([^<]+@[^<]+)</bdi></a></th>", page.text))
+    assert sorted(names[0]) == sorted(names[1])
+    assert names[0] == names[1][::-1]
+    assert JEAN not in names[0], "it is locked"
+    assert set(names[0]) <= set(PEOPLE)
+    assert MARIE in names[0]
+
+
+def test_a_spreadsheet_takes_no_cell_for_a_formula(full: Pages) -> None:
+    answer = full.visitor(PLATFORM_ADMIN).get("/admin/mailboxes?as=csv")
+    assert answer.headers["content-type"].startswith("text/csv")
+    rows = list(csv.reader(io.StringIO(answer.text)))
+    assert rows[0][0] == "Mailbox"
+    assert {len(row) for row in rows} == {len(rows[0])}
+    for bad in ("=1+1", "+1@x", "-1@x", "@sum(a1)", "\t=1", "\r=1"):
+        assert defused(bad) == f"'{bad}"
+    assert defused(MARIE) == MARIE
+
+
+def test_one_mailbox(full: Pages) -> None:
+    page = full.visitor(ADMIN).get(f"/admin/mailboxes/{MARIE}?span=30d").text
+    assert "messages came" in answer(page)
+    assert "garage.example.net" in page
+    assert full.visitor(ADMIN).get(f"/admin/mailboxes/{MARIE.upper()}").status == 200
+    for other in (JEAN, "x@example.org", "example.com", "nobody", "@", "a" * 400, "a/b", "%00"):
+        assert full.visitor(ADMIN).get(f"/admin/mailboxes/{other}").status == 404, other
+
+
+def test_health_is_the_platforms(health: Pages) -> None:
+    assert health.visitor(ADMIN).get("/admin/health").status == 404
+    visitor = health.visitor(PLATFORM_ADMIN)
+    assert answer(visitor.get("/admin/health").text) == "Nothing is broken."
+    assert health.store.healths.asked_for_checks() is None
+    done = visitor.submit("/admin/health", "/admin/health/checks")
+    assert done.status == 303
+    assert health.store.healths.asked_for_checks() is not None
+    assert "The checks are being made" in visitor.get(done.location).text
+    health.store.healths.tell(HOST, replace(well(), left_out=(LOST,)))
+    assert "connection refused" in visitor.get("/admin/health").text
+
+
+@pytest.mark.parametrize(
+    "path", ["/admin?span=7d", "/admin/mailboxes", f"/admin/mailboxes/{MARIE}", "/admin/health"]
+)
+def test_pages_speak_french(full: Pages, path: str) -> None:
+    page = full.visitor(PLATFORM_ADMIN, **{"Accept-Language": "fr"}).get(path).text
+    assert '<html lang="fr">' in page
+    for english in (" came", " held", "Mailbox<", "Nothing", "of the ", "Numbers"):
+        assert english not in re.sub(r'<[^>]*lang="en"[^>]*>.*?<', "<", page), english
