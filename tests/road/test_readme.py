@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -82,10 +83,14 @@ def running() -> Iterator[Installation]:
 def test_each_does_what_it_says(running: Installation, place: Path) -> None:
     sent = running.postfix.send_many([Envelope("sender@example.net", (OTHER,), spam(7))])
     assert all(one.accepted for one in sent)
-    wait_until(running.held, timeout=30, what="a held message")
+    wait_until(lambda: bool(running.held()), timeout=30, what="a held message")
     held = str(running.held()[0]["id"])
-    stories = lambda: running.tamis("history", "list", "--json")  # noqa: E731 - asked for until there is one
-    wait_until(stories, timeout=30, what="its story in the history")
+
+    def stories() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = running.tamis("history", "list", "--json")
+        return found
+
+    wait_until(lambda: bool(stories()), timeout=30, what="its story in the history")
     known = stories()
     names = {
         re.search(r"quarantine release (\S+)", README)[1]: held,  # type: ignore[index]
