@@ -15,7 +15,7 @@ from tamis.contract.breadth import SENTENCES, breadth
 from tamis.contract.lists import Colour, Match, Subject, normalise_pattern
 from tamis.database.list_entries import NewEntry
 from tamis.judging import list_effect
-from tamis.judging.policy import Terms
+from tamis.judging.policy_terms import Terms
 from tamis.judging.site import Override
 from tamis.language.translation import NAMES, marked
 from tamis.web.rate_limits import CHANGES

@@ -32,7 +32,7 @@ from tamis.database.earned_senders import can_earn, earn
 from tamis.database.effective_labels import LabelSource
 from tamis.database.labels import Label, say
 from tamis.database.schema import ChallengeRow, DetailsRow, MessageRow
-from tamis.judging.policy import Terms
+from tamis.judging.policy_terms import Terms
 from tamis.judging.site import Site
 from tamis.quarantine.held_mail import ITS_SENDER, Quarantine
 from tamis.quarantine.records import Deliver, Done, HeldState

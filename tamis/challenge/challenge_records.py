@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from tamis.contract.finding import Finding
-from tamis.judging.policy import Terms
+from tamis.judging.policy_terms import Terms
 from tamis.judging.suppression import NotAsked
 
 MOST_WRONG = 20

@@ -14,7 +14,7 @@ from tamis.cli.terminal import printable
 from tamis.contract.filter import Filter
 from tamis.database.scope import parse_scope
 from tamis.judging.alias_targets import mailbox_behind
-from tamis.judging.policy import Terms
+from tamis.judging.policy_terms import Terms
 from tamis.judging.site import Override
 from tamis.message.address import PLATFORM
 

@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 from tamis.cli.context import Context, json_option
 from tamis.cli.terminal import print_json
 from tamis.contract.filter import ALLOWED_EFFECTS, Effect, Filter, State
-from tamis.judging.policy import Terms
+from tamis.judging.policy_terms import Terms
 from tamis.settings import DomainName, LookupTable, Network, Settings, Socket
 
 

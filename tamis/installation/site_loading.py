@@ -62,13 +62,13 @@ class SiteSource:
             if path.exists():
                 log.warning("%s", error)
             view = StoredView()
-        made = self._compile(file, view)
+        made = self._compile(file, view, None)
         self._file = file
         return made
 
-    def _compile(self, file: SettingsFile, view: StoredView) -> Site:
+    def _compile(self, file: SettingsFile, view: StoredView, before: Site | None) -> Site:
         directory = self._directory_for(file.settings)
-        return Site.compile(file, self._filters, view.overrides, view.lists, view.revision, directory)
+        return Site.compile(file, self._filters, view.overrides, view.lists, view.revision, directory, before)
 
     def has_snapshot(self) -> bool:
         """Whether there is a snapshot that can be used."""
@@ -102,7 +102,7 @@ class SiteSource:
                 if taken != self._seen:
                     self._file.read_taken_rules()
                     self._seen = taken
-                fresh = self._compile(self._file, snapshot.read())
+                fresh = self._compile(self._file, snapshot.read(), current)
         except Exception as error:
             if force or str(error) != self._failure:
                 unexpected = None if isinstance(error, TamisError) else error

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Annotated, Any, Literal
-from zoneinfo import available_timezones
+from typing import Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
-
-from tamis.base.errors import ConfigError, nearest_name
-from tamis.base.validation import config_error
-from tamis.contract.filter import ALLOWED_EFFECTS, Filter, FilterOptions, State
+from tamis.contract.filter import Filter
 from tamis.judging.alias_targets import NO_ALIASES, Destination, Directory
-from tamis.judging.policy_layers import FIXED, Layered, effective, is_fixed, origin
+from tamis.judging.policy_compiling import Compiled, Compiler
+from tamis.judging.policy_layers import FIXED, effective, is_fixed, origin
+from tamis.judging.policy_terms import FilterRule, Terms
 from tamis.message.address import PLATFORM, address_key, mailbox_in, scopes_of
 from tamis.people.rights import Locks
 from tamis.settings import Layers
@@ -28,111 +26,6 @@ class Outcome(StrEnum):
     JUNK = "junk"
     QUARANTINE = "quarantine"
     DEFER = "defer"
-
-
-def _time_zone(name: str) -> str:
-    if name not in available_timezones():
-        near = nearest_name(name, available_timezones())
-        raise ValueError(f"no such time zone{f'; did you mean {near!r}?' if near else ''}")
-    return name
-
-
-class Terms(BaseModel):
-    """What policy can set apart from the filters; every field has its default and its help here."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    enabled: bool = Field(True, description="false switches all spam filtering off for these recipients")
-    mode: Literal["enforce", "observe"] = Field(
-        "enforce",
-        description="observe: every verdict is recorded, and the mail is delivered untouched: no header, no tag, no "
-        "quarantine, no notice, no deferral (docs/observe.md)",
-    )
-    outcome: Literal["inbox", "tag", "junk", "quarantine"] = Field(
-        "quarantine",
-        description="where spam goes: quarantine, junk (headers for the mail store's Junk folder), tag "
-        "(inbox, tagged subject) or inbox (headers only)",
-    )
-    required: float = Field(
-        7.5, gt=0, le=1000, description="total score from which a message is spam; lower is more aggressive"
-    )
-    tag: str = Field(
-        "SPAM: ",
-        min_length=1,
-        max_length=40,
-        pattern=r"^[\x20-\x7e]+$",
-        description="put before the subject by outcome tag (printable ASCII)",
-    )
-    forward: bool = Field(
-        False,
-        description="the recipient is relayed outside the platform: spam is quarantined, never tagged or junked "
-        "(noticed where Postfix's aliases lead outside platform.domains)",
-    )
-    retention_days: int = Field(30, ge=1, le=3650, description="days that quarantined mail is kept")
-    examine_everything: bool = Field(
-        False, description="run the expensive filters even when the verdict is already decided, for tuning"
-    )
-    challenge: Literal["off", "mail", "reply"] = Field(
-        "mail",
-        description="how the sender of quarantined mail is asked to confirm it (Q1): by a mail, by a link in the "
-        "SMTP reply (if all recipients have this setting, else by mail), or not at all",
-    )
-    challenge_proof: Literal["work", "code", "work-only", "code-only"] = Field(
-        "work",
-        description="what the sender's page asks for first: work (the browser's, and one press; delivers that message) "
-        "or code (an image or sound; also whitelists); the other is offered beside it, unless -only",
-    )
-    challenge_whitelist: bool = Field(
-        True, description="a code puts the sender on the domain's automatic whitelist (Q2)"
-    )
-    challenge_own_domain: bool = Field(
-        False, description="also ask senders whose address is in the recipient's own domain (Q3)"
-    )
-    language: Literal["en", "fr"] = Field(
-        "en", description="language of mails and pages when the reader's own is not known"
-    )
-    time_zone: Annotated[str, AfterValidator(_time_zone)] = Field(
-        "UTC",
-        max_length=64,
-        description="time zone of mails and pages, and of the digest's times: Europe/Paris",
-    )
-    digest: tuple[Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")], ...] = Field(
-        (),
-        max_length=6,
-        description='times of day (["17:00"]) of the mail that lists held messages; none: no mail',
-    )
-    self_service: tuple[Literal["outcome", "required", "digest", "language", "time_zone"], ...] = Field(
-        ("digest", "language", "time_zone"),
-        description="what recipients may set for their own mailbox on the pages",
-    )
-    locked: bool = Field(
-        False, description="the mailbox's quarantine is closed to delegated administrators (Q9)"
-    )
-    fixed: tuple[str, ...] = Field(
-        (),
-        max_length=200,
-        description='settings that nobody below can set: ["outcome", "filters.antivirus", "filters.dmarc.state"]. What '
-        "is set there nevertheless has no effect",
-    )
-    junk_days: int = Field(
-        0,
-        ge=0,
-        le=3650,
-        description="days after which `tamis mailbox clean` removes mail from Junk (O5); 0: never",
-    )
-    on_error: Literal["defer", "deliver"] = Field(
-        "defer",
-        description="when Tamis itself fails on a message: defer (451, the sender tries again) or deliver "
-        "(untouched, and a header says so); defer wins among several recipients",
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class FilterRule:
-    """One filter as one policy has it."""
-
-    filter: Filter[Any]
-    options: FilterOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,23 +82,64 @@ class PolicyBook:
         source: str = "settings",
         directory: Directory = NO_ALIASES,
         delimiter: str = "+",
+        compiler: Compiler | None = None,
     ) -> None:
-        self._filters = filters
+        self._compiler = compiler or Compiler(filters)
         self._layers: Layers = {PLATFORM: {}, **layers}
         self._source = source
         self._directory = directory
         self._delimiter = delimiter
-        self._compiled: dict[tuple[str, ...], tuple[Terms, tuple[FilterRule, ...]]] = {}
+        # every layer must stand on its own, so that a mistake is found at start
+        self._own = {scope: self._compile(_alone(scope)) for scope in self._layers}
+        self._prepare()
+
+    def _prepare(self) -> None:
+        self._together: dict[tuple[str, ...], Compiled] = {}
         self._recent: dict[tuple[str, Destination], Policy] = {}
-        for scope in self._layers:  # every layer must stand on its own, so that a mistake is found at start
-            self._compile((scope,) if scope == PLATFORM else (scope, PLATFORM))
-        self.active = frozenset(rule.filter.name for _, rules in self._compiled.values() for rule in rules)
+        sets = {id(one.rule_set): one.rule_set for one in self._own.values()}
+        self._early = tuple(rule for one in sets.values() for rule in one.early)
+        self.active = frozenset().union(*{one.active for one in sets.values()})
         """Names of the filters that some policy has on or in shadow: no other one starts work."""
+
+    def with_layers(self, changed: Mapping[str, Mapping[str, Any] | None], source: str) -> PolicyBook:
+        """A book with these layers in place of what it has for their scopes; None takes a scope's away. Costs what the
+        changed layers cost, unless the platform's, on which all others stand, is among them. Raises ConfigError."""
+        layers = dict(self._layers)
+        for scope, layer in changed.items():
+            layers.pop(scope, None)
+            if layer is not None:
+                layers[scope] = layer
+        many = self._compiler.size > _REMEMBERED * len(layers) + _MAX_RECENT
+        if PLATFORM in changed or many:
+            return PolicyBook(
+                self.filters,
+                layers,
+                source=source,
+                directory=self._directory,
+                delimiter=self._delimiter,
+                compiler=None if many else self._compiler,
+            )
+        book = copy(self)
+        book._layers, book._source = layers, source
+        book._own = {**self._own}
+        for scope in changed:
+            book._own.pop(scope, None)
+            if scope in layers:
+                book._own[scope] = book._compile(_alone(scope))
+        book._prepare()
+        return book
+
+    def for_mail(self, directory: Directory, delimiter: str) -> PolicyBook:
+        """The same policies for addresses that lead where `directory` says."""
+        book = copy(self)
+        book._directory, book._delimiter = directory, delimiter
+        book._prepare()
+        return book
 
     @property
     def filters(self) -> Sequence[Filter[Any]]:
         """All filters, in chain order."""
-        return self._filters
+        return self._compiler.filters
 
     def policy(self, recipient: str) -> Policy:
         """The policy of one recipient's address; those asked for lately are remembered."""
@@ -265,28 +199,35 @@ class PolicyBook:
 
     def _resolve(self, recipient: str, scopes: tuple[str, ...], *, forward: bool = False) -> Policy:
         layered = tuple(s for s in scopes if s in self._layers)
-        if layered not in self._compiled:
-            self._compile(layered)
-        terms, rules = self._compiled[layered]
-        return Policy(recipient, scopes, terms, terms.forward or forward, rules if terms.enabled else ())
+        found = self._compiled(layered)
+        rules = found.rule_set.rules if found.terms.enabled else ()
+        return Policy(recipient, scopes, found.terms, found.terms.forward or forward, rules)
 
-    def all_rules(self) -> Iterator[FilterRule]:
-        """The rules of every layer on its own: whether any policy has a filter in some way."""
-        for _, rules in tuple(self._compiled.values()):
-            yield from rules
+    def _compiled(self, layered: tuple[str, ...]) -> Compiled:
+        if layered == _alone(layered[0] if layered else PLATFORM):
+            return self._own[layered[0]]
+        known = self._together.get(layered)
+        if known is None:
+            known = self._together[layered] = self._compile(layered)
+        return known
+
+    def _compile(self, layered: tuple[str, ...]) -> Compiled:
+        return self._compiler.compile(self._layers, layered, self._source)
+
+    def early_rules(self) -> Sequence[FilterRule]:
+        """The rules of any policy that may defer a single recipient, if their filter acts so early."""
+        return self._early
 
     def all_terms(self) -> Iterator[Terms]:
-        """The terms of every layer on its own."""
-        for terms, _ in tuple(self._compiled.values()):
-            yield terms
+        """The terms of every layer on its own, each once."""
+        yield from {id(one.terms): one.terms for one in tuple(self._own.values())}.values()
 
     def locks(self) -> Locks:
         """Which mailboxes are closed to everybody else (Q9)."""
         said = {}
         for scope, layer in self._layers.items():
             if "locked" in layer:
-                terms, _ = self._compiled[(scope,) if scope == PLATFORM else (scope, PLATFORM)]
-                said[scope] = terms.locked
+                said[scope] = self._own[scope].terms.locked
         return Locks(said)
 
     def show(self, recipient: str) -> dict[str, Any]:
@@ -300,17 +241,14 @@ class PolicyBook:
         return self._shown(tuple(s for s in above if s != scope and s in self._layers))
 
     def _shown(self, layered: tuple[str, ...]) -> dict[str, Any]:
-        if layered not in self._compiled:
-            self._compile(layered)
-        terms, _ = self._compiled[layered]
+        terms = self._compiled(layered).terms
         layers = effective(self._layers, layered)
         shown: dict[str, Any] = {
             key: [value, origin(layers, key)] for key, value in terms.model_dump(mode="json").items()
         }
-        for one in self._filters:
-            options = self._options(one, layers)
-            for key, value in options.model_dump(mode="json").items():
-                path = f"filters.{one.name}.{key}"
+        for rule in self._compiler.rules_of(layers, self._source):
+            for key, value in rule.options.model_dump(mode="json").items():
+                path = f"filters.{rule.filter.name}.{key}"
                 shown[path] = [value, origin(layers, path)]
         return shown
 
@@ -320,88 +258,11 @@ class PolicyBook:
         fixing = (one for one in reversed(above) if is_fixed(key, self._layers.get(one, {}).get(FIXED, ())))
         return next(fixing, "")
 
-    def _compile(self, layered: tuple[str, ...]) -> None:
-        layers = effective(self._layers, layered)
-        own = {k: v for _, layer in reversed(layers) for k, v in layer.items() if k != "filters"}
-        where = _scope_key(layered[0]) if layered else "policy"
-        try:
-            terms = Terms.model_validate(own)
-        except ValidationError as error:
-            wrong = config_error(self._source, error, Terms, own, prefix=where)
-            near = wrong.nearest or nearest_name(wrong.key.rpartition(".")[2], _TABLES)
-            raise ConfigError(
-                wrong.source, wrong.key, wrong.problem, value=wrong.value, nearest=near
-            ) from None
-        known = {one.name for one in self._filters}
-        if terms.fixed:
-            self._check_fixed(terms.fixed, where)
-        for scope in layered:
-            named = self._layers[scope].get("filters", {})
-            if not isinstance(named, Mapping):
-                raise ConfigError(
-                    self._source, f"{_scope_key(scope)}.filters", "must be a table", value=named
-                )
-            for name in named:
-                if name not in known:
-                    raise ConfigError(
-                        self._source,
-                        f"{_scope_key(scope)}.filters.{name}",
-                        "no such filter",
-                        nearest=nearest_name(name, known) or _by_spec_id(name, self._filters),
-                    )
-        rules = [FilterRule(one, self._options(one, layers)) for one in self._filters]
-        self._compiled[layered] = (terms, tuple(r for r in rules if r.options.state is not State.OFF))
-
-    def _check_fixed(self, fixed: Sequence[str], where: str) -> None:
-        """Raises ConfigError on what is no setting."""
-        known: set[str] = Terms.model_fields.keys() - {FIXED}
-        for one in self._filters:
-            path = f"filters.{one.name}"
-            known |= {path, *(f"{path}.{option}" for option in one.options.model_fields)}
-        for name in fixed:
-            if name not in known:
-                near = nearest_name(name, known)
-                raise ConfigError(
-                    self._source, f"{where}.{FIXED}", "no such setting", value=name, nearest=near
-                )
-
-    def _options(self, one: Filter[Any], layers: Layered) -> FilterOptions:
-        where = f"{_scope_key(layers[0][0]) if layers else 'policy'}.filters.{one.name}"
-        own: dict[str, Any] = {}
-        for _, table in reversed(layers):
-            layer = table.get("filters", {}).get(one.name, {})
-            if not isinstance(layer, Mapping):
-                raise ConfigError(self._source, where, "must be a table", value=layer)
-            own |= layer
-        try:
-            options = one.options.model_validate({"state": one.state, "effect": one.effect} | own)
-        except ValidationError as error:
-            raise config_error(self._source, error, one.options, own, prefix=where) from None
-        if options.state is not State.ON and not one.switchable:
-            raise ConfigError(
-                self._source, f"{where}.state", "this filter can't be switched off", value=str(options.state)
-            )
-        if options.effect not in ALLOWED_EFFECTS[one.effect]:
-            allowed = ", ".join(sorted(ALLOWED_EFFECTS[one.effect]))
-            raise ConfigError(
-                self._source, f"{where}.effect", f"must be one of {allowed}", value=str(options.effect)
-            )
-        return options
-
-
-_TABLES = ("filters", "domains", "mailboxes")
-"""What stands in the policy's tables beside the terms."""
-
 
 _MAX_RECENT = 4096
+_REMEMBERED = 4  # things that are remembered of each layer, on average; beyond: a new memory is begun
 
 
-def _by_spec_id(name: str, filters: Sequence[Filter[Any]]) -> str:
-    return next((one.name for one in filters if one.spec_id.lower() == name.lower()), "")
-
-
-def _scope_key(scope: str) -> str:
-    """The dotted key under which a scope's layer stands in the settings file."""
-    if scope == PLATFORM:
-        return "policy"
-    return f'policy.{"mailboxes" if "@" in scope else "domains"}."{scope}"'
+def _alone(scope: str) -> tuple[str, ...]:
+    """The layers of a scope of which nothing but the platform's is farther."""
+    return (scope,) if scope == PLATFORM else (scope, PLATFORM)

@@ -15,7 +15,8 @@ from typing import Any
 from tamis.contract.filter import Filter, Opinion, Scopes
 from tamis.contract.finding import ALREADY_DECIDED, Finding, Status
 from tamis.judging.plan import outcome_of
-from tamis.judging.policy import FilterRule, Policy, PolicyBook
+from tamis.judging.policy import Policy, PolicyBook
+from tamis.judging.policy_terms import FilterRule
 from tamis.judging.story import Told, finding_from
 from tamis.judging.verdict import is_decided, is_open, judge, opinion_of
 from tamis.judging.watched_scopes import WatchedScopes

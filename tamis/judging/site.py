@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
@@ -12,10 +12,12 @@ from tamis.contract.filter import Effect, Filter, Stage, State
 from tamis.contract.list_index import ListIndex
 from tamis.contract.lists import Entry
 from tamis.judging.alias_targets import NO_ALIASES, Directory
-from tamis.judging.policy import FilterRule, PolicyBook
+from tamis.judging.policy import PolicyBook
+from tamis.judging.policy_terms import FilterRule
 from tamis.knowledge import NO_BASE, KnowledgeBase, compile_base
 from tamis.message.address import PLATFORM, address_key, domain_key
 from tamis.rules import EMPTY, RuleBook
+from tamis.rules.book import RuleSource
 from tamis.rules.rule_file import compile_book
 from tamis.settings import Layers, Platform, Settings, SettingsFile
 
@@ -79,6 +81,8 @@ class Site:
     """Whether some policy has a filter on that answers single recipients: only then is RCPT worth a reply."""
     rules: RuleBook = EMPTY
     knowledge: KnowledgeBase = NO_BASE
+    parts: Parts | None = field(default=None, repr=False, compare=False)
+    """What it was made of, for the next one."""
 
     def observes(self, recipients: Sequence[str]) -> bool:
         """Whether all of these are only observed; without recipients, whether everybody is."""
@@ -107,23 +111,82 @@ class Site:
         lists: ListIndex,
         revision: int,
         directory: Directory = NO_ALIASES,
+        before: Site | None = None,
     ) -> Site:
-        """The same, with lists that are ready to be asked."""
+        """The same, with lists that are ready to be asked. What is as it was in the site `before`, made of the same
+        `file`, is taken from that: so a change costs what it changes."""
+        known = before.parts if before is not None else None
+        if known is not None and known.file is not file:
+            known = None
         platform = file.settings.platform
-        PolicyBook(filters, file.layers, source=file.source)  # the file must be good by itself
-        book = policy_book(file, filters, in_order(overrides), directory)
-        base = compile_base(file.knowledge) if KNOWLEDGE in book.active or file.rules else NO_BASE
-        rules = compile_book(file.rules, frozenset(one.name for one in filters), base.book.tables)
+        if known is None or before is None:  # the file must be good by itself
+            plain = PolicyBook(filters, file.layers, source=file.source)
+            plain = plain.for_mail(directory, platform.recipient_delimiter)
+            book, scopes, is_plain = plain, overrides.keys(), True
+        else:
+            plain, is_plain = known.plain, known.is_plain
+            book, scopes = before.book, _changed_scopes(known.overrides, overrides)
+        is_plain = is_plain and all(scope_key(scope) == scope for scope in scopes)
+        if not is_plain:  # two spellings may be one scope
+            book, scopes = plain, overrides.keys()
+        book = _overridden_book(book, file, overrides, scopes)
+        base = known.base if known is not None else NO_BASE
+        if base is NO_BASE and (KNOWLEDGE in book.active or file.rules):
+            base = compile_base(file.knowledge)
+        if before is not None and known is not None and known.rules is file.rules and known.base is base:
+            rules = before.rules
+        else:
+            rules = compile_book(file.rules, frozenset(one.name for one in filters), base.book.tables)
         return cls(
             file.settings,
             tuple(filters),
             book,
             lists,
             revision,
-            any(defers_early(rule, platform) for rule in book.all_rules()),
+            any(rule.filter.acts_early(platform) for rule in book.early_rules()),
             rules,
             base if KNOWLEDGE in book.active else NO_BASE,
+            Parts(file, plain, overrides, is_plain, file.rules, base),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a site was made of: a part that is the same object need not be compiled again."""
+
+    file: SettingsFile
+    plain: PolicyBook
+    """The policies of the file alone."""
+    overrides: Overridden
+    is_plain: bool
+    """Whether each scope of the overrides is in its comparing form, so that no two are one."""
+    rules: Sequence[RuleSource]
+    base: KnowledgeBase
+
+
+def _changed_scopes(before: Overridden, now: Overridden) -> Collection[str]:
+    """The scopes whose overrides are not the same objects."""
+    if before is now:
+        return ()
+    changed = [scope for scope, own in now.items() if before.get(scope) is not own]
+    return [*changed, *(before.keys() - now.keys())]
+
+
+def _overridden_book(
+    book: PolicyBook, file: SettingsFile, overrides: Overridden, scopes: Collection[str]
+) -> PolicyBook:
+    """A book with what the overrides of these scopes make of the file's layers."""
+    if not scopes:
+        return book
+    own: dict[str, list[Override]] = {}
+    for scope in scopes:
+        settings = sorted(overrides.get(scope, {}).items(), key=itemgetter(0))
+        own.setdefault(scope_key(scope), []).extend(Override(scope, *setting) for setting in settings)
+    layers = {
+        key: with_overrides({key: file.layers[key]} if key in file.layers else {}, settings).get(key)
+        for key, settings in own.items()
+    }
+    return book.with_layers(layers, f"{file.source} with the store's overrides")
 
 
 def by_scope(overrides: Iterable[Override]) -> Overridden:

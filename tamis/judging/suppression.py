@@ -17,7 +17,7 @@ from tamis.base.derived import derived
 from tamis.contract.filter import Filter, NoChallenge
 from tamis.contract.finding import Finding
 from tamis.judging.authentication import Standing, evidence
-from tamis.judging.policy import Terms
+from tamis.judging.policy_terms import Terms
 from tamis.judging.verdict import barred_by
 from tamis.language.translation import marked
 from tamis.message.address import domain_of

@@ -13,7 +13,8 @@ from typing import Any
 from tamis.contract.filter import EVIDENCE, Effect, Filter, NoChallenge, Opinion, Scopes, State
 from tamis.contract.finding import Finding, Status
 from tamis.contract.sentences import TESTED, TOTAL
-from tamis.judging.policy import FilterRule, Policy
+from tamis.judging.policy import Policy
+from tamis.judging.policy_terms import FilterRule
 from tamis.judging.watched_scopes import WatchedScopes
 
 log = logging.getLogger(__name__)

@@ -20,7 +20,7 @@ from tamis.base.errors import ReinjectError
 from tamis.base.tokens import Tokens
 from tamis.challenge.challenge_records import AnswerProof, ChallengeDecision
 from tamis.desk import release
-from tamis.judging.policy import Terms
+from tamis.judging.policy_terms import Terms
 from tamis.judging.site import Site
 from tamis.settings import WebSettings
 from tamis.store import Store

@@ -26,7 +26,7 @@ from tamis.challenge.challenge_records import (
     ways_for,
 )
 from tamis.challenge.challenges import HEAD, STALE_SENDING, Challenges
-from tamis.judging.policy import Terms
+from tamis.judging.policy_terms import Terms
 from tamis.judging.suppression import NotAsked
 from tamis.quarantine.held_mail import TOMBSTONE
 from tamis.quarantine.records import Done, HeldRecord

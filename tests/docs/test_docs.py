@@ -21,7 +21,8 @@ from tamis import __version__
 from tamis.cli import COMMANDS, tamis
 from tamis.cli.settings import all_settings
 from tamis.installation.paths import Paths
-from tamis.judging.policy import PolicyBook, Terms
+from tamis.judging.policy import PolicyBook
+from tamis.judging.policy_terms import Terms
 from tamis.message.file_names import Risk
 from tamis.message.mail import ATTRIBUTION, Attribution, DefectKind
 from tamis.settings import Settings, SettingsFile

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from tamis.contract.filter import Effect, Opinion
 from tamis.contract.finding import Status
 from tamis.judging.plan import Judged
-from tamis.judging.policy import Policy, Terms
+from tamis.judging.policy import Policy
+from tamis.judging.policy_terms import Terms
 from tamis.judging.verdict import SCORE, Decision, Verdict
 
 REQUIRED = 7.5

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tamis.contract.filter import NoChallenge
 from tamis.contract.finding import Finding, Status
 from tamis.filters.empty import Empty
-from tamis.judging.policy import Terms
+from tamis.judging.policy_terms import Terms
 from tamis.judging.suppression import SENTENCES, Case, NotAsked, Spent, Transport, over_budget, why_not
 from tamis.language.translation import LANGUAGES, translations
 from tamis.message.mail import Mail

@@ -22,7 +22,8 @@ from tamis.contract.filter import (
 )
 from tamis.contract.finding import Finding, Status
 from tamis.judging import verdict
-from tamis.judging.policy import FilterRule, Policy
+from tamis.judging.policy import Policy
+from tamis.judging.policy_terms import FilterRule
 from tamis.judging.verdict import SCORE, Decision, is_decided, judge, judge_each, opinion_of
 from tests.builders import MARIE, PROPERTY, book, finding, verdict_of
 
