@@ -119,6 +119,7 @@ class Site:
         if known is not None and known.file is not file:
             known = None
         platform = file.settings.platform
+        scopes: Collection[str]
         if known is None or before is None:  # the file must be good by itself
             plain = PolicyBook(filters, file.layers, source=file.source)
             plain = plain.for_mail(directory, platform.recipient_delimiter)
