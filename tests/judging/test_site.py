@@ -81,9 +81,9 @@ def test_a_site_of_changes_is_a_site_made_anew(steps: list[Overridden]) -> None:
     now = compiled(file, overrides, None)
     assert isinstance(now, Site)
     for step in steps:
-        for scope, settings in step.items():
-            overrides = {key: own for key, own in overrides.items() if key != scope}
-            overrides |= {scope: settings} if settings else {}
+        for scope, own in step.items():
+            overrides = {key: one for key, one in overrides.items() if key != scope}
+            overrides |= {scope: own} if own else {}
         changed, anew = compiled(file, overrides, now), compiled(file, overrides, None)
         assert said(changed) == said(anew)
         now = changed if isinstance(changed, Site) else now
