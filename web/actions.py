@@ -11,12 +11,12 @@ from enum import StrEnum
 
 from tamis.base.errors import ConfigError, TamisError
 from tamis.base.tokens import Purpose, Tokens
-from tamis.contract.lists import OTHER, Colour, ListEntry, Match, Subject, normalise_pattern
+from tamis.contract.lists import OTHER, Colour, ListEntry, Match, Subject
 from tamis.database.list_entries import NewEntry
 from tamis.desk.release import delivery
+from tamis.judging.list_effect import listable, listable_of
 from tamis.judging.site import Site
 from tamis.language.translation import marked
-from tamis.message.address import domain_of
 from tamis.models.reports import Label, Spool
 from tamis.quarantine.held_mail import BIN
 from tamis.quarantine.records import Deliver, Done, HeldState, Summary
@@ -198,7 +198,7 @@ class Actions:
         if not added.new:
             return 0, False
         found = self._store.lists.find(
-            scope=mailbox, colour=colour, subject=Subject.SENDER, pattern=_pattern(sender)
+            scope=mailbox, colour=colour, subject=Subject.SENDER, pattern=listable(sender)
         )
         return max((one.id for one in found), default=0), bool(added.replaced)
 
@@ -229,18 +229,4 @@ def listed_sender(message: Summary, site: Site) -> str:
     """The address that "always allow" and "always block" mean: the one that is shown, unless there is none or it
     pretends to be one of ours; then the envelope sender. "" when neither can be listed."""
     shown = parseaddr(message.header_from)[1]
-    own = site.settings.platform.domains
-    for address in (shown, message.sender):
-        domain = domain_of(address)
-        if domain and domain not in own and domain != message.domain and _pattern(address):
-            return _pattern(address)
-    return ""
-
-
-def _pattern(address: str) -> str:
-    if any(c in address for c in "*?"):
-        return ""
-    try:
-        return normalise_pattern(Subject.SENDER, address)
-    except ConfigError:
-        return ""
+    return listable_of((shown, message.sender), {*site.settings.platform.domains, message.domain})

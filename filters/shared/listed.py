@@ -51,6 +51,11 @@ class Listed(Filter[OptionsT]):
             text = f"{self.reasons[mine.field]} ({mine.pattern})" if hit else OVERRULED()
         return self.opinion(finding, options, hit=hit, text=text)
 
+    def with_entries(self, finding: Finding, entries: Sequence[Match]) -> Finding:
+        """As if the lists had held these, too."""
+        kept = [Match.from_fact(fact) for fact in finding.facts.get("matches", ())]
+        return self.told([*kept, *entries])
+
     def counts(self, match: Match, options: OptionsT) -> bool:
         """Whether this recipient's options let a match count.
 

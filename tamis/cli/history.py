@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from textwrap import wrap
 from typing import Any
@@ -18,13 +17,10 @@ from tamis.cli.terminal import print_json, printable, table
 from tamis.contract.finding import Status
 from tamis.database.history import KeptStory
 from tamis.database.history_search import Wanted
-from tamis.judging.flip import flips
 from tamis.judging.other_verdict import OtherVerdict
-from tamis.judging.plan import outcome_of
-from tamis.judging.policy import PolicyBook
 from tamis.judging.site import policy_book
-from tamis.judging.story import Story, Told
-from tamis.judging.verdict import SCORE, judge
+from tamis.judging.telling import CopyTold, tell
+from tamis.judging.verdict import SCORE
 from tamis.message.address import PLATFORM
 from tamis.message.envelope import parse_ip
 
@@ -136,10 +132,12 @@ def show(context: Context, message: str, whole: bool, as_json: bool) -> None:
     if not kept:
         fail(f"{message} is not in the history; `tamis history list` shows what is", os.EX_NOINPUT)
     book = policy_book(context.file, context.filters, overrides, context.directory)
+    own = context.file.settings.platform.domains
+    told = [(one, tell(one.story, book, own)) for one in kept]
     if as_json:
-        print_json([_plain(one, book) for one in kept])
+        print_json([_plain(one, copies) for one, copies in told])
     else:
-        click.echo("\n\n".join("\n".join(_story(one, book, whole=whole)) for one in kept))
+        click.echo("\n\n".join("\n".join(_story(one, copies, whole=whole)) for one, copies in told))
 
 
 def narrow(scope: str | None) -> str:
@@ -147,37 +145,14 @@ def narrow(scope: str | None) -> str:
     return "" if scope in (None, PLATFORM) else scope or ""
 
 
-@dataclass(frozen=True)
-class _Now:
-    """A recipient's verdict on the same findings under the policy in force: where the message would go, and what single
-    changes would turn the verdict round."""
-
-    told: Told
-    changes: list[str]
-
-    @classmethod
-    def of(cls, story: Story, recipient: str, book: PolicyBook) -> _Now:
-        """Judge again."""
-        findings = {one.filter: one for one in story.findings}
-        policy = book.policy(story.sender if story.login else recipient)
-        verdict = judge(findings, policy)
-        outcome = outcome_of(verdict, book.policy(recipient))
-        return cls(Told.of(verdict, outcome), flips(verdict, findings, policy))
-
-
-def _plain(one: KeptStory, book: PolicyBook) -> dict[str, Any]:
+def _plain(one: KeptStory, copies: Sequence[CopyTold]) -> dict[str, Any]:
     plain = one.to_dict(findings=True)
-    for told in plain["recipients"]:
-        now = _Now.of(one.story, told["recipient"], book)
-        told["now"] = {
-            "decision": now.told.decision,
-            "outcome": now.told.outcome,
-            "otherwise_with": now.changes,
-        }
+    for told, copy in zip(plain["recipients"], copies, strict=False):
+        told["now"] = copy.to_dict()
     return plain
 
 
-def _story(one: KeptStory, book: PolicyBook, *, whole: bool) -> Iterator[str]:
+def _story(one: KeptStory, copies: Sequence[CopyTold], *, whole: bool) -> Iterator[str]:
     story = one.story
     fields = {
         "id": str(one.id),
@@ -198,21 +173,10 @@ def _story(one: KeptStory, book: PolicyBook, *, whole: bool) -> Iterator[str]:
         yield printable(
             f"  sent back as {copy.queue_id}, {copy.at.strftime('%Y-%m-%d %H:%M:%S UTC')}, for {copy.recipient}"
         )
-    for who, told in story.recipients:
-        yield printable(
-            f"  {who}: {told.decision} -> {told.outcome}, score {told.score:.1f} of {told.required:.1f}"
-        )
-        if told.observed:
-            yield "    observed only: the message was delivered untouched"
-        if told.decided_by:
-            yield printable(f"    decided by {told.decided_by}: {told.because}")
-        if told.spoke:
-            yield printable(f"    had a say: {told.spoke.replace(',', ', ')}")
-        now = _Now.of(story, who, book)
-        if (now.told.decision, now.told.outcome) != (told.decision, told.outcome):
-            yield f"    under the policy in force now: {now.told.decision} -> {now.told.outcome}"
-        if now.changes:
-            yield printable(f"    otherwise with: {' or '.join(now.changes)}")
+    for one_copy in copies:
+        yield from _copy(one_copy)
+    if more := len(story.recipients) - len(copies):
+        yield f"  and {more} more recipients"
     if other := OtherVerdict.from_text(story.other):
         yield printable(f"  {other.by} before us: {other.told()}")
     yield "what the filters saw:"
@@ -223,3 +187,20 @@ def _story(one: KeptStory, book: PolicyBook, *, whole: bool) -> Iterator[str]:
         yield printable(f"    {finding.filter:<{width}}  {finding.status:<11} {took}  {finding.text()}")
     if clear := [f.filter for f in story.findings if f not in shown]:
         yield from wrap(f"clear: {', '.join(clear)}", 100, initial_indent=" " * 4, subsequent_indent=" " * 11)
+
+
+def _copy(one: CopyTold) -> Iterator[str]:
+    told = one.told
+    yield printable(
+        f"  {one.recipient}: {told.decision} -> {told.outcome}, score {told.score:.1f} of {told.required:.1f}"
+    )
+    if told.observed:
+        yield "    observed only: the message was delivered untouched"
+    if told.decided_by:
+        yield printable(f"    decided by {told.decided_by}: {told.because}")
+    if told.spoke:
+        yield printable(f"    had a say: {told.spoke.replace(',', ', ')}")
+    if not one.stands:
+        yield f"    under the policy in force now: {one.now.decision} -> {one.now.outcome}"
+    if one.changes:
+        yield printable(f"    otherwise with: {' or '.join(change.setting for change in one.changes)}")

@@ -17,7 +17,7 @@ from tamis.chain.road import Examined, Road
 from tamis.cli.context import Context
 from tamis.cli.messages import read_messages
 from tamis.contract.filter import Effect
-from tamis.judging.flip import flips
+from tamis.judging.flip import Sender, flips
 from tamis.judging.plan import Judged
 from tamis.judging.site import Site, Snapshot
 from tamis.judging.verdict import Decision
@@ -144,7 +144,10 @@ def report(name: str, mail: Mail, examined: Examined) -> dict[str, Any]:
                     }
                     for o in one.verdict.opinions
                 ],
-                "otherwise_with": flips(one.verdict, examined.findings, one.policy),
+                "otherwise_with": [
+                    change.setting
+                    for change in flips(one.verdict, examined.findings, one.policy, _sender(mail, examined))
+                ],
                 "headers": [list(field) for field in one.headers],
             }
             for one in examined.judged
@@ -163,10 +166,14 @@ def story(name: str, mail: Mail, examined: Examined) -> Iterator[str]:
             f" score {verdict.score:.1f} of {verdict.required:.1f}"
         )
         yield from (line for line in _trace(one))
-        if changes := flips(verdict, examined.findings, one.policy):
-            yield f"    otherwise with: {printable(' or '.join(changes), 400)}"
+        if changes := flips(verdict, examined.findings, one.policy, _sender(mail, examined)):
+            yield f"    otherwise with: {printable(' or '.join(c.setting for c in changes), 400)}"
     if examined.plan.asks:
         yield "  refused with 550: its sender is asked to confirm it in the SMTP reply"
+
+
+def _sender(mail: Mail, examined: Examined) -> Sender:
+    return Sender(examined.envelope.sender, mail.headers.first("from") or "")
 
 
 def weighed(reasons: Sequence[tuple[str, str, float]]) -> Iterator[str]:

@@ -259,6 +259,11 @@ class Filter(ABC, Generic[OptionsT]):
         """Why nobody may be asked to confirm the message that the finding is of; None when they may. Pure."""
         return self.forbids_challenge if finding.status is Status.HIT else None
 
+    def with_entries(self, finding: Finding, entries: Sequence[Match]) -> Finding:
+        """The finding as it would be if the message had met these entries of the lists as well. Pure; a filter that
+        looks at no list gives it back as it is."""
+        return finding
+
     def opinion(
         self,
         finding: Finding,

@@ -10,16 +10,26 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import case, delete, func, insert, select
+from sqlalchemy import Select, case, delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from tamis.contract.finding import Finding
 from tamis.database.connection import Database, clean, exact
 from tamis.database.effective_labels import words_on
-from tamis.database.history_search import ANY, Wanted, conditions, named, newest, of_recipient
+from tamis.database.history_search import (
+    ANY,
+    Wanted,
+    conditions,
+    copy_is_seen,
+    is_seen,
+    named,
+    newest,
+    of_recipient,
+)
 from tamis.database.roll_ups import LOCK, CountedCopy, CountedMessage, counted
 from tamis.database.schema import CopyRow, FindingRow, StoryRow, ToldRow
 from tamis.database.searching import MAX_TEXT, search_text
+from tamis.database.seen_rows import seen
 from tamis.database.statistics_schema import LabelRow
 from tamis.database.statistics_zone import tell_zone
 from tamis.judging.other_verdict import OtherVerdict
@@ -50,6 +60,8 @@ class KeptStory:
     id: int
     story: Story
     copies: tuple[SentAgain, ...] = ()
+    locked: int = 0
+    """Mailboxes that got it and would be shown if they were not locked."""
 
     def to_dict(self, *, findings: bool) -> dict[str, Any]:
         """A form that JSON can hold."""
@@ -266,6 +278,11 @@ class History:
             told = self._told(session, numbers, wanted)
             return [KeptStory(row.id, _story(row, (), told[row.id])) for row in rows]
 
+    def reckoned(self, wanted: Wanted, most: int) -> int:
+        """How many messages have a recipient who fits, counted up to `most` and no further."""
+        with self._database.read() as session:
+            return session.scalar(select(func.count()).select_from(newest(wanted, most).subquery())) or 0
+
     def compared(self, wanted: Wanted = ANY) -> Iterator[Compared]:
         """Every recipient of every message of which another filter said something, the newest first."""
         columns = [getattr(ToldRow, name) for name in _TOLD]
@@ -283,36 +300,55 @@ class History:
 
     def show(self, given: str, reach: Reach | None = None) -> list[KeptStory]:
         """The messages, at most 20, of a number, of a queue id (a second one of a copy that we sent back, too), of a
-        Message-ID or of what X-Spam-Id says; with their findings, all recipients and such copies. With `reach`, the
-        recipients whose history somebody sees, and no message without one."""
-        given = clean(given.strip())
+        Message-ID or of what X-Spam-Id says; with their findings, recipients and such copies. With `reach`, what may be
+        seen of them."""
+        return self._whole(named(clean(given.strip()), reach), reach)
+
+    def get(self, number: int, reach: Reach | None = None) -> KeptStory | None:
+        """One message by its number, as `show` does; None where there is none, or nothing of it may be seen."""
+        query = select(StoryRow).where(StoryRow.id == number, *is_seen(reach))
+        return next(iter(self._whole(query, reach)), None)
+
+    def _whole(self, query: Select[StoryRow], reach: Reach | None) -> list[KeptStory]:
         with self._database.read() as session:
-            rows = session.scalars(named(session, given).order_by(StoryRow.id).limit(20)).all()
-            told = self._told(session, [row.id for row in rows], Wanted(reach=reach))
-            if reach is not None:
-                rows = [row for row in rows if told[row.id]]
-            copies = self._copies(session, [row.transaction for row in rows if row.transaction])
+            rows = session.scalars(query.order_by(StoryRow.id).limit(20)).all()
+            ids = [row.id for row in rows]
+            told = self._told(session, ids, Wanted(reach=reach))
+            copies = self._copies(session, [row.transaction for row in rows if row.transaction], reach)
+            locked = self._locked(session, ids, reach)
             contents = self.contents(number for row in rows for number in array("I", row.findings))
             return [
                 KeptStory(
                     row.id,
                     _story(row, _findings(row, contents), told[row.id]),
-                    tuple(
-                        copy
-                        for copy in copies.get(row.transaction, ())
-                        if reach is None or copy.recipient in {who for who, _ in told[row.id]}
-                    ),
+                    tuple(copies.get(row.transaction, ())),
+                    locked.get(row.id, 0),
                 )
                 for row in rows
             ]
 
     @staticmethod
-    def _copies(session: Session, transactions: Sequence[str]) -> dict[str, list[SentAgain]]:
+    def _copies(
+        session: Session, transactions: Sequence[str], reach: Reach | None
+    ) -> dict[str, list[SentAgain]]:
         found: dict[str, list[SentAgain]] = {}
         query = select(CopyRow).where(CopyRow.transaction.in_(transactions)).order_by(CopyRow.id)
+        if reach is not None:
+            query = query.join(StoryRow, StoryRow.transaction == CopyRow.transaction)
+            query = query.where(copy_is_seen(reach, StoryRow.id)).distinct()
         for row in session.scalars(query.limit(_BATCH)):
             found.setdefault(row.transaction, []).append(SentAgain(row.queue_id, row.recipient, row.at))
         return found
+
+    @staticmethod
+    def _locked(session: Session, messages: Sequence[int], reach: Reach | None) -> dict[int, int]:
+        """How many mailboxes of each message lie where somebody may look, and are closed."""
+        if reach is None or not any(reach.closed.said.values()):
+            return {}
+        open_, column = Reach(reach.scopes), (ToldRow.mailbox, ToldRow.domain)
+        query = select(ToldRow.message, func.count(ToldRow.mailbox.distinct())).group_by(ToldRow.message)
+        query = query.where(ToldRow.message.in_(messages), seen(open_, *column), ~seen(reach, *column))
+        return {row[0]: row[1] for row in session.execute(query)}
 
     @staticmethod
     def _told(session: Session, messages: Sequence[int], wanted: Wanted) -> dict[int, list[tuple[str, Told]]]:

@@ -37,15 +37,20 @@ def search_text(*texts: str) -> str:
     return "\n".join(" ".join(words(text)) for text in texts)
 
 
-def has_words(text: str) -> list[ColumnElement[bool]]:
-    """That the first line of StoryRow.search has all words of a text; a text without words is found nowhere."""
+SUBJECT, AUTHOR = "%{word}%\n%\n%", "%\n%{word}%"
+"""Where in StoryRow.search a word stands, as a LIKE: in its first line, or in one of the two others."""
+
+
+def has_words(text: str, where: str = "") -> list[ColumnElement[bool]]:
+    """That StoryRow.search has all words of a text, in those of its lines (SUBJECT, AUTHOR; "" for any); a text without
+    words is found nowhere."""
     wanted = list(dict.fromkeys(words(text)))[:MAX_WORDS]
     if not wanted:
         return [false()]
     quoted = " ".join(
         f'"{word}"' for word in wanted
     )  # to FTS5 a phrase of one word; PostgreSQL skips the quotes
-    lines = [StoryRow.search.like(f"%{word}%\n%\n%") for word in wanted]
+    lines = [StoryRow.search.like(where.format(word=word)) for word in wanted if where]
     return [StoryRow.id.bool_op("IN")(_WithWords(literal(quoted))), *lines]
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
+from tamis.base.errors import ConfigError
 from tamis.contract.list_index import ListIndex
-from tamis.contract.lists import Colour, Entry, ListEntry, Match, nearest
+from tamis.contract.lists import Colour, Entry, ListEntry, Match, Subject, nearest, normalise_pattern
+from tamis.message.address import domain_of
 from tamis.message.envelope import Envelope
 from tamis.message.mail import Mail
 
@@ -23,6 +25,25 @@ def deciding_entry(
     envelope, here, others = Envelope(sender=sender), frozenset(scopes[:1]), frozenset(scopes[1:])
     found = [*ListIndex(own).matches(envelope, _NOBODYS, here), *index.matches(envelope, _NOBODYS, others)]
     return nearest(found, scopes)
+
+
+def listable(address: str) -> str:
+    """The pattern of an entry for one address; "" when none can be made of it."""
+    if any(c in address for c in "*?") or "@" not in address:
+        return ""
+    try:
+        return normalise_pattern(Subject.SENDER, address)
+    except ConfigError:
+        return ""
+
+
+def listable_of(addresses: Iterable[str], own: Collection[str]) -> str:
+    """The pattern for the first of a sender's addresses of which an entry can be made, and which is in no domain of
+    ours; "" for none."""
+    for address in addresses:
+        if domain_of(address) not in own and (pattern := listable(address)):
+            return pattern
+    return ""
 
 
 def example_of(pattern: str) -> str:

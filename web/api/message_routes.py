@@ -10,10 +10,8 @@ from pydantic import AwareDatetime, BaseModel
 
 from tamis.database.history import KeptStory, SentAgain
 from tamis.database.history_search import Wanted
-from tamis.judging.flip import flips
-from tamis.judging.plan import outcome_of
-from tamis.judging.story import Story, Told
-from tamis.judging.verdict import judge
+from tamis.judging.story import Told
+from tamis.judging.telling import chain, tell
 from tamis.message.address import PLATFORM
 from tamis.message.envelope import parse_ip
 from tamis.people.token_scopes import TokenScope
@@ -42,12 +40,23 @@ class CameOf(BaseModel):
     observed: bool
 
 
+class Change(BaseModel):
+    """One change that would turn it round: a policy key of `scope` (which replay can try) or an entry of the lists
+    (`lists.white`, `lists.black`), set to `value`."""
+
+    scope: str
+    key: str
+    value: str | float
+    sentence: str
+
+
 class Now(BaseModel):
     """What would come of it under the policy in force, and which single changes would turn that round."""
 
     decision: str
     outcome: str
     otherwise_with: list[str]
+    changes: list[Change]
 
 
 class CameOfAndNow(CameOf):
@@ -77,7 +86,8 @@ class SeenMessage(BaseModel):
 
 
 class MessageStory(SeenMessage):
-    """A message with what filters saw, what else would have changed it, and the copies that went to Postfix again."""
+    """A message with what filters saw, what else would have changed it, and the copies that went to Postfix again; of
+    very many recipients the first hundred."""
 
     recipients: list[CameOfAndNow]  # type: ignore[assignment] # a narrower list, which nobody appends to
     copies: list[SentAgain]
@@ -135,32 +145,21 @@ def show_message(
 ) -> MessageStory:
     """One message: what came of it, why, and what would have changed it."""
     reach = caller.visible(TokenScope.HISTORY_READ)
-    found = [one for one in caller.store.history.show(str(number), reach) if one.id == number]
-    if not found:
+    one = caller.store.history.get(number, reach)
+    if one is None:
         raise not_there()
-    (one,) = found
-    told = one.to_dict(findings=False)
+    site = caller.site
+    copies = tell(one.story, site.book, site.settings.platform.domains)
     recipients = [
-        {"recipient": who} | _told(what) | {"now": _now(caller, one.story, who)}
-        for who, what in one.story.recipients
+        {"recipient": copy.recipient} | _told(copy.told) | {"now": copy.to_dict()} for copy in copies
     ]
-    findings = seen_findings(caller, one.story.findings)
+    steps = chain(one.story, site.filters, copies)
+    findings = seen_findings(caller, [step.finding for step in steps])
     return MessageStory.model_validate(
-        told | {"recipients": recipients, "copies": list(one.copies), "findings": findings}
+        one.to_dict(findings=False)
+        | {"recipients": recipients, "copies": list(one.copies), "findings": findings}
     )
 
 
 def _told(what: Told) -> dict[str, object]:
     return {name: getattr(what, name) for name in CameOf.model_fields if name != "recipient"}
-
-
-def _now(caller: Caller, story: Story, recipient: str) -> dict[str, object]:
-    book = caller.site.book
-    findings = {one.filter: one for one in story.findings}
-    policy = book.policy(story.sender if story.login else recipient)
-    verdict = judge(findings, policy)
-    return {
-        "decision": str(verdict.decision),
-        "outcome": str(outcome_of(verdict, book.policy(recipient))),
-        "otherwise_with": [str(one) for one in flips(verdict, findings, policy)],
-    }
