@@ -16,15 +16,15 @@ from starlette.types import ASGIApp
 
 from tamis.language.translation import marked
 from tamis.people.rights import Right
-from tamis.web import confirm, preferences, sender, signing_in
+from tamis.web import confirm, enrolment, invitation, preferences, sender, signing_in, strong_sign_in
 from tamis.web import held_list as mailbox
 from tamis.web.api import assembly as api
 from tamis.web.api.problems import problem
-from tamis.web.console import health, mailboxes, overview
-from tamis.web.console.console import Console, console_page
+from tamis.web.console import audit, health, mailboxes, others_access, overview, own_access
+from tamis.web.console.console import Console, console_page, own_page
 from tamis.web.guard import RequestBounds, SafeHeaders
 from tamis.web.rendering import HERE
-from tamis.web.visit import NOT_VALID, House, Page, Visit, page, told
+from tamis.web.visit import NOT_HERE, NOT_VALID, House, NoAccessError, Page, Visit, page, told
 
 log = logging.getLogger(__name__)
 
@@ -74,12 +74,36 @@ ROUTES = (
     _post("/c/{token}/work", sender.work, by_token=True),
     _get("/c/{token}/image", sender.image),
     _get("/c/{token}/audio", sender.audio),
+    _get("/admin/sign-in", strong_sign_in.show_form),
+    _post("/admin/sign-in", strong_sign_in.sign_in),
+    _get("/admin/confirm", strong_sign_in.show_confirm),
+    _post("/admin/confirm", strong_sign_in.confirm),
+    _get("/admin/enrol", enrolment.show),
+    _post("/admin/enrol", enrolment.enrol),
+    _get("/admin/invitation/{token}", invitation.show),
+    _post("/admin/invitation/{token}", invitation.accept),
+    _get("/admin/me", own_page(own_access.show)),
+    _post("/admin/me", own_page(own_access.change)),
+    _get("/admin/me/app", own_page(own_access.show_app)),
+    _post("/admin/me/app", own_page(own_access.change_app)),
     _console("", Right.STATISTICS, overview.show),
     _console("/mailboxes", Right.STATISTICS, mailboxes.show),
     _console("/mailboxes/{mailbox:path}", Right.STATISTICS, mailboxes.show_one),
     _console("/health", Right.PLATFORM, health.show, platform=True),
     _deed("/health/checks", Right.PLATFORM, health.examine, platform=True),
+    _console("/people", Right.PEOPLE, others_access.show_list),
+    _deed("/people", Right.PEOPLE, others_access.change_list),
+    _console("/people/{person}", Right.PEOPLE, others_access.show_person),
+    _deed("/people/{person}", Right.PEOPLE, others_access.change_person),
+    _console("/audit", Right.PEOPLE, audit.show),
+    _console("/audit.csv", Right.PEOPLE, audit.download),
 )
+
+
+def _nothing(visit: Visit) -> Response:
+    """What the console has not is answered as what it has for others."""
+    Console(visit)
+    raise NoAccessError(NOT_HERE)
 
 
 class _Static(StaticFiles):
@@ -96,6 +120,7 @@ def create_app(house: House) -> ASGIApp:
     app = Starlette(
         routes=[
             *ROUTES,
+            _get("/admin/{rest:path}", _nothing),
             Mount("/static", _Static(directory=HERE / "static")),
             Mount(api.PATH, api.create_api(house)),
         ],

@@ -16,12 +16,13 @@ from tamis.judging.reasons import plain_reason
 from tamis.judging.verdict import SCORE
 from tamis.language.translation import marked
 from tamis.message.address import domain_key
+from tamis.people.rights import Right
 from tamis.quarantine.records import Done, HeldRecord, HeldState, Summary
 from tamis.web.actions import UNDO, UNDONE, Actions, Undoable, Verb, listed_sender, told
 from tamis.web.guard import FRAME_CSP
 from tamis.web.preferences import deciding_entry
 from tamis.web.preview import formatted, preview
-from tamis.web.visit import NOT_VALID, PageRefusedError, Visit
+from tamis.web.visit import NOT_VALID, NoAccessError, PageRefusedError, Visit
 
 PAGE = 50
 """Messages on one page of the list."""
@@ -84,25 +85,23 @@ def _scope(visit: Visit) -> str:
     wanted = visit.query("box").strip()
     if not wanted:
         return person.address
-    if "@" in wanted:
-        mailbox = visit.site.book.policy(wanted).mailbox
-        if person.may_open(mailbox, visit.site):
-            return mailbox
-    elif person.administers(domain_key(wanted)):
-        return domain_key(wanted)
-    raise PageRefusedError(marked("There is no such mailbox, or you have no access to it."))
+    scope = visit.site.book.policy(wanted).mailbox if "@" in wanted else domain_key(wanted)
+    if person.may(Right.HELD, scope, visit.site):
+        return scope
+    visit.want_strength(Right.HELD, scope)
+    raise NoAccessError(marked("There is no such mailbox, or you have no access to it."))
 
 
 def _page(visit: Visit, scope: str, text: str, before: str) -> tuple[list[Summary], str]:
     """One page of a list, and the id to go on after ("" at its end). Closed mailboxes are left out."""
-    person = visit.signed_in
+    open_to = visit.signed_in.visible(Right.HELD, visit.site)
     found: list[Summary] = []
     last = before
     for _ in range(_LOOKS):
         part = visit.store.quarantine.list(scope, text=text, limit=PAGE + 1, before=last or None)
         for one in part[:PAGE]:
             last = one.id
-            if person.may_open(one.mailbox, visit.site):
+            if open_to.covers(one.mailbox):
                 found.append(one)
             if len(found) == PAGE:
                 return found, last if one is not part[-1] else ""
@@ -111,18 +110,25 @@ def _page(visit: Visit, scope: str, text: str, before: str) -> tuple[list[Summar
     return found, last
 
 
-def _record(visit: Visit) -> HeldRecord:
-    """The message of the address. What is not there and what is not open are refused alike."""
+def _record(visit: Visit, *rights: Right) -> HeldRecord:
+    """The message of the address, for who has all these rights. What is not there and what is not open are refused
+    alike."""
+    person = visit.signed_in
     record = visit.store.quarantine.get(visit.request.path_params["message"])
-    if record is None or not visit.signed_in.may_open(record.summary.mailbox, visit.site):
-        raise PageRefusedError(NOT_VALID)
+    if record is None:
+        raise NoAccessError(NOT_VALID)
+    mailbox = record.summary.mailbox
+    if not all(person.may(right, mailbox, visit.site) for right in rights):
+        for right in rights:
+            visit.want_strength(right, mailbox)
+        raise NoAccessError(NOT_VALID)
     return record
 
 
 def show_message(visit: Visit) -> Response:
     """One message: its text, why it was held, what can be done."""
     person = visit.signed_in
-    record = _record(visit)
+    record = _record(visit, Right.HELD, Right.CONTENT)
     one = record.summary
     content = visit.store.quarantine.content(one.id) if one.state is HeldState.HELD else None
     if content is not None:
@@ -145,7 +151,7 @@ def show_message(visit: Visit) -> Response:
 
 def show_formatted(visit: Visit) -> Response:
     """The cleaned HTML of a message, for the sandboxed frame."""
-    record = _record(visit)
+    record = _record(visit, Right.HELD, Right.CONTENT)
     content = (
         visit.store.quarantine.content(record.summary.id) if record.summary.state is HeldState.HELD else None
     )
@@ -161,9 +167,9 @@ def show_formatted(visit: Visit) -> Response:
 def act(visit: Visit) -> Response:
     """Do something with a message, and go back to the list, which says so."""
     person = visit.signed_in
-    record = _record(visit)
-    one = record.summary
     verb = verb_of(visit.field("verb"))
+    record = _record(visit, Right.HELD, *RIGHTS_OF[verb])
+    one = record.summary
     done, deed = _actions(visit).do(verb, one, listed_sender(one, visit.site), person.address)
     if done is not Done.DONE:
         return visit.redirect("/mail", said=done, **_back(visit))
@@ -197,6 +203,14 @@ def _actions(visit: Visit) -> Actions:
     return Actions(visit.store, visit.site.settings)
 
 
+RIGHTS_OF = {
+    Verb.DELIVER: (Right.RELEASE,),
+    Verb.ALLOW: (Right.RELEASE, Right.LISTS),
+    Verb.DELETE: (Right.RELEASE,),
+    Verb.SPAM: (Right.RELEASE,),
+    Verb.BLOCK: (Right.RELEASE, Right.LISTS),
+}
+"""What each deed wants in the message's mailbox."""
 _BACK = ("box", "q", "before")
 
 

@@ -1,57 +1,62 @@
-"""Who is signed in, and whose quarantine that person may open."""
+"""Who is signed in, and what that person may do."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tamis.judging.site import Site
-from tamis.message.address import PLATFORM, domain_of
-from tamis.people.rights import BUNDLES, Grant, Holder
+from tamis.message.address import domain_of
+from tamis.people.rights import BUNDLES, Grant, Holder, Reach, Right, may, visible, without_repeats
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who proved to own the mailbox `address` (its key). `domains` are those whose mailboxes are delegated
-    to that person; PLATFORM in it means all of them."""
+    """Somebody who proved to own the mailbox `address` (its key); `grants` count in a strong session alone."""
 
     address: str
-    domains: frozenset[str] = frozenset()
+    grants: tuple[Grant, ...] = ()
 
     @classmethod
-    def of(cls, address: str, site: Site) -> Person:
-        """The person behind an address, as the settings have it now."""
+    def of(cls, address: str, site: Site, granted: Iterable[Grant] = ()) -> Person:
+        """The person behind an address: whom the settings file names owns those domains, whatever was `granted` in the
+        store (`store.people.grants_of`)."""
         mailbox = site.book.policy(address).mailbox
-        delegated = site.settings.web.administrators.items()
-        return cls(
-            mailbox,
-            frozenset(
-                domain
-                for one, domains in delegated
-                if mailbox in (one, site.book.policy(one).mailbox)
-                for domain in domains
-            ),
+        named = (
+            Grant(domain, BUNDLES["owner"])
+            for one, domains in site.settings.web.administrators.items()
+            if mailbox in (one, site.book.policy(one).mailbox)
+            for domain in domains
         )
+        return cls(mailbox, without_repeats([*named, *granted]))
+
+    @classmethod
+    def at_home(cls, address: str, site: Site) -> Person:
+        """The same, in a session that opens the own mailbox alone."""
+        return cls(site.book.policy(address).mailbox)
 
     @property
     def holder(self) -> Holder:
-        """The rights of this person: whoever the settings name owns those domains."""
-        grants = (Grant(scope, BUNDLES["owner"]) for scope in sorted(self.domains))
-        return Holder(self.address, tuple(grants))
+        """The rights of this person."""
+        return Holder(self.address, self.grants)
 
     @property
     def is_administrator(self) -> bool:
-        """Whether any domain is delegated to this person."""
-        return bool(self.domains)
+        """Whether anything but the own mailbox is open to this person."""
+        return bool(self.grants)
 
-    def administers(self, domain: str) -> bool:
-        """Whether a domain is delegated to this person."""
-        return domain in self.domains or PLATFORM in self.domains
+    def may(self, right: Right, scope: str, site: Site) -> bool:
+        """Whether this person may do that in a scope: the own mailbox, what was granted, no locked mailbox (Q9)."""
+        return may(self.holder, right, scope, site.book.locks())
 
-    def may_open(self, mailbox: str, site: Site) -> bool:
-        """The own mailbox always; others' as an administrator of their domain, unless they are locked (Q9)."""
-        if mailbox == self.address:
-            return True
-        return self.administers(domain_of(mailbox)) and not site.book.policy(mailbox).terms.locked
+    def visible(self, right: Right, site: Site) -> Reach:
+        """Where this person may do that."""
+        return visible(self.holder, right, site.book.locks())
+
+
+def is_named(address: str, site: Site) -> bool:
+    """Whether the settings file makes somebody an administrator: what it gives can't be taken away by pages."""
+    return bool(Person.of(address, site).grants)
 
 
 def is_served(address: str, site: Site) -> bool:

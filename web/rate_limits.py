@@ -46,6 +46,16 @@ MAILS_TO_UNKNOWN = Limit("mails-unknown", 50, 3600)
 PASSWORDS_OF_ADDRESS = Limit("passwords-of", 10, 3600)
 """Wrong passwords for one address."""
 PASSWORDS_FROM_NETWORK = Limit("passwords-from", 30, 3600)
+PROOFS_OF_ADDRESS = Limit("proofs-of", 10, 3600)
+"""Wrong sign-ins with password and code, or wrong codes, for one address from one network."""
+PROOFS_OF_STRANGERS = Limit("proofs-strangers", 100, 3600)
+"""The same from all networks together, without those who came by a link mailed to that address: they are not shut out
+(beyond: strangers are, for an hour)."""
+REFUSALS_NOTED = Limit("refusals", 200, 3600)
+"""Refused pages of one person, or wrong sign-ins from one network, that the audit trail has (beyond: they are refused
+all the same, and not written down)."""
+INVITATIONS = Limit("invitations", 50, 3600)
+"""Invitations that one person mails."""
 CHANGES = Limit("changes-of", 120, 3600)
 """Changes of settings and lists by one person: each is a new snapshot for all processes."""
 WRONG_TOKENS = Limit("tokens-from", 60, 3600)

@@ -15,6 +15,7 @@ from tamis.challenge.captcha import Captcha
 from tamis.database.overrides import Check
 from tamis.installation.signing_key import signing_key
 from tamis.judging.site import Site
+from tamis.people.proving import Seal
 from tamis.services.state.opening import open_state
 from tamis.store import Store
 from tamis.web.app import create_app
@@ -79,7 +80,7 @@ def make_house(
     key = signing_key(settings.key_file)
     state = open_state(settings)
     captcha = Captcha(key, state, codes=codes) if codes else Captcha(key, state)
-    return House(site, check, store, state, captcha, Tokens(key), key, Templates())
+    return House(site, check, store, state, captcha, Tokens(key), key, Templates(), Seal(key))
 
 
 def make_server(house: House, listening: socket.socket, ready: Callable[[], None]) -> PageServer:

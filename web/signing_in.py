@@ -26,6 +26,7 @@ from tamis.message.address import address_key, domain_of, is_plain
 from tamis.message.envelope import IPAddress
 from tamis.quarantine.records import new_id
 from tamis.settings import WebSettings
+from tamis.web.attempts import attempt
 from tamis.web.person import is_served
 from tamis.web.rate_limits import (
     FIRST_TO_MAILBOX,
@@ -37,7 +38,6 @@ from tamis.web.rate_limits import (
     PASSWORDS_FROM_NETWORK,
     PASSWORDS_OF_ADDRESS,
     Limit,
-    TooManyError,
 )
 from tamis.web.visit import NOT_VALID, SESSION, PageRefusedError, Visit
 
@@ -46,6 +46,7 @@ LINK_MINUTES = 15
 _IMAP_SECONDS = 10.0
 _TARGET = re.compile(
     r"/(?:lists|settings|mail(?:/[0-9A-HJKMNP-TV-Z]{26})?|admin(?:/[A-Za-z0-9@._-]{1,100}){0,3})"
+    r"(?:\?[A-Za-z0-9@._=&%+:~-]{1,300})?"
 )
 _WRONG = marked("The address or password is incorrect.")
 
@@ -60,7 +61,7 @@ def show_front(visit: Visit) -> Response:
 def show_form(visit: Visit) -> Response:
     """The form."""
     if visit.person:
-        return visit.redirect(_target(visit) or "/mail")
+        return visit.redirect(target(visit) or "/mail")
     return _form(visit)
 
 
@@ -74,11 +75,11 @@ def _form(visit: Visit, *, wrong: str = "", status: int = 200) -> Response:
         address=address,
         imap=imap,
         by_password=imap and by_password,
-        to=_target(visit),
+        to=target(visit),
     )
 
 
-def _target(visit: Visit) -> str:
+def target(visit: Visit) -> str:
     """The page that was asked for before signing in, "" for none: a path of ours and nothing else."""
     to = visit.query("to")
     return to if _TARGET.fullmatch(to) else ""
@@ -123,6 +124,7 @@ def _is_known(visit: Visit, mailbox: str) -> bool:
     """Whether Tamis has seen mail for a mailbox, or the settings name it."""
     return (
         mailbox in visit.site.settings.web.administrators
+        or visit.store.people.find(mailbox) is not None
         or bool(visit.store.quarantine.list(mailbox, state=None, limit=1))
         or bool(visit.store.history.find(Wanted(scope=mailbox), limit=1))
     )
@@ -161,7 +163,7 @@ def _mail(visit: Visit, mailbox: str) -> bytes:
     token = visit.house.tokens.make(
         Purpose.SIGN_IN, mailbox, secrets.token_urlsafe(12), expires=now + timedelta(minutes=LINK_MINUTES)
     )
-    to = _target(visit)
+    to = target(visit)
     link = f"{settings.web.url}/sign-in/{token}" + (f"?to={to}" if to else "")
     subject = _("Your link to your held mail")
     asked = _(
@@ -200,23 +202,10 @@ def use_link(visit: Visit) -> Response:
 
 
 def _by_password(visit: Visit, mailbox: str) -> Response:
-    state = visit.house.state
-    limits = ((PASSWORDS_OF_ADDRESS, mailbox), (PASSWORDS_FROM_NETWORK, visit.network))
-    if any(visit.wait(limit.reached, state, who) for limit, who in limits):
-        raise TooManyError("too many wrong passwords")
-    for (
-        limit,
-        who,
-    ) in limits:  # before the server is asked: of many at once no more get through than one by one
-        visit.spend(limit, who)
-    wrong = False
-    try:
-        wrong = not imap_accepts(visit.site.settings.web, mailbox, visit.field("password"), visit.client)
-    finally:
-        if not wrong:
-            for limit, who in limits:
-                visit.wait(limit.count, state, who, -1)
-    if wrong:
+    with attempt(visit, (PASSWORDS_OF_ADDRESS, mailbox), (PASSWORDS_FROM_NETWORK, visit.network)) as tried:
+        settings = visit.site.settings.web
+        tried.wrong = not imap_accepts(settings, mailbox, visit.field("password"), visit.client)
+    if tried.wrong:
         log.info("a wrong password for <%s> from %s", mailbox, visit.network)
         return _form(visit, wrong=_WRONG, status=403)
     return _let_in(visit, mailbox, "imap")
@@ -271,11 +260,8 @@ def _authenticated(server: imaplib.IMAP4, mailbox: str, password: str) -> bool:
 
 
 def _let_in(visit: Visit, mailbox: str, how: str) -> Response:
-    lasting = timedelta(hours=visit.site.settings.web.session_hours)
-    secret = visit.store.sessions.begin(mailbox, lasting, how=how)
-    response = visit.redirect(_target(visit) or "/mail")
-    visit.set_cookie(response, SESSION, secret, int(lasting.total_seconds()))
-    return response
+    to = target(visit) or "/mail"
+    return visit.let_in(lambda: visit.redirect(to), mailbox, how=how)
 
 
 def leave(visit: Visit) -> Response:

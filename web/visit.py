@@ -9,6 +9,7 @@ import logging
 import secrets
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
@@ -23,15 +24,19 @@ from tamis.base.errors import ReinjectError, ServiceError, StoreError, TamisErro
 from tamis.base.tokens import Purpose, Tokens
 from tamis.challenge.captcha import Captcha
 from tamis.contract.service_protocols import SharedState
+from tamis.database.connection import NETWORK
 from tamis.database.overrides import Check
+from tamis.database.sessions import SEEN_EVERY, WebSession
 from tamis.judging.site import Site
 from tamis.language.translation import LANGUAGES, NAMES, accepted, marked
 from tamis.message.address import domain_of
 from tamis.message.envelope import IPAddress, parse_ip
+from tamis.people.proving import Seal
+from tamis.people.rights import Right
 from tamis.store import Store
 from tamis.web.page_reader import PageReader
 from tamis.web.person import Person
-from tamis.web.rate_limits import WRONG_TOKENS, Limit, TooManyError
+from tamis.web.rate_limits import REFUSALS_NOTED, WRONG_TOKENS, Limit, TooManyError
 from tamis.web.rendering import Templates
 
 log = logging.getLogger(__name__)
@@ -39,6 +44,8 @@ log = logging.getLogger(__name__)
 SESSION, VISITOR, LANGUAGE = "tamis_session", "tamis_visitor", "tamis_language"
 """The cookies: who is signed in; who was given a form without being signed in; the language that was chosen."""
 _LANGUAGE_SECONDS = 365 * 86400
+CODE_LASTS = timedelta(minutes=15)
+"""How long a code is good for what wants one anew: people, tokens, policy of the platform."""
 
 NOT_VALID = marked("This link is not valid, or has expired.")
 """What is said of every token that is refused, and of everything that is not there, or not for this reader."""
@@ -54,8 +61,28 @@ class PageRefusedError(TamisError):
         self.sentence, self.status = sentence, status
 
 
+NOT_HERE = marked("There is no such page, or you have no access to it.")
+"""What is said of every page of the console that is not there, and of every one that is not for this person."""
+
+
+class NoAccessError(PageRefusedError):
+    """What is not there, or not for this person: the audit trail has a row for it."""
+
+
 class SignInError(TamisError):
     """The page is for people who are signed in."""
+
+
+class StrengthError(SignInError):
+    """It is for people who are signed in with a password and a code."""
+
+
+class CodeError(TamisError):
+    """It wants a code now; `back` is the page where one goes on."""
+
+    def __init__(self, back: str) -> None:
+        super().__init__(back)
+        self.back = back
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +98,8 @@ class House:
     tokens: Tokens
     key: bytes
     templates: Templates
+    seal: Seal
+    """What the secrets of people's apps are encrypted by."""
     under_way: set[asyncio.Task[None]] = field(default_factory=set)
     """What goes on after answers (`Visit.afterwards`)."""
 
@@ -101,6 +130,13 @@ class Visit:
         return form.get(name, [])
 
     @property
+    def asked(self) -> str:
+        """The page that is asked for, as a path of ours with its query."""
+        path = self.request.url.path.removeprefix(self.root)
+        query = self.request.url.query
+        return f"{path}?{query}" if query else path
+
+    @property
     def network(self) -> str:
         """The client's network, which limits count for."""
         return str(self.request.state.network)
@@ -113,9 +149,64 @@ class Visit:
     @cached_property
     def person(self) -> Person | None:
         """Who is signed in."""
-        secret = self.request.cookies.get(SESSION, "")
-        session = self.store.sessions.find(secret) if secret else None
-        return Person.of(session.address, self.site) if session else None
+        if self.session is None:
+            return None
+        if not self.session.strong:
+            return Person.at_home(self.session.address, self.site)
+        return self.at_full_strength(self.session.address)
+
+    @cached_property
+    def secret(self) -> str:
+        """What the cookie of the session holds."""
+        return self.request.cookies.get(SESSION, "")
+
+    @cached_property
+    def session(self) -> WebSession | None:
+        """The session of the cookie."""
+        found = self.store.sessions.find(self.secret) if self.secret else None
+        if found is not None and datetime.now(UTC) - found.seen_at >= SEEN_EVERY:
+            self.store.sessions.touch(found.id)
+        return found
+
+    def at_full_strength(self, address: str) -> Person:
+        """What somebody may do in a strong session."""
+        return Person.of(address, self.site, self.store.people.grants_of(address))
+
+    def want_strength(self, right: Right, scope: str) -> None:
+        """Raises StrengthError where a strong session would open what this one does not."""
+        weak = self.session is not None and not self.session.strong
+        if weak and self.at_full_strength(self.signed_in.address).may(right, scope, self.site):
+            raise StrengthError
+
+    def require_code(self, back: str) -> None:
+        """Raises CodeError unless a code was given within CODE_LASTS; `back` is the path where one goes on then."""
+        if self.session is None or not self.session.strong:
+            raise StrengthError
+        confirmed = self.session.confirmed_at
+        if confirmed is None or datetime.now(UTC) - confirmed > CODE_LASTS:
+            raise CodeError(back)
+
+    def let_in(
+        self, answer: Callable[[], Response], address: str, *, how: str, strong: bool = False
+    ) -> Response:
+        """An answer in a new session, which takes the place of the one that was there."""
+        lasting = timedelta(hours=self.site.settings.web.session_hours)
+        agent = self.request.headers.get("user-agent", "")
+        secret = self.store.sessions.begin(
+            address,
+            lasting,
+            how=how,
+            strong=strong,
+            network=self.network,
+            agent=agent,
+            instead_of=self.secret,
+        )
+        for known in ("session", "person", "reader"):
+            self.__dict__.pop(known, None)
+        self.__dict__["secret"] = secret
+        response = answer()
+        self.set_cookie(response, SESSION, secret, int(lasting.total_seconds()))
+        return response
 
     @property
     def signed_in(self) -> Person:
@@ -238,7 +329,7 @@ class Visit:
             )
 
     def _proof(self, *, create: bool) -> str:
-        secret = self.request.cookies.get(SESSION, "") if self.person else ""
+        secret = self.secret if self.person else ""
         secret = secret or self.request.cookies.get(VISITOR, "") or self._new_visitor
         if not secret and create:
             secret = self._new_visitor = secrets.token_urlsafe(16)
@@ -273,14 +364,20 @@ def page(answer: Page, *, by_token: bool = False) -> Endpoint:
     def endpoint(request: Request) -> Response:
         house: House = request.app.state.house
         visit = Visit(request, house)
+        NETWORK.set(visit.network)  # of this thread's context, which is the request's
         try:
             if request.method == "POST":
                 visit.check_origin(by_token=by_token)
             return answer(visit)
+        except StrengthError:
+            return visit.redirect("/admin/sign-in", to=visit.asked if request.method == "GET" else "")
+        except CodeError as error:
+            return visit.redirect("/admin/confirm", to=error.back)
         except SignInError:
-            wanted = request.url.path.removeprefix(visit.root) if request.method == "GET" else ""
+            wanted = visit.asked if request.method == "GET" else ""
             return visit.redirect("/sign-in", to="" if wanted == "/mail" else wanted)
         except PageRefusedError as error:
+            _note_refusal(visit, error)
             return told(visit, error.sentence, error.status)
         except TooManyError:
             return told(visit, marked("Too many attempts. Please try again in an hour."), 429)
@@ -298,7 +395,22 @@ def page(answer: Page, *, by_token: bool = False) -> Endpoint:
             return told(visit, marked("This can't be done now. Please try again in a few minutes."), 503)
 
     endpoint.__name__ = getattr(answer, "__name__", "page")
+    endpoint.__dict__["needed"] = getattr(answer, "needed", None)
     return endpoint
+
+
+def _note_refusal(visit: Visit, error: PageRefusedError) -> None:
+    """Refused access stands in the audit trail, for those who look after the person."""
+    if visit.person is None or not (isinstance(error, NoAccessError) or error.sentence == NOT_HERE):
+        return
+    who, what = visit.person.address, visit.request.url.path.removeprefix(visit.root)
+    try:
+        if visit.wait(REFUSALS_NOTED.count, visit.house.state, who):
+            query = visit.request.url.query
+            details = {"method": visit.request.method} | ({"query": query[:200]} if query else {})
+            visit.store.trail.note(who, "refused", what[:200], details, scope=who)
+    except (StoreError, ServiceError) as failed:
+        log.warning("%s: a refusal is not in the audit trail: %s", what, failed)
 
 
 def told(visit: Visit, sentence: str, status: int) -> Response:

@@ -21,6 +21,7 @@ class Purpose(StrEnum):
     CHALLENGE = "challenge"  # words: the challenge's id
     SIGN_IN = "sign-in"  # words: the address that signs in, and something random, since it works once
     ACTION = "action"  # words: mailbox, message id, what is to be confirmed
+    ENROL = "enrol"  # words: the address, and the secret that its app was shown
     UNDO = "undo"  # words: who did what to which message, and what else was changed with it
 
 

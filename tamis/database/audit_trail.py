@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import and_, not_, select
 
 from tamis.database.connection import Database, audit, clean
 from tamis.database.schema import AuditRow
+from tamis.database.seen_rows import seen
 from tamis.message.address import PLATFORM
+from tamis.people.rights import NO_LOCKS, Locks, Reach
+
+ACCESS = (
+    "sign in",
+    "sign in refused",
+    "code refused",
+    "refused",
+    "end session",
+    "set factors",
+    "reset factors",
+    "use recovery code",
+)
+"""Actions that say who got in, or did not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +68,39 @@ class Trail:
         query = (
             select(AuditRow).where(AuditRow.object == clean(thing)).order_by(AuditRow.id.desc()).limit(limit)
         )
+        with self._database.read() as session:
+            return tuple(map(_told, session.scalars(query)))
+
+    def find(
+        self,
+        reach: Reach,
+        locks: Locks = NO_LOCKS,
+        *,
+        who: str = "",
+        action: str = "",
+        about: str = "",
+        before: int | None = None,
+        limit: int = 50,
+    ) -> tuple[Deed, ...]:
+        """What was done where somebody may read it, newest first; `before` is the id to go on from.
+
+        What the owner of a locked mailbox did to its mail is not told (Q9); who got in, or did not, is."""
+        theirs = and_(
+            AuditRow.who == AuditRow.scope,
+            AuditRow.action.not_in(ACCESS),
+            not_(seen(replace(reach, closed=locks), AuditRow.scope, AuditRow.domain)),
+        )
+        query = (
+            select(AuditRow)
+            .where(seen(reach, AuditRow.scope, AuditRow.domain), not_(theirs))
+            .order_by(AuditRow.id.desc())
+            .limit(limit)
+        )
+        for column, wanted in ((AuditRow.who, who), (AuditRow.action, action), (AuditRow.object, about)):
+            if wanted:
+                query = query.where(column == clean(wanted))
+        if before is not None:
+            query = query.where(AuditRow.id < before)
         with self._database.read() as session:
             return tuple(map(_told, session.scalars(query)))
 

@@ -28,7 +28,7 @@ class Factors:
         query = (
             select(FactorRow.kind, FactorRow.secret, FactorRow.used)
             .join(PersonRow, PersonRow.id == FactorRow.person)
-            .where(PersonRow.address == exact(address_key(address)), PersonRow.suspended.is_(False))
+            .where(PersonRow.address == exact(address_key(address)))
         )
         with self._database.read() as session:
             rows = session.execute(query).all()

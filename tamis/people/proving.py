@@ -48,8 +48,8 @@ _hasher = PasswordHasher()  # argon2id, RFC 9106's second recommendation
 
 @dataclass(frozen=True, slots=True)
 class StoredFactors:
-    """What is kept of a person who is not suspended: what was never set is "" or None. `step` is the last one whose
-    code was taken, `recovery` the digests of codes that are left."""
+    """What is kept of a person: what was never set is "" or None. `step` is the last one whose code was taken,
+    `recovery` the digests of codes that are left."""
 
     password: str = ""
     totp: bytes | None = None

@@ -216,6 +216,6 @@ class Pages:
         mail = message_from_bytes(self.postbox.got[-1].content, policy=default)
         body = mail.get_body(("plain",))
         assert body is not None
-        links = re.findall(r"http://[^\s]+/(?:sign-in|a|c)/[^\s]+", body.get_content())
+        links = re.findall(r"http://[^\s]+/(?:sign-in|a|c|admin/invitation)/[^\s]+", body.get_content())
         found = urlsplit(links[-1])
         return f"{found.path}?{found.query}" if found.query else found.path

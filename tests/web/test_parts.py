@@ -21,6 +21,7 @@ from tamis.judging.site import Site, Snapshot
 from tamis.judging.verdict import SCORE
 from tamis.language.display_text import named, plain, plain_lines
 from tamis.message.envelope import parse_ip
+from tamis.people.rights import BUNDLES, Grant, Right
 from tamis.settings import SettingsFile, WebSettings
 from tamis.web.page_reader import PageReader
 from tamis.web.person import Person, is_served
@@ -161,13 +162,22 @@ def test_who_may_open_what() -> None:
         False,
         True,
     )
-    assert marie.may_open("marie@example.com", here)
-    assert not marie.may_open("paul@example.com", here)
-    assert admin.may_open("marie@example.com", here)
-    assert not admin.may_open("closed@example.com", here)
-    assert not admin.may_open("x@example.org", here)
-    assert root.may_open("x@example.org", here)
-    assert Person.of("closed@example.com", here).may_open("closed@example.com", here)
+    helper = Person.of("paul@example.com", here, [Grant("example.com", BUNDLES["helper"])])
+    owner = Person.of("closed@example.com", here)
+    for person, right, mailbox, open_ in (
+        (marie, Right.CONTENT, "marie@example.com", True),
+        (marie, Right.HELD, "paul@example.com", False),
+        (admin, Right.CONTENT, "marie@example.com", True),
+        (admin, Right.HELD, "closed@example.com", False),
+        (admin, Right.HELD, "x@example.org", False),
+        (root, Right.CONTENT, "x@example.org", True),
+        (helper, Right.HELD, "marie@example.com", True),
+        (helper, Right.CONTENT, "marie@example.com", False),
+        (helper, Right.HELD, "closed@example.com", False),
+        (owner, Right.CONTENT, "closed@example.com", True),
+        (Person.at_home("admin@example.com", here), Right.HELD, "marie@example.com", False),
+    ):
+        assert person.may(right, mailbox, here) is open_, (person, right, mailbox)
 
 
 def test_whose_mailboxes_are_here() -> None:

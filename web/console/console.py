@@ -9,21 +9,29 @@ What is not there and what is not allowed are one answer.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlencode
 
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from tamis.base.errors import ConfigError
 from tamis.database.scope import parse_scope
 from tamis.judging.site import Site
-from tamis.language.translation import marked
 from tamis.message.address import PLATFORM
 from tamis.people.rights import Holder, Reach, Right, may, visible
 from tamis.web.console.navigation import NAVIGATION, NavPage
-from tamis.web.visit import Page, PageRefusedError, Visit
+from tamis.web.visit import NOT_HERE, NoAccessError, Page, StrengthError, Visit
 
-NOT_HERE = marked("There is no such page, or you have no access to it.")
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """For whom a page of the console is: who has a right somewhere, or for the whole platform; None: whoever was
+    granted anything."""
+
+    right: Right | None
+    platform: bool = False
 
 
 class Console:
@@ -33,7 +41,10 @@ class Console:
         self.visit = visit
         self.holder: Holder = visit.signed_in.holder
         if not self.holder.grants:
-            raise PageRefusedError(NOT_HERE)
+            weak = visit.session is not None and not visit.session.strong
+            if weak and visit.at_full_strength(self.holder.mailbox).grants:
+                raise StrengthError
+            raise NoAccessError(NOT_HERE)
         self.locks = visit.site.book.locks()
 
     @property
@@ -44,20 +55,20 @@ class Console:
     @cached_property
     def scope(self) -> str:
         """What is looked at: `?in=` names the platform, a domain or a mailbox; without it, the widest that was
-        granted. Raises PageRefusedError on what is no scope, or not this person's."""
+        granted. Raises NoAccessError on what is no scope, or not this person's."""
         wanted = self.visit.query("in")
         if not wanted:
             return self.holder.scopes[0]
         try:
             scope = parse_scope(wanted)
         except ConfigError:
-            raise PageRefusedError(NOT_HERE) from None
+            raise NoAccessError(NOT_HERE) from None
         if "@" in scope:
             scope = self.site.book.policy(scope).mailbox
         if scope != PLATFORM and not any(
             may(self.holder, right, scope, self.locks) for right in Right if right is not Right.PLATFORM
         ):
-            raise PageRefusedError(NOT_HERE)
+            raise NoAccessError(NOT_HERE)
         return scope
 
     def may(self, right: Right, scope: str = "") -> bool:
@@ -65,9 +76,16 @@ class Console:
         return may(self.holder, right, scope or self.scope, self.locks)
 
     def require(self, right: Right, scope: str = "") -> None:
-        """Raises PageRefusedError, which tells nothing, where `may` says no."""
+        """Raises NoAccessError, which tells nothing, where `may` says no."""
         if not self.may(right, scope):
-            raise PageRefusedError(NOT_HERE)
+            raise NoAccessError(NOT_HERE)
+
+    def require_confirmed(self, back: str = "") -> None:
+        """Before what is worth more than a cookie: a code must have been given within the last 15 minutes. Raises
+        CodeError, which leads to the form for one and then to `back`, a path of the console ("" for the page that is
+        asked for)."""
+        here = urlencode({"in": self.scope}, safe="@")
+        self.visit.require_code(f"/admin{back}?{here}" if back else self.visit.asked)
 
     def visible(self, right: Right) -> Reach:
         """Where in the scope that is looked at this person may do that: the condition of a list."""
@@ -108,8 +126,20 @@ def console_page(right: Right, answer: Callable[[Console], Response], *, platfor
         if platform:
             console.require(right, PLATFORM)
         elif not console.visible(right):
-            raise PageRefusedError(NOT_HERE)
+            raise NoAccessError(NOT_HERE)
         return answer(console)
 
     show.__name__ = getattr(answer, "__name__", "console")
+    show.__dict__["needed"] = Needed(right, platform)
+    return show
+
+
+def own_page(answer: Callable[[Console], Response]) -> Page:
+    """A page of the console that is about who looks at it."""
+
+    def show(visit: Visit) -> Response:
+        return answer(Console(visit))
+
+    show.__name__ = getattr(answer, "__name__", "console")
+    show.__dict__["needed"] = Needed(None)
     return show

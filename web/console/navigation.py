@@ -24,7 +24,13 @@ NAVIGATION: tuple[tuple[str, tuple[NavPage, ...]], ...] = (
     (marked("Tuning"), ()),
     (marked("Senders"), ()),
     ("", (NavPage("/mailboxes", marked("Mailboxes"), Right.STATISTICS),)),
-    (marked("People"), ()),
+    (
+        marked("People"),
+        (
+            NavPage("/people", marked("People"), Right.PEOPLE),
+            NavPage("/audit", marked("Audit"), Right.PEOPLE),
+        ),
+    ),
     (marked("System"), (NavPage("/health", marked("Health"), Right.PLATFORM, platform=True),)),
 )
 """The headings ("" for none) in their order, each with its pages."""
