@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -21,7 +21,7 @@ ANNE = "anne@example.com"
 
 
 @pytest.fixture
-def admin(pages: Pages) -> Iterator[str]:
+def admin(pages: Pages) -> str:
     """An administrator of the settings file who is enrolled."""
     enrolled(pages, ADMIN)
     return ADMIN
@@ -181,13 +181,14 @@ def test_no_other_session_leads_there(pages: Pages, how: str) -> None:
     pages.store.people.grant(ANNE, "example.com", BUNDLES["helper"], by="root")
     begun = datetime.now(UTC) - timedelta(hours=2)
     lasting = timedelta(hours=12)
-    secret = {
+    sessions: dict[str, Callable[[], str]] = {
         "imap": lambda: pages.store.sessions.begin(ANNE, lasting, how="imap"),
         "old link": lambda: pages.store.sessions.begin(ANNE, lasting, how="link", now=begun),
         "nobody": lambda: "",
         "other": lambda: pages.session(ADMIN),
         "nothing granted": lambda: pages.session(MARIE, strong=False),
-    }[how]()
+    }
+    secret = sessions[how]()
     visitor = Visitor(pages, {SESSION: secret} if secret else {})
     app = pages.token(Purpose.ENROL, ANNE, SECRET)
     page = visitor.get("/admin/enrol")
