@@ -419,7 +419,12 @@ def _checked(one: Filter[Any], found: object, seconds: float) -> Finding:
             one, TypeError(f"examine returned {type(found).__name__}, not a Finding"), seconds
         )
     if is_ours(type(one)):  # looking costs as much as many of them
-        return Finding(one.name, found.status, found.because, found.facts, seconds)
+        if found.filter != one.name:
+            return Finding(one.name, found.status, found.because, found.facts, seconds)
+        object.__setattr__(
+            found, "seconds", seconds
+        )  # made just now, and nobody has it yet: another costs 1 us
+        return found
     try:
         checked = Finding(one.name, Status(found.status), str(found.because), dict(found.facts), seconds)
         checked.text()

@@ -142,20 +142,19 @@ class RuleBook:
         shown: dict[str, dict[str, set[str]]] = {}
         files: dict[str, dict[str, set[str]]] = {}
         for place, matcher in self._matchers.items():
-            shown[place] = _united(map(matcher.patterns, octets(mail, place)))
+            if found := _met_in(matcher, octets(mail, place)):
+                shown[place] = found
             if mail.seen:
-                files[place] = _united(map(matcher.patterns, seen_octets(mail, place)))
+                files[place] = _met_in(matcher, seen_octets(mail, place))
         met = _united(shown.values())
         in_files = _united(files.values())
         for rule in self._strict:
-            for found, octets_of, by_place in ((met, octets, shown), (in_files, seen_octets, files)):
-                if rule.name in found and not _is_met(rule, mail, octets_of, by_place):
-                    del found[rule.name]
-        values = _Values(self, mail, _united((met, in_files)))
-        wanted = self.by_name if only is None else only
+            for all_met, octets_of, by_place in ((met, octets, shown), (in_files, seen_octets, files)):
+                if rule.name in all_met and not _is_met(rule, mail, octets_of, by_place):
+                    del all_met[rule.name]
+        values = _Values(self, mail, _united((met, in_files)) if in_files else met)
         return Matched(
-            {name: value for name in wanted if (value := values.of(name)) is not False},
-            frozenset(in_files.keys() - met.keys()),
+            values.of_all(self.by_name if only is None else only), frozenset(in_files.keys() - met.keys())
         )
 
     def spots(self, mail: Mail) -> Iterator[Spot]:
@@ -190,6 +189,15 @@ class _Values:
         if value is None:
             value = self._known[name] = self._value(self._book.by_name[name])
         return value
+
+    def of_all(self, names: Iterable[str]) -> dict[str, Expression]:
+        """The values of those that are not false: most are known to be."""
+        known, of = self._known.get, self.of
+        return {
+            name: value
+            for name in names
+            if (value := known(name)) is not False and (value is not None or (value := of(name)) is not False)
+        }
 
     def __contains__(self, name: object) -> bool:
         """Whether the rule is true, for expressions that name no other filter."""
@@ -257,6 +265,13 @@ def _needs(book: RuleBook) -> Mapping[str, tuple[frozenset[str], ...]]:
         if sets:
             found[rule.name] = sets
     return found
+
+
+def _met_in(matcher: Matcher, readings: tuple[bytes, ...]) -> dict[str, set[str]]:
+    """The patterns that are met in any of the readings of a place, by rule."""
+    if len(readings) == 1:
+        return matcher.patterns(readings[0])
+    return _united(map(matcher.patterns, readings))
 
 
 def _united(found: Iterable[Mapping[str, set[str]]]) -> dict[str, set[str]]:

@@ -32,7 +32,9 @@ MAX_OCTETS = LIMITS.searched_octets
 LETTER_CHARACTERS = 4000
 """Of the text that are the letter. Beyond: left to rules over the text: they see the whole."""
 
+_MOST_CHARACTERS = 8 * MAX_OCTETS  # of all values of a place; beyond: cut before the excerpt is taken
 _HEAD = ("from", "to", "subject")
+_FIELD_PLACE = "header:"
 _QUOTED = re.compile(r"(?m)^[ \t]*>.*$")
 _FIELD = re.compile(r"header:[a-z0-9!#$%&'*+.^_`|~-]{1,76}")
 
@@ -55,7 +57,9 @@ def octets(mail: Mail, place: str) -> tuple[bytes, ...]:
     elif place == "skeleton":
         found = _encoded(map(skeleton, (*_subjects(mail), *mail.visible)))
     else:
-        found = _encoded(["\n".join(_bounded(_values(mail, place)))])
+        values = [*_values(mail, place)]
+        text = "\n".join(values)
+        found = _encoded([text if len(text) < _MOST_CHARACTERS else "\n".join(_bounded(values))])
     return tuple(
         one if len(one) <= MAX_OCTETS else excerpt(one, MAX_OCTETS, mail.chance(place)) for one in found
     )
@@ -85,7 +89,9 @@ def seen_octets(mail: Mail, place: str) -> tuple[bytes, ...]:
 
 
 def _values(mail: Mail, place: str) -> Iterator[str]:
-    if place == "headers":
+    if place.startswith(_FIELD_PLACE):
+        yield from mail.headers.all(place.removeprefix(_FIELD_PLACE))
+    elif place == "headers":
         yield from (f"{field.name}: {field.value}" for field in mail.headers)
     elif place == "written":
         yield mail.text
@@ -111,8 +117,6 @@ def _values(mail: Mail, place: str) -> Iterator[str]:
         yield from (url.text for url in mail.urls if url.text)
     elif place == "shape":
         yield shape(mail)
-    elif place != "files":
-        yield from mail.headers.all(place.removeprefix("header:"))
 
 
 def shape(mail: Mail) -> str:
@@ -122,8 +126,8 @@ def shape(mail: Mail) -> str:
     return " ".join(kinds)
 
 
-def _bounded(values: Iterator[str]) -> Iterator[str]:
-    room = 8 * MAX_OCTETS
+def _bounded(values: Iterable[str]) -> Iterator[str]:
+    room = _MOST_CHARACTERS
     for value in values:
         yield value[:room]
         room -= len(value) + 1

@@ -89,11 +89,20 @@ class DNSList:
         """
         weight = 0.0
         for record in records:
-            address = ipaddress.ip_address(record)
-            if address not in _LOOPBACK or address in _REFUSALS or address == _RESERVED:
+            address = _listing(record)
+            if not address:
                 raise ListRefusedError(f"{self.zone} does not serve this resolver ({record})")
-            weight = max([weight, *(c.weight for c in self.codes if c.covers(int(address)))])
+            weight = max([weight, *(c.weight for c in self.codes if c.covers(address))])
         return weight
+
+
+@lru_cache(maxsize=1024)
+def _listing(record: str) -> int:
+    """The address of an answer as a number; 0 where it is no listing. Raises ValueError for what is no address."""
+    address = ipaddress.ip_address(record)
+    if address not in _LOOPBACK or address in _REFUSALS or address == _RESERVED:
+        return 0
+    return int(address)
 
 
 def _code(text: str) -> _Code:

@@ -7,13 +7,14 @@ a declaration asks for (CSS Generated Content 3, CSS Flexible Box 1, CSS Positio
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
 from tamis.message.mail.blocks import EDGE
 from tamis.message.mail.defects import DefectKind, DefectReport
+from tamis.message.mail.hints import Hints
 from tamis.message.mail.references import css_unescaped
 
 _MOST_NODES = 2000  # elements that style moves or adds to; beyond: as they are written; `html_truncated`
@@ -35,11 +36,19 @@ _GENERATED = re.compile(
 )
 _VARIABLE = re.compile(r"(--[\w-]{1,60})\s*:\s*([^;}]{1,400})")
 _PSEUDO = re.compile(r"::?(before|after|marker)\s*$", re.IGNORECASE)
-_MOVES = re.compile(
-    r"-reverse|float\s*:\s*(?:right|inline-end)|(?<![\w-])(?:order|left|right|inset|grid-(?:column|row|area))[\w-]{0,7}\s*:"
-    r"|dir\s*=\s*[\"']?\s*rtl|direction\s*:\s*rtl|(?:translatex?|scalex?|scale3d|rotatey)\s*\("
-    r"|<(?:text|tspan)\s[^>]{0,200}\bx\s*=",
-    re.IGNORECASE,
+_PLACED = ("order", "left", "right", "inset", "grid-column", "grid-row", "grid-area")
+_MOVES = Hints(
+    [
+        ("-reverse", "-reverse"),
+        ("float", r"float\s*:\s*(?:right|inline-end)"),
+        *((name, rf"{name}(?<![\w-]{name})[\w-]{{0,7}}\s*:") for name in _PLACED),
+        ("dir", r"dir\s*=\s*[\"']?\s*rtl"),
+        ("direction", r"direction\s*:\s*rtl"),
+        ("translate", r"translatex?\s*\("),
+        ("scale", r"scale(?:x|3d)?\s*\("),
+        ("rotatey", r"rotatey\s*\("),
+        *((f"<{name}", rf"<{name}\s[^>]{{0,200}}\bx\s*=") for name in ("text", "tspan")),
+    ]
 )
 _STYLED = "[style],[dir],text[x],tspan[x]"
 _NUMBER = re.compile(r"-?[0-9]{1,6}(?:\.[0-9]{1,4})?")
@@ -83,16 +92,16 @@ def arranged(
         yield from strings
         if changed and tree.body is not None:
             yield tree.body.text()
-    if _MOVES.search(markup):
+    if _MOVES.are_in(markup):
         yield from _moved(tree, sheets, room)
 
 
-def _rules(sheets: Iterable[str], wanted: re.Pattern[str], room: _Room) -> Iterator[tuple[str, str]]:
+def _rules(sheets: Iterable[str], wanted: Callable[[str], object], room: _Room) -> Iterator[tuple[str, str]]:
     number = 0
     for sheet in sheets:
         for block in sheet.split("}"):
             before, _, declared = block.rpartition("{")
-            if not wanted.search(declared):
+            if not wanted(declared):
                 continue
             number += 1
             if number > _MOST_RULES:
@@ -117,7 +126,7 @@ def _put_in(tree: LexborHTMLParser, sheets: list[str], room: _Room) -> tuple[lis
     variables = {found[1]: found[2] for sheet in sheets for found in _VARIABLE.finditer(sheet)}
     loose: list[str] = []
     changed = False
-    for selectors, declared in _rules(sheets, _PUTS_IN, room):
+    for selectors, declared in _rules(sheets, _PUTS_IN.search, room):
         values = {found[1].lower(): found[2] for found in _DECLARATION.finditer(declared)}
         loose += (
             css_unescaped(one[1] or one[2] or "") for name in values for one in _strings(name, values[name])
@@ -182,13 +191,13 @@ def _moved(tree: LexborHTMLParser, sheets: list[str], room: _Room) -> Iterator[s
     """The texts of elements whose parts are shown in another order."""
     styles: dict[int, str] = {}
     found: dict[int, LexborNode] = {}
-    for selector, declared in _rules(sheets, _MOVES, room):
+    for selector, declared in _rules(sheets, _MOVES.are_in, room):
         for node in _nodes(tree, selector, room):
             styles[node.mem_id] = f"{styles.get(node.mem_id, '')};{declared}"
             found[node.mem_id] = node
     for node in tree.css(_STYLED):
         written = node.attributes.get("style") or ""
-        if "x" in node.attributes or node.attributes.get("dir") or _MOVES.search(written):
+        if "x" in node.attributes or node.attributes.get("dir") or _MOVES.are_in(written):
             if not room.takes_node():
                 break
             styles[node.mem_id] = f"{styles.get(node.mem_id, '')};{written}"

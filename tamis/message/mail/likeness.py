@@ -47,13 +47,17 @@ def sketch_of(mail: Mail) -> Sketch:
     """The sketch of what a reader sees of a message, lines quoted behind ">" and numbers left out; of one with too
     little text, an image say, that of its structure."""
     text = plain_words(_QUOTED.sub("", mail.displayed[:_CHARACTERS]), _CHARACTERS)
-    return _sketch(list(_words(text)), _WORD_RUN) or _sketch(list(_tags(mail)), _TAG_RUN)
+    return _sketch(_words(text), _WORD_RUN) or _sketch(list(_tags(mail)), _TAG_RUN)
 
 
 def _sketch(words: list[str], length: int) -> Sketch:
-    runs = (" ".join(words[at : at + length]) for at in range(len(words) - length + 1))
-    hashes = {zlib.crc32(run.encode("utf-8", "replace")) * _SPREAD & _BITS for run in runs}
-    return tuple(sorted(hashes)[:SKETCH]) if len(hashes) >= LEAST else ()
+    if len(words) - length + 1 < LEAST:
+        return ()
+    runs = map(" ".join, zip(*(words[at:] for at in range(length)), strict=False))
+    crcs = {zlib.crc32(run.encode("utf-8", "replace")) for run in runs}
+    if len(crcs) < LEAST:  # the spread is one to one
+        return ()
+    return tuple(sorted([crc * _SPREAD & _BITS for crc in crcs])[:SKETCH])
 
 
 def _tags(mail: Mail) -> Iterator[str]:
@@ -61,16 +65,17 @@ def _tags(mail: Mail) -> Iterator[str]:
     return islice(found, _TAGS)
 
 
-def _words(text: str) -> Iterator[str]:
-    number = 0
-    for found in _WORD.finditer(text):
-        word = found[0]
-        step = 2 if len(word) > _UNSPACED and not word.isascii() else len(word)
-        for at in range(0, len(word), step):
-            yield word[at : at + step]
-            number += 1
-            if number >= _WORDS:
-                return
+def _words(text: str) -> list[str]:
+    found = _WORD.findall(text)
+    if not text.isascii():
+        found = [piece for word in found for piece in _pieces(word)]
+    return found[:_WORDS]
+
+
+def _pieces(word: str) -> list[str]:
+    if len(word) <= _UNSPACED or word.isascii():
+        return [word]
+    return [word[at : at + 2] for at in range(0, len(word), 2)]
 
 
 def likeness(one: Sketch, other: Sketch) -> float:

@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from selectolax.lexbor import LexborHTMLParser, SelectolaxError
 
 from tamis.message.mail.defects import DefectKind, DefectReport
+from tamis.message.mail.hints import Hints
 
-_OVERRIDE = re.compile(r"(?:bidi|isolate)-override", re.IGNORECASE)
+_OVERRIDE = Hints([(f"{name}-override", f"{name}-override") for name in ("bidi", "isolate")])
 _RULE = re.compile(r"([^{}]{1,200})\{([^{}]*+)\}")
 _TURNED = ("bdo[dir=rtl]", "bdo[dir=RTL]", '[style*="-override"]')
 _MOST = 200  # elements that are turned round; beyond: as they are written, `html_truncated`
@@ -21,7 +22,7 @@ def turn(
     tree: LexborHTMLParser, markup: str, sheets: Iterable[str], report: DefectReport, where: str
 ) -> None:
     """Put what an element's override of direction says around its text."""
-    if not _OVERRIDE.search(markup) and "<bdo" not in markup.lower():
+    if not _OVERRIDE.are_in(markup) and "<bdo" not in markup.lower():
         return
     selectors = [*_TURNED, *(selector for sheet in sheets for selector in _overriding(sheet))]
     turned: set[int] = set()
@@ -44,5 +45,5 @@ def turn(
 
 def _overriding(sheet: str) -> Iterable[str]:
     for found in _RULE.finditer(sheet):
-        if _OVERRIDE.search(found[2]) and "rtl" in found[2].lower():
+        if _OVERRIDE.are_in(found[2]) and "rtl" in found[2].lower():
             yield found[1].strip()
