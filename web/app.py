@@ -20,7 +20,17 @@ from tamis.web import confirm, enrolment, invitation, preferences, sender, signi
 from tamis.web import held_list as mailbox
 from tamis.web.api import assembly as api
 from tamis.web.api.problems import problem
-from tamis.web.console import audit, health, mailboxes, others_access, overview, own_access
+from tamis.web.console import (
+    audit,
+    health,
+    lists,
+    mailboxes,
+    others_access,
+    overview,
+    own_access,
+    policy,
+    replay,
+)
 from tamis.web.console.console import Console, console_page, own_page
 from tamis.web.guard import RequestBounds, SafeHeaders
 from tamis.web.rendering import HERE
@@ -97,6 +107,24 @@ ROUTES = (
     _deed("/people/{person}", Right.PEOPLE, others_access.change_person),
     _console("/audit", Right.PEOPLE, audit.show),
     _console("/audit.csv", Right.PEOPLE, audit.download),
+    _console("/replay", Right.HISTORY, replay.show),
+    _deed("/replay", Right.HISTORY, replay.start),
+    _console("/replay/{job}", Right.HISTORY, replay.show_job),
+    _console("/jobs", Right.POLICY_READ, replay.jobs),
+    _deed("/jobs/{job}/cancel", Right.HISTORY, replay.cancel),
+    _console("/lists", Right.LISTS_READ, lists.show),
+    _deed("/lists", Right.LISTS, lists.add),
+    _deed("/lists/change", Right.LISTS, lists.change),
+    _deed("/lists/undo", Right.LISTS, lists.undo),
+    _console("/policy", Right.POLICY_READ, policy.show),
+    _console("/policy/export", Right.POLICY_READ, policy.export),
+    _console("/policy/review", Right.POLICY_READ, policy.review),
+    _deed("/policy/review", Right.POLICY_READ, policy.review),
+    _deed("/policy/save", Right.POLICY, policy.save),
+    _console("/policy/versions", Right.POLICY_READ, policy.versions),
+    _console("/policy/versions/{version}", Right.POLICY_READ, policy.version),
+    _deed("/policy/versions/{version}/undo", Right.POLICY, policy.undo),
+    _console("/policy/{filter}", Right.POLICY_READ, policy.show_filter),
 )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from tamis.judging.policy_settings import value_text
 from tamis.language.display_text import named, plain
 from tamis.language.translation import translations
 
@@ -40,6 +41,7 @@ def _environment(language: str) -> Environment:
     told = translations(language)
     environment.install_gettext_callables(told.gettext, told.ngettext, newstyle=True)  # type: ignore[attr-defined]
     environment.filters["plain"] = plain
+    environment.filters["policy_value"] = value_text
     environment.globals["named"] = named
     environment.filters["first_up"] = lambda text: text[:1].upper() + text[1:]
     return environment

@@ -12,20 +12,18 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from tamis.base.errors import TamisError
 from tamis.chain.registry import load_filters
 from tamis.contract.filter import Filter
-from tamis.database.history_search import Wanted
 from tamis.database.jobs import Job
+from tamis.database.replay_jobs import REPLAY, changes_of, wanted_by
 from tamis.database.replaying import ReplayResult, run
 from tamis.judging.alias_targets import NO_ALIASES, Directory
 from tamis.judging.policy import PolicyBook
 from tamis.judging.site import Override, policy_book, with_changes
-from tamis.people.rights import Locks, Reach
 from tamis.services.postfix.aliases import PostfixDirectory
 from tamis.settings import SettingsFile, read_settings
 from tamis.store import Store
@@ -73,28 +71,6 @@ class Bench:
             raise _OverError("it is no longer ours")
 
 
-def asked_replay(changes: Sequence[Override], since: datetime, reach: Reach) -> Mapping[str, Any]:
-    """What a replay job is asked: of the copies that `reach` covers."""
-    return {
-        "set": [[one.scope, one.key, one.value] for one in changes],
-        "since": since.isoformat(),
-        "scopes": sorted(reach.scopes),
-        "own": reach.own,
-        "locks": dict(reach.closed.said),
-    }
-
-
-def changes_of(asked: Mapping[str, Any]) -> list[Override]:
-    """The changes that a job tries."""
-    return [Override(*one) for one in asked["set"]]
-
-
-def wanted_by(asked: Mapping[str, Any]) -> Wanted:
-    """The copies that a job reads."""
-    reach = Reach(frozenset(asked["scopes"]), asked["own"], Locks(asked["locks"]))
-    return Wanted(since=datetime.fromisoformat(asked["since"]), reach=reach)
-
-
 def replay(bench: Bench, job: Job, claim: str) -> Mapping[str, Any]:
     """Where past mail would go with the changes that are asked for."""
     stored, changes = bench.stored(), changes_of(job.asked)
@@ -113,7 +89,7 @@ def replay(bench: Bench, job: Job, claim: str) -> Mapping[str, Any]:
     return result.plain()
 
 
-KINDS = {"replay": replay}
+KINDS = {REPLAY: replay}
 
 
 def work(bench: Bench, job: Job, claim: str) -> None:

@@ -12,10 +12,11 @@ import click
 from tamis.base.errors import ConfigError, StoreError
 from tamis.base.toml_text import toml_value
 from tamis.cli.context import AT_ONCE, Context, by_option, fail, json_option
-from tamis.cli.parameters import OWN_SCOPE, SCOPE, refused_override
+from tamis.cli.parameters import OWN_SCOPE, SCOPE
 from tamis.cli.terminal import print_json, printable, table
 from tamis.database.overrides import checker, parse_value
 from tamis.database.policy_versions import PolicyVersion
+from tamis.judging.nearest_keys import refused_override
 from tamis.judging.policy_layers import DEFAULT
 from tamis.judging.site import Override, Site, Snapshot
 from tamis.message.address import PLATFORM

@@ -12,12 +12,13 @@ import click
 from tamis.base.errors import ConfigError
 from tamis.cli.context import Context, json_option
 from tamis.cli.history import narrow
-from tamis.cli.parameters import MAILBOX, PAST, refused_override
+from tamis.cli.parameters import MAILBOX, PAST
 from tamis.cli.terminal import print_json, printable, table
 from tamis.database.history_search import Wanted
 from tamis.database.overrides import parse_value
 from tamis.database.replaying import ReplayResult, run
 from tamis.database.scope import parse_scope
+from tamis.judging.nearest_keys import refused_override
 from tamis.judging.policy import PolicyBook
 from tamis.judging.site import Override, policy_book, with_changes
 from tamis.message.address import PLATFORM

@@ -283,6 +283,16 @@ class History:
         with self._database.read() as session:
             return session.scalar(select(func.count()).select_from(newest(wanted, most).subquery())) or 0
 
+    def kept(self, numbers: Sequence[int], reach: Reach) -> list[KeptStory]:
+        """Messages by their numbers, the newest first, with the recipients that somebody sees; without findings."""
+        with self._database.read() as session:
+            told = self._told(session, numbers, Wanted(reach=reach))
+            seen = [number for number in numbers if told[number]]
+            rows = session.scalars(
+                select(StoryRow).where(StoryRow.id.in_(seen)).order_by(StoryRow.id.desc())
+            ).all()
+            return [KeptStory(row.id, _story(row, (), told[row.id])) for row in rows]
+
     def compared(self, wanted: Wanted = ANY) -> Iterator[Compared]:
         """Every recipient of every message of which another filter said something, the newest first."""
         columns = [getattr(ToldRow, name) for name in _TOLD]

@@ -122,13 +122,17 @@ class Lists:
         before: int | None = None,
         reach: Reach | None = None,
         newest_first: bool = False,
+        words: str = "",
     ) -> tuple[ListEntry, ...]:
         """Entries with all of the given properties, by id; `pattern` is in its normal form, `after` and
-        `before` are ids, `reach` is where somebody sees entries."""
+        `before` are ids, `reach` is where somebody sees entries, `words` is a part of the
+        pattern."""
         order = EntryRow.id.desc() if newest_first else EntryRow.id
         query = select(*_COLUMNS).where(EntryRow.id > after).order_by(order).limit(limit)
         if reach is not None:
             query = query.where(seen_scopes(reach, EntryRow.scope))
+        if words:
+            query = query.where(EntryRow.pattern.contains(clean(words), autoescape=True))
         if before is not None:
             query = query.where(EntryRow.id < before)
         for column, wanted in (

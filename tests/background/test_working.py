@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tamis.background.job_process import UNFORESEEN, Bench, asked_replay, work
+from tamis.background.job_process import UNFORESEEN, Bench, work
 from tamis.background.working import DIED, Working
 from tamis.database.jobs import MAX_STARTS, Job, JobState
+from tamis.database.replay_jobs import asked_replay
 from tamis.judging.site import Override
 from tamis.people.rights import Reach
 from tamis.settings import SettingsFile
@@ -41,7 +42,7 @@ class Here:
         self.store.history.add(told, {MARIE: MARIE})
 
     def ask(self, *changes: Override) -> Job:
-        asked = asked_replay(changes or [Override("platform", "filters.empty.state", "off")], SINCE, ALL)
+        asked = asked_replay(changes or [Override("platform", "filters.empty.state", "off")], SINCE, 7, ALL)
         return self.store.jobs.ask("replay", MARIE, "platform", asked)
 
     def state(self, job: Job) -> tuple[JobState, str]:
@@ -142,7 +143,7 @@ def test_a_process_whose_parent_is_gone_leaves_the_job(here: Here) -> None:
 def test_why_a_job_failed_is_told(here: Here) -> None:
     """What policy does not take, by its reason; a mistake of ours without the inside."""
     for change, why in ((Override("platform", "requird", 1), "requird"), ("no change", UNFORESEEN)):
-        asked = asked_replay([change] if isinstance(change, Override) else [], SINCE, ALL)
+        asked = asked_replay([change] if isinstance(change, Override) else [], SINCE, 7, ALL)
         if isinstance(change, str):
             asked = {**asked, "set": change}
         job = here.store.jobs.ask("replay", MARIE, "platform", asked)

@@ -21,7 +21,14 @@ class NavPage:
 
 NAVIGATION: tuple[tuple[str, tuple[NavPage, ...]], ...] = (
     ("", (NavPage("", marked("Overview"), Right.STATISTICS),)),
-    (marked("Tuning"), ()),
+    (
+        marked("Tuning"),
+        (
+            NavPage("/replay", marked("Replay"), Right.HISTORY),
+            NavPage("/policy", marked("Policy"), Right.POLICY_READ),
+            NavPage("/lists", marked("Lists"), Right.LISTS_READ),
+        ),
+    ),
     (marked("Senders"), ()),
     ("", (NavPage("/mailboxes", marked("Mailboxes"), Right.STATISTICS),)),
     (
@@ -31,6 +38,12 @@ NAVIGATION: tuple[tuple[str, tuple[NavPage, ...]], ...] = (
             NavPage("/audit", marked("Audit"), Right.PEOPLE),
         ),
     ),
-    (marked("System"), (NavPage("/health", marked("Health"), Right.PLATFORM, platform=True),)),
+    (
+        marked("System"),
+        (
+            NavPage("/health", marked("Health"), Right.PLATFORM, platform=True),
+            NavPage("/jobs", marked("Jobs"), Right.POLICY_READ),
+        ),
+    ),
 )
 """The headings ("" for none) in their order, each with its pages."""

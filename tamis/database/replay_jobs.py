@@ -1,0 +1,36 @@
+"""What a replay job is asked, in a form that JSON can hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from tamis.database.history_search import Wanted
+from tamis.judging.site import Override
+from tamis.people.rights import Locks, Reach
+
+REPLAY = "replay"
+
+
+def asked_replay(changes: Sequence[Override], since: datetime, days: int, reach: Reach) -> Mapping[str, Any]:
+    """To try changes on the copies since then (`days` ago, as somebody asked for it) that `reach` covers."""
+    return {
+        "set": [[one.scope, one.key, one.value] for one in changes],
+        "since": since.isoformat(),
+        "days": days,
+        "scopes": sorted(reach.scopes),
+        "own": reach.own,
+        "locks": dict(reach.closed.said),
+    }
+
+
+def changes_of(asked: Mapping[str, Any]) -> list[Override]:
+    """The changes that a job tries."""
+    return [Override(*one) for one in asked["set"]]
+
+
+def wanted_by(asked: Mapping[str, Any]) -> Wanted:
+    """The copies that a job reads."""
+    reach = Reach(frozenset(asked["scopes"]), asked["own"], Locks(asked["locks"]))
+    return Wanted(since=datetime.fromisoformat(asked["since"]), reach=reach)

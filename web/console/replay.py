@@ -1,0 +1,251 @@
+"""Replay: what a change would have done to past mail, before it is made.
+
+knobs (set=KEY=VALUE, days) -> at once: what the sums of totals say of `required` and `outcome`
+                            -> POST: a job -> /replay/JOB, which tells what is known so far -> save as a version
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from starlette.responses import Response
+
+from tamis.database.history import KeptStory
+from tamis.database.jobs import Job, JobState, TooManyJobsError
+from tamis.database.replay_jobs import REPLAY, asked_replay, changes_of
+from tamis.database.statistics import Days, ScoreCount
+from tamis.judging.policy_settings import PolicySetting, settings_of, value_text
+from tamis.judging.site import Override
+from tamis.language.time_zone import zone_of
+from tamis.language.translation import marked
+from tamis.people.rights import Reach, Right
+from tamis.web.console.asked_changes import Asked, asked_changes
+from tamis.web.console.console import Console
+from tamis.web.rate_limits import CHANGES
+from tamis.web.visit import NOT_HERE, NoAccessError, PageRefusedError
+
+SPANS = (1, 7, 30)
+KNOBS = ("required", "outcome")
+"""Settings that are always there to be tried."""
+STEP = 0.5  # points: how finely totals are counted
+_DIGITS = 18
+BUSY = marked("You have several jobs under way. Wait for one of them, or end it.")
+
+
+@dataclass(frozen=True, slots=True)
+class Knob:
+    """A setting to be tried: as it is in force, and as it is tried."""
+
+    setting: PolicySetting
+    tried: str
+    is_reset: bool = False
+
+    @property
+    def is_moved(self) -> bool:
+        """Whether it is tried at all."""
+        return self.is_reset or self.tried != self.setting.text
+
+
+@dataclass(frozen=True, slots=True)
+class AtOnce:
+    """What the sums say of another limit: so many copies have a total on the other side of it, at least and at most;
+    where the limit is no multiple of STEP, some may be on either side. `wanted` and `unwanted` are people's words."""
+
+    least: int
+    most: int
+    stopped: bool
+    wanted: int
+    unwanted: int
+
+
+def show(console: Console) -> Response:
+    """The knobs, and what can be said at once."""
+    _require(console)
+    return _page(console, asked_changes(console), _days(console))
+
+
+def start(console: Console) -> Response:
+    """Try it on past mail: a job."""
+    _require(console)
+    asked, days = asked_changes(console), _days(console)
+    if asked.refused:
+        return _page(console, asked, days)
+    console.visit.spend(CHANGES, console.holder.mailbox)
+    since = (datetime.now(UTC) - timedelta(days=days)).replace(minute=0, second=0, microsecond=0)
+    wanted = asked_replay(asked.changes, since, days, _reach(console))
+    try:
+        job = console.visit.store.jobs.ask(REPLAY, console.holder.mailbox, console.scope, wanted)
+    except TooManyJobsError:
+        raise PageRefusedError(BUSY, 409) from None
+    return console.redirect(f"/replay/{job.id}")
+
+
+def show_job(console: Console) -> Response:
+    """A replay as far as it is. Its address is for everybody who may see the scope's history and policy."""
+    job = found_job(console)
+    if job.kind != REPLAY:
+        raise NoAccessError(NOT_HERE)
+    if console.scope != job.scope:
+        return console.redirect(f"/replay/{job.id}", **{"in": job.scope})
+    asked = Asked(tuple(changes_of(job.asked)), base=console.visit.store.overrides.versions.newest())
+    return _page(console, asked, int(job.asked["days"]), job)
+
+
+def jobs(console: Console) -> Response:
+    """What this person asked for."""
+    found = console.visit.store.jobs.of(console.holder.mailbox)
+    return console.render("jobs.html", jobs=found, states=STATES, pages={REPLAY: "/replay"})
+
+
+def cancel(console: Console) -> Response:
+    """End an own job; what it found stays."""
+    job = found_job(console)
+    if job.who != console.holder.mailbox:
+        raise NoAccessError(NOT_HERE)
+    console.visit.store.jobs.cancel(job.id, by=console.holder.mailbox)
+    return console.redirect(f"/{job.kind}/{job.id}" if job.kind == REPLAY else "/jobs")
+
+
+STATES: Mapping[JobState, str] = {
+    JobState.WAITING: marked("waiting"),
+    JobState.RUNNING: marked("running"),
+    JobState.DONE: marked("done"),
+    JobState.FAILED: marked("failed"),
+    JobState.CANCELLED: marked("ended by you"),
+}
+
+
+def found_job(console: Console) -> Job:
+    """The job of the address, for who may see what it tells."""
+    number = console.visit.request.path_params["job"][:_DIGITS]
+    job = console.visit.store.jobs.get(int(number)) if number.isascii() and number.isdecimal() else None
+    if job is None:
+        raise NoAccessError(NOT_HERE)
+    for right in (Right.HISTORY, Right.POLICY_READ):
+        console.require(right, job.scope)
+    return job
+
+
+def _require(console: Console) -> None:
+    for right in (Right.HISTORY, Right.POLICY_READ):
+        console.require(right)
+
+
+def _reach(console: Console) -> Reach:
+    """The copies of the scope: the same for everybody who may open the job's page."""
+    own = console.scope if console.scope == console.holder.mailbox else ""
+    return Reach(frozenset({console.scope}), own, console.locks)
+
+
+def _days(console: Console) -> int:
+    given = (console.visit.field("days") or console.visit.query("days"))[:_DIGITS]
+    days = int(given) if given.isascii() and given.isdecimal() else 7
+    return min(max(days, 1), 365)
+
+
+def _page(console: Console, asked: Asked, days: int, job: Job | None = None) -> Response:
+    known = {one.key: one for one in settings_of(console.site.book, console.scope)}
+    result = job.result if job is not None else None
+    return console.render(
+        "replay.html",
+        status=422 if asked.refused else 200,
+        asked=asked,
+        rows=[(one.key, known.get(one.key), one.value) for one in asked.changes],
+        text=value_text,
+        knobs=_knobs(known, asked.changes),
+        keys=[one.key for one in known.values() if not isinstance(one.value, dict)],
+        days=days,
+        spans=sorted({*SPANS, days}),
+        at_once=None if asked.refused else _at_once(console, asked.changes, known, days),
+        job=job,
+        waiting=console.visit.store.jobs.before(job.id) if job is not None and job.is_open else 0,
+        result=result,
+        moves=moves_of(result) if result else [],
+        moved=_moved(console, job, result) if job is not None and result else [],
+        may_change=console.may(Right.POLICY),
+        states=STATES,
+        outcomes=OUTCOMES,
+    )
+
+
+OUTCOMES = {
+    "inbox": marked("inbox"),
+    "tag": marked("inbox with a tag"),
+    "junk": marked("Junk"),
+    "quarantine": marked("held"),
+    "defer": marked("put off"),
+}
+
+
+def _knobs(known: Mapping[str, PolicySetting], changes: Sequence[Override]) -> list[Knob]:
+    tried = {one.key: one.value for one in changes}
+    keys = dict.fromkeys((*KNOBS, *(key for key in tried if key in known)))
+    settings = [known[key] for key in keys if not isinstance(known[key].value, dict)]
+    return [
+        Knob(
+            setting=one,
+            tried=one.text if (value := tried.get(one.key)) is None else value_text(value),
+            is_reset=value is None and one.key in tried,
+        )
+        for one in settings
+    ]
+
+
+def moves_of(result: Mapping[str, Any]) -> list[tuple[str, str, int]]:
+    """(where it goes now, where it would go, copies), the most first."""
+    found: Counter[tuple[str, str]] = Counter()
+    for one in result["outcomes"]:
+        if one["in_force"] != one["would_be"]:
+            found[one["in_force"], one["would_be"]] += one["copies"]
+    return [(now, then, count) for (now, then), count in found.most_common()]
+
+
+def _moved(
+    console: Console, job: Job, result: Mapping[str, Any]
+) -> list[tuple[KeptStory, Mapping[str, Any]]]:
+    """The messages that would move, those alone that may be seen by now."""
+    changed = result["changed"]
+    reach = console.visible(Right.HISTORY)
+    kept = {
+        one.id: one for one in console.visit.store.history.kept([one["message"] for one in changed], reach)
+    }
+    return [
+        (kept[one["message"]], one)
+        for one in changed
+        if one["message"] in kept
+        and one["recipient"] in {who for who, _ in kept[one["message"]].story.recipients}
+    ]
+
+
+def _at_once(
+    console: Console, changes: Sequence[Override], known: Mapping[str, PolicySetting], days: int
+) -> AtOnce | None:
+    """What can be said without looking at a message: of another limit, for whole domains."""
+    tried = {one.key: one.value for one in changes}
+    if tried.keys() != {"required"} or "@" in console.scope or not isinstance(tried["required"], int | float):
+        return None
+    zone = zone_of(console.site.book.policy("").terms.time_zone)
+    span = Days.until(datetime.now(zone).date(), days + 1)
+    reach = console.visible(Right.STATISTICS)
+    if not reach or console.visit.store.statistics.is_withheld(reach, span):
+        return None
+    totals = console.visit.store.statistics.scores(reach, span)
+    return between(totals, float(known["required"].value), float(tried["required"]))
+
+
+def between(totals: Sequence[ScoreCount], now: float, then: float) -> AtOnce:
+    """The copies with a total between two limits, in whole steps of half a point."""
+    low, high = min(now, then), max(now, then)
+    inside = [one for one in totals if low <= one.low and one.low + STEP <= high]
+    touched = [one for one in totals if one.low < high and one.low + STEP > low]
+    return AtOnce(
+        least=sum(one.copies for one in inside),
+        most=sum(one.copies for one in touched),
+        stopped=then < now,
+        wanted=sum(one.copies for one in touched if one.label == "wanted"),
+        unwanted=sum(one.copies for one in touched if one.label == "unwanted"),
+    )
