@@ -19,7 +19,7 @@ from tamis.contract.filter import Filter
 from tamis.database.connection import Database, audit, clean
 from tamis.database.list_entries import changed as bump_revision
 from tamis.database.policy_versions import (
-    Change,
+    PolicyChange,
     PolicyVersion,
     PolicyVersions,
     add_version,
@@ -90,7 +90,7 @@ class Overrides:
             if base is not None and (later := changed_after(session, base, as_it_is)):
                 raise ChangedSinceError(later)
             changed = [
-                Change(*at, as_it_is[at], value)
+                PolicyChange(*at, as_it_is[at], value)
                 for at, value in wanted.items()
                 if not is_same(as_it_is[at], value)
             ]
@@ -140,7 +140,7 @@ class Overrides:
         """What was changed until now."""
         return PolicyVersions(self._database)
 
-    def _put(self, session: Session, one: Change, by: str, now: datetime) -> None:
+    def _put(self, session: Session, one: PolicyChange, by: str, now: datetime) -> None:
         if one.now is None:
             here = (OverrideRow.scope == one.scope, OverrideRow.key == one.key)
             session.execute(delete(OverrideRow).where(*here))
@@ -166,8 +166,8 @@ class Overrides:
 def _check(
     scope: str,
     stored: Mapping[tuple[str, str], Any],
-    changed: Sequence[Change],
-    together: Sequence[Change],
+    changed: Sequence[PolicyChange],
+    together: Sequence[PolicyChange],
     check: Check,
 ) -> None:
     """Whether a scope is good after `changed`, its own among all that change `together`."""

@@ -28,7 +28,7 @@ _CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class PolicyChange:
     """One setting of a scope, before and after; None where it is not set."""
 
     scope: str
@@ -46,7 +46,7 @@ class PolicyVersion:
     at: datetime
     who: str
     note: str
-    changes: tuple[Change, ...]
+    changes: tuple[PolicyChange, ...]
     undoes: int | None = None
     from_file: bool = False
 
@@ -90,10 +90,10 @@ class PolicyVersions:
                 .where(PolicyVersionRow.id.in_(numbers))
                 .order_by(PolicyVersionRow.id.desc())
             ).all()
-            changes: dict[int, list[Change]] = {number: [] for number in numbers}
+            changes: dict[int, list[PolicyChange]] = {number: [] for number in numbers}
             rows = select(PolicyChangeRow).where(PolicyChangeRow.version.in_(numbers), _visible(reach))
             for one in session.scalars(rows.order_by(PolicyChangeRow.version, PolicyChangeRow.place)):
-                changes[one.version].append(Change(one.scope, one.key, one.was, one.now))
+                changes[one.version].append(PolicyChange(one.scope, one.key, one.was, one.now))
             return tuple(_version(row, changes[row.id]) for row in heads)
 
     def note_file(self, layers: Layers, *, now: datetime | None = None) -> PolicyVersion | None:
@@ -119,7 +119,7 @@ def add_version(
     session: Session,
     now: datetime,
     by: str,
-    changes: Sequence[Change],
+    changes: Sequence[PolicyChange],
     *,
     note: str = "",
     undoes: int | None = None,
@@ -189,17 +189,17 @@ def _noted() -> Any:
 
 def _differences(
     before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]]
-) -> list[Change]:
+) -> list[PolicyChange]:
     def keys(scope: str) -> Iterable[str]:
         return sorted(before.get(scope, {}).keys() | after.get(scope, {}).keys())
 
     found = (
-        Change(scope, key, before.get(scope, {}).get(key), after.get(scope, {}).get(key))
+        PolicyChange(scope, key, before.get(scope, {}).get(key), after.get(scope, {}).get(key))
         for scope in sorted(before.keys() | after.keys())
         for key in keys(scope)
     )
     return [one for one in found if not is_same(one.was, one.now)]
 
 
-def _version(row: PolicyVersionRow, changes: Sequence[Change]) -> PolicyVersion:
+def _version(row: PolicyVersionRow, changes: Sequence[PolicyChange]) -> PolicyVersion:
     return PolicyVersion(row.id, row.at, row.who, row.note, tuple(changes), row.undoes, row.from_file)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tamis.base.errors import ChangedSinceError, ConfigError
 from tamis.database.overrides import MAX_CHANGES, checker
-from tamis.database.policy_versions import EVERYWHERE, Change
+from tamis.database.policy_versions import EVERYWHERE, PolicyChange
 from tamis.judging.site import Override
 from tamis.message.address import PLATFORM
 from tamis.people.rights import Reach
@@ -41,9 +41,9 @@ def test_a_change_is_one_version_with_all_its_settings(store: Store) -> None:
     assert made is not None
     assert (made.who, made.note, made.at, made.undoes) == ("root", "milder", NOW, None)
     assert made.changes == (
-        Change(PLATFORM, "required", None, 6.0),
-        Change("example.com", "outcome", None, "junk"),
-        Change(MARIE, "tag", None, "X"),
+        PolicyChange(PLATFORM, "required", None, 6.0),
+        PolicyChange("example.com", "outcome", None, "junk"),
+        PolicyChange(MARIE, "tag", None, "X"),
     )
     assert store.overrides.versions.find() == (made,)
     assert store.overrides.versions.newest() == made.id
@@ -154,23 +154,23 @@ def test_who_sees_which_versions(store: Store) -> None:
 
 
 def test_the_settings_file_has_versions_too(store: Store) -> None:
-    def noted(text: str) -> tuple[Change, ...]:
+    def noted(text: str) -> tuple[PolicyChange, ...]:
         made = store.overrides.versions.note_file(SettingsFile(None, text).layers)
         return made.changes if made else ()
 
     assert noted("[policy]\nrequired = 5\n") == ()  # the first time there is nothing to compare it with
     assert noted("[policy]\nrequired = 5\n") == ()
     assert noted('[policy]\nrequired = 6\n[policy.domains."example.com".filters.spf]\nstate = "off"\n') == (
-        Change("example.com", "filters.spf.state", None, "off"),
-        Change(PLATFORM, "required", 5, 6),
+        PolicyChange("example.com", "filters.spf.state", None, "off"),
+        PolicyChange(PLATFORM, "required", 5, 6),
     )
     (version,) = store.overrides.versions.find(EVERYWHERE)
     assert (version.who, version.from_file) == ("file", True)
     with pytest.raises(ConfigError, match="settings file"):
         store.overrides.undo(version.id, by="root", check=good)
     assert noted("") == (
-        Change("example.com", "filters.spf.state", "off", None),
-        Change(PLATFORM, "required", 6, None),
+        PolicyChange("example.com", "filters.spf.state", "off", None),
+        PolicyChange(PLATFORM, "required", 6, None),
     )
 
 

@@ -30,7 +30,7 @@ TOO_MANY = marked("Too many changes at once: import them in parts.")
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedChange:
     """Why a change can't be made: the setting, what is wrong with it (in English, as the library says it), and the
     nearest valid name."""
 
@@ -41,11 +41,11 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedChanges:
     """The changes that are asked for, all of them good together unless some are `refused`."""
 
     changes: tuple[Override, ...]
-    refused: tuple[Refused, ...] = ()
+    refused: tuple[RefusedChange, ...] = ()
     base: int = 0
     """The version of policy that they were made of."""
 
@@ -58,11 +58,11 @@ class Asked:
         ]
 
 
-def asked_changes(console: Console) -> Asked:
+def asked_changes(console: Console) -> AskedChanges:
     """What the address and the form ask for. What changes nothing is left out."""
     known = {one.key: one for one in settings_of(console.site.book, console.scope)}
     wanted: dict[str, Any] = {}
-    refused: list[Refused] = []
+    refused: list[RefusedChange] = []
     for key, text in _asked(console, known, refused):
         if text is None:
             wanted[key] = None
@@ -70,7 +70,7 @@ def asked_changes(console: Console) -> Asked:
         try:
             wanted[key] = parse_value(text.strip())
         except ConfigError as error:
-            refused.append(Refused(key, text, error.problem))
+            refused.append(RefusedChange(key, text, error.problem))
     changes = tuple(
         Override(console.scope, key, value)
         for key, value in wanted.items()
@@ -80,13 +80,13 @@ def asked_changes(console: Console) -> Asked:
     number = int(base) if base.isascii() and base.isdecimal() and len(base) < 19 else None
     newest = console.visit.store.overrides.versions.newest()
     if len(changes) > MOST:
-        return Asked((), (Refused("", "", TOO_MANY),), newest)
+        return AskedChanges((), (RefusedChange("", "", TOO_MANY),), newest)
     refused += _refused(console, changes)
-    return Asked(changes, tuple(refused), newest if number is None else number)
+    return AskedChanges(changes, tuple(refused), newest if number is None else number)
 
 
 def _asked(
-    console: Console, known: dict[str, PolicySetting], refused: list[Refused]
+    console: Console, known: dict[str, PolicySetting], refused: list[RefusedChange]
 ) -> Iterator[tuple[str, str | None]]:
     visit = console.visit
     params = visit.request.query_params
@@ -108,11 +108,11 @@ def _asked(
             yield key.strip(), None
 
 
-def _table(text: str, refused: list[Refused]) -> Iterator[tuple[str, str | None]]:
+def _table(text: str, refused: list[RefusedChange]) -> Iterator[tuple[str, str | None]]:
     try:
         table = tomllib.loads(text.replace("\r\n", "\n"))
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        refused.append(Refused("", "", str(error)))
+        refused.append(RefusedChange("", "", str(error)))
         return
     for key, value in flat(table):
         yield key, toml_value(value) if isinstance(value, str | int | float | list) else str(value)
@@ -125,7 +125,7 @@ def _differs(known: PolicySetting | None, value: Any) -> bool:
     return known.here if value is None else bool(known.value != value)
 
 
-def _refused(console: Console, changes: Sequence[Override]) -> list[Refused]:
+def _refused(console: Console, changes: Sequence[Override]) -> list[RefusedChange]:
     """What can't be used: each by itself, else all of them together."""
     stored = [one.override for one in console.visit.store.overrides.list()]
     together = _problem(console, stored, changes)
@@ -135,7 +135,7 @@ def _refused(console: Console, changes: Sequence[Override]) -> list[Refused]:
     return alone or [together]
 
 
-def _problem(console: Console, stored: Sequence[Override], tried: Sequence[Override]) -> Refused | None:
+def _problem(console: Console, stored: Sequence[Override], tried: Sequence[Override]) -> RefusedChange | None:
     scope = console.scope
     concerned = [
         one for one in with_changes(stored, tried) if scope == PLATFORM or one.scope in (PLATFORM, scope)
@@ -145,5 +145,5 @@ def _problem(console: Console, stored: Sequence[Override], tried: Sequence[Overr
     except ConfigError as error:
         told = refused_override(tried[0], error, console.site.filters) if len(tried) == 1 else error
         value = "" if told.value is None else str(told.value)
-        return Refused(tried[0].key if len(tried) == 1 else told.key, value, told.problem, told.nearest)
+        return RefusedChange(tried[0].key if len(tried) == 1 else told.key, value, told.problem, told.nearest)
     return None

@@ -18,7 +18,7 @@ from tamis.judging.policy import PolicyBook
 from tamis.judging.site import Override
 from tamis.message.address import PLATFORM
 from tamis.people.rights import NO_LOCKS
-from tamis.web.console.replay import AtOnce, between
+from tamis.web.console.replay_pages import AtOnce, between
 from tests.builders import FILTERS, book
 from tests.database.test_replaying import story
 from tests.real.daemon import to_toml

@@ -23,7 +23,7 @@ from tamis.judging.site import Override
 from tamis.language.time_zone import zone_of
 from tamis.language.translation import marked
 from tamis.people.rights import Reach, Right
-from tamis.web.console.asked_changes import Asked, asked_changes
+from tamis.web.console.asked_changes import AskedChanges, asked_changes
 from tamis.web.console.console import Console
 from tamis.web.rate_limits import CHANGES
 from tamis.web.visit import NOT_HERE, NoAccessError, PageRefusedError
@@ -91,7 +91,7 @@ def show_job(console: Console) -> Response:
         raise NoAccessError(NOT_HERE)
     if console.scope != job.scope:
         return console.redirect(f"/replay/{job.id}", **{"in": job.scope})
-    asked = Asked(tuple(changes_of(job.asked)), base=console.visit.store.overrides.versions.newest())
+    asked = AskedChanges(tuple(changes_of(job.asked)), base=console.visit.store.overrides.versions.newest())
     return _page(console, asked, int(job.asked["days"]), job)
 
 
@@ -147,7 +147,7 @@ def _days(console: Console) -> int:
     return min(max(days, 1), 365)
 
 
-def _page(console: Console, asked: Asked, days: int, job: Job | None = None) -> Response:
+def _page(console: Console, asked: AskedChanges, days: int, job: Job | None = None) -> Response:
     known = {one.key: one for one in settings_of(console.site.book, console.scope)}
     result = job.result if job is not None else None
     return console.render(

@@ -25,7 +25,7 @@ from tamis.language.time_zone import zone_of
 from tamis.language.translation import marked
 from tamis.message.address import PLATFORM
 from tamis.people.rights import Right
-from tamis.web.console.asked_changes import Asked, Refused, asked_changes
+from tamis.web.console.asked_changes import AskedChanges, RefusedChange, asked_changes
 from tamis.web.console.console import Console
 from tamis.web.rate_limits import CHANGES
 from tamis.web.visit import NOT_HERE, NoAccessError
@@ -132,7 +132,7 @@ def review(console: Console) -> Response:
     return _review(console, asked)
 
 
-def _require_code(console: Console, asked: Asked) -> None:
+def _require_code(console: Console, asked: AskedChanges) -> None:
     """The platform's policy wants a second factor that was given lately; whoever gives it comes back to the review."""
     if console.scope == PLATFORM:
         query = urlencode([("in", PLATFORM), *asked.query])
@@ -140,7 +140,7 @@ def _require_code(console: Console, asked: Asked) -> None:
         console.visit.require_code(back if len(back) <= _LONGEST else f"/admin/policy?in={PLATFORM}")
 
 
-def _review(console: Console, asked: Asked, problem: str = "") -> Response:
+def _review(console: Console, asked: AskedChanges, problem: str = "") -> Response:
     known = {one.key: one for one in settings_of(console.site.book, console.scope)}
     return console.render(
         "policy_review.html",
@@ -174,9 +174,11 @@ def save(console: Console) -> Response:
         newest = console.visit.store.overrides.versions.newest()
         keys = ", ".join(one.partition(" ")[2] for one in error.keys)
         sentence = console.visit.reader.gettext(MEANWHILE) % {"keys": keys}
-        return _review(console, Asked(asked.changes, base=newest), sentence)
+        return _review(console, AskedChanges(asked.changes, base=newest), sentence)
     except ConfigError as error:
-        return _review(console, Asked(asked.changes, (Refused(error.key, "", error.problem),), asked.base))
+        return _review(
+            console, AskedChanges(asked.changes, (RefusedChange(error.key, "", error.problem),), asked.base)
+        )
     return console.redirect("/policy", **_told(console, "saved", str(made.id) if made else "0"))
 
 
