@@ -183,4 +183,6 @@ def _failure(request: Request, error: Exception) -> Response:
 
 
 def _told(request: Request, sentence: str, status: int) -> Response:
+    if request.url.path.startswith(f"{api.PATH}/"):  # what no operation got, as a path with a line end in it
+        return problem(status, sentence)
     return told(Visit(request, request.app.state.house), sentence, status)

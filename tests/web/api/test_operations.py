@@ -1,0 +1,202 @@
+"""What operations do: acts, and asking for them twice; lists; policy with its versions."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tamis.base.errors import StoreError
+from tamis.database.granted_people import parse_rights
+from tamis.message.address import PLATFORM
+from tamis.people.token_scopes import TokenScope
+from tests.database.test_history import story
+from tests.web.api.conftest import Api, token_of
+from tests.web.api.test_borders import MARK, Objects
+from tests.web.api.test_gate import is_problem
+from tests.web.pages import ADMIN, MARIE, Pages
+
+
+@pytest.fixture(scope="module")
+def objects(pages: Pages) -> Objects:
+    """What is Marie's."""
+    return Objects(pages, MARIE)
+
+
+def test_a_list_is_read_in_parts(api: Api, objects: Objects) -> None:
+    made = [objects.held() for _ in range(5)][::-1]
+    seen: list[str] = []
+    before = ""
+    while before is not None:
+        part = api.get(f"/held?in={MARIE}&limit=2&before={before}")
+        seen += [one["id"] for one in part["items"]]
+        before = part["next"]
+    assert seen[:5] == made
+    assert len(seen) == len(set(seen))
+
+
+def test_a_held_message_is_shown_and_delivered(pages: Pages, api: Api, objects: Objects) -> None:
+    number = objects.held()
+    told = api.get(f"/held/{number}")
+    assert told["summary"]["mailbox"] == MARIE
+    spoke = {one["filter"]: one for one in told["findings"]}
+    assert spoke["reverse_dns"]["text"] == "192.0.2.7 has no PTR record"
+    assert spoke["reverse_dns"]["facts"] is None, "facts are the platform's"
+    content = api.ask("GET", f"/held/{number}/content")
+    assert MARK.encode() in content.body
+    assert content.headers["content-type"] == "message/rfc822"
+    done = api.post(f"/held/{number}/deliver")
+    assert json.loads(done.body) == {"id": number, "result": "done"}
+    assert json.loads(api.post(f"/held/{number}/deliver").body)["result"] == "already"
+    trail = {one.action: one for one in pages.store.trail.about(number)}
+    assert trail["release"].who == trail["preview"].who == ADMIN
+    assert trail["release"].token == trail["preview"].token == api.token.split("_")[1]
+
+
+def test_what_was_deleted_comes_back(api: Api, objects: Objects) -> None:
+    number = objects.held()
+    assert json.loads(api.post(f"/held/{number}/delete").body)["result"] == "done"
+    assert json.loads(api.post(f"/held/{number}/restore").body)["result"] == "done"
+    assert api.get(f"/held/{number}")["summary"]["state"] == "held"
+
+
+def test_many_are_acted_on_at_once_each_by_itself(api: Api, objects: Objects) -> None:
+    numbers = [objects.held() for _ in range(3)]
+    wanted = {"act": "spam", "ids": [*numbers, "unknown", numbers[0]]}
+    results = json.loads(api.post("/held/acts", wanted).body)["results"]
+    assert results == [
+        *({"id": one, "result": "done"} for one in numbers),
+        {"id": "unknown", "result": "unknown"},
+    ]
+    assert is_problem(api.post("/held/acts", {"act": "delete", "ids": ["x"] * 501}), 422)
+
+
+def test_asking_again_with_a_key_does_nothing_twice(pages: Pages, api: Api, objects: Objects) -> None:
+    number = objects.held()
+    first = api.post(f"/held/{number}/delete", Idempotency_Key="once")
+    again = api.post(f"/held/{number}/delete", Idempotency_Key="once")
+    assert (again.status, again.body) == (first.status, first.body)
+    assert "idempotent-replayed" in again.headers
+    assert len([one for one in pages.store.trail.about(number) if one.action == "delete"]) == 1
+    other = objects.held()
+    assert is_problem(api.post(f"/held/{other}/delete", Idempotency_Key="once"), 422)
+    assert api.get(f"/held/{other}")["summary"]["state"] == "held"
+    assert is_problem(api.post(f"/held/{other}/delete", Idempotency_Key="a key"), 422)
+
+
+def test_a_key_is_free_again_after_a_refusal(api: Api, objects: Objects) -> None:
+    assert is_problem(api.post("/held/unknown/delete", Idempotency_Key="free"), 404)
+    assert is_problem(api.post("/lists/entries", {}, Idempotency_Key="free"), 422)
+    assert api.post(f"/held/{objects.held()}/delete", Idempotency_Key="free").status == 200
+
+
+def test_a_kept_answer_is_not_for_who_lost_the_right(pages: Pages, objects: Objects) -> None:
+    maker = "leaving@example.org"
+    given = pages.store.people.grant(maker, "example.com", parse_rights(["release", "held"]), by="test")
+    api = token_of(pages, maker)
+    number = objects.held()
+    assert api.post(f"/held/{number}/delete", Idempotency_Key="k").status == 200
+    pages.store.people.revoke(given.id, by="test")
+    assert api.post(f"/held/{number}/delete", Idempotency_Key="k").status in (404, 422)
+
+
+def test_entries_are_added_imported_and_removed(pages: Pages, api: Api) -> None:
+    entry = {"colour": "white", "subject": "sender", "pattern": "A@Friend.Example.NET", "scope": MARIE}
+    assert json.loads(api.post("/lists/entries", entry).body) == {"new": 1, "merged": 0, "replaced": []}
+    found = api.get("/lists/entries?pattern=a@friend.example.net")["items"][0]
+    assert (found["scope"], found["author"], found["origin"]) == (MARIE, ADMIN, "api")
+    replaced = json.loads(api.post("/lists/entries", entry | {"colour": "black"}).body)["replaced"]
+    assert [one["id"] for one in replaced] == [found["id"]]
+    many = {"colour": "black", "subject": "ip", "scope": "example.com", "patterns": ["192.0.2.1", "no"]}
+    refused = api.post("/lists/import", many)
+    assert is_problem(refused, 422)
+    assert json.loads(refused.body)["errors"][0]["at"] == "body.patterns.1"
+    assert json.loads(api.post("/lists/import", many | {"patterns": ["192.0.2.1"]}).body)["new"] == 1
+    number = api.get("/lists/entries?subject=ip")["items"][0]["id"]
+    assert api.ask("DELETE", f"/lists/entries/{number}").status == 204
+    assert is_problem(api.ask("DELETE", f"/lists/entries/{number}"), 404)
+
+
+def test_a_broad_entry_needs_a_reason(api: Api) -> None:
+    entry = {"colour": "white", "subject": "sender", "pattern": "example.com", "scope": "example.com"}
+    assert is_problem(api.post("/lists/entries", entry), 422)
+    assert is_problem(api.post("/lists/entries", entry | {"broad": True}), 422)
+    assert api.post("/lists/entries", entry | {"broad": True, "note": "tests"}).status == 201
+
+
+def test_nobody_writes_above_the_own_scope(api: Api) -> None:
+    entry = {"colour": "white", "subject": "sender", "pattern": "a@example.net", "scope": PLATFORM}
+    assert is_problem(api.post("/lists/entries", entry), 404)
+    assert is_problem(api.ask("GET", f"/policy/{PLATFORM}"), 404)
+
+
+def test_policy_is_changed_as_it_was_read(pages: Pages, api: Api) -> None:
+    first = api.ask("GET", "/policy/example.com")
+    tag = first.headers["etag"]
+    change = {"set": {"retention_days": 12, "filters.cyrillic.state": "shadow"}, "note": "by a program"}
+    assert is_problem(api.ask("PATCH", "/policy/example.com", change), 428)
+    made = api.ask("PATCH", "/policy/example.com", change, headers={"If-Match": tag})
+    version = json.loads(made.body)
+    assert (version["note"], len(version["changes"])) == ("by a program", 2)
+    late = api.ask("PATCH", "/policy/example.com", {"set": {"required": 9}}, headers={"If-Match": tag})
+    assert is_problem(late, 412)
+    told = api.get("/policy/example.com")
+    assert told["own"] == change["set"]
+    in_force = {one["key"]: (one["value"], one["set_by"]) for one in told["settings"]}
+    assert in_force["retention_days"] == (12, "example.com")
+    wrong = api.ask("PATCH", "/policy/example.com", {"set": {"no.such": 1}}, headers={"If-Match": "*"})
+    assert is_problem(wrong, 422)
+    assert is_problem(
+        api.ask("PATCH", "/policy/example.com", {"set": {"retention_days": 12}}, headers={"If-Match": "*"}),
+        422,
+    )
+    undone = api.post(f"/policy/versions/{version['id']}/undo", {"note": "a mistake"})
+    assert json.loads(undone.body)["undoes"] == version["id"]
+    assert api.get("/policy/example.com")["own"] == {}
+    assert api.get("/policy/versions?in=example.com")["items"][0]["note"] == "a mistake"
+
+
+def test_a_version_that_was_changed_since_is_not_undone(api: Api) -> None:
+    versions = []
+    for days in (20, 21):
+        change = {"set": {"retention_days": days}}
+        made = api.ask("PATCH", f"/policy/{MARIE}", change, headers={"If-Match": "*"})
+        versions.append(json.loads(made.body)["id"])
+    refused = api.post(f"/policy/versions/{versions[0]}/undo")
+    assert is_problem(refused, 409)
+    assert json.loads(refused.body)["keys"] == [f"{MARIE} retention_days"]
+
+
+def test_a_story_tells_what_else_would_have_been(pages: Pages, api: Api, objects: Objects) -> None:
+    number = objects.message()
+    found = api.get(f"/messages?in={MARIE}&subject={MARK}")["items"]
+    assert int(number) in {one["id"] for one in found}
+    told = api.get(f"/messages/{number}")
+    assert [one["recipient"] for one in told["recipients"]] == [MARIE]
+    assert told["recipients"][0]["now"]["outcome"]
+    assert {one["filter"] for one in told["findings"]} == {"cyrillic", "empty"}
+
+
+def test_a_message_for_two_domains_shows_each_its_own(pages: Pages) -> None:
+    pages.store.history.add([("two/1", story(77_001))])
+    ours = token_of(pages, ADMIN, TokenScope.HISTORY_READ)
+    number = pages.store.history.show("Q77001")[0].id
+    told = ours.get(f"/messages/{number}")
+    assert [one["recipient"] for one in told["recipients"]] == ["Marie+x@Example.COM"]
+    assert "paul@example.org" not in json.dumps(told)
+
+
+def test_trouble_in_the_store_is_told_as_such(
+    pages: Pages, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise StoreError("the disk says s3cret")
+
+    monkeypatch.setattr(pages.store.quarantine, "list", broken)
+    monkeypatch.setattr(pages.store.challenges, "list", lambda **_: 1 / 0)
+    for path, status in (("/held", 503), ("/challenges", 500)):
+        answer = api.ask("GET", path)
+        assert is_problem(answer, status)
+        assert "s3cret" not in answer.text
+    monkeypatch.setattr(pages.store.api_tokens, "find", broken)
+    assert is_problem(api.ask("GET", "/me"), 503)
