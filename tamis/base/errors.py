@@ -80,6 +80,14 @@ class LeftOutError(ServiceError):
         super().__init__(f"{part} left out until {clock} after {times(failures)}: {reason}")
 
 
+class RemoteError(TamisError):
+    """What a Tamis elsewhere refused, with the HTTP status; 0 when there was no answer."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+
+
 class SignatureError(TamisError):
     """A DKIM or ARC signature that does not hold, or its key: the text says why.
 

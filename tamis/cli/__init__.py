@@ -15,12 +15,13 @@ from tamis.base.errors import (
     ChangedSinceError,
     ConfigError,
     ReinjectError,
+    RemoteError,
     RouteError,
     ServiceError,
     StoreError,
     TamisError,
 )
-from tamis.cli.context import Context
+from tamis.cli.context import NOT_ELSEWHERE, Context
 
 COMMANDS = {
     "backup": "backup:backup",
@@ -62,6 +63,8 @@ COMMANDS = {
     "worker": "serve:worker",
 }
 """Subcommand -> module below tamis.cli and the click command in it."""
+ELSEWHERE = ("history", "lists", "policy", "quarantine", "status")
+"""What works on a Tamis elsewhere; what in them needs the settings of this machine says so."""
 
 
 class LazyGroup(click.Group):
@@ -87,11 +90,31 @@ class LazyGroup(click.Group):
     type=click.Path(path_type=Path),
     help="Settings file (default: $TAMIS_CONFIG, then what ./run made in a checkout, then /etc/tamis/tamis.toml).",
 )
+@click.option(
+    "--url",
+    metavar="URL",
+    help="Work on the Tamis elsewhere whose pages have this address, by its API: history, lists, policy, quarantine "
+    "and status.",
+)
+@click.option(
+    "--token",
+    metavar="FILE",
+    help='File with the token for --url, "-" for standard input (default: what $TAMIS_TOKEN holds).',
+)
 @click.version_option(__version__, prog_name="tamis")
 @click.pass_context
-def tamis(ctx: click.Context, config: Path | None) -> None:
+def tamis(ctx: click.Context, config: Path | None, url: str | None, token: str | None) -> None:
     """Tamis, the spam filter behind Postfix."""
-    ctx.obj = Context(config)
+    if url is None:
+        if token is not None:
+            raise click.UsageError("--token goes with --url")
+        ctx.obj = Context(config)
+        return
+    if ctx.invoked_subcommand not in ELSEWHERE:
+        raise click.UsageError(NOT_ELSEWHERE)
+    from tamis.cli.elsewhere import remote_at  # noqa: PLC0415 # most calls need none
+
+    ctx.obj = Context(config, remote_at(url, token))
 
 
 def exit_status(error: Exception) -> int:
@@ -106,7 +129,14 @@ def exit_status(error: Exception) -> int:
         FileNotFoundError: os.EX_NOINPUT,
         OSError: os.EX_IOERR,
     }
+    if isinstance(error, RemoteError):
+        return _of_http(error.status)
     return next((status for kind, status in statuses.items() if isinstance(error, kind)), os.EX_SOFTWARE)
+
+
+def _of_http(status: int) -> int:
+    known = {401: os.EX_NOPERM, 403: os.EX_NOPERM, 404: os.EX_NOINPUT, 429: os.EX_UNAVAILABLE}
+    return known.get(status, os.EX_DATAERR if 400 <= status < 500 else os.EX_UNAVAILABLE)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -17,6 +17,7 @@ from tamis.settings import SettingsFile, read_settings
 if TYPE_CHECKING:
     from tamis.contract.filter import Filter
     from tamis.judging.site import Site
+    from tamis.remote.remote import Remote
     from tamis.services.postfix.aliases import PostfixDirectory
     from tamis.store import Store
 
@@ -24,15 +25,25 @@ AT_ONCE = "In force within seconds; nothing needs a restart."
 """What a command says after a change of lists or policy."""
 
 
-class Context:
-    """What `click.pass_obj` hands to a command. `config` is the settings file that --config named."""
+NOT_ELSEWHERE = (
+    "this works on the machine that it runs on; "
+    "with --url there are history, lists, policy, quarantine and status"
+)
 
-    def __init__(self, config: Path | None = None) -> None:
+
+class Context:
+    """What `click.pass_obj` hands to a command. `config` is the settings file that --config named, `remote` the Tamis
+    elsewhere that --url named."""
+
+    def __init__(self, config: Path | None = None, remote: Remote | None = None) -> None:
         self.config = config
+        self.remote = remote
 
     @cached_property
     def file(self) -> SettingsFile:
-        """The settings file. Raises ConfigError."""
+        """The settings file. Raises ConfigError, and UsageError with --url: then nothing here is meant."""
+        if self.remote is not None:
+            raise click.UsageError(NOT_ELSEWHERE)
         return read_settings(self.config)
 
     @cached_property

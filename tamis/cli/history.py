@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from textwrap import wrap
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,10 +19,14 @@ from tamis.database.history import KeptStory
 from tamis.database.history_search import Wanted
 from tamis.judging.other_verdict import OtherVerdict
 from tamis.judging.site import policy_book
-from tamis.judging.telling import CopyTold, tell
+from tamis.judging.story import Told
+from tamis.judging.telling import tell
 from tamis.judging.verdict import SCORE
 from tamis.message.address import PLATFORM
 from tamis.message.envelope import parse_ip
+
+if TYPE_CHECKING:
+    from tamis.remote.remote import Remote
 
 
 @click.group()
@@ -66,8 +70,8 @@ def list_(
     as_json: bool,
 ) -> None:
     """List messages, newest first."""
-    known = [*(one.name for one in context.filters), SCORE]
-    if decided_by and decided_by not in known:
+    known = [] if context.remote else [*(one.name for one in context.filters), SCORE]
+    if decided_by and known and decided_by not in known:
         near = nearest_name(decided_by, known)
         hint = f"; did you mean {near!r}?" if near else ""
         raise click.BadParameter(f"there is no filter {decided_by!r}{hint}", param_hint="--decided-by")
@@ -86,8 +90,11 @@ def list_(
         decision=verdict or "",
         decided_by=decided_by,
     )
-    with context.store() as store:
-        kept = store.history.find(wanted, limit)
+    if context.remote:
+        kept = context.remote.messages(wanted, limit)
+    else:
+        with context.store() as store:
+            kept = store.history.find(wanted, limit)
     if as_json:
         print_json([one.to_dict(findings=False) for one in kept])
         return
@@ -126,18 +133,38 @@ def show(context: Context, message: str, whole: bool, as_json: bool) -> None:
     Each recipient's verdict is shown with what would have changed it: single changes to the policy now in force,
     each of them tried on the recorded findings.
     """
-    with context.store() as store:
-        kept = store.history.show(message)
-        overrides = [one.override for one in store.overrides.list()]
-    if not kept:
+    told = _there(context.remote, message) if context.remote else _here(context, message)
+    if not told:
         fail(f"{message} is not in the history; `tamis history list` shows what is", os.EX_NOINPUT)
-    book = policy_book(context.file, context.filters, overrides, context.directory)
-    own = context.file.settings.platform.domains
-    told = [(one, tell(one.story, book, own)) for one in kept]
     if as_json:
         print_json([_plain(one, copies) for one, copies in told])
     else:
         click.echo("\n\n".join("\n".join(_story(one, copies, whole=whole)) for one, copies in told))
+
+
+_Copies = Sequence[tuple[str, Told, Mapping[str, Any]]]
+"""Recipients of a message, with what came of it, and what the policy in force makes of it (`CopyTold.to_dict`)."""
+
+
+def _here(context: Context, message: str) -> list[tuple[KeptStory, _Copies]]:
+    with context.store() as store:
+        kept = store.history.show(message)
+        overrides = [one.override for one in store.overrides.list()]
+    book = policy_book(context.file, context.filters, overrides, context.directory)
+    own = context.file.settings.platform.domains
+    return [
+        (one, [(copy.recipient, copy.told, copy.to_dict()) for copy in tell(one.story, book, own)])
+        for one in kept
+    ]
+
+
+def _there(remote: Remote, message: str) -> list[tuple[KeptStory, _Copies]]:
+    found = []
+    for plain in remote.stories(message):
+        one = KeptStory.from_dict(plain)
+        now = [told["now"] for told in plain["recipients"]]
+        found.append((one, [(*came, then) for came, then in zip(one.story.recipients, now, strict=True)]))
+    return found
 
 
 def narrow(scope: str | None) -> str:
@@ -145,14 +172,14 @@ def narrow(scope: str | None) -> str:
     return "" if scope in (None, PLATFORM) else scope or ""
 
 
-def _plain(one: KeptStory, copies: Sequence[CopyTold]) -> dict[str, Any]:
+def _plain(one: KeptStory, copies: _Copies) -> dict[str, Any]:
     plain = one.to_dict(findings=True)
-    for told, copy in zip(plain["recipients"], copies, strict=False):
-        told["now"] = copy.to_dict()
+    for told, (_, _, now) in zip(plain["recipients"], copies, strict=False):
+        told["now"] = now
     return plain
 
 
-def _story(one: KeptStory, copies: Sequence[CopyTold], *, whole: bool) -> Iterator[str]:
+def _story(one: KeptStory, copies: _Copies, *, whole: bool) -> Iterator[str]:
     story = one.story
     fields = {
         "id": str(one.id),
@@ -173,8 +200,8 @@ def _story(one: KeptStory, copies: Sequence[CopyTold], *, whole: bool) -> Iterat
         yield printable(
             f"  sent back as {copy.queue_id}, {copy.at.strftime('%Y-%m-%d %H:%M:%S UTC')}, for {copy.recipient}"
         )
-    for one_copy in copies:
-        yield from _copy(one_copy)
+    for recipient, told, now in copies:
+        yield from _copy(recipient, told, now)
     if more := len(story.recipients) - len(copies):
         yield f"  and {more} more recipients"
     if other := OtherVerdict.from_text(story.other):
@@ -189,10 +216,9 @@ def _story(one: KeptStory, copies: Sequence[CopyTold], *, whole: bool) -> Iterat
         yield from wrap(f"clear: {', '.join(clear)}", 100, initial_indent=" " * 4, subsequent_indent=" " * 11)
 
 
-def _copy(one: CopyTold) -> Iterator[str]:
-    told = one.told
+def _copy(recipient: str, told: Told, now: Mapping[str, Any]) -> Iterator[str]:
     yield printable(
-        f"  {one.recipient}: {told.decision} -> {told.outcome}, score {told.score:.1f} of {told.required:.1f}"
+        f"  {recipient}: {told.decision} -> {told.outcome}, score {told.score:.1f} of {told.required:.1f}"
     )
     if told.observed:
         yield "    observed only: the message was delivered untouched"
@@ -200,7 +226,7 @@ def _copy(one: CopyTold) -> Iterator[str]:
         yield printable(f"    decided by {told.decided_by}: {told.because}")
     if told.spoke:
         yield printable(f"    had a say: {told.spoke.replace(',', ', ')}")
-    if not one.stands:
-        yield f"    under the policy in force now: {one.now.decision} -> {one.now.outcome}"
-    if one.changes:
-        yield printable(f"    otherwise with: {' or '.join(change.setting for change in one.changes)}")
+    if (now["decision"], now["outcome"]) != (told.decision, told.outcome):
+        yield f"    under the policy in force now: {now['decision']} -> {now['outcome']}"
+    if now["otherwise_with"]:
+        yield printable(f"    otherwise with: {' or '.join(now['otherwise_with'])}")

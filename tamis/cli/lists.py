@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, TextIO
 
@@ -22,7 +22,6 @@ from tamis.judging.list_effect import example_of
 from tamis.message.address import PLATFORM, scopes_of
 from tamis.message.envelope import Envelope, parse_ip
 from tamis.message.mail import Mail
-from tamis.store import Store
 
 _COLOUR = click.Choice([str(colour) for colour in Colour])
 _SUBJECT = click.Choice([str(subject) for subject in Subject])
@@ -55,12 +54,13 @@ def lists() -> None:
 @click.pass_obj
 def show(context: Context, scope: str | None, colour: str | None, subject: str | None, as_json: bool) -> None:
     """Show entries, oldest first."""
-    with context.store() as store:
-        found = store.lists.find(
-            scope=scope,
-            colour=Colour(colour) if colour else None,
-            subject=Subject(subject) if subject else None,
-        )
+    wanted = Colour(colour) if colour else None
+    about = Subject(subject) if subject else None
+    if context.remote:
+        found = context.remote.entries(scope=scope, colour=wanted, subject=about)
+    else:
+        with context.store() as store:
+            found = store.lists.find(scope=scope, colour=wanted, subject=about)
     if as_json:
         print_json([_plain(entry) for entry in found])
     elif not found:
@@ -164,10 +164,15 @@ def add(
                 expires=expires,
             )
         )
+    _tell(_added(context, entries, yes=yes), as_json=as_json)
+
+
+def _added(context: Context, entries: Sequence[NewEntry], *, yes: bool) -> Added:
+    if context.remote:
+        return context.remote.add_entries(entries, broad=yes)
     _confirm(context, entries, yes=yes)
     with context.store() as store:
-        added = store.lists.add(entries)
-    _tell(added, as_json=as_json)
+        return store.lists.add(entries)
 
 
 def _confirm(context: Context, entries: Sequence[NewEntry], *, yes: bool) -> None:
@@ -197,18 +202,11 @@ def remove(
     context: Context, which: tuple[str, ...], scope: str | None, colour: str | None, by: str, as_json: bool
 ) -> None:
     """Remove entries, by id or by pattern and scope; all of them or none."""
-    ids: list[int] = []
-    with context.store() as store:
-        for one in which:
-            if one.isdecimal():
-                if not store.lists.find(after=int(one) - 1, before=int(one) + 1):
-                    fail(f"there is no entry with the id {one}", os.EX_NOINPUT)
-                ids.append(int(one))
-            elif scope is None:
-                raise click.UsageError(f"{printable(one)!r} is a pattern: give its scope with --scope")
-            else:
-                ids += [entry.id for entry in _standing(store, one, scope, colour)]
-        removed = store.lists.remove(ids, by=by)
+    if context.remote:
+        removed = context.remote.remove_entries(_meant(context.remote.entries, which, scope, colour))
+    else:
+        with context.store() as store:
+            removed = store.lists.remove(_meant(store.lists.find, which, scope, colour), by=by)
     if as_json:
         print_json({"removed": [_plain(entry) for entry in removed]})
         return
@@ -217,9 +215,28 @@ def remove(
     click.echo(AT_ONCE)
 
 
-def _standing(store: Store, text: str, scope: str, colour: str | None) -> list[ListEntry]:
+_Find = Callable[..., Sequence[ListEntry]]
+"""What finds entries by scope, colour and subject."""
+
+
+def _meant(find: _Find, which: Sequence[str], scope: str | None, colour: str | None) -> list[int]:
+    """The ids of the entries that are meant. Ends the command where one is not there."""
+    ids: list[int] = []
+    for one in which:
+        if one.isdecimal():
+            if int(one) not in {entry.id for entry in find()}:
+                fail(f"there is no entry with the id {one}", os.EX_NOINPUT)
+            ids.append(int(one))
+        elif scope is None:
+            raise click.UsageError(f"{printable(one)!r} is a pattern: give its scope with --scope")
+        else:
+            ids += [entry.id for entry in _standing(find, one, scope, colour)]
+    return ids
+
+
+def _standing(find: _Find, text: str, scope: str, colour: str | None) -> list[ListEntry]:
     """The entries of a scope with this pattern. Ends the command, naming the nearest one, when there are none."""
-    here = store.lists.find(scope=scope, colour=Colour(colour) if colour else None)
+    here = find(scope=scope, colour=Colour(colour) if colour else None)
     wanted = set()
     for subject in Subject:
         try:
@@ -285,10 +302,7 @@ def import_(
         more = len(wrong) - _SHOWN_ERRORS
         rest = [f"and {more} more"] if more > 0 else []
         fail("\n".join(["nothing was imported:", *wrong[:_SHOWN_ERRORS], *rest]), os.EX_DATAERR)
-    _confirm(context, entries, yes=yes)
-    with context.store() as store:
-        added = store.lists.add(entries)
-    _tell(added, as_json=as_json)
+    _tell(_added(context, entries, yes=yes), as_json=as_json)
 
 
 def _patterns(file: TextIO) -> Iterator[tuple[int, str]]:

@@ -43,7 +43,7 @@ class OwnScopeType(ScopeType):
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """As click asks for it."""
         scope = super().convert(value, param, ctx)
-        own = ctx.obj.file.settings.platform.domains if ctx is not None else ()
+        own = ctx.obj.file.settings.platform.domains if ctx is not None and not ctx.obj.remote else ()
         domain = scope.rpartition("@")[2]
         if scope != PLATFORM and own and domain not in own:
             nearest = nearest_name(domain, own)
@@ -58,7 +58,7 @@ class MailboxType(ScopeType):
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """As click asks for it."""
         scope = super().convert(value, param, ctx)
-        if "@" not in scope or ctx is None:
+        if "@" not in scope or ctx is None or ctx.obj.remote:
             return scope
         delimiter = ctx.obj.file.settings.platform.recipient_delimiter
         mailbox = mailbox_behind(scope, ctx.obj.directory, delimiter)

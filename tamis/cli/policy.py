@@ -35,14 +35,7 @@ def policy() -> None:
 @click.pass_obj
 def show(context: Context, scope: str, as_json: bool) -> None:
     """Show what is in force for SCOPE ("platform", a domain or a mailbox) and where each value comes from."""
-    with context.store() as store:
-        overrides = tuple(one.override for one in store.overrides.list())
-    site = Site.build(context.file, context.filters, Snapshot(overrides=overrides), context.directory)
-    stored = {(o.scope, o.key) for o in overrides}
-    rows = [
-        (key, value, origin, DEFAULT if origin == DEFAULT else "store" if (origin, key) in stored else "file")
-        for key, (value, origin) in site.book.show("" if scope == PLATFORM else scope).items()
-    ]
+    rows = context.remote.policy(scope) if context.remote else _in_force(context, scope)
     if as_json:
         print_json([{"key": k, "value": v, "scope": o, "source": s} for k, v, o, s in rows])
         return
@@ -51,6 +44,18 @@ def show(context: Context, scope: str, as_json: bool) -> None:
         for k, v, o, s in rows
     ]
     click.echo(table(["", "KEY", "VALUE", "SET BY"], lines, [0, 0, 1, 0]))
+
+
+def _in_force(context: Context, scope: str) -> list[tuple[str, Any, str, str]]:
+    """Key, value, the scope that sets it, and where."""
+    with context.store() as store:
+        overrides = tuple(one.override for one in store.overrides.list())
+    site = Site.build(context.file, context.filters, Snapshot(overrides=overrides), context.directory)
+    stored = {(o.scope, o.key) for o in overrides}
+    return [
+        (key, value, origin, DEFAULT if origin == DEFAULT else "store" if (origin, key) in stored else "file")
+        for key, (value, origin) in site.book.show("" if scope == PLATFORM else scope).items()
+    ]
 
 
 @policy.command("set", context_settings={"ignore_unknown_options": True})  # a VALUE may begin with a minus
@@ -67,13 +72,21 @@ def set_(context: Context, scope: str, key: str, value: str, note: str, by: str,
         parsed = parse_value(value)
     except ConfigError as error:
         raise click.BadParameter(f"{value!r}: {error.problem}", param_hint="VALUE") from error
+    override = Override(scope, key, parsed)
+    if context.remote:
+        context.remote.change_policy(scope, {key: parsed}, note)
+        _tell_set(override, as_json=as_json)
+        return
     check = checker(context.file, context.filters)
     with context.store() as store:
-        override = Override(scope, key, parsed)
         try:
             store.overrides.change([override], by=by, check=check, note=note)
         except ConfigError as error:
             raise refused_override(override, error, context.filters) from error
+    _tell_set(override, as_json=as_json)
+
+
+def _tell_set(override: Override, *, as_json: bool) -> None:
     if as_json:
         print_json(_plain(override))
     else:
@@ -89,10 +102,7 @@ def set_(context: Context, scope: str, key: str, value: str, note: str, by: str,
 @click.pass_obj
 def unset(context: Context, scope: str, key: str, note: str, by: str, as_json: bool) -> None:
     """Undo what `set` did; values in the settings file are changed there."""
-    check = checker(context.file, context.filters)
-    with context.store() as store:
-        removed = store.overrides.change([Override(scope, key, None)], by=by, check=check, note=note)
-        there = [one.override.key for one in store.overrides.list() if one.override.scope == scope]
+    removed, there = _unset(context, Override(scope, key, None), by, note)
     if not removed:
         known = f"; set there: {', '.join(there)}" if there else "; nothing is set there"
         fail(f"the store sets no {key} for {scope}{known}", os.EX_NOINPUT)
@@ -100,6 +110,16 @@ def unset(context: Context, scope: str, key: str, note: str, by: str, as_json: b
         print_json({"scope": scope, "key": key, "removed": True})
     else:
         click.echo(f"{scope}: {key} is no longer set in the store. {AT_ONCE}")
+
+
+def _unset(context: Context, one: Override, by: str, note: str) -> tuple[PolicyVersion | None, list[str]]:
+    """The version that takes a setting back, None where there was none; and what is set in its scope, where known."""
+    if context.remote:
+        return context.remote.change_policy(one.scope, {one.key: None}, note), []
+    check = checker(context.file, context.filters)
+    with context.store() as store:
+        removed = store.overrides.change([one], by=by, check=check, note=note)
+        return removed, [other.override.key for other in store.overrides.list(one.scope)]
 
 
 @policy.command()

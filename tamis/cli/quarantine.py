@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from tamis.cli.terminal import print_json, printable, table
 from tamis.desk.release import delivery
 from tamis.message.address import PLATFORM
 from tamis.models.reports import Label, Spool
-from tamis.quarantine.records import Done, HeldRecord, HeldState, Summary
+from tamis.quarantine.records import Done, HeldState, Summary
 
 if TYPE_CHECKING:
     from tamis.store import Store
@@ -64,10 +64,12 @@ def list_(
     if mailbox and domain:
         raise click.UsageError("--mailbox and --domain can't go together")
     wanted = None if state == _EVERY else HeldState(state)
-    with context.store() as store:
-        found = store.quarantine.list(
-            mailbox or domain or PLATFORM, state=wanted, text=search, limit=limit, before=before
-        )
+    scope = mailbox or domain or PLATFORM
+    if context.remote:
+        found = context.remote.held(scope, state=wanted, text=search, limit=limit, before=before)
+    else:
+        with context.store() as store:
+            found = store.quarantine.list(scope, state=wanted, text=search, limit=limit, before=before)
     if as_json:
         print_json([one.to_dict() for one in found])
         return
@@ -124,19 +126,24 @@ def usage(context: Context, domains: bool, limit: int, as_json: bool) -> None:
 @click.pass_obj
 def show(context: Context, message: str, raw: bool, as_json: bool) -> None:
     """Show one message: why it is held, or with --raw the message itself."""
-    with context.store() as store:
-        record = store.quarantine.get(message)
-        content = store.quarantine.content(message) if raw else None
-    if record is None:
+    if context.remote:
+        told = context.remote.held_message(message)
+        content = context.remote.content(message) if raw and told else None
+    else:
+        with context.store() as store:
+            record = store.quarantine.get(message)
+            content = store.quarantine.content(message) if raw else None
+        told = record.to_dict() if record else None
+    if told is None:
         fail(f"{message} {_WORDS[Done.UNKNOWN]}", os.EX_NOINPUT)
     if raw:
         if content is None:
-            fail(f"{message} is {record.summary.state}: its content is gone", os.EX_NOINPUT)
+            fail(f"{message} is {told['state']}: its content is gone", os.EX_NOINPUT)
         _print_raw(content)
     elif as_json:
-        print_json(record.to_dict())
+        print_json(told)
     else:
-        click.echo("\n".join(_shown(record)))
+        click.echo("\n".join(_shown(told)))
 
 
 def _print_raw(content: bytes) -> None:
@@ -148,32 +155,31 @@ def _print_raw(content: bytes) -> None:
         sys.stdout.buffer.write(content)
 
 
-def _shown(record: HeldRecord) -> list[str]:
-    one = record.summary
+def _shown(told: Mapping[str, Any]) -> list[str]:
+    by = f" by {told['released_by']} at {_time(told['released_at'])}" if told["released_at"] else ""
     fields = {
-        "id": one.id,
-        "state": one.state
-        + (f" by {one.released_by} at {_time(one.released_at)}" if one.released_at else ""),
-        "recipient": one.recipient,
-        "sender": one.sender or "<>",
-        "from": one.header_from,
-        "subject": one.subject,
-        "message-id": one.message_id,
-        "client": f"{one.client_ip} (HELO {one.helo})",
-        "size": f"{one.size} octets",
-        "received": _time(one.received_at),
-        "expires": _time(one.expires_at),
-        "score": f"{one.score:.1f} of {one.required:.1f}",
-        "decided by": one.decided_by,
-        "because": one.because,
+        "id": told["id"],
+        "state": told["state"] + by,
+        "recipient": told["recipient"],
+        "sender": told["sender"] or "<>",
+        "from": told["header_from"],
+        "subject": told["subject"],
+        "message-id": told["message_id"],
+        "client": f"{told['client_ip']} (HELO {told['helo']})",
+        "size": f"{told['size']} octets",
+        "received": _time(told["received_at"]),
+        "expires": _time(told["expires_at"]),
+        "score": f"{told['score']:.1f} of {told['required']:.1f}",
+        "decided by": told["decided_by"],
+        "because": told["because"],
     }
     lines = [f"{name + ':':<12}{printable(value)}" for name, value in fields.items()]
-    hits = [f for f in record.findings if f.get("status") == "hit"]
+    hits = [f for f in told["findings"] if f.get("status") == "hit"]
     return lines + [f"{'hit:':<12}{printable(str(f.get('filter')))}" for f in hits]
 
 
-def _time(moment: datetime | None) -> str:
-    return moment.strftime("%Y-%m-%d %H:%M:%S UTC") if moment else ""
+def _time(moment: str | None) -> str:
+    return datetime.fromisoformat(moment).strftime("%Y-%m-%d %H:%M:%S UTC") if moment else ""
 
 
 def _taught(
@@ -218,8 +224,8 @@ class _Selection:
     everything: bool
     yes: bool
 
-    def ids(self, store: Store, doing: str) -> tuple[str, ...]:
-        """The ids that are meant. Ends the command where that is nothing, or is not meant after all."""
+    def ids(self, held: Callable[..., tuple[Summary, ...]], doing: str) -> tuple[str, ...]:
+        """The ids that are meant; `held` lists held mail. Ends the command where that is nothing, or is not meant."""
         by_scope = self.mailbox or self.domain or self.search or self.everything
         if bool(self.messages) is bool(by_scope) or (self.mailbox and self.domain):
             raise click.UsageError("give ids, or one of --mailbox, --domain, --search and --all")
@@ -227,9 +233,7 @@ class _Selection:
             return self.messages
         found: list[str] = []
         scope = self.mailbox or self.domain or PLATFORM
-        while page := store.quarantine.list(
-            scope, text=self.search, limit=1000, before=found[-1] if found else None
-        ):
+        while page := held(scope, text=self.search, limit=1000, before=found[-1] if found else None):
             found += [one.id for one in page]
         if not found:
             fail("nothing is held there", os.EX_NOINPUT)
@@ -247,10 +251,18 @@ class _Selection:
 def release(context: Context, /, teach: bool, by: str, as_json: bool, **selection: Any) -> None:
     """Deliver held messages to their recipients' inboxes: those with these ids, or all that is held for a mailbox or
     domain."""
-    settings = context.file.settings
-    deliver = delivery(settings)
+    chosen = _Selection(**selection)
+    if remote := context.remote:
+        messages = chosen.ids(remote.held, "Release")
+        _tell(
+            _each(messages, lambda one: remote.act("deliver", one, learn=teach), "release"),
+            "released",
+            as_json=as_json,
+        )
+        return
+    deliver = delivery(context.file.settings)
     with context.store() as store:
-        messages = _Selection(**selection).ids(store, "Release")
+        messages = chosen.ids(store.quarantine.list, "Release")
 
         def released(message: str) -> Done:
             return store.quarantine.release(message, by, deliver)
@@ -268,8 +280,17 @@ def release(context: Context, /, teach: bool, by: str, as_json: bool, **selectio
 @click.pass_obj
 def delete(context: Context, /, teach: bool, by: str, as_json: bool, **selection: Any) -> None:
     """Delete held messages. For ten minutes `restore` brings them back; then they are gone for good."""
+    chosen = _Selection(**selection)
+    if remote := context.remote:
+        messages, act = chosen.ids(remote.held, "Delete"), "spam" if teach else "delete"
+        _tell(
+            _each(messages, lambda one: remote.act(act, one, learn=teach), "delete"),
+            "deleted",
+            as_json=as_json,
+        )
+        return
     with context.store() as store:
-        messages = _Selection(**selection).ids(store, "Delete")
+        messages = chosen.ids(store.quarantine.list, "Delete")
 
         def deleted(message: str) -> Done:
             return store.quarantine.delete(message, by, unwanted=teach)
@@ -286,6 +307,9 @@ def delete(context: Context, /, teach: bool, by: str, as_json: bool, **selection
 @click.pass_obj
 def restore(context: Context, messages: tuple[str, ...], by: str, as_json: bool) -> None:
     """Undo a deletion, within ten minutes of it."""
+    if remote := context.remote:
+        _tell(_each(messages, lambda one: remote.act("restore", one), "restore"), "restored", as_json=as_json)
+        return
     with context.store() as store:
         results = _each(messages, lambda message: store.quarantine.restore(message, by), "restore")
     _tell(results, "restored", as_json=as_json)

@@ -30,9 +30,13 @@ def status(context: Context, scope: str, since: datetime | None, as_json: bool) 
         raise click.BadParameter(f"{scope!r} is a mailbox, not a domain", param_hint="--domain")
     now = datetime.now(UTC)
     start = (since or now.replace(hour=0, minute=0, second=0, microsecond=0)).astimezone(UTC)
-    with context.store() as store:
-        glance = look(store, context.file.settings, "" if scope == PLATFORM else scope, start, now)
-    if as_json:
-        print_json(glance.to_dict())
+    if context.remote:
+        told = context.remote.today(scope, start)
     else:
-        click.echo("\n".join(lines(glance)))
+        with context.store() as store:
+            domain = "" if scope == PLATFORM else scope
+            told = look(store, context.file.settings, domain, start, now).to_dict()
+    if as_json:
+        print_json(told)
+    else:
+        click.echo("\n".join(lines(told)))

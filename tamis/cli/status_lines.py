@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from textwrap import wrap
+from typing import Any
 
 from tamis.cli.terminal import printable
-from tamis.database.hosts import Host
-from tamis.handover.glance import Glance, latest
-from tamis.services.postfix.desk_queue import DeskQueue
 
 _TOP = 5
 """Filters that are named in a line. Beyond: their sum, as "others"; JSON has all."""
 _WIDTH, _LABEL = 100, 13
 
 
-def lines(glance: Glance) -> Iterator[str]:
-    """What a terminal shows."""
-    whose = glance.domain or "the platform"
-    yield printable(f"{whose} since {glance.since:%Y-%m-%d %H:%M} UTC")
-    for label, value in _fields(glance):
+def lines(told: Mapping[str, Any]) -> Iterator[str]:
+    """What a terminal shows of a glance as plain data; that of a Tamis elsewhere may lack what is the platform's."""
+    since = datetime.fromisoformat(told["since"]).astimezone(UTC)
+    yield printable(f"{told['domain'] or 'the platform'} since {since:%Y-%m-%d %H:%M} UTC")
+    for label, value in (*_of_mail(told), *(_of_platform(told) if "queue" in told else ())):
         if value:
             yield from wrap(
                 f"{label + ':':<{_LABEL}}{printable(value)}", _WIDTH, subsequent_indent=" " * _LABEL
             )
 
 
-def _fields(glance: Glance) -> Iterator[tuple[str, str]]:
-    told = glance.to_dict()
+def _of_mail(told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "came", f"{_messages(told['messages']['in'])} in {_copies(told['copies']['in'])}"
     if told["messages"]["out"]:
         yield "users sent", f"{_messages(told['messages']['out'])} in {_copies(told['copies']['out'])}"
@@ -43,31 +40,36 @@ def _fields(glance: Glance) -> Iterator[tuple[str, str]]:
         "unavailable",
         _most(told["unavailable"]) and f"{_most(told['unavailable'])} (messages not looked at)",
     )
-    for part, states in sorted(glance.left_out.items()):
-        last = latest(states)
-        until = datetime.fromtimestamp(last.left_out_until, glance.now.tzinfo)
-        yield "left out", f"{part} until {until:%H:%M:%S} UTC: {last.reason}"
-    held = glance.held
-    waiting = f"; {held.asked:,} of them wait for their sender's answer" if held.asked else ""
-    yield "held now", f"{_messages(held.messages)}, {_octets(held.octets)}{waiting}"
-    yield "queue", _queue(glance.queue)
-    learning = glance.learning
-    state = "deciding" if learning.deciding else f"in shadow until both reach {learning.needed:,}"
-    yield "learned", f"ham {learning.ham:,}, spam {learning.spam:,}; {state}"
-    disk = glance.disk
-    yield "disk", f"{_octets(disk.free)} of {_octets(disk.total)} free for {disk.directory}"
-    yield "hosts", ", ".join(_host(one, glance.now) for one in glance.hosts)
+    for part, last in sorted(told.get("left_out", {}).items()):
+        yield (
+            "left out",
+            f"{part} until {datetime.fromtimestamp(last['until'], UTC):%H:%M:%S} UTC: {last['reason']}",
+        )
+    held = told["held"]
+    waiting = f"; {held['asked']:,} of them wait for their sender's answer" if held["asked"] else ""
+    yield "held now", f"{_messages(held['messages'])}, {_octets(held['octets'])}{waiting}"
 
 
-def _host(one: Host, now: datetime) -> str:
-    return f"{one.name} ({one.version}, seen {max((now - one.seen_at).total_seconds(), 0):.0f} s ago)"
+def _of_platform(told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "queue", _queue(told["queue"])
+    learning, disk = told["learning"], told["disk"]
+    state = "deciding" if learning["deciding"] else f"in shadow until both reach {learning['needed']:,}"
+    yield "learned", f"ham {learning['ham']:,}, spam {learning['spam']:,}; {state}"
+    yield "disk", f"{_octets(disk['free'])} of {_octets(disk['total'])} free for {disk['directory']}"
+    now = datetime.fromisoformat(told["now"])
+    yield "hosts", ", ".join(_host(one, now) for one in told["hosts"])
 
 
-def _queue(queue: DeskQueue | None) -> str:
+def _host(one: Mapping[str, Any], now: datetime) -> str:
+    ago = (now - datetime.fromisoformat(one["seen_at"])).total_seconds()
+    return f"{one['name']} ({one['version']}, seen {max(ago, 0):.0f} s ago)"
+
+
+def _queue(queue: Mapping[str, Any] | None) -> str:
     if queue is None:
         return "unknown: postqueue does not list it"
-    least = "" if queue.is_whole else "at least "
-    return f"{least}{_messages(queue.messages)} with copies that wait for Tamis, on this host"
+    least = "" if queue["is_whole"] else "at least "
+    return f"{least}{_messages(queue['messages'])} with copies that wait for Tamis, on this host"
 
 
 def _most(counts: Mapping[str, int]) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Select, case, delete, func, insert, select
 from sqlalchemy.orm import Session
 
-from tamis.contract.finding import Finding
+from tamis.contract.finding import Finding, Status
 from tamis.database.connection import Database, clean, exact
 from tamis.database.effective_labels import words_on
 from tamis.database.history_search import (
@@ -40,6 +40,10 @@ from tamis.people.rights import Reach
 EXPIRE_BATCH = 2000
 _BATCH = 500
 _KNOWN = 50_000  # findings whose ids are remembered between imports
+_HEAD = (
+    *("queue_id", "sender", "client_ip", "helo", "login", "message_id", "size"),
+    *("transaction", "subject", "header_from", "host"),
+)
 _TOLD = ("decision", "outcome", "decided_by", "because", "score", "required", "spoke", "observed")
 
 
@@ -66,13 +70,7 @@ class KeptStory:
     def to_dict(self, *, findings: bool) -> dict[str, Any]:
         """A form that JSON can hold."""
         one = self.story
-        head = {
-            name: getattr(one, name)
-            for name in (
-                *("queue_id", "sender", "client_ip", "helo", "login", "message_id", "size"),
-                *("transaction", "subject", "header_from", "host"),
-            )
-        }
+        head = {name: getattr(one, name) for name in _HEAD}
         head["side"] = one.side
         recipients = [{"recipient": who} | asdict(told) for who, told in one.recipients]
         told: dict[str, Any] = {"id": self.id, "at": one.at.isoformat(), **head, "recipients": recipients}
@@ -81,6 +79,27 @@ class KeptStory:
             told["copies"] = copies
             told["findings"] = [f.to_dict() | {"text": f.text()} for f in one.findings]
         return told
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> KeptStory:
+        """From what the API tells of one: of findings, their sentences. Raises KeyError or ValueError on anything
+        else."""
+        findings = (
+            Finding(one["filter"], Status(one["status"]), "{text}", {"text": one["text"]}, one["seconds"])
+            for one in data.get("findings", ())
+        )
+        recipients = ((one["recipient"], Told(*(one[name] for name in _TOLD))) for one in data["recipients"])
+        story = Story(
+            at=datetime.fromisoformat(data["at"]),
+            findings=tuple(findings),
+            recipients=tuple(recipients),
+            **{name: data[name] for name in _HEAD},
+        )
+        copies = (
+            SentAgain(one["queue_id"], one["recipient"], datetime.fromisoformat(one["at"]))
+            for one in data.get("copies", ())
+        )
+        return cls(data["id"], story, tuple(copies))
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,7 +155,7 @@ def glance(**other: object) -> Glance:
 
 
 def test_what_a_person_reads() -> None:
-    assert list(status_lines.lines(glance())) == [
+    assert list(status_lines.lines(glance().to_dict())) == [
         "the platform since 2026-03-01 00:00 UTC",
         "came:        1,234 messages in 28 copies",
         "went to:     junk 28",
@@ -170,7 +170,7 @@ def test_what_a_person_reads() -> None:
 
 def test_what_comes_from_outside_moves_no_cursor() -> None:
     part = PartState("dns", 0.0, 5, 5, 1, "bad\x1b[2J\nanswer")
-    shown = "\n".join(status_lines.lines(glance(left_out={"dns": [part]}, queue=None)))
+    shown = "\n".join(status_lines.lines(glance(left_out={"dns": [part]}, queue=None).to_dict()))
     assert "\x1b" not in shown
     assert "bad\ufffd[2J answer" in shown
     assert "queue:       unknown" in shown

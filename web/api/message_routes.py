@@ -138,16 +138,31 @@ def _find(caller: Caller, wanted: Wanted, limit: int) -> list[KeptStory]:
     return caller.store.history.find(wanted, limit + 1)
 
 
+@ROUTES.get("/messages/named")
+def show_named(
+    caller: MessageReader,
+    name: Annotated[
+        str, Query(min_length=1, max_length=1000, description="Id, queue id, Message-ID or X-Spam-Id.")
+    ],
+) -> list[MessageStory]:
+    """The messages, at most 20, that somebody means by a name."""
+    found = caller.store.history.show(name, caller.visible(TokenScope.HISTORY_READ))
+    return [_story(caller, one) for one in found]
+
+
 @ROUTES.get("/messages/{number}")
 def show_message(
     caller: MessageReader,
     number: Annotated[int, Path(ge=0, lt=2**63, description="The id that the list shows.")],
 ) -> MessageStory:
     """One message: what came of it, why, and what would have changed it."""
-    reach = caller.visible(TokenScope.HISTORY_READ)
-    one = caller.store.history.get(number, reach)
+    one = caller.store.history.get(number, caller.visible(TokenScope.HISTORY_READ))
     if one is None:
         raise not_there()
+    return _story(caller, one)
+
+
+def _story(caller: Caller, one: KeptStory) -> MessageStory:
     site = caller.site
     copies = tell(one.story, site.book, site.settings.platform.domains)
     recipients = [

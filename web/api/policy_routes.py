@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated, Any
+from collections.abc import Set as AbstractSet
+from typing import Annotated, Any, Literal
 
 from fastapi import Header, Path, Query
 from pydantic import BaseModel, Field
@@ -12,6 +13,7 @@ from starlette.responses import Response
 from tamis.base.errors import ChangedSinceError
 from tamis.database.overrides import MAX_CHANGES
 from tamis.database.policy_versions import PolicyVersion
+from tamis.judging.policy_layers import DEFAULT
 from tamis.judging.site import Override, Site
 from tamis.message.address import PLATFORM
 from tamis.people.rights import upwards
@@ -32,11 +34,13 @@ Value = bool | int | float | str | list[bool | int | float | str]
 
 
 class ValueInForce(BaseModel):
-    """A value in force, and the scope that sets it; "default" where none does."""
+    """A value in force, the scope that sets it ("default" where none does), and whether that is done in the store or in
+    the settings file."""
 
     key: str
     value: Any
     set_by: str
+    source: Literal["default", "store", "file"]
 
 
 class PolicyInForce(BaseModel):
@@ -100,9 +104,14 @@ def show_policy(caller: PolicyReader, scope: ScopeName, response: Response) -> P
     caller.require(TokenScope.POLICY_READ, where)
     version = _version_of(caller, where)
     site = _fresh(caller)
-    own = {one.override.key: one.override.value for one in caller.store.overrides.list(where)}
+    stored = {one: caller.store.overrides.list(one) for one in upwards(where)}
+    own = {one.override.key: one.override.value for one in stored[where]}
+    keys = {(scope, one.override.key) for scope, many in stored.items() for one in many}
     shown = site.book.show("" if where == PLATFORM else where)
-    settings = [ValueInForce(key=key, value=value, set_by=by) for key, (value, by) in shown.items()]
+    settings = [
+        ValueInForce(key=key, value=value, set_by=by, source=_source(by, key, keys))
+        for key, (value, by) in shown.items()
+    ]
     response.headers["etag"] = _etag(version)
     return PolicyInForce(scope=where, version=version, own=own, settings=settings)
 
@@ -136,7 +145,7 @@ def change_policy(
     except ChangedSinceError as error:
         raise ProblemError(412, str(error), keys=list(error.keys)) from None
     if made is None:
-        raise ProblemError(422, "Nothing would change: all of it stands so already.")
+        raise ProblemError(409, "Nothing would change: all of it stands so already.")
     response.headers["etag"] = _etag(made.id)
     return made
 
@@ -145,6 +154,14 @@ def _version_of(caller: Caller, scope: str) -> int:
     """The last version that touched a scope or one above it."""
     versions = caller.store.overrides.versions
     return max((found.id for one in upwards(scope) for found in versions.find(scope=one, limit=1)), default=0)
+
+
+def _source(
+    set_by: str, key: str, stored: AbstractSet[tuple[str, str]]
+) -> Literal["default", "store", "file"]:
+    if set_by == DEFAULT:
+        return "default"
+    return "store" if (set_by, key) in stored else "file"
 
 
 def _etag(version: int) -> str:

@@ -87,9 +87,9 @@ class QuestionSums(Span):
 
 
 class TodaySums(BaseModel):
-    """What came since a moment, and what is held now."""
+    """What came since a moment, and what is held now; `domain` is null for the platform."""
 
-    scope: str
+    domain: str | None
     since: datetime
     now: datetime
     messages: dict[str, int]
@@ -232,7 +232,7 @@ def show_today(caller: SumReader, within: In = PLATFORM, since: AwareDatetime | 
         raise ProblemError(422, "in: is a mailbox, not a domain")
     caller.require(TokenScope.STATISTICS_READ, scope)
     told = glance_of(caller, scope, since).to_dict()
-    return TodaySums(scope=scope, **{name: told[name] for name in TodaySums.model_fields if name != "scope"})
+    return TodaySums(**{name: told[name] for name in TodaySums.model_fields})
 
 
 @ROUTES.get("/learning")

@@ -158,6 +158,7 @@ def asked(path: str, method: str, objects: Objects) -> tuple[str, Any]:
     queries: Mapping[str, Callable[[], str]] = {
         "DELETE /clients/complaints": lambda: f"?client={objects.client()}",
         "DELETE /clients/blocked": lambda: f"?client={objects.client()}",
+        "GET /messages/named": lambda: f"?name={objects.message()}",
         "GET /fingerprints": lambda: "?kind=message",
     }
     bodies: Mapping[str, Callable[[], Any]] = {

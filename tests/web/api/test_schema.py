@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from schemathesis import GenerationMode
 
 from tamis.web.api.assembly import PATH, schema
@@ -14,7 +15,7 @@ from tests.web.console.conftest import PLATFORM_ADMIN
 from tests.web.pages import Pages
 
 schemathesis.checks.load_all_checks()
-CHECKS = [
+CHECKS: list[Any] = [
     schemathesis.checks.not_a_server_error,
     *(
         schemathesis.checks.CHECKS.get_one(f"{what}_conformance")
@@ -22,7 +23,8 @@ CHECKS = [
     ),
 ]
 schemathesis.serializer.alias("message/rfc822", "application/octet-stream")
-OPERATIONS = [one.ok() for one in schemathesis.openapi.from_dict(schema()).get_all_operations()]
+_KNOWN: Any = schemathesis.openapi.from_dict(schema())
+OPERATIONS = [one.ok() for one in _KNOWN.get_all_operations()]
 
 
 @pytest.fixture(scope="module")
@@ -33,10 +35,10 @@ def root(pages: Pages) -> Api:
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.label)
-def test_the_schema_is_kept(root: Api, operation: schemathesis.APIOperation, mode: GenerationMode) -> None:
+def test_the_schema_is_kept(root: Api, operation: Any, mode: GenerationMode) -> None:
     @settings(max_examples=3, database=None, suppress_health_check=list(HealthCheck))
     @given(case=operation.as_strategy(generation_mode=mode))
-    def send(case: schemathesis.Case) -> None:
+    def send(case: schemathesis.Case[Any]) -> None:
         headers = {"Authorization": f"Bearer {root.token}"}
         answer = case.call(base_url=f"{root.pages.url}{PATH}", headers=headers)
         case.validate_response(answer, checks=CHECKS, headers=headers)

@@ -1,0 +1,1 @@
+"""A Tamis on another machine, by its API: what `tamis --url` uses."""
