@@ -10,8 +10,8 @@ from pathlib import Path
 import click
 
 from tamis.people.token_scopes import PREFIX
-from tamis.remote.connection import Connection
 from tamis.remote.remote import Remote
+from tamis.remote.transport import ApiTransport
 
 VARIABLE = "TAMIS_TOKEN"
 _LONGEST = 200
@@ -19,7 +19,7 @@ _LONGEST = 200
 
 def remote_at(url: str, token: str | None) -> Remote:
     """The Tamis at a URL. `token` is what --token said: a file's name. Raises ConfigError, OSError and UsageError."""
-    return Remote(Connection(url, _token(token)))
+    return Remote(ApiTransport(url, _token(token)))
 
 
 def _token(given: str | None) -> str:

@@ -159,7 +159,7 @@ def _here(context: Context, message: str) -> list[tuple[KeptStory, _Copies]]:
 
 
 def _there(remote: Remote, message: str) -> list[tuple[KeptStory, _Copies]]:
-    found = []
+    found: list[tuple[KeptStory, _Copies]] = []
     for plain in remote.stories(message):
         one = KeptStory.from_dict(plain)
         now = [told["now"] for told in plain["recipients"]]

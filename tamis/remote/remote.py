@@ -16,7 +16,7 @@ from tamis.database.list_entries import Added, NewEntry
 from tamis.database.policy_versions import PolicyVersion
 from tamis.message.address import PLATFORM
 from tamis.quarantine.records import Done, HeldState, Summary
-from tamis.remote.connection import Connection, step
+from tamis.remote.transport import ApiTransport, step
 
 T = TypeVar("T")
 
@@ -29,8 +29,8 @@ _VERSION = TypeAdapter(PolicyVersion)
 class Remote:
     """A Tamis elsewhere. Every method raises RemoteError when it refuses or does not answer."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, transport: ApiTransport) -> None:
+        self._transport = transport
 
     # --- messages -------------------------------------------------------------------------------
 
@@ -52,7 +52,7 @@ class Remote:
 
     def stories(self, name: str) -> list[dict[str, Any]]:
         """As `History.show`, as plain data, with what would come of each message now."""
-        found = self._connection.get("/messages/named", name=name)
+        found = self._transport.get("/messages/named", name=name)
         return [dict(one) for one in found]
 
     # --- held mail ------------------------------------------------------------------------------
@@ -73,7 +73,7 @@ class Remote:
     def held_message(self, number: str) -> dict[str, Any] | None:
         """One held message as plain data; None when there is none."""
         try:
-            told = self._connection.get(f"/held/{step(number)}")
+            told = self._transport.get(f"/held/{step(number)}")
             return dict(told["summary"]) | {
                 name: told[name] for name in ("recipients", "return_path", "findings")
             }
@@ -85,7 +85,7 @@ class Remote:
     def content(self, number: str) -> bytes | None:
         """The message, octet for octet; None when it is gone."""
         try:
-            return self._connection.ask("GET", f"/held/{step(number)}/content")
+            return self._transport.ask("GET", f"/held/{step(number)}/content")
         except RemoteError as error:
             if error.status == 404:
                 return None
@@ -94,7 +94,7 @@ class Remote:
     def act(self, act: str, number: str, *, learn: bool = False) -> Done:
         """deliver, delete, spam or restore. Raises ReinjectError when Postfix there takes nothing now."""
         try:
-            told = self._connection.send("POST", f"/held/{step(number)}/{act}", {"learn": learn})
+            told = self._transport.send("POST", f"/held/{step(number)}/{act}", {"learn": learn})
         except RemoteError as error:
             if error.status == 404:
                 return Done.UNKNOWN
@@ -124,27 +124,27 @@ class Remote:
             "expires": first.expires.isoformat() if first.expires else None,
             "broad": broad,
         }
-        told = self._connection.send("POST", "/lists/import", body)
+        told = self._transport.send("POST", "/lists/import", body)
         return Added(told["new"], told["merged"], _read(_ENTRIES, told["replaced"]))
 
     def remove_entries(self, numbers: Sequence[int]) -> tuple[ListEntry, ...]:
         """As `Lists.remove`, of entries that are there."""
         there = {one.id: one for one in self.entries()}
         for number in numbers:
-            self._connection.send("DELETE", f"/lists/entries/{number}")
+            self._transport.send("DELETE", f"/lists/entries/{number}")
         return tuple(there[number] for number in numbers if number in there)
 
     # --- policy ---------------------------------------------------------------------------------
 
     def policy(self, scope: str) -> list[tuple[str, Any, str, str]]:
         """What is in force for a scope: key, value, the scope that sets it, and default, store or file."""
-        told = self._connection.get(f"/policy/{step(scope)}")
+        told = self._transport.get(f"/policy/{step(scope)}")
         return [(one["key"], one["value"], one["set_by"], one["source"]) for one in told["settings"]]
 
     def change_policy(self, scope: str, changes: Mapping[str, Any], note: str) -> PolicyVersion | None:
         """As `Overrides.change`, for one scope."""
         try:
-            told = self._connection.send(
+            told = self._transport.send(
                 "PATCH",
                 f"/policy/{step(scope)}",
                 {"set": dict(changes), "note": note},
@@ -161,13 +161,13 @@ class Remote:
     def today(self, scope: str, since: datetime | None) -> dict[str, Any]:
         """What came, and what is held now; of the platform, where the token may read it, its health as well."""
         told: dict[str, Any] = dict(
-            self._connection.get(
+            self._transport.get(
                 "/statistics/today", **{"in": scope, "since": since.isoformat() if since else ""}
             )
         )
         if scope == PLATFORM:
             try:
-                told |= self._connection.get("/health")
+                told |= self._transport.get("/health")
             except RemoteError as error:
                 if error.status not in (403, 404):
                     raise
@@ -178,7 +178,7 @@ class Remote:
         left, before = limit, query.get("before")
         while left is None or left > 0:
             many = _PART if left is None else min(left, _PART)
-            told = self._connection.get(path, **(dict(query) | {"limit": many, "before": before}))
+            told = self._transport.get(path, **(dict(query) | {"limit": many, "before": before}))
             yield from told["items"]
             left = None if left is None else left - len(told["items"])
             before = told["next"]

@@ -10,8 +10,9 @@ import pytest
 from tamis.cli import main
 from tamis.people.token_scopes import TokenScope
 from tests.cli.conftest import Ended
-from tests.web.api.conftest import PLATFORM_ADMIN, token_of
+from tests.web.api.conftest import token_of
 from tests.web.api.test_borders import MARK, Objects
+from tests.web.console.conftest import PLATFORM_ADMIN
 from tests.web.pages import ADMIN, MARIE, Pages
 
 

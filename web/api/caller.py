@@ -14,7 +14,7 @@ from tamis.base.errors import ConfigError
 from tamis.database.scope import parse_scope
 from tamis.judging.site import Site
 from tamis.message.address import PLATFORM
-from tamis.people.rights import Holder, Locks, Reach, may, visible, without_repeats
+from tamis.people.rights import Holder, Locks, Reach, may, visible
 from tamis.people.token_scopes import RIGHT_OF, Token, TokenScope, narrowed
 from tamis.store import Store
 from tamis.web.api.problems import ProblemError, not_there
@@ -84,9 +84,7 @@ def _maker(token: Token, store: Store, site: Site) -> Holder:
     known = store.people.find(token.maker)
     if known is not None and known.suspended:
         return Holder()
-    person = Person.of(token.maker, site).holder
-    granted = known.held() if known else ()
-    return Holder(person.mailbox, without_repeats((*person.grants, *granted)))
+    return Person.of(token.maker, site, known.held() if known else ()).holder
 
 
 _bearer = HTTPBearer(

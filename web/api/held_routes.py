@@ -23,7 +23,7 @@ _EVERY = "all"
 HeldReader = Annotated[Caller, needs(TokenScope.HELD_READ)]
 HeldActor = Annotated[Caller, needs(TokenScope.HELD_ACT)]
 Number = Annotated[str, Path(max_length=40, description="The id that the list shows.")]
-Act = Literal["deliver", "delete", "spam", "restore"]
+HeldAct = Literal["deliver", "delete", "spam", "restore"]
 
 
 class HeldMail(BaseModel):
@@ -122,7 +122,7 @@ def act_on_many(caller: HeldActor, wanted: WantedActs) -> Results:
 
 
 @ROUTES.post("/held/{number}/{act}", dependencies=CHANGES)
-def act_on_one(caller: HeldActor, number: Number, act: Act, wanted: WantedAct | None = None) -> Result:
+def act_on_one(caller: HeldActor, number: Number, act: HeldAct, wanted: WantedAct | None = None) -> Result:
     """Deliver, delete, delete and report as spam, or bring back within ten minutes what was deleted."""
     record = _record(caller, number, TokenScope.HELD_ACT)
     if act == "restore":

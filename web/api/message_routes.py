@@ -40,7 +40,7 @@ class CameOf(BaseModel):
     observed: bool
 
 
-class Change(BaseModel):
+class TurningChange(BaseModel):
     """One change that would turn it round: a policy key of `scope` (which replay can try) or an entry of the lists
     (`lists.white`, `lists.black`), set to `value`."""
 
@@ -56,7 +56,7 @@ class Now(BaseModel):
     decision: str
     outcome: str
     otherwise_with: list[str]
-    changes: list[Change]
+    changes: list[TurningChange]
 
 
 class CameOfAndNow(CameOf):

@@ -38,7 +38,7 @@ First = Annotated[date | None, Query(description="The first day; a week before t
 Last = Annotated[date | None, Query(description="The last day, today by itself.")]
 
 
-class Span(BaseModel):
+class SumSpan(BaseModel):
     """What an answer is about: days from the first to the last, in a scope. With `withheld`, sums of whole domains are
     not shown: so few mailboxes are in them that those of a locked one could be told."""
 
@@ -48,39 +48,39 @@ class Span(BaseModel):
     withheld: bool
 
 
-class TrafficSums(Span):
+class TrafficSums(SumSpan):
     """Copies by day and outcome, and by what decided."""
 
     by_day: list[DayCount]
     by_decider: list[DeciderCount]
 
 
-class FilterSums(Span):
+class FilterSums(SumSpan):
     """What each filter did, and what people said of the copies that it decided."""
 
     filters: list[FilterCount]
     labels: list[LabelCount]
 
 
-class PartnerSums(Span):
+class PartnerSums(SumSpan):
     """The domains with which most mail was exchanged."""
 
     partners: list[PartnerCount]
 
 
-class ScoreSums(Span):
+class ScoreSums(SumSpan):
     """The totals of what no filter decided."""
 
     scores: list[ScoreCount]
 
 
-class MailboxSums(Span):
+class MailboxSums(SumSpan):
     """Mailboxes in numbers, in alphabetical order."""
 
     mailboxes: list[MailboxCount]
 
 
-class QuestionSums(Span):
+class QuestionSums(SumSpan):
     """What became of the senders of held mail."""
 
     questions: Questions

@@ -23,7 +23,7 @@ _TRY_AGAIN = (429, 502, 503, 504)
 _LONGEST_WAIT = 30.0
 
 
-class Connection:
+class ApiTransport:
     """The API at a URL (the address of the pages), used with a token. Raises ConfigError on a URL that can't be used:
     without HTTPS a token goes to this machine alone."""
 
