@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from sqlalchemy.orm import Session
 
@@ -62,7 +62,10 @@ MISTAKES = (WANTED_STOPPED, UNWANTED_PASSED)
 
 ACTED, SPOKE, SHADOW, UNAVAILABLE, SKIPPED = "acted", "spoke", "shadow", "unavailable", "skipped"
 MICROS = "micros"
+_SKIPPED, _UNAVAILABLE = str(Status.SKIPPED), str(Status.UNAVAILABLE)
+_SHORTEST = BUCKETS[0]
 STEPS = tuple(f"step_{place}" for place in range(len(BUCKETS) + 1))
+_LOOKS = (*STEPS, SKIPPED, MICROS)
 
 
 def observed_as(told: Told) -> str:
@@ -150,7 +153,8 @@ Key = tuple[str | int, ...]
 
 
 class Sums:
-    """What a number of messages adds to the tables. A key's parts are in the order of the table's primary key."""
+    """What a number of messages adds to the tables. A key's parts are in the order of the table's primary key, and
+    behind it whatever else the row says."""
 
     def __init__(self, zone: tzinfo) -> None:
         self._zone = zone
@@ -158,11 +162,29 @@ class Sums:
         """(*key, domain) -> [copies, octets]"""
         self.domains: dict[Key, list[int]] = {}
         self.hours: defaultdict[Key, int] = defaultdict(int)
-        self.filters: defaultdict[Key, int] = defaultdict(int)
         self.partners: defaultdict[Key, int] = defaultdict(int)
         self.scores: defaultdict[Key, int] = defaultdict(int)
         self.labels: defaultdict[Key, int] = defaultdict(int)
         """(*key, domain) -> copies"""
+        self._filters: defaultdict[tuple[int, str, str], defaultdict[str, int]] = defaultdict(_counts)
+        """(day, domain, what) -> filter -> copies"""
+        self._looks: defaultdict[int, dict[str, list[int]]] = defaultdict(dict)
+        """day -> filter -> numbers of _LOOKS"""
+
+    @property
+    def filters(self) -> dict[Key, int]:
+        """(day, domain, filter, what) -> copies, or, of domain "", messages."""
+        found: dict[Key, int] = {
+            (day, domain, name, what): copies
+            for (day, domain, what), filters in self._filters.items()
+            for name, copies in filters.items()
+        }
+        for day, looks in self._looks.items():
+            for name, numbers in looks.items():
+                for what, number in zip(_LOOKS, numbers, strict=True):
+                    if number:
+                        found[day, "", name, what] = number
+        return found
 
     def add(self, message: CountedMessage) -> None:
         """Count a message in everything but the hours."""
@@ -177,14 +199,14 @@ class Sums:
             with_whom = partner if side == "in" else _partner(domain_of(copy.recipient), copy.recipient)
             self.partners[day, domain, side, with_whom, outcome] += 1
             for name, what in _spoken(told.spoke, told.decided_by):
-                self.filters[day, domain, name, what] += 1
+                self._filters[day, domain, what][name] += 1
             if is_scored(told):
                 label = label_of(copy.wanted)
                 self.scores[day, domain, bin_of(told.score), told.decision, label] += 1
             if copy.wanted is not None and (kind := kind_of(outcome, copy.wanted)):
                 self.labels[day, copy.mailbox, told.decided_by, kind, domain] += 1
             in_domain[domain] = in_domain.get(domain, 0) + 1
-        self._looks(day, message, in_domain)
+        self._add_looks(day, message, in_domain)
 
     def add_hours(self, message: CountedMessage) -> None:
         """Count a message in its hour."""
@@ -193,54 +215,75 @@ class Sums:
             side = side_of(message, copy)
             self.hours[hour, copy.domain, side, copy.outcome, copy.told.decided_by] += 1
 
-    def _looks(self, day: int, message: CountedMessage, in_domain: Mapping[str, int]) -> None:
-        filters = self.filters
+    def _add_looks(self, day: int, message: CountedMessage, in_domain: Mapping[str, int]) -> None:
+        looks = self._looks[day]  # a message has some forty findings: this loop is what the statistics cost
+        unavailable: list[str] = []
         for (name, status), seconds in zip(message.looks, message.seconds, strict=True):
-            if status == Status.SKIPPED or status == Status.UNAVAILABLE:
-                for domain, copies in in_domain.items():
-                    filters[day, domain, name, status] += copies
-                if status == Status.SKIPPED:
-                    continue
-                filters[day, "", name, UNAVAILABLE] += 1
-            filters[day, "", name, STEPS[bisect_left(BUCKETS, seconds)]] += 1
-            filters[day, "", name, MICROS] += int(seconds * 1e6)
+            numbers = looks.get(name)
+            if numbers is None:
+                numbers = looks[name] = [0] * len(_LOOKS)
+            if status == _SKIPPED:
+                numbers[-2] += 1
+                continue
+            if status == _UNAVAILABLE:
+                unavailable.append(name)
+            numbers[0 if seconds <= _SHORTEST else bisect_left(BUCKETS, seconds)] += 1
+            numbers[-1] += int(seconds * 1e6)
+        if not unavailable:
+            return
+        for domain, copies in (*in_domain.items(), ("", 1)):
+            filters = self._filters[day, domain, UNAVAILABLE]
+            for name in unavailable:
+                filters[name] += copies
 
     def write(self, database: Database, session: Session) -> None:
         """Add all of it to what the store has. The transaction must have LOCK, and have read people's words after that:
         those who add, who speak, and who count a day anew would miss each other."""
-        for table, sums in (
-            (DayRow, {key: tuple(both) for key, both in self.days.items()}),
-            (DomainRow, {key: tuple(both) for key, both in self.domains.items()}),
-            (HourRow, {key: (count,) for key, count in self.hours.items()}),
-            (FilterRow, {key: (count,) for key, count in self.filters.items()}),
-            (PartnerRow, {key: (count,) for key, count in self.partners.items()}),
-            (ScoreRow, {key: (count,) for key, count in self.scores.items()}),
-            (LabelCountRow, {key: (count,) for key, count in self.labels.items()}),
+        for table, twice in ((DayRow, self.days), (DomainRow, self.domains)):
+            add_to(database, session, table, twice)
+        for one, sums in (
+            (HourRow, self.hours),
+            (FilterRow, self.filters),
+            (PartnerRow, self.partners),
+            (ScoreRow, self.scores),
+            (LabelCountRow, self.labels),
         ):
-            add_to(database, session, table, sums)
+            add_to(database, session, one, {key: (count,) for key, count in sums.items()})
 
 
 _ADDED = ("copies", "octets")
 
 
+def _counts() -> defaultdict[str, int]:
+    return defaultdict(int)
+
+
 def add_to(
-    database: Database, session: Session, table: type[Base], sums: Mapping[Key, tuple[int, ...]]
+    database: Database, session: Session, table: type[Base], sums: Mapping[Key, Sequence[int]]
 ) -> None:
-    """Add sums to a table of them, in the order of their keys. `sums` are by the primary key, and behind it whatever
-    else the row says of it."""
-    if not sums:
-        return
-    columns = table.__table__.columns
-    names = [*(one.name for one in table.__table__.primary_key)]
-    names += [one.name for one in columns if one.name not in (*names, *_ADDED)]
-    added = [name for name in _ADDED if name in columns]
-    put = database.insert(table)
-    put = put.on_conflict_do_update(
-        index_elements=[one.name for one in table.__table__.primary_key],
-        set_={name: columns[name] + put.excluded[name] for name in added},
+    """Add sums to a table of them, in the order of their keys."""
+    if sums:
+        rows = [(*key, *sums[key]) for key in sorted(sums)]
+        session.connection().exec_driver_sql(_adding(table, "?" if database.is_sqlite else "%s"), rows)
+
+
+@cache
+def _adding(table: type[Base], mark: str) -> str:
+    """The statement that adds to a table, as its driver takes it: thousands of rows go through it each second, to which
+    SQLAlchemy would add as much time as the database takes."""
+    whole, here = table.__table__, table.__tablename__
+    key = [one.name for one in whole.primary_key]
+    added = [name for name in _ADDED if name in whole.columns]
+    names = [*key, *(one.name for one in whole.columns if one.name not in (*key, *added)), *added]
+    return (
+        f"INSERT INTO {here} ({', '.join(_quoted(names))}) VALUES ({', '.join([mark] * len(names))}) "  # noqa: S608
+        f"ON CONFLICT ({', '.join(_quoted(key))}) DO UPDATE SET "
+        + ", ".join(f"{name} = {here}.{name} + excluded.{name}" for name in added)
     )
-    rows = [dict(zip((*names, *added), (*key, *sums[key]), strict=True)) for key in sorted(sums)]
-    session.connection().execute(put, rows)
+
+
+def _quoted(names: Iterable[str]) -> list[str]:
+    return [f'"{name}"' for name in names]
 
 
 def _twice(sums: dict[Key, list[int]], key: Key, octets: int) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Row, Select, and_, case, false, func, sele
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from tamis.database.connection import Database
-from tamis.database.roll_ups import MICROS, MISTAKES, STEPS
+from tamis.database.roll_ups import MICROS, MISTAKES, SKIPPED, STEPS, UNAVAILABLE
 from tamis.database.schema import ChallengeRow, EntryRow, MessageRow
 from tamis.database.seen_rows import seen
 from tamis.database.statistics_schema import (
@@ -100,14 +100,13 @@ class DeciderCount:
 @dataclass(frozen=True, slots=True)
 class FilterCount:
     """What a filter did, in copies: it decided, spoke (points or an effect), would have spoken in shadow, had no
-    answer, was not asked."""
+    answer."""
 
     filter: str
     acted: int = 0
     spoke: int = 0
     shadow: int = 0
     unavailable: int = 0
-    skipped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +117,8 @@ class Latency:
     messages: Sequence[int]
     micros: int
     unavailable: int
+    skipped: int = 0
+    """Messages about which it was not asked."""
 
     @property
     def looked(self) -> int:
@@ -330,7 +331,8 @@ class Statistics:
                 name,
                 tuple(told.get(step, 0) for step in STEPS),
                 told.get(MICROS, 0),
-                told.get("unavailable", 0),
+                told.get(UNAVAILABLE, 0),
+                told.get(SKIPPED, 0),
             )
             for name, told in sorted(counts.items())
         ]

@@ -66,7 +66,7 @@ class HourRow(Base):
 
 class FilterRow(Base):
     """What a filter did on a day. `what` is acted (it decided), spoke (it had points or an effect), shadow (it would
-    have had), unavailable or skipped, of a domain's copies; of domain "" are messages: unavailable, and how long it
+    have had) or unavailable, of a domain's copies; of domain "" are messages: unavailable, skipped, and how long it
     took, micros in all and step_N, findings in each of tamis.judging.metrics.BUCKETS."""
 
     __tablename__ = "statistics_filters"

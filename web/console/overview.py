@@ -183,7 +183,8 @@ def slow(latencies: Sequence[Latency], reader: PageReader) -> Chart:
     """How long filters take for 95 % of the messages, and how often they had no answer."""
     longest = 60.0  # what takes longer than all steps
     rows = sorted(
-        ((one.filter, min(one.within(), longest), one) for one in latencies), key=lambda r: (-r[1], r[0])
+        ((one.filter, min(one.within(), longest), one) for one in latencies if one.looked),
+        key=lambda r: (-r[1], r[0]),
     )
     heads = [
         reader.gettext(one) for one in (marked("filter"), marked("95 % within"), marked("without an answer"))

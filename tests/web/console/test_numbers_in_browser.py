@@ -1,0 +1,70 @@
+"""Overview, Mailboxes and Health in Chromium: what they say at first sight, widths, languages, dark, keys, axe."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.web.console.conftest import PLATFORM_ADMIN
+from tests.web.console.numbers import fill, well
+from tests.web.pages import MARIE, Pages
+from tests.web.test_browser import DESKTOP, NARROW, accessible, no_overflow, opened
+
+PLACES = ("/admin?span=30d", "/admin/mailboxes", f"/admin/mailboxes/{MARIE}", "/admin/health")
+LOOKS = [(DESKTOP, "en", False), (DESKTOP, "fr", True), (NARROW, "fr", False), (NARROW, "en", True)]
+
+
+@pytest.fixture(scope="module")
+def full(pages: Pages) -> Pages:
+    """A month of mail."""
+    fill(pages.store, 200)
+    pages.store.healths.tell("mx1:/var/lib/tamis", well())
+    return pages
+
+
+@pytest.mark.parametrize(("size", "language", "dark"), LOOKS)
+def test_pages_fit_and_are_accessible(
+    browser: Browser, full: Pages, size: tuple[int, int], language: str, dark: bool
+) -> None:
+    with opened(browser, full, signed_in=PLATFORM_ADMIN, size=size, language=language, dark=dark) as tab:
+        for place in PLACES:
+            tab.goto(full.url + place)
+            no_overflow(tab)
+            accessible(tab)
+
+
+def test_whether_all_is_well_is_read_without_a_step(browser: Browser, full: Pages) -> None:
+    with opened(browser, full, signed_in=PLATFORM_ADMIN, javascript=False) as tab:
+        tab.goto(f"{full.url}/admin")
+        said = tab.locator(".answer")
+        expect(said).to_contain_text(re.compile(r"messages? came"))
+        box = said.bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] < DESKTOP[1], "it stands in the first window"
+
+
+def test_numbers_and_times_are_reached_by_keys(browser: Browser, full: Pages) -> None:
+    with opened(browser, full, signed_in=PLATFORM_ADMIN) as tab:
+        tab.goto(f"{full.url}/admin?span=30d")
+        tab.get_by_role("link", name="7 days").focus()
+        tab.keyboard.press("Enter")
+        expect(tab).to_have_url(re.compile("span=7d"))
+        expect(tab.get_by_role("link", name="7 days")).to_have_attribute("aria-current", "true")
+        first = tab.locator("summary", has_text="Numbers").first
+        first.focus()
+        tab.keyboard.press("Enter")
+        expect(tab.get_by_role("table").first).to_be_visible()
+
+
+def test_a_column_sorts_and_a_row_opens(browser: Browser, full: Pages) -> None:
+    with opened(browser, full, signed_in=PLATFORM_ADMIN) as tab:
+        tab.goto(f"{full.url}/admin/mailboxes")
+        tab.get_by_role("link", name="Mailbox", exact=True).click()
+        expect(tab.get_by_role("columnheader", name="Mailbox", exact=True)).to_have_attribute(
+            "aria-sort", "ascending"
+        )
+        tab.get_by_role("link", name=MARIE).click()
+        expect(tab.get_by_role("heading", name=MARIE)).to_be_visible()
+        expect(tab.get_by_role("heading", name="Who writes to it?")).to_be_visible()
