@@ -22,10 +22,10 @@ from tamis.language.translation import marked
 from tamis.message.address import domain_of
 from tamis.people.rights import Reach, Right, visible
 from tamis.web import charts
-from tamis.web.console.console import NOT_HERE, Console
+from tamis.web.console.console import Console
 from tamis.web.console.overview import SERIES, filter_name, series_of
 from tamis.web.console.spans import SPANS, Span
-from tamis.web.visit import PageRefusedError
+from tamis.web.visit import NOT_HERE, PageRefusedError
 
 _USUAL = "30d"
 _PAGE = 200

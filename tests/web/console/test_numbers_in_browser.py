@@ -7,10 +7,11 @@ import re
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tests.web.browser import DESKTOP
 from tests.web.console.conftest import PLATFORM_ADMIN
 from tests.web.console.numbers import fill, well
 from tests.web.pages import MARIE, Pages
-from tests.web.test_browser import DESKTOP, NARROW, accessible, no_overflow, opened
+from tests.web.test_browser import NARROW, accessible, no_overflow, opened
 
 PLACES = ("/admin?span=30d", "/admin/mailboxes", f"/admin/mailboxes/{MARIE}", "/admin/health")
 LOOKS = [(DESKTOP, "en", False), (DESKTOP, "fr", True), (NARROW, "fr", False), (NARROW, "en", True)]
