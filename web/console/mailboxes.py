@@ -25,7 +25,7 @@ from tamis.web import charts
 from tamis.web.console.console import Console
 from tamis.web.console.overview import SERIES, filter_name, series_of
 from tamis.web.console.spans import SPANS, Span
-from tamis.web.visit import NOT_HERE, PageRefusedError
+from tamis.web.visit import NOT_HERE, NoAccessError
 
 _USUAL = "30d"
 _PAGE = 200
@@ -92,11 +92,11 @@ def show_one(console: Console) -> Response:
     try:
         scope = parse_scope(console.visit.request.path_params["mailbox"][:320])
     except ConfigError:
-        raise PageRefusedError(NOT_HERE) from None
+        raise NoAccessError(NOT_HERE) from None
     mailbox = console.site.book.policy(scope).mailbox if "@" in scope else ""
     everything = visible(console.holder, Right.STATISTICS, console.locks)
     if not everything.covers(mailbox) or not mailbox:
-        raise PageRefusedError(NOT_HERE)
+        raise NoAccessError(NOT_HERE)
     span, reader, store = Span.of(console, _USUAL), console.visit.reader, console.visit.store
     own = everything.within(mailbox)
     found = store.statistics.mailboxes(own, span.days, only=mailbox)
