@@ -15,8 +15,10 @@ from tamis.base.errors import ConfigError, ReinjectError, ServiceError, StoreErr
 from tamis.web.api import (
     challenge_routes,
     held_routes,
+    job_routes,
     list_routes,
     message_routes,
+    people_routes,
     platform_routes,
     policy_routes,
     statistics_routes,
@@ -39,6 +41,8 @@ ROUTERS = (
     challenge_routes.ROUTES,
     statistics_routes.ROUTES,
     platform_routes.ROUTES,
+    job_routes.ROUTES,
+    people_routes.ROUTES,
     token_routes.ROUTES,
 )
 

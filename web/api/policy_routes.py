@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from typing import Annotated, Any, Literal
 
@@ -90,6 +91,7 @@ def undo_version(
     version = caller.store.overrides.versions.get(number)
     if version is None or not all(caller.may(TokenScope.POLICY_WRITE, one.scope) for one in version.changes):
         raise not_there()
+    _keep_locked((one.key, one.was) for one in version.changes)
     note = wanted.note if wanted else ""
     try:
         return caller.store.overrides.undo(number, by=caller.by, check=caller.house.check, note=note)
@@ -129,6 +131,7 @@ def change_policy(
     """Change settings of a scope as one version, which can be taken back. In force within seconds."""
     where = caller.scope(scope)
     caller.require(TokenScope.POLICY_WRITE, where)
+    _keep_locked(wanted.set.items())
     if not if_match:
         raise ProblemError(428, "Say with If-Match what was read, or * for whatever is there.")
     version = _version_of(caller, where)
@@ -148,6 +151,12 @@ def change_policy(
         raise ProblemError(409, "Nothing would change: all of it stands so already.")
     response.headers["etag"] = _etag(made.id)
     return made
+
+
+def _keep_locked(changes: Iterable[tuple[str, Any]]) -> None:
+    """A mailbox is opened by its owner, on the pages (Q9). Raises ProblemError."""
+    if any(key == "locked" and value is not True for key, value in changes):
+        raise ProblemError(422, "locked: only the owner of a mailbox opens it again, on the pages")
 
 
 def _version_of(caller: Caller, scope: str) -> int:

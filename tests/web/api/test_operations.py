@@ -14,7 +14,7 @@ from tests.database.test_history import story
 from tests.web.api.conftest import Api, token_of
 from tests.web.api.test_borders import MARK, Objects
 from tests.web.api.test_gate import is_problem
-from tests.web.pages import ADMIN, MARIE, Pages
+from tests.web.pages import ADMIN, JEAN, MARIE, Pages
 
 
 @pytest.fixture(scope="module")
@@ -200,3 +200,42 @@ def test_trouble_in_the_store_is_told_as_such(
         assert "s3cret" not in answer.text
     monkeypatch.setattr(pages.store.api_tokens, "find", broken)
     assert is_problem(api.ask("GET", "/me"), 503)
+
+
+def test_a_lock_is_opened_by_its_owner_alone(pages: Pages, api: Api) -> None:
+    for value in (False, None, "no"):
+        change = {"set": {"locked": value}}
+        assert is_problem(api.ask("PATCH", f"/policy/{JEAN}", change, headers={"If-Match": "*"}), 422)
+    locked = {"set": {"locked": True}}
+    made = api.ask("PATCH", "/policy/shut@example.com", locked, headers={"If-Match": "*"})
+    assert is_problem(api.post(f"/policy/versions/{json.loads(made.body)['id']}/undo"), 422)
+
+
+def test_rights_are_given_as_far_as_one_has_them(pages: Pages, api: Api) -> None:
+    wanted = {"address": "new@example.com", "scope": "example.com", "rights": ["helper"]}
+    given = json.loads(api.post("/people/grants", wanted).body)
+    assert given["by"] == ADMIN
+    assert is_problem(api.post("/people/grants", wanted | {"scope": PLATFORM}), 404)
+    assert is_problem(api.post("/people/grants", wanted | {"address": "new@example.net"}), 422)
+    assert is_problem(api.post("/people/grants", wanted | {"rights": ["all"]}), 422)
+    weak = token_of(pages, ADMIN, TokenScope.PEOPLE_ADMIN)
+    assert is_problem(weak.post("/people/grants", wanted), 404), "a token gives what it has itself"
+    person = next(one for one in api.get("/people")["items"] if one["address"] == "new@example.com")
+    assert [one["id"] for one in person["grants"]] == [given["id"]]
+    assert api.ask("DELETE", f"/people/{person['id']}/grants/{given['id']}").status == 204
+    deed = api.get("/audit?about=new@example.com")["items"][0]
+    assert (deed["action"], deed["who"], deed["token"]) == ("revoke", ADMIN, api.token.split("_")[1])
+
+
+def test_a_replay_is_a_job_that_names_no_locked_mailbox(pages: Pages, api: Api) -> None:
+    wanted = {"scope": "example.com", "set": {"required": 6.0}, "days": 3}
+    begun = api.post("/replays", wanted)
+    assert begun.status == 202
+    job = api.get(f"/jobs/{json.loads(begun.body)['id']}")
+    assert (job["state"], job["scope"], job["result"]) == ("waiting", "example.com", None)
+    assert JEAN not in begun.text
+    assert job in api.get("/jobs")
+    assert api.ask("DELETE", f"/jobs/{job['id']}").status == 204
+    assert api.get(f"/jobs/{job['id']}")["state"] == "cancelled"
+    assert is_problem(api.post("/replays", wanted | {"set": {"no.such": 1}}), 422)
+    assert is_problem(api.post("/replays", wanted | {"scope": PLATFORM}), 404)

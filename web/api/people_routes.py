@@ -1,0 +1,138 @@
+"""People, what they were granted, and what was done."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import Path, Query
+from pydantic import AwareDatetime, BaseModel, Field
+from starlette.responses import Response
+
+from tamis.database.audit_trail import Deed
+from tamis.database.granted_people import PersonRecord, StoredGrant, parse_rights
+from tamis.message.address import address_key, is_plain
+from tamis.people.rights import Grant, Right, gives_too_much
+from tamis.people.token_scopes import TokenScope
+from tamis.web.api.caller import Caller, needs
+from tamis.web.api.problems import ProblemError, not_there
+from tamis.web.api.routes import CHANGES, Before, RowLimit, Rows, number_before, router, rows
+from tamis.web.person import is_served
+
+ROUTES = router("people")
+
+PeopleAdmin = Annotated[Caller, needs(TokenScope.PEOPLE_ADMIN)]
+
+
+class GivenGrant(BaseModel):
+    """Rights in a scope, who gave them, and until when they hold (null: until they are taken back)."""
+
+    id: int
+    scope: str
+    rights: list[Right]
+    by: str
+    at: datetime
+    expires: datetime | None
+
+
+class KnownPerson(BaseModel):
+    """A person, with those grants that the token's maker may know of."""
+
+    id: int
+    address: str
+    suspended: bool
+    grants: list[GivenGrant]
+
+
+class WantedGrant(BaseModel):
+    """Rights to give, by name or by the name of a bundle (observer, helper, manager, owner)."""
+
+    address: str = Field(min_length=3, max_length=254)
+    scope: str = Field(max_length=300)
+    rights: list[Annotated[str, Field(max_length=40)]] = Field(min_length=1, max_length=20)
+    expires: AwareDatetime | None = None
+
+
+@ROUTES.get("/people")
+def list_people(
+    caller: PeopleAdmin,
+    before: Annotated[
+        str, Query(max_length=320, description="Go on after the answer whose `next` this was.")
+    ] = "",
+    limit: RowLimit = 50,
+) -> Rows[KnownPerson]:
+    """Who was granted something where the token may give rights, by address."""
+    reach = caller.visible(TokenScope.PEOPLE_ADMIN)
+    found = caller.store.people.list(reach, after=before, limit=limit + 1)
+    return rows([_known(caller, one) for one in found], limit, lambda one: one.address)
+
+
+@ROUTES.post("/people/grants", dependencies=CHANGES, status_code=201)
+def give_rights(caller: PeopleAdmin, wanted: WantedGrant) -> GivenGrant:
+    """Give rights to somebody: nothing that the token does not have itself in that scope."""
+    address, scope = address_key(wanted.address.strip()), caller.scope(wanted.scope)
+    if not is_plain(address) or not is_served(address, caller.site):
+        raise ProblemError(422, "address: must be the full address of a mailbox here")
+    gift = Grant(scope, parse_rights(wanted.rights))
+    if gives_too_much(caller.holder, gift):
+        raise not_there()
+    mailbox = caller.site.book.policy(address).mailbox
+    given = caller.store.people.grant(mailbox, scope, gift.rights, by=caller.by, expires=wanted.expires)
+    return _given(given)
+
+
+@ROUTES.delete(
+    "/people/{person}/grants/{grant}", dependencies=CHANGES, status_code=204, response_class=Response
+)
+def take_rights_back(
+    caller: PeopleAdmin,
+    person: Annotated[int, Path(ge=1, lt=2**63)],
+    grant: Annotated[int, Path(ge=1, lt=2**63)],
+) -> Response:
+    """Take back what was granted to somebody, at once."""
+    known = caller.store.people.get(person)
+    given = next((one for one in known.grants if one.id == grant), None) if known else None
+    if given is None or gives_too_much(caller.holder, given.grant):
+        raise not_there()
+    caller.store.people.revoke(grant, by=caller.by)
+    return Response(status_code=204)
+
+
+@ROUTES.get("/audit")
+def list_deeds(
+    caller: PeopleAdmin,
+    who: Annotated[str, Query(max_length=320)] = "",
+    action: Annotated[str, Query(max_length=100)] = "",
+    about: Annotated[str, Query(max_length=1000)] = "",
+    before: Before = "",
+    limit: RowLimit = 50,
+) -> Rows[Deed]:
+    """Who did what, the newest first."""
+    found = caller.store.trail.find(
+        caller.visible(TokenScope.PEOPLE_ADMIN),
+        caller.locks,
+        who=who,
+        action=action,
+        about=about,
+        before=number_before(before),
+        limit=limit + 1,
+    )
+    return rows(list(found), limit, lambda one: one.id)
+
+
+def _known(caller: Caller, one: PersonRecord) -> KnownPerson:
+    shown = [given for given in one.grants if caller.may(TokenScope.PEOPLE_ADMIN, given.grant.scope)]
+    return KnownPerson(
+        id=one.id, address=one.address, suspended=one.suspended, grants=[_given(given) for given in shown]
+    )
+
+
+def _given(one: StoredGrant) -> GivenGrant:
+    return GivenGrant(
+        id=one.id,
+        scope=one.grant.scope,
+        rights=sorted(one.grant.rights),
+        by=one.by,
+        at=one.at,
+        expires=one.expires,
+    )
