@@ -112,7 +112,7 @@ class Jobs:
             )
             session.add(row)
             session.flush()
-            audit(session, now, who, f"{kind} job", f"job {row.id} of {scope}")
+            audit(session, now, who, f"{kind} job", f"job {row.id} of {scope}", scope=scope)
             return _job(row)
 
     def get(self, number: int) -> Job | None:
@@ -194,7 +194,7 @@ class Jobs:
                 .returning(JobRow.scope)
             ).scalar()
             if done is not None:
-                audit(session, now, by, "cancel job", f"job {number} of {done}")
+                audit(session, now, by, "cancel job", f"job {number} of {done}", scope=done)
         return done is not None
 
     def expire(self, now: datetime | None = None) -> int:

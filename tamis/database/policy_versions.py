@@ -145,7 +145,8 @@ def add_version(
     )
     scopes = sorted({one.scope for one in changes})
     details = {"version": row.id, "changes": len(changes), "note": row.note, "undoes": undoes}
-    audit(session, now, by, "policy version", f"version {row.id} of {', '.join(scopes[:5])}", details)
+    about, where = f"version {row.id} of {', '.join(scopes[:5])}", scopes[0] if len(scopes) == 1 else PLATFORM
+    audit(session, now, by, "policy version", about, details, scope=where)
     return _version(row, changes)
 
 

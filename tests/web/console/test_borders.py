@@ -56,8 +56,12 @@ OBJECTS: dict[str, Callable[[Pages], Any]] = {
     "person": lambda pages: pages.store.people.find(ZOE).id,  # type: ignore[union-attr]
     "message": lambda pages: pages.store.quarantine.list(ZOE)[0].id,
     "mailbox": lambda _: ZOE,
+    "job": lambda pages: pages.store.jobs.of(ZOE)[0].id,
+    "version": lambda pages: pages.store.overrides.versions.newest(),
 }
 """What a part of an address names, of the other domain."""
+NAMES = {"filter": "reverse_dns"}
+"""What is called alike in every domain."""
 
 
 @dataclass(frozen=True)
@@ -69,11 +73,14 @@ class Way:
     needed: Needed | None
 
     def address(self, pages: Pages) -> str:
-        return re.sub(r"\{(\w+)(?::\w+)?\}", lambda part: str(OBJECTS[part[1]](pages)), self.path)
+        return re.sub(r"\{(\w+)(?::\w+)?\}", lambda part: self._named(part[1], pages), self.path)
+
+    def _named(self, part: str, pages: Pages) -> str:
+        return NAMES[part] if part in NAMES else str(OBJECTS[part](pages))
 
     @property
     def parts(self) -> list[str]:
-        return re.findall(r"\{(\w+)", self.path)
+        return [part for part in re.findall(r"\{(\w+)", self.path) if part not in NAMES]
 
 
 WAYS = [
@@ -102,6 +109,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
         serving.store.people.grant(WEAK, "example.com", BUNDLES["owner"], by="root")
         serving.store.people.grant(ZOE, "example.org", BUNDLES["owner"], by=HIDDEN)
         serving.store.trail.note(HIDDEN, "preview", HIDDEN, scope="example.org")
+        serving.store.overrides.set("example.org", "tag", HIDDEN, by=ZOE, check=serving.check)
+        serving.store.jobs.ask("replay", ZOE, "example.org", {"days": 1})
         serving.hold(message(1, recipient=ZOE, subject=HIDDEN), content())
         serving.hold(message(2, recipient=MARIE), content())
         yield serving
@@ -143,15 +152,16 @@ def test_it_is_for_those_who_have_its_right_where_they_have_it(pages: Pages, way
         closed = nothing(visitor, "example.org")
         if needed.right is not None:
             assert (elsewhere.status, elsewhere.body) == (404, closed.body), (who, "another domain")
-        everywhere = ask(visitor, way, address, PLATFORM)  # all that is seen: nothing of the other domain
-        assert everywhere.status < 500
-        assert HIDDEN not in everywhere.text, who
         if way.parts or not open_:
             here = ask(visitor, way, address, "example.com")
             nowhere = nothing(visitor, "example.com")
             assert (here.status, here.body) == (404, nowhere.body), (who, "another's object, or no right")
-        elif way.method == "GET":
-            assert ask(visitor, way, address, "example.com").status == 200, who
+        elif way.method == "GET":  # a page may want a second right; the owner has all
+            assert ask(visitor, way, address, "example.com").status in (200, 200 if who == "owner" else 404)
+        if way.method == "GET" or not open_:
+            everywhere = ask(visitor, way, address, PLATFORM)  # all that is seen
+            assert everywhere.status < 500
+            assert HIDDEN not in everywhere.text, who
     assert tables(pages, but=("audit", "web_sessions")) == before
 
 
