@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from starlette.routing import Route
 
 from tamis.message.address import PLATFORM
 from tamis.people.rights import BUNDLES, Reach, Right
@@ -86,7 +85,6 @@ class Way:
 WAYS = [
     Way(method, one.path, getattr(one.endpoint, "needed", None))
     for one in ROUTES
-    if isinstance(one, Route)
     for method in sorted((one.methods or set()) - {"HEAD"})
 ]
 CONSOLE = [way for way in WAYS if way.needed is not None]

@@ -8,6 +8,7 @@ import pytest
 
 from tamis.people.rights import BUNDLES, Grant, Reach, Right
 from tamis.web.console import others_access
+from tamis.web.rate_limits import INVITATIONS
 from tests.web.console.conftest import PLATFORM_ADMIN
 from tests.web.pages import ADMIN, JEAN, MARIE, Pages
 
@@ -146,7 +147,7 @@ def test_the_settings_file_is_the_way_back_in(pages: Pages) -> None:
 
 
 def test_invitations_are_limited(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(others_access, "INVITATIONS", replace(others_access.INVITATIONS, most=1, name="few"))
+    monkeypatch.setattr(others_access, "INVITATIONS", replace(INVITATIONS, most=1, name="few"))
     admin = pages.visitor(ADMIN)
     assert admin.send("/admin/people", {"address": JEAN, "bundle": "observer"}).status == 303
     assert admin.send("/admin/people", {"address": JEAN, "bundle": "observer"}).status == 429
