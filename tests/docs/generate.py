@@ -22,6 +22,7 @@ from tamis.message.file_names import Risk
 from tamis.message.mail.wrappers import WRAPPERS
 from tamis.settings import Settings
 from tests.builders import FILTERS
+from tests.docs.api_page import api_page
 from tests.docs.bounds import table
 from tests.filters.golden import cases
 
@@ -433,6 +434,7 @@ def _command(command: click.Command, context: click.Context, level: int) -> Iter
 
 PAGES: Mapping[str, Callable[[], str]] = MappingProxyType(
     {
+        "api.md": api_page,
         "knowledge.md": knowledge_page,
         "settings.md": settings_page,
         "filters.md": filters_page,
