@@ -108,6 +108,15 @@ class Quarantine:
         with self._database.read() as session:
             return tuple(summary_of(row) for row in session.scalars(query))
 
+    def of_message(self, transaction: str, reach: Reach) -> tuple[Summary, ...]:
+        """The copies of one message, by our id of it, that somebody may see; 1,000 at most (beyond: not shown)."""
+        if not transaction:
+            return ()
+        query = select(MessageRow).where(MessageRow.transaction == exact(transaction), *_reached(reach))
+        with self._database.read() as session:
+            rows = session.scalars(query.order_by(MessageRow.id.desc()).limit(1000))
+            return tuple(summary_of(row) for row in rows)
+
     def count(self, scope: str = PLATFORM, *, state: HeldState | None = HeldState.HELD) -> int:
         """How many messages of a scope are in a state."""
         with self._database.read() as session:

@@ -90,6 +90,7 @@ class Undoable:
 
     verb: Verb
     message: str
+    """"" where only a sender was listed."""
     entry: int = 0
     """The list entry that was added; 0 for none."""
     taught: bool = False
@@ -99,7 +100,7 @@ class Undoable:
     @property
     def leaves_something(self) -> bool:
         """Whether there is anything to undo: what was delivered stays so."""
-        return self.verb not in DELIVERING or self.taught or bool(self.entry)
+        return bool(self.message and self.verb not in DELIVERING) or self.taught or bool(self.entry)
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -152,19 +153,26 @@ class Actions:
             if done is Done.DONE and by == message.mailbox:
                 self._store.answers.vouched(message.id)
         else:
-            unwanted = _LEARNT.get(verb) == "spam"
+            unwanted = teach and _LEARNT.get(verb) == "spam"
             done = self._store.quarantine.delete(message.id, by, unwanted=unwanted)
         taught = teach and done is Done.DONE and verb in _LEARNT and self._teach(_LEARNT[verb], by, content)
         return done, Undoable(verb, message.id, entry, taught, replaced)
 
+    def list_sender(self, verb: Verb, sender: str, scope: str, by: str) -> Undoable:
+        """Only put a sender on the list that ALLOW and BLOCK mean: its mail that came stays where it is."""
+        entry, replaced = self._list(LISTING[verb], sender, scope, by)
+        return Undoable(verb, "", entry, False, replaced)
+
     def undo(self, deed: Undoable, by: str) -> bool:
         """Undo it, as far as it can be: a message that was delivered stays so. Whether all of it was undone."""
-        content = self._store.quarantine.content(deed.message)
         undone = True
         if deed.entry:
             for gone in self._store.lists.remove([deed.entry], by=by):
                 if deed.replaced:
                     self._restore(gone, by)
+        if not deed.message:
+            return undone
+        content = self._store.quarantine.content(deed.message)
         if deed.verb in DELIVERING:
             self._store.quarantine.forget_word(deed.message, by)
         else:

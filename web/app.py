@@ -22,14 +22,17 @@ from tamis.web.api import assembly as api
 from tamis.web.api.problems import problem
 from tamis.web.console import (
     audit,
+    doing,
     health,
     list_pages,
     mailboxes,
+    messages,
     others_access,
     overview,
     own_access,
     policy_pages,
     replay_pages,
+    story,
 )
 from tamis.web.console.console import Console, console_page, own_page
 from tamis.web.guard import RequestBounds, SafeHeaders
@@ -97,6 +100,11 @@ ROUTES = (
     _get("/admin/me/app", own_page(own_access.show_app)),
     _post("/admin/me/app", own_page(own_access.change_app)),
     _console("", Right.STATISTICS, overview.show),
+    _console("/messages", Right.HISTORY, messages.show),
+    _console("/messages/{number:int}", Right.HISTORY, story.show),
+    _deed("/messages/{number:int}/act", Right.HISTORY, story.act),
+    _deed("/messages/{number:int}/label", Right.LEARN, story.label),
+    _deed("/undo", Right.HISTORY, doing.undo),
     _console("/mailboxes", Right.STATISTICS, mailboxes.show),
     _console("/mailboxes/{mailbox:path}", Right.STATISTICS, mailboxes.show_one),
     _console("/health", Right.PLATFORM, health.show, platform=True),

@@ -8,7 +8,7 @@ free follows from rows, not from what a link holds.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -278,6 +278,15 @@ class Challenges:
             query = query.where(seen(reach, MessageRow.mailbox, MessageRow.domain))
         with self._database.read() as session:
             return tuple(session.scalars(query))
+
+    def about(self, transaction: str, domains: Collection[str]) -> Mapping[str, Challenge]:
+        """What was asked about a message, or why not, by the domain whose copies it is about; the latest of each."""
+        query = select(ChallengeRow).where(
+            ChallengeRow.transaction == clean(transaction), ChallengeRow.domain.in_(sorted(domains))
+        )
+        with self._database.read() as session:
+            rows = session.scalars(query.order_by(ChallengeRow.id))
+            return {row.domain: _challenge(row) for row in rows}
 
     def list(
         self,

@@ -10,7 +10,7 @@ never. A person has one word of a kind on a copy: the later replaces the earlier
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -18,7 +18,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from tamis.database.connection import Database, clean, exact
-from tamis.database.effective_labels import LabelSource, effective
+from tamis.database.effective_labels import LabelSource, effective, words_on
 from tamis.database.roll_ups import LOCK, Key, add_to, bin_of, is_scored, kind_of, label_of, observed_as
 from tamis.database.schema import StoryRow, ToldRow
 from tamis.database.statistics_schema import LabelCountRow, LabelRow, ScoreRow
@@ -80,6 +80,11 @@ class Labels:
         query = select(LabelRow).where(LabelRow.message == clean(message)).order_by(LabelRow.at)
         with self._database.read() as session:
             return [_label(row) for row in session.scalars(query)]
+
+    def standing(self, messages: Sequence[str]) -> Mapping[tuple[str, str], bool]:
+        """(message, mailbox) -> whether it was wanted, where a word on one of these messages counts."""
+        with self._database.read() as session:
+            return words_on(session, messages)
 
     def named(self, mailbox: str, *, message: str, message_id: str) -> str:
         """Our id of the newest message with that id, or else with that Message-ID, of which a mailbox got a copy; ""

@@ -42,6 +42,7 @@ ACTIONS: Mapping[str, str] = MappingProxyType(
         "token make": marked("made a token"),
         "token revoke": marked("ended a token"),
         "preview": marked("read a held message"),
+        "label": marked("said whether a message was wanted"),
         "release": marked("delivered a held message"),
         "release failed": marked("tried to deliver a held message"),
         "delete": marked("deleted a held message"),

@@ -20,7 +20,13 @@ class NavPage:
 
 
 NAVIGATION: tuple[tuple[str, tuple[NavPage, ...]], ...] = (
-    ("", (NavPage("", marked("Overview"), Right.STATISTICS),)),
+    (
+        "",
+        (
+            NavPage("", marked("Overview"), Right.STATISTICS),
+            NavPage("/messages", marked("Messages"), Right.HISTORY),
+        ),
+    ),
     (
         marked("Tuning"),
         (
