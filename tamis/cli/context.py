@@ -12,13 +12,13 @@ import click
 
 from tamis.base.errors import ConfigError
 from tamis.cli.terminal import printable
-from tamis.settings import SettingsFile, read_settings
 
 if TYPE_CHECKING:
     from tamis.contract.filter import Filter
     from tamis.judging.site import Site
     from tamis.remote.remote import Remote
     from tamis.services.postfix.aliases import PostfixDirectory
+    from tamis.settings import SettingsFile
     from tamis.store import Store
 
 AT_ONCE = "In force within seconds; nothing needs a restart."
@@ -44,6 +44,8 @@ class Context:
         """The settings file. Raises ConfigError, and UsageError with --url: then nothing here is meant."""
         if self.remote is not None:
             raise click.UsageError(NOT_ELSEWHERE)
+        from tamis.settings import read_settings  # noqa: PLC0415 # most of what a start costs
+
         return read_settings(self.config)
 
     @cached_property
