@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
+from tamis.base.breaker_limits import DEFAULT_LIMITS, BreakerLimits
 from tamis.base.errors import LeftOutError, ServiceError, times
 
 log = logging.getLogger(__name__)
@@ -38,15 +39,6 @@ PATIENCE = 0.05
 """Seconds that a message waits for the trial of a part that is left out."""
 
 _REASON = 200  # characters
-
-
-@dataclass(frozen=True, slots=True)
-class BreakerLimits:
-    """After how many failures in a row a part is left out, for how many seconds at first, and at the longest."""
-
-    failures: int = 5
-    pause: float = 10.0
-    longest: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +75,7 @@ class Breaker:
     def __init__(
         self,
         part: str,
-        limits: BreakerLimits = BreakerLimits(),
+        limits: BreakerLimits = DEFAULT_LIMITS,
         *,
         checked: bool = False,
         clock: Clock = time.monotonic,
@@ -278,7 +270,7 @@ class Call:
 class Breakers:
     """All breakers of a process, by the name of the part. Names come from settings, never from messages."""
 
-    def __init__(self, limits: BreakerLimits = BreakerLimits(), clock: Clock = time.monotonic) -> None:
+    def __init__(self, limits: BreakerLimits = DEFAULT_LIMITS, clock: Clock = time.monotonic) -> None:
         self._limits = limits
         self._clock = clock
         self._lock = threading.Lock()

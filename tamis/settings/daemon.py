@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from tamis.base.breaker import BreakerLimits
+from tamis.base.breaker_limits import BreakerLimits
 from tamis.settings.values import Section, Socket
 
 _MIB = 1024 * 1024

@@ -6,19 +6,16 @@ import os
 import re
 import socket
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, ValidationError
 
 from tamis.base.errors import ConfigError, nearest_name
 from tamis.base.validation import config_error
-from tamis.knowledge import SHIPPED, BaseFiles, read_base
 from tamis.message.address import PLATFORM, address_key, domain_key
-from tamis.rules import RuleSource
-from tamis.rules.rule_file import read_sources
 from tamis.settings.daemon import (
     FORMER_SOCKETS,
     BreakerSettings,
@@ -45,6 +42,10 @@ from tamis.settings.others import DovecotSettings, PostfixSettings
 from tamis.settings.people import AbuseMailboxSettings, HeaderSettings, NoticeSettings, WebSettings
 from tamis.settings.platform import Platform
 from tamis.settings.values import Section
+
+if TYPE_CHECKING:
+    from tamis.knowledge import BaseFiles
+    from tamis.rules import RuleSource
 
 Layers = Mapping[str, Mapping[str, Any]]
 """Policy by scope: what is set for the platform, a domain or a mailbox, nested as in the settings file."""
@@ -167,18 +168,39 @@ class SettingsFile:
             raise wrong from None
         self.settings = _with_former_sockets(self.settings)
         self.layers = policy_layers(policy, self.source)
-        self._named_rules = read_sources(self.settings.rules.files)
-        self.rules: tuple[RuleSource, ...] = ()
-        """The rule files as they stood when this file was read, so that a half edited one is no part of a Site; and
-        the proposals that were taken, as `read_taken_rules` found them last."""
-        self.read_taken_rules()
-        self.knowledge: BaseFiles = read_base(base_directory(self.settings))
+
+    @cached_property
+    def rules(self) -> tuple[RuleSource, ...]:
+        """The rule files as they stood when they were first asked for, so that a half edited one is no part of a Site;
+        and the proposals that were taken, as `read_taken_rules` found them last. Raises ConfigError."""
+        return self._all_rules()
+
+    @cached_property
+    def knowledge(self) -> BaseFiles:
         """The base of knowledge, likewise."""
+        from tamis.knowledge import read_base  # noqa: PLC0415 # most of what a start costs
+
+        return read_base(base_directory(self.settings))
 
     def read_taken_rules(self) -> None:
         """Read again the rules that Tamis itself keeps. Raises ConfigError."""
+        self.rules = self._all_rules()
+
+    @cached_property
+    def _named_rules(self) -> tuple[RuleSource, ...]:
+        return _sources(self.settings.rules.files)
+
+    def _all_rules(self) -> tuple[RuleSource, ...]:
         taken = self.settings.taken_rules
-        self.rules = (*self._named_rules, *(read_sources([taken]) if _exists(taken) else ()))
+        return (*self._named_rules, *_sources([taken] if _exists(taken) else ()))
+
+
+def _sources(files: Sequence[Path]) -> tuple[RuleSource, ...]:
+    if not files:
+        return ()
+    from tamis.rules.rule_file import read_sources  # noqa: PLC0415 # as above
+
+    return read_sources(files)
 
 
 def _with_former_sockets(settings: Settings) -> Settings:
@@ -210,6 +232,8 @@ def base_directory(settings: Settings) -> Path:
     """The named base, else the updated one, else the shipped one. Raises ConfigError."""
     if settings.knowledge.directory:
         return Path(settings.knowledge.directory)
+    from tamis.knowledge import SHIPPED  # noqa: PLC0415 # as above
+
     updated = settings.updated_knowledge
     return updated if _exists(updated / "base.toml") else SHIPPED
 

@@ -8,7 +8,8 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from tamis.background.exporter import FAMILIES, Exporter
-from tamis.base.breaker import BreakerLimits, Breakers
+from tamis.base.breaker import Breakers
+from tamis.base.breaker_limits import BreakerLimits
 from tamis.base.shared_files import write_json
 from tamis.contract.filter import Effect, Opinion
 from tamis.contract.finding import Finding, Status

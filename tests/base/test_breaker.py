@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tamis.base.breaker import Breaker, BreakerLimits, Breakers, PartState
+from tamis.base.breaker import Breaker, Breakers, PartState
+from tamis.base.breaker_limits import BreakerLimits
 from tamis.base.errors import LeftOutError, ServiceError
 from tests.builders import PROPERTY
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tamis.base.breaker import BreakerLimits, Breakers
+from tamis.base.breaker import Breakers
+from tamis.base.breaker_limits import BreakerLimits
 from tamis.base.errors import LeftOutError, ServiceError
 from tamis.contract.ask import answered
 from tamis.contract.finding import Finding, Status

@@ -13,7 +13,8 @@ import struct
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
-from tamis.base.breaker import FAILURES, BreakerLimits, Breakers
+from tamis.base.breaker import FAILURES, Breakers
+from tamis.base.breaker_limits import BreakerLimits
 from tamis.base.errors import ServiceError
 from tamis.services.dns.wire import WireQuestion, answers, is_truncated, number_of, question
 

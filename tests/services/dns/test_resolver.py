@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tamis.base.breaker import BreakerLimits, Breakers
+from tamis.base.breaker import Breakers
+from tamis.base.breaker_limits import BreakerLimits
 from tamis.base.errors import LeftOutError, ServiceError
 from tamis.contract.service_protocols import Answer
 from tamis.services.dns import cache as dns_cache

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tamis.base.breaker import Breaker, BreakerLimits
+from tamis.base.breaker import Breaker
+from tamis.base.breaker_limits import BreakerLimits
 from tamis.base.errors import ConfigError, LeftOutError, ServiceError
 from tamis.services.state.redis_state import RedisState
 from tamis.services.state.sqlite_state import SQLiteState
