@@ -2,56 +2,75 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tamis.challenge.answers import Answers
-from tamis.challenge.challenges import Challenges
 from tamis.contract.lists import Entry
-from tamis.database.acts import Acts
-from tamis.database.api_answers import ApiAnswers
-from tamis.database.api_tokens import ApiTokens
-from tamis.database.audit_trail import Trail
-from tamis.database.blocked_clients import BlockedClients
-from tamis.database.complaints import Complaints
 from tamis.database.connection import Database
-from tamis.database.desk_notes import DeskNotes
-from tamis.database.earned_senders import Senders
-from tamis.database.factors import Factors
-from tamis.database.granted_people import People
-from tamis.database.history import History
-from tamis.database.host_health import Healths
-from tamis.database.hosts import Hosts
-from tamis.database.invitations import Invitations
-from tamis.database.jobs import Jobs
-from tamis.database.labels import Labels
-from tamis.database.list_entries import (
-    MOST_NAMED,
-    Lists,
-    changed_entries,
-    changes_after,
-    met_entries,
-)
-from tamis.database.marks import Marks
+from tamis.database.list_entries import MOST_NAMED, changed_entries, changes_after, met_entries
 from tamis.database.migrate import migrate
-from tamis.database.model_steps import ModelSteps
-from tamis.database.overrides import Overrides, all_overrides, overrides_of
+from tamis.database.overrides import all_overrides, overrides_of
 from tamis.database.schema import ChangeRow, RevisionRow
-from tamis.database.sessions import Sessions
-from tamis.database.statistics import Statistics
-from tamis.database.statistics_upkeep import StatisticsUpkeep
-from tamis.database.today import Today
 from tamis.judging.site import Delta, Snapshot
-from tamis.letters.mailings import Mailings
-from tamis.quarantine.expiry import Expiry
-from tamis.quarantine.held_mail import Quarantine
-from tamis.quarantine.quotas import Quotas
+
+if TYPE_CHECKING:
+    from tamis.challenge.answers import Answers
+    from tamis.challenge.challenges import Challenges
+    from tamis.database.acts import Acts
+    from tamis.database.api_answers import ApiAnswers
+    from tamis.database.api_tokens import ApiTokens
+    from tamis.database.audit_trail import Trail
+    from tamis.database.blocked_clients import BlockedClients
+    from tamis.database.complaints import Complaints
+    from tamis.database.desk_notes import DeskNotes
+    from tamis.database.earned_senders import Senders
+    from tamis.database.factors import Factors
+    from tamis.database.granted_people import People
+    from tamis.database.history import History
+    from tamis.database.host_health import Healths
+    from tamis.database.hosts import Hosts
+    from tamis.database.invitations import Invitations
+    from tamis.database.jobs import Jobs
+    from tamis.database.labels import Labels
+    from tamis.database.list_entries import Lists
+    from tamis.database.marks import Marks
+    from tamis.database.model_steps import ModelSteps
+    from tamis.database.overrides import Overrides
+    from tamis.database.sessions import Sessions
+    from tamis.database.statistics import Statistics
+    from tamis.database.statistics_upkeep import StatisticsUpkeep
+    from tamis.database.today import Today
+    from tamis.letters.mailings import Mailings
+    from tamis.quarantine.expiry import Expiry
+    from tamis.quarantine.held_mail import Quarantine
+    from tamis.quarantine.quotas import Quotas
+
+
+_T = TypeVar("_T")
+
+
+class Part(Generic[_T]):
+    """A part of the store, whose code is loaded when it is first asked for: commands and processes need a few each."""
+
+    def __init__(self, where: str) -> None:
+        self._module, self._class = where.split(":")
+        self._name = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, store: Store, owner: type) -> _T:
+        made = getattr(importlib.import_module(self._module), self._class)(store._database)
+        part: _T = vars(store).setdefault(self._name, made)  # from now on it is found there
+        return part
 
 
 class Store:
@@ -61,38 +80,51 @@ class Store:
     raised as StoreError, and the next call works as soon as the database is back.
     """
 
+    quarantine: Part[Quarantine] = Part("tamis.quarantine.held_mail:Quarantine")
+    expiry: Part[Expiry] = Part("tamis.quarantine.expiry:Expiry")
+    quotas: Part[Quotas] = Part("tamis.quarantine.quotas:Quotas")
+    lists: Part[Lists] = Part("tamis.database.list_entries:Lists")
+    overrides: Part[Overrides] = Part("tamis.database.overrides:Overrides")
+    jobs: Part[Jobs] = Part("tamis.database.jobs:Jobs")
+    notes: Part[DeskNotes] = Part("tamis.database.desk_notes:DeskNotes")
+    history: Part[History] = Part("tamis.database.history:History")
+    today: Part[Today] = Part("tamis.database.today:Today")
+    statistics: Part[Statistics] = Part("tamis.database.statistics:Statistics")
+    statistics_upkeep: Part[StatisticsUpkeep] = Part("tamis.database.statistics_upkeep:StatisticsUpkeep")
+    labels: Part[Labels] = Part("tamis.database.labels:Labels")
+    senders: Part[Senders] = Part("tamis.database.earned_senders:Senders")
+    complaints: Part[Complaints] = Part("tamis.database.complaints:Complaints")
+    marks: Part[Marks] = Part("tamis.database.marks:Marks")
+    sessions: Part[Sessions] = Part("tamis.database.sessions:Sessions")
+    api_tokens: Part[ApiTokens] = Part("tamis.database.api_tokens:ApiTokens")
+    api_answers: Part[ApiAnswers] = Part("tamis.database.api_answers:ApiAnswers")
+    acts: Part[Acts] = Part("tamis.database.acts:Acts")
+    trail: Part[Trail] = Part("tamis.database.audit_trail:Trail")
+    people: Part[People] = Part("tamis.database.granted_people:People")
+    factors: Part[Factors] = Part("tamis.database.factors:Factors")
+    invitations: Part[Invitations] = Part("tamis.database.invitations:Invitations")
+    mailings: Part[Mailings] = Part("tamis.letters.mailings:Mailings")
+    hosts: Part[Hosts] = Part("tamis.database.hosts:Hosts")
+    healths: Part[Healths] = Part("tamis.database.host_health:Healths")
+    blocked: Part[BlockedClients] = Part("tamis.database.blocked_clients:BlockedClients")
+    model_steps: Part[ModelSteps] = Part("tamis.database.model_steps:ModelSteps")
+
     def __init__(self, url: str) -> None:
         self._database = Database(url)
-        self.quarantine = Quarantine(self._database)
-        self.challenges = Challenges(self._database, self.quarantine)
-        self.answers = Answers(self._database, self.quarantine)
-        self.expiry = Expiry(self._database)
-        self.quotas = Quotas(self._database)
-        self.lists = Lists(self._database)
-        self.overrides = Overrides(self._database)
-        self.jobs = Jobs(self._database)
-        self.notes = DeskNotes(self._database)
-        self.history = History(self._database)
-        self.today = Today(self._database)
-        self.statistics = Statistics(self._database)
-        self.statistics_upkeep = StatisticsUpkeep(self._database)
-        self.labels = Labels(self._database)
-        self.senders = Senders(self._database)
-        self.complaints = Complaints(self._database)
-        self.marks = Marks(self._database)
-        self.sessions = Sessions(self._database)
-        self.api_tokens = ApiTokens(self._database)
-        self.api_answers = ApiAnswers(self._database)
-        self.acts = Acts(self._database)
-        self.trail = Trail(self._database)
-        self.people = People(self._database)
-        self.factors = Factors(self._database)
-        self.invitations = Invitations(self._database)
-        self.mailings = Mailings(self._database)
-        self.hosts = Hosts(self._database)
-        self.healths = Healths(self._database)
-        self.blocked = BlockedClients(self._database)
-        self.model_steps = ModelSteps(self._database)
+
+    @cached_property
+    def challenges(self) -> Challenges:
+        """Questions to senders of held mail."""
+        from tamis.challenge.challenges import Challenges  # noqa: PLC0415 # as the parts
+
+        return Challenges(self._database, self.quarantine)
+
+    @cached_property
+    def answers(self) -> Answers:
+        """What they answered."""
+        from tamis.challenge.answers import Answers  # noqa: PLC0415 # as the parts
+
+        return Answers(self._database, self.quarantine)
 
     def migrate(self) -> None:
         """Create or upgrade the tables; safe from several processes at once, quick when nothing is to do."""
