@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 
-class Part(Generic[_T]):
+class StorePart(Generic[_T]):
     """A part of the store, whose code is loaded when it is first asked for: commands and processes need a few each."""
 
     def __init__(self, where: str) -> None:
@@ -80,34 +80,36 @@ class Store:
     raised as StoreError, and the next call works as soon as the database is back.
     """
 
-    quarantine: Part[Quarantine] = Part("tamis.quarantine.held_mail:Quarantine")
-    expiry: Part[Expiry] = Part("tamis.quarantine.expiry:Expiry")
-    quotas: Part[Quotas] = Part("tamis.quarantine.quotas:Quotas")
-    lists: Part[Lists] = Part("tamis.database.list_entries:Lists")
-    overrides: Part[Overrides] = Part("tamis.database.overrides:Overrides")
-    jobs: Part[Jobs] = Part("tamis.database.jobs:Jobs")
-    notes: Part[DeskNotes] = Part("tamis.database.desk_notes:DeskNotes")
-    history: Part[History] = Part("tamis.database.history:History")
-    today: Part[Today] = Part("tamis.database.today:Today")
-    statistics: Part[Statistics] = Part("tamis.database.statistics:Statistics")
-    statistics_upkeep: Part[StatisticsUpkeep] = Part("tamis.database.statistics_upkeep:StatisticsUpkeep")
-    labels: Part[Labels] = Part("tamis.database.labels:Labels")
-    senders: Part[Senders] = Part("tamis.database.earned_senders:Senders")
-    complaints: Part[Complaints] = Part("tamis.database.complaints:Complaints")
-    marks: Part[Marks] = Part("tamis.database.marks:Marks")
-    sessions: Part[Sessions] = Part("tamis.database.sessions:Sessions")
-    api_tokens: Part[ApiTokens] = Part("tamis.database.api_tokens:ApiTokens")
-    api_answers: Part[ApiAnswers] = Part("tamis.database.api_answers:ApiAnswers")
-    acts: Part[Acts] = Part("tamis.database.acts:Acts")
-    trail: Part[Trail] = Part("tamis.database.audit_trail:Trail")
-    people: Part[People] = Part("tamis.database.granted_people:People")
-    factors: Part[Factors] = Part("tamis.database.factors:Factors")
-    invitations: Part[Invitations] = Part("tamis.database.invitations:Invitations")
-    mailings: Part[Mailings] = Part("tamis.letters.mailings:Mailings")
-    hosts: Part[Hosts] = Part("tamis.database.hosts:Hosts")
-    healths: Part[Healths] = Part("tamis.database.host_health:Healths")
-    blocked: Part[BlockedClients] = Part("tamis.database.blocked_clients:BlockedClients")
-    model_steps: Part[ModelSteps] = Part("tamis.database.model_steps:ModelSteps")
+    quarantine: StorePart[Quarantine] = StorePart("tamis.quarantine.held_mail:Quarantine")
+    expiry: StorePart[Expiry] = StorePart("tamis.quarantine.expiry:Expiry")
+    quotas: StorePart[Quotas] = StorePart("tamis.quarantine.quotas:Quotas")
+    lists: StorePart[Lists] = StorePart("tamis.database.list_entries:Lists")
+    overrides: StorePart[Overrides] = StorePart("tamis.database.overrides:Overrides")
+    jobs: StorePart[Jobs] = StorePart("tamis.database.jobs:Jobs")
+    notes: StorePart[DeskNotes] = StorePart("tamis.database.desk_notes:DeskNotes")
+    history: StorePart[History] = StorePart("tamis.database.history:History")
+    today: StorePart[Today] = StorePart("tamis.database.today:Today")
+    statistics: StorePart[Statistics] = StorePart("tamis.database.statistics:Statistics")
+    statistics_upkeep: StorePart[StatisticsUpkeep] = StorePart(
+        "tamis.database.statistics_upkeep:StatisticsUpkeep"
+    )
+    labels: StorePart[Labels] = StorePart("tamis.database.labels:Labels")
+    senders: StorePart[Senders] = StorePart("tamis.database.earned_senders:Senders")
+    complaints: StorePart[Complaints] = StorePart("tamis.database.complaints:Complaints")
+    marks: StorePart[Marks] = StorePart("tamis.database.marks:Marks")
+    sessions: StorePart[Sessions] = StorePart("tamis.database.sessions:Sessions")
+    api_tokens: StorePart[ApiTokens] = StorePart("tamis.database.api_tokens:ApiTokens")
+    api_answers: StorePart[ApiAnswers] = StorePart("tamis.database.api_answers:ApiAnswers")
+    acts: StorePart[Acts] = StorePart("tamis.database.acts:Acts")
+    trail: StorePart[Trail] = StorePart("tamis.database.audit_trail:Trail")
+    people: StorePart[People] = StorePart("tamis.database.granted_people:People")
+    factors: StorePart[Factors] = StorePart("tamis.database.factors:Factors")
+    invitations: StorePart[Invitations] = StorePart("tamis.database.invitations:Invitations")
+    mailings: StorePart[Mailings] = StorePart("tamis.letters.mailings:Mailings")
+    hosts: StorePart[Hosts] = StorePart("tamis.database.hosts:Hosts")
+    healths: StorePart[Healths] = StorePart("tamis.database.host_health:Healths")
+    blocked: StorePart[BlockedClients] = StorePart("tamis.database.blocked_clients:BlockedClients")
+    model_steps: StorePart[ModelSteps] = StorePart("tamis.database.model_steps:ModelSteps")
 
     def __init__(self, url: str) -> None:
         self._database = Database(url)

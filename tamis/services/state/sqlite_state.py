@@ -14,6 +14,7 @@ import logging
 import math
 import os
 import queue
+import secrets
 import sqlite3
 import threading
 import time
@@ -44,6 +45,8 @@ T = TypeVar("T")
 _SWEEP_SECONDS = 5.0
 _SWEEP_ROWS = 2000
 """Rows of each table that one sweep removes at most, so that no mail waits long for it."""
+_SAMPLE = 4
+"""So many times as many are looked at, where some have to go before their time."""
 _LOOK_EVERY, _PAGES_EACH = 64, 256
 """Transactions that write, of one process, between two looks at how full the file is; fewer where there is not so much
 room for each."""
@@ -66,6 +69,27 @@ CREATE TABLE IF NOT EXISTS members (
 CREATE INDEX IF NOT EXISTS members_expires ON members (expires);
 """
 _KEYS = {"kept": "key", "counts": "key, expires", "members": "key, member"}
+_KIND = "substr({row}.key, 1, instr({row}.key, ':'))"
+"""What an entry is about: keys begin with it (`state_keys`)."""
+
+
+def _counting() -> Iterator[str]:
+    """SQL that keeps how many entries there are of each kind, so that one of which there are very many pushes out its
+    own and not those of another."""
+    yield (
+        "CREATE TABLE kinds (part TEXT, kind TEXT, number INTEGER NOT NULL, PRIMARY KEY (part, kind))"
+        " WITHOUT ROWID"
+    )
+    for table in _KEYS:
+        kind = _KIND.format(row=table)
+        yield f"INSERT INTO kinds SELECT '{table}', {kind}, count(*) FROM {table} GROUP BY 2"  # noqa: S608 - our own
+        for event, row, step in (("INSERT", "NEW", 1), ("DELETE", "OLD", -1)):
+            yield (
+                f"CREATE TRIGGER {table}_{event.lower()} AFTER {event} ON {table} BEGIN"  # noqa: S608 - our own names
+                f" INSERT INTO kinds VALUES ('{table}', {_KIND.format(row=row)}, {step})"
+                f" ON CONFLICT (part, kind) DO UPDATE SET number = number + {step}; END"
+            )
+
 
 Work = Callable[[Any, sqlite3.Connection, float], Any]
 """What makes a call: the call, the file, the time."""
@@ -314,6 +338,7 @@ class SQLiteState(SharedState):
                 db.execute("PRAGMA synchronous = NORMAL")
                 db.execute(f"PRAGMA max_page_count = {self._max_pages}")
                 db.executescript(_TABLES)
+                _count_kinds(db)
             except BaseException:
                 db.close()
                 raise
@@ -351,14 +376,45 @@ class SQLiteState(SharedState):
         if due:
             self._next_sweep = now + _SWEEP_SECONDS
             if full:
-                log.warning("the shared state %s is nearly full: what expires soonest goes", self._path)
+                log.warning(
+                    "the shared state %s is nearly full: of what there is most of, what expires soonest goes",
+                    self._path,
+                )
         for table, key in _KEYS.items():
-            until = "" if full else " WHERE expires <= ?"
             db.execute(
                 f"DELETE FROM {table} WHERE ({key}) IN"  # noqa: S608 - our own names
-                f" (SELECT {key} FROM {table}{until} ORDER BY expires LIMIT {_SWEEP_ROWS})",
-                () if full else (now,),
+                f" (SELECT {key} FROM {table} WHERE expires <= ? ORDER BY expires LIMIT {_SWEEP_ROWS})",
+                (now,),
             )
+        if full:
+            _make_room(db)
+
+
+def _count_kinds(db: sqlite3.Connection) -> None:
+    """Begin to count what there is of each kind, where a version before 0.3 made the file."""
+    if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'kinds'").fetchone():
+        db.execute("BEGIN IMMEDIATE")
+        for statement in _counting():
+            db.execute(statement)
+        db.execute("COMMIT")
+
+
+def _make_room(db: sqlite3.Connection) -> None:
+    """Remove some of the kind of which there is most: what expires soonest among a sample from a random place."""
+    table, kind, number = db.execute(
+        "SELECT part, kind, number FROM kinds ORDER BY number DESC LIMIT 1"
+    ).fetchone()
+    key = _KEYS[table]
+    begin, end = (kind, f"{kind[:-1]};") if kind else ("", "\U0010ffff")  # ";" comes after ":"
+    many = number > _SAMPLE * _SWEEP_ROWS
+    start = f"{kind}{secrets.token_hex(4)}" if many else begin
+    chosen = (
+        f"DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM"  # noqa: S608 - our own names
+        f" (SELECT {key}, expires AS until FROM {table} WHERE key >= ? AND key < ?"
+        f" ORDER BY {key} LIMIT {_SAMPLE * _SWEEP_ROWS}) ORDER BY until LIMIT {_SWEEP_ROWS})"
+    )
+    if not db.execute(chosen, (start, end)).rowcount:
+        db.execute(chosen, (begin, end))
 
 
 def _hand_back(batches: Sequence[_Batch], results: Mapping[int, Any], problem: str) -> None:
@@ -392,7 +448,11 @@ def _get(call: Get, db: sqlite3.Connection, now: float) -> str | None:
 
 
 def _put(call: Put, db: sqlite3.Connection, now: float) -> None:
-    db.execute("INSERT OR REPLACE INTO kept VALUES (?, ?, ?)", (call.key, call.value, now + call.seconds))
+    db.execute(
+        "INSERT INTO kept VALUES (?, ?, ?)"
+        " ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires = excluded.expires",
+        (call.key, call.value, now + call.seconds),
+    )
 
 
 def _put_new(call: PutNew, db: sqlite3.Connection, now: float) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import multiprocessing
+import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 
 from tamis.base.errors import ServiceError
 from tamis.contract.service_protocols import MAX_KEY, MAX_MEMBERS, SharedState
+from tamis.contract.state_keys import hashed
 from tamis.services.state.opening import Observed
 from tamis.services.state.sqlite_state import SQLiteState
 
@@ -217,6 +220,62 @@ def test_the_file_stays_within_its_bound(tmp_path: Path) -> None:
 
     run(lambda: SQLiteState(path, wait=10, max_octets=4 << 20), test)
     assert path.stat().st_size <= 4 << 20
+
+
+def test_many_entries_of_one_kind_push_out_none_of_another(tmp_path: Path) -> None:
+    """What expires soonest is not what there is too much of: waiting times of greylisting end long before what senders
+    have earned."""
+    path = tmp_path / "state.sqlite"
+
+    async def test(state: SharedState) -> None:
+        assert isinstance(state, SQLiteState)
+        for number in range(300):
+            await state.put(f"grey:{number}", "1", 600)
+            await state.count(f"rate:{number}", 600)
+            await state.distinct(f"sum:{number}", ["m"], 600)
+        for start in range(0, 20_000, 500):
+            many = (
+                state.put(hashed("sender:", str(n)), "x" * 500, 90_000) for n in range(start, start + 500)
+            )
+            await asyncio.gather(*many)
+        assert all([await state.get(f"grey:{n}") for n in range(300)])
+        assert [await state.count(f"rate:{n}", 600, 0) for n in range(300)] == [1] * 300
+        assert [await state.distinct(f"sum:{n}", [], 600) for n in range(300)] == [1] * 300
+        assert state._connection is not None
+        for table in ("kept", "counts", "members"):
+            there = f"SELECT count(*) FROM {table} WHERE key LIKE ?"
+            counted = state._connection.execute("SELECT kind, number FROM kinds WHERE part = ?", (table,))
+            assert all(
+                state._connection.execute(there, (f"{kind}%",)).fetchone() == (number,)
+                for kind, number in counted.fetchall()
+            )
+
+    run(lambda: SQLiteState(path, wait=10, max_octets=4 << 20), test)
+    assert path.stat().st_size <= 4 << 20
+
+
+def test_a_file_of_before_is_counted_when_it_is_opened(tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+
+    async def fill(state: SharedState) -> None:
+        for number in range(5):
+            await state.put(f"grey:{number}", "1", 600)
+
+    async def look(state: SharedState) -> None:
+        assert isinstance(state, SQLiteState)
+        await state.put("grey:0", "2", 600)
+        await state.put("grey:new", "1", 600)
+        await state.drop("grey:1")
+        assert state._connection is not None
+        assert state._connection.execute("SELECT * FROM kinds").fetchall() == [("kept", "grey:", 5)]
+
+    run(lambda: SQLiteState(path, wait=10), fill)
+    with contextlib.closing(sqlite3.connect(path)) as before:
+        for table in ("kept", "counts", "members"):
+            before.execute(f"DROP TRIGGER {table}_insert")
+            before.execute(f"DROP TRIGGER {table}_delete")
+        before.execute("DROP TABLE kinds")
+    run(lambda: SQLiteState(path, wait=10), look)
 
 
 def test_expired_rows_leave_the_file(tmp_path: Path) -> None:
