@@ -240,6 +240,7 @@ class ListIndex:
         self._networks = sorted({*base.networks, *self._changes.networks}, reverse=True)
         self._changed = self._changes.count > 0
         self._is_empty = base.is_empty and not self._changed
+        self._get = self._changed_under if self._changed else base.get
 
     def __iter__(self) -> Iterator[Entry]:
         """Every entry, by id."""
@@ -274,11 +275,12 @@ class ListIndex:
         )
         return self._in_force(near, scopes, now)
 
-    def _get(self, key: str) -> Sequence[Entry]:
-        found = self._base.get(key)
-        return self._merged(found, self._changes.get(key, self._revision)) if self._changed else found
+    def _changed_under(self, key: str) -> Sequence[Entry]:
+        return self._merged(self._base.get(key), self._changes.get(key, self._revision))
 
     def _merged(self, base: Iterable[Entry], more: list[Entry]) -> list[Entry]:
+        if not base and not more:
+            return more
         hides, since, revision = self._changes.hides, self._base.revision, self._revision
         found = [*(one for one in base if not hides(one.id, since, revision)), *more]
         return sorted(found, key=_BY_ID) if len(found) > 1 else found

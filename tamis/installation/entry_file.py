@@ -63,7 +63,10 @@ def from_microseconds(number: int) -> datetime | None:
 
 
 def _hash(key: str) -> int:
-    return zlib.crc32(key.encode("utf-8", "surrogatepass"))
+    try:
+        return zlib.crc32(key.encode())
+    except UnicodeEncodeError:
+        return zlib.crc32(key.encode("utf-8", "surrogatepass"))
 
 
 class _Writer:
@@ -193,11 +196,11 @@ class EntryFile:
 
     def get(self, key: str) -> Sequence[Entry]:
         """The entries under a key."""
-        wanted = zlib.crc32(key.encode("utf-8", "surrogatepass"))
+        wanted = _hash(key)
         bucket = wanted >> self._shift
-        hashes = self._hashes
-        end = self._first[bucket + 1]
-        at = bisect_left(hashes, wanted, self._first[bucket], end)
+        hashes, first = self._hashes, self._first
+        end = first[bucket + 1]
+        at = bisect_left(hashes, wanted, first[bucket], end)
         if at == end or hashes[at] != wanted:
             return ()
         found = []
