@@ -67,8 +67,13 @@ class StorePart(Generic[_T]):
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
 
+    def load(self) -> type[_T]:
+        """Its class."""
+        kind: type[_T] = getattr(importlib.import_module(self._module), self._class)
+        return kind
+
     def __get__(self, store: Store, owner: type) -> _T:
-        made = getattr(importlib.import_module(self._module), self._class)(store._database)
+        made = self.load()(store._database)  # type: ignore[call-arg] # what all parts take
         part: _T = vars(store).setdefault(self._name, made)  # from now on it is found there
         return part
 
@@ -194,6 +199,13 @@ class Store:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def load_parts() -> None:
+    """Load the code of every part, before a fork: once for all who use it."""
+    for part in vars(Store).values():
+        if isinstance(part, StorePart):
+            part.load()
 
 
 def _head(session: Session) -> tuple[int, str]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 import os
 import queue
 import signal
 import socket
+import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from tamis.base.errors import ConfigError, SchemaError, StoreError, TamisError
@@ -57,7 +59,7 @@ def exit_code(error: TamisError) -> int:
 def prepare(site: Site) -> None:
     """Make the signing key, migrate the store and bring the snapshot up to date."""
     from tamis.installation.publishing import Publisher  # noqa: PLC0415
-    from tamis.store import Store  # noqa: PLC0415 - drivers stay out of the supervisor
+    from tamis.store import Store  # noqa: PLC0415 - only who serves it needs it
 
     open_state(site.settings)  # connects to nothing, but a URL that can't be used is refused at start
     with Store(site.settings.store_url) as store:
@@ -123,6 +125,28 @@ def web(site: Site, source: SiteSource, sockets: Sockets, parent: Parent) -> Non
 
 
 ROLES: Mapping[str, Role] = {"workers": workers, "desk": desk, "background": background, "web": web}
+
+
+_CODE: Mapping[str, Sequence[str]] = {
+    "workers": (),
+    "desk": ("tamis.desk.desk", "tamis.store"),
+    "background": (
+        "tamis.background.process",
+        "tamis.background.learning",
+        "tamis.handover.marking",
+        "tamis.store",
+    ),
+    "web": ("tamis.web.serving", "tamis.store"),
+}
+
+
+def load_code(roles: Collection[str]) -> None:
+    """Load the code of roles before their processes are forked: it is in memory once then, and who replaces one that
+    died starts with it. Nothing is connected, and no thread started."""
+    for module in dict.fromkeys(module for role in roles for module in _CODE[role]):
+        importlib.import_module(module)
+    if "tamis.store" in sys.modules:
+        sys.modules["tamis.store"].load_parts()
 
 
 class _Current:

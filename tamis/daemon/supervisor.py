@@ -97,6 +97,7 @@ class Supervisor:
             return os.EX_OK
         self._site = self._source.read()
         suffixes()  # read once for all workers
+        roles.load_code(self._roles_served)
         gc.collect()
         gc.freeze()  # what exists now stays shared with the children
         self._places = [
@@ -146,7 +147,7 @@ class Supervisor:
             self._sockets[name].setblocking(False)
 
     def _prepare(self) -> bool:
-        """Bring the store up to date and write the first snapshot, in a child, so that no driver is loaded here.
+        """Bring the store up to date and write the first snapshot, in a child, so that nothing is connected here.
 
         Without a store and without an earlier snapshot nothing may start: lists would be missing. So it is tried
         until it works, or until the supervisor is told to stop (False).
