@@ -1,0 +1,130 @@
+"""Policy, lists and replay in Chromium: in few steps, by keys alone, at every width, in both languages, scriptless."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tamis.background.job_process import Bench, work
+from tamis.contract.lists import Colour, Subject
+from tamis.database.list_entries import NewEntry
+from tests.builders import FILTERS, book
+from tests.database.test_replaying import story
+from tests.web.pages import ADMIN, MARIE, Pages
+from tests.web.test_browser import NARROW, accessible, no_overflow, opened
+
+HERE = "?in=example.com"
+ALL = (
+    "policy",
+    "policy/dnsbl",
+    "policy/versions",
+    "policy/versions/1",
+    "replay",
+    "replay/1",
+    "jobs",
+    "lists",
+)
+
+
+@pytest.fixture(scope="module")
+def tuned(pages: Pages) -> Pages:
+    """Past mail, a version, entries that contradict each other, and a replay that was done."""
+    told = [story(n, book(""), *(["empty"] if n % 2 else []), recipients=(MARIE,)) for n in range(8)]
+    now = datetime.now(UTC)
+    mail = [
+        replace(one, at=now - timedelta(hours=n + 1), subject="Votre devis") for n, one in enumerate(told)
+    ]
+    pages.store.history.add([(f"b:{n}", one) for n, one in enumerate(mail)], {MARIE: MARIE})
+    pages.store.overrides.set("example.com", "tag", "[SPAM] ", by="anne@example.com", check=pages.check)
+    pages.store.lists.add(
+        NewEntry(
+            colour=colour, subject=Subject.SENDER, pattern="mamie@example.net", scope=scope, author="anne"
+        )
+        for colour, scope in ((Colour.WHITE, MARIE), (Colour.BLACK, "example.com"))
+    )
+    visitor = pages.visitor(ADMIN)
+    form = {"days": "7", "key": "filters.empty.state", "value": "off"}
+    assert visitor.send(f"/admin/replay{HERE}", form, f"/admin/replay{HERE}").status == 303
+    do_next(pages)
+    return pages
+
+
+def do_next(pages: Pages) -> None:
+    """What the background process would do with the next job."""
+    begun = pages.store.jobs.begin("here")
+    assert begun is not None
+    work(Bench(pages.file, FILTERS, pages.store), *begun)
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_every_page_is_accessible_and_narrow_enough(browser: Browser, tuned: Pages, language: str) -> None:
+    with opened(browser, tuned, signed_in=ADMIN, language=language) as tab:
+        for page in ALL:
+            tab.set_viewport_size({"width": 1280, "height": 900})
+            tab.goto(f"{tuned.url}/admin/{page}{HERE}")
+            expect(tab.locator("h1")).to_be_visible()
+            accessible(tab)
+            tab.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
+            no_overflow(tab)
+
+
+def test_every_page_is_accessible_in_the_dark(browser: Browser, tuned: Pages) -> None:
+    with opened(browser, tuned, signed_in=ADMIN, dark=True) as tab:
+        for page in ("policy", "replay/1", "lists"):
+            tab.goto(f"{tuned.url}/admin/{page}{HERE}")
+            accessible(tab)
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_a_milder_setting_is_tried_and_saved_in_three_steps(
+    browser: Browser, tuned: Pages, javascript: bool
+) -> None:
+    with opened(browser, tuned, signed_in=ADMIN, javascript=javascript) as tab:
+        tab.goto(f"{tuned.url}/admin/replay{HERE}")
+        milder = "9" if javascript else "9.5"
+        tab.get_by_label("required").fill(milder)  # 1
+        tab.get_by_role("button", name="Try it").click()  # 2
+        expect(tab.get_by_role("heading", name="On past mail")).to_be_visible()
+        do_next(tuned)
+        if not javascript:
+            tab.get_by_role("link", name="Look again").click()
+        expect(tab.get_by_text(re.compile("copies were judged again"))).to_be_visible()
+        tab.get_by_role("button", name="Save as a new version").click()  # 3
+        expect(tab.get_by_text(re.compile("Saved as version"))).to_be_visible()
+    stored = {one.override.key: one.override.value for one in tuned.store.overrides.list("example.com")}
+    assert stored["required"] == float(milder)
+
+
+def test_a_filter_goes_to_shadow_by_keys_alone(browser: Browser, tuned: Pages) -> None:
+    with opened(browser, tuned, signed_in=ADMIN) as tab:
+        tab.goto(f"{tuned.url}/admin/policy{HERE}")
+        tab.get_by_label("helo", exact=True).focus()
+        before = tab.get_by_label("helo", exact=True).input_value()
+        tab.keyboard.type("on" if before != "on" else "shadow")
+        tab.get_by_role("button", name="Review the changes").first.focus()
+        tab.keyboard.press("Enter")
+        expect(tab.get_by_role("cell", name="on" if before != "on" else "shadow", exact=True)).to_be_visible()
+        tab.get_by_label("Why").fill("looks too close")
+        tab.keyboard.press("Enter")
+        expect(tab.get_by_role("status")).to_contain_text("Saved as version")
+        tab.get_by_role("link", name="Look at it, or take it back").focus()
+        tab.keyboard.press("Enter")
+        tab.get_by_role("button", name="Take this version back").focus()
+        tab.keyboard.press("Enter")
+        expect(tab.get_by_role("status")).to_contain_text("Taken back by version")
+
+
+def test_an_entry_is_added_removed_and_brought_back(browser: Browser, tuned: Pages) -> None:
+    with opened(browser, tuned, signed_in=ADMIN, javascript=False) as tab:
+        tab.goto(f"{tuned.url}/admin/lists{HERE}")
+        tab.get_by_label("Addresses, domains, networks").fill("garage@example.net")
+        tab.get_by_role("button", name="Always allow").click()
+        tab.get_by_role("checkbox", name="garage@example.net").check()
+        tab.get_by_role("button", name="Remove what is ticked").click()
+        expect(tab.get_by_role("rowheader", name=re.compile("garage@"))).to_have_count(0)
+        tab.get_by_role("button", name="Undo").click()
+        expect(tab.get_by_role("rowheader", name=re.compile("garage@"))).to_be_visible()
