@@ -33,6 +33,7 @@ from tamis.web.console import (
     policy_pages,
     replay_pages,
     story,
+    suggestion_pages,
 )
 from tamis.web.console.console import Console, console_page, own_page
 from tamis.web.guard import RequestBounds, SafeHeaders
@@ -118,6 +119,9 @@ ROUTES = (
     _console("/replay", Right.HISTORY, replay_pages.show),
     _deed("/replay", Right.HISTORY, replay_pages.start),
     _console("/replay/{job}", Right.HISTORY, replay_pages.show_job),
+    _console("/suggest", Right.HISTORY, suggestion_pages.show),
+    _deed("/suggest", Right.HISTORY, suggestion_pages.start),
+    _console("/suggest/{job}", Right.HISTORY, suggestion_pages.show_job),
     _console("/jobs", Right.POLICY_READ, replay_pages.jobs),
     _deed("/jobs/{job}/cancel", Right.HISTORY, replay_pages.cancel),
     _console("/lists", Right.LISTS_READ, list_pages.show),

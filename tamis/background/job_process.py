@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,12 @@ from tamis.base.errors import TamisError
 from tamis.chain.registry import load_filters
 from tamis.contract.filter import Filter
 from tamis.database.jobs import Job
-from tamis.database.replay_jobs import REPLAY, changes_of, wanted_by
+from tamis.database.replay_jobs import REPLAY, SUGGEST, changes_of, mistakes_of, wanted_by
 from tamis.database.replaying import ReplayResult, run
 from tamis.judging.alias_targets import NO_ALIASES, Directory
 from tamis.judging.policy import PolicyBook
 from tamis.judging.site import Override, policy_book, with_changes
+from tamis.judging.suggestions import Suggestion, candidates, ranked, turned_by
 from tamis.services.postfix.aliases import PostfixDirectory
 from tamis.settings import SettingsFile, read_settings
 from tamis.store import Store
@@ -89,7 +91,41 @@ def replay(bench: Bench, job: Job, claim: str) -> Mapping[str, Any]:
     return result.plain()
 
 
-KINDS = {REPLAY: replay}
+def suggest(bench: Bench, job: Job, claim: str) -> Mapping[str, Any]:
+    """The single changes that would mend chosen mistakes, each replayed; the best first."""
+    stored, wanted = bench.stored(), wanted_by(job.asked)
+    book, url = bench.book(stored), bench.file.settings.store_url
+    told = [
+        [
+            flip
+            for kept in bench.store.history.show(str(message), wanted.reach)
+            for flip in turned_by(kept.story, recipient, book)
+        ]
+        for message, recipient in mistakes_of(job.asked)
+    ]
+    found = candidates(told)
+    tried: list[Suggestion] = []
+    for one in found:
+        # a part is a change; between its messages only whether the job is still wanted is looked at
+        tell = partial(bench.told, job, claim, len(tried), len(found), suggested(tried, len(told)))
+        tell()
+        change = [Override(job.scope, one.key, one.value)]
+        result = run(
+            *(url, book, bench.book(with_changes(stored, change)), wanted, 0),
+            progress=lambda *_, tell=tell: tell(),
+            processes=1,
+            part=_PART,
+        )
+        tried.append(Suggestion(one, result.mended, result.new_mistakes, result.changes))
+    return suggested(tried, len(told))
+
+
+def suggested(tried: Sequence[Suggestion], chosen: int) -> Mapping[str, Any]:
+    """What is known so far: of so many chosen mistakes, so many changes tried."""
+    return {"chosen": chosen, "tried": len(tried), "suggestions": [one.plain() for one in ranked(tried)]}
+
+
+KINDS = {REPLAY: replay, SUGGEST: suggest}
 
 
 def work(bench: Bench, job: Job, claim: str) -> None:

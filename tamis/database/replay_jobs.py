@@ -11,6 +11,7 @@ from tamis.judging.site import Override
 from tamis.people.rights import Locks, Reach
 
 REPLAY = "replay"
+SUGGEST = "suggest"
 
 
 def asked_replay(changes: Sequence[Override], since: datetime, days: int, reach: Reach) -> Mapping[str, Any]:
@@ -23,6 +24,18 @@ def asked_replay(changes: Sequence[Override], since: datetime, days: int, reach:
         "own": reach.own,
         "locks": dict(reach.closed.said),
     }
+
+
+def asked_suggestions(
+    mistakes: Sequence[tuple[int, str]], since: datetime, days: int, reach: Reach
+) -> Mapping[str, Any]:
+    """To find what would mend mistakes, each a message and a recipient."""
+    return {**asked_replay((), since, days, reach), "mistakes": [list(one) for one in mistakes]}
+
+
+def mistakes_of(asked: Mapping[str, Any]) -> list[tuple[int, str]]:
+    """The mistakes that a job is to find changes for."""
+    return [(message, recipient) for message, recipient in asked["mistakes"]]
 
 
 def changes_of(asked: Mapping[str, Any]) -> list[Override]:

@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from tamis.database.history import KeptStory
 from tamis.database.jobs import Job, JobState, TooManyJobsError
-from tamis.database.replay_jobs import REPLAY, asked_replay, changes_of
+from tamis.database.replay_jobs import REPLAY, SUGGEST, asked_replay, changes_of
 from tamis.database.statistics import Days, ScoreCount
 from tamis.judging.policy_settings import PolicySetting, settings_of, value_text
 from tamis.judging.site import Override
@@ -64,24 +64,32 @@ class AtOnce:
 
 def show(console: Console) -> Response:
     """The knobs, and what can be said at once."""
-    _require(console)
-    return _page(console, asked_changes(console), _days(console))
+    require_both(console)
+    return _page(console, asked_changes(console), days_of(console))
 
 
 def start(console: Console) -> Response:
     """Try it on past mail: a job."""
-    _require(console)
-    asked, days = asked_changes(console), _days(console)
+    require_both(console)
+    asked, days = asked_changes(console), days_of(console)
     if asked.refused:
         return _page(console, asked, days)
+    return begin(console, REPLAY, asked_replay(asked.changes, since(days), days, reach_of(console)))
+
+
+def since(days: int) -> datetime:
+    """So many days ago, in whole hours: who asks for the same again finds the job that is under way."""
+    return (datetime.now(UTC) - timedelta(days=days)).replace(minute=0, second=0, microsecond=0)
+
+
+def begin(console: Console, kind: str, asked: Mapping[str, Any]) -> Response:
+    """Ask for a job, and go to its page."""
     console.visit.spend(CHANGES, console.holder.mailbox)
-    since = (datetime.now(UTC) - timedelta(days=days)).replace(minute=0, second=0, microsecond=0)
-    wanted = asked_replay(asked.changes, since, days, _reach(console))
     try:
-        job = console.visit.store.jobs.ask(REPLAY, console.holder.mailbox, console.scope, wanted)
+        job = console.visit.store.jobs.ask(kind, console.holder.mailbox, console.scope, asked)
     except TooManyJobsError:
         raise PageRefusedError(BUSY, 409) from None
-    return console.redirect(f"/replay/{job.id}")
+    return console.redirect(f"{PAGES[kind]}/{job.id}")
 
 
 def show_job(console: Console) -> Response:
@@ -98,7 +106,7 @@ def show_job(console: Console) -> Response:
 def jobs(console: Console) -> Response:
     """What this person asked for."""
     found = console.visit.store.jobs.of(console.holder.mailbox)
-    return console.render("jobs.html", jobs=found, states=STATES, pages={REPLAY: "/replay"})
+    return console.render("jobs.html", jobs=found, states=STATES, pages=PAGES)
 
 
 def cancel(console: Console) -> Response:
@@ -107,8 +115,11 @@ def cancel(console: Console) -> Response:
     if job.who != console.holder.mailbox:
         raise NoAccessError(NOT_HERE)
     console.visit.store.jobs.cancel(job.id, by=console.holder.mailbox)
-    return console.redirect(f"/{job.kind}/{job.id}" if job.kind == REPLAY else "/jobs")
+    return console.redirect(f"{PAGES[job.kind]}/{job.id}" if job.kind in PAGES else "/jobs")
 
+
+PAGES = {REPLAY: "/replay", SUGGEST: "/suggest"}
+"""Where a job of each kind is looked at."""
 
 STATES: Mapping[JobState, str] = {
     JobState.WAITING: marked("waiting"),
@@ -130,18 +141,20 @@ def found_job(console: Console) -> Job:
     return job
 
 
-def _require(console: Console) -> None:
+def require_both(console: Console) -> None:
+    """What a replay tells wants two rights, in the whole scope."""
     for right in (Right.HISTORY, Right.POLICY_READ):
         console.require(right)
 
 
-def _reach(console: Console) -> Reach:
+def reach_of(console: Console) -> Reach:
     """The copies of the scope: the same for everybody who may open the job's page."""
     own = console.scope if console.scope == console.holder.mailbox else ""
     return Reach(frozenset({console.scope}), own, console.locks)
 
 
-def _days(console: Console) -> int:
+def days_of(console: Console) -> int:
+    """How far back is looked, a week unless the page says otherwise."""
     given = (console.visit.field("days") or console.visit.query("days"))[:_DIGITS]
     days = int(given) if given.isascii() and given.isdecimal() else 7
     return min(max(days, 1), 365)
