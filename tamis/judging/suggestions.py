@@ -1,6 +1,6 @@
 """Which single changes of policy would mend chosen mistakes, the cheapest first. Pure.
 
-mistakes -> the flips of each -> Candidate: a change, and how many of them it mends
+mistakes -> the flips of each -> PolicyCandidate: a change, and how many of them it mends
 candidates -> each replayed (elsewhere) -> Suggestion: mended, newly wrong, moved -> in order
 """
 
@@ -21,7 +21,7 @@ MOST_TRIED = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class PolicyCandidate:
     """A setting with a value, and how many of the chosen mistakes it turns, alone."""
 
     key: str
@@ -33,7 +33,7 @@ class Candidate:
 class Suggestion:
     """A candidate that was replayed: of all known mistakes it mends some and makes others, and so many copies move."""
 
-    candidate: Candidate
+    candidate: PolicyCandidate
     mended: int
     new_mistakes: int
     moved: int
@@ -63,7 +63,7 @@ def turned_by(story: Story, recipient: str, book: PolicyBook) -> list[Flip]:
     return [one for one in found if one.is_policy]
 
 
-def candidates(told: Sequence[Sequence[Flip]]) -> list[Candidate]:
+def candidates(told: Sequence[Sequence[Flip]]) -> list[PolicyCandidate]:
     """What would turn mistakes, given the flips of each: what turns most of them first, at most MOST_TRIED. A limit
     turns whatever a nearer one on the same side turns."""
     turned: dict[tuple[str, str | float], set[int]] = {}
@@ -79,7 +79,7 @@ def candidates(told: Sequence[Sequence[Flip]]) -> list[Candidate]:
         for other, same_side, number in limits:
             if same_side is higher and (other <= value if higher else other >= value):
                 turned[LIMIT, value].add(number)
-    found = [Candidate(key, value, len(numbers)) for (key, value), numbers in turned.items()]
+    found = [PolicyCandidate(key, value, len(numbers)) for (key, value), numbers in turned.items()]
     return sorted(found, key=lambda one: (-one.turns, one.key, str(one.value)))[:MOST_TRIED]
 
 

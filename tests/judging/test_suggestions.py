@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tamis.judging.flip import Flip
-from tamis.judging.suggestions import MOST_TRIED, Candidate, Suggestion, candidates, ranked, turned_by
+from tamis.judging.suggestions import MOST_TRIED, PolicyCandidate, Suggestion, candidates, ranked, turned_by
 from tests.builders import MARIE, book
 from tests.database.test_replaying import SCORING, story
 
@@ -19,9 +19,9 @@ def switch(name: str, value: str = "off") -> Flip:
 def test_what_turns_most_comes_first() -> None:
     told = [[switch("spf"), switch("helo")], [switch("helo")], [switch("helo"), switch("spf", "on")]]
     assert candidates(told) == [
-        Candidate("filters.helo.state", "off", 3),
-        Candidate("filters.spf.state", "off", 1),
-        Candidate("filters.spf.state", "on", 1),
+        PolicyCandidate("filters.helo.state", "off", 3),
+        PolicyCandidate("filters.spf.state", "off", 1),
+        PolicyCandidate("filters.spf.state", "on", 1),
     ]
     assert candidates([]) == candidates([[]]) == []
 
@@ -39,10 +39,10 @@ def test_only_the_commonest_are_tried() -> None:
 
 def test_the_best_mends_most_and_moves_least() -> None:
     one, other, spoils, nothing = (
-        Suggestion(Candidate("a", "off", 1), 3, 1, 50),
-        Suggestion(Candidate("b", "off", 1), 2, 0, 9),
-        Suggestion(Candidate("c", "off", 1), 2, 2, 1),
-        Suggestion(Candidate("d", "off", 1), 0, 0, 0),
+        Suggestion(PolicyCandidate("a", "off", 1), 3, 1, 50),
+        Suggestion(PolicyCandidate("b", "off", 1), 2, 0, 9),
+        Suggestion(PolicyCandidate("c", "off", 1), 2, 2, 1),
+        Suggestion(PolicyCandidate("d", "off", 1), 0, 0, 0),
     )
     assert ranked([one, other, spoils, nothing]) == [other, one]
 
