@@ -172,6 +172,14 @@ class Visit:
         """What somebody may do in a strong session."""
         return Person.of(address, self.site, self.store.people.grants_of(address))
 
+    @cached_property
+    def has_console(self) -> bool:
+        """Whether to lead this person to the console, which may want more proof first. For pages that must not fail."""
+        try:
+            return self.person is not None and bool(self.at_full_strength(self.person.address).grants)
+        except StoreError:
+            return False
+
     def want_strength(self, right: Right, scope: str) -> None:
         """Raises StrengthError where a strong session would open what this one does not."""
         weak = self.session is not None and not self.session.strong
