@@ -167,6 +167,7 @@ _READ: Mapping[str, Callable[[Visit], Any]] = {
     "digest": lambda visit: sorted({time for time in visit.fields("digest") if time}),
     "language": lambda visit: visit.field("language"),
     "time_zone": lambda visit: visit.field("time_zone"),
+    "locked": lambda visit: visit.field("locked") == "yes",
 }
 """What the form says of each setting, as JSON; raises ValueError."""
 

@@ -96,6 +96,7 @@ class Overrides:
             ]
             if not changed:
                 return None
+            _keep_locked(changed, by)
             for scope in dict.fromkeys(one.scope for one in changed):
                 _check(scope, stored, [one for one in changed if one.scope == scope], changed, check)
             for one in changed:
@@ -161,6 +162,15 @@ class Overrides:
         with self._database.read() as session:
             rows = session.scalars(query)
             return tuple(StoredOverride(Override(r.scope, r.key, r.value), r.author, r.at) for r in rows)
+
+
+def _keep_locked(changed: Sequence[PolicyChange], by: str) -> None:
+    """A locked mailbox is opened by its owner alone (Q9). Whoever has a shell, and no mailbox's name, is bound by
+    nothing here. Raises ConfigError."""
+    for one in changed:
+        opens = one.now is False or (one.now is None and one.was is True)
+        if one.key == "locked" and "@" in one.scope and opens and "@" in by and by != one.scope:
+            raise ConfigError("store", f"{one.scope} locked", "only the mailbox's owner can open it again")
 
 
 def _check(

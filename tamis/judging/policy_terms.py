@@ -83,9 +83,11 @@ class Terms(BaseModel):
         max_length=6,
         description='times of day (["17:00"]) of the mail that lists held messages; none: no mail',
     )
-    self_service: tuple[Literal["outcome", "required", "digest", "language", "time_zone"], ...] = Field(
-        ("digest", "language", "time_zone"),
-        description="what recipients may set for their own mailbox on the pages",
+    self_service: tuple[Literal["outcome", "required", "digest", "language", "time_zone", "locked"], ...] = (
+        Field(
+            ("digest", "language", "time_zone"),
+            description="what recipients may set for their own mailbox on the pages",
+        )
     )
     locked: bool = Field(
         False, description="the mailbox's quarantine is closed to delegated administrators (Q9)"
