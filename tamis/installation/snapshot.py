@@ -133,6 +133,15 @@ class SnapshotReader:
     def read(self) -> StoredView:
         """What the snapshot says now. Raises StoreError when it can't be used; what was read before is kept then, and
         the next call tries again."""
+        before = _stamp(self.path)
+        try:
+            return self._read()
+        except StoreError:
+            if _stamp(self.path) == before:
+                raise
+            return self._read()  # it was being replaced, and its base was gone already
+
+    def _read(self) -> StoredView:
         try:
             with self.path.open("rb") as file:
                 stamp = _stamp_of(os.fstat(file.fileno()))

@@ -34,6 +34,7 @@ from tamis.contract.lists import Colour, Entry, Subject, normalise_pattern
 from tamis.database.list_entries import MOST_NAMED, NewEntry, changed
 from tamis.database.schema import EntryRow
 from tamis.installation import publishing
+from tamis.installation.entry_file import EntryFile
 from tamis.installation.publishing import Publisher
 from tamis.installation.snapshot import SnapshotReader, read_snapshot, write_base, write_snapshot
 from tamis.judging.site import Override, Snapshot, by_scope
@@ -468,6 +469,23 @@ def _die_at(calls: int) -> None:
 def _rebuild(here: Installation) -> None:
     with here.store.all_of_it() as (said, entries):
         write_base(here.path, said.revision, said.mark, said.overrides, entries)
+
+
+def test_a_snapshot_that_is_replaced_while_it_is_read(
+    here: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its base is gone when the reader, who has read its name, looks for it: then there is another one."""
+    opened: list[Path] = []
+
+    def opening(path: Path) -> EntryFile:
+        opened.append(path)
+        if len(opened) == 1:
+            _rebuild(here)
+        return EntryFile(path)
+
+    monkeypatch.setattr("tamis.installation.snapshot.EntryFile", opening)
+    assert answers(SnapshotReader(here.path).read().lists) == answers(here.reader.read().lists)
+    assert opened[0] != opened[1]
 
 
 def test_two_processes_publish_at_once(here: Installation) -> None:
