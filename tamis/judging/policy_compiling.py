@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from tamis.base.errors import ConfigError, nearest_name
 from tamis.base.validation import config_error
 from tamis.contract.filter import ALLOWED_EFFECTS, Effect, Filter, Stage, State
-from tamis.judging.policy_layers import FIXED, Layered, effective
+from tamis.judging.policy_layers import FIXED, LOCKED, Layered, effective
 from tamis.judging.policy_terms import FilterRule, Terms
 from tamis.message.address import PLATFORM
 from tamis.settings import Layers
@@ -86,7 +86,10 @@ class Compiler:
 
     def _check_fixed(self, fixed: Sequence[str], where: str, source: str) -> None:
         """Raises ConfigError on what is no setting."""
-        known: set[str] = Terms.model_fields.keys() - {FIXED}
+        known: set[str] = Terms.model_fields.keys() - {
+            FIXED,
+            LOCKED,
+        }  # a fixed lock would open what is locked below
         for one in self.filters:
             path = f"filters.{one.name}"
             known |= {path, *(f"{path}.{option}" for option in one.options.model_fields)}

@@ -7,7 +7,7 @@ from typing import Any
 
 from tamis.settings import Layers
 
-FIXED = "fixed"
+FIXED, LOCKED = "fixed", "locked"
 DEFAULT = "default"
 """Where a value comes from that nobody set."""
 
@@ -31,6 +31,11 @@ def effective(layers: Layers, scopes: Sequence[str]) -> Layered:
 def is_fixed(key: str, fixed: Any) -> bool:
     """Whether a setting is among the fixed ones: by its own name or by its filter's."""
     return any(key == one or key.startswith(f"{one}.") for one in _names(fixed))
+
+
+def opens_lock(key: str, value: Any) -> bool:
+    """Whether a change could open a locked mailbox (Q9), which on the pages only its owner may."""
+    return key == LOCKED and value is not True
 
 
 def origin(layers: Layered, key: str) -> str:

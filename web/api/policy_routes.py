@@ -14,7 +14,7 @@ from starlette.responses import Response
 from tamis.base.errors import ChangedSinceError
 from tamis.database.overrides import MAX_CHANGES
 from tamis.database.policy_versions import PolicyVersion
-from tamis.judging.policy_layers import DEFAULT
+from tamis.judging.policy_layers import DEFAULT, opens_lock
 from tamis.judging.site import Override, Site
 from tamis.message.address import PLATFORM
 from tamis.people.rights import upwards
@@ -155,7 +155,7 @@ def change_policy(
 
 def _keep_locked(changes: Iterable[tuple[str, Any]]) -> None:
     """A mailbox is opened by its owner, on the pages (Q9). Raises ProblemError."""
-    if any(key == "locked" and value is not True for key, value in changes):
+    if any(opens_lock(key, value) for key, value in changes):
         raise ProblemError(422, "locked: only the owner of a mailbox opens it again, on the pages")
 
 

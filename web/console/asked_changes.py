@@ -17,7 +17,7 @@ from tamis.base.errors import ConfigError
 from tamis.base.toml_text import toml_value
 from tamis.database.overrides import parse_value
 from tamis.judging.nearest_keys import refused_override
-from tamis.judging.policy_layers import flat
+from tamis.judging.policy_layers import flat, opens_lock
 from tamis.judging.policy_settings import PolicySetting, settings_of, value_text
 from tamis.judging.site import Override, with_changes
 from tamis.language.translation import marked
@@ -27,6 +27,7 @@ from tamis.web.console.console import Console
 MOST = 100
 """Changes of one request; beyond: refused, with a sentence."""
 TOO_MANY = marked("Too many changes at once: import them in parts.")
+STAYS_LOCKED = marked("what is locked can be opened only by the mailbox itself, or on the command line")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,11 @@ def asked_changes(console: Console) -> AskedChanges:
     newest = console.visit.store.overrides.versions.newest()
     if len(changes) > MOST:
         return AskedChanges((), (RefusedChange("", "", TOO_MANY),), newest)
+    refused += [
+        RefusedChange(one.key, "", STAYS_LOCKED)
+        for one in changes
+        if opens_lock(one.key, one.value) and one.scope != console.holder.mailbox
+    ]
     refused += _refused(console, changes)
     return AskedChanges(changes, tuple(refused), newest if number is None else number)
 

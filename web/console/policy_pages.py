@@ -20,6 +20,7 @@ from tamis.contract.filter import Filter
 from tamis.database.policy_versions import PolicyVersion
 from tamis.database.roll_ups import MISTAKES
 from tamis.database.statistics import Days, FilterCount
+from tamis.judging.policy_layers import opens_lock
 from tamis.judging.policy_settings import PolicySetting, settings_of, value_text
 from tamis.language.time_zone import zone_of
 from tamis.language.translation import marked
@@ -264,9 +265,13 @@ def _found(console: Console) -> PolicyVersion:
 
 
 def _may_change(console: Console, one: PolicyVersion) -> bool:
-    """Whether this person may change all that a version changed, including what is not shown here."""
+    """Whether this person may take back all that a version changed, including what is not shown here."""
     whole = console.visit.store.overrides.versions.get(one.id)
-    return whole is not None and all(console.may(Right.POLICY, change.scope) for change in whole.changes)
+    return whole is not None and all(
+        console.may(Right.POLICY, change.scope)
+        and (change.scope == console.holder.mailbox or not opens_lock(change.key, change.was))
+        for change in whole.changes
+    )
 
 
 def _versions(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from urllib.parse import quote
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote, unquote
 
 import pytest
 
 from tamis.judging.site import Override
 from tamis.message.address import PLATFORM
+from tamis.web.visit import SESSION
 from tests.web.console.conftest import PLATFORM_ADMIN
 from tests.web.pages import ADMIN, MARIE, Pages, Visitor
 
@@ -207,3 +209,36 @@ def test_forms_of_others_are_refused(pages: Pages, path: str) -> None:
 def test_who_was_granted_nothing_finds_no_page(pages: Pages) -> None:
     for path in ("/policy", "/policy/versions", "/policy/spf", "/policy/export", "/policy/review"):
         assert pages.visitor(MARIE).get(f"/admin{path}{HERE}").status == 404
+
+
+def test_nobody_else_opens_what_is_locked(pages: Pages) -> None:
+    """Not by a value, not by a reset, not by undoing, not by fixing it above."""
+    admin = pages.visitor(ADMIN)
+    locked = "paul@example.com"
+    change(admin, locked, now__locked="true", was__locked="false")
+    assert values(pages) == {(locked, "locked"): True}
+    number = pages.store.overrides.versions.newest()
+    for form in ({"set": "locked=false"}, {"reset": "locked"}):
+        saved = admin.send(f"/admin/policy{HERE}", {**form, "base": "99"}, f"/admin/policy/save?in={locked}")
+        assert (saved.status, "only by the mailbox itself" in saved.text) == (422, True)
+    undo = f"/admin/policy/versions/{number}/undo?in={locked}"
+    assert admin.send(f"/admin/policy{HERE}", {}, undo).status == 404
+    fixing = {"set": 'fixed=["locked"]', "base": "99"}
+    assert admin.send(f"/admin/policy{HERE}", fixing, f"/admin/policy/save{HERE}").status == 422
+    assert values(pages) == {(locked, "locked"): True}
+
+
+def test_the_platforms_policy_wants_a_code(pages: Pages) -> None:
+    """And whoever gives it comes back to what was to be changed."""
+    before = datetime.now(UTC) - timedelta(minutes=20)
+    session = pages.store.sessions.begin(
+        PLATFORM_ADMIN, timedelta(hours=1), how="password", strong=True, now=before
+    )
+    root = Visitor(pages, {SESSION: session})
+    form = {"set": "required=6", "base": "99"}
+    for path in ("save", "review"):
+        asked = root.send("/admin/policy?in=platform", form, f"/admin/policy/{path}?in=platform")
+        assert asked.status == 303
+        assert unquote(asked.location).startswith("/admin/confirm")
+        assert "/admin/policy/review?in=platform&set=required=6" in unquote(unquote(asked.location))
+    assert values(pages) == {}
