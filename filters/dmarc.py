@@ -24,10 +24,10 @@ from tamis.message.names import is_host_name
 from tamis.settings import DomainName
 
 _SENTENCES = {
-    "pass": "pass: {by} speaks for {domain}",
-    "fail": "fail: neither SPF nor DKIM speaks for {domain}, whose policy is {policy}",
-    "none": "{domain} has no DMARC record",
-    "temperror": "no answer about {domain}: {problem}",
+    "pass": marked("pass: {by} speaks for {domain}"),
+    "fail": marked("fail: neither SPF nor DKIM speaks for {domain}, whose policy is {policy}"),
+    "none": marked("{domain} has no DMARC record"),
+    "temperror": marked("no answer about {domain}: {problem}"),
 }
 _WORST = ("fail", "temperror", "pass", "none")
 _STERNEST = (DMARCPolicy.REJECT, DMARCPolicy.QUARANTINE, DMARCPolicy.NONE)

@@ -35,14 +35,14 @@ POINTS = MappingProxyType(
 """Points that each kind of fault adds."""
 _WORDS = MappingProxyType(
     {
-        "missing": "no HELO",
-        "syntax": "no name or address literal",
-        "unqualified": "a name without a domain",
-        "bare_address": "an address without brackets",
-        "foreign_literal": "another host's address",
-        "own_name": "one of our own names",
-        "own_address": "one of our own addresses",
-        "unconfirmed": "the client's name does not lead back to its address",
+        "missing": marked("no HELO"),
+        "syntax": marked("no name or address literal"),
+        "unqualified": marked("a name without a domain"),
+        "bare_address": marked("an address without brackets"),
+        "foreign_literal": marked("another host's address"),
+        "own_name": marked("one of our own names"),
+        "own_address": marked("one of our own addresses"),
+        "unconfirmed": marked("the client's name does not lead back to its address"),
     }
 )
 
@@ -107,7 +107,7 @@ class Helo(Filter[HeloOptions]):
             unanswered = error
         helo = message.envelope.helo[:255]
         if kinds:
-            shown = ", ".join(_WORDS[kind] for kind in kinds)
+            shown = [_WORDS[kind] for kind in kinds]
             return self.hit("HELO {helo}: {shown}", helo=helo, shown=shown, kinds=kinds, names=names[:5])
         if unanswered is not None:
             raise unanswered

@@ -34,6 +34,11 @@ _MAX_URLS = 80  # URLs of all files, those of QR codes first; beyond: by lot, `l
 _MAX_HOSTS = 10
 _DISTANCE = 8  # of 128 bits: a rescaled or recompressed copy differs in fewer, another image in about 64
 
+_ALL = marked("images: {images}, documents: {documents}; letters read: {letters}, QR codes: {codes}")
+_NOT_ALL = marked(
+    "images: {images}, documents: {documents}; letters read: {letters}, QR codes: {codes}; not all: {why}"
+)
+
 
 class ImageText(Filter):
     """Takes a message for spam when one of its images is known to be bad, and reads images and PDF documents.
@@ -103,12 +108,11 @@ class ImageText(Filter):
         if entries:
             matches = [Match.of(entry, MatchedField.CONTENT).to_fact() for entry in entries]
             return self.hit("known image", matches=matches, **facts)
-        because = "images: {images}, documents: {documents}; letters read: {letters}, QR codes: {codes}"
         if problems:
             failed = any(problem.startswith(NOT_READ) for problem in problems)
             say = self.clear if facts["letters"] or facts["codes"] or not failed else self.unavailable
-            return say(because + "; not all: {why}", why=", ".join(problems), **facts)
-        return self.clear(because, **facts)
+            return say(_NOT_ALL, why=", ".join(problems), **facts)
+        return self.clear(_ALL, **facts)
 
     def judge(self, finding: Finding, options: FilterOptions, scopes: Scopes) -> Opinion:
         """A hit on a black fingerprint."""

@@ -15,13 +15,13 @@ from tamis.language.translation import marked
 from tamis.message.names import is_host_name
 
 _SENTENCES = {
-    "pass": "{ip} may send for {domain}",
-    "fail": "{ip} may not send for {domain}",
-    "softfail": "{ip} should not send for {domain}",
-    "neutral": "{domain} does not say whether {ip} may send for it",
-    "none": "{domain} has no SPF record",
-    "permerror": "the SPF record of {domain} is wrong: {problem}",
-    "temperror": "no answer about {domain}: {problem}",
+    "pass": marked("pass: {ip} may send for {domain}"),
+    "fail": marked("fail: {ip} may not send for {domain}"),
+    "softfail": marked("softfail: {ip} should not send for {domain}"),
+    "neutral": marked("neutral: {domain} does not say whether {ip} may send for it"),
+    "none": marked("none: {domain} has no SPF record"),
+    "permerror": marked("permerror: the SPF record of {domain} is wrong: {problem}"),
+    "temperror": marked("temperror: no answer about {domain}: {problem}"),
 }
 _HITS = frozenset({"fail", "softfail", "permerror"})
 
@@ -67,7 +67,7 @@ class SPF(Filter[SPFOptions]):
             "ip": message.envelope.ip and text_of(message.envelope.ip),
             "problem": problem,
         }
-        sentence = f"{result}: {_SENTENCES[result]}"
+        sentence = _SENTENCES[result]
         if result == "temperror":
             return self.unavailable(sentence, **facts)
         if result in _HITS:

@@ -32,8 +32,8 @@ from tamis.quarantine.records import (
 )
 from tamis.quarantine.rows import (
     TEXT,
-    folded,
     held_record,
+    search_words,
     summary_of,
 )
 
@@ -78,7 +78,7 @@ class Quarantine:
         self,
         scope: str = PLATFORM,
         *,
-        state: HeldState | None = HeldState.HELD,
+        state: HeldState | Sequence[HeldState] | None = HeldState.HELD,
         text: str = "",
         limit: int = 50,
         before: str | None = None,
@@ -86,15 +86,15 @@ class Quarantine:
     ) -> tuple[Summary, ...]:
         """The newest messages of a scope ("platform", a domain or a mailbox), newest first.
 
-        `text` is looked for, without case, in sender, header From and subject; `before` is the last id of
-        the page before; `state` None means every state; `reach` is where somebody sees held mail.
+        Every word of `text` must stand somewhere in sender, header From or subject, without case and accents; `before`
+        is the last id of the page before; `state` None means every state; `reach` is where somebody sees held mail.
         """
         found = select(MessageRow.id).where(*_of(scope, state)).order_by(MessageRow.id.desc()).limit(limit)
         if before is not None:
             found = found.where(MessageRow.id < clean(before))
         found = found.where(*_reached(reach))
-        if text.strip():
-            found = found.where(MessageRow.search.contains(folded(text.strip()), autoescape=True))
+        for word in search_words(text):
+            found = found.where(MessageRow.search.contains(word, autoescape=True))
         # ids first, by indexes alone: a row is wide
         query = select(MessageRow).where(MessageRow.id.in_(found)).order_by(MessageRow.id.desc())
         with self._database.read() as session:
@@ -371,10 +371,13 @@ def _reached(reach: Reach | None) -> tuple[ColumnElement[bool], ...]:
     return () if reach is None else (seen(reach, MessageRow.mailbox, MessageRow.domain),)
 
 
-def _of(scope: str, state: HeldState | None) -> tuple[ColumnElement[bool], ...]:
+def _of(scope: str, state: HeldState | Sequence[HeldState] | None) -> tuple[ColumnElement[bool], ...]:
     if scope == PLATFORM:
         conditions: tuple[ColumnElement[bool], ...] = ()
     else:
         column = MessageRow.mailbox if "@" in scope else MessageRow.domain
         conditions = (column == exact(scope),)
-    return conditions if state is None else (*conditions, MessageRow.state == state)
+    if state is None:
+        return conditions
+    of = MessageRow.state == state if isinstance(state, HeldState) else MessageRow.state.in_(state)
+    return (*conditions, of)

@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from tamis.base.ulids import ulid_text
 from tamis.message.envelope import Envelope, Recipient
 
 
@@ -130,11 +131,9 @@ SUMMARY_FIELDS = tuple(Summary.__dataclass_fields__)
 Deliver = Callable[[HeldRecord, bytes], str]
 """Hands a held message and its content to Postfix; raises ReinjectError when Postfix did not take it."""
 
-_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_RANDOM_BITS = 80
+_RANDOM_OCTETS = 10
 
 
 def new_id(now: datetime) -> str:
     """26 characters that sort by time (milliseconds), then at random (80 bits): a ULID."""
-    number = int(now.timestamp() * 1000) << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS)
-    return "".join(_CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5))
+    return ulid_text(int(now.timestamp() * 1000).to_bytes(6, "big") + secrets.token_bytes(_RANDOM_OCTETS))

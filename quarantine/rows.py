@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -30,9 +31,23 @@ _MAX_RECORD = 16 * 1024 * 1024
 """Octets of an unpacked record or of findings (beyond: it counts as damaged, and the message is shown without it)."""
 
 
+MAX_WORDS = 20
+"""Words of a search that count (beyond: they narrow nothing)."""
+
+
 def folded(text: str) -> str:
-    """Text as it is searched: without case."""
-    return clean(text, TEXT).casefold()
+    """Text as it is searched: without case and accents."""
+    return without_accents(clean(text, TEXT).casefold())
+
+
+def without_accents(text: str) -> str:
+    """Letters without their marks, and compatible signs as the letters that they stand for."""
+    return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+
+
+def search_words(text: str) -> list[str]:
+    """The words of a search, as `folded`; each once."""
+    return list(dict.fromkeys(folded(text).split()))[:MAX_WORDS]
 
 
 def message_values(message: HeldMessage, now: datetime) -> dict[str, Any]:

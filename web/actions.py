@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parseaddr
@@ -12,6 +12,7 @@ from enum import StrEnum
 from tamis.base.errors import ConfigError, TamisError
 from tamis.base.tokens import Purpose, Tokens
 from tamis.contract.lists import OTHER, Colour, ListEntry, Match, Subject
+from tamis.database.audit_trail import Deed
 from tamis.database.list_entries import NewEntry
 from tamis.desk.release import delivery
 from tamis.judging.list_effect import listable, listable_of
@@ -52,12 +53,18 @@ DONE = {
     Verb.BLOCK: marked("Deleted, and mail from %(sender)s will always be held."),
 }
 """What was done, where the lists stand as it says."""
+DONE_FOR = {
+    Verb.DELIVER: marked("Delivered. It will be in the inbox of %(mailbox)s in a moment."),
+    Verb.ALLOW: marked("Delivered, and mail from %(sender)s will always reach %(mailbox)s."),
+    Verb.BLOCK: marked("Deleted, and mail from %(sender)s to %(mailbox)s will always be held."),
+}
+"""The same, to somebody whose mailbox it is not."""
 DONE_BUT = {
     Verb.ALLOW: marked(
         "Delivered. But other mail from %(sender)s is still held: %(pattern)s is on a list of blocked senders."
     ),
     Verb.BLOCK: marked(
-        "Deleted. But other mail from %(sender)s still reaches you: %(pattern)s is on a list of allowed senders."
+        "Deleted. But other mail from %(sender)s still gets through: %(pattern)s is on a list of allowed senders."
     ),
 }
 """Where another entry decides."""
@@ -67,19 +74,21 @@ DONE_ONLY = {
 }
 """Where no entry does."""
 UNDO = {
-    Verb.DELIVER: marked("Forget that I wanted it"),
+    Verb.DELIVER: marked("Forget that it was wanted"),
     Verb.ALLOW: marked("Don't always allow"),
     Verb.DELETE: marked("Undo"),
     Verb.SPAM: marked("Undo"),
     Verb.BLOCK: marked("Undo"),
 }
 UNDONE = {
-    Verb.DELIVER: marked("Forgotten. The message stays in your inbox."),
-    Verb.ALLOW: marked("Mail from this sender is filtered as before. The message stays in your inbox."),
+    Verb.DELIVER: marked("Forgotten. The message stays in the inbox."),
+    Verb.ALLOW: marked("Mail from this sender is filtered as before. The message stays in the inbox."),
     Verb.DELETE: marked("The message is back."),
     Verb.SPAM: marked("The message is back."),
     Verb.BLOCK: marked("The message is back, and its sender is not blocked any more."),
 }
+_CHOSE = "chose "
+"""How an action of the audit trail begins that says what was chosen for a message, with what undoing it takes."""
 
 log = logging.getLogger(__name__)
 
@@ -142,7 +151,7 @@ class Actions:
         """Do it. `sender` is `listed_sender` of the message; it is listed for its mailbox, or for `scope`. Without
         `teach` nothing is learned from it. Raises ReinjectError when Postfix takes nothing now: then the message is
         held as before, with the list entry that was asked for."""
-        content = self._store.quarantine.content(message.id)
+        content = self._store.quarantine.content(message.id) if verb in _LEARNT else None
         listing = (
             verb in LISTING and sender and message.state is HeldState.HELD
         )  # an old link lists nobody unseen
@@ -156,7 +165,11 @@ class Actions:
             unwanted = teach and _LEARNT.get(verb) == "spam"
             done = self._store.quarantine.delete(message.id, by, unwanted=unwanted)
         taught = teach and done is Done.DONE and verb in _LEARNT and self._teach(_LEARNT[verb], by, content)
-        return done, Undoable(verb, message.id, entry, taught, replaced)
+        deed = Undoable(verb, message.id, entry, taught, replaced)
+        if done is Done.DONE:
+            words = {"deed": deed.words}
+            self._store.trail.note(by, f"{_CHOSE}{verb}", message.id, words, scope=message.mailbox)
+        return done, deed
 
     def list_sender(self, verb: Verb, sender: str, scope: str, by: str) -> Undoable:
         """Only put a sender on the list that ALLOW and BLOCK mean: its mail that came stays where it is."""
@@ -221,15 +234,27 @@ class Actions:
         return True
 
 
-def told(verb: Verb, sender: str, decides: Match | None) -> tuple[str, str]:
+def undoable(deeds: Iterable[Deed], now: datetime) -> tuple[Undoable, Deed] | None:
+    """What was chosen last for a message, from its audit trail (newest first), if it can still be undone."""
+    for deed in deeds:
+        if deed.action == "restore":
+            return None
+        if deed.action.startswith(_CHOSE):
+            chosen = Undoable.of(deed.details["deed"])
+            return (chosen, deed) if chosen.leaves_something and deed.at + BIN > now else None
+    return None
+
+
+def told(verb: Verb, sender: str, decides: Match | None, *, is_own: bool = True) -> tuple[str, str]:
     """The sentence on what was done, and the pattern in it. `decides` is the list entry that will count for the
-    sender's next mail: what that does is what is told."""
+    sender's next mail: what that does is what is told. `is_own`: to the owner of the mailbox."""
+    done = DONE if is_own else DONE | DONE_FOR
     if verb not in LISTING:
-        return DONE[verb], ""
+        return done[verb], ""
     if decides is None or not sender:
         return DONE_ONLY[verb], ""
     if decides.colour is LISTING[verb]:
-        return DONE[verb], ""
+        return done[verb], ""
     return DONE_BUT[verb], decides.pattern
 
 

@@ -16,7 +16,18 @@ from starlette.types import ASGIApp
 
 from tamis.language.translation import marked
 from tamis.people.rights import Right
-from tamis.web import confirm, enrolment, invitation, preferences, sender, signing_in, strong_sign_in
+from tamis.web import (
+    confirm,
+    dealt_with,
+    enrolment,
+    held_message,
+    invitation,
+    notices,
+    preferences,
+    sender,
+    signing_in,
+    strong_sign_in,
+)
 from tamis.web import held_list as mailbox
 from tamis.web.api import assembly as api
 from tamis.web.api.problems import problem
@@ -73,16 +84,19 @@ ROUTES = (
     _post("/sign-in/{token}", signing_in.use_link),
     _post("/sign-out", signing_in.leave),
     _get("/mail", mailbox.show_list),
-    _get("/mail/{message}", mailbox.show_message),
-    _post("/mail/{message}", mailbox.act),
-    _get("/mail/{message}/formatted", mailbox.show_formatted),
-    _post("/undo", mailbox.undo, by_token=True),
+    _post("/mail", mailbox.act_on_many),
+    _get("/mail/{message}", held_message.show_message),
+    _post("/mail/{message}", held_message.act),
+    _get("/mail/{message}/formatted", held_message.show_formatted),
+    _get("/done", dealt_with.show),
+    _post("/undo", notices.undo, by_token=True),
     _get("/lists", preferences.show_lists),
     _post("/lists", preferences.change_list),
     _get("/settings", preferences.show_settings),
     _post("/settings", preferences.change_settings),
     _get("/a/{token}", confirm.show),
     _post("/a/{token}", confirm.act, by_token=True),
+    _get("/a/{token}/formatted", confirm.show_formatted),
     _get("/c/{token}", sender.show),
     _post("/c/{token}", sender.answer, by_token=True),
     _post("/c/{token}/work", sender.work, by_token=True),

@@ -21,7 +21,7 @@ from tamis.contract.lists import MAX_PATTERN
 from tamis.database.history_search import Wanted
 from tamis.desk.reinjection import Reinjector
 from tamis.language.translation import marked
-from tamis.letters.letter import letter, our_fields
+from tamis.letters.letter import button, letter, our_fields, paragraph, sheet, wrapped
 from tamis.message.address import address_key, domain_of, is_plain
 from tamis.message.envelope import IPAddress
 from tamis.quarantine.records import new_id
@@ -45,7 +45,7 @@ LINK_MINUTES = 15
 """How long a mailed link works."""
 _IMAP_SECONDS = 10.0
 _TARGET = re.compile(
-    r"/(?:lists|settings|mail(?:/[0-9A-HJKMNP-TV-Z]{26})?|admin(?:/[A-Za-z0-9@._-]{1,100}){0,3})"
+    r"/(?:lists|settings|done|mail(?:/[0-9A-HJKMNP-TV-Z]{26})?|admin(?:/[A-Za-z0-9@._-]{1,100}){0,3})"
     r"(?:\?[A-Za-z0-9@._=&%+:~-]{1,300})?"
 )
 _WRONG = marked("The address or password is incorrect.")
@@ -179,11 +179,10 @@ def _mail(visit: Visit, mailbox: str) -> bytes:
         language=visit.reader.language,
         now=now,
     )
-    html = Markup(
-        '<!doctype html>\n<html lang="{language}"><meta charset="utf-8"><title>{subject}</title>'
-        '<p>{asked}</p>\n<p><a href="{link}">{link}</a></p>\n<p>{otherwise}</p></html>\n'
-    ).format(language=visit.reader.language, subject=subject, asked=asked, link=link, otherwise=otherwise)
-    return letter(fields, f"{asked}\n\n{link}\n\n{otherwise}\n", html)
+    text = f"{wrapped([asked])}\n\n{link}\n\n{wrapped([otherwise])}\n"
+    press = Markup("<p>{}</p>").format(button(link, _("Show my held mail")))
+    html = Markup("\n").join((paragraph(asked), press, paragraph(otherwise)))
+    return letter(fields, text, sheet(visit.reader.language, subject, html))
 
 
 def show_link(visit: Visit) -> Response:

@@ -421,10 +421,32 @@ def _note_refusal(visit: Visit, error: PageRefusedError) -> None:
         log.warning("%s: a refusal is not in the audit trail: %s", what, failed)
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where a page leads that says one thing: no page is a dead end."""
+
+    path: str
+    label: str
+
+
 def told(visit: Visit, sentence: str, status: int) -> Response:
     """A page that says one thing. It must not fail where the store does: who is not known yet stays unknown."""
     visit.__dict__.setdefault("person", None)
-    mailed = visit.request.url.path.startswith((visit.path("/sign-in/"), visit.path("/a/")))
-    return visit.render(
-        "told.html", status=status, sentence=sentence, new_link=sentence == NOT_VALID and mailed
-    )
+    return visit.render("told.html", status=status, sentence=sentence, way=_way(visit, status))
+
+
+def _way(visit: Visit, status: int) -> Way | None:
+    """What one can do about a refusal. Who came by a sender's link that is over can do nothing here, and is told so."""
+    path = visit.request.url.path.removeprefix(visit.root)
+    of_sender = path.startswith("/c/")
+    if status not in (404, 405) and not path.startswith(_ONLY_POSTED):
+        return Way(path, marked("Try again"))
+    if of_sender:
+        return None
+    if visit.person:
+        return Way("/mail", marked("Back to the held messages"))
+    mailed = path.startswith(("/sign-in/", "/a/"))
+    return Way("/sign-in", marked("Get a new link") if mailed else marked("Sign in"))
+
+
+_ONLY_POSTED = ("/undo", "/sign-out")

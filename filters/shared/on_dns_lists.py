@@ -16,6 +16,7 @@ from tamis.contract.finding import Finding, Status
 from tamis.contract.questions import Asks, Lookup
 from tamis.contract.sentences import FEW_LISTS, ON_LISTS
 from tamis.contract.service_protocols import Answer
+from tamis.language.translation import marked
 from tamis.settings.dns_lists import DNSList, ListRefusedError
 
 _MOST_SHOWN = 5
@@ -80,7 +81,7 @@ class OnDNSLists(Filter[ListOptions]):
                 listed.setdefault(subject, []).append([one.zone, weight, codes])
         facts = {"asked": len({one.subject for one in questions}), "silent": sorted(silent)}
         if not answered:
-            because = "none of {lists} lists answered: {error}"
+            because = marked("none of {lists} lists answered: {error}")
             first = next(iter(silent.values()), "")[:_MOST_CHARACTERS]
             return self.unavailable(because, lists=len(silent), error=first, **facts)
         if not listed:

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 
 from tamis.background.putting_off import PutOff
 from tamis.base.errors import ReinjectError, TamisError
-from tamis.base.tokens import Purpose, Tokens
+from tamis.base.tokens import Tokens
+from tamis.challenge.links import action_link
 from tamis.judging.site import Site
 from tamis.letters import digests, quota
 from tamis.letters.mailings import MailingKind
@@ -75,8 +76,7 @@ class Digesting:
         ends = {one.id: one.expires_at for one in messages}
 
         def link(message: str, verb: str) -> str:
-            token = self._tokens.make(Purpose.ACTION, mailbox, message, verb, expires=ends[message])
-            return f"{settings.web.url}/a/{token}"
+            return action_link(settings, self._tokens, message, verb, ends[message])
 
         digest = digests.Digest(
             mailbox=mailbox,

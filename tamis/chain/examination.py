@@ -19,6 +19,7 @@ from tamis.contract.finding import ALREADY_DECIDED, Finding, Status
 from tamis.contract.recording import Recording
 from tamis.judging.policy import Policy
 from tamis.judging.verdict import is_decided
+from tamis.language.translation import marked
 from tamis.services.runner import Runner
 
 Pulse = Callable[[], None]
@@ -193,8 +194,8 @@ class Examination:
             self._runner.call(partial(_stop, looks, because))
 
 
-_LATE = "no answer within the message's time"
-_ABANDONED = "cancelled"
+_LATE = marked("no answer within the message's time")
+_ABANDONED = marked("cancelled")
 
 
 def _because(look: FilterLook, because: str) -> Finding:

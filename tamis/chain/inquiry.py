@@ -26,6 +26,7 @@ from tamis.contract.memos import Once
 from tamis.contract.questions import PENDING, Asks, Compute, Question, Take
 from tamis.contract.recording import Recording, owner_of
 from tamis.contract.service_protocols import Services
+from tamis.language.translation import marked
 from tamis.message.mail.seen import NOTHING_SEEN, Seen
 from tamis.services.runner import elsewhere
 
@@ -319,7 +320,7 @@ class Deadline:
                 Finding(
                     one.filter.name,
                     Status.UNAVAILABLE,
-                    "no answer within {seconds} s",
+                    marked("no answer within {seconds} s"),
                     facts,
                     self.seconds,
                 )
@@ -405,11 +406,11 @@ def _foreign(one: Filter[Any], message: Message) -> Asks[Any]:
 
 def _unavailable(one: Filter[Any], error: BaseException, seconds: float) -> Finding:
     if isinstance(error, (ServiceError, TimeoutError)):  # nothing is wrong with the filter
-        facts = {"error": str(error)[:200] or "no answer in time"}
+        facts = {"error": str(error)[:200] or marked("no answer in time")}
         return Finding(one.name, Status.UNAVAILABLE, "{error}", facts, seconds)
     log.error("filter %s failed", one.name, exc_info=error)
     facts = {"error": f"{type(error).__name__}: {error}"[:200]}
-    return Finding(one.name, Status.UNAVAILABLE, "failed: {error}", facts, seconds)
+    return Finding(one.name, Status.UNAVAILABLE, marked("failed: {error}"), facts, seconds)
 
 
 def _checked(one: Filter[Any], found: object, seconds: float) -> Finding:

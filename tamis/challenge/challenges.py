@@ -271,6 +271,13 @@ class Challenges:
             row = session.get(ChallengeRow, clean(challenge))
             return None if row is None else _challenge(row)
 
+    def about(self, message: str) -> Challenge | None:
+        """The challenge about a held message; None while it is not decided whether its sender is asked."""
+        query = select(ChallengeRow).join(MessageRow, MessageRow.challenge == ChallengeRow.id)
+        with self._database.read() as session:
+            row = session.scalar(query.where(MessageRow.id == clean(message)))
+            return None if row is None else _challenge(row)
+
     def messages(self, challenge: str, reach: Reach | None = None) -> tuple[str, ...]:
         """The ids of a challenge's copies, of those that somebody sees."""
         query = select(MessageRow.id).where(MessageRow.challenge == clean(challenge)).order_by(MessageRow.id)

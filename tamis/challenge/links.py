@@ -11,3 +11,10 @@ from tamis.settings import Settings
 def challenge_link(settings: Settings, tokens: Tokens, challenge: str, expires: datetime) -> str:
     """The page on which a sender confirms a held message."""
     return f"{settings.web.url}/c/{tokens.make(Purpose.CHALLENGE, challenge, expires=expires)}"
+
+
+def action_link(settings: Settings, tokens: Tokens, message: str, verb: str, expires: datetime) -> str:
+    """The page on which a recipient says what becomes of a held message; `verb` is preselected there, "" for what a
+    page offers first."""
+    token = tokens.make(Purpose.ACTION, message, expires=expires)
+    return f"{settings.web.url}/a/{token}" + (f"?do={verb}" if verb else "")

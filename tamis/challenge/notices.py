@@ -11,20 +11,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from tamis.judging.suppression import NOTICE_ID
 from tamis.language.display_text import plain
+from tamis.language.lists import listed
 from tamis.language.translation import LANGUAGES, accepted, translations
-from tamis.letters.letter import day, letter, time_of_day
+from tamis.letters.letter import button, day, letter, paragraph, sheet, time_of_day, wrapped
 from tamis.message.address import domain_of
 from tamis.message.mail.headers import Headers
 
 MOST_SUBJECT = 150
 """Characters of the original's subject that are repeated."""
-_MOST_SHOWN = 5
 _MOST_ID = 250
-_MOST_ADDRESS = 100
 _FRENCH = frozenset(
     ("fr", "re", "gp", "mq", "gf", "yt", "pm", "bl", "mf", "wf", "pf", "nc", "mc", "paris", "bzh", "alsace")
 )
@@ -88,14 +87,12 @@ def compose(notice: Notice, *, now: datetime) -> bytes:
 
 
 def _content(notice: Notice, domain: str, languages: Sequence[str]) -> tuple[str, Markup]:
-    """The words as text and as HTML."""
+    """The words as text and as HTML: one language below the other, and on top what is below."""
     texts = [_Text(notice, language) for language in languages]
     below = " ".join(translations(language).gettext("(English below)") for language in languages[1:])
-    text = _RULE.join((f"{texts[0].plain()} {below}", *(one.plain() for one in texts[1:])))
-    first = Markup("{}\n<p>{}</p>").format(texts[0].html(), below)
-    html = Markup("\n<hr>\n").join((first, *(one.html() for one in texts[1:])))
-    whole = Markup("<!doctype html>\n<title>{}</title>\n{}\n").format(domain, html)
-    return text, whole
+    text = _RULE.join((f"{below}\n\n{texts[0].plain()}", *(one.plain() for one in texts[1:])))
+    parts = Markup("\n<hr>\n").join(one.html() for one in texts)
+    return text + "\n", sheet(languages[0], domain, paragraph(below) + Markup("\n") + parts)
 
 
 def message_id(challenge: str, domain: str) -> str:
@@ -105,6 +102,7 @@ def message_id(challenge: str, domain: str) -> str:
     return made
 
 
+_QUOTE = "margin:0 0 16px;padding-left:12px;border-left:3px solid #8b8f8f"
 _RULE = "\n\n" + 30 * "_" + "\n\n"
 
 
@@ -126,58 +124,64 @@ class _Text:
         self._language = language
         self._ = translations(language).gettext
 
-    def paragraphs(self) -> tuple[str, ...]:
-        """What is said, with {link} where the link stands."""
-        notice, _ = self._notice, self._
+    def _opening(self) -> str:
+        """Who holds it, and for whom."""
+        sentence = self._(
+            "Your message to {recipients} is on hold: the spam filter of {domain} is not sure about it."
+        )
+        recipients = listed(self._notice.recipients, self._language)
+        return sentence.format(recipients=recipients, domain=domain_of(self._notice.recipients[0]))
+
+    def _facts(self) -> Sequence[str]:
+        """By what the sender knows the message again."""
+        _, notice = self._, self._notice
+        when = _("{day}, {time}").format(
+            day=self._date(notice.sent_at),
+            time=time_of_day(notice.sent_at, self._language, notice.time_zone),
+        )
+        subject = plain(notice.subject, MOST_SUBJECT) or "…"
+        return (_("Subject: {subject}").format(subject=subject), _("Sent: {moment}").format(moment=when))
+
+    def _closing(self) -> Sequence[str]:
+        """What happens then, what happens otherwise, and how one knows that this mail is no trap."""
+        _ = self._
         promise = (
             _("It will be delivered at once, and we will not ask you again.")
-            if notice.whitelists
+            if self._notice.whitelists
             else _("It will be delivered at once.")
         )
+        otherwise = _("Without an answer it will be deleted on {date}.")
         return (
-            _(
-                "Your message of {date}, {time}, to {recipients} is on hold: the spam filter of {domain} is not sure "
-                "about it."
-            ).format(
-                date=self._date(notice.sent_at),
-                time=time_of_day(notice.sent_at, self._language, notice.time_zone),
-                recipients=self._recipients(),
-                domain=domain_of(notice.recipients[0]),
-            )
-            + "\n"
-            + _("Its subject: {subject}").format(subject=plain(notice.subject, MOST_SUBJECT) or "…"),
-            _("Confirm in one step that you sent it:") + "\n{link}",
-            promise
-            + " "
-            + _("Without an answer it will be deleted on {date}.").format(date=self._date(notice.held_until)),
-            _("There is nothing to pay, and we ask for no password.")
-            + " "
-            + _("You sent no message? Ignore this one: somebody used your address."),
+            f"{promise} {otherwise.format(date=self._date(self._notice.held_until))}",
+            _("One press is enough: there is nothing to pay, and we ask for no password."),
+            _("You sent no message? Ignore this one: somebody used your address."),
         )
 
     def plain(self) -> str:
         """As text."""
-        return "\n\n".join(self.paragraphs()).replace("{link}", self._notice.link)
+        ask = self._("Confirm in one step that you sent it:")
+        return "\n\n".join(
+            (
+                wrapped([self._opening()]),
+                "\n".join(wrapped([one], "    ", "  ") for one in self._facts()),
+                f"{wrapped([ask])}\n{self._notice.link}",
+                wrapped(self._closing()),
+            )
+        )
 
     def html(self) -> Markup:
-        """As HTML. The link is shown without its token, which is wider than a phone."""
-        shown = self._notice.link.rpartition("/")[0] + "/…"
-        link = Markup('<a href="{}">{}</a>').format(self._notice.link, shown)
-        paragraphs = (
-            Markup("<p>{}</p>")
-            .format(Markup("<br>").join(map(escape, one.split("\n"))))
-            .replace("{link}", link)
-            for one in self.paragraphs()
+        """As HTML. The button's address is written out below it: who is careful compares the two."""
+        link = self._notice.link
+        facts = Markup("<br>").join(self._facts())
+        parts = (
+            paragraph(self._opening()),
+            Markup('<blockquote style="{}">{}</blockquote>').format(_QUOTE, facts),
+            paragraph(self._("Confirm in one step that you sent it:")),
+            Markup("<p>{}</p>").format(button(link, self._("I sent it: deliver it"))),
+            Markup('<p><small style="font-size:14px">{}</small></p>').format(link),
+            *map(paragraph, self._closing()),
         )
-        return Markup('<div lang="{}">{}</div>').format(self._language, Markup("\n").join(paragraphs))
+        return Markup('<div lang="{}">{}</div>').format(self._language, Markup("\n").join(parts))
 
     def _date(self, moment: datetime) -> str:
         return day(moment, self._language, self._notice.time_zone)
-
-    def _recipients(self) -> str:
-        shown = ", ".join(plain(one, _MOST_ADDRESS) for one in self._notice.recipients[:_MOST_SHOWN])
-        more = len(self._notice.recipients) - _MOST_SHOWN
-        if more <= 0:
-            return shown
-        others = translations(self._language).ngettext("{number} other", "{number} others", more)
-        return self._("{some} and {others}").format(some=shown, others=others.format(number=more))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from tamis.language.translation import marked
 from tamis.message.mail.seen import Seen
 
 
@@ -19,7 +20,7 @@ class Status(StrEnum):
     SKIPPED = "skipped"  # did not look, and `because` says why
 
 
-ALREADY_DECIDED = "already decided"
+ALREADY_DECIDED = marked("already decided")
 """Why the chain skips an expensive filter: its finding was not wanted then, which replay must know."""
 
 
@@ -38,8 +39,11 @@ class Finding:
     seconds: float = 0.0
 
     def text(self, translate: Callable[[str], str] = str) -> str:
-        """The sentence, filled in; `translate` maps the English one to the reader's language."""
-        return translate(self.because).format_map(self.facts) if self.because else str(self.status)
+        """The sentence, filled in; `translate` maps English ones to the reader's language: this one, and those that are
+        facts of it. A fact that is a list is shown with commas between."""
+        if not self.because:
+            return str(self.status)
+        return translate(self.because).format_map(_Shown(self.facts, translate))
 
     def to_dict(self) -> dict[str, Any]:
         """A form that JSON can hold; `from_dict` reads it back."""
@@ -65,3 +69,20 @@ class Revealed(NamedTuple):
 
     finding: Finding
     seen: Seen
+
+
+class _Shown(dict[str, Any]):
+    """Facts as a sentence shows them."""
+
+    def __init__(self, facts: Mapping[str, Any], translate: Callable[[str], str]) -> None:
+        super().__init__(facts)
+        self._translate = translate
+
+    def __getitem__(self, name: str) -> Any:
+        """The fact, if it is a phrase in the reader's language."""
+        fact = super().__getitem__(name)
+        if isinstance(fact, str) and fact:
+            return self._translate(fact)
+        if isinstance(fact, (list, tuple)):
+            return ", ".join(self._translate(str(one)) if one else "" for one in fact)
+        return fact

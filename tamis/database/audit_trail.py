@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -103,6 +103,19 @@ class Trail:
             query = query.where(AuditRow.id < before)
         with self._database.read() as session:
             return tuple(map(_told, session.scalars(query)))
+
+    def about_each(self, things: Sequence[str]) -> dict[str, list[Deed]]:
+        """What was done to each of several, a page's number of them at most; newest first."""
+        query = select(AuditRow).where(AuditRow.object.in_(things)).order_by(AuditRow.id.desc())
+        found: dict[str, list[Deed]] = {}
+        with self._database.read() as session:
+            for row in session.scalars(query.limit(_MOST_EACH * max(1, len(things)))):
+                found.setdefault(row.object, []).append(_told(row))
+        return found
+
+
+_MOST_EACH = 50
+"""Deeds a thing, on the whole (beyond: the oldest are left out)."""
 
 
 def _told(row: AuditRow) -> Deed:

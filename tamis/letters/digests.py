@@ -10,11 +10,12 @@ from typing import Any
 from markupsafe import Markup
 
 from tamis.contract.filter import Filter
+from tamis.judging.likelihood import Likelihood, likelihood
 from tamis.judging.reasons import plain_reason
-from tamis.language.display_text import plain
+from tamis.language.display_text import named, plain
 from tamis.language.time_zone import zone_of
 from tamis.language.translation import marked, translations
-from tamis.letters.letter import day, letter, our_fields, time_of_day
+from tamis.letters.letter import button, day, letter, our_fields, paragraph, sheet, time_of_day, wrapped
 from tamis.message.address import domain_of
 from tamis.quarantine.records import Summary
 
@@ -29,10 +30,12 @@ VERBS = (
 """What a digest's links ask to be confirmed, and what they are called."""
 
 _MOST = 120
-_STYLE = Markup(
-    "body{{font-family:system-ui,sans-serif;max-width:40em;margin:1em auto;padding:0 1em}}"
-    "li{{list-style:none;margin:0 0 1.2em}}ul{{padding:0}}small{{color:#555}}"
-).format()
+
+GROUPS = (
+    (Likelihood.PERHAPS, marked("Perhaps wanted")),
+    (Likelihood.PROBABLY, marked("Probably unwanted")),
+)
+"""What people should look at first, and what they may skip."""
 
 
 def due(times: Sequence[str], time_zone: str, since: datetime, now: datetime) -> bool:
@@ -53,8 +56,8 @@ def due(times: Sequence[str], time_zone: str, since: datetime, now: datetime) ->
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Digest:
     """What a digest says. `messages` are the newest untold ones, `count` is how many there are in all; `link` makes
-    the address of a confirming page from a message's id and a verb of VERBS; `home` is the page with everything;
-    `filters` say why each was held."""
+    the address of a message's confirming page, on which a verb of VERBS is preselected ("" for the first); `home` is
+    the page with everything; `filters` say why each was held."""
 
     mailbox: str
     messages: Sequence[Summary]
@@ -70,9 +73,8 @@ class Digest:
 def compose(digest: Digest, *, now: datetime) -> bytes:
     """The mail; its envelope has a null sender and the mailbox as recipient."""
     words = translations(digest.language)
-    _ = words.gettext
     subject = words.ngettext(
-        "{number} message was held for you", "{number} messages were held for you", digest.count
+        "{number} message is held for you", "{number} messages are held for you", digest.count
     ).format(number=digest.count)
     newest = max((one.id for one in digest.messages), default="none")
     fields = our_fields(
@@ -83,44 +85,88 @@ def compose(digest: Digest, *, now: datetime) -> bytes:
         language=digest.language,
         now=now,
     )
-    more = digest.count - len(digest.messages)
-    closing = [_("Each link opens a page that asks you to confirm; nothing happens before that.")]
-    if more > 0:
-        closing.insert(0, words.ngettext("{number} more is there:", "{number} more are there:", more))
-        closing[0] = closing[0].format(number=more)
-    opening = (
-        _("The spam filter of {domain} holds them for {mailbox}.").format(
-            domain=domain_of(digest.mailbox), mailbox=digest.mailbox
-        )
-        + " "
-        + _("There is nothing to pay, and we ask for no password.")
-    )
-    everything = _("All messages, search and settings:")
-    rows = [_Row(one, digest) for one in digest.messages]
-    text = "\n\n".join(
-        [
-            f"{subject}.",
-            opening,
-            *("\n".join(row.lines()) for row in rows),
-            *closing,
-            f"{everything} {digest.home}",
+    groups = [*_grouped(digest)]
+    opening, closing = _opening(digest, subject), _closing(digest)
+    return letter(fields, _text(digest, opening, groups, closing), _html(digest, opening, groups, closing))
+
+
+_Group = tuple[str, "list[_Row]"]
+
+
+def _grouped(digest: Digest) -> Iterator[_Group]:
+    """The messages by how likely they are wanted, each group with its heading; no empty ones."""
+    words = translations(digest.language)
+    for wanted, title in GROUPS:
+        rows = [
+            _Row(one, digest)
+            for one in digest.messages
+            if likelihood(one.decided_by, one.score, one.required, digest.filters) is wanted
         ]
+        if rows:
+            yield f"{words.gettext(title)} ({len(rows)})", rows
+
+
+def _opening(digest: Digest, subject: str) -> list[str]:
+    """Who writes to whom about what, and what one has to do: nothing."""
+    words = translations(digest.language)
+    kept = words.ngettext(
+        "The spam filter of {domain} put it aside for the mailbox {mailbox}.",
+        "The spam filter of {domain} put them aside for the mailbox {mailbox}.",
+        digest.count,
+    ).format(domain=domain_of(digest.mailbox), mailbox=digest.mailbox)
+    first = min((one.expires_at for one in digest.messages), default=None)
+    if first is None:
+        return [f"{subject}.", kept]
+    otherwise = words.ngettext(
+        "If you don't want it, do nothing: it is deleted by itself on {date}.",
+        "If you want none of them, do nothing: they are deleted by themselves from {date} on.",
+        digest.count,
     )
-    html = Markup(
-        '<!doctype html>\n<html lang="{language}"><meta charset="utf-8"><title>{subject}</title>'
-        "<style>{style}</style><p>{subject}.</p>\n<p>{opening}</p>\n<ul>\n{rows}\n</ul>\n{closing}\n"
-        '<p>{everything} <a href="{home}">{home}</a></p></html>\n'
-    ).format(
-        language=digest.language,
-        subject=subject,
-        opening=opening,
-        style=_STYLE,
-        rows=Markup("\n").join(row.html() for row in rows),
-        closing=Markup("\n").join(Markup("<p>{}</p>").format(one) for one in closing),
-        everything=everything,
-        home=digest.home,
+    date = day(first, digest.language, digest.time_zone)
+    return [f"{subject}.", kept, otherwise.format(date=date)]
+
+
+def _closing(digest: Digest) -> list[str]:
+    """What a press does, and how one knows that this mail is no trap."""
+    words = translations(digest.language)
+    _ = words.gettext
+    told = []
+    more = digest.count - len(digest.messages)
+    if more > 0:
+        sentence = words.ngettext(
+            "{number} more is not listed here.", "{number} more are not listed here.", more
+        )
+        told.append(sentence.format(number=more))
+    told.append(
+        _(
+            "Each link opens a page that shows the message and asks you to confirm; nothing happens before that."
+        )
     )
-    return letter(fields, text, html)
+    told.append(_("There is nothing to pay, and we ask for no password."))
+    return told
+
+
+def _text(digest: Digest, opening: Sequence[str], groups: Sequence[_Group], closing: Sequence[str]) -> str:
+    _ = translations(digest.language).gettext
+    listed = (
+        f"{title}\n{'-' * len(title)}\n\n" + "\n\n".join(row.text() for row in rows) for title, rows in groups
+    )
+    everything = _("All held messages, search and settings:") + f"\n{digest.home}"
+    return (
+        "\n\n".join([wrapped([" ".join(opening)]), *listed, wrapped([" ".join(closing), everything])]) + "\n"
+    )
+
+
+def _html(digest: Digest, opening: Sequence[str], groups: Sequence[_Group], closing: Sequence[str]) -> Markup:
+    _ = translations(digest.language).gettext
+    body = [paragraph(" ".join(opening))]
+    for title, rows in groups:
+        body.append(Markup('<h2 style="font-size:18px;margin:24px 0 4px">{}</h2>').format(title))
+        body += [row.html() for row in rows]
+    body.append(Markup('<hr style="border:0;border-top:1px solid #8b8f8f;margin:20px 0">'))
+    body.append(Markup("<p>{}</p>").format(button(digest.home, _("All held messages"), primary=False)))
+    body += [paragraph(" ".join(closing))]
+    return sheet(digest.language, opening[0], Markup("\n").join(body))
 
 
 class _Row:
@@ -128,26 +174,34 @@ class _Row:
 
     def __init__(self, message: Summary, digest: Digest) -> None:
         words = translations(digest.language)
-        self._sender = plain(message.header_from or message.sender, _MOST) or words.gettext("(no sender)")
+        self._words = words
+        name, address = (plain(one, _MOST) for one in named(message.header_from, message.sender))
+        self._sender = f"{name} <{address}>" if name and address else name or address
+        self._sender = self._sender or words.gettext("(no sender)")
         self._subject = plain(message.subject, _MOST) or words.gettext("(no subject)")
         self._when = words.gettext("{day}, {time}").format(
             day=day(message.received_at, digest.language, digest.time_zone),
             time=time_of_day(message.received_at, digest.language, digest.time_zone),
         )
         self._why = words.gettext(plain_reason(message.decided_by, digest.filters))
+        self._link = digest.link(message.id, "")
         self._links = [(words.gettext(label), digest.link(message.id, verb)) for verb, label in VERBS]
 
-    def lines(self) -> Iterator[str]:
-        """As text."""
-        yield f"{self._subject}\n    {self._sender}"
-        yield f"    {self._when} - {self._why}"
-        yield from (f"    {label}: {link}" for label, link in self._links)
+    def text(self) -> str:
+        """As text: one link, to a page that offers everything. What strangers wrote never begins a line."""
+        _ = self._words.gettext
+        why = _("Held because {reason}.").format(reason=self._why)
+        link = _("Read, receive or delete:") + f"\n{self._link}"
+        about = [f"{self._sender}\n{self._when}. {why}", link]
+        return "\n".join([wrapped([self._subject], "  ", "* "), *(wrapped([one], "  ") for one in about)])
 
     def html(self) -> Markup:
         """As HTML."""
-        links = Markup(" &middot; ").join(
-            Markup('<a href="{}">{}</a>').format(link, label) for label, link in self._links
+        why = self._words.gettext("Held because {reason}.").format(reason=self._why)
+        links = Markup("\n").join(
+            button(link, label, primary=not place) for place, (label, link) in enumerate(self._links)
         )
-        return Markup("<li><b>{}</b><br>{}<br><small>{} - {}</small><br>{}</li>").format(
-            self._subject, self._sender, self._when, self._why, links
-        )
+        return Markup(
+            '<div style="padding:12px 0;border-top:1px solid #dfdcd4"><b>{}</b><br>{}<br>'
+            '<small style="font-size:14px">{}. {}</small><br>\n{}</div>'
+        ).format(self._subject, self._sender, self._when, why, links)

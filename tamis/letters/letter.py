@@ -1,8 +1,14 @@
-"""Mails that Tamis writes itself: plain, in text and HTML, with nothing in them that loads or follows. Pure."""
+"""Mails that Tamis writes itself: plain, in text and HTML, with nothing in them that loads or follows. Pure.
+
+Both forms say the same. The text has lines of at most WIDTH characters, and every link on a line of its own; the HTML
+fits a window of 320 pixels, and its links are buttons that a finger meets. Styles stand on the elements: many mail
+programs drop style sheets.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from email.charset import QP, Charset
 from email.header import Header
@@ -18,6 +24,20 @@ from tamis.message.address import domain_of
 
 Fields = Sequence[tuple[str, str]]
 
+WIDTH = 72
+"""Characters of a line of text, but for links."""
+
+_BODY = (
+    "margin:0 auto;padding:16px;max-width:34em;font-family:system-ui,-apple-system,'Segoe UI',Roboto,sans-serif;"
+    "font-size:16px;line-height:1.5;overflow-wrap:anywhere;word-break:break-word"
+)
+_BUTTON = (
+    "display:inline-block;margin:4px 6px 4px 0;padding:10px 18px;min-width:44px;box-sizing:border-box;"
+    "border:1px solid #0f5e6b;border-radius:8px;text-align:center;text-decoration:none;line-height:24px;"
+)
+_PRIMARY = _BUTTON + "background:#0f5e6b;color:#ffffff;font-weight:bold"
+_PLAIN = _BUTTON + "background:#ffffff;color:#0f5e6b"
+
 _UTF8 = Charset("utf-8")
 _UTF8.header_encoding = QP
 _QP = "quoted-printable"
@@ -31,6 +51,46 @@ def letter(fields: Fields, text: str, html: Markup) -> bytes:
     content.set_content(text, cte=_QP)
     content.add_alternative(str(html), subtype="html", cte=_QP)
     return header.encode("ascii") + content.as_bytes()
+
+
+def wrapped(paragraphs: Iterable[str], indent: str = "", first: str | None = None) -> str:
+    """Paragraphs as text, with lines of at most WIDTH characters that begin with `indent`, those of a paragraph's
+    first line with `first`; what has no blank in it, as a link, stays whole. French has no-break spaces before its
+    colons, where no line may begin."""
+    begin = indent if first is None else first
+    return "\n\n".join(
+        "\n".join(
+            textwrap.fill(
+                line,
+                WIDTH,
+                initial_indent=indent if place else begin,
+                subsequent_indent=indent,
+                break_long_words=False,
+                break_on_hyphens=False,
+            ).replace("\N{NO-BREAK SPACE}", " ")
+            for place, line in enumerate(one.split("\n"))
+        )
+        for one in paragraphs
+    )
+
+
+def sheet(language: str, title: str, body: Markup) -> Markup:
+    """The HTML form around what a mail says."""
+    return Markup(
+        '<!doctype html>\n<html lang="{language}"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title></head>\n'
+        '<body style="{style}">\n{body}\n</body></html>\n'
+    ).format(language=language, title=title, style=_BODY, body=body)
+
+
+def paragraph(text: str) -> Markup:
+    """A paragraph of HTML."""
+    return Markup("<p>{}</p>").format(text)
+
+
+def button(link: str, label: str, *, primary: bool = True) -> Markup:
+    """A link as a button, 46 pixels high."""
+    return Markup('<a href="{}" style="{}">{}</a>').format(link, _PRIMARY if primary else _PLAIN, label)
 
 
 def our_fields(
@@ -54,9 +114,8 @@ def our_fields(
 def day(moment: datetime, language: str, time_zone: str) -> str:
     """The day of a moment, without the year, as people write it there."""
     date = moment.astimezone(zone_of(time_zone)).date()
-    if language != "fr":
-        return str(format_date(date, "MMMM d", locale=language))
-    return str(format_date(date, "'1er' MMMM" if date.day == 1 else "d MMMM", locale="fr"))
+    first = language == "fr" and date.day == 1
+    return str(format_date(date, "'1er' MMMM" if first else "d MMMM", locale=language))
 
 
 def time_of_day(moment: datetime, language: str, time_zone: str) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from markupsafe import Markup
 
 from tamis.language.translation import translations
-from tamis.letters.letter import letter, our_fields
+from tamis.letters.letter import letter, our_fields, paragraph, sheet, wrapped
 from tamis.quarantine.records import new_id
 
 EVERY = timedelta(hours=24)
@@ -41,12 +41,12 @@ def compose(notice: QuotaNotice, *, now: datetime) -> bytes:
         _("Move old mail into folders on your computer."),
         _("If your mail program only marks messages as deleted, tell it to remove them for good."),
     )
-    text = "\n\n".join((*paragraphs, "\n".join(f"- {one}" for one in advice)))
-    html = Markup('<!doctype html>\n<html lang="{}"><title>{}</title>\n{}\n<ul>\n{}\n</ul></html>\n').format(
+    text = wrapped(paragraphs) + "\n\n" + "\n".join(wrapped([one], "  ", "- ") for one in advice) + "\n"
+    listed = Markup("\n").join(Markup("<li>{}</li>").format(one) for one in advice)
+    html = sheet(
         notice.language,
         subject,
-        Markup("\n").join(Markup("<p>{}</p>").format(one) for one in paragraphs),
-        Markup("\n").join(Markup("<li>{}</li>").format(one) for one in advice),
+        Markup("{}\n<ul>\n{}\n</ul>").format(Markup("\n").join(map(paragraph, paragraphs)), listed),
     )
     fields = our_fields(
         mailbox=notice.mailbox,

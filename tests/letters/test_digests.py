@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from tamis.letters import quota
 from tamis.letters.digests import VERBS, Digest, compose, due
-from tamis.letters.letter import time_of_day
+from tamis.letters.letter import WIDTH, time_of_day
 from tamis.letters.mailings import MailingKind
 from tamis.quarantine.records import SUMMARY_FIELDS, Summary
 from tamis.store import Store
@@ -53,7 +54,7 @@ def digest_of(store: Store, language: str = "en") -> bytes:
             mailbox=MARIE,
             messages=messages,
             count=len(messages) + 3,
-            link=lambda message, verb: f"https://mail.example.com/a/{message}.{verb}",
+            link=lambda message, verb: f"https://mail.example.com/a/{message}{verb and '?do='}{verb}",
             home="https://mail.example.com/",
             filters=FILTERS,
             language=language,
@@ -70,7 +71,7 @@ def parts(raw: bytes) -> tuple[EmailMessage, str, str]:
     text, html = mail.get_body(("plain",)), mail.get_body(("html",))
     assert text is not None
     assert html is not None
-    return mail, text.get_content(), html.get_content()
+    return mail, text.get_content().replace("\r\n", "\n"), html.get_content()
 
 
 class Tags(HTMLParser):
@@ -92,13 +93,34 @@ def test_a_digest_lists_what_was_held_with_links_for_each(store: Store) -> None:
     assert mail["From"].addresses[0].addr_spec == "postmaster@example.com"
     assert mail["Auto-Submitted"] == "auto-generated"
     assert "4 messages" in mail["Subject"]
-    assert f"Le filtre anti-spam du domaine example.com les garde en attente pour {MARIE}. Il n" in text
-    for shown in ("Devis n° 7", "Offers <offer@example.net>", "1er mars, 13:00"):
+    assert f"Le filtre anti-spam du domaine example.com les a mis de côté pour la boîte {MARIE}." in " ".join(
+        text.split()
+    )
+    assert "ils seront supprimés d\u2019eux-mêmes à partir du 31 mars" in " ".join(text.split())
+    assert "aucun mot de passe ne vous est demandé" in " ".join(text.split())
+    for shown in ("Devis n° 7", "Offers <offer@example.net>", "1er mars à 13:00"):
         assert shown in text
         assert shown.replace("<", "&lt;").replace(">", "&gt;") in html
-    for verb, _ in VERBS:
-        assert f"https://mail.example.com/a/{one}.{verb}" in text
-        assert f'href="https://mail.example.com/a/{one}.{verb}"' in html
+    link = f"https://mail.example.com/a/{one}"
+    assert f"\n  {link}\n" in text, "on a line of its own"
+    assert [about["href"] for tag, about in Tags(html).tags if tag == "a"] == [
+        *(f"{link}?do={verb}" for verb, _ in VERBS),
+        "https://mail.example.com/",
+    ]
+    assert max(map(len, text.splitlines())) <= 76
+
+
+def test_what_may_be_wanted_comes_first(store: Store) -> None:
+    for number, (subject, decided_by) in enumerate((("A virus", "antivirus"), ("A friend", "reverse_dns"))):
+        store.quarantine.hold(
+            replace(held(f"t{number}", subject=subject), decided_by=decided_by, score=1.0), CONTENT, now=NOW
+        )
+    _, text, html = parts(digest_of(store))
+    for form in (text, html):
+        places = [
+            form.index(one) for one in ("Perhaps wanted (1)", "A friend", "Probably unwanted (1)", "A virus")
+        ]
+        assert places == sorted(places)
 
 
 @given(st.text(max_size=200), st.text(max_size=200))
@@ -110,7 +132,7 @@ def test_nothing_that_a_sender_wrote_acts(subject: str, name: str) -> None:
             mailbox=MARIE,
             messages=[summary],
             count=1,
-            link=lambda message, verb: f"https://mail.example.com/a/{message}.{verb}",
+            link=lambda message, verb: f"https://mail.example.com/a/{message}{verb and '?do='}{verb}",
             home="https://mail.example.com/",
             filters=FILTERS,
             language="en",
@@ -124,20 +146,22 @@ def test_nothing_that_a_sender_wrote_acts(subject: str, name: str) -> None:
         *("From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "X-Auto-Response-Suppress"),
         *("Content-Language", "Content-Type", "MIME-Version"),
     }
-    known = {"html", "meta", "title", "style", "p", "ul", "li", "b", "br", "small", "a"}
+    known = {"html", "head", "meta", "title", "body", "p", "h2", "hr", "div", "b", "br", "small", "a"}
     found = Tags(html).tags
     assert {tag for tag, _ in found} <= known
     assert all(
         str(about["href"]).startswith("https://mail.example.com/") for tag, about in found if tag == "a"
     )
     assert raw.isascii()
-    assert text.count("\n") < 30
+    assert text.count("\n") < 40
+    for line in text.splitlines():
+        assert len(line) <= WIDTH or " " not in line.strip(), "only what has no blank is longer"
 
 
 def _summary(subject: str, header_from: str) -> Summary:
     values: dict[str, Any] = dict.fromkeys(SUMMARY_FIELDS, "")
     values |= {"id": "01ABC", "recipient": MARIE, "subject": subject, "header_from": header_from}
-    values |= {"received_at": NOW, "decided_by": "score"}
+    values |= {"received_at": NOW, "expires_at": NOW, "decided_by": "score", "score": 5.0, "required": 5.0}
     return Summary(**values)
 
 

@@ -99,7 +99,7 @@ def visit(tab: Page, pages: Pages, number: str, place: int) -> Iterator[str]:
     yield "sign-in-link"
     tab.goto(f"{pages.url}/c/x")
     yield "refused"
-    tab.goto(f"{pages.url}/a/{pages.token(Purpose.ACTION, MARIE, number, 'deliver')}")
+    tab.goto(f"{pages.url}/a/{pages.token(Purpose.ACTION, number)}?do=deliver")
     yield "confirm"
     tab.context.add_cookies([{"name": SESSION, "value": pages.session(MARIE), "url": pages.url}])
     tab.goto(f"{pages.url}/mail")

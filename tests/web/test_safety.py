@@ -54,7 +54,7 @@ def tables(pages: Pages, *, but: tuple[str, ...] = ()) -> dict[str, list[tuple[o
 def everything(pages: Pages) -> Iterator[tuple[str, str, Answer]]:
     """An answer of every kind: pages, files, redirects, errors, refusals."""
     number = pages.hold(message(), content(html="<p>x</p>"))
-    token = pages.token(Purpose.ACTION, MARIE, number, "deliver")
+    token = pages.token(Purpose.ACTION, number)
     link = pages.token(Purpose.SIGN_IN, MARIE, "x")
     marie, guest = pages.visitor(MARIE), pages.visitor()
     for path in ("/mail", f"/mail/{number}", f"/mail/{number}/formatted", "/lists", "/settings", "/mail?q=x"):
@@ -214,6 +214,7 @@ def test_wrong_tokens_are_refused_alike(pages: Pages, purpose: Purpose) -> None:
         tokens["another's message"] = pages.token(purpose, JEAN, number, "deliver")
         tokens["unknown message"] = pages.token(purpose, MARIE, "01M8AJYGJ4XMYYWDKT89XS3ZSA", "deliver")
         tokens["unknown verb"] = pages.token(purpose, MARIE, gone, "explode")
+        tokens["unknown message, short"] = pages.token(purpose, "01M8AJYGJ4XMYYWDKT89XS3ZSA")
     if purpose is Purpose.CHALLENGE:
         tokens["unknown challenge"] = pages.token(purpose, *words)
     before = tables(pages)
@@ -229,11 +230,13 @@ def test_wrong_tokens_are_refused_alike(pages: Pages, purpose: Purpose) -> None:
     assert len({text for _, text in answers.values()}) == 1, answers
     assert tables(pages) == before
     assert pages.postbox.got == []
+    if purpose is Purpose.ACTION:
+        assert guest.get(f"/a/{pages.token(purpose, gone)}?do=explode").status == 404
 
 
 def test_guessing_has_a_budget_and_others_are_not_affected(pages: Pages) -> None:
     number = pages.hold(message(), content())
-    good = pages.token(Purpose.ACTION, MARIE, number, "deliver")
+    good = pages.token(Purpose.ACTION, number)
     guesser = pages.visitor(**{"X-Forwarded-For": "203.0.113.7"})
     statuses = [guesser.get(f"/a/{good[:-5]}{n:05}").status for n in range(WRONG_TOKENS.most + 20)]
     assert statuses == [404] * WRONG_TOKENS.most + [429] * 20
@@ -257,10 +260,7 @@ def test_opening_links_changes_nothing(pages: Pages) -> None:
     number = pages.hold(message(), content(html="<p>x</p>"))
     _, challenge = pages.store.challenges.hold_asked(message(2), content(), language="en", authenticated=True)
     links = [
-        *(
-            f"/a/{pages.token(Purpose.ACTION, MARIE, number, v)}"
-            for v in ("deliver", "allow", "delete", "spam")
-        ),
+        *(f"/a/{pages.token(Purpose.ACTION, number)}?do={v}" for v in ("deliver", "allow", "delete", "spam")),
         f"/sign-in/{pages.token(Purpose.SIGN_IN, MARIE, 'x')}",
         f"/c/{pages.token(Purpose.CHALLENGE, challenge)}",
     ]

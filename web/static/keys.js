@@ -2,7 +2,6 @@
 "use strict";
 
 const rows = [...document.querySelectorAll("ol [data-row]")];
-const place = "tamis-row:" + location.pathname;
 
 function current() {
   return document.activeElement.closest("[data-row]") || (rows.length ? null : document.querySelector("[data-row]"));
@@ -23,10 +22,14 @@ function meant(key) {
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey) return;
-  if (event.target.matches("input:not([type=radio]), select, textarea")) return;
+  if (event.target.matches("input:not([type=radio], [type=checkbox]), select, textarea")) return;
   if (rows.length && (event.key === "j" || event.key === "k")) {
     event.preventDefault();
     go(event.key === "j" ? 1 : -1);
+    return;
+  }
+  if (event.key === "t" && current()?.querySelector("[data-one]")) {
+    current().querySelector("[data-one]").click();
     return;
   }
   const found = meant(event.key);
@@ -35,14 +38,8 @@ document.addEventListener("keydown", (event) => {
   if (found.matches("input")) {
     found.focus();
   } else {
-    sessionStorage.setItem(place, String(rows.indexOf(current())));
     found.click();
   }
 });
-
-// After something was done to a row, go on where one was.
-const was = Number(sessionStorage.getItem(place) ?? -1);
-sessionStorage.removeItem(place);
-if (was >= 0 && rows.length) rows[Math.min(was, rows.length - 1)].querySelector("[data-open]").focus();
 
 for (const help of document.querySelectorAll("[data-keys]")) help.hidden = false;
