@@ -71,9 +71,7 @@ def test_apostrophes_are_those_of_print() -> None:
 
 def test_one_word_for_one_thing() -> None:
     """A message is "message", a mailbox "boîte"."""
-    wrong = re.compile(
-        r"\b(?<!-)(courriel|mails?|mél|boîte aux lettres|e-mails (?:retenus|en attente))\b", re.IGNORECASE
-    )
+    wrong = re.compile(r"\b(?<!-)(courriel|mails?|mél|boîte aux lettres|e-mails (?:retenus|en attente))\b")
     assert [french for _, french in sentences() if wrong.search(french)] == []
 
 

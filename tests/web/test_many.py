@@ -167,7 +167,7 @@ def test_what_was_kept_is_forgotten_when_its_time_is_over(store: Store) -> None:
         (
             KeptAct(Verb.SPAM, "", 0, 0, 0),
             "Nothing was done: no message was chosen.",
-            "Rien n\u2019a été fait : aucun message n\u2019est choisi.",
+            "Rien n\u2019a été fait\u00a0: aucun message n\u2019est choisi.",
         ),
     ],
 )
