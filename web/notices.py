@@ -67,19 +67,20 @@ def undo(visit: Visit) -> Response:
         words = visit.house.tokens.read(Purpose.UNDO, visit.field("deed"))
     except TokenError:
         raise PageRefusedError(_TOO_LATE) from None
-    many = KeptAct.read(words)
+    many, place = KeptAct.read(words), back(visit)
     if many is not None:
         act, by = many
         undone, _ = undo_all(actions(visit), visit.store, act.act, by)
         said, sentence = f"undone-{undone}", told_undone(visit.reader, undone)
     else:
         deed, by = Undoable.read(words)
+        place["at"] = deed.message
         undone = actions(visit).undo(deed, by)
         said, sentence = f"undone-{deed.verb}", visit.reader.gettext(UNDONE[deed.verb])
     if not undone:
         said, sentence = "late", visit.reader.gettext(_TOO_LATE)
     if visit.person is not None and visit.person.address == by:
-        return visit.redirect("/done" if visit.field("from") == "done" else "/mail", said=said, **back(visit))
+        return visit.redirect("/done" if visit.field("from") == "done" else "/mail", said=said, **place)
     return visit.render("told.html", sentence=sentence, way=Way("/mail", marked("All held messages")))
 
 

@@ -120,8 +120,8 @@ def test_a_recipient_signs_in_reads_and_delivers(browser: Browser, pages: Pages,
         tab.get_by_text("Show the formatting").click()
         frame = tab.frame_locator("iframe")
         expect(frame.get_by_role("heading", name="Devis")).to_be_visible()
-        tab.get_by_text("What every filter saw").click()
-        expect(tab.get_by_role("row", name=re.compile("reverse dns.*decided"))).to_be_visible()
+        tab.get_by_text("What else was noticed").click()
+        expect(tab.get_by_text("4 filters found nothing.")).to_be_visible()
         no_overflow(tab)
         tab.get_by_role("button", name=re.compile("^Deliver")).click()
         expect(tab.get_by_role("status")).to_contain_text("Delivered.")
@@ -132,7 +132,7 @@ def test_a_recipient_signs_in_reads_and_delivers(browser: Browser, pages: Pages,
 def test_everything_by_keys(browser: Browser, pages: Pages) -> None:
     numbers = fill(pages)[::-1]
     with opened(browser, pages, signed_in=MARIE) as tab:
-        tab.goto(f"{pages.url}/mail")
+        tab.goto(f"{pages.url}/mail?sort=newest")
         press = tab.keyboard.press
         focused = tab.locator(":focus")
         press("j")
@@ -163,6 +163,66 @@ def test_everything_by_keys(browser: Browser, pages: Pages) -> None:
     assert [state(pages, n) for n in numbers[1:3]] == [HeldState.RELEASED, HeldState.RELEASED]
 
 
+@pytest.mark.parametrize("javascript", [True, False], ids=["script", "no script"])
+def test_thirty_three_held_messages_in_two_steps(browser: Browser, pages: Pages, *, javascript: bool) -> None:
+    numbers = [pages.hold(message(n, subject=f"No. {n}"), content(f"{n}")) for n in range(33)]
+    with opened(browser, pages, signed_in=MARIE, language="fr", javascript=javascript) as tab:
+        tab.goto(f"{pages.url}/mail")
+        tab.get_by_label("Les 33 affichés").check()
+        if javascript:
+            expect(tab.get_by_text("Cochés\u00a0: 33")).to_be_visible()
+            expect(tab.locator("[data-one]:checked")).to_have_count(33)
+        tab.get_by_role("group", name="Pour tous ceux").get_by_role("button", name="Supprimer").click()
+        expect(tab.get_by_role("status")).to_contain_text("33 messages supprimés.")
+        expect(tab.get_by_role("heading", name="Aucun message en attente")).to_be_visible()
+        assert {state(pages, one) for one in numbers} == {HeldState.DELETED}
+        tab.get_by_role("button", name=re.compile("Annuler")).click()
+        expect(tab.locator("[data-one]")).to_have_count(33)
+        accessible(tab)
+
+
+def test_ticks_of_groups_and_rows_agree(browser: Browser, pages: Pages) -> None:
+    fill(pages)
+    with opened(browser, pages, signed_in=MARIE) as tab:
+        tab.goto(f"{pages.url}/mail")
+        group = tab.get_by_label("Tick these: Probably unwanted")
+        group.check()
+        ticked = tab.locator("[data-one]:checked")
+        many = ticked.count()
+        assert 0 < many < 7
+        ticked.first.uncheck()
+        expect(group).not_to_be_checked()
+        expect(ticked).to_have_count(many - 1)
+        assert tab.locator("[data-all]").evaluate("box => box.indeterminate")
+        tab.locator("[data-open]").first.focus()
+        tab.keyboard.press("t")
+        expect(ticked).to_have_count(many)
+        tab.locator("[data-all]").check()
+        expect(ticked).to_have_count(7)
+        expect(group).to_be_checked()
+
+
+TARGETS = """least => [...document.querySelectorAll("a, button, summary, input:not([type=hidden]), select")]
+  .filter(one => one.offsetParent && !one.closest(".sr, .skip") && !one.matches(".skip"))
+  .map(one => [one.closest("label.tick, label.choice") || one, one.outerHTML.slice(0, 120)])
+  .map(([one, html]) => [Math.min(one.getBoundingClientRect().width, one.getBoundingClientRect().height), html])
+  .filter(([size]) => size < least)"""
+"""What people press that is smaller than so many pixels (WCAG 2.5.8, 2.5.5)."""
+
+
+def test_what_is_pressed_is_large_enough(browser: Browser, pages: Pages) -> None:
+    paths = visited(pages)
+    with opened(browser, pages, size=NARROW, language="fr") as tab:
+        for name, path in paths.items():
+            if name == "list":
+                sign_in(tab.context, pages, MARIE)
+            if name != "wrong":
+                tab.goto(pages.url + path)
+                assert tab.evaluate(TARGETS, 24) == [], name
+                buttons = tab.evaluate(TARGETS, 43.5)
+                assert [html for _, html in buttons if html.startswith("<button")] == [], name
+
+
 def visited(pages: Pages) -> dict[str, str]:
     """Every page that is not signed in, and every one that is, by a name."""
     number = fill(pages)[-1]
@@ -183,6 +243,7 @@ def visited(pages: Pages) -> dict[str, str]:
         "message": f"/mail/{number}",
         "lists": "/lists",
         "settings": "/settings",
+        "dealt with": "/done",
     }
 
 
@@ -254,7 +315,7 @@ def test_pages_fit_into_320_pixels(browser: Browser, pages: Pages, language: str
             tab.goto(pages.url + path)
             no_overflow(tab)
         sign_in(tab.context, pages, MARIE)
-        for path in ("/mail", f"/mail/{number}", "/lists", "/settings"):
+        for path in ("/mail", f"/mail/{number}", "/lists", "/settings", "/done"):
             tab.goto(pages.url + path)
             no_overflow(tab)
 
