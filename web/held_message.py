@@ -52,7 +52,7 @@ def show_message(visit: Visit) -> Response:
         signs=[step for step in steps if step.is_sign],
         others=others(steps),
         whole=whole,
-        asked=sender_was_told(visit.store.challenges.about(one.id), visit),
+        asked=sender_was_told(visit.store.challenges.of_copy(one.id), visit),
         deeds=visit.store.trail.about(one.id),
         deed_names=DEEDS,
         sender=listed_sender(one, visit.site),

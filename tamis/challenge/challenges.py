@@ -271,7 +271,7 @@ class Challenges:
             row = session.get(ChallengeRow, clean(challenge))
             return None if row is None else _challenge(row)
 
-    def about(self, message: str) -> Challenge | None:
+    def of_copy(self, message: str) -> Challenge | None:
         """The challenge about a held message; None while it is not decided whether its sender is asked."""
         query = select(ChallengeRow).join(MessageRow, MessageRow.challenge == ChallengeRow.id)
         with self._database.read() as session:
