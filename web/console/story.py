@@ -32,8 +32,8 @@ from tamis.web.actions import DELIVERING, LISTING, Verb
 from tamis.web.console import doing
 from tamis.web.console.console import Console
 from tamis.web.console.messages import named_by, went
-from tamis.web.held_list import STATUS
 from tamis.web.preview import Preview, preview
+from tamis.web.why import STATUS
 
 MAX_HEADER = 64 * 1024
 """Octets of a raw header that are shown (beyond: cut off there, and the page says so)."""
