@@ -90,7 +90,7 @@ def _header_hosts(mail: Mail) -> Iterator[str]:
     for one in (one for name in _AUTHORS for one in mail.addresses(name)):
         yield one.domain
         texts.append(one.display)
-    for text in texts:
+    for text in filter(None, texts):
         for url in text_urls(text, LIMITS):
             yield url.host
 
