@@ -25,6 +25,7 @@ NAVIGATION: tuple[tuple[str, tuple[NavPage, ...]], ...] = (
         (
             NavPage("", marked("Overview"), Right.STATISTICS),
             NavPage("/messages", marked("Messages"), Right.HISTORY),
+            NavPage("/held", marked("Held"), Right.HELD),
         ),
     ),
     (

@@ -14,10 +14,12 @@ from typing import Any
 
 import pytest
 
+from tamis.database.history_search import Wanted
 from tamis.message.address import PLATFORM
 from tamis.people.rights import BUNDLES, Reach, Right
 from tamis.web.app import ROUTES
 from tamis.web.console.console import Needed
+from tests.web.console.mail import INBOX, story
 from tests.web.pages import ADMIN, MARIE, Answer, Pages, Visitor
 from tests.web.samples import content, message
 from tests.web.test_safety import tables
@@ -55,6 +57,7 @@ OBJECTS: dict[str, Callable[[Pages], Any]] = {
     "person": lambda pages: pages.store.people.find(ZOE).id,  # type: ignore[union-attr]
     "message": lambda pages: pages.store.quarantine.list(ZOE)[0].id,
     "mailbox": lambda _: ZOE,
+    "number": lambda pages: pages.store.history.find(Wanted(scope=ZOE))[0].id,
     "job": lambda pages: pages.store.jobs.of(ZOE)[0].id,
     "version": lambda pages: pages.store.overrides.versions.newest(),
 }
@@ -109,6 +112,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
         serving.store.trail.note(HIDDEN, "preview", HIDDEN, scope="example.org")
         serving.store.overrides.set("example.org", "tag", HIDDEN, by=ZOE, check=serving.check)
         serving.store.jobs.ask("replay", ZOE, "example.org", {"days": 1})
+        hers = story(7, (ZOE, INBOX), subject=HIDDEN, header_from=HIDDEN, helo=HIDDEN, host=HIDDEN)
+        serving.store.history.add([("hers:1", hers)])
         serving.hold(message(1, recipient=ZOE, subject=HIDDEN), content())
         serving.hold(message(2, recipient=MARIE), content())
         yield serving
