@@ -32,6 +32,7 @@ from tamis.web import held_list as mailbox
 from tamis.web.api import assembly as api
 from tamis.web.api.problems import problem
 from tamis.web.console import (
+    api_page,
     audit,
     doing,
     health,
@@ -115,6 +116,8 @@ ROUTES = (
     _post("/admin/me", own_page(own_access.change)),
     _get("/admin/me/app", own_page(own_access.show_app)),
     _post("/admin/me/app", own_page(own_access.change_app)),
+    _get("/admin/api", own_page(api_page.show)),
+    _post("/admin/api", own_page(api_page.change)),
     _console("", Right.STATISTICS, overview.show),
     _console("/messages", Right.HISTORY, messages.show),
     _console("/messages/{number:int}", Right.HISTORY, story.show),

@@ -65,7 +65,7 @@ def nginx(tmp_path: Path) -> Iterator[tuple[int, int, Pages, Path]]:
             "listen 443 ssl http2;": f"listen {LOOPBACK}:{secure} ssl http2;",
             "/etc/letsencrypt/live/mail.example.com/fullchain.pem": str(authority),
             "/etc/letsencrypt/live/mail.example.com/privkey.pem": str(key),
-            "http://127.0.0.1:8898": f"http://{LOOPBACK}:{pages.port}",
+            "server 127.0.0.1:8898;": f"server {LOOPBACK}:{pages.port};",
         }.items():
             assert text.count(old) == 1, old
             text = text.replace(old, new)

@@ -50,6 +50,7 @@ NAVIGATION: tuple[tuple[str, tuple[NavPage, ...]], ...] = (
         (
             NavPage("/health", marked("Health"), Right.PLATFORM, platform=True),
             NavPage("/jobs", marked("Jobs"), Right.POLICY_READ),
+            NavPage("/api", marked("API"), Right.STATISTICS),
         ),
     ),
 )
