@@ -20,6 +20,7 @@ _YEARS_MOMENT = MappingProxyType({"en": "d MMMM y, HH:mm", "fr": "d MMMM y 'à' 
 _DAY = MappingProxyType({"en": "d MMMM", "fr": "d MMMM"})
 _YEARS_DAY = MappingProxyType({"en": "d MMMM y", "fr": "d MMMM y"})
 _UNITS = (
+    (1024**3, marked("%(size)s GB")),
     (1024 * 1024, marked("%(size)s MB")),
     (1024, marked("%(size)s KB")),
     (1, marked("%(size)s octets")),

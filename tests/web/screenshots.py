@@ -20,7 +20,8 @@ from tamis.database.list_entries import NewEntry
 from tamis.web.visit import SESSION
 from tests.real.support import REPOSITORY
 from tests.web.browser import DESKTOP, PHONE, chromium, context_of
-from tests.web.pages import CODE, MARIE, Pages
+from tests.web.console import numbers
+from tests.web.pages import ADMIN, CODE, MARIE, Pages
 from tests.web.samples import LISTED, content, message
 
 FOLDER = REPOSITORY / "docs" / "screens"
@@ -34,11 +35,12 @@ HTML = """
 <tr><th>Freins</th><td>240 &euro;</td></tr></table><p>Garage Martin</p>
 """
 SETTINGS = {
+    "web": {"administrators": {ADMIN: ["platform"]}},
     "policy": {
         "time_zone": "Europe/Paris",
         "digest": ["17:00"],
         "self_service": ["outcome", "required", "digest", "language", "time_zone"],
-    }
+    },
 }
 
 
@@ -114,6 +116,22 @@ def visit(tab: Page, pages: Pages, number: str, place: int) -> Iterator[str]:
     yield "senders"
     tab.goto(f"{pages.url}/settings")
     yield "settings"
+    yield from console(tab, pages)
+
+
+def console(tab: Page, pages: Pages) -> Iterator[str]:
+    """As `visit`, what an administrator sees."""
+    numbers.fill(pages.store)
+    pages.store.healths.tell("mx1:/var/lib/tamis", numbers.well())
+    tab.context.add_cookies([{"name": SESSION, "value": pages.session(ADMIN), "url": pages.url}])
+    for name, path in (
+        ("overview", "/admin?span=30d"),
+        ("mailboxes", "/admin/mailboxes"),
+        ("mailbox", f"/admin/mailboxes/{MARIE}"),
+        ("health", "/admin/health"),
+    ):
+        tab.goto(pages.url + path)
+        yield f"console-{name}"
 
 
 def _wait_for_work(tab: Page) -> None:
@@ -146,7 +164,7 @@ def pictures(browser: Browser, folder: Path) -> Iterator[Path]:
             context = context_of(browser, size=SIZES[size], language=language, dark=dark)
             tab = context.new_page()
             for name in visit(tab, pages, number, place):
-                if dark and name not in ("list", "message", "sender"):
+                if dark and name not in ("list", "message", "sender", "console-overview"):
                     continue
                 path = folder / f"{name}-{language}-{size}{'-dark' if dark else ''}.png"
                 _save(tab.screenshot(full_page=True, animations="disabled", caret="hide"), path)

@@ -18,6 +18,7 @@ from tamis.base.errors import ConfigError
 from tamis.database.history_search import Wanted
 from tamis.database.scope import parse_scope
 from tamis.database.statistics import Days, MailboxCount
+from tamis.judging.verdict import SCORE
 from tamis.language.translation import marked
 from tamis.message.address import domain_of
 from tamis.people.rights import Reach, Right, visible
@@ -184,7 +185,10 @@ def _lines(console: Console, reach: Reach, span: Span) -> list[Line]:
 
 
 def _caught(count: MailboxCount) -> list[tuple[str, int]]:
-    return sorted(count.caught_by.items(), key=lambda one: (-one[1], one[0]))
+    caught = Counter[str]()
+    for name, number in count.caught_by.items():
+        caught[name or SCORE] += number
+    return sorted(caught.items(), key=lambda one: (-one[1], one[0]))
 
 
 def _sort(console: Console) -> str:
