@@ -5,8 +5,6 @@ Reach, Span -> MailboxCount (Statistics), questions, list entries, levels -> row
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +24,8 @@ from tamis.web import charts
 from tamis.web.console.console import Console
 from tamis.web.console.overview import SERIES, filter_name, series_of
 from tamis.web.console.spans import SPANS, Span
+from tamis.web.page_reader import PageReader
+from tamis.web.table_file import csv_file
 from tamis.web.visit import NOT_HERE, NoAccessError
 
 _USUAL = "30d"
@@ -211,31 +211,21 @@ def _number(given: str) -> int:
     return int(given) if given.isascii() and given.isdecimal() and len(given) < 9 else 0
 
 
-def defused(cell: object) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    text = str(cell)
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r", "\n") else text
-
-
 def _csv(console: Console, lines: Sequence[Line]) -> Response:
     reader = console.visit.reader
-    file = io.StringIO()
-    out = csv.writer(file)
     heads = [reader.gettext(name) for name, _ in COLUMNS.values()]
-    out.writerow(
-        [*heads[:7], reader.gettext(marked("Asked")), reader.gettext(marked("Answered")), *heads[8:]]
-    )
-    for one in lines:
-        count = one.count
-        cells = (
-            *(count.mailbox, count.came, count.held, count.junk, count.sent),
-            "; ".join(f"{filter_name(name, reader)} {number}" for name, number in one.caught),
-            *(count.mistakes, one.asked, one.answered, one.entries, one.required, count.last.isoformat()),
-        )
-        out.writerow([defused(cell) if isinstance(cell, str) else cell for cell in cells])
-    name = f"mailboxes-{console.scope.replace('@', '-at-')}.csv"
-    return Response(
-        file.getvalue(),
-        media_type="text/csv; charset=utf-8",
-        headers={"content-disposition": f'attachment; filename="{name}"'},
-    )
+    heads[7:8] = [reader.gettext(marked("Asked")), reader.gettext(marked("Answered"))]
+    return csv_file("mailboxes", heads, (_cells(one, reader) for one in lines))
+
+
+def _cells(one: Line, reader: PageReader) -> list[str]:
+    count = one.count
+    caught = "; ".join(f"{filter_name(name, reader)} {number}" for name, number in one.caught)
+    numbers = (count.mistakes, one.asked, one.answered, one.entries, f"{one.required:g}")
+    return [
+        count.mailbox,
+        *map(str, (count.came, count.held, count.junk, count.sent)),
+        caught,
+        *map(str, numbers),
+        count.last.isoformat(),
+    ]

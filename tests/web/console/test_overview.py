@@ -14,7 +14,7 @@ import pytest
 from tamis.database.statistics import Days
 from tamis.people.rights import Reach
 from tamis.web import charts
-from tamis.web.console.mailboxes import COLUMNS, defused
+from tamis.web.console.mailboxes import COLUMNS
 from tests.web.console.conftest import PLATFORM_ADMIN
 from tests.web.console.numbers import LOST, NOW, PEOPLE, fill, well
 from tests.web.pages import ADMIN, JEAN, MARIE, Pages
@@ -108,15 +108,13 @@ def test_mailboxes_sort_by_every_column(full: Pages, column: str) -> None:
     assert MARIE in names[0]
 
 
-def test_a_spreadsheet_takes_no_cell_for_a_formula(full: Pages) -> None:
+def test_the_table_can_be_had_as_a_file(full: Pages) -> None:
     answer = full.visitor(PLATFORM_ADMIN).get("/admin/mailboxes?as=csv")
     assert answer.headers["content-type"].startswith("text/csv")
-    rows = list(csv.reader(io.StringIO(answer.text)))
-    assert rows[0][0] == "Mailbox"
-    assert {len(row) for row in rows} == {len(rows[0])}
-    for bad in ("=1+1", "+1@x", "-1@x", "@sum(a1)", "\t=1", "\r=1"):
-        assert defused(bad) == f"'{bad}"
-    assert defused(MARIE) == MARIE
+    heads, *rows = csv.reader(io.StringIO(answer.text.removeprefix("\ufeff")))
+    assert heads[0] == "Mailbox"
+    assert {len(row) for row in rows} == {len(heads)}
+    assert MARIE in {row[0] for row in rows}
 
 
 def test_one_mailbox(full: Pages) -> None:
