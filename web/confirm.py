@@ -11,8 +11,8 @@ from tamis.judging.reasons import plain_reason
 from tamis.language.translation import marked
 from tamis.quarantine.records import Done, HeldRecord, HeldState
 from tamis.web.actions import Verb, listed_sender
+from tamis.web.done_notices import BECAME, NOT_DONE, actions, done_notice, verb_of
 from tamis.web.held_message import framed
-from tamis.web.notices import BECAME, NOT_DONE, actions, done_notice, verb_of
 from tamis.web.preview import preview
 from tamis.web.visit import NOT_VALID, PageRefusedError, Visit, Way
 from tamis.web.why import evidence

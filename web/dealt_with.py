@@ -12,7 +12,7 @@ from tamis.database.audit_trail import Deed
 from tamis.language.translation import marked
 from tamis.quarantine.records import GONE, HeldState, Summary
 from tamis.web.actions import UNDO, undoable
-from tamis.web.notices import notice
+from tamis.web.done_notices import notice
 from tamis.web.visit import Visit
 
 MOST = 50
@@ -27,7 +27,7 @@ _DEEDS = ("release", "delete")
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class DealtWith:
     """One message: what became of it, when and by whom, where that is known; `token` undoes it, `undo` says how."""
 
     message: Summary
@@ -47,7 +47,7 @@ def show(visit: Visit) -> Response:
     return visit.render("dealt_with.html", lines=lines, notice=notice(visit), mailbox=person.address)
 
 
-def _lines(visit: Visit, found: Iterable[Summary], deeds: dict[str, list[Deed]]) -> Iterator[Line]:
+def _lines(visit: Visit, found: Iterable[Summary], deeds: dict[str, list[Deed]]) -> Iterator[DealtWith]:
     now = datetime.now(UTC)
     for one in found:
         told = deeds.get(one.id, [])
@@ -56,8 +56,8 @@ def _lines(visit: Visit, found: Iterable[Summary], deeds: dict[str, list[Deed]])
         became = visit.reader.gettext(BECAME[one.state])
         chosen = undoable(told, now)
         if chosen is None:
-            yield Line(one, became, at, last.who if last else "")
+            yield DealtWith(one, became, at, last.who if last else "")
             continue
         deed, written = chosen
         token = deed.token(visit.house.tokens, written.who, written.at)
-        yield Line(one, became, at, written.who, token, visit.reader.gettext(UNDO[deed.verb]))
+        yield DealtWith(one, became, at, written.who, token, visit.reader.gettext(UNDO[deed.verb]))

@@ -15,8 +15,8 @@ from tamis.message.address import PLATFORM, domain_key
 from tamis.people.rights import Right
 from tamis.quarantine.records import Summary
 from tamis.web.actions import listed_sender
+from tamis.web.done_notices import RIGHTS_OF, actions, back, notice, verb_of
 from tamis.web.many import ON_MANY, act_on_all
-from tamis.web.notices import RIGHTS_OF, actions, back, notice, verb_of
 from tamis.web.visit import NoAccessError, PageRefusedError, Visit
 
 PAGE = 50
@@ -27,7 +27,7 @@ _NEWEST = "newest"
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class LikelyGroup:
     """Some messages of a page, under a heading; `key` names them in a form, `title` is "" for all of them."""
 
     key: str
@@ -68,18 +68,18 @@ def show_list(visit: Visit) -> Response:
     )
 
 
-def _groups(visit: Visit, found: Sequence[Summary]) -> Iterator[Group]:
+def _groups(visit: Visit, found: Sequence[Summary]) -> Iterator[LikelyGroup]:
     """The messages of a page as they are shown; no empty groups."""
     if visit.query("sort") == _NEWEST:
         if found:
-            yield Group("all", "", found)
+            yield LikelyGroup("all", "", found)
         return
     filters = visit.site.filters
     of = {one.id: likelihood(one.decided_by, one.score, one.required, filters) for one in found}
     for wanted, title in GROUPS:
         those = [one for one in found if of[one.id] is wanted]
         if those:
-            yield Group(wanted, visit.reader.gettext(title), those)
+            yield LikelyGroup(wanted, visit.reader.gettext(title), those)
 
 
 def act_on_many(visit: Visit) -> Response:

@@ -8,8 +8,8 @@ from tamis.judging.reasons import plain_reason
 from tamis.people.rights import Right
 from tamis.quarantine.records import Done, HeldRecord, HeldState
 from tamis.web.actions import listed_sender
+from tamis.web.done_notices import BECAME, DEEDS, RIGHTS_OF, actions, back, notice, verb_of
 from tamis.web.guard import FRAME_CSP
-from tamis.web.notices import BECAME, DEEDS, RIGHTS_OF, actions, back, notice, verb_of
 from tamis.web.preview import formatted, preview
 from tamis.web.visit import NOT_VALID, NoAccessError, PageRefusedError, Visit
 from tamis.web.why import evidence, others, sender_was_told, trace

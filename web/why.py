@@ -19,7 +19,7 @@ from tamis.web.visit import Visit
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class TraceLine:
     """One filter's line of the trace."""
 
     name: str
@@ -68,14 +68,14 @@ def evidence(record: HeldRecord, visit: Visit, *, whole: bool = True) -> str:
     return decided.text if whole or not decided.is_code else ""
 
 
-def trace(record: HeldRecord, visit: Visit) -> list[Step]:
+def trace(record: HeldRecord, visit: Visit) -> list[TraceLine]:
     """What every filter said for this recipient, in chain order."""
     findings = {str(f.get("filter")): f for f in record.findings}
     steps = []
     for opinion in record.verdict.get("opinions", ()):
         name = str(opinion.get("filter", ""))
         steps.append(
-            Step(
+            TraceLine(
                 name,
                 str(opinion.get("spec_id", "")),
                 visit.reader.gettext(STATUS.get(str(opinion.get("status")), str(opinion.get("status")))),
@@ -112,7 +112,7 @@ class Others:
     blind: int
 
 
-def others(steps: Sequence[Step]) -> Others:
+def others(steps: Sequence[TraceLine]) -> Others:
     """Of a trace."""
     blind = sum(step.said in (Status.UNAVAILABLE, Status.SKIPPED) for step in steps)
     return Others(len(steps) - blind - sum(step.is_sign or step.decided for step in steps), blind)

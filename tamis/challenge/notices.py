@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from tamis.judging.suppression import NOTICE_ID
 from tamis.language.display_text import plain
-from tamis.language.lists import listed
+from tamis.language.enumeration import listed
 from tamis.language.translation import LANGUAGES, accepted, translations
 from tamis.letters.letter import button, day, letter, paragraph, sheet, time_of_day, wrapped
 from tamis.message.address import domain_of

@@ -20,7 +20,7 @@ from tamis.filters.helo import POINTS
 from tamis.judging.reasons import TOTAL, UNKNOWN, plain_reason
 from tamis.judging.suppression import SENTENCES as NOT_ASKED
 from tamis.judging.suppression import NotAsked
-from tamis.language.lists import listed
+from tamis.language.enumeration import listed
 from tamis.language.translation import CATALOGUES, LANGUAGES, translations
 from tests.builders import FILTERS
 from tests.real.support import REPOSITORY

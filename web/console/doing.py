@@ -21,8 +21,8 @@ from tamis.people.rights import Right
 from tamis.quarantine.records import Done, Summary
 from tamis.web.actions import LISTING, Actions, Undoable, Verb
 from tamis.web.console.console import Console
+from tamis.web.done_notices import NOT_DONE, DoneNotice, verb_of
 from tamis.web.many import UNDO_ALL, KeptAct, told_undone, undo_all
-from tamis.web.notices import NOT_DONE, DoneNotice, verb_of
 from tamis.web.preferences import deciding_entry
 from tamis.web.visit import NOT_HERE, NOT_VALID, NoAccessError, PageRefusedError
 

@@ -22,7 +22,7 @@ from tamis.web.actions import Verb
 from tamis.web.console import doing
 from tamis.web.console.console import Console
 from tamis.web.console.messages import named_by
-from tamis.web.held_list import verb_of
+from tamis.web.done_notices import verb_of
 from tamis.web.many import MAX_AT_ONCE, ON_MANY, KeptAct, act_on_all, told_of
 from tamis.web.visit import NOT_VALID, PageRefusedError
 
