@@ -21,6 +21,7 @@ from tamis.web.visit import SESSION
 from tests.real.support import REPOSITORY
 from tests.web.browser import DESKTOP, PHONE, chromium, context_of
 from tests.web.console import numbers
+from tests.web.console.tuned import HERE, tune
 from tests.web.pages import ADMIN, CODE, MARIE, Pages
 from tests.web.samples import LISTED, content, message
 
@@ -116,6 +117,7 @@ def visit(tab: Page, pages: Pages, number: str, place: int) -> Iterator[str]:
     yield "senders"
     tab.goto(f"{pages.url}/settings")
     yield "settings"
+    yield from tuning(tab, pages)
     yield from console(tab, pages)
 
 
@@ -132,6 +134,15 @@ def console(tab: Page, pages: Pages) -> Iterator[str]:
     ):
         tab.goto(pages.url + path)
         yield f"console-{name}"
+
+
+def tuning(tab: Page, pages: Pages) -> Iterator[str]:
+    """As `visit`, the pages about policy."""
+    tune(pages)
+    tab.context.add_cookies([{"name": SESSION, "value": pages.session(ADMIN), "url": pages.url}])
+    for name in ("policy", "policy/versions", "replay/1", "suggest/2", "lists"):
+        tab.goto(f"{pages.url}/admin/{name}{HERE}")
+        yield f"console-{name.partition('/')[0]}{'-versions' if name.endswith('versions') else ''}"
 
 
 def _wait_for_work(tab: Page) -> None:

@@ -3,61 +3,25 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tamis.background.job_process import Bench, work
-from tamis.contract.lists import Colour, Subject
-from tamis.database.list_entries import NewEntry
-from tests.builders import FILTERS, book
-from tests.database.test_replaying import story
-from tests.web.pages import ADMIN, MARIE, Pages
+from tests.web.console.tuned import HERE, do_next, tune
+from tests.web.pages import ADMIN, Pages
 from tests.web.test_browser import NARROW, accessible, no_overflow, opened
 
-HERE = "?in=example.com"
 ALL = (
-    "policy",
-    "policy/dnsbl",
-    "policy/versions",
-    "policy/versions/1",
-    "replay",
-    "replay/1",
-    "jobs",
-    "lists",
+    *("policy", "policy/dnsbl", "policy/versions", "policy/versions/1", "policy/review"),
+    *("replay", "replay/1", "suggest", "suggest/2", "jobs", "lists"),
 )
 
 
 @pytest.fixture(scope="module")
 def tuned(pages: Pages) -> Pages:
-    """Past mail, a version, entries that contradict each other, and a replay that was done."""
-    told = [story(n, book(""), *(["empty"] if n % 2 else []), recipients=(MARIE,)) for n in range(8)]
-    now = datetime.now(UTC)
-    mail = [
-        replace(one, at=now - timedelta(hours=n + 1), subject="Votre devis") for n, one in enumerate(told)
-    ]
-    pages.store.history.add([(f"b:{n}", one) for n, one in enumerate(mail)], {MARIE: MARIE})
-    pages.store.overrides.set("example.com", "tag", "[SPAM] ", by="anne@example.com", check=pages.check)
-    pages.store.lists.add(
-        NewEntry(
-            colour=colour, subject=Subject.SENDER, pattern="mamie@example.net", scope=scope, author="anne"
-        )
-        for colour, scope in ((Colour.WHITE, MARIE), (Colour.BLACK, "example.com"))
-    )
-    visitor = pages.visitor(ADMIN)
-    form = {"days": "7", "key": "filters.empty.state", "value": "off"}
-    assert visitor.send(f"/admin/replay{HERE}", form, f"/admin/replay{HERE}").status == 303
-    do_next(pages)
+    """The pages of an installation whose administrator tunes."""
+    tune(pages)
     return pages
-
-
-def do_next(pages: Pages) -> None:
-    """What the background process would do with the next job."""
-    begun = pages.store.jobs.begin("here")
-    assert begun is not None
-    work(Bench(pages.file, FILTERS, pages.store), *begun)
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])
@@ -65,7 +29,7 @@ def test_every_page_is_accessible_and_narrow_enough(browser: Browser, tuned: Pag
     with opened(browser, tuned, signed_in=ADMIN, language=language) as tab:
         for page in ALL:
             tab.set_viewport_size({"width": 1280, "height": 900})
-            tab.goto(f"{tuned.url}/admin/{page}{HERE}")
+            tab.goto(f"{tuned.url}/admin/{page}{HERE}&set=required%3D9")
             expect(tab.locator("h1")).to_be_visible()
             accessible(tab)
             tab.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
