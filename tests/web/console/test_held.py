@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from html import unescape
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ from tests.web.samples import content, message
 __all__ = ["pages"]
 
 
-def hold(pages: Pages, number: int, recipient: str = MARIE, *, score: float = 0.0, **more: str) -> str:
+def hold(pages: Pages, number: int, recipient: str = MARIE, *, score: float = 0.0, **more: Any) -> str:
     return pages.hold(replace(message(number, recipient=recipient, **more), score=score), content())
 
 

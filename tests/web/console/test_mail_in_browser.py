@@ -8,10 +8,11 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tamis.quarantine.records import HeldState
+from tests.web.browser import DESKTOP
 from tests.web.console.mail import HELD, INBOX, arrive, held_ids, story
 from tests.web.console.test_messages import pages
 from tests.web.pages import ADMIN, MARIE, Pages
-from tests.web.test_browser import DESKTOP, NARROW, accessible, no_overflow, opened
+from tests.web.test_browser import NARROW, accessible, no_overflow, opened
 
 __all__ = ["pages"]
 
