@@ -24,7 +24,7 @@ from tamis.database import history
 from tamis.database.effective_labels import LabelSource
 from tamis.database.history_search import Wanted
 from tamis.database.roll_ups import Sums, counted
-from tamis.database.statistics import Days
+from tamis.database.sums import Days
 from tamis.judging.story import Story, Told
 from tamis.people.rights import Reach
 from tamis.store import Store

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from tamis.base.errors import StoreError, TamisError
 from tamis.database.connection import Database, audit, clean, exact
 from tamis.database.effective_labels import LabelSource
-from tamis.database.labels import Label, say, source_of, take_back
+from tamis.database.labels import SaidLabel, say, source_of, take_back
 from tamis.database.schema import Body, DetailsRow, LooseBody, MessageRow
 from tamis.database.seen_rows import seen
 from tamis.database.sent_again import sent_again
@@ -237,7 +237,7 @@ class Quarantine:
                 audit(session, now, was.released_by, "release", was.id, told, scope=was.mailbox)
                 if not was.released_by.startswith(ITS_SENDER):  # what an answer says is noted with the answer
                     source = source_of(was.released_by, was.mailbox, LabelSource.RELEASE)
-                    wanted = Label(transaction, was.mailbox, True, source, was.released_by, now)
+                    wanted = SaidLabel(transaction, was.mailbox, True, source, was.released_by, now)
                     say(self._database, session, wanted)
 
     def delete(self, message: str, by: str, *, unwanted: bool = False, now: datetime | None = None) -> Done:
@@ -251,7 +251,7 @@ class Quarantine:
             audit(session, now, by, "delete", message, scope=mailbox)
             if unwanted and (copy := _copy(session, message)):
                 source = source_of(by, copy[1], LabelSource.SPAM_BUTTON)
-                say(self._database, session, Label(*copy, False, source, by, now))
+                say(self._database, session, SaidLabel(*copy, False, source, by, now))
         return Done.DONE
 
     def forget_word(self, message: str, by: str, *, now: datetime | None = None) -> None:

@@ -39,14 +39,14 @@ if TYPE_CHECKING:
     from tamis.database.hosts import Hosts
     from tamis.database.invitations import Invitations
     from tamis.database.jobs import Jobs
-    from tamis.database.labels import Labels
+    from tamis.database.labels import SaidLabels
     from tamis.database.list_entries import Lists
     from tamis.database.marks import Marks
     from tamis.database.model_steps import ModelSteps
     from tamis.database.overrides import Overrides
     from tamis.database.sessions import Sessions
-    from tamis.database.statistics import Statistics
     from tamis.database.statistics_upkeep import StatisticsUpkeep
+    from tamis.database.sums import KeptSums
     from tamis.database.today import Today
     from tamis.letters.mailings import Mailings
     from tamis.quarantine.expiry import Expiry
@@ -94,11 +94,11 @@ class Store:
     notes: StorePart[DeskNotes] = StorePart("tamis.database.desk_notes:DeskNotes")
     history: StorePart[History] = StorePart("tamis.database.history:History")
     today: StorePart[Today] = StorePart("tamis.database.today:Today")
-    statistics: StorePart[Statistics] = StorePart("tamis.database.statistics:Statistics")
+    statistics: StorePart[KeptSums] = StorePart("tamis.database.sums:KeptSums")
     statistics_upkeep: StorePart[StatisticsUpkeep] = StorePart(
         "tamis.database.statistics_upkeep:StatisticsUpkeep"
     )
-    labels: StorePart[Labels] = StorePart("tamis.database.labels:Labels")
+    labels: StorePart[SaidLabels] = StorePart("tamis.database.labels:SaidLabels")
     senders: StorePart[Senders] = StorePart("tamis.database.earned_senders:Senders")
     complaints: StorePart[Complaints] = StorePart("tamis.database.complaints:Complaints")
     marks: StorePart[Marks] = StorePart("tamis.database.marks:Marks")

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 from tamis import __version__
 from tamis.background.abuse_mailbox import AbuseMailbox
 from tamis.background.asking import Asking
-from tamis.background.examining import Examining
 from tamis.background.feeds import Feeds
+from tamis.background.host_state import state_of
+from tamis.background.hourly_checks import Examining
 from tamis.background.mailing import Digesting
-from tamis.background.telling import state_of
 from tamis.background.working import Working
 from tamis.base.breaker import Breakers
 from tamis.base.errors import TamisError

@@ -30,7 +30,7 @@ from tamis.challenge.challenges import move, unfinished
 from tamis.database.connection import Database, audit, clean
 from tamis.database.earned_senders import can_earn, earn
 from tamis.database.effective_labels import LabelSource
-from tamis.database.labels import Label, say
+from tamis.database.labels import SaidLabel, say
 from tamis.database.schema import ChallengeRow, DetailsRow, MessageRow
 from tamis.judging.policy_terms import Terms
 from tamis.judging.site import Site
@@ -145,7 +145,9 @@ class Answers:
         if proof is not AnswerProof.CODE:
             return
         for message, mailbox in sorted({(one.transaction.partition("/")[0], one.mailbox) for one in copies}):
-            say(self._database, session, Label(message, mailbox, True, LabelSource.CHALLENGE, sender, now))
+            say(
+                self._database, session, SaidLabel(message, mailbox, True, LabelSource.CHALLENGE, sender, now)
+            )
 
     def vouched(self, message: str) -> None:
         """A recipient delivered a message: the challenge to its sender has the best answer that there is."""

@@ -17,7 +17,7 @@ from tamis.chain.road import Examined, Road
 from tamis.cli.context import Context
 from tamis.cli.messages import read_messages
 from tamis.contract.filter import Effect
-from tamis.judging.flip import Sender, flips
+from tamis.judging.flip import FlipSender, flips
 from tamis.judging.plan import Judged
 from tamis.judging.site import Site, Snapshot
 from tamis.judging.verdict import Decision
@@ -172,8 +172,8 @@ def story(name: str, mail: Mail, examined: Examined) -> Iterator[str]:
         yield "  refused with 550: its sender is asked to confirm it in the SMTP reply"
 
 
-def _sender(mail: Mail, examined: Examined) -> Sender:
-    return Sender(examined.envelope.sender, mail.headers.first("from") or "")
+def _sender(mail: Mail, examined: Examined) -> FlipSender:
+    return FlipSender(examined.envelope.sender, mail.headers.first("from") or "")
 
 
 def weighed(reasons: Sequence[tuple[str, str, float]]) -> Iterator[str]:

@@ -28,7 +28,7 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class HostCheck:
     """What a check of `tamis doctor` said: `health` is ok, warning or error, `mend` what to do, "" for nothing."""
 
     health: str
@@ -58,7 +58,7 @@ class HostState:
     disk_total: int = 0
     reports: int = 0
     """Readers' reports that wait to be learned."""
-    checks: Sequence[Check] = ()
+    checks: Sequence[HostCheck] = ()
     checked: float = 0.0
     """What `tamis doctor` said, and when."""
 
@@ -77,7 +77,7 @@ class HostState:
         known = {name: data[name] for name in cls.__slots__ if name in data}
         known["version"] = str(data.get("version", ""))
         known["left_out"] = tuple(LeftOut(**one) for one in data.get("left_out", ()))
-        known["checks"] = tuple(Check(**one) for one in data.get("checks", ()))
+        known["checks"] = tuple(HostCheck(**one) for one in data.get("checks", ()))
         return cls(**known)
 
 

@@ -32,7 +32,7 @@ _TOLD = ("decision", "outcome", "decided_by", "because", "score", "required", "s
 
 
 @dataclass(frozen=True, slots=True)
-class Label:
+class SaidLabel:
     """One word on one copy: `message` is our id of it (transaction); `undone_at` when it was taken back."""
 
     message: str
@@ -44,7 +44,7 @@ class Label:
     undone_at: datetime | None = None
 
 
-class Labels:
+class SaidLabels:
     """The part of the store for people's words. Every method raises StoreError when the database can't answer."""
 
     def __init__(self, database: Database) -> None:
@@ -65,7 +65,7 @@ class Labels:
             say(
                 self._database,
                 session,
-                Label(message, mailbox, wanted, source, who, now or datetime.now(UTC)),
+                SaidLabel(message, mailbox, wanted, source, who, now or datetime.now(UTC)),
             )
 
     def take_back(
@@ -75,7 +75,7 @@ class Labels:
         with self._database.write() as session:
             return take_back(self._database, session, message, mailbox, source, who, now or datetime.now(UTC))
 
-    def of(self, message: str) -> list[Label]:
+    def of(self, message: str) -> list[SaidLabel]:
         """All words on a message, the oldest first."""
         query = select(LabelRow).where(LabelRow.message == clean(message)).order_by(LabelRow.at)
         with self._database.read() as session:
@@ -110,7 +110,7 @@ def source_of(by: str, mailbox: str, own: LabelSource) -> LabelSource:
     return own if by == mailbox else LabelSource.OPERATOR
 
 
-def say(database: Database, session: Session, label: Label) -> None:
+def say(database: Database, session: Session, label: SaidLabel) -> None:
     """Note a word in the transaction of what it was said by."""
     if not 0 < len(label.message) <= MAX_MESSAGE:
         return
@@ -208,7 +208,7 @@ def _recount(
         )
 
 
-def _label(row: LabelRow) -> Label:
-    return Label(
+def _label(row: LabelRow) -> SaidLabel:
+    return SaidLabel(
         row.message, row.mailbox, row.wanted, LabelSource(row.source), row.who, row.at, row.undone_at
     )

@@ -1,6 +1,6 @@
 """What readers say by moving a message to Junk or out of it, on its way from the learning thread to the labels.
 
-    report -> a file each in `Paths.words` -> Labels of the store
+    report -> a file each in `Paths.words` -> SaidLabels of the store
 
 The message is named by the id that we wrote into it (X-Spam-Id), else by its Message-ID. Either is only believed as far
 as the reader's own mailbox got a copy of it: no other copy is spoken of.
@@ -18,7 +18,7 @@ from typing import Any
 
 from tamis.base.shared_files import read_json, write_json
 from tamis.database.effective_labels import LabelSource
-from tamis.database.labels import Labels
+from tamis.database.labels import SaidLabels
 from tamis.installation.paths import Paths
 from tamis.message.mail import Mail
 from tamis.models.reports import Report
@@ -56,7 +56,7 @@ def waiting_words(paths: Paths) -> Sequence[Path]:
     return sorted(paths.words.glob("[0-9]*.json")) if paths.words.is_dir() else []
 
 
-def take_in_words(files: Sequence[Path], labels: Labels) -> None:
+def take_in_words(files: Sequence[Path], labels: SaidLabels) -> None:
     """Bring words into the store, and remove their files. Raises StoreError; taking a word in twice changes nothing."""
     for path in files:
         told = read_json(path)
@@ -65,7 +65,7 @@ def take_in_words(files: Sequence[Path], labels: Labels) -> None:
         path.unlink(missing_ok=True)
 
 
-def _note(told: dict[str, Any], labels: Labels) -> None:
+def _note(told: dict[str, Any], labels: SaidLabels) -> None:
     mailbox, wanted, at = told["mailbox"], told["wanted"], datetime.fromisoformat(told["at"])
     message = labels.named(mailbox, message=told["message"], message_id=told["message_id"])
     if not message:

@@ -83,7 +83,7 @@ class Flip:
 
 
 @dataclass(frozen=True, slots=True)
-class Sender:
+class FlipSender:
     """Whom an entry of the lists could be about: the address of the header From, or else the envelope sender."""
 
     envelope: str = ""
@@ -101,11 +101,11 @@ class Sender:
         )
 
 
-_NOBODY = Sender()
+_NOBODY = FlipSender()
 
 
 def flips(
-    verdict: Verdict, findings: Mapping[str, Finding], policy: Policy, sender: Sender = _NOBODY
+    verdict: Verdict, findings: Mapping[str, Finding], policy: Policy, sender: FlipSender = _NOBODY
 ) -> list[Flip]:
     """Single changes that would each have turned spam into ham, or ham into spam.
 
@@ -169,7 +169,7 @@ def _limit(tried: _Trial) -> Iterator[Flip]:
         yield tried.flip("required", required, _REQUIRED, **facts)
 
 
-def _entry(tried: _Trial, sender: Sender) -> Iterator[Flip]:
+def _entry(tried: _Trial, sender: FlipSender) -> Iterator[Flip]:
     """An entry for the sender on the list that says the contrary."""
     pattern, met = sender.met_by()
     if not met:

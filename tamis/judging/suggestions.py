@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tamis.judging.flip import Flip, Sender, flips
+from tamis.judging.flip import Flip, FlipSender, flips
 from tamis.judging.policy import PolicyBook
 from tamis.judging.story import Story
 from tamis.judging.verdict import judge
@@ -59,7 +59,7 @@ def turned_by(story: Story, recipient: str, book: PolicyBook) -> list[Flip]:
     """The changes of policy that would turn a message's verdict for a recipient, under the policy in force."""
     policy = book.policy(story.sender if story.login else recipient)
     findings = {one.filter: one for one in story.findings}
-    found = flips(judge(findings, policy), findings, policy, Sender(story.sender, story.header_from))
+    found = flips(judge(findings, policy), findings, policy, FlipSender(story.sender, story.header_from))
     return [one for one in found if one.is_policy]
 
 

@@ -1,7 +1,7 @@
 """A message's story as command, page and API tell it: what came of each copy, what the policy in force would make of
 the same findings, what would have changed that, and what every filter saw. Pure.
 
-Story, PolicyBook -> copies: CopyTold (then, now, Flips) | chain: Step
+Story, PolicyBook -> copies: CopyTold (then, now, Flips) | chain: ChainStep
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from tamis.contract.filter import Filter
 from tamis.contract.finding import Finding, Status
 from tamis.contract.lists import of_scopes
-from tamis.judging.flip import Flip, Sender, flips
+from tamis.judging.flip import Flip, FlipSender, flips
 from tamis.judging.plan import outcome_of
 from tamis.judging.policy import Policy, PolicyBook
 from tamis.judging.story import Story, Told
@@ -53,7 +53,7 @@ class CopyTold:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ChainStep:
     """What one filter said: `finding` without the list entries of recipients who are not shown; whether it `decided`
     any copy that is shown."""
 
@@ -89,7 +89,7 @@ def tell(
     """Every copy (or those of some recipients), the first MAX_COPIES. `own` are the platform's domains, for which no
     entry of a list is proposed."""
     findings = {one.filter: one for one in story.findings}
-    sender = Sender(story.sender, story.header_from, frozenset(own))
+    sender = FlipSender(story.sender, story.header_from, frozenset(own))
     known: dict[tuple[Any, ...], tuple[Flip, ...]] = {}
     copies = []
     for recipient, told in (story.recipients if recipients is None else recipients)[:MAX_COPIES]:
@@ -114,7 +114,7 @@ def _changes(
     verdict: Verdict,
     findings: Mapping[str, Finding],
     policy: Policy,
-    sender: Sender,
+    sender: FlipSender,
 ) -> tuple[Flip, ...]:
     """As `flips`; recipients of one message who differ in nothing but their names share the search."""
     same = (id(policy.rules), policy.required, verdict.decision, verdict.opinions, policy.scopes[1:])
@@ -123,12 +123,12 @@ def _changes(
     return tuple(one.in_scope(policy.mailbox) for one in known[same])
 
 
-def chain(story: Story, filters: Sequence[Filter[Any]], copies: Sequence[CopyTold]) -> tuple[Step, ...]:
+def chain(story: Story, filters: Sequence[Filter[Any]], copies: Sequence[CopyTold]) -> tuple[ChainStep, ...]:
     """What every filter said, in the order of the chain, for who may see these copies."""
     spec_ids = {one.name: one.spec_id for one in filters}
     scopes = [scope for one in copies for scope in one.scopes]
     deciding = {one.told.decided_by for one in copies} - {SCORE, ""}
     return tuple(
-        Step(of_scopes(one, scopes), spec_ids.get(one.filter, ""), one.filter in deciding)
+        ChainStep(of_scopes(one, scopes), spec_ids.get(one.filter, ""), one.filter in deciding)
         for one in story.findings
     )

@@ -138,7 +138,7 @@ def may(holder: Holder, right: Right, scope: str, locks: Locks = NO_LOCKS) -> bo
 
 def visible(holder: Holder, right: Right, locks: Locks = NO_LOCKS) -> Reach:
     """Where somebody may do that. The numbers of a locked mailbox stand in no row of their own either; how they count
-    in sums, `tamis.database.statistics` says."""
+    in sums, `tamis.database.sums` says."""
     return Reach(
         frozenset(one.scope for one in holder.grants if right in one.rights),
         holder.mailbox if right in holder.own else "",

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tamis import __version__
-from tamis.background.examining import Examining
-from tamis.background.telling import state_of
+from tamis.background.host_state import state_of
+from tamis.background.hourly_checks import Examining
 from tamis.base.breaker import PartState
 from tamis.base.shared_files import write_json
 from tamis.database.host_health import HostState

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tamis.contract.filter import FilterOptions
 from tamis.contract.finding import Finding, Status
-from tamis.judging.flip import MAX_CHANGES, Flip, Sender, flips
+from tamis.judging.flip import MAX_CHANGES, Flip, FlipSender, flips
 from tamis.judging.policy import Policy, PolicyBook
 from tamis.judging.verdict import Decision, judge
 from tests.builders import FILTERS, MARIE, PROPERTY, book, entry, finding, message
@@ -20,13 +20,13 @@ from tests.filters.golden import Case, cases
 GARAGE = "contact@garage.example.net"
 
 
-def changes(policy: str, *names: str, sender: Sender | None = None, **more: Finding) -> list[Flip]:
+def changes(policy: str, *names: str, sender: FlipSender | None = None, **more: Finding) -> list[Flip]:
     findings = {name: finding(name) for name in names} | more
     findings |= {
         name: finding(name, Status.CLEAR, "not on the list") for name in LISTS if name not in findings
     }
     resolved = book(policy).policy(MARIE)
-    return flips(judge(findings, resolved), findings, resolved, sender or Sender())
+    return flips(judge(findings, resolved), findings, resolved, sender or FlipSender())
 
 
 LISTS = ("sender_whitelist", "sender_blacklist", "ip_whitelist", "ip_blacklist")
@@ -65,16 +65,16 @@ def test_nothing_spoke() -> None:
 @pytest.mark.parametrize(
     ("sender", "allowed"),
     [
-        (Sender(GARAGE, f"Garage <{GARAGE}>"), GARAGE),
-        (Sender("bounce@bulk.example.net", f"Garage <{GARAGE}>"), GARAGE),
-        (Sender(GARAGE, ""), GARAGE),
-        (Sender("", ""), ""),
-        (Sender(GARAGE, "Marie <marie@example.com>", frozenset({"example.com"})), GARAGE),
-        (Sender("", "Marie <marie@example.com>", frozenset({"example.com"})), ""),
-        (Sender("a*b@example.net", ""), ""),
+        (FlipSender(GARAGE, f"Garage <{GARAGE}>"), GARAGE),
+        (FlipSender("bounce@bulk.example.net", f"Garage <{GARAGE}>"), GARAGE),
+        (FlipSender(GARAGE, ""), GARAGE),
+        (FlipSender("", ""), ""),
+        (FlipSender(GARAGE, "Marie <marie@example.com>", frozenset({"example.com"})), GARAGE),
+        (FlipSender("", "Marie <marie@example.com>", frozenset({"example.com"})), ""),
+        (FlipSender("a*b@example.net", ""), ""),
     ],
 )
-def test_the_sender_on_the_white_list(sender: Sender, allowed: str) -> None:
+def test_the_sender_on_the_white_list(sender: FlipSender, allowed: str) -> None:
     found = [one for one in changes("", "empty", sender=sender) if not one.is_policy]
     assert [(one.key, one.value, one.scope) for one in found] == [("lists.white", allowed, MARIE)] * bool(
         allowed
@@ -85,7 +85,7 @@ def test_the_sender_on_the_white_list(sender: Sender, allowed: str) -> None:
 
 def test_a_white_entry_is_not_told_where_it_would_change_nothing() -> None:
     """The header From is not looked up there, or the list is off."""
-    forged = Sender("bounce@bulk.example.net", f"Garage <{GARAGE}>")
+    forged = FlipSender("bounce@bulk.example.net", f"Garage <{GARAGE}>")
     for option in ("header_from = false", 'state = "off"'):
         policy = f"[filters.sender_whitelist]\n{option}\n"
         assert not any("white" in one for one in told(policy, "empty", sender=forged))
@@ -96,11 +96,11 @@ def test_a_nearer_white_entry_overrules_a_black_one() -> None:
     (black,) = [one for one in FILTERS if one.name == "sender_blacklist"]
     seen = black.examine(met)
     assert isinstance(seen, Finding)
-    assert "lists.white" in [one.key for one in changes("", sender=Sender(GARAGE), sender_blacklist=seen)]
+    assert "lists.white" in [one.key for one in changes("", sender=FlipSender(GARAGE), sender_blacklist=seen)]
 
 
 def test_mail_that_came_through_would_have_been_held_with_a_black_entry() -> None:
-    assert told("", sender=Sender(GARAGE)) == [f"{GARAGE} on the black list"]
+    assert told("", sender=FlipSender(GARAGE)) == [f"{GARAGE} on the black list"]
 
 
 def on_lists(listed: int, answered: int) -> Finding:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from starlette.responses import Response
 
-from tamis.database.host_health import Check, HostHealth
+from tamis.database.host_health import HostCheck, HostHealth
 from tamis.language.translation import marked
 from tamis.web.console import troubles
 from tamis.web.console.console import Console
@@ -49,7 +49,7 @@ def examine(console: Console) -> Response:
     return console.redirect("/health", asked="1")
 
 
-def _worst_first(one: HostHealth) -> list[Check]:
+def _worst_first(one: HostHealth) -> list[HostCheck]:
     order = ("error", "warning", "ok")
     return sorted(
         one.state.checks, key=lambda check: order.index(check.health) if check.health in order else 0

@@ -64,7 +64,7 @@ CHOICES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedFor:
     """What the address asks for: the search with what was chosen beside it, and the days that it goes back."""
 
     search: Search
@@ -72,7 +72,7 @@ class Asked:
     wanted: Wanted
 
     @classmethod
-    def of(cls, console: Console) -> Asked:
+    def of(cls, console: Console) -> AskedFor:
         """From `?q=`, `?outcome=`, `?by=`, `?days=`."""
         visit = console.visit
         chosen = [
@@ -93,7 +93,7 @@ class Asked:
 
 def show(console: Console) -> Response:
     """The page; `?as=csv` is a file of the same."""
-    asked = Asked.of(console)
+    asked = AskedFor.of(console)
     if console.visit.query("as") == "csv" and not asked.search.problems:
         return _file(console, asked)
     before = _number(console.visit.query("before"))
@@ -123,7 +123,7 @@ def _find(console: Console, wanted: Wanted, before: int, limit: int) -> list[Kep
     return console.visit.store.history.find(wanted, limit)
 
 
-def _count(console: Console, asked: Asked, found: list[KeptStory], before: int) -> tuple[int, bool]:
+def _count(console: Console, asked: AskedFor, found: list[KeptStory], before: int) -> tuple[int, bool]:
     """How many there are, and whether there are more than that."""
     if asked.search.problems or (not before and len(found) <= PAGE):
         return len(found), False
@@ -160,7 +160,7 @@ def named_by(decided_by: str, reader: PageReader) -> str:
     return decided_by.replace("_", " ")
 
 
-def _file(console: Console, asked: Asked) -> Response:
+def _file(console: Console, asked: AskedFor) -> Response:
     reader = console.visit.reader
     heads = (
         *("id", "at", "from", "sender", "subject", "recipient", "went", "decided by", "score", "limit"),
@@ -169,7 +169,7 @@ def _file(console: Console, asked: Asked) -> Response:
     return csv_file("messages", heads, _lines(console, asked, reader))
 
 
-def _lines(console: Console, asked: Asked, reader: PageReader) -> Iterator[tuple[str, ...]]:
+def _lines(console: Console, asked: AskedFor, reader: PageReader) -> Iterator[tuple[str, ...]]:
     before, left = 0, MOST_IN_FILE
     while left > 0:
         found = _find(console, asked.wanted, before, min(_PART, left))

@@ -14,7 +14,7 @@ from typing import TypeVar
 from starlette.responses import Response
 
 from tamis.database.roll_ups import MISTAKES, UNWANTED_PASSED, WANTED_STOPPED, WOULD
-from tamis.database.statistics import Days, FilterCount, LabelCount, Latency, Questions
+from tamis.database.sums import Days, FilterCount, LabelCount, Latency, Questions
 from tamis.judging.suppression import SENTENCES, NotAsked
 from tamis.judging.verdict import SCORE
 from tamis.language.translation import marked
@@ -42,11 +42,11 @@ SERIES = (
 """Where copies go, the best first: the styles of their columns, and what people call it."""
 _SERIES_OF = {"quarantine": "held"}
 _STATISTICS = "statistics"
-Key = TypeVar("Key")
+BarKey = TypeVar("BarKey")
 
 
 @dataclass(frozen=True, slots=True)
-class Traffic:
+class TrafficShown:
     """What came in a time: rows for the picture, sums by series, by what decided, and what went out."""
 
     rows: Sequence[tuple[str, Mapping[str, int]]]
@@ -105,7 +105,7 @@ def show(console: Console) -> Response:
     )
 
 
-def traffic(console: Console, span: Span, reach: Reach) -> tuple[Traffic, Traffic]:
+def traffic(console: Console, span: Span, reach: Reach) -> tuple[TrafficShown, TrafficShown]:
     """What came in the span, and in the one before it."""
     store, reader = console.visit.store.statistics, console.visit.reader
     day = timedelta(hours=24)
@@ -130,12 +130,14 @@ def traffic(console: Console, span: Span, reach: Reach) -> tuple[Traffic, Traffi
         for one in deciders:
             if one.side == "in" and series_of(one.outcome) in ("tag", "junk", "held"):
                 caught[one.decided_by or SCORE] += one.copies
-        made.append(Traffic(part.rows, part.went, caught, part.sent))
+        made.append(TrafficShown(part.rows, part.went, caught, part.sent))
     return made[0], made[1]
 
 
-def _traffic(named: Sequence[tuple[Key, str]], counts: Sequence[tuple[Key, str, str, str, int]]) -> Traffic:
-    columns: dict[Key, Counter[str]] = {key: Counter() for key, _ in named}
+def _traffic(
+    named: Sequence[tuple[BarKey, str]], counts: Sequence[tuple[BarKey, str, str, str, int]]
+) -> TrafficShown:
+    columns: dict[BarKey, Counter[str]] = {key: Counter() for key, _ in named}
     went, caught, sent = Counter[str](), Counter[str](), 0
     for key, side, outcome, decided_by, copies in counts:
         if side == "out":
@@ -147,7 +149,7 @@ def _traffic(named: Sequence[tuple[Key, str]], counts: Sequence[tuple[Key, str, 
             columns[key][series] += copies
         if series in ("tag", "junk", "held"):
             caught[decided_by or SCORE] += copies
-    return Traffic([(name, columns[key]) for key, name in named], went, caught, sent)
+    return TrafficShown([(name, columns[key]) for key, name in named], went, caught, sent)
 
 
 def _named(series: Sequence[tuple[str, str]], reader: PageReader) -> list[tuple[str, str]]:
@@ -161,7 +163,7 @@ def filter_name(name: str, reader: PageReader) -> str:
     return name.replace("_", " ")
 
 
-def catches(now: Traffic, labels: Sequence[LabelCount], reader: PageReader) -> Chart:
+def catches(now: TrafficShown, labels: Sequence[LabelCount], reader: PageReader) -> Chart:
     """What catches mail, and how often that was wrong, as people said."""
     wrong = Counter[str]()
     for one in labels:

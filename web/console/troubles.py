@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from tamis.database.host_health import HostHealth
-from tamis.database.statistics import FilterCount, Latency
+from tamis.database.sums import FilterCount, Latency
 from tamis.language.translation import marked
 from tamis.web.page_reader import PageReader
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from tamis.contract.finding import Finding, Status
 from tamis.database.effective_labels import LabelSource
-from tamis.database.host_health import Check, HostState, LeftOut
+from tamis.database.host_health import HostCheck, HostState, LeftOut
 from tamis.judging.story import Story, Told
 from tamis.store import Store
 from tests.web.pages import JEAN, MARIE
@@ -74,7 +74,7 @@ def well(**changes: object) -> HostState:
         postfix_changed=NOW.timestamp() - 86400,
         disk_free=40 * 1024**3,
         disk_total=100 * 1024**3,
-        checks=(Check("ok", "settings", "/etc/tamis/tamis.toml"),),
+        checks=(HostCheck("ok", "settings", "/etc/tamis/tamis.toml"),),
         checked=NOW.timestamp() - 600,
         **changes,  # type: ignore[arg-type]
     )

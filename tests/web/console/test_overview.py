@@ -11,10 +11,10 @@ from datetime import timedelta
 
 import pytest
 
-from tamis.database.statistics import Days
+from tamis.database.sums import Days
 from tamis.people.rights import Reach
 from tamis.web import charts
-from tamis.web.console.mailboxes import COLUMNS
+from tamis.web.console.mailbox_table import COLUMNS
 from tests.web.console.conftest import PLATFORM_ADMIN
 from tests.web.console.numbers import LOST, NOW, PEOPLE, fill, well
 from tests.web.pages import ADMIN, JEAN, MARIE, Pages

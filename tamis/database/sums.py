@@ -192,7 +192,7 @@ class Questions:
     not_asked: Mapping[str, int]
 
 
-class Statistics:
+class KeptSums:
     """The part of the store for sums. Every method raises StoreError when the database can't answer."""
 
     def __init__(self, database: Database) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO
 
 import tamis
-from tamis.database.host_health import Check
+from tamis.database.host_health import HostCheck
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class Examining:
         self._began = 0.0
         self._output: IO[bytes] | None = None
         self.process: subprocess.Popen[bytes] | None = None
-        self.checks: Sequence[Check] = ()
+        self.checks: Sequence[HostCheck] = ()
         self.at: datetime | None = None
 
     def step(self, asked: datetime | None) -> None:
@@ -78,7 +78,7 @@ class Examining:
         assert self._output is not None
         self._output.seek(0)
         try:
-            self.checks = [Check(**one) for one in json.loads(self._output.read())]
+            self.checks = [HostCheck(**one) for one in json.loads(self._output.read())]
         except (ValueError, TypeError) as error:
             log.warning("tamis doctor could not say how things are: %s", error)
         self.at = datetime.now(UTC)

@@ -22,7 +22,7 @@ from tamis.database.labels import source_of
 from tamis.judging.flip import Flip
 from tamis.judging.reasons import plain_reason
 from tamis.judging.story import Told
-from tamis.judging.telling import MAX_COPIES, MAX_STEPS, CopyTold, Step, chain, tell
+from tamis.judging.telling import MAX_COPIES, MAX_STEPS, ChainStep, CopyTold, chain, tell
 from tamis.language.display_text import plain_lines
 from tamis.language.translation import marked
 from tamis.message.address import PLATFORM, domain_of
@@ -66,7 +66,7 @@ SAID = {
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class StoryPart:
     """One copy on the page: what came of it, its held copy, what was asked, what people said, and what may be done."""
 
     copy: CopyTold
@@ -155,7 +155,7 @@ def _place(text: str, end: int) -> int:
     return min(int(text), end) if text.isascii() and text.isdecimal() and len(text) < 9 else 0
 
 
-def _parts(console: Console, kept: KeptStory, copies: Sequence[CopyTold]) -> list[Part]:
+def _parts(console: Console, kept: KeptStory, copies: Sequence[CopyTold]) -> list[StoryPart]:
     store, story = console.visit.store, kept.story
     held: dict[str, Summary] = {}
     for one in store.quarantine.of_message(story.transaction, console.visible(Right.HELD)):
@@ -191,7 +191,7 @@ def _part(
     wanted: bool | None,
     said: Sequence[str],
     sender: str,
-) -> Part:
+) -> StoryPart:
     mailbox = copy.mailbox
     is_held = held is not None and held.state is HeldState.HELD
     release = is_held and console.may(Right.RELEASE, mailbox)
@@ -199,7 +199,7 @@ def _part(
     verbs = {Verb.DELIVER, Verb.DELETE, Verb.SPAM} if release else set()
     if listing and (release or not is_held):
         verbs |= set(LISTING)
-    return Part(
+    return StoryPart(
         copy,
         held,
         challenge,
@@ -223,7 +223,7 @@ class HeldText:
     preview: Preview
 
 
-def _text(console: Console, parts: Sequence[Part]) -> HeldText | None:
+def _text(console: Console, parts: Sequence[StoryPart]) -> HeldText | None:
     """The text of the copy of `?text=`, a mailbox; the audit trail knows who read it."""
     wanted = console.visit.query("text")
     one = next((part for part in parts if part.copy.mailbox == wanted and part.may_read), None)
@@ -238,7 +238,7 @@ def _text(console: Console, parts: Sequence[Part]) -> HeldText | None:
     return HeldText(wanted, shown, len(header) > MAX_HEADER, preview(content))
 
 
-def _evidence(console: Console, told: Told, steps: Sequence[Step]) -> str:
+def _evidence(console: Console, told: Told, steps: Sequence[ChainStep]) -> str:
     """What the deciding filter saw, in the reader's language where its sentence is known there."""
     translate = console.visit.reader.gettext
     seen = next((one for one in steps if one.name == told.decided_by), None)
@@ -247,7 +247,7 @@ def _evidence(console: Console, told: Told, steps: Sequence[Step]) -> str:
     return retold(told.because, translate)
 
 
-def _facts(console: Console, steps: Sequence[Step]) -> Mapping[str, str]:
+def _facts(console: Console, steps: Sequence[ChainStep]) -> Mapping[str, str]:
     """Findings' facts, for the platform alone: they hold numbers and addresses of other domains."""
     if not console.may(Right.PLATFORM, PLATFORM):
         return {}

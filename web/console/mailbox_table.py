@@ -15,7 +15,7 @@ from starlette.responses import Response
 from tamis.base.errors import ConfigError
 from tamis.database.history_search import Wanted
 from tamis.database.scope import parse_scope
-from tamis.database.statistics import Days, MailboxCount
+from tamis.database.sums import Days, MailboxCount
 from tamis.judging.verdict import SCORE
 from tamis.language.translation import marked
 from tamis.message.address import domain_of
@@ -35,7 +35,7 @@ _CAUGHT = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class MailboxLine:
     """A row of the table."""
 
     count: MailboxCount
@@ -46,7 +46,7 @@ class Line:
     caught: Sequence[tuple[str, int]]
 
 
-Sorting = Callable[[Line], tuple[float | str, ...]]
+Sorting = Callable[[MailboxLine], tuple[float | str, ...]]
 COLUMNS: Mapping[str, tuple[str, Sorting]] = {
     "mailbox": (marked("Mailbox"), lambda one: (one.count.mailbox,)),
     "in": (marked("Came"), lambda one: (-one.count.came,)),
@@ -167,13 +167,13 @@ def _differences(
     return found
 
 
-def _lines(console: Console, reach: Reach, span: Span) -> list[Line]:
+def _lines(console: Console, reach: Reach, span: Span) -> list[MailboxLine]:
     store = console.visit.store
     asked = store.statistics.questions_by_mailbox(reach, span.since, span.now)
     counts = store.statistics.mailboxes(reach, span.days)
     entries = store.statistics.entries_of([one.mailbox for one in counts])
     return [
-        Line(
+        MailboxLine(
             one,
             *asked.get(one.mailbox, (0, 0)),
             entries.get(one.mailbox, 0),
@@ -197,7 +197,7 @@ def _sort(console: Console) -> str:
     return asked if asked.removeprefix("-") in COLUMNS else "in"
 
 
-def _sorted(console: Console, lines: Sequence[Line]) -> list[Line]:
+def _sorted(console: Console, lines: Sequence[MailboxLine]) -> list[MailboxLine]:
     sort = _sort(console)
     by = COLUMNS[sort.removeprefix("-")][1]
     return sorted(lines, key=lambda one: (by(one), one.count.mailbox), reverse=sort.startswith("-"))
@@ -211,14 +211,14 @@ def _number(given: str) -> int:
     return int(given) if given.isascii() and given.isdecimal() and len(given) < 9 else 0
 
 
-def _csv(console: Console, lines: Sequence[Line]) -> Response:
+def _csv(console: Console, lines: Sequence[MailboxLine]) -> Response:
     reader = console.visit.reader
     heads = [reader.gettext(name) for name, _ in COLUMNS.values()]
     heads[7:8] = [reader.gettext(marked("Asked")), reader.gettext(marked("Answered"))]
     return csv_file("mailboxes", heads, (_cells(one, reader) for one in lines))
 
 
-def _cells(one: Line, reader: PageReader) -> list[str]:
+def _cells(one: MailboxLine, reader: PageReader) -> list[str]:
     count = one.count
     caught = "; ".join(f"{filter_name(name, reader)} {number}" for name, number in one.caught)
     numbers = (count.mistakes, one.asked, one.answered, one.entries, f"{one.required:g}")
