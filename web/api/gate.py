@@ -13,7 +13,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tamis.base.errors import ServiceError, StoreError
-from tamis.database.connection import TOKEN
+from tamis.database.connection import NETWORK, TOKEN
 from tamis.web.api.caller import Caller
 from tamis.web.api.problems import ProblemError, problem
 from tamis.web.guard import BODY_SECONDS, read_body
@@ -57,11 +57,12 @@ class Gate:
             await answer(scope, receive, send)
             return
         scope["state"]["caller"] = caller
-        before = TOKEN.set(caller.token.id)
+        token, network = TOKEN.set(caller.token.id), NETWORK.set(str(scope["state"]["network"]))
         try:
             await self._app(scope, _replayed(body, receive), send)
         finally:
-            TOKEN.reset(before)
+            TOKEN.reset(token)
+            NETWORK.reset(network)
 
     async def _caller(self, scope: Scope) -> Caller:
         """Who asks. Raises ProblemError, the same whatever is wrong with a token."""

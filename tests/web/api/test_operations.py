@@ -51,6 +51,7 @@ def test_a_held_message_is_shown_and_delivered(pages: Pages, api: Api, objects: 
     trail = {one.action: one for one in pages.store.trail.about(number)}
     assert trail["release"].who == trail["preview"].who == ADMIN
     assert trail["release"].token == trail["preview"].token == api.token.split("_")[1]
+    assert {trail[act].network for act in ("release", "preview")} == {"127.0.0.0/24"}
 
 
 def test_what_was_deleted_comes_back(api: Api, objects: Objects) -> None:
