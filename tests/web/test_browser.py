@@ -178,7 +178,8 @@ def test_thirty_three_held_messages_in_two_steps(browser: Browser, pages: Pages,
         assert {state(pages, one) for one in numbers} == {HeldState.DELETED}
         tab.get_by_role("button", name=re.compile("Annuler")).click()
         expect(tab.locator("[data-one]")).to_have_count(33)
-        accessible(tab)
+        if javascript:  # axe is one
+            accessible(tab)
 
 
 def test_ticks_of_groups_and_rows_agree(browser: Browser, pages: Pages) -> None:
