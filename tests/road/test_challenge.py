@@ -226,7 +226,7 @@ def test_asked_by_mail_and_answered(asking: Installation) -> None:
     plain = mail.get_body(("plain",))
     assert plain is not None
     text = plain.get_content()
-    assert text.startswith("Votre message du ")
+    assert text.startswith("(English below)\n\nVotre message à ")
     assert "купи" not in text, "nothing of the content"
     (link,) = set(re.findall(r"https://\S+", text))
     challenge = named_by(asking, link)

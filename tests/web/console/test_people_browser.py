@@ -55,7 +55,7 @@ def test_signing_in_by_keys_and_giving_a_colleague_the_held_mail_in_three_steps(
         no_overflow(tab)
         secret = tab.locator("figure code").inner_text().replace(" ", "")
         tab.get_by_label("Nouveau mot de passe").fill(PASSWORD)
-        tab.get_by_label("Le code que l'application affiche maintenant").fill(code(secret=secret))
+        tab.get_by_label("Le code que l’application affiche maintenant").fill(code(secret=secret))  # noqa: RUF001
         tab.get_by_role("button", name="Enregistrer et continuer").click()
         expect(tab.locator(".codes li")).to_have_count(8)
         accessible(tab)

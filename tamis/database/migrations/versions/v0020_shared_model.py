@@ -18,7 +18,12 @@ def upgrade() -> None:
     """Nobody has shared a model yet: the first host to teach does."""
     op.create_table(
         "model_steps",
-        sa.Column("number", sa.BigInteger(), nullable=False, autoincrement=False),
+        sa.Column(
+            "number",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            nullable=False,
+            autoincrement=False,
+        ),
         sa.Column("act", sa.String(10), nullable=False),
         sa.Column("content", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("number", name="pk_model_steps"),
