@@ -163,7 +163,9 @@ class SharedTeacher(Teacher):
         last = self._steps.checkpoint()
         if last is None:
             with self._steps.turn() as ours:
-                if ours and self._steps.checkpoint() is None:
+                if not ours:
+                    raise StoreError("another host is about to share its model: this one joins a little later")
+                if self._steps.checkpoint() is None:
                     self.share()
             return SharedPlace.of(self.folder) or self._join()
         if last.version != FEATURE_VERSION:

@@ -177,6 +177,12 @@ def test_a_model_of_other_features_is_not_taken_over(hosts: Hosts, store: Store)
         hosts.open("a")
 
 
+def test_who_comes_while_another_begins_to_share_waits_for_it(hosts: Hosts, store: Store) -> None:
+    with store.model_steps.turn(), pytest.raises(StoreError, match="about to share"):
+        hosts.open("b")
+    hosts.teach("b", 1, spam=True)
+
+
 def test_a_damaged_checkpoint_is_not_joined(hosts: Hosts, store: Store, tmp_path: Path) -> None:
     with Teacher(tmp_path / "a", minimum=6) as own:
         own.teach(message(1), features(1, spam=True), spam=True)
