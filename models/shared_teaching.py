@@ -164,7 +164,9 @@ class SharedTeacher(Teacher):
         if last is None:
             with self._steps.turn() as ours:
                 if not ours:
-                    raise StoreError("another host is about to share its model: this one joins a little later")
+                    raise StoreError(
+                        "another host is about to share its model: this one joins a little later"
+                    )
                 if self._steps.checkpoint() is None:
                     self.share()
             return SharedPlace.of(self.folder) or self._join()
