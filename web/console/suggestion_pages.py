@@ -52,15 +52,7 @@ def show(console: Console) -> Response:
     """The known mistakes, to choose from."""
     require_both(console)
     days = days_of(console)
-    found = _mistakes(console, days)
-    return console.render(
-        "suggest.html",
-        mistakes=found,
-        days=days,
-        spans=sorted({*SPANS, days}),
-        outcomes=OUTCOMES,
-        empty=False,
-    )
+    return _choice(console, days, _mistakes(console, days))
 
 
 def start(console: Console) -> Response:
@@ -71,14 +63,7 @@ def start(console: Console) -> Response:
     found = _mistakes(console, days)
     chosen = [(one.kept.id, one.recipient) for one in found if one.name in ticked]
     if not chosen:
-        return console.render(
-            "suggest.html",
-            mistakes=found,
-            days=days,
-            spans=sorted({*SPANS, days}),
-            outcomes=OUTCOMES,
-            empty=True,
-        )
+        return _choice(console, days, found, empty=True)
     return begin(console, SUGGEST, asked_suggestions(chosen, since(days), days, reach_of(console)))
 
 
@@ -91,6 +76,18 @@ def show_job(console: Console) -> Response:
         return console.redirect(f"/suggest/{job.id}", **{"in": job.scope})
     return console.render(
         "suggestions.html", job=job, result=job.result, states=STATES, days=str(job.asked["days"])
+    )
+
+
+def _choice(console: Console, days: int, found: Sequence[KnownMistake], *, empty: bool = False) -> Response:
+    """The page to choose from; `empty` says that nothing was chosen."""
+    return console.render(
+        "suggest.html",
+        mistakes=found,
+        days=days,
+        spans=sorted({*SPANS, days}),
+        outcomes=OUTCOMES,
+        empty=empty,
     )
 
 
