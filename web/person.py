@@ -54,11 +54,6 @@ class Person:
         return visible(self.holder, right, site.book.locks())
 
 
-def is_named(address: str, site: Site) -> bool:
-    """Whether the settings file makes somebody an administrator: what it gives can't be taken away by pages."""
-    return bool(Person.of(address, site).grants)
-
-
 def is_served(address: str, site: Site) -> bool:
     """Whether an address may belong to a mailbox of this platform: one of `platform.domains`, when those are named."""
     domains = site.settings.platform.domains

@@ -176,7 +176,8 @@ class Visit:
     def has_console(self) -> bool:
         """Whether to lead this person to the console, which may want more proof first. For pages that must not fail."""
         try:
-            return self.person is not None and bool(self.at_full_strength(self.person.address).grants)
+            person = self.person
+            return person is not None and bool(person.grants or self.at_full_strength(person.address).grants)
         except StoreError:
             return False
 

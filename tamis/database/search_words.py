@@ -19,7 +19,7 @@ from tamis.database.history_search import ANY, Wanted
 from tamis.database.searching import words
 from tamis.judging.verdict import SCORE
 from tamis.language.translation import marked
-from tamis.message.address import address_key, domain_key
+from tamis.message.address import address_key
 from tamis.message.envelope import parse_ip
 
 MAX_QUERY = 500
@@ -255,27 +255,26 @@ def _id(reading: _Reading, text: str) -> None:
     reading.add("id", f"id:{_quoted(text)}", named=text)
 
 
-def _before(reading: _Reading, text: str) -> None:
+def _asked_moment(reading: _Reading, word: str, text: str) -> datetime | None:
+    """What somebody means by a date; where it is none, that is said."""
     at = _moment(reading.now, text)
     if at is None:
-        reading.wrong("before", f"before:{_quoted(text)}", NO_DATE, text=text)
-    else:
+        reading.wrong(word, f"{word}:{_quoted(text)}", NO_DATE, text=text)
+    return at
+
+
+def _before(reading: _Reading, text: str) -> None:
+    if at := _asked_moment(reading, "before", text):
         reading.add("before", f"before:{_quoted(text)}", until=at)
 
 
 def _after(reading: _Reading, text: str) -> None:
-    at = _moment(reading.now, text)
-    if at is None:
-        reading.wrong("after", f"after:{_quoted(text)}", NO_DATE, text=text)
-    else:
+    if at := _asked_moment(reading, "after", text):
         reading.add("after", f"after:{_quoted(text)}", since=at)
 
 
 def _on(reading: _Reading, text: str) -> None:
-    at = _moment(reading.now, text)
-    if at is None:
-        reading.wrong("on", f"on:{_quoted(text)}", NO_DATE, text=text)
-    else:
+    if at := _asked_moment(reading, "on", text):
         begin = datetime.combine(at.date(), time(), at.tzinfo)
         end = datetime.combine(at.date() + timedelta(days=1), time(), at.tzinfo)
         reading.add("on", f"on:{_quoted(text)}", since=begin, until=end)
@@ -331,8 +330,3 @@ def _moment(now: datetime, text: str) -> datetime | None:
     except (ValueError, OverflowError):
         return None
     return None
-
-
-def is_domain(text: str) -> bool:
-    """Whether somebody means a domain by it."""
-    return "." in text and "@" not in text and domain_key(text) == text.lower() and " " not in text

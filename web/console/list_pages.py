@@ -33,7 +33,6 @@ _MOST_CONFLICTS = 20
 """Contradictions that are shown; beyond: only that there are more."""
 _DIGITS = 18
 TOO_MANY = marked("At most 1,000 entries can be added at once.")
-NO_PATTERN = marked("neither an address, a domain nor a network")
 NO_DATE = marked("This is no day to come.")
 NEEDS_NOTE = marked("Say in the note why something so broad is meant.")
 
