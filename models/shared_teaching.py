@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -57,7 +58,11 @@ class SharedTeacher(Teacher):
         """`joins` is whether to take over what hosts share first; False is for who will `share` this folder's model."""
         self._steps = steps
         self._reach = reach
+        self._place: SharedPlace | None = None
         super().__init__(folder, minimum=minimum, reach=reach)
+        if place := SharedPlace.of(folder):
+            # what is in the journal was taken, whether or not the file says so
+            self._place = replace(place, number=max(place.number, self._writer.sequence // 2))
         try:
             if joins:
                 self.catch_up()
@@ -72,24 +77,39 @@ class SharedTeacher(Teacher):
         """Take the steps that other hosts, or this one, added to the log; join first where that is needed."""
         taken = 0
         while True:
-            place = SharedPlace.of(self.folder) or self._join()
-            # what is in the journal was taken, whether or not the file says so
-            place = SharedPlace(place.lineage, max(place.number, self._writer.sequence // 2))
+            place = self._place or self._join()
             found = self._steps.after(place.lineage, place.number, _AT_ONCE)
             if found is None:
+                self._place = None
                 (self.folder / PLACE).unlink(missing_ok=True)
                 continue
-            for step in found:
-                self._take(step)
-            if found:
-                self._ids.sync()
-                SharedPlace(place.lineage, found[-1].number).keep(self.folder)
-                taken += len(found)
+            self._take_all(place.lineage, found)
+            taken += len(found)
             if len(found) < _AT_ONCE:
                 break
         if self._writer.fold_due:
             self._move_base()
         return taken
+
+    def publish(self) -> None:
+        """As `Teacher.publish`, and say how far this host is: the journal alone knows it while much is taught."""
+        super().publish()
+        self._keep_place()
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        self._keep_place()
+        super().close()
+
+    def _keep_place(self) -> None:
+        if self._place is not None and self._place != SharedPlace.of(self.folder):
+            self._ids.sync()
+            self._place.keep(self.folder)
+
+    def _take_all(self, lineage: str, steps: Sequence[ModelStep]) -> None:
+        for step in steps:
+            self._take(step)
+            self._place = SharedPlace(lineage, step.number)
 
     def share(self) -> None:
         """Make this folder's model, as it is, that of all hosts."""
@@ -97,7 +117,8 @@ class SharedTeacher(Teacher):
         number = max(self._writer.sequence // 2 + 1, last.through if last else 0) + _AT_ONCE
         lineage = self._steps.new_lineage()
         self._steps.publish(Checkpoint(lineage, number, FEATURE_VERSION), self._files())
-        SharedPlace(lineage, number).keep(self.folder)
+        self._place = SharedPlace(lineage, number)
+        self._keep_place()
         log.info("the model of this host is that of all hosts from now on")
 
     def _take(self, step: ModelStep) -> None:
@@ -119,7 +140,7 @@ class SharedTeacher(Teacher):
     # --- what is taught goes through the log ----------------------------------------------------
 
     def _add(self, act: Act, content: bytes = b"") -> None:
-        place = SharedPlace.of(self.folder) or self._join()
+        place = self._place or self._join()
         self._steps.append(place.lineage, act, content)
         self.catch_up()
 
@@ -147,14 +168,12 @@ class SharedTeacher(Teacher):
         with self._steps.turn() as ours:
             if not ours:
                 return
-            place = SharedPlace.of(self.folder) or self._join()
+            place = self._place or self._join()
             self._steps.append(place.lineage, Act.FOLD)
-            for step in self._steps.after(place.lineage, place.number, 2 * _AT_ONCE) or ():
-                self._take(step)
-                place = SharedPlace(place.lineage, step.number)
-            self._ids.sync()
-            place.keep(self.folder)
+            self._take_all(place.lineage, self._steps.after(place.lineage, place.number, 2 * _AT_ONCE) or ())
+            place = self._place or place
             self._steps.publish(Checkpoint(place.lineage, place.number, FEATURE_VERSION), self._files())
+            self._keep_place()
 
     # --- joining --------------------------------------------------------------------------------
 
@@ -169,7 +188,7 @@ class SharedTeacher(Teacher):
                     )
                 if self._steps.checkpoint() is None:
                     self.share()
-            return SharedPlace.of(self.folder) or self._join()
+            return self._place or self._join()
         if last.version != FEATURE_VERSION:
             raise ModelError(
                 self.folder,
@@ -185,10 +204,10 @@ class SharedTeacher(Teacher):
             replace_file(self.folder / name, [content])
         self._open(self._made_writer(self._reach))
         self.changed = self._writer.learned.sequence > 0
-        place = SharedPlace(last.lineage, last.through)
-        place.keep(self.folder)
+        self._place = SharedPlace(last.lineage, last.through)
+        self._keep_place()
         log.info("this host's model is that of all hosts from now on: %d ham, %d spam", *self.learned)
-        return place
+        return self._place
 
     def _put_aside(self) -> None:
         """A model of this host's own that nobody shares stays, where nothing reads it."""

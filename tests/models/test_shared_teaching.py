@@ -239,7 +239,7 @@ def _kill(folder: Path, *, how: int) -> None:
     if place is None:
         return
     if how == 0:
-        SharedPlace(place.lineage, max(0, place.number - 3)).keep(folder)
+        SharedPlace(place.lineage, max(0, place.number - 20)).keep(folder)
     elif how == 1:
         ids = folder / "learned.ids"
         ids.write_bytes(ids.read_bytes()[:-17])
