@@ -271,6 +271,7 @@ def test_every_page_is_accessible_and_fits(browser: Browser, pages: Pages, size:
         no_overflow(tab)
         tab.goto(pages.url + "/mail")
         tab.locator("button[value=delete]").first.click()
+        expect(tab.get_by_role("status")).to_be_visible()  # the page that answers, not the one that was left
         accessible(tab)
 
 
@@ -425,6 +426,7 @@ def test_without_javascript(browser: Browser, pages: Pages, size: str) -> None:
         tab.get_by_role("button", name="This is spam").click()
         expect(tab.get_by_role("status")).to_contain_text("reported as unwanted")
         tab.get_by_role("button", name="Undo").click()
+        expect(tab.get_by_role("status")).to_contain_text("The message is back.")
         assert state(pages, number) is HeldState.HELD
 
 
