@@ -71,13 +71,7 @@ def _level(one: Measured) -> dict[str, Any]:
     return {
         "level": one.level,
         "promised": promise(one.level),
-        "false_positives": _rate(
-            one.false_positives.count, one.false_positives.total, one.false_positives.interval
-        ),
+        "false_positives": one.false_positives.to_dict(),
         "plausible": one.plausible,
-        "caught": _rate(one.caught.count, one.caught.total, one.caught.interval),
+        "caught": one.caught.to_dict(),
     }
-
-
-def _rate(count: int, total: int, interval: tuple[float, float]) -> dict[str, Any]:
-    return {"count": count, "total": total, "low": interval[0], "high": interval[1]}

@@ -78,6 +78,11 @@ class Rate:
         low, high = (middle - width) / (1 + z * z / n), (middle + width) / (1 + z * z / n)
         return (low if self.count else 0.0), (high if self.count < n else 1.0)
 
+    def to_dict(self) -> dict[str, float]:
+        """As JSON has it."""
+        low, high = self.interval
+        return {"count": self.count, "total": self.total, "low": low, "high": high}
+
 
 @dataclass(frozen=True, slots=True)
 class Measured:

@@ -237,6 +237,23 @@ class Teacher:
         self.close()
 
 
+def learned_ids(folder: Path) -> frozenset[str]:
+    """The ids of all messages that the model in a folder ever learned; none where there is no model."""
+    try:
+        octets = (folder / IDS).read_bytes()
+    except FileNotFoundError:
+        return frozenset()
+    known = _labels_of(octets)
+    return frozenset(key.hex() for key, label in known.items() if label in (0, 1))
+
+
+def _labels_of(octets: bytes) -> dict[bytes, int]:
+    """Label by id, of the records in whole; the last one of an id counts."""
+    whole = len(octets) - len(octets) % _RECORD
+    start = max(0, whole - _MOST_IDS * _RECORD)
+    return {octets[at : at + 16]: octets[at + 16] for at in range(start, whole, _RECORD)}
+
+
 def _is_older(published: Path, journal: Path) -> bool:
     """Whether the model that workers read lacks what the journal has: a kill may come before publishing."""
     try:
@@ -252,15 +269,11 @@ class _Ids:
     """
 
     def __init__(self, path: Path) -> None:
-        self._known: dict[bytes, int] = {}
         self._file = io.FileIO(path, "a+", opener=owned_like_its_folder)
         self._file.seek(0)
         octets = self._file.read()
-        whole = len(octets) - len(octets) % _RECORD
-        start = max(0, whole - _MOST_IDS * _RECORD)
-        for at in range(start, whole, _RECORD):
-            self._known[octets[at : at + 16]] = octets[at + 16]
-        self._file.truncate(whole)
+        self._known = _labels_of(octets)
+        self._file.truncate(len(octets) - len(octets) % _RECORD)
 
     def get(self, message: str) -> bool | None:
         """The label that was learned, None when none was."""

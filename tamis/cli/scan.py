@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
 
-from tamis.base.errors import StoreError
 from tamis.base.logs import log_to_stderr
 from tamis.chain.open_services import observe_services
-from tamis.chain.registry import load_filters
 from tamis.chain.road import Examined, Road
 from tamis.cli.context import Context
+from tamis.cli.examining import default_recipient, sender_of, site_in_force
 from tamis.cli.messages import read_messages
 from tamis.contract.filter import Effect
 from tamis.judging.flip import FlipSender, flips
 from tamis.judging.plan import Judged
-from tamis.judging.site import Site, Snapshot
 from tamis.judging.verdict import Decision
 from tamis.message.address import unbracket
 from tamis.message.envelope import Envelope, Recipient, parse_ip
@@ -58,7 +55,7 @@ def scan(
     if ip and parse_ip(ip) is None:
         raise click.BadParameter(f"{ip!r} is not an IP address", param_hint="--ip")
     log_to_stderr("warning")
-    site, runner = _site(context), Runner()
+    site, runner = site_in_force(context), Runner()
     services = observe_services(site.settings)
     worst = 0
     try:
@@ -68,8 +65,8 @@ def scan(
             envelope = Envelope(
                 client_ip=ip,
                 helo=helo,
-                sender=unbracket(sender) if sender is not None else _sender_of(mail),
-                recipients=tuple(Recipient(unbracket(r)) for r in rcpt or (_default_recipient(site),)),
+                sender=unbracket(sender) if sender is not None else sender_of(mail),
+                recipients=tuple(Recipient(unbracket(r)) for r in rcpt or (default_recipient(site),)),
                 login=login,
             )
             examined = Road(site, runner, services).end_of_message(envelope, mail)
@@ -86,33 +83,6 @@ def scan(
     finally:
         runner.call(services.dns.close)
     return worst
-
-
-def _site(context: Context) -> Site:
-    """Policy and lists as the daemon has them; without a store, those of the settings file."""
-    file = context.file
-    snapshot = Snapshot()
-    url = file.settings.store_url
-    if not url.startswith("sqlite") or os.path.exists(url.removeprefix("sqlite:///")):  # noqa: PTH110
-        try:
-            with context.store() as store:
-                snapshot = store.snapshot()
-        except StoreError as error:
-            click.echo(f"tamis: lists and overrides are left out: {error}", err=True)
-    return Site.build(file, load_filters(), snapshot, context.directory)
-
-
-def _sender_of(mail: Mail) -> str:
-    """The Return-Path that a mail store wrote at delivery (RFC 5321 4.4), else the first author."""
-    returned = mail.headers.first("return-path")
-    if returned is not None and ("@" in returned or "<>" in returned):
-        return unbracket(returned)
-    return mail.from_addresses[0].address if mail.from_addresses else ""
-
-
-def _default_recipient(site: Site) -> str:
-    domains = site.settings.platform.domains
-    return f"postmaster@{domains[0] if domains else 'localhost'}"
 
 
 def report(name: str, mail: Mail, examined: Examined) -> dict[str, Any]:
