@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Annotated, NamedTuple
 
 from pydantic import Field as Option
@@ -104,15 +103,17 @@ class OnDNSLists(Filter[ListOptions]):
         weights = {zone.lower(): weight for zone, weight in options.weights.items()}
         few = ""
         for subject, told in finding.facts["subjects"].items():
-            answered = [zone for zone in told["answered"] if zone not in left_out]
-            silent = [zone for zone in told.get("silent", ()) if zone not in left_out]
+            answered, silent = told["answered"], told.get("silent", ())
+            if left_out:
+                answered = [zone for zone in answered if zone not in left_out]
+                silent = [zone for zone in silent if zone not in left_out]
             if len(answered) < (len(answered) + len(silent)) * options.quorum / 100 - 1e-9:
                 few = few or FEW_LISTS(
                     subject=subject, answered=len(answered), total=len(answered) + len(silent)
                 )
                 continue
             listed = [(zone, weight) for zone, weight, _ in told["listed"] if zone not in left_out]
-            all_of_it = sum(weights.get(zone, 1.0) for zone in answered)
+            all_of_it = sum(weights.get(zone, 1.0) for zone in answered) if weights else len(answered)
             reached = sum(weights.get(zone, 1.0) * weight for zone, weight in listed)
             # a hair below, so that thirds add up
             if (
@@ -123,7 +124,8 @@ class OnDNSLists(Filter[ListOptions]):
                 zones = ", ".join(zone for zone, _ in listed[:_MOST_SHOWN])
                 text = ON_LISTS(subject=subject, listed=len(listed), answered=len(answered), zones=zones)
                 return self.opinion(finding, options, hit=True, text=text)
-        return replace(self.opinion(finding, options, hit=False, text=few), status=Status.CLEAR)
+        seen = Finding(self.name, Status.CLEAR, finding.because, finding.facts)
+        return self.opinion(seen, options, hit=False, text=few)
 
 
 def _weight(one: DNSList, answer: Answer | ServiceError) -> float:

@@ -21,7 +21,7 @@ from tamis.database.connection import Database
 from tamis.database.history import History, Packed
 from tamis.database.history_search import Wanted
 from tamis.judging.policy import Outcome, PolicyBook
-from tamis.judging.replay import Replay
+from tamis.judging.replay import Replay, ReplayMemory
 from tamis.judging.story import Told
 
 _BATCH = 2000
@@ -66,20 +66,23 @@ class ReplayResult:
         self.unknown.update(part.unknown)
         self.changed += part.changed[: limit - len(self.changed)]
 
-    def take(self, one: Moved, unknown: Sequence[str], limit: int) -> None:
-        """Count one copy."""
-        was, now, then = one.copy.told, one.in_force, one.would_be
+    def take(
+        self, copy: Packed, told: tuple[Told, Told], unknown: Sequence[str], wanted: bool | None, limit: int
+    ) -> None:
+        """Count one copy, with what becomes of it in force and under the other policy; `wanted` as in Moved."""
+        was, (now, then) = copy.told, told
         self.read += 1
         self.same += then.says_as_much_as(was)
         self.earlier += now.outcome != was.outcome
         self.moves[was.outcome, now.outcome, then.outcome] += 1
-        self.unknown.update(unknown)
+        for name in unknown:
+            self.unknown[name] += 1
         if now.outcome != then.outcome:
             self.changes += 1
             if len(self.changed) < limit:
-                self.changed.append(one)
-        if one.wanted is not None:
-            before, after = (is_mistake(told.outcome, wanted=one.wanted) for told in (now, then))
+                self.changed.append(Moved(copy, now, then, wanted))
+        if wanted is not None:
+            before, after = (is_mistake(one.outcome, wanted=wanted) for one in told)
             self.known += 1
             self.mistakes += before
             self.mended += before and not after
@@ -172,8 +175,9 @@ class _Judges:
     def __init__(self, url: str, in_force: PolicyBook, other: PolicyBook | None) -> None:
         self.database = Database(url)
         self.history = History(self.database)
-        self.in_force = Replay(in_force)
-        self.other = Replay(other) if other is not None else None
+        self.memory = ReplayMemory(in_force.filters)
+        self.in_force = Replay(in_force, self.memory)
+        self.other = Replay(other, self.memory) if other is not None else None
 
 
 _own: _Judges
@@ -205,9 +209,9 @@ def _judge(
     result: ReplayResult,
     limit: int,
 ) -> None:
+    if missing := judges.memory.missing(one.findings for one in batch):
+        judges.memory.learn(judges.history.contents(missing))
     for judge in filter(None, (judges.in_force, judges.other)):
-        if missing := judge.missing(one.findings for one in batch):
-            judge.learn(judges.history.contents(missing))
         judge.prepare(one.recipient for one in batch)
     for one in batch:
         try:
@@ -218,4 +222,4 @@ def _judge(
         except KeyError:  # the clean-up took it while we were reading
             continue
         wanted = said.get((one.message, one.recipient)) if said else None
-        result.take(Moved(one, now, then, wanted), unknown, limit)
+        result.take(one, (now, then), unknown, wanted, limit)

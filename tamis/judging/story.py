@@ -191,5 +191,19 @@ def finding_content(finding: Finding) -> bytes:
 
 def finding_from(content: bytes, seconds: float = 0.0) -> Finding:
     """Read what `finding_content` wrote."""
-    name, status, because, facts = json.loads(content.decode())  # quicker than from octets
+    name, status, because, facts = _loaded(content)
     return Finding(name, Status(status), because, facts, seconds)
+
+
+_DIGITS = bytes(ord("0") if chr(octet).isdigit() and octet < 128 else ord(" ") for octet in range(256))
+_MANY_DIGITS = b"0" * 19
+
+
+def _loaded(content: bytes) -> Any:
+    """What JSON says; the quicker reader knows no NaN, no lone surrogates, and whole numbers of 64 bits."""
+    if _MANY_DIGITS not in content.translate(_DIGITS):
+        try:
+            return orjson.loads(content)
+        except orjson.JSONDecodeError:
+            pass
+    return json.loads(content.decode())

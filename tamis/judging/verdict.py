@@ -171,11 +171,18 @@ def judge(findings: Mapping[str, Finding], policy: Policy, opine: Opine = opinio
     A finding that is missing, unavailable or skipped moves nothing. Findings that look at others are judged
     when the others' opinions stand, wherever in the chain those are. What a test message asks for is looked at last.
     """
-    opinions = tuple(_opinions(findings, policy, opine))
+    opinions = _opinions(findings, policy, opine)
+    return weigh(opinions, policy, lambda: _is_evident(opinions, findings, policy))
+
+
+def weigh(opinions: Sequence[Opinion], policy: Policy, is_evident: Callable[[], bool]) -> Verdict:
+    """The verdict that opinions in chain order make, as `judge` has it; those without an effect may be left out.
+    `is_evident` says whether one of them rests on evidence, and is asked where an earned acceptance stands against
+    that."""
     accepting = {o.filter for o in opinions if o.effect is Effect.ACCEPT and not o.shadow}
     yielding = {rule.filter.name for rule in policy.rules if accepting and rule.filter.yields_to & accepting}
     earned = {rule.filter.name for rule in policy.rules if accepting and rule.filter.earned} & accepting
-    void = earned if earned and _is_evident(opinions, findings, policy) else set()
+    void = earned if earned and is_evident() else set()
     decision: Decision | None = None
     decided_by = because = ""
     total = 0.0
@@ -196,7 +203,7 @@ def judge(findings: Mapping[str, Finding], policy: Policy, opine: Opine = opinio
         if decision is Decision.SPAM:
             decided_by, because = SCORE, _score_sentence(total, policy.required)
     verdict = Verdict(
-        policy.recipient, decision, decided_by, because, round(total, 3), policy.required, opinions
+        policy.recipient, decision, decided_by, because, round(total, 3), policy.required, tuple(opinions)
     )
     test = next((one for one in opinions if one.asked and not one.shadow), None)
     return verdict if test is None else _tested(verdict, test)
@@ -321,12 +328,16 @@ def is_decided(
         finding = findings.get(rule.filter.name)
         if finding is None or finding.status is not Status.HIT or is_open(rule, finding):
             continue
-        opinion = opine(rule, finding, policy.scopes)
-        if opinion.effect is Effect.ACCEPT and rule.filter.earned:
-            continue  # evidence may follow
-        if not opinion.shadow and not opinion.asked and opinion.effect in _DECISIVE:
+        if ends_chain(rule, finding, opine(rule, finding, policy.scopes)):
             return True
     return False
+
+
+def ends_chain(rule: FilterRule, finding: Finding, opinion: Opinion) -> bool:
+    """Whether an opinion on a finding that is not open decides, so that expensive filters behind it are not asked."""
+    if finding.status is not Status.HIT or (opinion.effect is Effect.ACCEPT and rule.filter.earned):
+        return False  # of what was earned: evidence may follow
+    return not opinion.shadow and not opinion.asked and opinion.effect in _DECISIVE
 
 
 def _score_sentence(total: float, required: float) -> str:

@@ -33,7 +33,7 @@ def replay_of(policies: PolicyBook, findings: Mapping[str, Finding]) -> tuple[Re
     """A replay that has learnt these findings, and their pack."""
     contents = {n: finding_content(one) for n, one in enumerate(findings.values(), 1)}
     replay = Replay(policies)
-    replay.learn(contents)
+    replay.memory.learn(contents)
     return replay, array("I", contents).tobytes()
 
 
@@ -75,9 +75,9 @@ def test_a_replay_with_memory_is_the_judge_without(policy: str) -> None:
         for content in contents:
             numbers.setdefault(content, len(numbers) + 1)
         pack = array("I", (numbers[content] for content in contents)).tobytes()
-        missing = replay.missing([pack])
-        replay.learn({n: content for content, n in numbers.items() if n in missing})
-        assert replay.missing([pack]) == set()
+        missing = replay.memory.missing([pack])
+        replay.memory.learn({n: content for content, n in numbers.items() if n in missing})
+        assert replay.memory.missing([pack]) == set()
         for who in (MARIE, PAUL, "carol@example.org"):
             resolved = policies.policy(who)
             verdict = judge(findings, resolved)
@@ -88,6 +88,52 @@ def test_a_replay_with_memory_is_the_judge_without(policy: str) -> None:
             told, unknown = replay.tell(who, pack, author="author@example.com")
             assert told == Told.of(verdict, outcome_of(verdict, resolved))
             assert unknown == ()
+
+
+def test_books_that_share_a_memory_are_judged_as_alone() -> None:
+    """Each of the policies beside each other, in turn for each message: what one has heard must not speak for another,
+    nor for another recipient of the same rules."""
+    books = [book(policy) for policy in POLICIES]
+    replays = [Replay(books[0])]
+    replays += [Replay(one, replays[0].memory) for one in books[1:]]
+    memory, numbers = replays[0].memory, dict[bytes, int]()
+    for case in cases():
+        findings = case.examined.findings
+        contents = [finding_content(f) for f in findings.values()]
+        pack = array("I", (numbers.setdefault(one, len(numbers) + 1) for one in contents)).tobytes()
+        missing = memory.missing([pack])
+        memory.learn({n: content for content, n in numbers.items() if n in missing})
+        for who in (MARIE, PAUL, "carol@example.org"):
+            for policies, replay in zip(books, replays, strict=True):
+                resolved = policies.policy(who)
+                verdict = judge(findings, resolved)
+                assert replay.tell(who, pack)[0] == Told.of(verdict, outcome_of(verdict, resolved))
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(st.characters()),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@PROPERTY
+@given(st.dictionaries(st.text(max_size=4), JSON_VALUES, max_size=4))
+def test_what_is_kept_of_a_finding_is_read_back_whole(facts: dict[str, object]) -> None:
+    """Numbers of any length, lone surrogates, and control characters included."""
+    found = finding_from(finding_content(Finding("empty", Status.HIT, "why", facts)))
+    assert json.dumps(dict(found.facts)) == json.dumps(facts)
+
+
+def test_numbers_beyond_64_bits_are_read_back_whole() -> None:
+    facts = {
+        "long": 10**30 + 7,
+        "low": -(10**25) - 1,
+        "most": 2**64 - 1,
+        "float": 1e300,
+        "none": float("inf"),
+    }
+    assert finding_from(finding_content(Finding("empty", Status.HIT, "why", facts))).facts == facts
 
 
 def test_what_nobody_looked_at_is_said() -> None:
@@ -146,8 +192,8 @@ def test_half_a_record_is_none() -> None:
 def test_filters_that_judge_by_themselves_are_known_to_replay() -> None:
     """Malformed weighs what it saw, so its clear findings are read too; Empty doesn't."""
     replay = Replay(book())
-    assert {b"malformed", b"ip_whitelist"} <= replay._judging
-    assert b"empty" not in replay._judging
+    assert {b"malformed", b"ip_whitelist"} <= replay.memory._judging
+    assert b"empty" not in replay.memory._judging
     assert len(FILTERS) == len(book().filters)
 
 

@@ -59,7 +59,7 @@ def test_no_test_fares_better_than_without_the_string(policy: str, asked: str, n
         assert outcome is Outcome.DEFER
     told = Replay(book(policy))
     findings = [asking(asked), *others]
-    told.learn({number: finding_content(one) for number, one in enumerate(findings)})
+    told.memory.learn({number: finding_content(one) for number, one in enumerate(findings)})
     assert told.tell(MARIE, array("I", range(len(findings))).tobytes())[0].outcome == outcome
 
 

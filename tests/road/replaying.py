@@ -186,7 +186,7 @@ def _replayed(installation: Installation, numbers: Mapping[str, int]) -> tuple[C
     """Counts, and what replay says of every copy under the changed policy, but for those it can't know."""
     file, filters = read_settings(installation.daemon.config), load_filters()
     in_force = Replay(policy_book(file, filters, ()))
-    changed = Replay(policy_book(file, filters, OVERRIDES))
+    changed = Replay(policy_book(file, filters, OVERRIDES), in_force.memory)
     result, said = Compared(), dict[tuple[int, str], Told]()
     with installation.store() as store:
         number_of = {one.id: numbers[one.story.queue_id] for one in store.history.find(limit=len(numbers))}
@@ -194,8 +194,8 @@ def _replayed(installation: Installation, numbers: Mapping[str, int]) -> tuple[C
             one.story for number in sorted(number_of) for one in store.history.show(str(number))
         ]
         for one in store.history.packed():
-            for judge in (in_force, changed):
-                judge.learn(store.history.contents(judge.missing([one.findings])))
+            memory = in_force.memory
+            memory.learn(store.history.contents(memory.missing([one.findings])))
             now, _ = in_force.tell(one.recipient, one.findings, author=one.author)
             told, unknown = changed.tell(one.recipient, one.findings, author=one.author)
             result.copies += 1
