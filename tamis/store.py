@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from tamis.database.marks import Marks
     from tamis.database.model_steps import ModelSteps
     from tamis.database.overrides import Overrides
+    from tamis.database.rule_versions import RuleVersions
     from tamis.database.sessions import Sessions
     from tamis.database.statistics_upkeep import StatisticsUpkeep
     from tamis.database.sums import KeptSums
@@ -90,6 +91,7 @@ class Store:
     quotas: StorePart[Quotas] = StorePart("tamis.quarantine.quotas:Quotas")
     lists: StorePart[Lists] = StorePart("tamis.database.list_entries:Lists")
     overrides: StorePart[Overrides] = StorePart("tamis.database.overrides:Overrides")
+    rules: StorePart[RuleVersions] = StorePart("tamis.database.rule_versions:RuleVersions")
     jobs: StorePart[Jobs] = StorePart("tamis.database.jobs:Jobs")
     notes: StorePart[DeskNotes] = StorePart("tamis.database.desk_notes:DeskNotes")
     history: StorePart[History] = StorePart("tamis.database.history:History")

@@ -6,6 +6,7 @@ address, password, code -> limits -> prove -> the code is used up -> a new sessi
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from starlette.responses import Response
@@ -27,7 +28,7 @@ from tamis.web.signing_in import target
 from tamis.web.visit import SESSION, StrengthError, Visit
 
 _WRONG = marked("The address, password or code is incorrect.")
-_WRONG_CODE = marked("This code is incorrect, or was used before.")
+WRONG_CODE = marked("This code is incorrect, or was used before.")
 FIRST = "/admin"
 """Where one comes to without a target."""
 
@@ -113,19 +114,31 @@ def show_confirm(visit: Visit, *, wrong: str = "", status: int = 200) -> Respons
 
 def confirm(visit: Visit) -> Response:
     """Look at a code; the session goes on under a new secret."""
+    confirmed = confirmed_by(visit, visit.field("code"))
+    if confirmed is None:
+        return show_confirm(visit, wrong=WRONG_CODE, status=403)
+    return confirmed(visit.redirect(target(visit) or FIRST))
+
+
+def confirmed_by(visit: Visit, code: str) -> Callable[[Response], Response] | None:
+    """Confirm the session by a code that a form has beside other things: what puts its new secret on the answer, None
+    where the code is wrong."""
     session = visit.session
     if session is None or not session.strong:
         raise StrengthError
     mailbox = session.address
     with attempt(visit, (PROOFS_OF_ADDRESS, f"{visit.network} {mailbox}")) as tried:
         factors = visit.store.factors.of(mailbox)
-        proof = prove_code(factors, visit.house.seal, mailbox, visit.field("code"), datetime.now(UTC))
+        proof = prove_code(factors, visit.house.seal, mailbox, code, datetime.now(UTC))
         tried.wrong = proof is None or not use_up(visit, mailbox, proof)
     if tried.wrong:
         note_wrong(visit, mailbox, "code refused")
-        return show_confirm(visit, wrong=_WRONG_CODE, status=403)
-    response = visit.redirect(target(visit) or FIRST)
+        return None
     left = session.expires_at - datetime.now(UTC)
     secret = visit.store.sessions.confirm(visit.secret)
-    visit.set_cookie(response, SESSION, secret, max(int(left.total_seconds()), 0))
-    return response
+
+    def put(response: Response) -> Response:
+        visit.set_cookie(response, SESSION, secret, max(int(left.total_seconds()), 0))
+        return response
+
+    return put

@@ -32,6 +32,7 @@ from tamis.desk.release import delivery
 from tamis.handover.junk_moves import take_in_words, waiting_words
 from tamis.handover.marking import take_in as take_in_marks
 from tamis.handover.marking import waiting
+from tamis.handover.own_rules import write_own_rules
 from tamis.handover.part_states import PartsFile
 from tamis.handover.sender_events import fill, publish, take_in
 from tamis.handover.stories import finished, read_stories
@@ -70,6 +71,7 @@ class Background:
         self._site = site
         self._file = file
         self._noted: SettingsFile | None = None
+        self._rules = 0
         self._stopping = stopping
         self._store = store
         settings = site().settings
@@ -95,6 +97,7 @@ class Background:
             (self._tell, [0.0]),
             (self._tell_health, [0.0]),
             (self._publish, [0.0]),
+            (self._publish_rules, [0.0]),
             (self._note_file, [0.0]),
             (self._count_hits, [0.0]),
             (self._remember, [0.0]),
@@ -164,6 +167,14 @@ class Background:
         self._site().settings.former_snapshot.unlink(
             missing_ok=True
         )  # an older version must not start with it
+        return _TICK
+
+    def _publish_rules(self) -> float:
+        """Bring the rules that are kept in the store to this host when there is a newer version."""
+        newest = self._store.rules.newest()
+        if newest != self._rules:
+            write_own_rules(self._site().settings, self._store.rules.current().text)
+            self._rules = newest
         return _TICK
 
     def _note_file(self) -> float:

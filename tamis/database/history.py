@@ -32,6 +32,7 @@ from tamis.database.searching import MAX_TEXT, search_text
 from tamis.database.seen_rows import seen
 from tamis.database.statistics_schema import LabelRow
 from tamis.database.statistics_zone import tell_zone
+from tamis.judging.met_rules import met_rules
 from tamis.judging.other_verdict import OtherVerdict
 from tamis.judging.story import Story, Told, finding_content, finding_from, tame
 from tamis.message.address import address_key, domain_of, mailbox_of
@@ -467,7 +468,8 @@ def _counted(
         copies.append(CountedCopy(owner["recipient"], mailbox, owner["domain"], told, wanted))
     looks = [(finding.filter, finding.status) for finding in one.findings]
     seconds = array("f", row["seconds"])  # as they are kept: shorter numbers than they were
-    return CountedMessage(one.at, one.side, row["sender"], one.size, looks, seconds, copies)
+    rules = met_rules(one.findings)
+    return CountedMessage(one.at, one.side, row["sender"], one.size, looks, seconds, copies, rules)
 
 
 def _findings(row: StoryRow, contents: dict[int, bytes]) -> tuple[Finding, ...]:

@@ -9,6 +9,7 @@ never. A person has one word of a kind on a copy: the later replaces the earlier
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,11 +20,22 @@ from sqlalchemy.orm import Session
 
 from tamis.database.connection import Database, clean, exact
 from tamis.database.effective_labels import LabelSource, effective, words_on
-from tamis.database.roll_ups import LOCK, Key, add_to, bin_of, is_scored, kind_of, label_of, observed_as
-from tamis.database.schema import StoryRow, ToldRow
-from tamis.database.statistics_schema import LabelCountRow, LabelRow, ScoreRow
+from tamis.database.roll_ups import (
+    LOCK,
+    Key,
+    add_to,
+    bin_of,
+    is_scored,
+    kind_of,
+    label_of,
+    met_by,
+    observed_as,
+)
+from tamis.database.schema import FindingRow, StoryRow, ToldRow
+from tamis.database.statistics_schema import LabelCountRow, LabelRow, RuleCountRow, ScoreRow
 from tamis.database.statistics_zone import zone_in
-from tamis.judging.story import Told
+from tamis.judging.met_rules import MetRules, met_rules
+from tamis.judging.story import Told, finding_from
 
 MAX_MESSAGE = 80
 """Characters of a message's id (beyond: it is none of ours, and nothing is noted)."""
@@ -187,25 +199,34 @@ def _recount(
     """Move the copies of a message from what was said of them to what is said now."""
     columns = [getattr(ToldRow, name) for name in _TOLD]
     copies = session.execute(
-        select(StoryRow.at, ToldRow.domain, *columns)
+        select(StoryRow.at, StoryRow.findings, ToldRow.domain, *columns)
         .join(ToldRow, ToldRow.message == StoryRow.id)
         .where(StoryRow.transaction == clean(message), ToldRow.mailbox == exact(mailbox))
     ).all()
-    labels, scores = Counter[Key](), Counter[Key]()
+    labels, scores, rules = Counter[Key](), Counter[Key](), Counter[Key]()
     zone = zone_in(session)
-    for at, domain, *rest in copies:
+    for at, findings, domain, *rest in copies:
         told = Told(*rest)
+        met = met_by(_rules_of(session, findings), told)
         day = at.astimezone(zone).toordinal()
         for wanted, number in ((before, -1), (after, 1)):
             if wanted is not None and (kind := kind_of(observed_as(told), wanted)):
                 labels[day, exact(mailbox), told.decided_by, kind, domain] += number
             if is_scored(told):
                 scores[day, domain, bin_of(told.score), told.decision, label_of(wanted)] += number
-    for table, sums in ((LabelCountRow, labels), (ScoreRow, scores)):
+            for rule in met:
+                rules[day, domain, *rule, label_of(wanted)] += number
+    for table, sums in ((LabelCountRow, labels), (ScoreRow, scores), (RuleCountRow, rules)):
         add_to(database, session, table, {key: (number,) for key, number in sums.items()})
         session.execute(
             delete(table).where(table.day.in_(sorted({key[0] for key in sums})), table.copies <= 0)
         )
+
+
+def _rules_of(session: Session, findings: bytes) -> MetRules:
+    """The rules that a message of the history met."""
+    query = select(FindingRow.content).where(FindingRow.id.in_(array("I", findings).tolist()))
+    return met_rules(finding_from(bytes(content)) for content in session.scalars(query))
 
 
 def _label(row: LabelRow) -> SaidLabel:

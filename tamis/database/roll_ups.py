@@ -28,8 +28,10 @@ from tamis.database.statistics_schema import (
     HourRow,
     LabelCountRow,
     PartnerRow,
+    RuleCountRow,
     ScoreRow,
 )
+from tamis.judging.met_rules import NO_RULES, MetRules
 from tamis.judging.metrics import BUCKETS
 from tamis.judging.story import Told
 from tamis.judging.verdict import SCORE
@@ -91,7 +93,8 @@ class CountedCopy:
 
 @dataclass(frozen=True, slots=True)
 class CountedMessage:
-    """A message as the history keeps it: `looks` are filter and status of its findings, `seconds` their times."""
+    """A message as the history keeps it: `looks` are filter and status of its findings, `seconds` their times, `rules`
+    those that it met."""
 
     at: datetime
     side: str
@@ -100,6 +103,7 @@ class CountedMessage:
     looks: Sequence[tuple[str, str]]
     seconds: Sequence[float]
     copies: Sequence[CountedCopy]
+    rules: MetRules = NO_RULES
 
 
 def side_of(message: CountedMessage, copy: CountedCopy) -> str:
@@ -149,6 +153,13 @@ def _spoken(spoke: str, decided_by: str) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
+def met_by(rules: MetRules, told: Told) -> Sequence[tuple[str, str]]:
+    """(filter, rule) of those that a copy met: some depend on what other filters' findings mean to its recipient."""
+    if not rules.open:
+        return rules.met
+    return rules.for_whom({name for name, what in _spoken(told.spoke, told.decided_by) if what != SHADOW})
+
+
 Key = tuple[str | int, ...]
 
 
@@ -168,6 +179,10 @@ class Sums:
         """(*key, domain) -> copies"""
         self._filters: defaultdict[tuple[int, str, str], defaultdict[str, int]] = defaultdict(_counts)
         """(day, domain, what) -> filter -> copies"""
+        self._rules: defaultdict[tuple[int, str, str], defaultdict[tuple[str, str], int]] = defaultdict(
+            _pairs
+        )
+        """(day, domain, label) -> (filter, rule) -> copies"""
         self._looks: defaultdict[int, dict[str, list[int]]] = defaultdict(dict)
         """day -> filter -> numbers of _LOOKS"""
 
@@ -185,6 +200,15 @@ class Sums:
                     if number:
                         found[day, "", name, what] = number
         return found
+
+    @property
+    def rules(self) -> dict[Key, int]:
+        """(day, domain, filter, rule, label) -> copies."""
+        return {
+            (day, domain, *rule, label): copies
+            for (day, domain, label), rules in self._rules.items()
+            for rule, copies in rules.items()
+        }
 
     def add(self, message: CountedMessage) -> None:
         """Count a message in everything but the hours."""
@@ -205,6 +229,10 @@ class Sums:
                 self.scores[day, domain, bin_of(told.score), told.decision, label] += 1
             if copy.wanted is not None and (kind := kind_of(outcome, copy.wanted)):
                 self.labels[day, copy.mailbox, told.decided_by, kind, domain] += 1
+            if message.rules:
+                counts = self._rules[day, domain, label_of(copy.wanted)]
+                for rule in met_by(message.rules, told):
+                    counts[rule] += 1
             in_domain[domain] = in_domain.get(domain, 0) + 1
         self._add_looks(day, message, in_domain)
 
@@ -247,6 +275,7 @@ class Sums:
             (PartnerRow, self.partners),
             (ScoreRow, self.scores),
             (LabelCountRow, self.labels),
+            (RuleCountRow, self.rules),
         ):
             add_to(database, session, one, {key: (count,) for key, count in sums.items()})
 
@@ -255,6 +284,10 @@ _ADDED = ("copies", "octets")
 
 
 def _counts() -> defaultdict[str, int]:
+    return defaultdict(int)
+
+
+def _pairs() -> defaultdict[tuple[str, str], int]:
     return defaultdict(int)
 
 

@@ -278,6 +278,19 @@ class JobRow(Base):
     changed_at: Mapped[datetime]
 
 
+class RuleVersionRow(Base):
+    """The operator's rules that are kept in the store, as somebody wrote them: the newest is in force."""
+
+    __tablename__ = "rule_versions"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(_Id, primary_key=True, autoincrement=True)
+    at: Mapped[datetime]
+    who: Mapped[str]
+    note: Mapped[str]
+    text: Mapped[str] = mapped_column(Text)
+
+
 class RevisionRow(Base):
     """The one row that counts changes of lists and overrides."""
 

@@ -139,6 +139,21 @@ class LabelCountRow(Base):
     copies: Mapped[int] = mapped_column(BigInteger)
 
 
+class RuleCountRow(Base):
+    """Copies of a domain on a day that met a rule: the operator's own, or one of the base of knowledge."""
+
+    __tablename__ = "statistics_rules"
+    __table_args__ = (Index(None, "domain", "day"), _KEYED)
+
+    day: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    domain: Mapped[str] = mapped_column(primary_key=True)
+    filter: Mapped[str] = mapped_column(primary_key=True)
+    rule: Mapped[str] = mapped_column(primary_key=True)
+    label: Mapped[str] = mapped_column(String(10), primary_key=True)
+    """As in `statistics_scores`."""
+    copies: Mapped[int] = mapped_column(BigInteger)
+
+
 class HealthRow(Base):
     """How a host is, as its background process told last."""
 

@@ -22,9 +22,11 @@ from tamis.database.statistics_schema import (
     LabelCountRow,
     LabelRow,
     PartnerRow,
+    RuleCountRow,
     ScoreRow,
 )
 from tamis.database.statistics_zone import tell_zone, zone_in
+from tamis.judging.met_rules import MetRules, met_rules, together
 from tamis.judging.story import Told, finding_from
 
 HOURS_KEPT = 8
@@ -32,8 +34,10 @@ HOURS_KEPT = 8
 NAMED_PARTNERS = 200
 """Domains whose names are kept of a day, side and domain; all others are one."""
 
-_ByDay = type[DayRow | DomainRow | FilterRow | PartnerRow | ScoreRow | LabelCountRow]
-_BY_DAY: tuple[_ByDay, ...] = (DayRow, DomainRow, FilterRow, PartnerRow, ScoreRow, LabelCountRow)
+_ByDay = type[DayRow | DomainRow | FilterRow | PartnerRow | ScoreRow | LabelCountRow | RuleCountRow]
+_BY_DAY: tuple[_ByDay, ...] = (
+    *(DayRow, DomainRow, FilterRow, PartnerRow, ScoreRow, LabelCountRow, RuleCountRow),
+)
 _AT_ONCE = 500
 _TOLD = ("decision", "outcome", "decided_by", "because", "score", "required", "spoke", "observed")
 
@@ -44,6 +48,7 @@ class StatisticsUpkeep:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._looks: dict[int, tuple[str, str]] = {}
+        self._rules: dict[int, MetRules] = {}
 
     def expire(self, now: datetime, *, days: int) -> None:
         """Forget what is older than that, a day at a time; of days that are over, name the most frequent partners."""
@@ -153,10 +158,12 @@ class StatisticsUpkeep:
                 CountedCopy(recipient, mailbox, domain, Told(*rest), wanted)
             )
         for row in rows:
-            looks = self._looks_of(session, array("I", row.findings))
+            findings = array("I", row.findings)
+            looks = self._looks_of(session, findings)
             seconds = array("f", row.seconds)
+            rules = together(self._rules[one] for one in findings if one in self._rules)
             yield CountedMessage(
-                row.at, row.side, row.sender, row.size, looks, seconds, copies.get(row.id, ())
+                row.at, row.side, row.sender, row.size, looks, seconds, copies.get(row.id, ()), rules
             )
 
     def _looks_of(self, session: Session, findings: Sequence[int]) -> list[tuple[str, str]]:
@@ -166,6 +173,8 @@ class StatisticsUpkeep:
             for number, content in session.connection().execute(query):
                 found = finding_from(bytes(content))
                 self._looks[number] = (found.filter, found.status)
+                if rules := met_rules([found]):
+                    self._rules[number] = rules
         return [self._looks[one] for one in findings]
 
 

@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Row, Select, and_, case, false, func, sele
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from tamis.database.connection import Database
-from tamis.database.roll_ups import MICROS, MISTAKES, SKIPPED, STEPS, UNAVAILABLE
+from tamis.database.roll_ups import MICROS, MISTAKES, SKIPPED, STEPS, UNAVAILABLE, label_of
 from tamis.database.schema import ChallengeRow, EntryRow, MessageRow
 from tamis.database.seen_rows import seen
 from tamis.database.statistics_schema import (
@@ -27,6 +27,7 @@ from tamis.database.statistics_schema import (
     HourRow,
     LabelCountRow,
     PartnerRow,
+    RuleCountRow,
     ScoreRow,
 )
 from tamis.judging.metrics import BUCKETS
@@ -163,6 +164,17 @@ class LabelCount:
     decided_by: str
     kind: str
     copies: int
+
+
+@dataclass(frozen=True, slots=True)
+class RuleCount:
+    """Copies that met a rule; of `wanted` and `unwanted` people said so."""
+
+    filter: str
+    rule: str
+    copies: int
+    wanted: int
+    unwanted: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,6 +384,16 @@ class KeptSums:
             query = query.where(condition, *_during(LabelCountRow.day, days)).group_by(*by).order_by(*by)
             return [LabelCount(name, kind, int(copies)) for name, kind, copies in session.execute(query)]
 
+    def rules(self, reach: Reach, days: Days) -> list[RuleCount]:
+        """What met rules, of whole domains."""
+        by = (RuleCountRow.filter, RuleCountRow.rule)
+        said = [
+            _sum_if(RuleCountRow.label == label_of(wanted), RuleCountRow.copies) for wanted in (True, False)
+        ]
+        query = select(*by, func.sum(RuleCountRow.copies), *said).group_by(*by).order_by(*by)
+        found = self._of_domains(reach, days, RuleCountRow, query)
+        return [RuleCount(name, rule, *map(int, numbers)) for name, rule, *numbers in found]
+
     def questions(self, reach: Reach, since: datetime, until: datetime) -> Questions:
         """What became of the senders of held mail, of whole domains."""
         by = (ChallengeRow.state, ChallengeRow.reason)
@@ -460,7 +482,7 @@ class KeptSums:
         self,
         reach: Reach,
         days: Days,
-        table: type[FilterRow | PartnerRow | ScoreRow],
+        table: type[FilterRow | PartnerRow | RuleCountRow | ScoreRow],
         query: Select[*tuple[Any, ...]],
     ) -> Sequence[Row[*tuple[Any, ...]]]:
         """Rows of whole domains; none where these are withheld."""

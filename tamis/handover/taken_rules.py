@@ -19,7 +19,7 @@ from tamis.rules import RuleSource
 from tamis.rules.proposals import Proposal, proposed, rule_table
 from tamis.rules.rule_file import compile_book, read_sources
 from tamis.settings import Settings
-from tamis.settings.settings_file import base_directory
+from tamis.settings.settings_file import base_directory, kept_rules
 
 MOST_TAKEN = 200  # rules that are taken; beyond: none is taken until some are forgotten
 _HEAD = "# Rules that were proposed by `tamis rules propose` and taken. Change them by `tamis rules`.\n\n"
@@ -87,7 +87,8 @@ class TakenRules:
         chosen = list(chosen)
         text = _HEAD + "\n".join(rule_table(one, shadow=shadow) for one, shadow in chosen)
         source = RuleSource(str(self._settings.taken_rules), text)
-        others = read_sources(self._settings.rules.files)
+        own = [path for path in kept_rules(self._settings) if path != self._settings.taken_rules]
+        others = read_sources([*self._settings.rules.files, *own])
         compile_book((*others, source), self._filters, self._tables)
         self._prepare()
         write_json(self._taken, [asdict(one) | {"shadow": shadow} for one, shadow in chosen])

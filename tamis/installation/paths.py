@@ -67,8 +67,9 @@ class Paths:
     )
     rules = KnownFile(
         lambda settings: settings.rules_directory,
-        "what reported spam has, for `tamis rules propose`, and the rules that were taken of it (`taken.toml`)",
-        "proposals begin anew, and rules that were taken are gone",
+        "what reported spam has, for `tamis rules propose`, the rules that were taken of it (`taken.toml`), and those "
+        "that the store keeps (`own.toml`)",
+        "proposals begin anew, and rules that were taken are gone; `own.toml` comes back from the store",
     )
     notes = KnownFile(
         lambda settings: settings.state_directory / "redirections",

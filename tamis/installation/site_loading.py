@@ -25,7 +25,7 @@ class SiteSource:
         self._config = config
         self._filters = filters
         self._file: SettingsFile | None = None
-        self._seen: TimeStamp = None
+        self._seen: Sequence[TimeStamp] = ()
         self._snapshot: SnapshotReader | None = None
         self._failure = ""
         self.breakers = Breakers()
@@ -51,7 +51,7 @@ class SiteSource:
         """
         file = read_settings(self._config)
         path = file.settings.snapshot_file
-        self._seen = _stamp(file.settings.taken_rules)
+        self._seen = _kept(file.settings)
         if self._snapshot is None or self._snapshot.path != path:
             self._snapshot = SnapshotReader(path)
         try:
@@ -84,14 +84,14 @@ class SiteSource:
         return self._file or read_settings(self._config)
 
     def fresh(self, current: Site, *, force: bool = False) -> Site | None:
-        """A new Site when the snapshot or the taken rules changed or `force` is set; None when there is none or it is
-        wrong.
+        """A new Site when the snapshot or the rules that Tamis keeps changed, or `force` is set; None when there is
+        none or it is wrong.
 
         What failed is tried again at the next call; the log says it once.
         """
-        taken = _stamp(current.settings.taken_rules)
+        kept = _kept(current.settings)
         snapshot = self._snapshot
-        is_known = snapshot is not None and snapshot.is_current() and taken == self._seen
+        is_known = snapshot is not None and snapshot.is_current() and kept == self._seen
         if not force and is_known and not self._failure:
             return None
         try:
@@ -99,9 +99,9 @@ class SiteSource:
                 fresh = self.read()
                 _refuse_moves(current, fresh)
             else:
-                if taken != self._seen:
-                    self._file.read_taken_rules()
-                    self._seen = taken
+                if kept != self._seen:
+                    self._file.read_kept_rules()
+                    self._seen = kept
                 fresh = self._compile(self._file, snapshot.read(), current)
         except Exception as error:
             if force or str(error) != self._failure:
@@ -121,6 +121,10 @@ def _refuse_moves(current: Site, fresh: Site) -> None:
 
 
 TimeStamp = tuple[int, int] | None
+
+
+def _kept(settings: Settings) -> Sequence[TimeStamp]:
+    return _stamp(settings.own_rules), _stamp(settings.taken_rules)
 
 
 def _stamp(path: Path) -> TimeStamp:

@@ -159,14 +159,22 @@ class RuleBook:
 
     def spots(self, mail: Mail) -> Iterator[Spot]:
         """Where each pattern matches first, for people."""
+        found = {
+            (place, where): (ways, _united(map(matcher.patterns, ways)))
+            for place, matcher in self._matchers.items()
+            for where, ways in ((place, octets(mail, place)), ("files", seen_octets(mail, place)))
+        }
         for rule in self.rules:
             for place in rule.where:
-                for where, ways in ((place, octets(mail, place)), ("files", seen_octets(mail, place))):
-                    for pattern in rule.patterns if any(ways) or where == place else ():
-                        search = compiled(pattern, place=place, ignore_case=rule.ignore_case).search
-                        match = next(filter(None, map(search, ways)), None)
-                        if match is not None:
-                            yield Spot(rule.name, where, pattern, match.group(0).decode("utf-8", "replace"))
+                for where in dict.fromkeys((place, "files")):
+                    ways, met = found[place, where]
+                    for pattern in rule.patterns if rule.name in met else ():
+                        if pattern in met[rule.name]:
+                            search = compiled(pattern, place=place, ignore_case=rule.ignore_case).search
+                            match = next(filter(None, map(search, ways)), None)
+                            if match is not None:
+                                text = match.group(0).decode("utf-8", "replace")
+                                yield Spot(rule.name, where, pattern, text)
 
 
 class _Values:

@@ -6,6 +6,7 @@ There are no back-references and no look-around, and so nothing that could explo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -31,7 +32,16 @@ _TOGETHER_MEMORY = 1 << 20  # octets for an automaton; beyond: states are made a
 
 
 class PatternError(ValueError):
-    """A pattern that the engine refuses."""
+    """A pattern that the engine refuses; `place` is the character where, None where that is not known."""
+
+    def __init__(self, problem: str, place: int | None = None) -> None:
+        super().__init__(problem)
+        self.place = place
+
+
+_NOT_LINEAR = "look-around and back-references are not there, so that the time is linear in the text"
+_LOOKING = re.compile(r"\(\?<?[=!]|\\[1-9]|\(\?P=|\(\?>|\(\?\(|[*+?}]\+")
+"""What needs more than linear time, or looks as if it did."""
 
 
 def _options(memory: int, *, latin: bool, ignore_case: bool = False) -> re2.Options:
@@ -58,9 +68,41 @@ def compiled(pattern: str, *, place: str, ignore_case: bool) -> re2.Pattern:
         raise PatternError("raw octets are no text: write \\xNN for them") from None
     except re2.error as error:
         told = error.args[0] if error.args else ""
-        raise PatternError(
-            told.decode("utf-8", "replace") if isinstance(told, bytes) else str(told)
+        raise _refusal(
+            pattern, told.decode("utf-8", "replace") if isinstance(told, bytes) else str(told)
         ) from None
+
+
+_WHOLE = ("missing )", "unexpected )")
+"""Of these the engine names the whole pattern."""
+_NO_GROUP = re.compile(r"\(\?P(?!<)")
+
+
+def _refusal(pattern: str, told: str) -> PatternError:
+    """What the engine said, with the place in the pattern that it named."""
+    problem, colon, named = told.partition(": ")
+    place = _place_of(pattern, named) if colon and named and problem not in _WHOLE else None
+    if place is not None and _LOOKING.match(pattern, max(0, place - (pattern[place : place + 1] == "+"))):
+        return PatternError(f"{told}; {_NOT_LINEAR}", place)
+    return PatternError(told, place)
+
+
+def _place_of(pattern: str, named: str) -> int | None:
+    """Where a part of a pattern begins, of several places the first that is not behind a backslash."""
+    if named == "(?P":  # begins what is good as well
+        found = _NO_GROUP.search(pattern)
+        return found.start() if found else None
+    if (
+        named.startswith("{") and pattern.count(named) > 1
+    ):  # repetitions multiply: it is not said which is too much
+        return None
+    at = pattern.find(named)
+    while at > 0:
+        behind = len(pattern[:at]) - len(pattern[:at].rstrip("\\"))
+        if behind % 2 == 0:
+            return at
+        at = pattern.find(named, at + 1)
+    return at if at >= 0 else None
 
 
 class Matcher:

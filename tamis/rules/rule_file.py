@@ -110,9 +110,11 @@ def compile_book(
         raise ConfigError(", ".join(one.name for one in sources), "", str(error)) from None
 
 
-def failed_examples(book: RuleBook) -> Iterator[str]:
-    """What examples don't do what their rule says of them."""
+def failed_examples(book: RuleBook, source: str = "") -> Iterator[str]:
+    """What examples don't do what their rule says of them; with `source`, of the rules of that file alone."""
     for rule in book.rules:
+        if source and rule.source != source:
+            continue
         for wanted, examples in ((True, rule.hits), (False, rule.clear)):
             for number, example in enumerate(examples, 1):
                 mail = Mail(example.replace("\r\n", "\n").encode("utf-8", "replace"))
@@ -260,7 +262,10 @@ class _File:
             try:
                 compiled(pattern, place=place, ignore_case=read.ignore_case)
             except PatternError as error:
-                self._refuse(self._place("match", pattern), f"{read.name}: {error}")
+                begins = self._place("match", pattern)
+                is_there = self._source.text.startswith(pattern, begins)  # as it is written, without escapes
+                at = f" (at character {error.place + 1} of the pattern)" if error.place else ""
+                self._refuse(begins + (error.place or 0) * is_there, f"{read.name}: {error}{at}")
 
     def _expression(self, read: RuleTable) -> Expression | None:
         if not read.when:

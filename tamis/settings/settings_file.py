@@ -118,6 +118,11 @@ class Settings(Section):
         return self.rules_directory / "taken.toml"
 
     @property
+    def own_rules(self) -> Path:
+        """The operator's rules that are kept in the store, as this host has them."""
+        return self.rules_directory / "own.toml"
+
+    @property
     def key_file(self) -> Path:
         """The key that signs redirection addresses."""
         return self.state_directory / "signing.key"
@@ -172,7 +177,7 @@ class SettingsFile:
     @cached_property
     def rules(self) -> tuple[RuleSource, ...]:
         """The rule files as they stood when they were first asked for, so that a half edited one is no part of a Site;
-        and the proposals that were taken, as `read_taken_rules` found them last. Raises ConfigError."""
+        and those that Tamis itself keeps, as `read_kept_rules` found them last. Raises ConfigError."""
         return self._all_rules()
 
     @cached_property
@@ -182,8 +187,9 @@ class SettingsFile:
 
         return read_base(base_directory(self.settings))
 
-    def read_taken_rules(self) -> None:
-        """Read again the rules that Tamis itself keeps. Raises ConfigError."""
+    def read_kept_rules(self) -> None:
+        """Read again the rules that Tamis itself keeps: those of the store, and proposals that were taken. Raises
+        ConfigError."""
         self.rules = self._all_rules()
 
     @cached_property
@@ -191,8 +197,12 @@ class SettingsFile:
         return _sources(self.settings.rules.files)
 
     def _all_rules(self) -> tuple[RuleSource, ...]:
-        taken = self.settings.taken_rules
-        return (*self._named_rules, *_sources([taken] if _exists(taken) else ()))
+        return (*self._named_rules, *_sources(kept_rules(self.settings)))
+
+
+def kept_rules(settings: Settings) -> list[Path]:
+    """The rule files that Tamis itself keeps, as far as they are there. Raises ConfigError."""
+    return [path for path in (settings.own_rules, settings.taken_rules) if _exists(path)]
 
 
 def _sources(files: Sequence[Path]) -> tuple[RuleSource, ...]:

@@ -42,6 +42,7 @@ def stories(number: int) -> list[tuple[str, Story]]:
             Finding(name, chance.choice(list(Status)), "x", {}, chance.expovariate(3))
             for name in ("spf", "dnsbl", "uribl", "clamav")
         )
+        looks += (_ruled(chance),)
         copies = tuple((who, chance.choice(told)) for who in chance.sample(WHO, chance.randint(1, 3)))
         sender = chance.choice(("", MARIE, "a@example.net", f"b@{chance.randint(1, 9)}.example"))
         login = "marie" if sender == MARIE else ""
@@ -50,6 +51,13 @@ def stories(number: int) -> list[tuple[str, Story]]:
             (f"a:{n}", Story(at, "Q", sender, "192.0.2.7", "mx", login, "", n, looks, copies, f"t{n}"))
         )
     return made
+
+
+def _ruled(chance: random.Random) -> Finding:
+    """What a filter of rules says: some are met, one depends on what another filter means to the recipient."""
+    met = [[name, "score", 1.0] for name in ("casino", "pills") if chance.random() < 0.3]
+    left = [["both", "score", 2.0, ["and", "dnsbl", ["not", "spf"]]]]
+    return Finding("keywords", Status.HIT, "x", {"rules": met} | ({"open": left} if met else {}), 0.1)
 
 
 def test_counting_anew_changes_nothing(store: Store) -> None:

@@ -34,6 +34,7 @@ NAVIGATION: tuple[tuple[str, tuple[NavPage, ...]], ...] = (
             NavPage("/replay", marked("Replay"), Right.HISTORY),
             NavPage("/policy", marked("Policy"), Right.POLICY_READ),
             NavPage("/lists", marked("Lists"), Right.LISTS_READ),
+            NavPage("/rules", marked("Rules"), Right.PLATFORM, platform=True),
         ),
     ),
     (marked("Senders"), ()),
