@@ -12,8 +12,8 @@ import click
 from tamis.cli.context import Context, json_option
 from tamis.cli.parameters import OWN_SCOPE
 from tamis.cli.terminal import print_json, table
+from tamis.database.counts import DayCount, Days, DeciderCount, LabelCount
 from tamis.database.roll_ups import MISTAKES
-from tamis.database.sums import DayCount, Days, DeciderCount, LabelCount
 from tamis.judging.site import policy_book
 from tamis.language.time_zone import zone_of
 from tamis.message.address import PLATFORM

@@ -14,8 +14,17 @@ from sqlalchemy import Select, case, delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from tamis.contract.finding import Finding, Status
-from tamis.database.connection import Database, clean, exact
+from tamis.database.connection import Database, clean
 from tamis.database.effective_labels import words_on
+from tamis.database.history_rows import (
+    TOLD,
+    counted_message,
+    findings_of,
+    owner_of,
+    story_of,
+    story_row,
+    told_row,
+)
 from tamis.database.history_search import (
     ANY,
     Wanted,
@@ -26,16 +35,13 @@ from tamis.database.history_search import (
     newest,
     of_recipient,
 )
-from tamis.database.roll_ups import LOCK, CountedCopy, CountedMessage, counted
+from tamis.database.roll_ups import LOCK, counted
 from tamis.database.schema import CopyRow, FindingRow, StoryRow, ToldRow
-from tamis.database.searching import MAX_TEXT, search_text
 from tamis.database.seen_rows import seen
 from tamis.database.statistics_schema import LabelRow
 from tamis.database.statistics_zone import tell_zone
-from tamis.judging.met_rules import met_rules
 from tamis.judging.other_verdict import OtherVerdict
-from tamis.judging.story import Story, Told, finding_content, finding_from, tame
-from tamis.message.address import address_key, domain_of, mailbox_of
+from tamis.judging.story import Story, Told, finding_content
 from tamis.people.rights import Reach
 
 EXPIRE_BATCH = 2000
@@ -45,7 +51,6 @@ _HEAD = (
     *("queue_id", "sender", "client_ip", "helo", "login", "message_id", "size"),
     *("transaction", "subject", "header_from", "host"),
 )
-_TOLD = ("decision", "outcome", "decided_by", "because", "score", "required", "spoke", "observed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +94,7 @@ class KeptStory:
             Finding(one["filter"], Status(one["status"]), "{text}", {"text": one["text"]}, one["seconds"])
             for one in data.get("findings", ())
         )
-        recipients = ((one["recipient"], Told(*(one[name] for name in _TOLD))) for one in data["recipients"])
+        recipients = ((one["recipient"], Told(*(one[name] for name in TOLD))) for one in data["recipients"])
         story = Story(
             at=datetime.fromisoformat(data["at"]),
             findings=tuple(findings),
@@ -165,14 +170,14 @@ class History:
                     days[content] = max(day, days.get(content, 0))
             ids = self._finding_ids(session, days)
             rows = [
-                _story_row(name, one, (ids[content] for content in seen))
+                story_row(name, one, (ids[content] for content in seen))
                 for (name, one), seen in zip(fresh, contents, strict=True)
             ]
             numbers = session.scalars(
                 insert(StoryRow).returning(StoryRow.id, sort_by_parameter_order=True), rows
             )
             told = [
-                _told_row(number, place, recipient, what, _owner(one, recipient, mailboxes))
+                told_row(number, place, recipient, what, owner_of(one, recipient, mailboxes))
                 for number, (_, one) in zip(numbers.all(), fresh, strict=True)
                 for place, (recipient, what) in enumerate(one.recipients)
             ]
@@ -183,7 +188,8 @@ class History:
             said = words_on(session, [row["transaction"] for row in rows])
             owners = iter(told)
             counted(
-                (_counted(row, one, owners, said) for row, (_, one) in zip(rows, fresh, strict=True)), zone
+                (counted_message(row, one, owners, said) for row, (_, one) in zip(rows, fresh, strict=True)),
+                zone,
             ).write(self._database, session)
         return len(fresh)
 
@@ -242,7 +248,7 @@ class History:
 
     def packed(self, wanted: Wanted = ANY) -> Iterator[Packed]:
         """Every recipient of every message, the newest first, as replay reads them."""
-        columns = [getattr(ToldRow, name) for name in _TOLD]
+        columns = [getattr(ToldRow, name) for name in TOLD]
         query = (
             select(
                 ToldRow.message,
@@ -296,7 +302,7 @@ class History:
                 select(StoryRow).where(StoryRow.id.in_(numbers)).order_by(StoryRow.id.desc())
             ).all()
             told = self._told(session, numbers, wanted)
-            return [KeptStory(row.id, _story(row, (), told[row.id])) for row in rows]
+            return [KeptStory(row.id, story_of(row, (), told[row.id])) for row in rows]
 
     def reckoned(self, wanted: Wanted, most: int) -> int:
         """How many messages have a recipient who fits, counted up to `most` and no further."""
@@ -311,11 +317,11 @@ class History:
             rows = session.scalars(
                 select(StoryRow).where(StoryRow.id.in_(seen)).order_by(StoryRow.id.desc())
             ).all()
-            return [KeptStory(row.id, _story(row, (), told[row.id])) for row in rows]
+            return [KeptStory(row.id, story_of(row, (), told[row.id])) for row in rows]
 
     def compared(self, wanted: Wanted = ANY) -> Iterator[Compared]:
         """Every recipient of every message of which another filter said something, the newest first."""
-        columns = [getattr(ToldRow, name) for name in _TOLD]
+        columns = [getattr(ToldRow, name) for name in TOLD]
         query = (
             select(StoryRow.id, StoryRow.at, StoryRow.sender, ToldRow.recipient, StoryRow.other, *columns)
             .join(ToldRow, StoryRow.id == ToldRow.message)
@@ -350,7 +356,7 @@ class History:
             return [
                 KeptStory(
                     row.id,
-                    _story(row, _findings(row, contents), told[row.id]),
+                    story_of(row, findings_of(row, contents), told[row.id]),
                     tuple(copies.get(row.transaction, ())),
                     locked.get(row.id, 0),
                 )
@@ -385,7 +391,7 @@ class History:
         found: dict[int, list[tuple[str, Told]]] = {number: [] for number in messages}
         query = select(ToldRow).where(ToldRow.message.in_(messages), *of_recipient(wanted))
         for row in session.scalars(query.order_by(ToldRow.message, ToldRow.place)):
-            found[row.message].append((row.recipient, Told(*(getattr(row, name) for name in _TOLD))))
+            found[row.message].append((row.recipient, Told(*(getattr(row, name) for name in TOLD))))
         return found
 
     def expire(self, now: datetime, *, days: int, most: int, batch: int = EXPIRE_BATCH) -> int:
@@ -413,85 +419,3 @@ class History:
                 unused = FindingRow.last_day < oldest.toordinal()
                 session.execute(delete(FindingRow).where(unused))
         return len(numbers)
-
-
-def _story_row(name: str, one: Story, ids: Iterable[int]) -> dict[str, Any]:
-    texts = ("queue_id", "sender", "client_ip", "helo", "login", "message_id", "transaction", "host")
-    shown = [clean(text, MAX_TEXT) for text in (one.subject, one.header_from)]
-    return {
-        "record": name,
-        "at": one.at,
-        **{text: tame(getattr(one, text)) for text in texts},
-        "size": one.size,
-        "findings": array("I", ids).tobytes(),
-        "seconds": array("f", (f.seconds for f in one.findings)).tobytes(),
-        "subject": shown[0],
-        "header_from": shown[1],
-        "search": search_text(*shown, tame(one.sender)),
-        "sender_key": exact(address_key(tame(one.sender))),
-        "sender_domain": exact(domain_of(tame(one.sender))),
-        "side": one.side,
-        "other": tame(one.other),
-    }
-
-
-def _owner(one: Story, recipient: str, mailboxes: Mapping[str, str]) -> str:
-    """Whose copy it is: the mailbox here that gets it, or, where it goes outside, that of its authenticated author."""
-    if one.side == "out" and one.sender and recipient not in mailboxes:
-        return mailbox_of(one.sender)
-    return mailboxes.get(recipient) or mailbox_of(recipient)
-
-
-def _told_row(number: int, place: int, recipient: str, told: Told, mailbox: str) -> dict[str, Any]:
-    return {
-        "message": number,
-        "place": place,
-        "recipient": exact(recipient),
-        "mailbox": exact(mailbox),
-        "domain": exact(domain_of(mailbox)),
-        **{name: getattr(told, name) for name in _TOLD},
-    }
-
-
-def _counted(
-    row: Mapping[str, Any],
-    one: Story,
-    owners: Iterator[Mapping[str, Any]],
-    said: Mapping[tuple[str, str], bool],
-) -> CountedMessage:
-    """What the statistics count of a message; `owners` are the rows of copies, of which it takes its own."""
-    copies = []
-    for _, told in one.recipients:
-        owner = next(owners)
-        mailbox = owner["mailbox"]
-        wanted = said.get((row["transaction"], mailbox)) if said else None
-        copies.append(CountedCopy(owner["recipient"], mailbox, owner["domain"], told, wanted))
-    looks = [(finding.filter, finding.status) for finding in one.findings]
-    seconds = array("f", row["seconds"])  # as they are kept: shorter numbers than they were
-    rules = met_rules(one.findings)
-    return CountedMessage(one.at, one.side, row["sender"], one.size, looks, seconds, copies, rules)
-
-
-def _findings(row: StoryRow, contents: dict[int, bytes]) -> tuple[Finding, ...]:
-    numbers, seconds = array("I", row.findings), array("f", row.seconds)
-    return tuple(finding_from(contents[n], s) for n, s in zip(numbers, seconds, strict=True))
-
-
-def _story(row: StoryRow, findings: tuple[Finding, ...], told: Sequence[tuple[str, Told]]) -> Story:
-    return Story(
-        row.at,
-        row.queue_id,
-        row.sender,
-        row.client_ip,
-        row.helo,
-        row.login,
-        row.message_id,
-        row.size,
-        findings,
-        tuple(told),
-        row.transaction,
-        row.subject,
-        row.header_from,
-        row.host,
-        row.other,
-    )

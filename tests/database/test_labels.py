@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
+from tamis.database.counts import Days, LabelCount
 from tamis.database.effective_labels import LabelSource
-from tamis.database.sums import Days, LabelCount
 from tamis.judging.story import Story, Told
 from tamis.quarantine.records import Done, HeldRecord
 from tamis.store import Store

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from tamis.contract.finding import Finding, Status
-from tamis.database.sums import Days, DeciderCount, FilterCount, HourCount
+from tamis.database.counts import Days, DeciderCount, FilterCount, HourCount
 from tamis.judging.story import Story, Told
 from tamis.people.rights import Locks, Reach
 from tamis.store import Store

@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 
 from tamis.contract.finding import Finding, Status
+from tamis.database.counts import Days
 from tamis.database.effective_labels import LabelSource
 from tamis.database.schema import Base
 from tamis.database.statistics_upkeep import NAMED_PARTNERS
-from tamis.database.sums import Days
 from tamis.judging.story import Story, Told
 from tamis.store import Store
 from tests.database.test_statistics import HAM, MARIE, NOON, PLATFORM

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Query
 from pydantic import AwareDatetime, BaseModel
 
-from tamis.database.sums import (
+from tamis.database.counts import (
     DayCount,
     Days,
     DeciderCount,

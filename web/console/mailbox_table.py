@@ -13,9 +13,9 @@ from datetime import date, datetime, timedelta
 from starlette.responses import Response
 
 from tamis.base.errors import ConfigError
+from tamis.database.counts import Days, MailboxCount
 from tamis.database.history_search import Wanted
 from tamis.database.scope import parse_scope
-from tamis.database.sums import Days, MailboxCount
 from tamis.judging.verdict import SCORE
 from tamis.language.translation import marked
 from tamis.message.address import domain_of

@@ -13,8 +13,8 @@ from typing import TypeVar
 
 from starlette.responses import Response
 
+from tamis.database.counts import Days, FilterCount, LabelCount, Latency, Questions
 from tamis.database.roll_ups import MISTAKES, UNWANTED_PASSED, WANTED_STOPPED, WOULD
-from tamis.database.sums import Days, FilterCount, LabelCount, Latency, Questions
 from tamis.judging.suppression import SENTENCES, NotAsked
 from tamis.judging.verdict import SCORE
 from tamis.language.translation import marked

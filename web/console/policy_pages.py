@@ -17,9 +17,9 @@ from starlette.responses import Response
 from tamis.base.errors import ChangedSinceError, ConfigError
 from tamis.base.toml_text import toml_value
 from tamis.contract.filter import Filter
+from tamis.database.counts import Days, FilterCount
 from tamis.database.policy_versions import PolicyVersion
 from tamis.database.roll_ups import MISTAKES
-from tamis.database.sums import Days, FilterCount
 from tamis.judging.policy_layers import opens_lock
 from tamis.judging.policy_settings import PolicySetting, settings_of, value_text
 from tamis.language.time_zone import zone_of

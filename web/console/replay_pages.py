@@ -14,10 +14,10 @@ from typing import Any
 
 from starlette.responses import Response
 
+from tamis.database.counts import Days, ScoreCount
 from tamis.database.history import KeptStory
 from tamis.database.jobs import Job, JobState, TooManyJobsError
 from tamis.database.replay_jobs import REPLAY, SUGGEST, asked_replay, changes_of
-from tamis.database.sums import Days, ScoreCount
 from tamis.judging.policy_settings import PolicySetting, settings_of, value_text
 from tamis.judging.site import Override
 from tamis.language.time_zone import zone_of

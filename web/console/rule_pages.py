@@ -18,7 +18,7 @@ from itertools import islice
 from starlette.responses import Response
 
 from tamis.base.errors import ChangedSinceError, ConfigError
-from tamis.database.sums import RuleCount
+from tamis.database.counts import RuleCount
 from tamis.handover.own_rules import NAME, KeptRules, write_own_rules
 from tamis.handover.taken_rules import MOST_TAKEN, TakenRules
 from tamis.language.translation import marked

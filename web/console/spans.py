@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from tamis.database.sums import Days
+from tamis.database.counts import Days
 from tamis.language.time_zone import zone_of
 from tamis.language.translation import marked
 from tamis.web.console.console import Console

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
+from tamis.database.counts import FilterCount, Latency
 from tamis.database.host_health import HostHealth
-from tamis.database.sums import FilterCount, Latency
 from tamis.language.translation import marked
 from tamis.web.page_reader import PageReader
 

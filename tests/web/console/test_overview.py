@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import pytest
 
-from tamis.database.sums import Days
+from tamis.database.counts import Days
 from tamis.people.rights import Reach
 from tamis.web import charts
 from tamis.web.console.mailbox_table import COLUMNS

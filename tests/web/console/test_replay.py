@@ -12,8 +12,8 @@ import pytest
 
 from tamis.background.job_process import Bench, work
 from tamis.cli import main
+from tamis.database.counts import ScoreCount
 from tamis.database.jobs import MAX_OPEN, Job
-from tamis.database.sums import ScoreCount
 from tamis.judging.policy import PolicyBook
 from tamis.judging.site import Override
 from tamis.message.address import PLATFORM
