@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tamis.models import compiled
+from tamis.models.correction import salt_of
 from tamis.models.ledger import LEDGER, Ledger
 from tamis.models.levels import Levels, Measured
 from tamis.models.model_file import Model, ModelError
@@ -58,6 +62,30 @@ def model_state(settings: Settings) -> dict[str, Any]:
             for seen in [ledger.contradictions.get(source, [])]
         ],
     }
+
+
+@dataclass(frozen=True, slots=True)
+class DomainLessons:
+    """What a domain taught today, of how much at most, and whether the model has a correction of its own for it."""
+
+    domain: str
+    today: int
+    most: int
+    corrected: bool
+
+
+def lessons_of(settings: Settings, domains: Iterable[str], day: int) -> list[DomainLessons]:
+    """By domain, on a day (days since 1970, UTC)."""
+    ledger = Ledger.load(settings.model_directory / LEDGER)
+    taught = ledger.taught if ledger.day == day else {}
+    salts: Collection[int] = ()
+    with suppress(FileNotFoundError):
+        salts = Model(settings.model_directory / MODEL).domains
+    most = settings.learning.per_domain
+    return [
+        DomainLessons(one, taught.get(f"domain {one}", 0), most, salt_of(one) in salts)
+        for one in sorted(domains)
+    ]
 
 
 def _levels(path: Path) -> Levels | None:

@@ -22,6 +22,8 @@ from tamis.database.connection import Database, clean, exact
 from tamis.database.effective_labels import LabelSource, effective, words_on
 from tamis.database.roll_ups import (
     LOCK,
+    MISTAKES,
+    WOULD,
     Key,
     add_to,
     bin_of,
@@ -32,10 +34,12 @@ from tamis.database.roll_ups import (
     observed_as,
 )
 from tamis.database.schema import FindingRow, StoryRow, ToldRow
+from tamis.database.seen_rows import seen
 from tamis.database.statistics_schema import LabelCountRow, LabelRow, RuleCountRow, ScoreRow
 from tamis.database.statistics_zone import zone_in
 from tamis.judging.met_rules import MetRules, met_rules
 from tamis.judging.story import Told, finding_from
+from tamis.people.rights import Reach
 
 MAX_MESSAGE = 80
 """Characters of a message's id (beyond: it is none of ours, and nothing is noted)."""
@@ -54,6 +58,49 @@ class SaidLabel:
     who: str
     at: datetime
     undone_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewedLabel:
+    """A word on a copy that the history has: `number` is the message's there, `outcome` what had become of the copy."""
+
+    label: SaidLabel
+    number: int
+    subject: str
+    outcome: str
+    decided_by: str
+
+    @property
+    def contradicts(self) -> bool:
+        """Whether it says that the verdict was wrong."""
+        return kind_of(self.outcome, self.label.wanted) in MISTAKES
+
+
+@dataclass(frozen=True, slots=True)
+class PersonWords:
+    """How often somebody spoke, and how often against the verdict."""
+
+    who: str
+    words: int
+    contrary: int
+
+
+def disagreements(lately: Sequence[ReviewedLabel]) -> list[list[ReviewedLabel]]:
+    """Words that stand on one message and say different things, by message."""
+    found: dict[int, list[ReviewedLabel]] = {}
+    for one in lately:
+        if one.label.undone_at is None:
+            found.setdefault(one.number, []).append(one)
+    return [words for words in found.values() if len({one.label.wanted for one in words}) > 1]
+
+
+def words_by_person(lately: Sequence[ReviewedLabel]) -> list[PersonWords]:
+    """Who spoke how often, those first who contradicted most."""
+    standing = [one for one in lately if one.label.undone_at is None]
+    words = Counter(one.label.who for one in standing)
+    contrary = Counter(one.label.who for one in standing if one.contradicts)
+    people = [PersonWords(who, number, contrary[who]) for who, number in words.items()]
+    return sorted(people, key=lambda one: (-one.contrary, -one.words, one.who))
 
 
 class SaidLabels:
@@ -97,6 +144,24 @@ class SaidLabels:
         """(message, mailbox) -> whether it was wanted, where a word on one of these messages counts."""
         with self._database.read() as session:
             return words_on(session, messages)
+
+    def lately(self, reach: Reach, since: datetime, most: int) -> list[ReviewedLabel]:
+        """Words since then on copies that may be seen and that the history has, the newest first, at most so many."""
+        query = (
+            select(
+                LabelRow, StoryRow.id, StoryRow.subject, ToldRow.outcome, ToldRow.observed, ToldRow.decided_by
+            )
+            .join(StoryRow, StoryRow.transaction == LabelRow.message)
+            .join(ToldRow, (ToldRow.message == StoryRow.id) & (ToldRow.mailbox == LabelRow.mailbox))
+            .where(LabelRow.at >= since, seen(reach, ToldRow.mailbox, ToldRow.domain))
+            .order_by(LabelRow.at.desc(), LabelRow.message, LabelRow.mailbox, LabelRow.source, LabelRow.who)
+            .limit(most)
+        )
+        with self._database.read() as session:
+            return [
+                ReviewedLabel(_label(row), number, subject, f"{WOULD}{outcome}" if observed else outcome, by)
+                for row, number, subject, outcome, observed, by in session.execute(query)
+            ]
 
     def named(self, mailbox: str, *, message: str, message_id: str) -> str:
         """Our id of the newest message with that id, or else with that Message-ID, of which a mailbox got a copy; ""

@@ -9,7 +9,7 @@ toml=TEXT                           a table of settings
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,6 +72,15 @@ def asked_changes(console: Console) -> AskedChanges:
             wanted[key] = parse_value(text.strip())
         except ConfigError as error:
             refused.append(RefusedChange(key, text, error.problem))
+    return checked_changes(console, wanted, refused)
+
+
+def checked_changes(
+    console: Console, wanted: Mapping[str, Any], refused: Sequence[RefusedChange] = ()
+) -> AskedChanges:
+    """Settings of the scope that is looked at, None to take one back, as changes of it; what was refused before is
+    refused as well."""
+    known = {one.key: one for one in settings_of(console.site.book, console.scope)}
     changes = tuple(
         Override(console.scope, key, value)
         for key, value in wanted.items()
@@ -82,13 +91,14 @@ def asked_changes(console: Console) -> AskedChanges:
     newest = console.visit.store.overrides.versions.newest()
     if len(changes) > MOST:
         return AskedChanges((), (RefusedChange("", "", TOO_MANY),), newest)
-    refused += [
+    locked = [
         RefusedChange(one.key, "", STAYS_LOCKED)
         for one in changes
         if opens_lock(one.key, one.value) and one.scope != console.holder.mailbox
     ]
-    refused += _refused(console, changes)
-    return AskedChanges(changes, tuple(refused), newest if number is None else number)
+    return AskedChanges(
+        changes, (*refused, *locked, *_refused(console, changes)), newest if number is None else number
+    )
 
 
 def _asked(

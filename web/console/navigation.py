@@ -35,6 +35,8 @@ NAVIGATION: tuple[tuple[str, tuple[NavPage, ...]], ...] = (
             NavPage("/policy", marked("Policy"), Right.POLICY_READ),
             NavPage("/lists", marked("Lists"), Right.LISTS_READ),
             NavPage("/rules", marked("Rules"), Right.PLATFORM, platform=True),
+            NavPage("/knowledge", marked("Knowledge"), Right.POLICY_READ),
+            NavPage("/learning", marked("Learning"), Right.STATISTICS),
         ),
     ),
     (marked("Senders"), ()),

@@ -127,7 +127,11 @@ def show_filter(console: Console) -> Response:
 def review(console: Console) -> Response:
     """What would be changed, before it is."""
     console.require(Right.POLICY_READ)
-    asked = asked_changes(console)
+    return review_of(console, asked_changes(console))
+
+
+def review_of(console: Console, asked: AskedChanges) -> Response:
+    """The same of changes that another page asks for."""
     if console.may(Right.POLICY):
         _require_code(console, asked)
     return _review(console, asked)
