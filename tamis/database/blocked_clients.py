@@ -45,6 +45,15 @@ class BlockedClients:
             for one in gone:
                 audit(session, now, by, "client unblock", one)
 
+    def get(self, client: str, *, now: datetime | None = None) -> BlockedClient | None:
+        """How a client is blocked at this time; None when it is not."""
+        query = select(BlockedRow).where(
+            BlockedRow.client == exact(client), BlockedRow.expires > (now or datetime.now(UTC))
+        )
+        with self._database.read() as session:
+            row = session.scalar(query)
+            return None if row is None else BlockedClient(row.client, row.entry, row.expires)
+
     def all(self, *, now: datetime | None = None) -> list[BlockedClient]:
         """Who is blocked at this time."""
         query = select(BlockedRow).where(BlockedRow.expires > (now or datetime.now(UTC)))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import and_, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from tamis.database.connection import Database, audit, clean
@@ -104,11 +104,46 @@ class Complaints:
             session.delete(row)
         return True
 
-    def find(self, *, condemned: bool | None = None, limit: int = 100_000) -> list[Complaint]:
-        """Clients, those with most reports first."""
-        query = select(ComplaintRow).order_by(ComplaintRow.reports.desc(), ComplaintRow.client).limit(limit)
+    def count(self) -> tuple[int, int]:
+        """How many clients are condemned, and how many others were complained about."""
+        condemned = func.count().filter(ComplaintRow.why != "")
+        with self._database.read() as session:
+            row = session.execute(select(condemned, func.count()).select_from(ComplaintRow)).one()
+        return row[0], row[1] - row[0]
+
+    def get(self, client: str) -> Complaint | None:
+        """What is known about a client; None when nobody complained."""
+        with self._database.read() as session:
+            row = session.get(ComplaintRow, clean(client))
+            return None if row is None else _complaint(row)
+
+    def bring_back(self, known: Complaint, *, by: str) -> None:
+        """Let a client stand as it stood before it was condemned or settled."""
+        with self._database.write() as session:
+            row = _row(session, known.client, known.at)
+            row.reports, row.why, row.at = known.reports, clean(known.why, 200), known.at
+            audit(session, datetime.now(UTC), by, "client bring back", known.client, {"why": row.why})
+
+    def find(
+        self,
+        *,
+        condemned: bool | None = None,
+        client: str = "",
+        after: tuple[int, str] | None = None,
+        limit: int = 100_000,
+    ) -> list[Complaint]:
+        """Clients, those with most reports first; `client` is how its address begins, `after` the reports and the
+        address of the last one of the page before."""
+        order = (ComplaintRow.reports.desc(), ComplaintRow.client.desc())
+        query = select(ComplaintRow).order_by(*order).limit(limit)
         if condemned is not None:
             query = query.where(ComplaintRow.why != "" if condemned else ComplaintRow.why == "")
+        if client:
+            query = query.where(ComplaintRow.client.startswith(clean(client), autoescape=True))
+        if after is not None:
+            reports, last = after
+            fewer = and_(ComplaintRow.reports == reports, ComplaintRow.client < clean(last))
+            query = query.where(ComplaintRow.reports <= reports, or_(ComplaintRow.reports < reports, fewer))
         with self._database.read() as session:
             return [_complaint(row) for row in session.scalars(query)]
 

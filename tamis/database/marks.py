@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, Integer, cast, delete, func, or_, select
+from sqlalchemy import ColumnElement, Integer, and_, cast, delete, func, or_, select
 from sqlalchemy.orm import Session
 
-from tamis.database.connection import Database, clean, exact
+from tamis.database.connection import Database, audit, clean, exact
 from tamis.database.schema import MarkRow
+from tamis.database.seen_rows import seen_scopes
 from tamis.message.address import PLATFORM
+from tamis.people.rights import Reach
 
 MOST = 100_000
 """Marks that are kept; those that end first go first."""
@@ -58,6 +60,14 @@ class Marked:
     expires: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class EndedMark:
+    """A mark as spam that was ended, and until when it would have counted."""
+
+    mark: Mark
+    expires: datetime
+
+
 class Marks:
     """The part of the store with marks. Every method raises StoreError when it can't answer."""
 
@@ -100,10 +110,42 @@ class Marks:
             )
         )
 
-    def remove(self, kind: MarkKind, fingerprint: str, scope: str) -> bool:
-        """End all marks of a fingerprint in a scope and the scopes within; whether there were any."""
+    def end(
+        self, kind: MarkKind, fingerprint: str, scope: str, *, by: str, reach: Reach
+    ) -> tuple[EndedMark, ...]:
+        """End all marks of a fingerprint in one scope, if somebody sees it; those that there were."""
+        where = (
+            MarkRow.kind == str(kind),
+            MarkRow.fingerprint == exact(fingerprint),
+            MarkRow.scope == exact(scope),
+            MarkRow.spam,
+            seen_scopes(reach, MarkRow.scope),
+        )
         with self._database.write() as session:
-            return _end(session, Mark(kind, fingerprint, scope, "", "", None)) > 0
+            ended = tuple(
+                EndedMark(
+                    Mark(kind, row.fingerprint, row.scope, row.message, row.reporter, spam=True), row.expires
+                )
+                for row in session.scalars(select(MarkRow).where(*where))
+            )
+            if ended:
+                session.execute(delete(MarkRow).where(*where))
+                told = {"kind": str(kind), "marks": len(ended)}
+                audit(session, datetime.now(UTC), by, "mark end", fingerprint, told, scope=scope)
+        return ended
+
+    def bring_back(self, ended: Iterable[EndedMark], *, by: str) -> list[Fingerprint]:
+        """Let marks count again that were ended a moment ago; the fingerprints that they are about."""
+        marks = list(ended)
+        about = list(dict.fromkeys((one.mark.kind, one.mark.fingerprint) for one in marks))
+        with self._database.write() as session:
+            for one in marks:
+                self._keep(session, one.mark, one.expires)
+            for kind, fingerprint in about:
+                told = {"kind": str(kind), "marks": len(marks)}
+                scope = marks[0].mark.scope
+                audit(session, datetime.now(UTC), by, "mark bring back", fingerprint, told, scope=scope)
+        return about
 
     def of(self, fingerprints: Iterable[Fingerprint], *, now: datetime | None = None) -> list[Marked]:
         """What stands for some fingerprints, by scope."""
@@ -119,13 +161,32 @@ class Marks:
                 found += _marked(session, now, these)
         return found
 
-    def find(self, kind: MarkKind, *, scope: str | None = None, now: datetime | None = None) -> list[Marked]:
-        """All of a kind, by fingerprint and scope."""
+    def find(
+        self,
+        kind: MarkKind,
+        *,
+        scope: str | None = None,
+        reach: Reach | None = None,
+        beginning: str = "",
+        after: tuple[str, str] | None = None,
+        limit: int | None = None,
+        now: datetime | None = None,
+    ) -> list[Marked]:
+        """All of a kind, by fingerprint and scope: of a scope, of those that somebody sees, of fingerprints that begin
+        so; `after` is the last one (fingerprint, scope) of the page before."""
         where = MarkRow.kind == str(kind)
         if scope is not None:
             where &= MarkRow.scope == scope
+        if reach is not None:
+            where &= seen_scopes(reach, MarkRow.scope)
+        if beginning:
+            where &= MarkRow.fingerprint.startswith(exact(beginning), autoescape=True)
+        if after is not None:
+            last, where_last = map(exact, after)
+            same = and_(MarkRow.fingerprint == last, MarkRow.scope > where_last)
+            where &= and_(MarkRow.fingerprint >= last, or_(MarkRow.fingerprint > last, same))
         with self._database.read() as session:
-            return _marked(session, now or datetime.now(UTC), where)
+            return _marked(session, now or datetime.now(UTC), where, limit)
 
     def all_messages(self) -> Iterator[list[Marked]]:
         """Every marked content, in parts."""
@@ -177,7 +238,9 @@ def _within(scope: str) -> tuple[ColumnElement[bool], ...]:
     return (or_(MarkRow.scope == exact(scope), MarkRow.scope.endswith(f"@{scope}", autoescape=True)),)
 
 
-def _marked(session: Session, now: datetime, where: ColumnElement[bool]) -> list[Marked]:
+def _marked(
+    session: Session, now: datetime, where: ColumnElement[bool], limit: int | None = None
+) -> list[Marked]:
     spam = func.sum(cast(MarkRow.spam, Integer))
     rows = session.execute(
         select(
@@ -192,6 +255,7 @@ def _marked(session: Session, now: datetime, where: ColumnElement[bool]) -> list
         .where(where, MarkRow.expires > now)
         .group_by(MarkRow.kind, MarkRow.fingerprint, MarkRow.scope)
         .order_by(MarkRow.kind, MarkRow.fingerprint, MarkRow.scope)
+        .limit(limit)
     )
     return [
         Marked(MarkKind(kind), fingerprint, scope, marks, messages, ham, expires)

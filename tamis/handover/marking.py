@@ -186,12 +186,18 @@ async def publish(about: Iterable[Fingerprint], store: Store, state: SharedState
     """Let workers have what stands for some fingerprints now. Raises StoreError, ServiceError."""
     about = list(about)
     marked = store.marks.of(about)
+    await publish_marked(state, about, marked)
+    learn_files(about, marked, store, learned_from)
+
+
+async def publish_marked(state: SharedState, about: Iterable[Fingerprint], marked: Iterable[Marked]) -> None:
+    """Let workers have what stands for contents (`Marks.of`) now. Raises ServiceError."""
+    marked = list(marked)
     contents = by_scope(one for one in marked if one.kind is MarkKind.MESSAGE)
     for kind, fingerprint in about:
         if kind is MarkKind.MESSAGE and fingerprint not in contents:
             await state.drop(marked_key(fingerprint))
     await publish_contents(state, marked)
-    _learn_files(about, marked, store, learned_from)
 
 
 async def publish_contents(state: SharedState, marked: Iterable[Marked]) -> None:
@@ -211,7 +217,7 @@ async def publish_all(state: SharedState, marks: Marks) -> None:
         await publish_contents(state, part)
 
 
-def _learn_files(
+def learn_files(
     about: Iterable[Fingerprint], marked: Iterable[Marked], store: Store, learned_from: int
 ) -> None:
     """Put files that were marked often enough onto the lists, and take off those that no longer are."""

@@ -2,50 +2,52 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Coroutine
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import Body, Path, Query
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from tamis.base.errors import ServiceError
 from tamis.contract.state_keys import parse_client
-from tamis.database.blocked_clients import BlockedClient
 from tamis.database.complaints import Complaint
 from tamis.database.marks import Marked, MarkKind
-from tamis.filters.ip_complaints import CONDEMNED
-from tamis.filters.temporary_blacklist import entry, reason
-from tamis.handover.sender_events import lift_blocks, publish_blocks, publish_condemned
 from tamis.handover.taken_rules import TakenRules
 from tamis.message.address import PLATFORM
 from tamis.message.mail import Mail
+from tamis.people.rights import Reach
 from tamis.people.token_scopes import TokenScope
 from tamis.rules.matches import matches
 from tamis.web.api.caller import Caller, needs
-from tamis.web.api.problems import not_there
-from tamis.web.api.routes import CHANGES, RowLimit, router
+from tamis.web.api.problems import ProblemError, not_there
+from tamis.web.api.routes import CHANGES, RowLimit, Rows, router, rows
 from tamis.web.api.statistics_routes import glance_of
-
-log = logging.getLogger(__name__)
+from tamis.web.client_deeds import LONGEST_BLOCK, ClientDeeds, last_complaint, place_of_complaint
+from tamis.web.mark_deeds import MarkDeeds, last_fingerprint, place_of_fingerprint
 
 ROUTES = router("platform")
-LONGEST_BLOCK = 365 * 86400
-"""Seconds that a client may be blocked for."""
+T = TypeVar("T")
 
 PlatformReader = Annotated[Caller, needs(TokenScope.PLATFORM_READ)]
 PlatformWriter = Annotated[Caller, needs(TokenScope.PLATFORM_WRITE)]
+BeforeName = Annotated[
+    str,
+    Query(
+        max_length=600, description="Go on after the answer whose `next` this was; the first page without."
+    ),
+]
 Client = Annotated[str, Query(max_length=60, description="An IP address, or the /64 of an IPv6 client.")]
 
 
 class BlockedNow(BaseModel):
-    """A client that an operator shut out, until when, and why."""
+    """A client that is shut out, until when, why, and by whom: a filter or a person."""
 
     client: str
     until: datetime
     why: str
+    by: str
 
 
 class WantedBlock(BaseModel):
@@ -127,71 +129,99 @@ class HealthState(BaseModel):
 
 @ROUTES.get("/clients/complaints")
 def list_complaints(
-    caller: PlatformReader, condemned: bool | None = None, limit: RowLimit = 50
-) -> list[Complaint]:
+    caller: PlatformReader,
+    condemned: bool | None = None,
+    client: Annotated[str, Query(max_length=60, description="How the address begins.")] = "",
+    before: BeforeName = "",
+    limit: RowLimit = 50,
+) -> Rows[Complaint]:
     """Clients that were complained about, those with most reports first."""
     caller.require(TokenScope.PLATFORM_READ)
-    return caller.store.complaints.find(condemned=condemned, limit=limit)
+    found = caller.store.complaints.find(
+        condemned=condemned, client=client, after=_last(last_complaint, before), limit=limit + 1
+    )
+    return rows(found, limit, place_of_complaint)
 
 
 @ROUTES.post("/clients/complaints", dependencies=CHANGES, status_code=201)
 def condemn_client(caller: PlatformWriter, wanted: WantedComplaint) -> Complaint:
     """Treat all mail of a client as spam, until the matter is settled."""
     caller.require(TokenScope.PLATFORM_WRITE)
-    done = caller.store.complaints.condemn(parse_client(wanted.client), wanted.why, by=caller.by)
-    _published(caller, publish_condemned, [done])
-    return done
+    return ClientDeeds(caller.house, caller.by).condemn(parse_client(wanted.client), wanted.why)
 
 
 @ROUTES.delete("/clients/complaints", dependencies=CHANGES, status_code=204, response_class=Response)
 def settle_client(caller: PlatformWriter, client: Client) -> Response:
     """Forget the complaints about a client: the matter is settled."""
     caller.require(TokenScope.PLATFORM_WRITE)
-    whom = parse_client(client)
-    if not caller.store.complaints.settle(whom, by=caller.by):
+    if not ClientDeeds(caller.house, caller.by).settle(parse_client(client)):
         raise not_there()
-    _published(caller, lambda state: state.drop(CONDEMNED + whom))
     return Response(status_code=204)
 
 
 @ROUTES.get("/clients/blocked")
-def list_blocked(caller: PlatformReader) -> list[BlockedNow]:
-    """Clients that operators shut out."""
+def list_blocked(
+    caller: PlatformReader,
+    client: Annotated[str, Query(max_length=60, description="How the address begins.")] = "",
+    before: BeforeName = "",
+    limit: RowLimit = 50,
+) -> Rows[BlockedNow]:
+    """Clients that are shut out now, by honeypots and by operators, by their addresses."""
     caller.require(TokenScope.PLATFORM_READ)
-    return [
-        BlockedNow(client=one.client, until=one.expires, why=reason(one.entry))
-        for one in caller.store.blocked.all()
-    ]
+    found = ClientDeeds(caller.house, caller.by).blocked(client)
+    shown = [BlockedNow(**asdict(one)) for one in found if one.client > before]
+    return rows(shown, limit, lambda one: one.client)
 
 
 @ROUTES.post("/clients/blocked", dependencies=CHANGES, status_code=201)
 def block_client(caller: PlatformWriter, wanted: WantedBlock) -> BlockedNow:
     """Shut a client out for a time; an IPv6 client with its /64."""
     caller.require(TokenScope.PLATFORM_WRITE)
-    now = datetime.now(UTC)
-    block = BlockedClient(
-        parse_client(wanted.client), entry(wanted.why, caller.by), now + timedelta(seconds=wanted.seconds)
-    )
-    caller.store.blocked.add([block], by=caller.by)
-    _published(caller, publish_blocks, [block], now)
-    return BlockedNow(client=block.client, until=block.expires, why=wanted.why)
+    done = ClientDeeds(caller.house, caller.by).block(parse_client(wanted.client), wanted.why, wanted.seconds)
+    return BlockedNow(client=done.client, until=done.expires, why=wanted.why, by=caller.by)
 
 
 @ROUTES.delete("/clients/blocked", dependencies=CHANGES, status_code=204, response_class=Response)
 def unblock_client(caller: PlatformWriter, client: Client) -> Response:
     """Let a client in again, and forget its messages to honeypots."""
     caller.require(TokenScope.PLATFORM_WRITE)
-    whom = parse_client(client)
-    caller.store.blocked.remove([whom], by=caller.by)
-    _published(caller, lift_blocks, [whom])
+    ClientDeeds(caller.house, caller.by).unblock(parse_client(client))
     return Response(status_code=204)
 
 
 @ROUTES.get("/fingerprints")
-def list_fingerprints(caller: PlatformReader, kind: MarkKind) -> list[Marked]:
+def list_fingerprints(
+    caller: PlatformReader,
+    kind: MarkKind,
+    beginning: Annotated[str, Query(max_length=200, description="How the fingerprint begins.")] = "",
+    before: BeforeName = "",
+    limit: RowLimit = 50,
+) -> Rows[Marked]:
     """What was marked by hand. Files and images on the lists are entries, which have a route of their own."""
     caller.require(TokenScope.PLATFORM_READ)
-    return [one for one in caller.store.marks.find(kind) if one.marks or one.ham]
+    found = caller.store.marks.find(
+        kind,
+        reach=_open_of(caller),
+        beginning=beginning,
+        after=_last(last_fingerprint, before),
+        limit=limit + 1,
+    )
+    return rows(found, limit, place_of_fingerprint)
+
+
+@ROUTES.delete("/fingerprints", dependencies=CHANGES, status_code=204, response_class=Response)
+def end_marks(
+    caller: PlatformWriter,
+    kind: MarkKind,
+    fingerprint: Annotated[str, Query(min_length=1, max_length=200)],
+    scope: Annotated[str, Query(max_length=300, description="Where it was marked.")] = PLATFORM,
+) -> Response:
+    """Let the marks of a fingerprint in a scope count no more."""
+    caller.require(TokenScope.PLATFORM_WRITE)
+    deeds = MarkDeeds(caller.house, caller.by)
+    if not deeds.end(kind, fingerprint, caller.scope(scope), _open_of(caller)):
+        raise not_there()
+    return Response(status_code=204)
 
 
 @ROUTES.get("/rules")
@@ -260,9 +290,14 @@ def _taken(caller: Caller) -> TakenRules:
     return TakenRules(caller.site.settings, frozenset(one.name for one in caller.site.filters))
 
 
-def _published(caller: Caller, work: Callable[..., Coroutine[Any, Any, object]], *arguments: Any) -> None:
-    """Bring a change into force at once. Without the shared state it comes into force when that is back."""
-    try:
-        caller.wait(work, caller.house.state, *arguments)
-    except ServiceError as error:
-        log.warning("in force later, the shared state is lost: %s", error)
+def _open_of(caller: Caller) -> Reach:
+    """Everybody's, without locked mailboxes."""
+    return replace(caller.visible(TokenScope.PLATFORM_READ), closed=caller.locks)
+
+
+def _last(read: Callable[[str], T | None], before: str) -> T | None:
+    """Where the page before ended; raises ProblemError on what no answer said."""
+    found = read(before) if before else None
+    if before and found is None:
+        raise ProblemError(422, "before: is none of ours")
+    return found

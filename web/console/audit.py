@@ -65,6 +65,11 @@ ACTIONS: Mapping[str, str] = MappingProxyType(
         "challenge solve": marked("answered a challenge"),
         "client condemn": marked("condemned a client"),
         "client settle": marked("forgot a client's complaints"),
+        "client bring back": marked("took back what was decided about a client"),
+        "client block": marked("blocked a client"),
+        "client unblock": marked("let a client in again"),
+        "mark end": marked("ended marks by hand"),
+        "mark bring back": marked("took back the end of marks by hand"),
     }
 )
 """Actions in words; one that is not here is shown as it stands."""

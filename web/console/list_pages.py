@@ -120,10 +120,10 @@ def add(console: Console) -> Response:
     typed = Typed(field("patterns")[:60_000], field("colour"), field("until"), field("note")[:500])
     if typed.colour not in list(Colour):
         raise NoAccessError(NOT_HERE)
-    lines = list(_lines(typed.patterns))
+    lines = list(lines_of(typed.patterns))
     if len(lines) > MOST_ADDED:
         return _page(console, _with(typed, problem=TOO_MANY))
-    expires = _until(console, typed.until)
+    expires = until_day(console, typed.until)
     if typed.until and expires is None:
         return _page(console, _with(typed, problem=NO_DATE))
     wrong = [(number, text) for number, text in lines if _about(text) is None]
@@ -160,7 +160,8 @@ def _with(typed: Typed, **more: object) -> Typed:
     return Typed(typed.patterns, typed.colour, typed.until, typed.note, **more)  # type: ignore[arg-type]
 
 
-def _lines(text: str) -> Iterator[tuple[int, str]]:
+def lines_of(text: str) -> Iterator[tuple[int, str]]:
+    """The lines of a form's field that say something, with their numbers."""
     for number, line in enumerate(text.splitlines(), 1):
         if pattern := line.partition("#")[0].strip():
             yield number, pattern
@@ -179,7 +180,7 @@ def _about(text: str) -> tuple[Subject, str] | None:
         return None
 
 
-def _until(console: Console, text: str) -> datetime | None:
+def until_day(console: Console, text: str) -> datetime | None:
     """The end of a day that is to come, in the zone of the scope; None for all else."""
     zone = zone_of(console.site.book.policy("").terms.time_zone)
     try:
@@ -196,8 +197,8 @@ def change(console: Console) -> Response:
     chosen = _chosen(console)
     if console.visit.field("verb") == "remove":
         removed = console.visit.store.lists.remove([one.id for one in chosen], by=console.holder.mailbox)
-        return _page(console, said=("removed", len(removed)), undo=_kept(removed))
-    expires = _until(console, console.visit.field("until"))
+        return _page(console, said=("removed", len(removed)), undo=kept(removed))
+    expires = until_day(console, console.visit.field("until"))
     if expires is None and console.visit.field("until"):
         return _page(console, Typed(problem=NO_DATE))
     console.visit.store.lists.add(_anew(one, console.holder.mailbox, one.note, expires) for one in chosen)
@@ -209,22 +210,9 @@ def undo(console: Console) -> Response:
     told = console.visit.field("undo")
     if console.visit.field("seal") != console.visit.seal("lists", told):
         raise NoAccessError(NOT_HERE)
-    entries = []
-    for scope, colour, subject, pattern, note, expires in json.loads(told):
-        console.require(Right.LISTS, scope)
-        until = datetime.fromisoformat(expires) if expires else None
-        entries.append(
-            NewEntry(
-                colour=Colour(colour),
-                subject=Subject(subject),
-                pattern=pattern,
-                scope=scope,
-                origin="console",
-                author=console.holder.mailbox,
-                note=note,
-                expires=until,
-            )
-        )
+    entries = entries_again(told, console.holder.mailbox)
+    for one in entries:
+        console.require(Right.LISTS, one.scope)
     added = console.visit.store.lists.add(entries)
     return _page(console, said=("restored", added.new + added.merged))
 
@@ -257,7 +245,24 @@ def _anew(one: ListEntry, author: str, note: str, expires: datetime | None) -> N
     )
 
 
-def _kept(removed: Sequence[ListEntry]) -> str:
+def entries_again(told: str, author: str) -> list[NewEntry]:
+    """The entries that `kept` wrote down."""
+    return [
+        NewEntry(
+            colour=Colour(colour),
+            subject=Subject(subject),
+            pattern=pattern,
+            scope=scope,
+            origin="console",
+            author=author,
+            note=note,
+            expires=datetime.fromisoformat(expires) if expires else None,
+        )
+        for scope, colour, subject, pattern, note, expires in json.loads(told)
+    ]
+
+
+def kept(removed: Sequence[ListEntry]) -> str:
     """What brings entries back."""
     return json.dumps(
         [

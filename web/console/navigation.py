@@ -39,7 +39,14 @@ NAVIGATION: tuple[tuple[str, tuple[NavPage, ...]], ...] = (
             NavPage("/learning", marked("Learning"), Right.STATISTICS),
         ),
     ),
-    (marked("Senders"), ()),
+    (
+        marked("Senders"),
+        (
+            NavPage("/challenges", marked("Challenges"), Right.HISTORY),
+            NavPage("/clients", marked("Clients"), Right.PLATFORM, platform=True),
+            NavPage("/fingerprints", marked("Fingerprints"), Right.PLATFORM, platform=True),
+        ),
+    ),
     ("", (NavPage("/mailboxes", marked("Mailboxes"), Right.STATISTICS),)),
     (
         marked("People"),

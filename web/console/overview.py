@@ -249,7 +249,7 @@ def questions(held: int, asked: Questions, reader: PageReader) -> Chart:
     )
     reasons = sorted(asked.not_asked.items(), key=lambda one: (-one[1], one[0]))
     rest = [
-        (reader.gettext(marked("not asked: %(why)s")) % {"why": _why(reason, reader)}, number)
+        (reader.gettext(marked("not asked: %(why)s")) % {"why": why_not_asked(reason, reader)}, number)
         for reason, number in reasons
     ]
     heads = [reader.gettext(one) for one in (marked("step"), marked("number"))]
@@ -258,7 +258,8 @@ def questions(held: int, asked: Questions, reader: PageReader) -> Chart:
     )
 
 
-def _why(reason: str, reader: PageReader) -> str:
+def why_not_asked(reason: str, reader: PageReader) -> str:
+    """Why a sender was not asked, in words."""
     try:
         return reader.gettext(SENTENCES[NotAsked(reason)])
     except (KeyError, ValueError):  # of another version

@@ -124,8 +124,8 @@ def show(console: Console) -> Response:
         named_by=named_by,
         reason=lambda told: plain_reason(told.decided_by, console.site.filters),
         evidence=lambda told: _evidence(console, told, steps),
-        asked=lambda challenge: _asked(console, challenge),
-        held_state=lambda held: _held(console, held),
+        asked=lambda challenge: asked_in_words(console, challenge),
+        held_state=lambda held: held_in_words(console, held),
         replayed=_replayed,
         statuses=STATUS,
         copies_shown=MAX_COPIES,
@@ -259,13 +259,15 @@ def _facts(console: Console, steps: Sequence[ChainStep]) -> Mapping[str, str]:
     return {name: text[:_MOST_FACTS] for name, text in shown.items()}
 
 
-def _asked(console: Console, challenge: Challenge) -> str:
+def asked_in_words(console: Console, challenge: Challenge) -> str:
+    """What became of the question to its sender, in a sentence."""
     reader = console.visit.reader
     at = challenge.solved_at or challenge.sent_at or challenge.at
     return reader.gettext(QUESTIONS[challenge.state]) % {"moment": reader.moment(at)}
 
 
-def _held(console: Console, held: Summary) -> str:
+def held_in_words(console: Console, held: Summary) -> str:
+    """What became of a held copy, in a sentence."""
     reader = console.visit.reader
     told = {"day": reader.day(held.expires_at), "who": held.released_by}
     return reader.gettext(HELD[held.state]) % told

@@ -19,6 +19,7 @@ from tamis.challenge.challenge_records import ChallengeDecision
 from tamis.contract.lists import Colour, Subject
 from tamis.database.granted_people import parse_rights
 from tamis.database.list_entries import NewEntry
+from tamis.database.marks import Mark, MarkKind
 from tamis.judging.suppression import NotAsked
 from tamis.message.address import domain_of
 from tamis.people.token_scopes import RIGHT_OF, TokenScope
@@ -124,6 +125,13 @@ class Objects:
         self.store.complaints.condemn(client, MARK, by="test")
         return client
 
+    def mark(self) -> str:
+        """The fingerprint of a file that somebody marked."""
+        digest = f"{next(_numbers):064x}"
+        word = Mark(MarkKind.ATTACHMENT, digest, self.mailbox, "m", "test", spam=True)
+        self.store.marks.note([word], expires=datetime.now(UTC) + timedelta(days=1))
+        return digest
+
     def grant(self) -> str:
         """Rights of somebody in the mailbox: person and grant."""
         given = self.store.people.grant(
@@ -182,7 +190,8 @@ def asked(path: str, method: str, objects: Objects) -> tuple[str, Any]:
         "DELETE /clients/complaints": lambda: f"?client={objects.client()}",
         "DELETE /clients/blocked": lambda: f"?client={objects.client()}",
         "GET /messages/named": lambda: f"?name={objects.message()}",
-        "GET /fingerprints": lambda: "?kind=message",
+        "GET /fingerprints": lambda: "?kind=attachment",
+        "DELETE /fingerprints": lambda: f"?kind=attachment&fingerprint={objects.mark()}&scope={mailbox}",
     }
     bodies: Mapping[str, Callable[[], Any]] = {
         "/held/acts": lambda: {"act": "delete", "ids": [objects.held()]},
@@ -215,7 +224,7 @@ def ask(api: Api, method: str, path: str, objects: Objects) -> Answer:
 def everything(objects: Objects) -> None:
     """Make one of each kind, so that lists have something to show."""
     objects.held(), objects.message(), objects.entry(), objects.sender(), objects.challenge()
-    objects.version(), objects.client(), objects.token(), objects.grant(), objects.job()
+    objects.version(), objects.client(), objects.token(), objects.grant(), objects.job(), objects.mark()
 
 
 @pytest.fixture(scope="module")
@@ -234,6 +243,19 @@ def jeans(pages: Pages) -> Objects:
     return objects
 
 
+@pytest.fixture(scope="module")
+def strangers(pages: Pages, maries: Objects, jeans: Objects) -> list[tuple[Api, Objects]]:
+    """Owners of another domain; owners of this one by a token for another; of a locked mailbox the owner of its domain;
+    of both, anybody at all."""
+    return [
+        (token_of(pages, OTHER_ADMIN), maries),
+        (token_of(pages, ADMIN, domain="example.org"), maries),
+        (token_of(pages, "nobody@example.org"), maries),
+        (token_of(pages, ADMIN), jeans),
+        (token_of(pages, MARIE), jeans),
+    ]
+
+
 def test_every_operation_says_which_scope_it_needs() -> None:
     scopes = {name: told["security"] for name, (_, _, told) in zip(NAMES, OPERATIONS, strict=True)}
     for name, ((only,)) in ((name, one) for name, one in scopes.items()):
@@ -250,17 +272,8 @@ def test_every_change_can_be_asked_for_again() -> None:
 
 @pytest.mark.parametrize(("method", "path", "told"), OPERATIONS, ids=NAMES)
 def test_who_has_no_right_there_sees_and_changes_nothing(
-    pages: Pages, maries: Objects, jeans: Objects, method: str, path: str, told: dict[str, Any]
+    pages: Pages, strangers: list[tuple[Api, Objects]], method: str, path: str, told: dict[str, Any]
 ) -> None:
-    """Owners of another domain; owners of this one by a token for another; of a locked mailbox the owner of its domain;
-    of both, anybody at all."""
-    strangers = [
-        (token_of(pages, OTHER_ADMIN), maries),
-        (token_of(pages, ADMIN, domain="example.org"), maries),
-        (token_of(pages, "nobody@example.org"), maries),
-        (token_of(pages, ADMIN), jeans),
-        (token_of(pages, MARIE), jeans),
-    ]
     for api, objects in strangers:
         before = pages.store.overrides.versions.newest(), len(pages.store.lists.find())
         address, body = asked(path, method, objects)
@@ -277,7 +290,7 @@ def test_who_has_no_right_there_sees_and_changes_nothing(
             assert {one["result"] for one in json.loads(answer.body)["results"]} == {Done.UNKNOWN}
         shown = answer.text
         assert objects.mailbox not in shown, name
-        if objects is maries:
+        if objects.mailbox == MARIE:
             assert MARK not in shown, name
         after = pages.store.overrides.versions.newest(), len(pages.store.lists.find())
         assert (after[0] - before[0], after[1] - before[1]) == made, name

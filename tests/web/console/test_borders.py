@@ -7,14 +7,17 @@ other in the table below; and what stands in its address, if that names somethin
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tamis.challenge.challenge_records import Challenge
 from tamis.database.history_search import Wanted
+from tamis.database.marks import Mark, MarkKind
 from tamis.message.address import PLATFORM
 from tamis.people.rights import BUNDLES, Reach, Right
 from tamis.web.app import ROUTES
@@ -60,6 +63,7 @@ OBJECTS: dict[str, Callable[[Pages], Any]] = {
     "message": lambda pages: pages.store.quarantine.list(ZOE)[0].id,
     "mailbox": lambda _: ZOE,
     "number": lambda pages: pages.store.history.find(Wanted(scope=ZOE))[0].id,
+    "challenge": lambda pages: hers_asked(pages)[0].id,
     "job": lambda pages: pages.store.jobs.of(ZOE)[0].id,
     "version": lambda pages: pages.store.overrides.versions.newest(),
 }
@@ -117,8 +121,18 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
         hers = story(7, (ZOE, INBOX), subject=HIDDEN, header_from=HIDDEN, helo=HIDDEN, host=HIDDEN)
         serving.store.history.add([("hers:1", hers)])
         serving.hold(message(1, recipient=ZOE, subject=HIDDEN), content())
+        asked = message(3, recipient=ZOE, sender=f"{HIDDEN}@example.net", subject=HIDDEN)
+        serving.store.challenges.hold_asked(asked, content(), language="en", authenticated=True)
+        serving.store.complaints.condemn("192.0.2.66", HIDDEN, by="test")
+        mark = Mark(MarkKind.MESSAGE, f"192.0.2.66 {HIDDEN}", "example.org", "m", ZOE, spam=True)
+        serving.store.marks.note([mark], expires=datetime.now(UTC) + timedelta(days=1))
         serving.hold(message(2, recipient=MARIE), content())
         yield serving
+
+
+def hers_asked(pages: Pages) -> Sequence[Challenge]:
+    """What was asked about mail of the other domain."""
+    return pages.store.challenges.list(domain="example.org")
 
 
 def single(right: Right) -> str:
