@@ -1,6 +1,7 @@
-"""What the checkout that it is run in does to messages: a job as JSON on its input, a line a message on its output, and
-last its CPU ms a message. Run as a file by benchmarks/same_run.py, with another checkout's Python: so it imports only
-what checkouts of other times have as well, where they have it.
+"""What the checkout that it is run in does to messages: a job as a line of JSON on its input, a line a message on its
+output. Where the cost is asked, each further line of the input names a piece of the messages, from and to, and is
+answered by the CPU seconds that it took. Run as a file by benchmarks/same_run.py, with another checkout's Python: so it
+imports only what checkouts of other times have as well, where they have it.
 """
 
 from __future__ import annotations
@@ -14,9 +15,6 @@ from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-
-WARM = 50
-"""Messages that are examined before time is taken."""
 
 
 def first_of(name: str, *modules: str) -> Any:
@@ -40,7 +38,7 @@ def same_lots() -> None:
 
 def main() -> None:
     """Do the job."""
-    job = json.load(sys.stdin)
+    job = json.loads(sys.stdin.readline())
     same_lots()
     envelope = first_of("Envelope", "tamis.message.envelope", "tamis.envelope")
     recipient = first_of("Recipient", "tamis.message.envelope", "tamis.envelope")
@@ -76,23 +74,22 @@ def main() -> None:
     if job["told"]:
         for number, asked in messages:
             sys.stdout.write(json.dumps(told_of(examine(number, asked)), sort_keys=True, default=str) + "\n")
-        sys.stdout.write("0\n")
         return
-    for number, asked in messages[:WARM]:
-        examine(number, asked)
-    rest = messages[WARM:]
-    spent = time.process_time()
-    threads = [
-        threading.Thread(
-            target=lambda part: [examine(*one) for one in part], args=(rest[at :: job["sessions"]],)
-        )
-        for at in range(job["sessions"])
-    ]
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join()
-    sys.stdout.write(f"{(time.process_time() - spent) / len(rest) * 1000}\n")
+    for line in sys.stdin:
+        begin, end = map(int, line.split())
+        piece = messages[begin:end]
+        threads = [
+            threading.Thread(
+                target=lambda part: [examine(*one) for one in part], args=(piece[at :: job["sessions"]],)
+            )
+            for at in range(job["sessions"])
+        ]
+        spent = time.process_time()
+        for one in threads:
+            one.start()
+        for one in threads:
+            one.join()
+        print(time.process_time() - spent, flush=True)
 
 
 def told_of(examined: Any) -> dict[str, Any]:
