@@ -62,13 +62,16 @@ def label_of(domain: str) -> str:
 @lru_cache(maxsize=4096)
 def skeleton(text: str) -> str:
     """What a name looks like, for comparison with another's skeleton only (after Unicode TR39)."""
-    flat = unicodedata.normalize("NFKD", text.casefold()[:_MAX_LABEL])
-    flat = "".join(_latin(c) for c in flat if not unicodedata.combining(c))
+    flat = text.casefold()[:_MAX_LABEL]
+    if not flat.isascii():
+        flat = unicodedata.normalize("NFKD", flat)
+        flat = "".join(_latin(c) for c in flat if not unicodedata.combining(c))
     for seen, meant in _ASCII_LIKE:
         flat = flat.replace(seen, meant)
     return flat
 
 
+@lru_cache(maxsize=4096)
 def _latin(character: str) -> str:
     if character.isascii():
         return character

@@ -6,7 +6,7 @@ import copy
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tamis.rules.engine import Matcher, compiled, matchers, positions
 from tamis.rules.expression import Expression, names_of, reduce, truth
@@ -126,6 +126,10 @@ class RuleBook:
         """The value of each rule of patterns where none matches."""
         self.needs = _needs(self)
         """Of other rules, sets of rules of patterns: of each set one must be met for the rule to hold."""
+        self.at_first: Mapping[str, Expression] = {**self.unmet, **dict.fromkeys(self.needs, False)}
+        """What is known before any pattern is met."""
+        self.waiting = _waiting(self.needs)
+        """The rules that may hold once one of patterns is met, by its name, each with what it needs."""
 
     def with_points(self, points: Mapping[str, float]) -> RuleBook:
         """The same rules with other points, by name; the compiled patterns are shared."""
@@ -139,23 +143,26 @@ class RuleBook:
         once; what is no pattern is looked at when a rule needs it."""
         if not self.rules:
             return Matched()
-        shown: dict[str, dict[str, set[str]]] = {}
-        files: dict[str, dict[str, set[str]]] = {}
-        for place, matcher in self._matchers.items():
-            if found := _met_in(matcher, octets(mail, place)):
-                shown[place] = found
-            if mail.seen:
-                files[place] = _met_in(matcher, seen_octets(mail, place))
-        met = _united(shown.values())
-        in_files = _united(files.values())
-        for rule in self._strict:
-            for all_met, octets_of, by_place in ((met, octets, shown), (in_files, seen_octets, files)):
-                if rule.name in all_met and not _is_met(rule, mail, octets_of, by_place):
-                    del all_met[rule.name]
+        readings = {place: octets(mail, place) for place in self._matchers}
+        of_files = {place: seen_octets(mail, place) for place in self._matchers} if mail.seen else {}
+        met, in_files = self._met(readings), self._met(of_files)
         values = _Values(self, mail, _united((met, in_files)) if in_files else met)
         return Matched(
             values.of_all(self.by_name if only is None else only), frozenset(in_files.keys() - met.keys())
         )
+
+    def _met(self, readings: Mapping[str, tuple[bytes, ...]]) -> dict[str, set[str]]:
+        """The rules of patterns that are met in what stands at places, with those of their patterns that are."""
+        by_place = {
+            place: found
+            for place, ways in readings.items()
+            if (found := _met_in(self._matchers[place], ways))
+        }
+        met = _united(by_place.values())
+        for rule in self._strict:
+            if rule.name in met and not _is_met(rule, readings, by_place):
+                del met[rule.name]
+        return met
 
     def spots(self, mail: Mail) -> Iterator[Spot]:
         """Where each pattern matches first, for people."""
@@ -186,10 +193,11 @@ class _Values:
         self._met = met
         self._pretence = Pretence(mail, book.tables)
         self._numbers: dict[str, float] = {}
-        self._known: dict[str, Expression] = {**book.unmet, **dict.fromkeys(met, True)}
-        for name, sets in book.needs.items():
-            if any(map(met.keys().isdisjoint, sets)):
-                self._known[name] = False
+        self._known: dict[str, Expression] = {**book.at_first, **dict.fromkeys(met, True)}
+        for one in met:
+            for name, sets in book.waiting.get(one, ()):
+                if not any(map(met.keys().isdisjoint, sets)):
+                    self._known.pop(name, None)
 
     def of(self, name: str) -> Expression:
         """The value of a rule."""
@@ -207,9 +215,10 @@ class _Values:
             if (value := known(name)) is not False and (value is not None or (value := of(name)) is not False)
         }
 
-    def __contains__(self, name: object) -> bool:
+    def __contains__(self, name: Any) -> bool:
         """Whether the rule is true, for expressions that name no other filter."""
-        return isinstance(name, str) and self.of(name) is True
+        value = self._known.get(name)
+        return (self.of(name) if value is None else value) is True
 
     def _value(self, rule: Rule) -> Expression:
         if rule.name in self._book.closed:
@@ -275,6 +284,17 @@ def _needs(book: RuleBook) -> Mapping[str, tuple[frozenset[str], ...]]:
     return found
 
 
+def _waiting(
+    needs: Mapping[str, tuple[frozenset[str], ...]],
+) -> Mapping[str, Sequence[tuple[str, tuple[frozenset[str], ...]]]]:
+    """Rules and what they need, by each name of the smallest set of that: without one of these it can't hold."""
+    found: dict[str, list[tuple[str, tuple[frozenset[str], ...]]]] = {}
+    for name, sets in needs.items():
+        for one in min(sets, key=len):
+            found.setdefault(one, []).append((name, sets))
+    return found
+
+
 def _met_in(matcher: Matcher, readings: tuple[bytes, ...]) -> dict[str, set[str]]:
     """The patterns that are met in any of the readings of a place, by rule."""
     if len(readings) == 1:
@@ -293,8 +313,7 @@ def _united(found: Iterable[Mapping[str, set[str]]]) -> dict[str, set[str]]:
 
 def _is_met(
     rule: Rule,
-    mail: Mail,
-    octets_of: Callable[[Mail, str], tuple[bytes, ...]],
+    readings: Mapping[str, tuple[bytes, ...]],
     by_place: Mapping[str, Mapping[str, set[str]]],
 ) -> bool:
     """Whether enough patterns match, each often enough, near enough to each other."""
@@ -304,7 +323,7 @@ def _is_met(
         if rule.times == 1 and not rule.within:
             counting |= patterns
             continue
-        for reading in octets_of(mail, place):
+        for reading in readings[place]:
             where = positions(reading, patterns, place=place, ignore_case=rule.ignore_case, most=MOST_TIMES)
             numbers = Counter(pattern for _, pattern in where)
             often = {one for one, number in numbers.items() if number >= rule.times}

@@ -10,6 +10,8 @@ from collections.abc import Callable, Collection, Container, Sequence
 from typing import Any
 
 Expression = bool | str | Sequence[Any]
+Truth = Callable[[Container[str]], bool]
+"""Whether an expression holds when exactly the names that are contained hold."""
 
 MAX_DEPTH = 32  # levels of an expression; beyond: the rule file is refused
 MAX_NODES = 500  # names and operators of an expression; beyond: the rule file is refused
@@ -148,21 +150,64 @@ def names_of(one: Expression) -> set[str]:
     return set().union(*(names_of(part) for part in one[1:] if not isinstance(part, int)))
 
 
-def truth(one: Expression) -> Callable[[Container[str]], bool]:
-    """What answers whether it holds when exactly the names that are contained hold, faster than `holds`."""
+def truth(one: Expression) -> Truth:
+    """What answers whether it holds, faster than `holds`."""
     if isinstance(one, bool):
         return lambda hits: one
     if isinstance(one, str):
         return lambda hits: one in hits
-    parts = [truth(part) for part in one[2 if one[0] == "least" else 1 :]]
     if one[0] == "not":
-        return lambda hits: not parts[0](hits)
-    if one[0] == "and":
-        return lambda hits: all(part(hits) for part in parts)
-    if one[0] == "or":
-        return lambda hits: any(part(hits) for part in parts)
-    least = int(one[1])
-    return lambda hits: sum(part(hits) for part in parts) >= least
+        inner = truth(one[1])
+        return lambda hits: not inner(hits)
+    parts = one[2 if one[0] == "least" else 1 :]
+    names = [part for part in parts if isinstance(part, str)]  # asked first: they cost least
+    others = [truth(part) for part in parts if not isinstance(part, str)]
+    if one[0] == "least":
+        return _at_least(int(one[1]), names, others)
+    return _all(names, others) if one[0] == "and" else _any(names, others)
+
+
+# loops, for generators that `all` and `any` read cost twice as much
+
+
+def _all(names: Sequence[str], others: Sequence[Truth]) -> Truth:
+    def hold(hits: Container[str]) -> bool:
+        for name in names:
+            if name not in hits:
+                return False
+        for other in others:  # noqa: SIM110 - see above
+            if not other(hits):
+                return False
+        return True
+
+    return hold
+
+
+def _any(names: Sequence[str], others: Sequence[Truth]) -> Truth:
+    def hold(hits: Container[str]) -> bool:
+        for name in names:
+            if name in hits:
+                return True
+        for other in others:  # noqa: SIM110 - see above
+            if other(hits):
+                return True
+        return False
+
+    return hold
+
+
+def _at_least(least: int, names: Sequence[str], others: Sequence[Truth]) -> Truth:
+    def hold(hits: Container[str]) -> bool:
+        lacking = least
+        for name in names:
+            lacking -= name in hits
+        for other in others:
+            if lacking <= 0:
+                break
+            lacking -= other(hits)
+        return lacking <= 0
+
+    return hold
 
 
 def size(one: Expression) -> int:

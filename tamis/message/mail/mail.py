@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_tz
+from functools import lru_cache
 
 from tamis.base.derived import derived
 from tamis.message.mail.alternatives import opened
@@ -433,6 +434,7 @@ class Mail:
 _STATUS = frozenset({"message/delivery-status", "message/global-delivery-status"})
 
 
+@lru_cache(maxsize=1024)  # servers and authors write the same second, and several ask for it
 def read_date(value: str) -> datetime | None:
     """A date of RFC 5322 3.3, with obsolete forms and comments; without a zone it is taken for UTC (as "-0000")."""
     outside = _COMMENT.sub(" ", value)
