@@ -43,6 +43,8 @@ class Chart:
     names: Sequence[tuple[str, str]] = ()
     """Of ranks: the name and the number at each bar."""
     limit: float | None = None
+    ends: tuple[float, float] | None = None
+    """The values at both ends of a histogram's axis."""
 
     def __bool__(self) -> bool:
         return bool(self.shapes)
@@ -178,8 +180,15 @@ def histogram(
         legend=there,
         heads=(head, *(name for _, name in there)),
         rows=told,
-        limit=FIELD * (limit - low) / (high - low),
+        limit=place_of(limit, (low, high)),
+        ends=(low, high),
     )
+
+
+def place_of(value: float, ends: tuple[float, float]) -> float:
+    """Where a value stands on an axis with these ends, at its edge if it lies outside."""
+    low, high = ends
+    return FIELD * (min(max(value, low), high) - low) / (high - low)
 
 
 def funnel(

@@ -26,7 +26,9 @@ from tamis.judging.story import Told
 
 _BATCH = 2000
 PART = 10_000
-"""Messages that one process judges at a time."""
+"""Messages that one process judges at a time, at most."""
+_FIRST = 250
+"""Messages of the first part, the newest: each next one has twice as many, so that something is known at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +154,7 @@ def run(
     database = Database(url)
     first, end = History(database).span(wanted)
     database.close()  # before the fork: no two processes may share connections
-    ends = range(end, first, -part)
-    parts = [replace(wanted, numbers=(max(first, upto - part), upto)) for upto in ends]
+    parts = [replace(wanted, numbers=numbers) for numbers in _parts(first, end, part)]
     result, share = ReplayResult(), partial(_judge_part, limit=limit)
     workers = min(len(parts), processes or os.cpu_count() or 1)
     with ExitStack() as stack:
@@ -167,6 +168,14 @@ def run(
             result.add(one, limit)
             progress(result, number, len(parts))
     return result
+
+
+def _parts(first: int, end: int, most: int) -> Iterator[tuple[int, int]]:
+    """The numbers from `first` to before `end` in parts, the newest first, small ones before large ones."""
+    size = min(_FIRST, most)
+    while end > first:
+        yield max(first, end - size), end
+        end, size = end - size, min(2 * size, most)
 
 
 class _Judges:

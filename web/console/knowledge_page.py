@@ -14,7 +14,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from tamis.database.sums import RuleCount
+from tamis.database.counts import RuleCount
 from tamis.judging.met_rules import KNOWLEDGE
 from tamis.judging.policy_settings import PolicySetting, settings_of
 from tamis.knowledge import NO_BASE, SHIPPED, KnowledgeBase, compile_base, read_base

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from starlette.responses import Response
 
-from tamis.database.counts import Days, FilterCount, LabelCount, Latency, Questions
+from tamis.database.counts import Days, FilterCount, LabelCount, Latency, Questions, ScoreCount
 from tamis.database.roll_ups import MISTAKES, UNWANTED_PASSED, WANTED_STOPPED, WOULD
 from tamis.judging.suppression import SENTENCES, NotAsked
 from tamis.judging.verdict import SCORE
@@ -225,18 +225,20 @@ def measured_level(console: Console) -> Measured | None:
 
 
 def histogram(console: Console, reach: Reach, days: Days) -> Chart:
-    """The totals of what no filter decided, by what people said of it."""
-    reader = console.visit.reader
+    """The totals of what no filter decided, with the limit in force."""
+    policy = console.site.book.policy("" if console.scope == PLATFORM else console.scope)
+    totals = console.visit.store.statistics.scores(reach, days)
+    return totals_chart(totals, policy.required, console.visit.reader)
+
+
+def totals_chart(totals: Sequence[ScoreCount], limit: float, reader: PageReader) -> Chart:
+    """Totals by what people said, and a limit."""
     series = _named(
         (("unwanted", marked("unwanted")), ("wanted", marked("wanted")), ("unsaid", marked("nobody said"))),
         reader,
     )
-    rows = [
-        (one.low, one.label or "unsaid", one.copies)
-        for one in console.visit.store.statistics.scores(reach, days)
-    ]
-    policy = console.site.book.policy("" if console.scope == PLATFORM else console.scope)
-    return charts.histogram(rows, series, reader.gettext(marked("points")), reader.number, policy.required)
+    rows = [(one.low, one.label or "unsaid", one.copies) for one in totals]
+    return charts.histogram(rows, series, reader.gettext(marked("points")), reader.number, limit)
 
 
 def questions(held: int, asked: Questions, reader: PageReader) -> Chart:

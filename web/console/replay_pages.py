@@ -14,24 +14,22 @@ from typing import Any
 
 from starlette.responses import Response
 
-from tamis.database.counts import Days, ScoreCount
 from tamis.database.history import KeptStory
 from tamis.database.jobs import Job, JobState, TooManyJobsError
 from tamis.database.replay_jobs import REPLAY, SUGGEST, asked_replay, changes_of
 from tamis.judging.policy_settings import PolicySetting, settings_of, value_text
 from tamis.judging.site import Override
-from tamis.language.time_zone import zone_of
 from tamis.language.translation import marked
 from tamis.people.rights import Reach, Right
 from tamis.web.console.asked_changes import AskedChanges, asked_changes
+from tamis.web.console.at_once import LIMIT, OUTCOME, at_once
 from tamis.web.console.console import Console
 from tamis.web.rate_limits import CHANGES
 from tamis.web.visit import NOT_HERE, NoAccessError, PageRefusedError
 
 SPANS = (1, 7, 30)
-KNOBS = ("required", "outcome")
+KNOBS = (LIMIT, OUTCOME)
 """Settings that are always there to be tried."""
-STEP = 0.5  # points: how finely totals are counted
 _DIGITS = 18
 BUSY = marked("You have several jobs under way. Wait for one of them, or end it.")
 
@@ -50,21 +48,11 @@ class Knob:
         return self.is_reset or self.tried != self.setting.text
 
 
-@dataclass(frozen=True, slots=True)
-class AtOnce:
-    """What the sums say of another limit: so many copies have a total on the other side of it, at least and at most;
-    where the limit is no multiple of STEP, some may be on either side. `wanted` and `unwanted` are people's words."""
-
-    least: int
-    most: int
-    stopped: bool
-    wanted: int
-    unwanted: int
-
-
 def show(console: Console) -> Response:
     """The knobs, and what can be said at once."""
     require_both(console)
+    if limit := console.visit.query("limit"):  # as the form beside the histogram says it
+        return console.redirect("/replay", set=f"{LIMIT}={limit}", days=str(days_of(console)))
     return _page(console, asked_changes(console), days_of(console))
 
 
@@ -173,7 +161,7 @@ def _page(console: Console, asked: AskedChanges, days: int, job: Job | None = No
         keys=[one.key for one in known.values() if not isinstance(one.value, dict)],
         days=days,
         spans=sorted({*SPANS, days}),
-        at_once=None if asked.refused else _at_once(console, asked.changes, known, days),
+        at_once=None if asked.refused else at_once(console, asked.changes, known, days),
         job=job,
         waiting=console.visit.store.jobs.before(job.id) if job is not None and job.is_open else 0,
         result=result,
@@ -232,33 +220,3 @@ def _moved(
         if one["message"] in kept
         and one["recipient"] in {who for who, _ in kept[one["message"]].story.recipients}
     ]
-
-
-def _at_once(
-    console: Console, changes: Sequence[Override], known: Mapping[str, PolicySetting], days: int
-) -> AtOnce | None:
-    """What can be said without looking at a message: of another limit, for whole domains."""
-    tried = {one.key: one.value for one in changes}
-    if tried.keys() != {"required"} or "@" in console.scope or not isinstance(tried["required"], int | float):
-        return None
-    zone = zone_of(console.site.book.policy("").terms.time_zone)
-    span = Days.until(datetime.now(zone).date(), days + 1)
-    reach = console.visible(Right.STATISTICS)
-    if not reach or console.visit.store.statistics.is_withheld(reach, span):
-        return None
-    totals = console.visit.store.statistics.scores(reach, span)
-    return between(totals, float(known["required"].value), float(tried["required"]))
-
-
-def between(totals: Sequence[ScoreCount], now: float, then: float) -> AtOnce:
-    """The copies with a total between two limits, in whole steps of half a point."""
-    low, high = min(now, then), max(now, then)
-    inside = [one for one in totals if low <= one.low and one.low + STEP <= high]
-    touched = [one for one in totals if one.low < high and one.low + STEP > low]
-    return AtOnce(
-        least=sum(one.copies for one in inside),
-        most=sum(one.copies for one in touched),
-        stopped=then < now,
-        wanted=sum(one.copies for one in touched if one.label == "wanted"),
-        unwanted=sum(one.copies for one in touched if one.label == "unwanted"),
-    )

@@ -18,7 +18,7 @@ from tamis.judging.policy import PolicyBook
 from tamis.judging.site import Override
 from tamis.message.address import PLATFORM
 from tamis.people.rights import NO_LOCKS
-from tamis.web.console.replay_pages import AtOnce, between
+from tamis.web.console.at_once import MovedByLimit, between
 from tests.builders import FILTERS, book
 from tests.database.test_replaying import story
 from tests.real.daemon import to_toml
@@ -133,15 +133,30 @@ def test_a_link_brings_its_knobs(recorded: Pages) -> None:
 
 def test_another_limit_is_answered_at_once(recorded: Pages) -> None:
     totals = [ScoreCount(low / 2, "ham", "wanted" if low == 13 else "", low) for low in range(10, 20)]
-    assert between(totals, 7.5, 6.5) == AtOnce(13 + 14, 13 + 14, stopped=True, wanted=13, unwanted=0)
-    assert between(totals, 7.5, 8.25) == AtOnce(15, 15 + 16, stopped=False, wanted=0, unwanted=0)
-    assert between(totals, 7.5, 7.5) == AtOnce(0, 0, stopped=False, wanted=0, unwanted=0)
+    assert between(totals, 7.5, 6.5) == MovedByLimit(13 + 14, 13 + 14, stopped=True, wanted=13, unwanted=0)
+    assert between(totals, 7.5, 8.25) == MovedByLimit(15, 15 + 16, stopped=False, wanted=0, unwanted=0)
+    assert between(totals, 7.5, 7.5) == MovedByLimit(0, 0, stopped=False, wanted=0, unwanted=0)
     root = recorded.visitor(PLATFORM_ADMIN)
     page = root.get("/admin/replay?in=example.org&set=required%3D9")
     assert "At once" in page.text
     assert "Save as a new version" in page.text
+    assert 'class="limit" x1="' in page.text
+    assert root.get("/admin/replay?in=example.org&limit=9&days=30").location == (
+        "/admin/replay?in=example.org&set=required%3D9&days=30"
+    )
+    assert root.get("/admin/replay?in=example.org&set=required%3Dnone").status == 422
     few = root.get("/admin/replay?in=example.com&set=required%3D9")  # its sums would tell of a locked mailbox
     assert "At once" not in few.text
+
+
+def test_another_outcome_is_answered_at_once(recorded: Pages) -> None:
+    """Paul's six that were held; with another knob beside it, only the job can tell."""
+    root = recorded.visitor(PLATFORM_ADMIN)
+    page = root.get("/admin/replay?in=example.org&set=outcome%3Djunk").text
+    assert "<p>6 · held → Junk</p>" in page
+    assert "Save as a new version" in page
+    both = root.get("/admin/replay?in=example.org&set=outcome%3Djunk&set=filters.empty.state%3Doff").text
+    assert "At once" not in both
 
 
 def test_a_locked_mailbox_is_no_part_of_it_and_links_show_what_one_may_see(recorded: Pages) -> None:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tests.builders import book
+from tests.database.test_replaying import story
+from tests.web.console.conftest import PLATFORM_ADMIN
 from tests.web.console.tuned import HERE, do_next, tune
 from tests.web.pages import ADMIN, Pages
 from tests.web.test_browser import NARROW, accessible, no_overflow, opened
@@ -61,6 +66,25 @@ def test_a_milder_setting_is_tried_and_saved_in_three_steps(
         expect(tab.get_by_text(re.compile("Saved as version"))).to_be_visible()
     stored = {one.override.key: one.override.value for one in tuned.store.overrides.list("example.com")}
     assert stored["required"] == float(milder)
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_a_limit_is_moved_and_says_what_would_move(browser: Browser, tuned: Pages, javascript: bool) -> None:
+    """By keys beside the histogram; without scripts by a number and a press."""
+    boxes = [f"p{n}@example.org" for n in range(6)]
+    one = replace(story(50, book(""), recipients=boxes), at=datetime.now(UTC))
+    tuned.store.history.add([("limit", one)], {who: who for who in boxes})  # six totals of 0
+    with opened(browser, tuned, signed_in=PLATFORM_ADMIN, javascript=javascript) as tab:
+        tab.goto(f"{tuned.url}/admin/replay?in=example.org")
+        if javascript:
+            tab.get_by_role("slider", name="Limit to try").focus()
+            tab.keyboard.press("Home")
+            expect(tab.get_by_role("status")).to_have_text(re.compile("^6 copies would no longer pass"))
+            accessible(tab)
+        else:
+            tab.get_by_role("spinbutton", name="Limit to try").fill("0.1")
+            tab.get_by_role("button", name="Show what would move").click()
+            expect(tab.get_by_text(re.compile("0 to 6 copies have a total between"))).to_be_visible()
 
 
 def test_a_filter_goes_to_shadow_by_keys_alone(browser: Browser, tuned: Pages) -> None:
