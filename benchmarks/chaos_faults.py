@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Generic, Self, TypeVar
 
 from tests.real import HarnessError, PrivatePostgres, PrivateRedis
 from tests.real.daemon import Role
@@ -22,6 +23,7 @@ from tests.road.faulty import BACKGROUND_STAGES, DESK_STAGES, WORKER_STAGES
 from tests.road.installation import Installation
 
 Fault = Callable[["Scene", random.Random], AbstractContextManager[None]]
+Place = TypeVar("Place")
 SENDERS = "inline:{ {example.net = outside:} }"
 """Where bounces to the senders become visible; everything else that Postfix has no line for does not exist."""
 _LEAST, _MOST = 0.3, 4.0
@@ -40,10 +42,6 @@ class Scene:
     redis: PrivateRedis | None = None
     lock: threading.RLock = field(default_factory=threading.RLock)
     """Whole parts are stopped and started by one fault at a time; the others go on at once."""
-
-
-def _lasting(dice: random.Random) -> None:
-    time.sleep(dice.uniform(_LEAST, _MOST))
 
 
 def _pids(scene: Scene, role: Role) -> list[int]:
@@ -258,12 +256,27 @@ FAULTS: Mapping[str, Fault] = {
 }
 
 
-class Chaos:
-    """Faults at random, several at once, until the mail is sent. The same seed draws the same faults; when they meet
-    the mail is the machine's."""
+HOST_FAULTS: Mapping[str, Fault] = {
+    name: fault for name, fault in FAULTS.items() if name not in ("store away", "shared state away")
+}
+"""What may happen to one host of several, whose store and state are elsewhere."""
 
-    def __init__(self, scene: Scene, seed: int, at_once: int) -> None:
-        self._scene = scene
+
+class Chaos(Generic[Place]):
+    """Faults at random, several at once, until the mail is sent. The same seed draws the same faults; when they meet
+    the mail is the machine's. `most` is for how many seconds one lasts."""
+
+    def __init__(
+        self,
+        place: Place,
+        faults: Mapping[str, Callable[[Place, random.Random], AbstractContextManager[None]]],
+        seed: int,
+        at_once: int,
+        most: float = _MOST,
+    ) -> None:
+        self._place = place
+        self._faults = faults
+        self._most = most
         self._over = threading.Event()
         self._trouble: list[BaseException] = []
         self.happened: Counter[str] = Counter()
@@ -272,7 +285,7 @@ class Chaos:
             for number in range(at_once)
         ]
 
-    def __enter__(self) -> Chaos:
+    def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
         return self
@@ -289,12 +302,12 @@ class Chaos:
             raise self._trouble[0]
 
     def _go(self, dice: random.Random) -> None:
-        names: Sequence[str] = sorted(FAULTS)
+        names: Sequence[str] = sorted(self._faults)
         try:
             while not self._over.wait(dice.uniform(_LEAST, _MOST)):
                 name = dice.choice(names)
-                with FAULTS[name](self._scene, dice):
-                    _lasting(dice)
+                with self._faults[name](self._place, dice):
+                    time.sleep(dice.uniform(_LEAST, self._most))
                 self.happened[name] += 1
         except BaseException as error:  # noqa: BLE001 - handed to __exit__
             self._trouble.append(error)

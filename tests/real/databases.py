@@ -20,11 +20,13 @@ from tests.real.support import (
 
 
 class PrivatePostgres(PrivateServer):
-    """A PostgreSQL cluster of its own, which can be stopped and started again (an outage)."""
+    """A PostgreSQL cluster of its own, which can be stopped and started again (an outage). Clients come to `address`,
+    from its network (/24)."""
 
-    def __init__(self) -> None:
+    def __init__(self, address: str = LOOPBACK) -> None:
         super().__init__("PostgreSQL", "postgres")
         self.port = free_port()
+        self._address = address
         self._data = self.directory / "data"
 
     def prepare(self) -> None:
@@ -37,6 +39,9 @@ class PrivatePostgres(PrivateServer):
             ],
             user="postgres",
         )
+        if self._address != LOOPBACK:
+            with (self._data / "pg_hba.conf").open("a") as file:
+                file.write(f"host all all {self._address}/24 trust\n")
 
     def __enter__(self) -> Self:
         super().__enter__()
@@ -54,7 +59,7 @@ class PrivatePostgres(PrivateServer):
 
     def url_of(self, database: str) -> str:
         """The SQLAlchemy address of a database."""
-        return f"postgresql+psycopg://tamis@{LOOPBACK}:{self.port}/{database}"
+        return f"postgresql+psycopg://tamis@{self._address}:{self.port}/{database}"
 
     def create_database(self, name: str) -> str:
         """Create an empty database and return its SQLAlchemy address."""
@@ -74,7 +79,8 @@ class PrivatePostgres(PrivateServer):
         """Start the server and wait until it takes connections."""
         self._server.start(
             [
-                *(_postgres("postgres"), "-D", self._data, "-p", str(self.port), "-h", LOOPBACK),
+                *(_postgres("postgres"), "-D", self._data, "-p", str(self.port)),
+                *("-h", ",".join(dict.fromkeys((LOOPBACK, self._address)))),
                 *("-c", f"unix_socket_directories={self.directory}"),
                 # A test's data need not outlive the machine, which may keep it in memory.
                 *("-c", "fsync=off", "-c", "max_wal_size=64MB", "-c", "max_connections=200"),
@@ -82,6 +88,11 @@ class PrivatePostgres(PrivateServer):
             user="postgres",
         )
         self._server.await_ready(self._takes_connections, timeout=60, log=self.log)
+
+    @property
+    def pid(self) -> int:
+        """The server's first process."""
+        return self._server.pid
 
     def stop(self) -> None:
         """Stop the server at once, dropping its connections (an outage, as its clients see it)."""
@@ -97,18 +108,21 @@ class PrivatePostgres(PrivateServer):
 
 class PrivateRedis(PrivateServer):
     """A Redis server without persistence: what it held is gone when it stops. It may run by a test's `clock`, and as a
-    replica `of` another."""
+    replica `of` another. Clients come to `address`."""
 
-    def __init__(self, clock: Clock | None = None, *, of: PrivateRedis | None = None) -> None:
+    def __init__(
+        self, clock: Clock | None = None, *, of: PrivateRedis | None = None, address: str = LOOPBACK
+    ) -> None:
         super().__init__("Redis", "redis")
         self.port = free_port()
+        self._address = address
         self._role = ("--replicaof", LOOPBACK, str(of.port)) if of else ()
         self._environment = clock.environment if clock else {}
 
     @property
     def url(self) -> str:
         """The server's address."""
-        return f"redis://{LOOPBACK}:{self.port}/0"
+        return f"redis://{self._address}:{self.port}/0"
 
     @property
     def pid(self) -> int:
@@ -119,7 +133,8 @@ class PrivateRedis(PrivateServer):
         """Start the server and wait until it answers a PING."""
         self._server.start(
             [
-                *(find_program("redis-server"), "--port", str(self.port), "--bind", LOOPBACK),
+                *(find_program("redis-server"), "--port", str(self.port), "--bind"),
+                *(*dict.fromkeys((LOOPBACK, self._address)), "--protected-mode", "no"),
                 *("--save", "", "--appendonly", "no", "--dir", self.directory),
                 *self._role,
             ],
