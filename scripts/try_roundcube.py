@@ -96,11 +96,20 @@ class Roundcube(PrivateServer):
         expect(page.locator("#messagelist")).to_be_visible(timeout=_PATIENCE)
 
 
-def row(page: Page, subject: str | re.Pattern[str]) -> None:
-    """Choose a message in the list, once it is there."""
-    found = page.locator("#messagelist tbody tr.message").filter(has_text=subject)
+def choose(page: Page, subject: str) -> None:
+    """Choose a message in the list once it is there, and wait until it is shown beside it."""
+    found = page.locator("#messagelist tbody tr.message:visible").filter(has_text=subject)
     expect(found).to_have_count(1, timeout=_PATIENCE)
     found.click()
+    letter = page.frame_locator("#messagecontframe")
+    expect(letter.locator("h2.subject")).to_contain_text(subject, timeout=_PATIENCE)
+    expect(page.locator("#messagelist tbody tr.message.unread:visible")).to_have_count(0, timeout=_PATIENCE)
+
+
+def press(page: Page, name: str) -> None:
+    """Press a button for the chosen message, and wait until the message has left the list."""
+    page.locator(f"a.{name}:visible").first.click()
+    expect(page.locator("#messagelist tbody tr.message:visible")).to_have_count(0, timeout=_PATIENCE)
 
 
 def junk_teaches(
@@ -110,17 +119,22 @@ def junk_teaches(
     assert installation.postfix.send(spam(1), to=PAUL).accepted
     installation.postfix.wait_idle()
     roundcube.sign_in(page, PAUL)
-    row(page, "Привет")
-    page.locator("#toolbar-menu a.junk:not(.disabled), a.button.junk:not(.disabled)").first.click()
-    expect(page.locator("#messagelist tbody tr.message")).to_have_count(0, timeout=_PATIENCE)
-    assert [len(dovecot.mailbox(PAUL, folder)) for folder in ("INBOX", "Junk")] == [0, 1]
+    choose(page, "Привет")
+    press(page, "junk")
+    _lies_in(dovecot, inbox=0, junk=1)
     _learned(installation, dovecot, spam=1, ham=0)
     page.goto(f"{roundcube.url}?_task=mail&_mbox=Junk")
-    row(page, "Привет")
-    page.locator("#toolbar-menu a.notjunk:not(.disabled), a.button.notjunk:not(.disabled)").first.click()
-    expect(page.locator("#messagelist tbody tr.message")).to_have_count(0, timeout=_PATIENCE)
-    assert [len(dovecot.mailbox(PAUL, folder)) for folder in ("INBOX", "Junk")] == [1, 0]
+    choose(page, "Привет")
+    press(page, "notjunk")
+    _lies_in(dovecot, inbox=1, junk=0)
     _learned(installation, dovecot, spam=0, ham=1)
+
+
+def _lies_in(dovecot: PrivateDovecot, *, inbox: int, junk: int) -> None:
+    def counted() -> bool:
+        return [len(dovecot.mailbox(PAUL, folder)) for folder in ("INBOX", "Junk")] == [inbox, junk]
+
+    wait_until(counted, timeout=60, what=f"{inbox} in INBOX, {junk} in Junk", detail=dovecot.log)
 
 
 def _learned(installation: Installation, dovecot: PrivateDovecot, *, spam: int, ham: int) -> None:
@@ -155,7 +169,7 @@ def digest_delivers(
         detail=installation.daemon.failure_report,
     )
     roundcube.sign_in(page, MARIE)
-    row(page, "is held for you")
+    choose(page, "is held for you")
     letter = page.frame_locator("#messagecontframe")
     with page.expect_popup() as opened:
         letter.get_by_role("link", name="Deliver", exact=True).click()
@@ -166,7 +180,7 @@ def digest_delivers(
     installation.postfix.wait_idle()
     wait_until(lambda: len(dovecot.mailbox(MARIE)) == 2, timeout=60, what="the message in INBOX")
     page.goto(f"{roundcube.url}?_task=mail&_mbox=INBOX")
-    row(page, "Привет")
+    choose(page, "Привет")
     expect(page.frame_locator("#messagecontframe").locator("#messagebody")).to_contain_text(
         "номер 2", timeout=_PATIENCE
     )
@@ -202,7 +216,7 @@ def main(etc: Path) -> None:
                 seen = ROOT / "build" / f"{what.__name__}.png"
                 seen.parent.mkdir(exist_ok=True)
                 page.screenshot(path=seen)
-                sys.stderr.write(f"{seen}\n{parts[0].log()}\n")
+                sys.stderr.write(f"{seen}\n{parts[0].log()}\n{parts[2].log()}\n")
                 raise
             finally:
                 context.close()

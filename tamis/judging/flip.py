@@ -1,6 +1,7 @@
 """What would have been needed for another verdict: the smallest changes of policy or lists. Pure.
 
 findings, policy -> candidates: limit, lists, numbers of filters, switches -> each tried by judging again -> Flip
+                    where an entry of the lists, or no single change, is enough -> pairs
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from email.utils import parseaddr
+from itertools import combinations, islice
 from types import MappingProxyType
 from typing import Any
 
@@ -39,6 +41,9 @@ _SWITCHED_ON = marked("{filter} were on instead of in shadow")
 _NUMBER = marked("“{option}” of {filter} were {value} instead of {now}")
 _ALLOWED = marked("mail from {value} were always allowed")
 _BLOCKED = marked("mail from {value} were always blocked")
+_BOTH = marked("{first}, and {second}")
+_MOST_IN_PAIRS = 8
+"""Filters that are tried in pairs (beyond: those that come first in the chain are)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +57,36 @@ class Flip:
     sentence: str
     """An English fragment behind "it would have passed if", with `{places}` for `facts`."""
     facts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    also: Flip | None = None
+    """A second change, where only both together turn the verdict."""
 
     def text(self, translate: Callable[[str], str] = str) -> str:
         """The fragment, filled in, in the reader's language."""
-        return translate(self.sentence).format_map(self.facts)
+        told = translate(self.sentence).format_map(self.facts)
+        return (
+            told
+            if self.also is None
+            else translate(_BOTH).format(first=told, second=self.also.text(translate))
+        )
 
     @property
     def is_policy(self) -> bool:
-        """Whether it is a key of the policy, which replay can try."""
-        return not self.key.startswith(f"{LISTS}.")
+        """Whether it is one key of the policy, which replay can try."""
+        return self.also is None and not self.is_entry
+
+    @property
+    def is_entry(self) -> bool:
+        """Whether it is an entry of the lists, alone or with another change."""
+        return self.key.startswith(f"{LISTS}.")
 
     @property
     def setting(self) -> str:
         """The change as it is written in a settings file, or said of the lists."""
-        if not self.is_policy:
+        return self._setting if self.also is None else f"{self._setting} and {self.also.setting}"
+
+    @property
+    def _setting(self) -> str:
+        if self.is_entry:
             return f"{self.value} on the {self.key.removeprefix(f'{LISTS}.')} list"
         if self.key == "required":
             return f"required = {self.value:g} (it is {self.facts['now']})"
@@ -75,11 +96,12 @@ class Flip:
 
     def in_scope(self, scope: str) -> Flip:
         """The same change elsewhere."""
-        return replace(self, scope=scope)
+        return replace(self, scope=scope, also=self.also and self.also.in_scope(scope))
 
     def to_dict(self) -> dict[str, Any]:
         """A form that JSON can hold."""
-        return {"scope": self.scope, "key": self.key, "value": self.value, "sentence": self.text()}
+        told = {"scope": self.scope, "key": self.key, "value": self.value, "sentence": self.text()}
+        return told if self.also is None else told | {"also": self.also.to_dict()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +129,8 @@ _NOBODY = FlipSender()
 def flips(
     verdict: Verdict, findings: Mapping[str, Finding], policy: Policy, sender: FlipSender = _NOBODY
 ) -> list[Flip]:
-    """Single changes that would each have turned spam into ham, or ham into spam.
+    """Changes that would each have turned spam into ham, or ham into spam: single ones; an entry for its `sender`
+    together with a switch, where the entry alone is not enough; two switches, where nothing else is.
 
     Each is tried: the message is judged again with the change made. Nothing is said of mail that nothing spoke about,
     but for the entry that would have blocked its `sender`.
@@ -121,7 +144,29 @@ def flips(
             found.append(one)
             if len(found) == MAX_CHANGES:
                 return found
+    if verdict.decision is Decision.SPAM:
+        if not any(one.is_entry for one in found):
+            found += islice(_entry_and_switch(tried, sender), MAX_CHANGES - len(found))
+        if not found:
+            found += islice(_two_switches(tried), MAX_CHANGES)
     return found
+
+
+def with_entry(
+    findings: Mapping[str, Finding], policy: Policy, sender: FlipSender, colour: Colour
+) -> dict[str, Finding] | None:
+    """The findings as they would be with an entry for a sender on a list of the mailbox; None where none can be made,
+    or the message would not meet it."""
+    pattern, met = sender.met_by()
+    if not met:
+        return None
+    entries = [Match(0, policy.mailbox, colour, Subject.SENDER, pattern, where) for where in met]
+    changed = dict(findings)
+    for rule in policy.rules:
+        name = rule.filter.name
+        if name in changed:
+            changed[name] = rule.filter.with_entries(changed[name], entries)
+    return changed
 
 
 class _Trial:
@@ -144,9 +189,26 @@ class _Trial:
         rules = tuple(other if one is rule else one for one in self.policy.rules)
         return self.turns(replace(self.policy, rules=rules))
 
-    def turns_without(self, rule: FilterRule) -> bool:
-        """The same without a filter."""
-        return self.turns(replace(self.policy, rules=tuple(r for r in self.policy.rules if r is not rule)))
+    def turns_without(self, *rules: FilterRule, findings: Mapping[str, Finding] | None = None) -> bool:
+        """The same without some filters."""
+        left = tuple(one for one in self.policy.rules if all(one is not rule for rule in rules))
+        return self.turns(replace(self.policy, rules=left), findings)
+
+    def speaking(self) -> list[FilterRule]:
+        """The filters that can be switched off and had their say, in the order of the chain."""
+        return [
+            self.rules[one.filter]
+            for one in self.verdict.opinions
+            if one.effect not in (None, Effect.TAG)
+            and not one.shadow
+            and self.rules[one.filter].filter.switchable
+        ]
+
+    def switched_off(self, rule: FilterRule, also: Flip | None = None) -> Flip:
+        """A filter switched off, as a change."""
+        name = rule.filter.name
+        flip = self.flip(f"filters.{name}.state", "off", _SWITCHED_OFF, filter=_shown(name))
+        return replace(flip, also=also)
 
     def flip(self, key: str, to: str | float, sentence: str, **facts: str) -> Flip:
         """A change for the mailbox whose verdict it is."""
@@ -171,20 +233,33 @@ def _limit(tried: _Trial) -> Iterator[Flip]:
 
 def _entry(tried: _Trial, sender: FlipSender) -> Iterator[Flip]:
     """An entry for the sender on the list that says the contrary."""
-    pattern, met = sender.met_by()
-    if not met:
-        return
     spam = tried.verdict.decision is Decision.SPAM
-    colour = Colour.WHITE if spam else Colour.BLACK
-    scope = tried.policy.mailbox
-    entries = [Match(0, scope, colour, Subject.SENDER, pattern, where) for where in met]
-    findings = dict(tried.findings)
-    for name, rule in tried.rules.items():
-        if name in findings:
-            findings[name] = rule.filter.with_entries(findings[name], entries)
-    if tried.turns(tried.policy, findings):
-        sentence = _ALLOWED if spam else _BLOCKED
-        yield tried.flip(f"{LISTS}.{colour}", pattern, sentence, value=pattern)
+    findings = with_entry(tried.findings, tried.policy, sender, Colour.WHITE if spam else Colour.BLACK)
+    if findings is not None and tried.turns(tried.policy, findings):
+        yield _listed(tried, sender)
+
+
+def _listed(tried: _Trial, sender: FlipSender) -> Flip:
+    spam = tried.verdict.decision is Decision.SPAM
+    colour, pattern = (Colour.WHITE if spam else Colour.BLACK), sender.met_by()[0]
+    return tried.flip(f"{LISTS}.{colour}", pattern, _ALLOWED if spam else _BLOCKED, value=pattern)
+
+
+def _entry_and_switch(tried: _Trial, sender: FlipSender) -> Iterator[Flip]:
+    """An entry for the sender together with a filter that it does not overrule, switched off."""
+    findings = with_entry(tried.findings, tried.policy, sender, Colour.WHITE)
+    if findings is None:
+        return
+    for rule in tried.speaking()[:_MOST_IN_PAIRS]:
+        if tried.turns_without(rule, findings=findings) and not tried.turns_without(rule):
+            yield replace(_listed(tried, sender), also=tried.switched_off(rule))
+
+
+def _two_switches(tried: _Trial) -> Iterator[Flip]:
+    """Two filters of which each was enough, switched off."""
+    for one, other in combinations(tried.speaking()[:_MOST_IN_PAIRS], 2):
+        if tried.turns_without(one, other):
+            yield tried.switched_off(one, tried.switched_off(other))
 
 
 def _switches(tried: _Trial) -> Iterator[Flip]:
@@ -198,7 +273,7 @@ def _switches(tried: _Trial) -> Iterator[Flip]:
         if opinion.shadow and tried.turns_with(rule, state=State.ON):
             yield tried.flip(key, "on", _SWITCHED_ON, filter=shown)
         elif not opinion.shadow and tried.turns_without(rule):
-            yield tried.flip(key, "off", _SWITCHED_OFF, filter=shown)
+            yield tried.switched_off(rule)
 
 
 def _numbers(tried: _Trial) -> Iterator[Flip]:

@@ -1,0 +1,35 @@
+"""Whether "always allow" keeps what it promises: mail like a held one, judged again with its sender allowed. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tamis.contract.finding import Finding
+from tamis.contract.lists import Colour
+from tamis.judging.flip import FlipSender, with_entry
+from tamis.judging.policy import Policy
+from tamis.judging.verdict import Decision, judge
+
+
+def held_despite(findings: Mapping[str, Finding], policy: Policy, sender: FlipSender) -> str:
+    """What decides against mail like this under the policy in force though its sender is on the mailbox's white list:
+    a filter's name, or `verdict.SCORE`; "" where nothing does. Filters that stand before the lists are not overruled
+    by an entry, and an entry that wants the sender authenticated is not met by one who isn't."""
+    allowed = with_entry(findings, policy, sender, Colour.WHITE)
+    if allowed is None:
+        return ""
+    verdict = judge(allowed, policy)
+    return "" if verdict.decision is Decision.HAM else verdict.decided_by
+
+
+def findings_of(recorded: Sequence[Mapping[str, Any]]) -> dict[str, Finding]:
+    """Recorded findings by filter, without those of another version of Tamis that can't be read."""
+    found: dict[str, Finding] = {}
+    for one in recorded:
+        try:
+            finding = Finding.from_dict(one)
+        except (KeyError, ValueError, TypeError, AttributeError):
+            continue
+        found[finding.filter] = finding
+    return found
