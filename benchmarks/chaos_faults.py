@@ -114,8 +114,8 @@ def restarted(scene: Scene, dice: random.Random) -> Iterator[None]:
 
 @contextmanager
 def reloaded(scene: Scene, dice: random.Random) -> Iterator[None]:
-    """SIGHUP in the middle of the mail."""
-    with contextlib.suppress(HarnessError, ProcessLookupError):
+    """SIGHUP in the middle of the mail, but to no supervisor that has just been started: it would end there."""
+    with scene.lock, contextlib.suppress(HarnessError, ProcessLookupError):
         scene.installation.daemon.signal("supervisor", signal.SIGHUP)
     yield
 

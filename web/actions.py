@@ -6,7 +6,6 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parseaddr
 from enum import StrEnum
 
 from tamis.base.errors import ConfigError, TamisError
@@ -15,7 +14,8 @@ from tamis.contract.lists import OTHER, Colour, ListEntry, Match, Subject
 from tamis.database.audit_trail import Deed
 from tamis.database.list_entries import NewEntry
 from tamis.desk.release import delivery
-from tamis.judging.list_effect import listable, listable_of
+from tamis.judging.flip import FlipSender
+from tamis.judging.list_effect import listable
 from tamis.judging.site import Site
 from tamis.language.translation import marked
 from tamis.models.reports import Label, Spool
@@ -68,6 +68,8 @@ DONE_BUT = {
     ),
 }
 """Where another entry decides."""
+DONE_DESPITE = marked("Delivered, and %(sender)s is among those you always allow.")
+"""Where the entry is there and mail like this would be held all the same: what stands in the way is said behind it."""
 DONE_ONLY = {
     Verb.ALLOW: marked("Delivered. Its sender can't be put on a list, so other mail is filtered as before."),
     Verb.BLOCK: marked("Deleted. Its sender can't be put on a list, so other mail is filtered as before."),
@@ -261,5 +263,10 @@ def told(verb: Verb, sender: str, decides: Match | None, *, is_own: bool = True)
 def listed_sender(message: Summary, site: Site) -> str:
     """The address that "always allow" and "always block" mean: the one that is shown, unless there is none or it
     pretends to be one of ours; then the envelope sender. "" when neither can be listed."""
-    shown = parseaddr(message.header_from)[1]
-    return listable_of((shown, message.sender), {*site.settings.platform.domains, message.domain})
+    return shown_sender(message, site).met_by()[0]
+
+
+def shown_sender(message: Summary, site: Site) -> FlipSender:
+    """Whom an entry of a list could be about, of a held message."""
+    own = frozenset({*site.settings.platform.domains, message.domain})
+    return FlipSender(message.sender, message.header_from, own)

@@ -15,7 +15,7 @@ from tamis.web.done_notices import BECAME, NOT_DONE, actions, done_notice, verb_
 from tamis.web.held_message import framed
 from tamis.web.preview import preview
 from tamis.web.visit import NOT_VALID, PageRefusedError, Visit, Way
-from tamis.web.why import evidence
+from tamis.web.why import evidence, not_enough
 
 CHOICES = {
     Verb.DELIVER: marked("Deliver it to the inbox"),
@@ -65,6 +65,7 @@ def show(visit: Visit) -> Response:
         why=why,
         evidence=evidence(record, visit, whole=False),
         sender=sender,
+        not_enough=not_enough(record, visit),
         preview=preview(content),
         frame=f"/a/{visit.request.path_params['token']}/formatted",
     )

@@ -12,7 +12,7 @@ from tamis.web.done_notices import BECAME, DEEDS, RIGHTS_OF, actions, back, noti
 from tamis.web.guard import FRAME_CSP
 from tamis.web.preview import formatted, preview
 from tamis.web.visit import NOT_VALID, NoAccessError, PageRefusedError, Visit
-from tamis.web.why import evidence, others, sender_was_told, trace
+from tamis.web.why import evidence, not_enough, others, sender_was_told, trace
 
 
 def _record(visit: Visit, *rights: Right) -> HeldRecord:
@@ -56,6 +56,7 @@ def show_message(visit: Visit) -> Response:
         deeds=visit.store.trail.about(one.id),
         deed_names=DEEDS,
         sender=listed_sender(one, visit.site),
+        not_enough=not_enough(record, visit),
         back=back(visit),
         notice=notice(visit),
     )

@@ -10,11 +10,13 @@ from typing import Any
 from tamis.challenge.challenge_records import Challenge, ChallengeState
 from tamis.contract.finding import Finding, Status
 from tamis.contract.sentences import retold
+from tamis.judging.promise import NOT_ENOUGH, why_held_despite
 from tamis.judging.reasons import plain_reason
 from tamis.judging.suppression import SENTENCES, NotAsked
 from tamis.judging.verdict import SCORE
 from tamis.language.translation import marked
 from tamis.quarantine.records import HeldRecord
+from tamis.web.actions import shown_sender
 from tamis.web.visit import Visit
 
 
@@ -116,6 +118,14 @@ def others(steps: Sequence[TraceLine]) -> Others:
     """Of a trace."""
     blind = sum(step.said in (Status.UNAVAILABLE, Status.SKIPPED) for step in steps)
     return Others(len(steps) - blind - sum(step.is_sign or step.decided for step in steps), blind)
+
+
+def not_enough(record: HeldRecord, visit: Visit) -> str:
+    """Why "always allow" would not let mail like this in, in the reader's language; "" where it would."""
+    one = record.summary
+    policy = visit.site.book.policy(one.mailbox)
+    why = why_held_despite(record.findings, policy, shown_sender(one, visit.site), visit.site.filters)
+    return visit.reader.gettext(NOT_ENOUGH).format(reason=visit.reader.gettext(why)) if why else ""
 
 
 def sender_was_told(challenge: Challenge | None, visit: Visit) -> str:

@@ -11,11 +11,13 @@ from tamis.background.putting_off import PutOff
 from tamis.base.errors import ReinjectError, TamisError
 from tamis.base.tokens import Tokens
 from tamis.challenge.links import action_link
+from tamis.judging.flip import FlipSender
+from tamis.judging.promise import why_held_despite
 from tamis.judging.site import Site
 from tamis.letters import digests, quota
 from tamis.letters.mailings import MailingKind
 from tamis.quarantine.content import Send
-from tamis.quarantine.records import HeldState
+from tamis.quarantine.records import HeldState, Summary
 from tamis.store import Store
 
 log = logging.getLogger(__name__)
@@ -88,6 +90,7 @@ class Digesting:
             language=terms.language,
             time_zone=terms.time_zone,
             from_local=settings.notices.sender,
+            despite=self._despite,
         )
         try:
             self._send()("", (), [(mailbox, ())], digests.compose(digest, now=now))
@@ -96,6 +99,16 @@ class Digesting:
             self._put_off.failed(mailbox)
             return
         self._store.mailings.told(mailbox, untold, now=now)
+
+    def _despite(self, message: Summary) -> str:
+        """Why "always allow" would not be enough for mail like a message; "" where it would, or it is gone by now."""
+        record = self._store.quarantine.get(message.id)
+        if record is None:
+            return ""
+        site = self._site()
+        own = frozenset({*site.settings.platform.domains, message.domain})
+        sender = FlipSender(message.sender, message.header_from, own)
+        return why_held_despite(record.findings, site.book.policy(message.mailbox), sender, site.filters)
 
 
 def notify_of_quota(site: Site, store: Store, send: Send, mailbox: str, percent: int) -> bool:

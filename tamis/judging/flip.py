@@ -164,8 +164,10 @@ def with_entry(
     changed = dict(findings)
     for rule in policy.rules:
         name = rule.filter.name
-        if name in changed:
-            changed[name] = rule.filter.with_entries(changed[name], entries)
+        said = changed.get(name) or Finding(name, Status.CLEAR)  # it did not look: all was decided before
+        with_it = rule.filter.with_entries(said, entries)
+        if with_it is not said:
+            changed[name] = with_it
     return changed
 
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from tamis.contract.filter import Filter
 from tamis.contract.finding import Finding
 from tamis.contract.lists import Colour
 from tamis.judging.flip import FlipSender, with_entry
 from tamis.judging.policy import Policy
+from tamis.judging.reasons import plain_reason
 from tamis.judging.verdict import Decision, judge
+from tamis.language.translation import marked
+
+NOT_ENOUGH = marked(
+    "“Always allow” is not enough here: mail like this would still be held, because {reason}."
+)
+"""What people are told, with the fragment of `why_held_despite`."""
 
 
 def held_despite(findings: Mapping[str, Finding], policy: Policy, sender: FlipSender) -> str:
@@ -21,6 +29,15 @@ def held_despite(findings: Mapping[str, Finding], policy: Policy, sender: FlipSe
         return ""
     verdict = judge(allowed, policy)
     return "" if verdict.decision is Decision.HAM else verdict.decided_by
+
+
+def why_held_despite(
+    recorded: Sequence[Mapping[str, Any]], policy: Policy, sender: FlipSender, filters: Iterable[Filter[Any]]
+) -> str:
+    """As `held_despite`, of recorded findings: the English fragment for people, translated where it is shown; "" where
+    the promise is kept."""
+    decider = held_despite(findings_of(recorded), policy, sender)
+    return plain_reason(decider, filters) if decider else ""
 
 
 def findings_of(recorded: Sequence[Mapping[str, Any]]) -> dict[str, Finding]:

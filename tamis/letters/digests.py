@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from typing import Any
 
@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from tamis.contract.filter import Filter
 from tamis.judging.likelihood import Likelihood, likelihood
+from tamis.judging.promise import NOT_ENOUGH
 from tamis.judging.reasons import plain_reason
 from tamis.language.display_text import named, plain
 from tamis.language.time_zone import zone_of
@@ -68,6 +69,8 @@ class Digest:
     language: str
     time_zone: str
     from_local: str
+    despite: Callable[[Summary], str] = field(default=lambda _: "")
+    """Why "always allow" would not let mail like a message in, an English fragment; "" where it would."""
 
 
 def compose(digest: Digest, *, now: datetime) -> bytes:
@@ -184,6 +187,7 @@ class _Row:
             time=time_of_day(message.received_at, digest.language, digest.time_zone),
         )
         self._why = words.gettext(plain_reason(message.decided_by, digest.filters))
+        self._despite = digest.despite(message)
         self._link = digest.link(message.id, "")
         self._links = [(words.gettext(label), digest.link(message.id, verb)) for verb, label in VERBS]
 
@@ -192,7 +196,7 @@ class _Row:
         _ = self._words.gettext
         why = _("Held because {reason}.").format(reason=self._why)
         link = _("Read, receive or delete:") + f"\n{self._link}"
-        about = [f"{self._sender}\n{self._when}. {why}", link]
+        about = [f"{self._sender}\n{self._when}. {why}", *self._not_enough(), link]
         return "\n".join([wrapped([self._subject], "  ", "* "), *(wrapped([one], "  ") for one in about)])
 
     def html(self) -> Markup:
@@ -203,5 +207,11 @@ class _Row:
         )
         return Markup(
             '<div style="padding:12px 0;border-top:1px solid #dfdcd4"><b>{}</b><br>{}<br>'
-            '<small style="font-size:14px">{}. {}</small><br>\n{}</div>'
-        ).format(self._subject, self._sender, self._when, why, links)
+            '<small style="font-size:14px">{}</small><br>\n{}</div>'
+        ).format(self._subject, self._sender, " ".join([f"{self._when}.", why, *self._not_enough()]), links)
+
+    def _not_enough(self) -> list[str]:
+        """What "always allow" can't promise, where there is something."""
+        if not self._despite:
+            return []
+        return [self._words.gettext(NOT_ENOUGH).format(reason=self._words.gettext(self._despite))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
@@ -47,7 +48,7 @@ def test_when_a_digest_is_due(times: list[str], zone: str, since: str, now: str,
     assert due(times, zone, at(since), at(now)) is is_due
 
 
-def digest_of(store: Store, language: str = "en") -> bytes:
+def digest_of(store: Store, language: str = "en", despite: Callable[[Summary], str] = lambda _: "") -> bytes:
     messages = store.quarantine.list(MARIE)
     return compose(
         Digest(
@@ -60,9 +61,23 @@ def digest_of(store: Store, language: str = "en") -> bytes:
             language=language,
             time_zone="Europe/Paris",
             from_local="postmaster",
+            despite=despite,
         ),
         now=NOW,
     )
+
+
+def test_a_digest_says_where_always_allow_is_not_enough(store: Store) -> None:
+    for number in (1, 2):
+        store.quarantine.hold(held(f"t{number}", subject=f"No. {number}"), CONTENT, now=NOW)
+    reason = "a virus scanner raised the alarm"
+
+    def despite(one: Summary) -> str:
+        return reason if one.subject == "No. 2" else ""
+
+    for told in parts(digest_of(store, despite=despite))[1:]:
+        assert " ".join(told.split()).count(f"would still be held, because {reason}.") == 1
+    assert "ne suffit pas ici" in parts(digest_of(store, "fr", despite))[2]
 
 
 def parts(raw: bytes) -> tuple[EmailMessage, str, str]:

@@ -1,0 +1,42 @@
+"""Pages say what "always allow" can't promise: of mail that was held by what no list overrules."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tamis.base.tokens import Purpose
+from tamis.contract.finding import Finding, Status
+from tamis.quarantine.records import HeldMessage
+from tests.web.pages import MARIE, Pages
+from tests.web.samples import content, message
+
+NOT_ENOUGH = (
+    "is not enough here: mail like this would still be held, because a virus scanner raised the alarm."
+)
+
+
+def infected(number: int) -> HeldMessage:
+    finding = Finding("antivirus", Status.HIT, "{virus}", {"virus": "Eicar"})
+    return replace(message(number, decided_by="antivirus"), findings=[finding.to_dict()])
+
+
+@pytest.mark.parametrize("kind", ["list", "mail"])
+def test_it_is_said_before_and_after(pages: Pages, kind: str) -> None:
+    held = pages.hold(infected(1), content())
+    visitor = pages.by_link(MARIE)
+    page = f"/mail/{held}" if kind == "list" else f"/a/{pages.token(Purpose.ACTION, held)}"
+    assert NOT_ENOUGH in visitor.get(page).text
+    answer = visitor.submit(page, verb="allow") if kind == "list" else visitor.post(page, {"verb": "allow"})
+    said = visitor.get(answer.location).text if kind == "list" else answer.text
+    assert "Delivered, and contact@garage.example.net is among those you always allow." in said
+    assert NOT_ENOUGH in said
+
+
+def test_nothing_is_said_where_the_promise_is_kept(pages: Pages) -> None:
+    held = pages.hold(message(1), content())
+    visitor = pages.by_link(MARIE)
+    assert "not enough" not in visitor.get(f"/mail/{held}").text
+    answer = visitor.submit(f"/mail/{held}", verb="allow")
+    assert "not enough" not in visitor.get(answer.location).text
