@@ -15,8 +15,8 @@ LISTS = ("sender_whitelist", "authenticated_whitelist")
 
 
 def despite(policy: str, *names: str, sender: FlipSender = GARAGE) -> str:
-    facts = {"result": "fail", "identity": "mailfrom", "domain": "garage.example.net"}
-    found = {name: finding(name, **facts if name == "spf" else {}) for name in names}
+    failed = finding("spf", result="fail", identity="mailfrom", domain="garage.example.net")
+    found = {name: failed if name == "spf" else finding(name) for name in names}
     if "spf" not in names:  # with it all is decided before anybody looks at lists
         found |= {name: finding(name, Status.CLEAR, "not on the list") for name in LISTS}
     return held_despite(found, book(policy).policy(MARIE), sender)
