@@ -71,13 +71,14 @@ class Site:
         """At the default level."""
         log_odds = [self._teacher.score(self._features[place]) for place in places]
         kinds = [str(kind_of(self._features[place])) for place in places]
-        points = [self._points(score, kind) for score, kind in zip(log_odds, kinds, strict=True)]
+        familiar = [self._teacher.familiarity(self._features[place]) for place in places]
+        points = [self._points(*each) for each in zip(log_odds, kinds, familiar, strict=True)]
         return Judged(np.array([place.spam for place in places]), np.array(log_odds), np.array(points), kinds)
 
-    def _points(self, score: float, kind: str) -> float:
+    def _points(self, score: float, kind: str, familiar: float) -> float:
         if self.levels is None:
             return 0.0
-        number = self.levels.number(score, kind)
+        number = self.levels.number(score, kind, familiar)
         facts = {"number": number, "probability": 0.5, "steepness": self.levels.steepness}
         one = Statistics()
         finding = one.hit("", **facts)

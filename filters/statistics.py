@@ -51,7 +51,8 @@ class Statistics(Filter[StatisticsOptions]):
     """Adds points to a message that resembles the spam, and not the ham, that this site has learned.
 
     The number says how rare such a score is among the site's own recent legitimate mail of this kind: at level 7.5 one
-    ham in 1,000 has it, by the best estimate, and three points more mean a tenth of that. Below the level the message
+    ham in 1,000 has it, by the best estimate, and three points more mean a tenth of that. A message with little in its
+    header and form that the model has met gets a lower number, for it knows less of it. Below the level the message
     gets fewer points, and soon none: they count only beside what other filters say. Until enough ham and spam have
     been learned (`learning.minimum` of each) the filter is in shadow: it shows how much it has learned and decides
     nothing.
@@ -88,6 +89,8 @@ class Statistics(Filter[StatisticsOptions]):
         facts |= {"number": reading.number, "probability": round(reading.probability, 6)}
         if reading.steepness is not None:
             facts |= {"kind": reading.kind, "steepness": reading.steepness}
+        if reading.familiar is not None:
+            facts["familiar"] = round(reading.familiar, 3)
         if reading.corrected:
             facts["corrected"] = {d: [n, round(p, 6)] for d, (n, p) in reading.corrected.items()}
         because = "number {number}, probability of spam {probability:.4f}"

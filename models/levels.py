@@ -7,7 +7,8 @@ promise of 1 in 1,000; what is not proven yet says so, and the level stands wher
 
 Ham of different kinds (`kinds`) scores differently, so a kind has scores of its own for the same numbers: higher ones
 as soon as its own ham, or that of other sites while it is rare, asks for it; lower ones only as far as much ham of it
-allows. What the model itself holds for ham is on no level.
+allows. A score counts for less, the less of its message the model has met before (`familiarity`). What the model itself
+holds for ham is on no level.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, Self
@@ -25,6 +26,7 @@ import numpy.typing as npt
 
 from tamis.models.calibration import Calibrator
 from tamis.models.durable import replace_file
+from tamis.models.familiarity import LOG_ODDS
 from tamis.models.grading import fit_steepness
 from tamis.models.kinds import MailKind
 from tamis.models.measures import Floats, Labels
@@ -46,10 +48,8 @@ _RISE, _FALL = 10, 40
 _FALL_SHARE = 0.5
 """How far a kind's scores may come down towards its own tail: mail changes, and spam can take on any form."""
 _ELSEWHERE: Final = {
-    MailKind.MADE: (0.5, 2.5),
-    MailKind.BULK: (0.3, 2.0),
-    MailKind.PLAIN: (0.0, 1.0),
-    MailKind.ANSWER: (0.0, 1.0),
+    MailKind.MADE: (0.5, 1.5),
+    MailKind.BULK: (0.3, 1.0),
 }
 """Where the rarest of 1,000 of a kind stand on other sites: how much higher (log-odds) than those of all ham, and how
 high at least. A site that was taught list mail only knows nothing about receipts."""
@@ -102,7 +102,8 @@ class Levels:
 
     `by_kind` has the scores of the same numbers for kinds of ham; others have `scores`. `steepness` says how many
     points a message loses for each number below the level; None in files of versions up to 0.2: below the level it has
-    none.
+    none. `familiar` is the mean familiarity of the mail that was measured; None in files of earlier versions, in which
+    scores count alike.
     """
 
     scores: tuple[float, ...]
@@ -113,9 +114,13 @@ class Levels:
     """The last report within the model that was measured."""
     by_kind: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     steepness: float | None = None
+    familiar: float | None = None
 
-    def number(self, score: float, kind: str = "") -> float:
-        """The number of a message of a kind with this score in log-odds."""
+    def number(self, score: float, kind: str = "", familiar: float | None = None) -> float:
+        """The number of a message of a kind with this score in log-odds, of which so much is familiar (None: as much as
+        of others)."""
+        if familiar is not None and self.familiar is not None:
+            score += LOG_ODDS * (familiar - self.familiar)
         return round(interpolated(score, self.by_kind.get(kind, self.scores), self.numbers), 2)
 
     def save(self, path: Path) -> None:
@@ -136,7 +141,7 @@ class Levels:
             for one in (scores, *by_kind.values()):
                 if len(one) != len(numbers) or len(one) < 2 or any(a >= b for a, b in pairwise(one)):
                     raise ModelError(path, "no levels: their scores don't ascend")
-            steepness = data.get("steepness")
+            steepness, familiar = (data.get(name) for name in ("steepness", "familiar"))
             return cls(
                 scores,
                 numbers,
@@ -145,6 +150,7 @@ class Levels:
                 int(data["sequence"]),
                 by_kind,
                 None if steepness is None else float(steepness),
+                None if familiar is None else float(familiar),
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ModelError(path, f"no levels: {error}") from None
@@ -171,16 +177,28 @@ def _measured(data: dict[str, Any]) -> Measured:
 @dataclass(frozen=True, slots=True)
 class Held:
     """Scores that a model gave to messages it was not taught; `folds` says which messages were held out together,
-    `kinds` (of `MailKind`) which kind each is, `beside` what the other filters gave it, NaN where nothing is known."""
+    `kinds` (of `MailKind`) which kind each is, `beside` what the other filters gave it, NaN where nothing is known,
+    `familiar` how much of each the model had met."""
 
     scores: Floats
     folds: npt.NDArray[np.int_]
     kinds: npt.NDArray[np.str_]
     beside: Floats
+    familiar: Floats
 
     def of(self, chosen: Labels) -> Held:
         """Some of them."""
-        return Held(self.scores[chosen], self.folds[chosen], self.kinds[chosen], self.beside[chosen])
+        return Held(
+            self.scores[chosen],
+            self.folds[chosen],
+            self.kinds[chosen],
+            self.beside[chosen],
+            self.familiar[chosen],
+        )
+
+    def against(self, familiar: float) -> Held:
+        """With scores that count for as much as those of messages of which so much is familiar."""
+        return replace(self, scores=self.scores + LOG_ODDS * (self.familiar - familiar))
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +226,8 @@ def fit_levels(ham: Held, spam: Held, calibrator: Calibrator, sequence: int) -> 
     """
     if not len(ham.scores):
         raise ValueError("levels need ham")
+    familiar = float(np.concatenate((ham.familiar, spam.familiar)).mean())
+    ham, spam = ham.against(familiar), spam.against(familiar)
     shown = [np.zeros(len(held.scores)) for held in (ham, spam)]
     for fold in np.unique(np.concatenate((ham.folds, spam.folds))).tolist():
         others = ham.of(ham.folds != fold)
@@ -237,6 +257,7 @@ def fit_levels(ham: Held, spam: Held, calibrator: Calibrator, sequence: int) -> 
             np.concatenate((ham.beside, spam.beside)),
             np.repeat([False, True], [len(ham.scores), len(spam.scores)]),
         ),
+        familiar,
     )
 
 

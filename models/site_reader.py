@@ -11,6 +11,7 @@ from tamis.message.address import domain_of
 from tamis.message.envelope import Envelope
 from tamis.message.mail import Mail
 from tamis.models.explanation import explain
+from tamis.models.familiarity import familiarity
 from tamis.models.features import extract
 from tamis.models.header_tokens import Arrival, Home
 from tamis.models.kinds import MailKind, kind_of
@@ -46,14 +47,23 @@ class SiteReader:
         if levels is None:
             return Reading(log_odds, ham, spam, self._needed)
         corrected = {}
-        kind = kind_of(features)
+        kind, familiar = kind_of(features), familiarity(model.weights, features)
         for domain in sorted({domain_of(one.address) for one in envelope.recipients})[:_MOST_DOMAINS]:
             correction = model.correction(features, domain)
             if correction is not None:
-                corrected[domain] = _shown(levels, log_odds + correction, kind)
-        number, probability = _shown(levels, log_odds, kind)
+                corrected[domain] = _shown(levels, log_odds + correction, kind, familiar)
+        number, probability = _shown(levels, log_odds, kind, familiar)
         return Reading(
-            log_odds, ham, spam, self._needed, number, probability, corrected, kind, levels.steepness
+            log_odds,
+            ham,
+            spam,
+            self._needed,
+            number,
+            probability,
+            corrected,
+            kind,
+            levels.steepness,
+            familiar,
         )
 
     def reasons(self, envelope: Envelope, mail: Mail, limit: int) -> tuple[tuple[str, str, float], ...]:
@@ -91,9 +101,9 @@ class _SharedLevels:
         return self._levels
 
 
-def _shown(levels: Levels, log_odds: float, kind: MailKind) -> tuple[float, float]:
+def _shown(levels: Levels, log_odds: float, kind: MailKind, familiar: float) -> tuple[float, float]:
     """Number and probability."""
-    return levels.number(log_odds, kind), levels.calibrator.probability(log_odds)
+    return levels.number(log_odds, kind, familiar), levels.calibrator.probability(log_odds)
 
 
 def _arrival(envelope: Envelope) -> Arrival | None:

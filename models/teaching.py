@@ -28,6 +28,7 @@ import numpy.typing as npt
 
 from tamis.base.shared_files import owned_like_its_folder
 from tamis.models.correction import salt_of
+from tamis.models.familiarity import familiarity
 from tamis.models.features import Features
 from tamis.models.kinds import kind_of
 from tamis.models.learner import Lesson
@@ -125,6 +126,10 @@ class Teacher:
         """The log-odds as the model stands, for a recipient in `domain`."""
         return self._writer.score(features, domain).log_odds
 
+    def familiarity(self, features: Features) -> float:
+        """How much of a message the model has met, as it stands."""
+        return self._writer.familiarity(features)
+
     @property
     def learned(self) -> tuple[int, int]:
         """Ham and spam that were learned."""
@@ -145,7 +150,7 @@ class Teacher:
             levels = Levels.load(self.folder / LEVELS)
         except (FileNotFoundError, ModelError):
             return True
-        if levels.steepness is None:  # of a version up to 0.2, which knew no kinds
+        if levels.familiar is None:  # of an earlier version, in which scores counted alike
             return True
         reports = len(self._writer.reports())
         since = (self._writer.learned.sequence - levels.sequence) // self._numbers
@@ -207,7 +212,7 @@ class Teacher:
 
     def _held_out(self, folds: npt.NDArray[np.int_]) -> Held:
         """The score of each report within reach by a model that was not taught its fold."""
-        scores = np.zeros(len(folds))
+        scores, familiar = np.zeros(len(folds)), np.zeros(len(folds))
         about = [(kind_of(lesson.features), lesson.beside) for lesson in self._writer.lessons()]
         kinds = np.array([kind for kind, _ in about], dtype=np.str_)
         beside = np.array([math.nan if told is None else told for _, told in about])
@@ -221,7 +226,8 @@ class Teacher:
                     learner.take_in(lesson)
             for place, lesson in held:
                 scores[place] = learner.score(lesson.features, lesson.salt).log_odds
-        return Held(scores, folds, kinds, beside)
+                familiar[place] = familiarity(learner.weights, lesson.features)
+        return Held(scores, folds, kinds, beside, familiar)
 
     def close(self) -> None:
         """Let go of the folder."""

@@ -23,6 +23,7 @@ from typing import Self
 
 from tamis.base.shared_files import make_folder
 from tamis.models.correction import salt_of
+from tamis.models.familiarity import familiarity
 from tamis.models.features import Features
 from tamis.models.learner import Learner, Lesson, Score
 from tamis.models.model_file import Learned, Model, write_model
@@ -171,6 +172,11 @@ class ModelWriter:
         """The score as the model stands, published or not, for a recipient in `domain`."""
         self._refresh()
         return self._learner.score(features, salt_of(domain))
+
+    def familiarity(self, features: Features) -> float:
+        """How much of a message the model has met, as it stands."""
+        self._refresh()
+        return familiarity(self._learner.weights, features)
 
     def learner(self) -> Learner:
         """A copy of the state, for measuring."""

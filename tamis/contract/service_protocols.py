@@ -154,6 +154,8 @@ class Reading:
     """What it is by its form (`tamis.models.kinds.Kind`), which the number takes into account."""
     steepness: float | None = None
     """Points that the message loses for each number below a recipient's level; None: below it there are none."""
+    familiar: float | None = None
+    """How much (0 to 1) of its header, links and form the model has met, which the number takes into account."""
 
 
 class StatisticsService(Protocol):

@@ -21,6 +21,7 @@ from tamis.handover.teaching_samples import Samples
 from tamis.judging.plan import Plan
 from tamis.message.envelope import Envelope, Recipient
 from tamis.models.corpora import Place
+from tamis.models.familiarity import familiarity
 from tamis.models.features import Features, extract
 from tamis.models.kinds import kind_of
 from tamis.models.ledger import LEDGER, Ledger
@@ -100,7 +101,11 @@ def a_week(
 def _after(settings: Settings, mail: Sequence[tuple[Features, bool]]) -> After:
     model = Model(settings.model_directory / "current.model")
     levels = Levels.load(settings.model_directory / LEVELS)
-    on_level = np.array([levels.number(model.score(one).log_odds, kind_of(one)) >= LEVEL for one, _ in mail])
+    numbers = [
+        levels.number(model.score(one).log_odds, kind_of(one), familiarity(model.weights, one))
+        for one, _ in mail
+    ]
+    on_level = np.array(numbers) >= LEVEL
     spam = np.array([label for _, label in mail])
     return After(float(on_level[spam].mean()), float(on_level[~spam].mean()))
 

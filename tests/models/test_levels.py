@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -30,6 +31,7 @@ def _held(scores: Floats, kind: MailKind = MailKind.LIST) -> Held:
         np.arange(len(scores)) * 5 // len(scores),
         np.repeat(str(kind), len(scores)),
         np.full(len(scores), np.nan),
+        np.full(len(scores), 0.5),
     )
 
 
@@ -76,10 +78,12 @@ def test_promises_hold_on_new_ham() -> None:
 
 
 def test_a_kind_that_was_never_taught_is_treated_with_care() -> None:
-    """Only list mail was taught, and it scores low: a receipt that scores 2 is no spam for that."""
+    """Only list mail was taught, and it scores low: a receipt that scores 2 is no spam for that, unless much of what is
+    in it was met."""
     ham = _held(np.random.default_rng(6).normal(-6, 1.0, 500))
     levels = fit_levels(ham, _scores(1, 1, 500)[1], _levels().calibrator, 1)
-    assert levels.number(2.0, MailKind.LIST) > 7.5 > levels.number(2.0, MailKind.MADE)
+    assert levels.number(2.0, MailKind.LIST) > 7.5 > levels.number(2.0, MailKind.MADE, 0.3)
+    assert levels.number(1.4, MailKind.LIST) > 7.5 > levels.number(1.4, MailKind.MADE)
 
 
 def test_few_ham_have_an_estimate_and_its_interval() -> None:
@@ -101,6 +105,7 @@ def test_a_rare_kind_whose_ham_scores_high_has_scores_of_its_own() -> None:
         np.concatenate((lists.folds, made.folds)),
         np.concatenate((lists.kinds, made.kinds)),
         np.concatenate((lists.beside, made.beside)),
+        np.concatenate((lists.familiar, made.familiar)),
     )
     levels = fit_levels(ham, _scores(1, 1, 500)[1], _levels().calibrator, 1)
     assert levels.number(2.0, MailKind.MADE) < levels.number(2.0, MailKind.LIST)
@@ -154,13 +159,30 @@ def test_levels_of_the_version_before_are_read_as_they_were(tmp_path: Path) -> N
     levels = _levels(ham=300, spam=200)
     levels.save(tmp_path / "levels.json")
     data = json.loads((tmp_path / "levels.json").read_text())
-    del data["by_kind"], data["steepness"]
+    del data["by_kind"], data["steepness"], data["familiar"]
     for one in data["measured"]:
         del one["plausible"]
     (tmp_path / "levels.json").write_text(json.dumps(data))
     old = Levels.load(tmp_path / "levels.json")
     assert old.steepness is None
-    assert all(old.number(score, MailKind.MADE) == levels.number(score) for score in (-3.0, 0.0, 2.0))
+    assert all(old.number(score, MailKind.MADE, 0.1) == levels.number(score) for score in (-3.0, 0.0, 2.0))
+
+
+def test_a_score_counts_for_less_the_less_of_the_message_is_familiar(tmp_path: Path) -> None:
+    """Also among the mail that is measured: ham of which little was known explains its own high scores."""
+    levels = _levels()
+    levels.save(tmp_path / "levels.json")
+    assert Levels.load(tmp_path / "levels.json") == levels
+    new, usual, known = (levels.number(2.0, MailKind.LIST, familiar) for familiar in (0.2, 0.5, 0.8))
+    assert new < usual == levels.number(2.0, MailKind.LIST) < known
+    random = np.random.default_rng(6)
+    familiar = random.uniform(0.2, 0.8, 1000)
+    ham = replace(_held(random.normal(-4, 0.5, 1000) + 6 * (0.8 - familiar)), familiar=familiar)
+    told, untold = (
+        fit_levels(one, _scores(1, 1, 500)[1], _levels().calibrator, 1)
+        for one in (ham, replace(ham, familiar=np.full(1000, 0.5)))
+    )
+    assert told.number(0.5, MailKind.LIST, 0.5) > untold.number(0.5, MailKind.LIST, 0.5)
 
 
 def test_one_ham_or_equal_scores_are_enough_to_be_careful() -> None:

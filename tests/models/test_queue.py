@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import multiprocessing
 import os
 import random
@@ -27,7 +28,7 @@ from tamis.models.reports import (
     read_report,
     report_solved_challenge,
 )
-from tamis.models.site_model import SiteModel, home_of
+from tamis.models.site_model import LEVELS, SiteModel, home_of
 from tamis.models.teaching import Teacher
 from tamis.settings import LearningSettings, Platform, Settings
 from tests.models.mails import raw_mail
@@ -307,6 +308,11 @@ def test_shadow_until_enough_is_learned_then_levels(tmp_path: Path) -> None:
         assert teacher.measuring_due()
         assert teacher.measure() is not None
         assert not teacher.measuring_due()
+        measured = settings.model_directory / LEVELS
+        now = measured.read_bytes()
+        measured.write_bytes(json.dumps(json.loads(now) | {"familiar": None}).encode())
+        assert teacher.measuring_due(), "levels of the version before"
+        measured.write_bytes(now)
     told = Envelope(
         client_ip="192.0.2.7", client_name="mail.bulk1.example", helo="x", sender="y@bulk1.example"
     )
