@@ -143,6 +143,7 @@ ROUTES = (
     _deed("/fingerprints/change", Right.PLATFORM, fingerprint_pages.change, platform=True),
     _deed("/fingerprints/undo", Right.PLATFORM, fingerprint_pages.undo, platform=True),
     _console("/mailboxes", Right.STATISTICS, mailbox_table.show),
+    _deed("/mailboxes/{mailbox:path}/lock", Right.POLICY, mailbox_table.lock),
     _console("/mailboxes/{mailbox:path}", Right.STATISTICS, mailbox_table.show_one),
     _console("/health", Right.PLATFORM, health.show, platform=True),
     _deed("/health/checks", Right.PLATFORM, health.examine, platform=True),

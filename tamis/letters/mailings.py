@@ -59,6 +59,12 @@ class Mailings:
         with self._database.read() as session:
             return list(session.scalars(query))
 
+    def last(self, mailbox: str, kind: MailingKind) -> datetime | None:
+        """When a mailbox got the last mail of a kind; None when it got none yet."""
+        with self._database.read() as session:
+            row = session.get(MailingRow, (exact(mailbox), str(kind)))
+            return None if row is None else row.sent_at
+
     def told(self, mailbox: str, messages: Sequence[str], *, now: datetime | None = None) -> None:
         """A digest of `mailbox` that tells of these messages was handed over."""
         now = now or datetime.now(UTC)

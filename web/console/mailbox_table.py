@@ -16,15 +16,21 @@ from tamis.base.errors import ConfigError
 from tamis.database.counts import Days, MailboxCount
 from tamis.database.history_search import Wanted
 from tamis.database.scope import parse_scope
+from tamis.judging.site import Override
 from tamis.judging.verdict import SCORE
 from tamis.language.translation import marked
+from tamis.letters.mailings import MailingKind
 from tamis.message.address import domain_of
 from tamis.people.rights import Reach, Right, visible
 from tamis.web import charts
+from tamis.web.console import taking_back
 from tamis.web.console.console import Console
-from tamis.web.console.overview import SERIES, filter_name, series_of
+from tamis.web.console.known_mistakes import KnownMistake, known_mistakes
+from tamis.web.console.messages import WENT
+from tamis.web.console.overview import SERIES, caught_links, filter_name, series_of
 from tamis.web.console.spans import SPANS, Span
 from tamis.web.page_reader import PageReader
+from tamis.web.rate_limits import CHANGES
 from tamis.web.table_file import csv_file
 from tamis.web.visit import NOT_HERE, NoAccessError
 
@@ -32,6 +38,11 @@ _USUAL = "30d"
 _PAGE = 200
 _CAUGHT = 3
 """Filters that a row names."""
+_MISTAKES = 50
+"""Mistakes that a mailbox's page names, the newest; beyond: they are counted, and not named."""
+_NOT_SURE = marked("Tick that you know who can open it again.")
+_LOCK_NOTE = marked("locked on the mailbox's page")
+_LOCKED = marked("%(mailbox)s is locked. Only its owner can open it again, so this can't be undone here.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +96,29 @@ def show(console: Console) -> Response:
         sparks={one.count.mailbox: _spark(one.count, span.days) for one in lines[place : place + _PAGE]},
         quiet=console.visit.store.statistics.quiet(reach, span.days, 50),
         withheld=console.visit.store.statistics.is_withheld(reach, span.days),
+        notice=taking_back.notice(console),
     )
 
 
 def show_one(console: Console) -> Response:
     """One mailbox, as far as it may be seen."""
+    return _page(console, *_mailbox(console))
+
+
+def _mailbox(console: Console) -> tuple[str, Reach]:
+    """The mailbox of the address, and where numbers may be seen; raises NoAccessError on one whose are not."""
     try:
         scope = parse_scope(console.visit.request.path_params["mailbox"][:320])
     except ConfigError:
         raise NoAccessError(NOT_HERE) from None
     mailbox = console.site.book.policy(scope).mailbox if "@" in scope else ""
     everything = visible(console.holder, Right.STATISTICS, console.locks)
-    if not everything.covers(mailbox) or not mailbox:
+    if not mailbox or not everything.covers(mailbox):
         raise NoAccessError(NOT_HERE)
+    return mailbox, everything
+
+
+def _page(console: Console, mailbox: str, everything: Reach, problem: str = "") -> Response:
     span, reader, store = Span.of(console, _USUAL), console.visit.reader, console.visit.store
     own = everything.within(mailbox)
     found = store.statistics.mailboxes(own, span.days, only=mailbox)
@@ -115,12 +136,21 @@ def show_one(console: Console) -> Response:
     policy, above = console.site.book.policy(mailbox), console.site.book.policy(domain_of(mailbox))
     return console.render(
         "mailbox.html",
+        status=422 if problem else 200,
+        problem=problem,
         mailbox=mailbox,
         span=span,
         spans=SPANS,
         count=count,
         weeks=charts.bars(rows, series, reader.gettext(marked("week of")), reader.number),
         catches=charts.ranks(caught, heads, reader.number),
+        caught_links=caught_links(console, count.caught_by if count else (), span, mailbox)
+        if may_see
+        else {},
+        mistakes=_mistakes(console, mailbox, span) if may_see else None,
+        went=lambda one: reader.gettext(WENT.get(one.outcome, one.outcome)),
+        digest=_digest(console, mailbox),
+        may_lock=console.may(Right.POLICY, mailbox) and not policy.terms.locked,
         partners=_partners(console, mailbox, span) if may_see else None,
         policy=policy,
         differences=_differences(
@@ -128,6 +158,55 @@ def show_one(console: Console) -> Response:
         ),
         entries=store.lists.find(scope=mailbox) if console.may(Right.LISTS_READ, mailbox) else None,
     )
+
+
+def _mistakes(console: Console, mailbox: str, span: Span) -> Sequence[KnownMistake]:
+    """Its newest messages that went where people say they should not."""
+    reach = visible(console.holder, Right.HISTORY, console.locks).within(mailbox)
+    return known_mistakes(console.visit.store, reach, span.since, _MISTAKES)
+
+
+@dataclass(frozen=True, slots=True)
+class DigestState:
+    """What a mailbox is told of its held mail: at which times of day (none: never), when last, and how many messages
+    the next digest will tell of. A mailbox that is `forwarded` gets none."""
+
+    times: Sequence[str]
+    time_zone: str
+    last: datetime | None
+    waiting: int
+    forwarded: bool
+
+
+def _digest(console: Console, mailbox: str) -> DigestState:
+    policy, mailings = console.site.book.policy(mailbox), console.visit.store.mailings
+    return DigestState(
+        policy.terms.digest,
+        policy.terms.time_zone,
+        mailings.last(mailbox, MailingKind.DIGEST),
+        len(mailings.untold_of(mailbox)),
+        bool(policy.forward),
+    )
+
+
+def lock(console: Console) -> Response:
+    """Close a mailbox to everybody but its owner, who alone opens it again."""
+    mailbox, everything = _mailbox(console)
+    console.require(Right.POLICY, mailbox)
+    console.visit.spend(CHANGES, console.holder.mailbox)
+    gettext = console.visit.reader.gettext
+    if console.visit.field("sure") != "yes":
+        return _page(console, mailbox, everything, gettext(_NOT_SURE))
+    try:
+        console.visit.store.overrides.change(
+            [Override(mailbox, "locked", True)],
+            by=console.holder.mailbox,
+            check=console.visit.house.check,
+            note=gettext(_LOCK_NOTE),
+        )
+    except ConfigError as error:
+        return _page(console, mailbox, everything, error.problem)
+    return taking_back.told(console, "/mailboxes", gettext(_LOCKED) % {"mailbox": mailbox})
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ Reach, Span -> counts (Statistics) -> a sentence in words with numbers -> five q
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
@@ -94,6 +94,7 @@ def show(console: Console) -> Response:
         withheld=store.is_withheld(reach, span.days),
         went=charts.bars(now.rows, _named(SERIES, reader), reader.gettext(marked("day")), reader.number),
         catches=catches(now, labels, reader),
+        caught_links=caught_links(console, now.caught, span),
         slow=slow(latencies, reader) if is_platform else missing(filters, reader),
         is_platform=is_platform,
         measured=measured,
@@ -161,6 +162,19 @@ def filter_name(name: str, reader: PageReader) -> str:
     if name in ("", SCORE):
         return reader.gettext(marked("the total of all"))
     return name.replace("_", " ")
+
+
+def caught_links(console: Console, names: Iterable[str], span: Span, scope: str = "") -> dict[str, str]:
+    """From what decided, as people call it, to the messages that it decided in a time: for who may see these."""
+    scope = scope or console.scope
+    if not (console.visible(Right.HISTORY).scopes or console.may(Right.HISTORY, scope)):
+        return {}
+    return {
+        filter_name(name, console.visit.reader): console.path(
+            "/messages", **{"in": scope, "q": f"by:{name or SCORE}", "days": span.search_days}
+        )
+        for name in names
+    }
 
 
 def catches(now: TrafficShown, labels: Sequence[LabelCount], reader: PageReader) -> Chart:

@@ -47,6 +47,11 @@ class Span:
         return SPANS[self.name][2]
 
     @property
+    def search_days(self) -> str:
+        """The days that the search of messages calls so; all that is kept for a year."""
+        return {"24h": "1", "7d": "7", "30d": "30"}.get(self.name, "all")
+
+    @property
     def since(self) -> datetime:
         """When it began."""
         if self.is_hours:

@@ -6,16 +6,13 @@ known mistakes, some of them ticked -> POST: a job -> /suggest/JOB: changes, the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from tamis.database.history import KeptStory
-from tamis.database.history_search import Wanted
 from tamis.database.replay_jobs import SUGGEST, asked_suggestions
-from tamis.database.replaying import is_mistake
 from tamis.people.rights import Right
 from tamis.web.console.console import Console
+from tamis.web.console.known_mistakes import KnownMistake, known_mistakes
 from tamis.web.console.replay_pages import (
     OUTCOMES,
     SPANS,
@@ -33,26 +30,11 @@ MOST = 50
 """Mistakes that are offered, the newest; beyond: they are counted by a replay, and not offered."""
 
 
-@dataclass(frozen=True, slots=True)
-class KnownMistake:
-    """A copy that went where people say it should not."""
-
-    kept: KeptStory
-    recipient: str
-    outcome: str
-    wanted: bool
-
-    @property
-    def name(self) -> str:
-        """What stands in a form for it."""
-        return f"{self.kept.id} {self.recipient}"
-
-
 def show(console: Console) -> Response:
     """The known mistakes, to choose from."""
     require_both(console)
     days = days_of(console)
-    return _choice(console, days, _mistakes(console, days))
+    return _choice(console, days, _found(console, days))
 
 
 def start(console: Console) -> Response:
@@ -60,7 +42,7 @@ def start(console: Console) -> Response:
     require_both(console)
     days = days_of(console)
     ticked = set(console.visit.fields("mistake"))
-    found = _mistakes(console, days)
+    found = _found(console, days)
     chosen = [(one.kept.id, one.recipient) for one in found if one.name in ticked]
     if not chosen:
         return _choice(console, days, found, empty=True)
@@ -91,15 +73,6 @@ def _choice(console: Console, days: int, found: Sequence[KnownMistake], *, empty
     )
 
 
-def _mistakes(console: Console, days: int) -> Sequence[KnownMistake]:
+def _found(console: Console, days: int) -> Sequence[KnownMistake]:
     """Those that may be seen, the newest first."""
-    reach, history = console.visible(Right.HISTORY), console.visit.store.history
-    said = history.words(Wanted(since=since(days), reach=reach))
-    newest = sorted({message for message, _ in said}, reverse=True)[: 20 * MOST]
-    found = [
-        KnownMistake(kept, recipient, told.outcome, said[kept.id, recipient])
-        for kept in history.kept(newest, reach)
-        for recipient, told in kept.story.recipients
-        if (kept.id, recipient) in said and is_mistake(told.outcome, wanted=said[kept.id, recipient])
-    ]
-    return found[:MOST]
+    return known_mistakes(console.visit.store, console.visible(Right.HISTORY), since(days), MOST)

@@ -9,30 +9,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tamis.challenge.challenge_records import Challenge
 from tamis.database.history_search import Wanted
-from tamis.database.marks import Mark, MarkKind
 from tamis.message.address import PLATFORM
 from tamis.people.rights import BUNDLES, Reach, Right
 from tamis.web.app import ROUTES
 from tamis.web.console.console import Needed
-from tests.web.console.mail import INBOX, story
+from tests.web.console.two_domains import HIDDEN, ROOT, SINGLE, WEAK, ZOE, single, two_domains
 from tests.web.pages import ADMIN, MARIE, Answer, Pages, Visitor
 from tests.web.samples import content, message
 from tests.web.test_safety import tables
 
-ZOE, ROOT, WEAK = "zoe@example.org", "root@example.org", "weak@example.com"
-HIDDEN = "what-is-elsewhere"
-"""What stands in everything of the other domain."""
-
-SINGLE = [right for right in Right if right is not Right.PLATFORM]
-"""The rights that mean something below the platform."""
 OTHERS = {
     "/": "anybody",
     "/sign-in": "anybody",
@@ -106,37 +97,13 @@ def named(way: Way) -> str:
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
     """Two domains; people with each bundle, and with each single right, in the first one."""
-    folder: Path = tmp_path_factory.mktemp("borders")
-    web = {"administrators": {ADMIN: ["example.com"], ROOT: ["platform"]}}
-    with Pages(folder, {"web": web}) as serving:
-        for name, rights in BUNDLES.items():
-            serving.store.people.grant(f"{name}@example.com", "example.com", rights, by="root")
-        for right in SINGLE:
-            serving.store.people.grant(single(right), "example.com", [right], by="root")
-        serving.store.people.grant(WEAK, "example.com", BUNDLES["owner"], by="root")
-        serving.store.people.grant(ZOE, "example.org", BUNDLES["owner"], by=HIDDEN)
-        serving.store.trail.note(HIDDEN, "preview", HIDDEN, scope="example.org")
-        serving.store.overrides.set("example.org", "tag", HIDDEN, by=ZOE, check=serving.check)
-        serving.store.jobs.ask("replay", ZOE, "example.org", {"days": 1})
-        hers = story(7, (ZOE, INBOX), subject=HIDDEN, header_from=HIDDEN, helo=HIDDEN, host=HIDDEN)
-        serving.store.history.add([("hers:1", hers)])
-        serving.hold(message(1, recipient=ZOE, subject=HIDDEN), content())
-        asked = message(3, recipient=ZOE, sender=f"{HIDDEN}@example.net", subject=HIDDEN)
-        serving.store.challenges.hold_asked(asked, content(), language="en", authenticated=True)
-        serving.store.complaints.condemn("192.0.2.66", HIDDEN, by="test")
-        mark = Mark(MarkKind.MESSAGE, f"192.0.2.66 {HIDDEN}", "example.org", "m", ZOE, spam=True)
-        serving.store.marks.note([mark], expires=datetime.now(UTC) + timedelta(days=1))
-        serving.hold(message(2, recipient=MARIE), content())
+    with two_domains(tmp_path_factory.mktemp("borders")) as serving:
         yield serving
 
 
 def hers_asked(pages: Pages) -> Sequence[Challenge]:
     """What was asked about mail of the other domain."""
     return pages.store.challenges.list(domain="example.org")
-
-
-def single(right: Right) -> str:
-    return f"only.{right.replace('.', '-')}@example.com"
 
 
 def ask(visitor: Visitor, way: Way, address: str, scope: str) -> Answer:

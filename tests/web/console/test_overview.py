@@ -12,12 +12,13 @@ from datetime import timedelta
 import pytest
 
 from tamis.database.counts import Days
-from tamis.people.rights import Reach
+from tamis.people.rights import BUNDLES, Reach, Right
 from tamis.web import charts
 from tamis.web.console.mailbox_table import COLUMNS
 from tests.web.console.conftest import PLATFORM_ADMIN
 from tests.web.console.numbers import LOST, NOW, PEOPLE, fill, well
 from tests.web.pages import ADMIN, JEAN, MARIE, Pages
+from tests.web.samples import content, message
 
 HOST = "mx1:/var/lib/tamis"
 
@@ -124,6 +125,69 @@ def test_one_mailbox(full: Pages) -> None:
     assert full.visitor(ADMIN).get(f"/admin/mailboxes/{MARIE.upper()}").status == 200
     for other in (JEAN, "x@example.org", "example.com", "nobody", "@", "a" * 400, "a/b", "%00"):
         assert full.visitor(ADMIN).get(f"/admin/mailboxes/{other}").status == 404, other
+
+
+def test_what_decided_leads_to_its_messages(full: Pages) -> None:
+    page = full.visitor(ADMIN).get("/admin?in=example.com&span=30d").text
+    links = set(re.findall(r'<a href="(/admin/messages[^"]+by%3A[^"]+)"', page))
+    assert len(links) == 4, "reverse DNS, SPF, URIBL, the total"
+    for link in links:
+        found = full.visitor(ADMIN).get(link.replace("&amp;", "&"))
+        assert " found" in answer(found.text), link
+    full.store.people.grant("numbers@example.com", "example.com", [Right.STATISTICS], by="test")
+    assert "by%3A" not in full.visitor("numbers@example.com").get("/admin?span=30d").text
+
+
+def test_a_mailboxs_mistakes_lead_to_their_messages(full: Pages) -> None:
+    for who in PEOPLE:
+        if who == JEAN:
+            continue
+        page = full.visitor(ADMIN).get(f"/admin/mailboxes/{who}?span=365d").text
+        section = page.partition('id="q-mistakes"')[2].partition("</section>")[0]
+        told = re.search(r"([0-9,]+) mistakes? w", answer(page))
+        assert told
+        links = re.findall(r'href="(/admin/messages/[0-9]+[^"]*)"', section)
+        assert len(links) == int(told[1])
+        for link in links:
+            assert full.visitor(ADMIN).get(link.replace("&amp;", "&")).status == 200
+
+
+def test_a_mailbox_says_whether_its_owner_is_told(full: Pages) -> None:
+    visitor, path = full.visitor(ADMIN), f"/admin/mailboxes/{MARIE}"
+    assert "no time of day for a digest" in visitor.get(path).text
+    full.store.overrides.set(MARIE, "digest", ["17:00"], by="test", check=full.check)
+    full.hold(message(1), content())
+    page = visitor.get(path).text
+    assert "by a digest at 17:00 (UTC)" in page
+    assert "None went yet." in page
+    assert "The next one will tell of 1 message." in page
+    full.store.mailings.told(MARIE, full.store.mailings.untold_of(MARIE))
+    page = visitor.get(path).text
+    assert "The last one went on" in page
+    assert "Nothing new waits" in page
+
+
+def test_a_mailbox_is_locked_by_who_may_and_opened_by_its_owner_alone(full: Pages) -> None:
+    who = "anne@example.com"
+    path, admin = f"/admin/mailboxes/{who}", full.visitor(ADMIN)
+    full.store.people.grant("helper@example.com", "example.com", BUNDLES["helper"], by="test")
+    helper = full.visitor("helper@example.com")
+    assert "Lock this mailbox" not in helper.get(path).text
+    assert helper.submit(path, f"{path}/lock", sure="yes").status == 404
+    doubted = admin.submit(path, f"{path}/lock")
+    assert (doubted.status, "only anne@example.com can open it" in doubted.text) == (422, True)
+    assert not full.site().book.policy(who).terms.locked
+    proof = admin.get(path).field("csrf")
+    done = admin.post(f"{path}/lock", {"csrf": proof, "sure": "yes"})
+    assert "Only its owner can open it again" in admin.get(done.location).text
+    assert full.site().book.policy(who).terms.locked
+    assert admin.get(path).status == 404
+    assert admin.post(f"{path}/lock", {"csrf": proof, "sure": "yes"}).status == 404
+    newest = full.store.overrides.versions.newest()
+    undone = admin.submit(f"/admin/policy/versions/{newest}", f"/admin/policy/versions/{newest}/undo")
+    assert undone.status == 404, "what opens a lock is its owner's"
+    assert full.site().book.policy(who).terms.locked
+    full.store.overrides.undo(newest, by=who, check=full.check)
 
 
 def test_health_is_the_platforms(health: Pages) -> None:
