@@ -7,7 +7,17 @@ from dataclasses import dataclass
 
 from tamis.judging.site import Site
 from tamis.message.address import domain_of
-from tamis.people.rights import BUNDLES, Grant, Holder, Reach, Right, may, visible, without_repeats
+from tamis.people.rights import (
+    BUNDLES,
+    Grant,
+    Holder,
+    Reach,
+    Right,
+    gives_too_much,
+    may,
+    visible,
+    without_repeats,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +62,11 @@ class Person:
     def visible(self, right: Right, site: Site) -> Reach:
         """Where this person may do that."""
         return visible(self.holder, right, site.book.locks())
+
+
+def covers_all(holder: Holder, address: str, granted: Iterable[Grant], site: Site) -> bool:
+    """Whether all that a person may do could be given by somebody, who then may act on that person as a whole."""
+    return not any(gives_too_much(holder, grant) for grant in Person.of(address, site, granted).grants)
 
 
 def is_served(address: str, site: Site) -> bool:

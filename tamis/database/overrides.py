@@ -4,6 +4,7 @@ a version that can be taken back."""
 from __future__ import annotations
 
 import math
+import re
 import tomllib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -15,6 +16,7 @@ from sqlalchemy import Select, delete, select
 from sqlalchemy.orm import Session
 
 from tamis.base.errors import ChangedSinceError, ConfigError
+from tamis.base.toml_text import toml_value
 from tamis.contract.filter import Filter
 from tamis.database.connection import Database, audit, clean
 from tamis.database.list_entries import changed as bump_revision
@@ -29,12 +31,15 @@ from tamis.database.policy_versions import (
 from tamis.database.schema import OverrideRow, RevisionRow
 from tamis.database.scope import parse_scope
 from tamis.judging.policy import PolicyBook
+from tamis.judging.policy_layers import flat
 from tamis.judging.site import Override, with_overrides
 from tamis.message.address import PLATFORM
 from tamis.settings import SettingsFile
 
 MAX_CHANGES = 1000
 """Settings of one change; beyond: ConfigError, nothing is changed."""
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 Check = Callable[[str, Sequence[Override], Sequence[Override]], None]
 """Raises ConfigError when a scope's policy can't be built. It is given the overrides of that scope and of the platform,
@@ -263,6 +268,27 @@ def parse_value(text: str) -> Any:
     if parsed.keys() != {"value"} or not _is_plain(parsed["value"]):
         raise ConfigError("store", "value", "must be a string, a number, true, false or an array", value=text)
     return parsed["value"]
+
+
+def parse_settings(text: str) -> dict[str, Any]:
+    """A table of settings in TOML, as the settings file and an export have it, by dotted keys. Raises ConfigError."""
+    try:
+        settings = dict(flat(tomllib.loads(text.replace("\r\n", "\n"))))
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigError("store", "policy", f"no valid TOML: {error}") from None
+    for key, value in settings.items():
+        if not _is_plain(value):
+            raise ConfigError("store", key, "must be a string, a number, true, false or an array")
+    return settings
+
+
+def written_settings(settings: Mapping[str, Any]) -> str:
+    """Settings by dotted keys as such a table, a line each."""
+    return "".join(f"{_written_key(key)} = {toml_value(value)}\n" for key, value in settings.items())
+
+
+def _written_key(key: str) -> str:
+    return ".".join(part if _BARE.fullmatch(part) else toml_value(part) for part in key.split("."))
 
 
 def _is_plain(value: Any) -> bool:

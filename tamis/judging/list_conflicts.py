@@ -14,6 +14,9 @@ from datetime import datetime
 from tamis.contract.lists import OTHER, ListEntry, Match, MatchedField, Subject, in_order
 from tamis.people.rights import upwards
 
+MOST_COMPARED = 20_000
+"""Entries, the newest, in which contradictions are looked for by pages and API; beyond: those of older ones are not
+told, which is said."""
 MOST = 1000
 """Conflicts that are looked for; beyond: the rest is not told, which is said."""
 _MOST_ALIKE = 100

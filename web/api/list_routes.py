@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
+from itertools import islice
 from typing import Annotated
 
 from fastapi import Path, Query
@@ -15,11 +17,12 @@ from tamis.contract.lists import Colour, ListEntry, Subject, normalise_pattern
 from tamis.database.earned_senders import Sender
 from tamis.database.list_entries import NewEntry
 from tamis.handover.sender_events import forget
+from tamis.judging.list_conflicts import MOST_COMPARED, conflicts
 from tamis.message.address import PLATFORM, address_key, domain_key
 from tamis.people.token_scopes import TokenScope
 from tamis.web.api.caller import Caller, needs
 from tamis.web.api.problems import ProblemError, not_there
-from tamis.web.api.routes import CHANGES, Before, RowLimit, Rows, number_before, router, rows
+from tamis.web.api.routes import CHANGES, Before, In, RowLimit, Rows, number_before, router, rows
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +67,21 @@ class AddedEntries(BaseModel):
     new: int
     merged: int
     replaced: list[ListEntry]
+
+
+class ListConflict(BaseModel):
+    """Two entries of which, for mail to `scope`, one counts and the other does not."""
+
+    wins: ListEntry
+    loses: ListEntry
+    scope: str
+
+
+class FoundConflicts(BaseModel):
+    """Contradictions; `complete` says whether there are no more, and no older entries that were not compared."""
+
+    items: list[ListConflict]
+    complete: bool
 
 
 @ROUTES.get("/lists/entries")
@@ -112,6 +130,18 @@ def import_entries(caller: ListWriter, wanted: WantedImport) -> AddedEntries:
     if wrong:
         raise ProblemError(422, f"Nothing was imported: {len(wrong)} are wrong.", errors=wrong[:_SHOWN])
     return _added(caller, entries, broad=wanted.broad)
+
+
+@ROUTES.get("/lists/conflicts")
+def list_conflicts(caller: ListReader, within: In = PLATFORM, limit: RowLimit = 50) -> FoundConflicts:
+    """Entries that say the contrary of each other, and which of the two counts, among the newest 20,000."""
+    reach = caller.visible(TokenScope.LISTS_READ, caller.scope(within))
+    entries = caller.store.lists.find(reach=reach, limit=MOST_COMPARED + 1, newest_first=True)
+    found = list(islice(conflicts(entries[:MOST_COMPARED], datetime.now(UTC)), limit + 1))
+    return FoundConflicts(
+        items=[ListConflict(wins=one.wins, loses=one.loses, scope=one.scope) for one in found[:limit]],
+        complete=len(entries) <= MOST_COMPARED and len(found) <= limit,
+    )
 
 
 @ROUTES.delete("/lists/entries/{number}", dependencies=CHANGES, status_code=204, response_class=Response)

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import Path, Query
 from pydantic import AwareDatetime, BaseModel
 
+from tamis.database.effective_labels import LabelSource
 from tamis.database.history import KeptStory, SentAgain
-from tamis.database.history_search import Wanted
+from tamis.database.history_search import ANY, Wanted
+from tamis.database.labels import source_of
+from tamis.database.search_words import read_search
 from tamis.judging.story import Told
 from tamis.judging.telling import chain, tell
+from tamis.language.time_zone import zone_of
 from tamis.message.address import PLATFORM
 from tamis.message.envelope import parse_ip
 from tamis.people.token_scopes import TokenScope
 from tamis.web.api.caller import Caller, needs
 from tamis.web.api.findings import SeenFinding, seen_findings
 from tamis.web.api.problems import ProblemError, not_there
-from tamis.web.api.routes import Before, In, RowLimit, Rows, number_before, router, rows
+from tamis.web.api.routes import CHANGES, Before, In, RowLimit, Rows, number_before, router, rows
 
 ROUTES = router("messages")
 
 MessageReader = Annotated[Caller, needs(TokenScope.HISTORY_READ)]
+LabelWriter = Annotated[Caller, needs(TokenScope.LEARN_WRITE)]
+MessageNumber = Annotated[int, Path(ge=0, lt=2**63, description="The id that the list shows.")]
 ShortText = Annotated[str, Query(max_length=500)]
 
 
@@ -94,6 +101,19 @@ class MessageStory(SeenMessage):
     findings: list[SeenFinding]
 
 
+class WantedLabel(BaseModel):
+    """Whether a copy was wanted; null: no word of the token's maker."""
+
+    wanted: bool | None
+
+
+class SaidOfCopy(BaseModel):
+    """What people's words on a copy come to; null when none counts."""
+
+    mailbox: str
+    wanted: bool | None
+
+
 @ROUTES.get("/messages")
 def list_messages(
     caller: MessageReader,
@@ -107,6 +127,13 @@ def list_messages(
     since: AwareDatetime | None = None,
     verdict: Literal["", "ham", "spam", "defer"] = "",
     decided_by: Annotated[str, Query(max_length=100, description="A filter.")] = "",
+    q: Annotated[
+        str,
+        Query(
+            max_length=500,
+            description='As the page Messages takes it: marie@ from:garage is:held "devis". Other parameters win.',
+        ),
+    ] = "",
     before: Before = "",
     limit: RowLimit = 50,
 ) -> Rows[SeenMessage]:
@@ -116,6 +143,7 @@ def list_messages(
     if client and ip is None:
         raise ProblemError(422, "client: is no IP address")
     last = number_before(before)
+    asked = _read(caller, q)
     wanted = Wanted(
         scope="" if scope == PLATFORM else scope,
         sender=sender.strip(),
@@ -130,8 +158,20 @@ def list_messages(
         numbers=None if last is None else (0, last),
         reach=caller.visible(TokenScope.HISTORY_READ, scope),
     )
+    given = {one.name: getattr(wanted, one.name) for one in fields(Wanted)}
+    wanted = replace(asked, **{name: value for name, value in given.items() if value != getattr(ANY, name)})
     found = [SeenMessage.model_validate(one.to_dict(findings=False)) for one in _find(caller, wanted, limit)]
     return rows(found, limit, lambda one: one.id)
+
+
+def _read(caller: Caller, text: str) -> Wanted:
+    """What words of the search mean. Raises ProblemError on operators that nothing can be found by."""
+    zone = zone_of(caller.site.book.policy("").terms.time_zone)
+    known = {one.name: one.spec_id for one in caller.site.filters}
+    search = read_search(text.strip(), datetime.now(zone), known)
+    if search.problems:
+        raise ProblemError(422, "q: an operator in it has a value that is no day, filter, address or number")
+    return search.wanted
 
 
 def _find(caller: Caller, wanted: Wanted, limit: int) -> list[KeptStory]:
@@ -153,13 +193,44 @@ def show_named(
 @ROUTES.get("/messages/{number}")
 def show_message(
     caller: MessageReader,
-    number: Annotated[int, Path(ge=0, lt=2**63, description="The id that the list shows.")],
+    number: MessageNumber,
 ) -> MessageStory:
     """One message: what came of it, why, and what would have changed it."""
     one = caller.store.history.get(number, caller.visible(TokenScope.HISTORY_READ))
     if one is None:
         raise not_there()
     return _story(caller, one)
+
+
+@ROUTES.put("/messages/{number}/labels/{mailbox}", dependencies=CHANGES)
+def label_message(
+    caller: LabelWriter,
+    number: MessageNumber,
+    mailbox: Annotated[str, Path(max_length=320, description="Whose copy it is.")],
+    wanted: WantedLabel,
+) -> SaidOfCopy:
+    """Say whether a copy was wanted; null takes that word back. It counts as an operator's, unless the copy is the
+    token's maker's own."""
+    whose = caller.scope(mailbox)
+    reach = caller.visible(TokenScope.LEARN_WRITE)
+    one = caller.store.history.get(number, reach)
+    if one is None or not one.story.transaction or whose not in _mailboxes(caller, one):
+        raise not_there()
+    caller.require(TokenScope.LEARN_WRITE, whose)
+    message, labels = one.story.transaction, caller.store.labels
+    source = source_of(caller.by, whose, LabelSource.RELEASE)
+    if wanted.wanted is None:
+        labels.take_back(message, whose, source, caller.by)
+    else:
+        labels.say(message, whose, wanted.wanted, source, caller.by)
+    details: dict[str, Any] = {"mailbox": whose, "wanted": wanted.wanted}
+    caller.store.trail.note(caller.by, "label", message, details, scope=whose)
+    return SaidOfCopy(mailbox=whose, wanted=labels.standing([message]).get((message, whose)))
+
+
+def _mailboxes(caller: Caller, one: KeptStory) -> set[str]:
+    story, policy = one.story, caller.site.book.policy
+    return {policy(story.sender if story.login else who).mailbox for who, _ in story.recipients}
 
 
 def _story(caller: Caller, one: KeptStory) -> MessageStory:

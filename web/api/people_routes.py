@@ -17,11 +17,12 @@ from tamis.people.token_scopes import TokenScope
 from tamis.web.api.caller import Caller, needs
 from tamis.web.api.problems import ProblemError, not_there
 from tamis.web.api.routes import CHANGES, Before, RowLimit, Rows, number_before, router, rows
-from tamis.web.person import is_served
+from tamis.web.person import covers_all, is_served
 
 ROUTES = router("people")
 
 PeopleAdmin = Annotated[Caller, needs(TokenScope.PEOPLE_ADMIN)]
+PersonNumber = Annotated[int, Path(ge=1, lt=2**63)]
 
 
 class GivenGrant(BaseModel):
@@ -51,6 +52,25 @@ class WantedGrant(BaseModel):
     scope: str = Field(max_length=300)
     rights: list[Annotated[str, Field(max_length=40)]] = Field(min_length=1, max_length=20)
     expires: AwareDatetime | None = None
+
+
+class WantedSuspension(BaseModel):
+    """Whether nothing that was granted counts."""
+
+    suspended: bool
+
+
+class KnownSession(BaseModel):
+    """A session: what proved the mailbox (`how`), whether it opens what was granted (`strong`), from which network."""
+
+    id: str
+    how: str
+    strong: bool
+    network: str
+    agent: str
+    created_at: datetime
+    seen_at: datetime
+    expires_at: datetime
 
 
 @ROUTES.get("/people")
@@ -86,7 +106,7 @@ def give_rights(caller: PeopleAdmin, wanted: WantedGrant) -> GivenGrant:
 )
 def take_rights_back(
     caller: PeopleAdmin,
-    person: Annotated[int, Path(ge=1, lt=2**63)],
+    person: PersonNumber,
     grant: Annotated[int, Path(ge=1, lt=2**63)],
 ) -> Response:
     """Take back what was granted to somebody, at once."""
@@ -95,6 +115,36 @@ def take_rights_back(
     if given is None or gives_too_much(caller.holder, given.grant):
         raise not_there()
     caller.store.people.revoke(grant, by=caller.by)
+    return Response(status_code=204)
+
+
+@ROUTES.patch("/people/{person}", dependencies=CHANGES)
+def suspend_person(caller: PeopleAdmin, person: PersonNumber, wanted: WantedSuspension) -> KnownPerson:
+    """Let nothing count that was granted to somebody, and end all sessions; or let it count again. For whoever could
+    give all that this person has; nobody suspends themselves."""
+    one = _covered(caller, person)
+    if one.address == caller.holder.mailbox:
+        raise not_there()
+    caller.store.people.suspend(one.address, by=caller.by, suspended=wanted.suspended)
+    return _known(caller, caller.store.people.get(person) or one)
+
+
+@ROUTES.get("/people/{person}/sessions")
+def list_sessions(caller: PeopleAdmin, person: PersonNumber) -> list[KnownSession]:
+    """Where somebody is signed in, for whoever could give all that this person has."""
+    found = caller.store.sessions.list(_covered(caller, person).address)
+    return [KnownSession(**{name: getattr(one, name) for name in KnownSession.model_fields}) for one in found]
+
+
+@ROUTES.delete(
+    "/people/{person}/sessions/{session}", dependencies=CHANGES, status_code=204, response_class=Response
+)
+def end_session(
+    caller: PeopleAdmin, person: PersonNumber, session: Annotated[str, Path(max_length=100)]
+) -> Response:
+    """Sign somebody out where that session is."""
+    if not caller.store.sessions.revoke(_covered(caller, person).address, session, by=caller.by):
+        raise not_there()
     return Response(status_code=204)
 
 
@@ -118,6 +168,16 @@ def list_deeds(
         limit=limit + 1,
     )
     return rows(list(found), limit, lambda one: one.id)
+
+
+def _covered(caller: Caller, number: int) -> PersonRecord:
+    """A person on whom the caller may act as a whole. Raises ProblemError."""
+    one = caller.store.people.get(number)
+    if one is None or not any(caller.may(TokenScope.PEOPLE_ADMIN, given.grant.scope) for given in one.grants):
+        raise not_there()
+    if not covers_all(caller.holder, one.address, (given.grant for given in one.grants), caller.site):
+        raise not_there()
+    return one
 
 
 def _known(caller: Caller, one: PersonRecord) -> KnownPerson:

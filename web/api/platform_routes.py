@@ -1,25 +1,22 @@
-"""What belongs to the whole platform: clients, fingerprints, rules, health."""
+"""What belongs to the whole platform: clients, fingerprints, health."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import datetime
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from fastapi import Body, Path, Query
+from fastapi import Query
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from tamis.contract.state_keys import parse_client
 from tamis.database.complaints import Complaint
 from tamis.database.marks import Marked, MarkKind
-from tamis.handover.taken_rules import TakenRules
 from tamis.message.address import PLATFORM
-from tamis.message.mail import Mail
 from tamis.people.rights import Reach
 from tamis.people.token_scopes import TokenScope
-from tamis.rules.matches import matches
 from tamis.web.api.caller import Caller, needs
 from tamis.web.api.problems import ProblemError, not_there
 from tamis.web.api.routes import CHANGES, RowLimit, Rows, router, rows
@@ -63,57 +60,6 @@ class WantedComplaint(BaseModel):
 
     client: str = Field(max_length=60)
     why: str = Field("complaints", min_length=1, max_length=200)
-
-
-class OwnRule(BaseModel):
-    """One of the operator's own rules."""
-
-    name: str
-    action: str
-    points: float
-
-
-class Proposed(BaseModel):
-    """A rule that was proposed by what readers reported, and whether it was taken: in force, in shadow, or not."""
-
-    name: str
-    trait: str
-    evidence: str
-    points: float
-    taken: Literal["no", "shadow", "yes"]
-
-
-class OwnRules(BaseModel):
-    """The operator's own rules, and those that are proposed."""
-
-    rules: list[OwnRule]
-    proposed: list[Proposed]
-
-
-class MatchedRule(BaseModel):
-    """A rule that a message meets; `depends_on` says what is still open."""
-
-    rule: str
-    met: bool | None
-    depends_on: Any
-    action: str
-    points: float
-
-
-class MatchedSpot(BaseModel):
-    """Where a pattern matched."""
-
-    rule: str
-    place: str
-    pattern: str
-    text: str
-
-
-class TestedRules(BaseModel):
-    """Which rules a message meets, and where."""
-
-    rules: list[MatchedRule]
-    matches: list[MatchedSpot]
 
 
 class HealthState(BaseModel):
@@ -224,70 +170,12 @@ def end_marks(
     return Response(status_code=204)
 
 
-@ROUTES.get("/rules")
-def list_rules(caller: PlatformReader) -> OwnRules:
-    """The operator's own rules, and those that Tamis proposes."""
-    caller.require(TokenScope.PLATFORM_READ)
-    proposed = _taken(caller)
-    taken = {one.name: (one, "shadow" if shadow else "yes") for one, shadow in proposed.taken()}
-    known = {one.name: (one, "no") for one in proposed.proposals()} | taken
-    return OwnRules(
-        rules=[
-            OwnRule(name=one.name, action=str(one.action), points=one.points)
-            for one in caller.site.rules.rules
-        ],
-        proposed=[
-            Proposed.model_validate(
-                {
-                    "name": one.name,
-                    "trait": str(one.trait),
-                    "evidence": str(one.evidence),
-                    "points": one.points,
-                    "taken": how,
-                }
-            )
-            for one, how in known.values()
-        ],
-    )
-
-
-@ROUTES.post("/rules/proposed/{name}/{act}", dependencies=CHANGES, status_code=204, response_class=Response)
-def take_rule(
-    caller: PlatformWriter,
-    name: Annotated[str, Path(max_length=100)],
-    act: Literal["accept", "shadow", "forget"],
-) -> Response:
-    """Put a proposed rule into force or into shadow, or take it out and don't propose it again."""
-    caller.require(TokenScope.PLATFORM_WRITE)
-    taken = _taken(caller)
-    unknown = taken.forget([name]) if act == "forget" else taken.take([name], shadow=act == "shadow")
-    if unknown:
-        raise not_there()
-    caller.store.trail.note(caller.by, f"rule {act}", name)
-    return Response(status_code=204)
-
-
-@ROUTES.post("/rules/test")
-def test_rules(
-    caller: PlatformReader, message: Annotated[bytes, Body(media_type="message/rfc822", min_length=1)]
-) -> TestedRules:
-    """Which of the operator's rules a message meets. Images and documents in it are not read."""
-    caller.require(TokenScope.PLATFORM_READ)
-    limit = caller.site.settings.milter.max_examined
-    mail = Mail(message[:limit], complete=len(message) <= limit, size=len(message))
-    return TestedRules.model_validate(matches(caller.site.rules, mail))
-
-
 @ROUTES.get("/health")
 def show_health(caller: PlatformReader) -> HealthState:
     """What works and what does not, at this moment."""
     caller.require(TokenScope.PLATFORM_READ)
     told = glance_of(caller, PLATFORM, None).to_dict()
     return HealthState(**{name: told[name] for name in HealthState.model_fields})
-
-
-def _taken(caller: Caller) -> TakenRules:
-    return TakenRules(caller.site.settings, frozenset(one.name for one in caller.site.filters))
 
 
 def _open_of(caller: Caller) -> Reach:

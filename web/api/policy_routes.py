@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Annotated, Any, Literal
 
-from fastapi import Header, Path, Query
+from fastapi import Body, Path, Query
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from tamis.base.errors import ChangedSinceError
-from tamis.database.overrides import MAX_CHANGES
+from tamis.database.overrides import MAX_CHANGES, parse_settings, written_settings
 from tamis.database.policy_versions import PolicyVersion
 from tamis.judging.policy_layers import DEFAULT, opens_lock
 from tamis.judging.site import Override, Site
@@ -21,7 +21,17 @@ from tamis.people.rights import upwards
 from tamis.people.token_scopes import TokenScope
 from tamis.web.api.caller import Caller, needs
 from tamis.web.api.problems import ProblemError, not_there
-from tamis.web.api.routes import CHANGES, Before, RowLimit, Rows, number_before, router, rows
+from tamis.web.api.routes import (
+    CHANGES,
+    Before,
+    IfMatch,
+    RowLimit,
+    Rows,
+    check_match,
+    number_before,
+    router,
+    rows,
+)
 
 ROUTES = router("policy")
 FRESH_SECONDS = 5.0
@@ -32,6 +42,12 @@ PolicyWriter = Annotated[Caller, needs(TokenScope.POLICY_WRITE)]
 ScopeName = Annotated[str, Path(max_length=300, description='"platform", a domain or a mailbox.')]
 SettingKey = Annotated[str, Field(min_length=1, max_length=200)]
 Value = bool | int | float | str | list[bool | int | float | str]
+
+
+class TomlText(Response):
+    """Settings as TOML."""
+
+    media_type = "application/toml"
 
 
 class ValueInForce(BaseModel):
@@ -99,6 +115,34 @@ def undo_version(
         raise ProblemError(409, str(error), keys=list(error.keys)) from None
 
 
+@ROUTES.get("/policy/{scope}.toml", response_class=TomlText)
+def show_policy_text(caller: PolicyReader, scope: ScopeName) -> TomlText:
+    """The scope's own settings in the store as TOML, which another scope can take. Its ETag is for If-Match."""
+    where = caller.scope(scope)
+    caller.require(TokenScope.POLICY_READ, where)
+    version = _version_of(caller, where)
+    own = {one.override.key: one.override.value for one in caller.store.overrides.list(where)}
+    return TomlText(f"# {where}\n{written_settings(own)}", headers={"etag": _etag(version)})
+
+
+@ROUTES.put("/policy/{scope}.toml", dependencies=CHANGES)
+def replace_policy(
+    caller: PolicyWriter,
+    scope: ScopeName,
+    text: Annotated[bytes, Body(media_type="application/toml", min_length=1)],
+    response: Response,
+    if_match: IfMatch = "",
+    note: Annotated[str, Query(max_length=500, description="Why; shown with the version.")] = "",
+) -> PolicyVersion:
+    """Let these settings (TOML) stand in place of all that the store has for a scope itself, as one version. What is
+    not in the text is taken back; what the settings file says stays."""
+    where = caller.scope(scope)
+    caller.require(TokenScope.POLICY_WRITE, where)
+    wanted = parse_settings(text.decode("utf-8", "replace"))
+    own = {one.override.key for one in caller.store.overrides.list(where)}
+    return _change(caller, where, dict.fromkeys(own - wanted.keys()) | wanted, note, if_match, response)
+
+
 @ROUTES.get("/policy/{scope}")
 def show_policy(caller: PolicyReader, scope: ScopeName, response: Response) -> PolicyInForce:
     """What is in force for a scope, and where it is set. Its ETag is what a change must send as If-Match."""
@@ -124,25 +168,27 @@ def change_policy(
     scope: ScopeName,
     wanted: WantedPolicy,
     response: Response,
-    if_match: Annotated[
-        str, Header(max_length=100, description="The ETag that was read; * for whatever is there.")
-    ] = "",
+    if_match: IfMatch = "",
 ) -> PolicyVersion:
     """Change settings of a scope as one version, which can be taken back. In force within seconds."""
     where = caller.scope(scope)
     caller.require(TokenScope.POLICY_WRITE, where)
-    _keep_locked(wanted.set.items())
-    if not if_match:
-        raise ProblemError(428, "Say with If-Match what was read, or * for whatever is there.")
+    return _change(caller, where, wanted.set, wanted.note, if_match, response)
+
+
+def _change(
+    caller: Caller, where: str, wanted: Mapping[str, Any], note: str, if_match: str, response: Response
+) -> PolicyVersion:
+    """Make changes of one scope, of what was read. Raises ProblemError."""
     version = _version_of(caller, where)
-    if if_match not in ("*", _etag(version)):
-        raise ProblemError(412, "The policy was changed since it was read.")
+    _keep_locked(wanted.items())
+    check_match(if_match, _etag(version), "The policy was changed since it was read.")
     try:
         made = caller.store.overrides.change(
-            [Override(where, key, value) for key, value in wanted.set.items()],
+            [Override(where, key, value) for key, value in wanted.items()],
             by=caller.by,
             check=caller.house.check,
-            note=wanted.note,
+            note=note,
             base=None if if_match == "*" else version,
         )
     except ChangedSinceError as error:

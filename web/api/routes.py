@@ -36,6 +36,20 @@ Before = Annotated[
 In = Annotated[str, Query(alias="in", max_length=300, description='"platform", a domain or a mailbox.')]
 
 
+IfMatch = Annotated[
+    str, Header(max_length=100, description="The ETag that was read; * for whatever is there.")
+]
+
+
+def check_match(if_match: str, etag: str, otherwise: str) -> None:
+    """Raises ProblemError, `otherwise` its sentence, where something else is there than what was read (RFC 9110
+    13.1.1, RFC 6585 3)."""
+    if not if_match:
+        raise ProblemError(428, "Say with If-Match what was read, or * for whatever is there.")
+    if if_match not in ("*", etag):
+        raise ProblemError(412, otherwise)
+
+
 class Rows(BaseModel, Generic[T]):
     """A part of a list; `next` is null at its end."""
 

@@ -15,7 +15,7 @@ from tamis.base.errors import ConfigError
 from tamis.contract.breadth import SENTENCES, breadth
 from tamis.contract.lists import Colour, ListEntry, Subject, normalise_pattern
 from tamis.database.list_entries import NewEntry
-from tamis.judging.list_conflicts import Conflict, conflicts
+from tamis.judging.list_conflicts import MOST_COMPARED, Conflict, conflicts
 from tamis.language.time_zone import zone_of
 from tamis.language.translation import marked
 from tamis.people.rights import Right
@@ -26,9 +26,6 @@ from tamis.web.visit import NOT_HERE, NoAccessError
 PAGE = 100
 MOST_ADDED = 1000
 """Entries that a form adds at once; beyond: nothing is added, with a sentence."""
-_MOST_COMPARED = 20_000
-"""Entries, the newest, in which contradictions are looked for; beyond: those of older ones are not told, which is
-said."""
 _MOST_CONFLICTS = 20
 """Contradictions that are shown; beyond: only that there are more."""
 _DIGITS = 18
@@ -81,8 +78,8 @@ def _page(
         limit=PAGE,
         newest_first=True,
     )
-    compared = lists.find(reach=reach, limit=_MOST_COMPARED + 1, newest_first=True)
-    contrary = list(islice(conflicts(compared[:_MOST_COMPARED], datetime.now(UTC)), _MOST_CONFLICTS + 1))
+    compared = lists.find(reach=reach, limit=MOST_COMPARED + 1, newest_first=True)
+    contrary = list(islice(conflicts(compared[:MOST_COMPARED], datetime.now(UTC)), _MOST_CONFLICTS + 1))
     typed = typed or Typed()
     return console.render(
         "lists.html",
@@ -93,7 +90,7 @@ def _page(
         colour=colour,
         conflicts=contrary[:_MOST_CONFLICTS],
         more_conflicts=len(contrary) > _MOST_CONFLICTS,
-        partly=len(compared) > _MOST_COMPARED,
+        partly=len(compared) > MOST_COMPARED,
         typed=typed,
         colours=COLOURS,
         subjects=SUBJECTS,

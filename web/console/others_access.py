@@ -31,7 +31,7 @@ from tamis.web.console.rights_in_words import (
     stored_in_words,
 )
 from tamis.web.invitation import mail_invitation
-from tamis.web.person import Person, is_served
+from tamis.web.person import Person, covers_all, is_served
 from tamis.web.rate_limits import INVITATIONS
 from tamis.web.visit import NOT_HERE, NOT_VALID, NoAccessError, PageRefusedError
 
@@ -216,8 +216,8 @@ def _person(console: Console) -> PersonRecord:
 
 def _covers(console: Console, one: PersonRecord) -> bool:
     """Whether all that a person may do could be given by this one: then this one may act on the person as a whole."""
-    every = Person.of(one.address, console.site, (given.grant for given in one.grants)).grants
-    return not any(gives_too_much(console.holder, grant) for grant in every)
+    granted = (given.grant for given in one.grants)
+    return covers_all(console.holder, one.address, granted, console.site)
 
 
 def change_person(console: Console) -> Response:

@@ -15,9 +15,9 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from tamis.base.errors import ChangedSinceError, ConfigError
-from tamis.base.toml_text import toml_value
 from tamis.contract.filter import Filter
 from tamis.database.counts import Days, FilterCount
+from tamis.database.overrides import written_settings
 from tamis.database.policy_versions import PolicyVersion
 from tamis.database.roll_ups import MISTAKES
 from tamis.judging.policy_layers import opens_lock
@@ -191,21 +191,12 @@ def export(console: Console) -> Response:
     """What is set in this scope, as the settings file would have it."""
     console.require(Right.POLICY_READ)
     own = [one for one in settings_of(console.site.book, console.scope) if one.here]
-    lines = [
-        f"{_dotted(one.key)} = {toml_value(one.value)}" for one in own if not isinstance(one.value, dict)
-    ]
+    text = written_settings({one.key: one.value for one in own if not isinstance(one.value, dict)})
     name = console.scope.replace("@", "-at-").replace("/", "-")
     headers = {
         "content-disposition": f'attachment; filename="policy-{name.encode("ascii", "replace").decode()}.toml"'
     }
-    return Response("\n".join([*lines, ""]), media_type="application/toml; charset=utf-8", headers=headers)
-
-
-def _dotted(key: str) -> str:
-    return ".".join(
-        part if part.replace("_", "").replace("-", "").isalnum() and part.isascii() else toml_value(part)
-        for part in key.split(".")
-    )
+    return Response(text, media_type="application/toml; charset=utf-8", headers=headers)
 
 
 def versions(console: Console) -> Response:

@@ -47,6 +47,8 @@ OF_THE_MAKER = {
 """Operations about tokens and jobs of the same person."""
 OPEN_OF_LOCKED = {
     *("/policy/{scope}", "/policy/versions", "/policy/versions/{number}/undo"),
+    "/policy/{scope}.toml",
+    *("/people/{person}", "/people/{person}/sessions", "/people/{person}/sessions/{session}"),
     *("/senders/{domain}/{address}", "/people", "/audit"),
     *("/people/grants", "/people/{person}/grants/{grant}"),
 }
@@ -76,6 +78,7 @@ class Objects:
             story(number, at=datetime.now(UTC)),
             recipients=((self.mailbox, SPAM),),
             subject=f"{MARK} {number}",
+            transaction=f"api{number}",
         )
         self.store.history.add([(f"api/{number}", one)])
         return str(self.store.history.show(f"Q{number}")[0].id)
@@ -159,6 +162,22 @@ class Objects:
         )
         return made.id
 
+    def person(self) -> str:
+        """Somebody who was granted something in the mailbox."""
+        return self.grant().partition("/")[0]
+
+    def session(self) -> str:
+        """Somebody who was granted something there, and is signed in."""
+        number = self.person()
+        known = self.store.people.get(int(number))
+        assert known is not None
+        self.pages.session(known.address)
+        return f"{number}/sessions/{self.store.sessions.list(known.address)[0].id}"
+
+    def label(self) -> str:
+        """A copy of a message of the history."""
+        return f"{self.message()}/labels/{self.mailbox}"
+
     def rule(self) -> str:
         """A rule that was proposed."""
         folder = self.pages.settings.rules_directory
@@ -173,16 +192,21 @@ def asked(path: str, method: str, objects: Objects) -> tuple[str, Any]:
     mailbox = objects.mailbox
     paths: Mapping[str, Callable[[], str]] = {
         "/messages/{number}": lambda: f"/messages/{objects.message()}",
+        "/messages/{number}/labels/{mailbox}": lambda: f"/messages/{objects.label()}",
         "/held/{number}": lambda: f"/held/{objects.held()}",
         "/held/{number}/content": lambda: f"/held/{objects.held()}/content",
         "/held/{number}/{act}": lambda: f"/held/{objects.held()}/delete",
         "/policy/versions/{number}/undo": lambda: f"/policy/versions/{objects.version()}/undo",
         "/policy/{scope}": lambda: f"/policy/{mailbox}",
+        "/policy/{scope}.toml": lambda: f"/policy/{mailbox}.toml",
         "/lists/entries/{number}": lambda: f"/lists/entries/{objects.entry()}",
         "/senders/{domain}/{address}": lambda: f"/senders/{domain_of(mailbox)}/{objects.sender()}",
         "/challenges/{number}": lambda: f"/challenges/{objects.challenge()}",
         "/rules/proposed/{name}/{act}": lambda: f"/rules/proposed/{objects.rule()}/forget",
         "/tokens/{number}": lambda: f"/tokens/{objects.token()}",
+        "/people/{person}": lambda: f"/people/{objects.person()}",
+        "/people/{person}/sessions": lambda: f"/people/{objects.person()}/sessions",
+        "/people/{person}/sessions/{session}": lambda: f"/people/{objects.session()}",
         "/people/{person}/grants/{grant}": lambda: f"/people/{objects.grant()}",
         "/jobs/{number}": lambda: f"/jobs/{objects.job()}",
     }
@@ -192,6 +216,7 @@ def asked(path: str, method: str, objects: Objects) -> tuple[str, Any]:
         "GET /messages/named": lambda: f"?name={objects.message()}",
         "GET /fingerprints": lambda: "?kind=attachment",
         "DELETE /fingerprints": lambda: f"?kind=attachment&fingerprint={objects.mark()}&scope={mailbox}",
+        "POST /learning/reports": lambda: f"?label=spam&mailbox={mailbox}",
     }
     bodies: Mapping[str, Callable[[], Any]] = {
         "/held/acts": lambda: {"act": "delete", "ids": [objects.held()]},
@@ -202,22 +227,33 @@ def asked(path: str, method: str, objects: Objects) -> tuple[str, Any]:
         "/clients/blocked": lambda: {"client": "198.51.100.252"},
         "/replays": lambda: {"scope": mailbox, "set": {"required": 6.5}, "days": next(_numbers) % 90 + 1},
         "/people/grants": lambda: {"address": JEAN, "scope": mailbox, "rights": ["observer"]},
+        "/messages/{number}/labels/{mailbox}": lambda: {"wanted": False},
+        "/policy/{scope}.toml": lambda: b"retention_days = %d" % (10 + next(_numbers) % 300),
+        "/people/{person}": lambda: {"suspended": True},
+        "/rules": lambda: {"text": f"# {next(_numbers)}"},
+        "/learning/reports": lambda: b"Subject: x\r\n\r\nx\r\n",
         "/rules/test": lambda: b"Subject: x\r\n\r\nx\r\n",
     }
     address = paths[path]() if "{" in path else path
     address += queries[f"{method} {path}"]() if f"{method} {path}" in queries else ""
-    return address, bodies[path]() if method in ("POST", "PATCH") and path in bodies else None
+    return address, bodies[path]() if method in ("POST", "PATCH", "PUT") and path in bodies else None
 
 
 def entry_for(scope: str) -> dict[str, str]:
     return {"colour": "black", "subject": "sender", "scope": scope}
 
 
+def kind_of(path: str) -> dict[str, str]:
+    """The header of what is sent as it is."""
+    if path in ("/rules/test", "/learning/reports"):
+        return {"Content-Type": "message/rfc822"}
+    return {"Content-Type": "application/toml"} if path.endswith(".toml") else {}
+
+
 def ask(api: Api, method: str, path: str, objects: Objects) -> Answer:
     address, body = asked(path, method, objects)
     headers = {"If-Match": "*"}
-    if path == "/rules/test":
-        headers["Content-Type"] = "message/rfc822"
+    headers |= kind_of(path)
     return api.ask(method, address, body, headers=headers)
 
 
@@ -278,7 +314,7 @@ def test_who_has_no_right_there_sees_and_changes_nothing(
         before = pages.store.overrides.versions.newest(), len(pages.store.lists.find())
         address, body = asked(path, method, objects)
         made = pages.store.overrides.versions.newest() - before[0], len(pages.store.lists.find()) - before[1]
-        answer = api.ask(method, address, body, headers={"If-Match": "*"})
+        answer = api.ask(method, address, body, headers={"If-Match": "*"} | kind_of(path))
         name = f"{method} {path} of {objects.mailbox}"
         if path in OPEN_OF_LOCKED and api is strangers[3][0]:
             continue

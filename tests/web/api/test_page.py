@@ -40,7 +40,7 @@ def test_an_example_works(pages: Pages, command: str) -> None:
     assert headers.pop("Authorization") == f"Bearer {api.token}"
     answer = Api(pages, api.token).ask(method, path.removeprefix(HOST), body, headers=headers)
     assert answer.status in (200, 201, 202), answer.text
-    assert json.loads(answer.body)
+    assert answer.body if path.partition("?")[0].endswith(".toml") else json.loads(answer.body)
 
 
 def read(words: list[str]) -> tuple[dict[str, str], str, bytes | None, list[str]]:

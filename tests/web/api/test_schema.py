@@ -23,6 +23,7 @@ CHECKS: list[Any] = [
     ),
 ]
 schemathesis.serializer.alias("message/rfc822", "application/octet-stream")
+schemathesis.serializer.alias("application/toml", "application/octet-stream")
 _KNOWN: Any = schemathesis.openapi.from_dict(schema())
 OPERATIONS = [one.ok() for one in _KNOWN.get_all_operations()]
 
