@@ -25,6 +25,7 @@ from tamis.judging.site import Site
 from tamis.settings import WebSettings
 from tamis.store import Store
 from tests.background.test_mailing import site as unreachable_site
+from tests.fresh_store import new_store
 from tests.memory_state import MemoryState
 from tests.quarantine.samples import CONTENT, held
 
@@ -64,8 +65,7 @@ def postfix(monkeypatch: pytest.MonkeyPatch) -> Postfix:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    with Store(f"sqlite:///{tmp_path / 'store'}") as opened:
-        opened.migrate()
+    with new_store(tmp_path / "store") as opened:
         yield opened
 
 

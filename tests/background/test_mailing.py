@@ -18,6 +18,7 @@ from tamis.letters import digests
 from tamis.settings import SettingsFile
 from tamis.store import Store
 from tests.builders import FILTERS
+from tests.fresh_store import new_store
 from tests.quarantine.samples import CONTENT, NOW, held
 
 MARIE = "marie@example.com"
@@ -75,8 +76,7 @@ with Store(url) as store:
 def test_a_crash_loses_no_digest(tmp_path: Path, when: str, copies: int) -> None:
     url, mails, post = f"sqlite:///{tmp_path / 'store'}", tmp_path / "mails", Post()
     mails.touch()
-    with Store(url) as store:
-        store.migrate()
+    with new_store(tmp_path / "store") as store:
         store.quarantine.hold(held(), CONTENT, now=NOW)
         done = subprocess.run([sys.executable, "-c", CRASHING, url, str(mails), when], check=False)
         assert done.returncode == -9
@@ -93,8 +93,7 @@ def test_a_crash_loses_no_digest(tmp_path: Path, when: str, copies: int) -> None
 
 def test_a_mailbox_whose_mail_is_refused_holds_up_no_other(tmp_path: Path) -> None:
     post = Post()
-    with Store(f"sqlite:///{tmp_path / 'store'}") as store:
-        store.migrate()
+    with new_store(tmp_path / "store") as store:
         store.quarantine.hold(held(), CONTENT, now=NOW)
         digesting = Digesting(site, store, TOKENS, lambda: post)
         post.refusing = True
@@ -138,8 +137,7 @@ def test_what_is_released_meanwhile_makes_no_empty_digest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     post = Post()
-    with Store(f"sqlite:///{tmp_path / 'store'}") as store:
-        store.migrate()
+    with new_store(tmp_path / "store") as store:
         one = store.quarantine.hold(held(), CONTENT, now=NOW)
         found = store.mailings.untold()
         store.quarantine.delete(one, MARIE, now=NOW)
@@ -150,8 +148,7 @@ def test_what_is_released_meanwhile_makes_no_empty_digest(
 
 def test_without_times_nothing_is_sent(tmp_path: Path) -> None:
     post = Post()
-    with Store(f"sqlite:///{tmp_path / 'store'}") as store:
-        store.migrate()
+    with new_store(tmp_path / "store") as store:
         store.quarantine.hold(held(), CONTENT, now=NOW)
         assert Digesting(lambda: site("digest = []"), store, TOKENS, lambda: post).step(1e12, TOMORROW)
     assert post.sent == []
@@ -159,8 +156,7 @@ def test_without_times_nothing_is_sent(tmp_path: Path) -> None:
 
 def test_a_quota_notice_that_is_refused_can_be_tried_again(tmp_path: Path) -> None:
     post = Post()
-    with Store(f"sqlite:///{tmp_path / 'store'}") as store:
-        store.migrate()
+    with new_store(tmp_path / "store") as store:
         post.refusing = True
         with pytest.raises(ReinjectError):
             notify_of_quota(site(), store, post, MARIE, 95)
@@ -181,8 +177,7 @@ def test_a_digest_that_fails_in_a_new_way_costs_nobody_else_theirs(
 
     monkeypatch.setattr(digests, "compose", compose)
     post = Post()
-    with Store(f"sqlite:///{tmp_path / 'store'}") as store:
-        store.migrate()
+    with new_store(tmp_path / "store") as store:
         for number, who in enumerate((MARIE, "paul@example.com")):
             store.quarantine.hold(held(f"t{number}", who), CONTENT, now=NOW)
         assert Digesting(site, store, TOKENS, lambda: post).step(1e12, TOMORROW)

@@ -11,8 +11,8 @@ import pytest
 from tamis.background.process import Background
 from tamis.judging.site import Site, Snapshot
 from tamis.settings import SettingsFile
-from tamis.store import Store
 from tests.builders import FILTERS
+from tests.fresh_store import new_store
 from tests.real.daemon import to_toml
 
 
@@ -32,7 +32,6 @@ def test_a_mistake_in_one_task_does_not_end_the_others(
     given = {"state_directory": str(tmp_path), "run_directory": str(tmp_path)}
     file = SettingsFile(None, to_toml(given))
     site = Site.build(file, FILTERS, Snapshot())
-    with Store(site.settings.store_url) as store, caplog.at_level(logging.ERROR):
-        store.migrate()
+    with new_store(tmp_path / "tamis.sqlite") as store, caplog.at_level(logging.ERROR):
         Background(lambda: site, store, stopping, lambda: file).run()
     assert "decide failed and is tried again" in caplog.text

@@ -18,9 +18,9 @@ from tamis.database.replay_jobs import asked_replay
 from tamis.judging.site import Override
 from tamis.people.rights import Reach
 from tamis.settings import SettingsFile
-from tamis.store import Store
 from tests.builders import FILTERS, MARIE, book
 from tests.database.test_replaying import story
+from tests.fresh_store import new_store
 from tests.real.daemon import to_toml
 
 HOST = "mx:/var/lib/tamis"
@@ -36,8 +36,7 @@ class Here:
         text = to_toml({"state_directory": str(folder), "run_directory": str(folder)})
         self.path.write_text(text)
         self.file = SettingsFile(self.path, text)
-        self.store = Store(self.file.settings.store_url)
-        self.store.migrate()
+        self.store = new_store(folder / "tamis.sqlite")
         told = [(f"a:{n}", story(n, book(""), "empty")) for n in range(3)]
         self.store.history.add(told, {MARIE: MARIE})
 

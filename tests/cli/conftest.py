@@ -12,6 +12,7 @@ import pytest
 
 from tamis.cli import main
 from tamis.store import Store
+from tests.fresh_store import new_store
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,5 @@ def run(config: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.Mon
 @pytest.fixture
 def store(config: Path) -> Iterator[Store]:
     """The store that the commands use."""
-    with Store(f"sqlite:///{config.parent / 'tamis.sqlite'}") as opened:
-        opened.migrate()
+    with new_store(config.parent / "tamis.sqlite") as opened:
         yield opened

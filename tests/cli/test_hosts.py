@@ -12,6 +12,7 @@ from tamis.database.hosts import SIGNING_KEY
 from tamis.installation.signing_key import fingerprint, signing_key
 from tamis.store import Store
 from tests.cli.conftest import Run
+from tests.fresh_store import new_store
 
 
 def test_who_works_on_the_store(run: Run, tmp_path: Path) -> None:
@@ -24,8 +25,7 @@ def test_who_works_on_the_store(run: Run, tmp_path: Path) -> None:
 
 
 def test_a_new_key_for_a_store_whose_key_nobody_has(run: Run, tmp_path: Path) -> None:
-    with Store(f"sqlite:///{tmp_path / 'tamis.sqlite'}") as store:
-        store.migrate()
+    with new_store(tmp_path / "tamis.sqlite") as store:
         store.hosts.settle(SIGNING_KEY, "the lost one")
         assert run("hosts", "rekey", "--yes").status == 0
         assert store.hosts.agreed(SIGNING_KEY) == fingerprint(signing_key(tmp_path / "signing.key"))

@@ -18,6 +18,7 @@ from tamis.people.rights import Reach
 from tamis.settings import SettingsFile
 from tamis.store import Store
 from tests.builders import FILTERS, PROPERTY
+from tests.fresh_store import new_store
 from tests.quarantine.samples import NOW
 
 MARIE = "marie@example.com"
@@ -208,8 +209,7 @@ _CHANGES = st.lists(
 @pytest.fixture(scope="module")
 def changing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """A store that all examples change in turn."""
-    with Store(f"sqlite:///{tmp_path_factory.mktemp('versions') / 'tamis.sqlite'}") as opened:
-        opened.migrate()
+    with new_store(tmp_path_factory.mktemp("versions") / "tamis.sqlite") as opened:
         yield opened
 
 

@@ -24,6 +24,7 @@ from tamis.judging.story import Story, Told
 from tamis.message.address import PLATFORM
 from tamis.settings import NoticeSettings
 from tamis.store import Store
+from tests.fresh_store import new_store
 from tests.quarantine.samples import CONTENT, NOW, held
 
 MARIE = "marie@example.com"
@@ -33,8 +34,7 @@ _LOOKED = re.compile(r"(?:SCAN|SEARCH) (\w+)(?: USING (?:COVERING )?(?:INDEX )?(
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     """A store on SQLite with one held message."""
-    with Store(f"sqlite:///{tmp_path / 'tamis.sqlite'}") as opened:
-        opened.migrate()
+    with new_store(tmp_path / "tamis.sqlite") as opened:
         opened.quarantine.hold(held(), CONTENT, now=NOW)
         yield opened
 

@@ -20,9 +20,9 @@ from tamis.services.files.images import fingerprint_of
 from tamis.services.files.reader import FileReader
 from tamis.services.state.opening import open_state
 from tamis.settings import ImageSettings, LearningSettings, Settings
-from tamis.store import Store
 from tests.attachments import letter
 from tests.documents import pdf, written
+from tests.fresh_store import new_store
 from tests.memory_state import MemoryState
 from tests.services.files.test_images import picture, saved
 
@@ -88,8 +88,7 @@ def test_images_of_marked_messages_get_onto_the_base(tmp_path: Path) -> None:
     """With the fingerprint that smaller copies have; what came with a message that nobody read is left."""
     settings, image = settings_in(tmp_path), saved(picture())
     mails = [RECEIVED + letter({"a.png": image}, kind="image/png", number=n) for n in range(3)]
-    with Store(settings.store_url) as store:
-        store.migrate()
+    with new_store(settings.state_directory / "tamis.sqlite") as store:
 
         def base() -> tuple[object, ...]:
             state, files = MemoryState(), waiting(settings.state_directory / "marks")

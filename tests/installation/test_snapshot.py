@@ -43,6 +43,7 @@ from tamis.message.envelope import Envelope
 from tamis.message.mail import Mail
 from tamis.store import Store
 from tests.builders import NOW
+from tests.fresh_store import lay_down
 
 FINGERPRINTS = ("0" * 64, "f" * 64)
 LIKENESSES = ("0" * 32, "0" * 31 + "1", "f" * 32)
@@ -89,8 +90,7 @@ def answers(index: ListIndex, now: datetime = NOW) -> list[Any]:
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store's file, ready to be copied."""
     path = tmp_path_factory.mktemp("store") / "tamis.sqlite"
-    with Store(f"sqlite:///{path}") as store:
-        store.migrate()
+    lay_down(path)
     return path
 
 

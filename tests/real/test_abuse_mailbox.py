@@ -16,6 +16,7 @@ from tamis.settings import AbuseMailboxSettings, Settings
 from tamis.store import Store
 from tests.cli.conftest import Run, config, run  # noqa: F401 - fixtures
 from tests.cli.test_state import REPORT
+from tests.fresh_store import new_store
 from tests.real import PrivateDovecot, TamisDaemon, wait_until
 from tests.real.dovecot import PASSWORD
 from tests.real.support import private_directory
@@ -33,8 +34,7 @@ def dovecot() -> Iterator[PrivateDovecot]:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    with Store(f"sqlite:///{tmp_path / 'tamis.sqlite'}") as opened:
-        opened.migrate()
+    with new_store(tmp_path / "tamis.sqlite") as opened:
         yield opened
 
 

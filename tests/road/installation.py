@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from tamis.installation.snapshot import read_snapshot
 from tamis.store import Store
+from tests.fresh_store import lay_down
 from tests.real import PrivatePostfix, TamisDaemon, wait_until
 from tests.real.support import REPOSITORY, private_directory
 
@@ -87,6 +88,8 @@ class Installation:
             directory=self.directory,
             **(daemon or {}),
         )
+        if not self.daemon.settings.get("store", {}).get("url"):
+            lay_down(self.state_directory / "tamis.sqlite")
         self.postfix = PrivatePostfix(
             milter="unix:tamis/milter" if unix else self.daemon.milter,
             desk="unix:tamis/desk" if unix else "",

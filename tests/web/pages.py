@@ -29,6 +29,7 @@ from tamis.web.serving import make_house, make_server
 from tamis.web.visit import SESSION
 from tests.builders import FILTERS
 from tests.desk.smtp import Listener
+from tests.fresh_store import lay_down
 from tests.real.daemon import to_toml
 from tests.real.support import LOOPBACK, free_port, wait_until
 
@@ -139,6 +140,8 @@ class Pages:
             given[name] = {**given.get(name, {}), **table} if name != "policy" else table
         self.file = SettingsFile(None, to_toml(given))
         self.settings = self.file.settings
+        if not self.settings.store.url:
+            lay_down(folder / "tamis.sqlite")
         self.store = Store(self.settings.store_url)
         self.store.migrate()
         self._site: Site | None = None
