@@ -19,6 +19,7 @@ from tamis.models.shared_place import PLACE, SharedPlace, is_behind
 from tamis.models.shared_teaching import ASIDE, SharedTeacher
 from tamis.models.teaching import Teacher
 from tamis.store import Store
+from tests.fresh_store import new_store
 
 FILES = ("current.model", "levels.json")
 REACH = 12
@@ -26,8 +27,7 @@ REACH = 12
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    with Store(f"sqlite:///{tmp_path}/shared.db") as opened:
-        opened.migrate()
+    with new_store(tmp_path / "shared.db") as opened:
         yield opened
 
 
@@ -215,8 +215,7 @@ def test_whatever_happens_all_hosts_have_the_same_weights(
     """A kill is a folder as it was some acts ago, or without what says how far it is: files are written in an order in
     which each such moment can be met."""
     folder = tmp_path_factory.mktemp("hosts")
-    with Store(f"sqlite:///{folder}/shared.db") as store:
-        store.migrate()
+    with new_store(folder / "shared.db") as store:
         hosts = Hosts(folder, store)
         for act, host, number, spam in acts:
             if act == "kill":
