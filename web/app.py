@@ -158,6 +158,7 @@ ROUTES = (
     _console("/replay/{job}", Right.HISTORY, replay_pages.show_job),
     _console("/suggest", Right.HISTORY, suggestion_pages.show),
     _deed("/suggest", Right.HISTORY, suggestion_pages.start),
+    _deed("/suggest/points", Right.HISTORY, suggestion_pages.fit),
     _console("/suggest/{job}", Right.HISTORY, suggestion_pages.show_job),
     _console("/jobs", Right.POLICY_READ, replay_pages.jobs),
     _deed("/jobs/{job}/cancel", Right.HISTORY, replay_pages.cancel),

@@ -20,7 +20,7 @@ from tamis.base.errors import TamisError
 from tamis.chain.registry import load_filters
 from tamis.contract.filter import Filter
 from tamis.database.jobs import Job
-from tamis.database.replay_jobs import REPLAY, SUGGEST, changes_of, mistakes_of, wanted_by
+from tamis.database.replay_jobs import FIT, REPLAY, SUGGEST, changes_of, mistakes_of, wanted_by
 from tamis.database.replaying import ReplayResult, run
 from tamis.judging.alias_targets import NO_ALIASES, Directory
 from tamis.judging.policy import PolicyBook
@@ -125,7 +125,25 @@ def suggested(tried: Sequence[Suggestion], chosen: int) -> Mapping[str, Any]:
     return {"chosen": chosen, "tried": len(tried), "suggestions": [one.plain() for one in ranked(tried)]}
 
 
-KINDS = {REPLAY: replay, SUGGEST: suggest}
+def fit(bench: Bench, job: Job, claim: str) -> Mapping[str, Any]:
+    """Points that would do better on what people said, with their replay."""
+    from tamis.database.fitting import changes_in, fit_told, fitted  # noqa: PLC0415 - scikit-learn is 100 MB
+
+    stored, wanted = bench.stored(), wanted_by(job.asked)
+    book, url = bench.book(stored), bench.file.settings.store_url
+    found = fitted(url, book, job.scope, wanted)
+    changes = changes_in(job.scope, found)
+    if not changes:
+        return fit_told(found, None)
+
+    def progress(so_far: ReplayResult, done: int, total: int) -> None:
+        bench.told(job, claim, done, total, fit_told(found, so_far))
+
+    other = bench.book(with_changes(stored, changes))
+    return fit_told(found, run(url, book, other, wanted, 0, progress=progress, processes=1, part=_PART))
+
+
+KINDS = {REPLAY: replay, SUGGEST: suggest, FIT: fit}
 
 
 def work(bench: Bench, job: Job, claim: str) -> None:

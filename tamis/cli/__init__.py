@@ -57,6 +57,7 @@ COMMANDS = {
     "statistics": "statistics:statistics",
     "status": "status:status",
     "stop": "serve:stop",
+    "suggest": "suggest:suggest",
     "token": "token:token",
     "try": "try_message:try_message",
     "web": "serve:web",

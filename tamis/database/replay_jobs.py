@@ -12,6 +12,7 @@ from tamis.people.rights import Locks, Reach
 
 REPLAY = "replay"
 SUGGEST = "suggest"
+FIT = "fit"
 
 
 def asked_replay(changes: Sequence[Override], since: datetime, days: int, reach: Reach) -> Mapping[str, Any]:
@@ -31,6 +32,11 @@ def asked_suggestions(
 ) -> Mapping[str, Any]:
     """To find what would mend mistakes, each a message and a recipient."""
     return {**asked_replay((), since, days, reach), "mistakes": [list(one) for one in mistakes]}
+
+
+def asked_fit(since: datetime, days: int, reach: Reach) -> Mapping[str, Any]:
+    """To fit the points of filters on what people said of the copies since then that `reach` covers."""
+    return asked_replay((), since, days, reach)
 
 
 def mistakes_of(asked: Mapping[str, Any]) -> list[tuple[int, str]]:

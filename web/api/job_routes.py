@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -10,7 +11,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from tamis.database.jobs import Job, JobState, TooManyJobsError
-from tamis.database.replay_jobs import REPLAY, asked_replay
+from tamis.database.replay_jobs import FIT, REPLAY, asked_fit, asked_replay
 from tamis.judging.site import Override
 from tamis.message.address import PLATFORM
 from tamis.people.token_scopes import TokenScope
@@ -53,6 +54,13 @@ class JobTold(BaseModel):
         return cls(**{name: getattr(job, name) for name in cls.model_fields})
 
 
+class WantedFit(BaseModel):
+    """Whose mail of the last days to fit the points of filters on."""
+
+    scope: str = Field(PLATFORM, max_length=300)
+    days: int = Field(30, ge=1, le=365)
+
+
 @ROUTES.post("/replays", dependencies=CHANGES, status_code=202)
 def start_replay(caller: Trier, wanted: WantedReplay, response: Response) -> JobTold:
     """Begin to try changes on past mail; nothing is changed. The job's `result` grows until its state is done."""
@@ -62,11 +70,29 @@ def start_replay(caller: Trier, wanted: WantedReplay, response: Response) -> Job
     changes = [Override(scope, key, value) for key, value in wanted.set.items()]
     try_out = [one for one in changes if one.value is not None]
     caller.house.check(scope, try_out, try_out)
-    since = (datetime.now(UTC) - timedelta(days=wanted.days)).replace(minute=0, second=0, microsecond=0)
     reach = caller.visible(TokenScope.HISTORY_READ, scope)  # the scope itself, of which it may read all
-    asked = asked_replay(changes, since, wanted.days, reach)
+    asked = asked_replay(changes, _since(wanted.days), wanted.days, reach)
+    return _begin(caller, REPLAY, scope, asked, response)
+
+
+@ROUTES.post("/fits", dependencies=CHANGES, status_code=202)
+def start_fit(caller: Trier, wanted: WantedFit, response: Response) -> JobTold:
+    """Begin to fit the points of filters that add to the total on what people said of past mail: a proposal with its
+    replay; nothing is changed. The job's `result` says in `refused` why there is none, as when labels are too few."""
+    scope = caller.scope(wanted.scope)
+    caller.require(TokenScope.HISTORY_READ, scope)
+    caller.require(TokenScope.POLICY_READ, scope)
+    asked = asked_fit(_since(wanted.days), wanted.days, caller.visible(TokenScope.HISTORY_READ, scope))
+    return _begin(caller, FIT, scope, asked, response)
+
+
+def _since(days: int) -> datetime:
+    return (datetime.now(UTC) - timedelta(days=days)).replace(minute=0, second=0, microsecond=0)
+
+
+def _begin(caller: Caller, kind: str, scope: str, asked: Mapping[str, Any], response: Response) -> JobTold:
     try:
-        job = caller.store.jobs.ask(REPLAY, caller.token.maker, scope, asked)
+        job = caller.store.jobs.ask(kind, caller.token.maker, scope, asked)
     except TooManyJobsError as error:
         raise ProblemError(429, str(error), headers={"retry-after": "60"}) from None
     response.headers["location"] = f"jobs/{job.id}"

@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from tamis.database.history import KeptStory
 from tamis.database.jobs import Job, JobState, TooManyJobsError
-from tamis.database.replay_jobs import REPLAY, SUGGEST, asked_replay, changes_of
+from tamis.database.replay_jobs import FIT, REPLAY, SUGGEST, asked_replay, changes_of
 from tamis.judging.policy_settings import PolicySetting, settings_of, value_text
 from tamis.judging.site import Override
 from tamis.language.translation import marked
@@ -106,7 +106,7 @@ def cancel(console: Console) -> Response:
     return console.redirect(f"{PAGES[job.kind]}/{job.id}" if job.kind in PAGES else "/jobs")
 
 
-PAGES = {REPLAY: "/replay", SUGGEST: "/suggest"}
+PAGES = {REPLAY: "/replay", SUGGEST: "/suggest", FIT: "/suggest"}
 """Where a job of each kind is looked at."""
 
 STATES: Mapping[JobState, str] = {

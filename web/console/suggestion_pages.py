@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from starlette.responses import Response
 
-from tamis.database.replay_jobs import SUGGEST, asked_suggestions
+from tamis.database.replay_jobs import FIT, SUGGEST, asked_fit, asked_suggestions
 from tamis.people.rights import Right
 from tamis.web.console.console import Console
 from tamis.web.console.known_mistakes import KnownMistake, known_mistakes
@@ -52,13 +52,23 @@ def start(console: Console) -> Response:
 def show_job(console: Console) -> Response:
     """What was found so far."""
     job = found_job(console)
-    if job.kind != SUGGEST:
+    if job.kind not in _TEMPLATES:
         raise NoAccessError(NOT_HERE)
     if console.scope != job.scope:
         return console.redirect(f"/suggest/{job.id}", **{"in": job.scope})
     return console.render(
-        "suggestions.html", job=job, result=job.result, states=STATES, days=str(job.asked["days"])
+        _TEMPLATES[job.kind], job=job, result=job.result, states=STATES, days=str(job.asked["days"])
     )
+
+
+_TEMPLATES = {SUGGEST: "suggestions.html", FIT: "fitted.html"}
+
+
+def fit(console: Console) -> Response:
+    """Fit the points of all filters on what people said: a job."""
+    require_both(console)
+    days = days_of(console)
+    return begin(console, FIT, asked_fit(since(days), days, reach_of(console)))
 
 
 def _choice(console: Console, days: int, found: Sequence[KnownMistake], *, empty: bool = False) -> Response:
