@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -148,10 +148,10 @@ def fit_scores(copies: Sequence[LabelledCopy], policy: Policy) -> FittedScores:
     """Scores for the filters of a scope's policy, from what people said of its copies."""
     table, decided = _table(copies, policy)
     unwanted = int(table.unwanted.sum())
-    counts = {"wanted": len(table.unwanted) - unwanted, "unwanted": unwanted}
-    refused, facts = _too_little(table, counts)
+    found = FittedScores({}, len(table.unwanted) - unwanted, unwanted, decided)
+    refused, facts = _too_little(table, {"wanted": found.wanted, "unwanted": found.unwanted})
     if refused:
-        return FittedScores({}, **counts, decided=decided, refused=refused, facts=facts)
+        return replace(found, refused=refused, facts=facts)
     before, after = _tested(table)
     caught = _held_out(table.unwanted, before, after)
     lost = _held_out(~table.unwanted, before, after)
@@ -162,8 +162,8 @@ def fit_scores(copies: Sequence[LabelledCopy], policy: Policy) -> FittedScores:
         if abs(now - then) >= LEAST_CHANGE / 2
     }
     if gain <= 0 or lost[1].stopped > lost[0].stopped or not changes:
-        return FittedScores({}, **counts, decided=decided, refused=NO_BETTER, caught=caught, lost=lost)
-    return FittedScores(changes, **counts, decided=decided, caught=caught, lost=lost)
+        return replace(found, refused=NO_BETTER, caught=caught, lost=lost)
+    return replace(found, changes=changes, caught=caught, lost=lost)
 
 
 def _too_little(table: _Table, counts: Mapping[str, int]) -> tuple[str, dict[str, int]]:
@@ -248,7 +248,7 @@ def _fitted(table: _Table) -> Floats:
     limit = float(table.limits.min())
     bounds = [_bounds(float(score), limit) for score in table.scores]
     found = minimize(loss, table.scores, jac=True, method="L-BFGS-B", bounds=bounds)
-    return np.round(np.asarray(found.x, dtype=np.float64), 1)
+    return np.asarray(np.round(found.x, 1), dtype=np.float64)
 
 
 def _bounds(score: float, limit: float) -> tuple[float, float]:
