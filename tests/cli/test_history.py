@@ -20,6 +20,8 @@ def test_an_empty_history_says_so(run: Run) -> None:
     assert "Nothing is recorded for example.com since " in run("replay", "--domain", "example.com").out
     told = run("replay", "--set", "required=6", "--json").data
     assert (told["copies"], told["moved"], told["changed"]) == (0, 0, [])
+    assert "people said of 0 that they were wanted" in run("suggest").out
+    assert run("suggest", "--domain", "example.com", "--json").data["scores"] == []
 
 
 def test_a_message_is_found_and_shown_by_its_names(run: Run, store: Store) -> None:

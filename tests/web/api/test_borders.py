@@ -42,7 +42,7 @@ FOR_ALL = {"GET /me"}
 """Operations that need no scope: about the token itself."""
 OF_THE_MAKER = {
     *("GET /tokens", "DELETE /tokens/{number}"),
-    *("POST /replays", "GET /jobs", "GET /jobs/{number}", "DELETE /jobs/{number}"),
+    *("POST /replays", "POST /fits", "GET /jobs", "GET /jobs/{number}", "DELETE /jobs/{number}"),
 }
 """Operations about tokens and jobs of the same person."""
 OPEN_OF_LOCKED = {
@@ -226,6 +226,7 @@ def asked(path: str, method: str, objects: Objects) -> tuple[str, Any]:
         "/clients/complaints": lambda: {"client": "198.51.100.251"},
         "/clients/blocked": lambda: {"client": "198.51.100.252"},
         "/replays": lambda: {"scope": mailbox, "set": {"required": 6.5}, "days": next(_numbers) % 90 + 1},
+        "/fits": lambda: {"scope": mailbox, "days": next(_numbers) % 365 + 1},
         "/people/grants": lambda: {"address": JEAN, "scope": mailbox, "rights": ["observer"]},
         "/messages/{number}/labels/{mailbox}": lambda: {"wanted": False},
         "/policy/{scope}.toml": lambda: b"retention_days = %d" % (10 + next(_numbers) % 300),

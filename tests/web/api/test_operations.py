@@ -239,4 +239,8 @@ def test_a_replay_is_a_job_that_names_no_locked_mailbox(pages: Pages, api: Api) 
     assert api.ask("DELETE", f"/jobs/{job['id']}").status == 204
     assert api.get(f"/jobs/{job['id']}")["state"] == "cancelled"
     assert is_problem(api.post("/replays", wanted | {"set": {"no.such": 1}}), 422)
+    fit = json.loads(api.post("/fits", {"scope": "example.com"}).body)
+    assert (fit["kind"], fit["state"]) == ("fit", "waiting")
+    assert api.ask("DELETE", f"/jobs/{fit['id']}").status == 204
+    assert is_problem(api.post("/fits", {"scope": PLATFORM}), 404)
     assert is_problem(api.post("/replays", wanted | {"scope": PLATFORM}), 404)
