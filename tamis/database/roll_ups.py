@@ -9,13 +9,14 @@ Both ways count the same: only what the history keeps is looked at, in the form 
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
+from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import cache, lru_cache
 
+import numpy as np
 from sqlalchemy.orm import Session
 
 from tamis.contract.finding import Status
@@ -65,9 +66,8 @@ MISTAKES = (WANTED_STOPPED, UNWANTED_PASSED)
 ACTED, SPOKE, SHADOW, UNAVAILABLE, SKIPPED = "acted", "spoke", "shadow", "unavailable", "skipped"
 MICROS = "micros"
 _SKIPPED, _UNAVAILABLE = str(Status.SKIPPED), str(Status.UNAVAILABLE)
-_SHORTEST = BUCKETS[0]
 STEPS = tuple(f"step_{place}" for place in range(len(BUCKETS) + 1))
-_LOOKS = (*STEPS, SKIPPED, MICROS)
+_LOOKS = (*STEPS, MICROS)
 
 
 def observed_as(told: Told) -> str:
@@ -183,8 +183,9 @@ class Sums:
             _pairs
         )
         """(day, domain, label) -> (filter, rule) -> copies"""
-        self._looks: defaultdict[int, dict[str, list[int]]] = defaultdict(dict)
-        """day -> filter -> numbers of _LOOKS"""
+        self._seconds: defaultdict[int, defaultdict[str, array[float]]] = defaultdict(_times)
+        """day -> filter -> how long each of its looks took"""
+        self._skipped: defaultdict[tuple[int, str], int] = defaultdict(int)
 
     @property
     def filters(self) -> dict[Key, int]:
@@ -194,11 +195,13 @@ class Sums:
             for (day, domain, what), filters in self._filters.items()
             for name, copies in filters.items()
         }
-        for day, looks in self._looks.items():
-            for name, numbers in looks.items():
-                for what, number in zip(_LOOKS, numbers, strict=True):
+        for day, looks in self._seconds.items():
+            for name, seconds in looks.items():
+                for what, number in zip(_LOOKS, _summed(seconds), strict=True):
                     if number:
                         found[day, "", name, what] = number
+        for (day, name), number in self._skipped.items():
+            found[day, "", name, SKIPPED] = number
         return found
 
     @property
@@ -244,19 +247,15 @@ class Sums:
             self.hours[hour, copy.domain, side, copy.outcome, copy.told.decided_by] += 1
 
     def _add_looks(self, day: int, message: CountedMessage, in_domain: Mapping[str, int]) -> None:
-        looks = self._looks[day]  # a message has some forty findings: this loop is what the statistics cost
+        looks = self._seconds[day]  # a message has some forty findings: this loop is what the statistics cost
         unavailable: list[str] = []
         for (name, status), seconds in zip(message.looks, message.seconds, strict=True):
-            numbers = looks.get(name)
-            if numbers is None:
-                numbers = looks[name] = [0] * len(_LOOKS)
             if status == _SKIPPED:
-                numbers[-2] += 1
+                self._skipped[day, name] += 1
                 continue
             if status == _UNAVAILABLE:
                 unavailable.append(name)
-            numbers[0 if seconds <= _SHORTEST else bisect_left(BUCKETS, seconds)] += 1
-            numbers[-1] += int(seconds * 1e6)
+            looks[name].append(seconds)
         if not unavailable:
             return
         for domain, copies in (*in_domain.items(), ("", 1)):
@@ -285,6 +284,17 @@ _ADDED = ("copies", "octets")
 
 def _counts() -> defaultdict[str, int]:
     return defaultdict(int)
+
+
+def _times() -> defaultdict[str, array[float]]:
+    return defaultdict(lambda: array("d"))
+
+
+def _summed(seconds: array[float]) -> list[int]:
+    """The numbers of _LOOKS: how many looks were within each step, and microseconds in all."""
+    taken = np.frombuffer(seconds, dtype=np.float64)
+    steps = np.bincount(np.searchsorted(BUCKETS, taken), minlength=len(STEPS))
+    return [*steps.tolist(), int((taken * 1e6).astype(np.int64).sum())]
 
 
 def _pairs() -> defaultdict[tuple[str, str], int]:

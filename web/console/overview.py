@@ -71,9 +71,9 @@ def show(console: Console) -> Response:
     span, reach = Span.of(console), console.visible(Right.STATISTICS)
     now, before = traffic(console, span, reach)
     labels = store.labels(reach, span.days)
-    filters = store.filters(reach, span.days)
     is_platform = console.may(Right.PLATFORM, PLATFORM)
     latencies = store.latencies(span.days) if is_platform else []
+    filters = [] if is_platform else store.filters(reach, span.days)
     asked = store.questions(reach, span.since, span.now)
     if is_platform:
         wrong = troubles.of_hosts(console.visit.store.healths.all(), reader)
