@@ -9,13 +9,19 @@ from tamis.contract.filter import Effect, Message
 from tamis.contract.finding import Finding
 from tamis.filters.signing.list_headers import ListsExcused
 from tamis.language.translation import marked
-from tamis.message.domains import registered_domain
-from tamis.message.mail.urls import host_of
+from tamis.message.domains import is_top_level, registered_domain
+from tamis.message.mail.urls import host_of, hosts_of
 from tamis.message.mail.visible import canonical
 from tamis.message.mail.wrappers import unwrapped
 
-# The whole text must be an address: in "see example.com for more" no domain is promised.
-_SHOWN = re.compile(r"(?:https?://|(?=www\.))([^\s/?#]{4,253})(?:[/?#]\S*)?", re.IGNORECASE)
+# The whole text must be an address: in "see example.com for more" no domain is promised. Signs around it are none of
+# it, and what looks like ":" and "/" is read as such.
+_SHOWN = re.compile(
+    r"\W*(?:h(?:tt|xx)ps?\s?[:\u2236\ua789\u0589]\s?[/\\\u2044\u2215\u29f8]{1,3}\s?|(?=www\.))"
+    r"([^\s/?#<>()\"]{4,253})(?:[/?#]\S*)?\W*",
+    re.IGNORECASE,
+)
+_SHOWN_BARE = re.compile(r"((?:[\w-]{1,63}\.){1,5}([a-z]{2,18}))/\S*", re.IGNORECASE)
 _LIST = ("list-unsubscribe", "list-id", "list-post")
 _MAX_PAIRS = 10  # pairs that are shown; beyond: left out: the first counts
 
@@ -49,12 +55,11 @@ class LinkText(ListsExcused):
         tracked = True
         is_answer = any(name in mail.headers for name in ("in-reply-to", "references"))
         for url in mail.urls:
-            if url.source != "link" or not (found := _SHOWN.fullmatch(canonical(url.text))):
+            if url.source != "link" or not (shown := _shown(text := canonical(url.text))):
                 continue
             way = unwrapped(url.raw)
             real = _domain(way.target) or registered_domain(url.host)
-            shown = registered_domain(host_of(found[1]))
-            if not shown or not real or real in {shown, _domain(unwrapped(found[0]).target)} | senders:
+            if not real or real in {shown, _domain(unwrapped(text).target)} | senders:
                 continue
             if way.guarded and (is_answer or shown in senders):
                 continue
@@ -72,6 +77,16 @@ class LinkText(ListsExcused):
         bulk = (headers.first("precedence") or "").strip().lower() in {"bulk", "list"}
         told = [name for name in _LIST if name in headers]
         return [*told, *["precedence"] * bulk, *["from"] * hit.facts["tracked"]]
+
+
+def _shown(text: str) -> str:
+    """The registered domain of the web address that a link's text is; "" when it is none."""
+    found = _SHOWN.fullmatch(text)
+    if found is None:
+        found = _SHOWN_BARE.fullmatch(text)
+        if found is None or not is_top_level(found[2].lower()):
+            return ""
+    return next(filter(None, map(registered_domain, hosts_of(found[1]))), "")
 
 
 def _domain(link: str) -> str:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tamis.message.unseen import IGNORED
 from tamis.models import compiled
 from tamis.models.hashing import MAX_OCTETS, Hashes, Positions, salted, spans, word_hashes
 
@@ -92,7 +93,7 @@ def salted_by_line(words: Words) -> Positions:
 _UNSPACED = re.compile(
     r"[\u0e00-\u0e7f\u1100-\u11ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff]+"
 )
-_INVISIBLE = re.compile("[\u00ad\u034f\u200b-\u200f\u2060\ufeff]")
+_INVISIBLE = re.compile(f"[{IGNORED}]")
 
 
 def spelled(text: str) -> str:

@@ -7,7 +7,8 @@ import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 
-from tamis.message.names import host_name, without_invisible
+from tamis.message.names import host_name
+from tamis.message.unseen import without_invisible
 
 PLATFORM = "platform"
 """The scope of the whole installation; the other scopes are a domain and a mailbox."""

@@ -73,7 +73,8 @@ _STREAM = re.compile(r":+\$?[a-z]*$", re.IGNORECASE)
 
 def name_risks(name: str, kind: str) -> set[Risk]:
     """The risks in a name; `kind` is the MIME type by content, '' when unknown."""
-    risks: set[Risk] = set()
+    before, nul, _ = name.partition("\0")
+    risks = name_risks(before, kind) if nul else set()  # where programs in C end a name
     found = extensions(name)
     last = found[0] if found else ""
     text = last in _NAMES_OF_TEXT and kind.startswith("text/")

@@ -14,6 +14,8 @@ from functools import lru_cache
 
 import idna
 
+from tamis.message.unseen import BLANK, is_invisible
+
 _LABEL = 63
 _NAME = 253
 _MOST = 1000
@@ -22,6 +24,7 @@ _MOST = 1000
 _END = ". \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f"
 _LONG = "a label of more than 63 octets"
 _JOINERS = "\u200c\u200d"
+_LIKE_A_BLANK = re.compile(f"[{BLANK}]")
 _HOST = re.compile(
     r"(?=.{1,253}\Z)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 )
@@ -73,34 +76,20 @@ def u_label(label: str) -> str:
         return label
 
 
-def is_invisible(character: str) -> bool:
-    """Whether a character has no shape and no width of its own (Unicode: default ignorable, format)."""
-    return unicodedata.category(character) == "Cf" or _is_ignored(character)
-
-
-def without_invisible(text: str) -> str:
-    """A text without the characters that nobody sees."""
-    return text if text.isascii() else "".join(one for one in text if one.isascii() or not is_invisible(one))
-
-
-@lru_cache(maxsize=1024)
-def _is_ignored(character: str) -> bool:
-    try:
-        return not idna.uts46_remap(character, std3_rules=False, transitional=False)
-    except idna.IDNAError:
-        return False
-
-
 def _mapped(text: str) -> tuple[str, str]:
     """The UTS 46 mapping (section 4, step 1 and 2), and what it refuses."""
-    try:
-        return idna.uts46_remap(text, std3_rules=False, transitional=False), ""
-    except idna.IDNAError:
-        pass
+    if not _LIKE_A_BLANK.search(text):
+        try:
+            return idna.uts46_remap(text, std3_rules=False, transitional=False), ""
+        except idna.IDNAError:
+            pass
     kept, refused = [], ""
     for one in text:
         try:
-            kept.append(idna.uts46_remap(one, std3_rules=False, transitional=False))
+            if _LIKE_A_BLANK.match(one):  # UTS 46 has it in some names, no reader sees it there
+                refused = refused or f"U+{ord(one):04X} in it"
+            else:
+                kept.append(idna.uts46_remap(one, std3_rules=False, transitional=False))
         except idna.IDNAError:
             refused = refused or f"U+{ord(one):04X} in it"
             kept.append("" if is_invisible(one) else one)

@@ -104,6 +104,7 @@ WRAPPED: dict[str, Callable[[str], str]] = {
     "garbage": lambda a: f"Boss <{a}> and more]",
     "open comment": lambda a: f"b@other.example (hello <{a}>",
     "open quote": lambda a: f'"Boss <{a}>',
+    "guillemets": lambda a: f"Boss \u2039{a}\u203a",
     "NUL": lambda a: f"Boss <{a}>\0 <b@other.example>",
     "bare CR": lambda a: f"<{a}>\rFrom: <b@other.example>",
 }
@@ -180,6 +181,9 @@ def test_sender_where_from_names_nobody(spec: str, field: str) -> None:
         "<bank.example!a>",
         "a@bank.example: b@other.example;",
         "<a@bank\\.example>",
+        'Boss <a@"bank.example">',
+        'Boss <"a@bank.example>',
+        "Boss \u2039a@bank.example\u203a",
         "@bank.example",
         "Boss <a@ba nk.example>",
         "<a@bank.example/>",

@@ -29,7 +29,7 @@ from tests.builders import entry, envelope, message
 
 DROPPED = "\u00ad\u200b\u2060\ufeff\u034f\u180b\u180c\u180d\u2064" + "".join(map(chr, range(0xFE00, 0xFE10)))
 """UTS 46, "ignored": browsers drop them from a host."""
-REFUSED = "\u202a\u202e\u2066\u2069\u061c\u200e\u200c\u200d\U000e0041"
+REFUSED = "\u2800\U00016fe4\U0001d159\u202a\u202e\u2066\u2069\u061c\u200e\u200c\u200d\U000e0041"
 """Nobody sees them, and no host may have them where they stand here."""
 
 

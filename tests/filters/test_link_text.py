@@ -42,3 +42,29 @@ def test_others_domains_behind_a_gateway_are_told_in_mail_that_answers_nothing(l
 def test_what_a_gateway_shows_is_held_against_its_target() -> None:
     wrapped = "https://eur01.safelinks.protection.outlook.com/?url=https%3A%2F%2Fother.example%2F"
     assert _status(wrapped, "In-Reply-To: <1@client.example>\r\n") is Status.HIT
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        "(https://client.example/a)",
+        "\u27a4 https://client.example/a",
+        "&lt;https://client.example&gt;",
+        "https:\\\\client.example",
+        "https:/client.example",
+        "https:\u2044\u2044client.example",
+        "https\u2236//client.example",
+        "hxxps://client.example",
+        "https:// www.client.example",
+        "client.example/login",
+        '<img src="cid:a" alt="https://client.example/">',
+    ],
+)
+def test_ways_of_showing_an_address(shown: str) -> None:
+    assert _status("https://other.example/", shown=shown) is Status.HIT
+    assert _status("https://www.client.example/", shown=shown) is Status.CLEAR
+
+
+@pytest.mark.parametrize("shown", ["Read more", "client.example", "node.js", "and/or", "1.2.2026/a", "a.b/c"])
+def test_what_promises_no_domain(shown: str) -> None:
+    assert _status("https://other.example/", shown=shown) is Status.CLEAR

@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterator, Sequence
 from urllib.parse import unquote
 
+from tamis.message.domains import is_top_level
 from tamis.message.mail.defects import DefectKind, DefectReport
 from tamis.message.mail.limits import Limits
 from tamis.message.mail.sampling import MessageChance, text_excerpt
-from tamis.message.mail.urls import Url, text_urls
+from tamis.message.mail.urls import Url, host_of, text_urls
 from tamis.message.mail.written_links import as_link, plain
 
 CHARACTERS = 262_144
@@ -21,11 +22,24 @@ _DEPTH = 3  # layers of coding that are undone; beyond: not undone, `script_trun
 _TOKENS = 40  # coded pieces of one script that are decoded; beyond: by lot, `script_truncated`
 _TOKENS_TRIED = 2000  # words of one script that may be coded; beyond: by lot, `script_truncated`
 _URLS = 200  # URLs of one script; beyond: left out, `script_truncated`
-_JOINED = re.compile(r"[\"'`]\s{0,99}(?:\+|\)?\.concat\()\s{0,99}[\"'`]")
+_JOINED = re.compile(r"[\"'`]\s{0,99}(?:[+&]|\)?\.concat\()\s{0,99}[\"'`]")
 _QUOTES = str.maketrans("\"'`", "   ")
 _LISTED = re.compile(r"[\"'`]\s{0,99},\s{0,99}[\"'`]")
 _ESCAPE = re.compile(
     r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|u\{([0-9a-fA-F]{1,6})\}|([0-3]?[0-7]{2})|(\\?/))"
+)
+_WIDE_ESCAPE = re.compile(r"%u([0-9a-fA-F]{4})")  # of unescape() (ECMA-262 B.2.1.2)
+_TAKEN_OUT = re.compile(
+    r"[\"'`]([^\"'`\n]{8,2000})[\"'`]\s{0,9}\.replace(?:All)?\(\s{0,9}(?:/([^/\n]{1,8})/[gi]{0,2}|[\"'`]([^\"'`\n]{1,8})[\"'`])"
+    r"\s{0,9},\s{0,9}[\"'`]{2}"
+)
+_HOST = re.compile(
+    r"[\"'`{]((?:[a-z0-9-]{1,63}\.){1,6}([a-z]{2,18}))(?:[/?#:][^\"'`\n]{0,2000})?[\"'`}]", re.IGNORECASE
+)
+"""A string that is a host: code puts the scheme before it in many ways."""
+_ROT_13 = str.maketrans(
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz",
+    "NOPQRSTUVWXYZABCDEFGHIJKLMnopqrstuvwxyzabcdefghijklm",
 )
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{12,}={0,2}")
 _CODES = re.compile(
@@ -59,6 +73,9 @@ def code_urls(code: str, limits: Limits, report: DefectReport) -> Iterator[Url]:
 def _every_url(code: str, limits: Limits, lots: MessageChance, report: DefectReport) -> Iterator[Url]:
     for text in _readings(code, _DEPTH, lots, report):
         yield from text_urls(text.translate(_QUOTES), limits)
+        for found in _some(_HOST, text, lots, report):
+            if is_top_level(found[2].lower()) and as_link(found[0][1:-1]):
+                yield Url(found[0][1:-1], "http", host_of(found[1]), "script")
         for found in _some(_GOES, text, lots, report):
             address = as_link(found[1])
             if address and not found[1].lower().startswith("http"):
@@ -91,6 +108,12 @@ def _readings(code: str, depth: int, lots: MessageChance, report: DefectReport) 
         text = html.unescape(text)
     if text != code:
         yield text
+    if "%u" in text:
+        yield _WIDE_ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)
+    for found in _some(_TAKEN_OUT, text, lots, report) if ".replace" in text else ():
+        yield found[1].replace((found[2] or found[3]).removeprefix("\\"), "")
+    if "uggc" in text:
+        yield text.translate(_ROT_13)
     if ".join(" in text:
         yield _LISTED.sub("", text)
     if "%" in text and (decoded := unquote(text)) != text:

@@ -37,7 +37,14 @@ _PROPERTIES = frozenset(
         *("left", "right", "top", "bottom", "margin-left", "margin-top", "margin", "transform", "clip"),
         *("clip-path", "height", "max-height", "width", "max-width", "overflow", "overflow-x", "overflow-y"),
         *("scale", "translate", "rotate", "zoom", "inset", "mask", "mask-image", "mix-blend-mode"),
-        *("content-visibility", "text-shadow", "-webkit-text-stroke", "-webkit-text-stroke-width"),
+        *(
+            "letter-spacing",
+            "line-height",
+            "content-visibility",
+            "text-shadow",
+            "-webkit-text-stroke",
+            "-webkit-text-stroke-width",
+        ),
     }
 )
 _SAME = {

@@ -11,7 +11,7 @@ from tamis.message.mail.defects import DefectKind, DefectReport
 from tamis.message.mail.html import Html
 from tamis.message.mail.limits import Limits
 from tamis.message.mail.references import EDGES, Link
-from tamis.message.mail.urls import Url, URLSource, host_of
+from tamis.message.mail.urls import Url, URLSource, host_of, hosts_of
 from tamis.message.mail.written_links import as_link
 
 _SOURCES: dict[str, URLSource] = {
@@ -64,7 +64,7 @@ def urls_of(link: Link, base: Url | None, limits: Limits, report: DefectReport) 
     if scheme is None:
         yield from _relative(raw_kept, base, source, link.text)
     elif name in _WEB:
-        if host := host_of(rest[: limits.url_characters].lstrip("/\\")):
+        for host in hosts_of(rest[: limits.url_characters].lstrip("/\\")):
             yield Url(raw_kept, name, host, source, link.text)
     elif name in _CODE:
         yield from code_urls(unquote(rest), limits, report)
@@ -75,7 +75,7 @@ def urls_of(link: Link, base: Url | None, limits: Limits, report: DefectReport) 
 def _relative(raw: str, base: Url | None, source: URLSource, text: str) -> Iterator[Url]:
     """Without a scheme: another host's behind two slashes, the base's, or a host's whose scheme was left out."""
     if raw[:2] in {"//", "\\\\", "/\\", "\\/"}:
-        if host := host_of(raw[2:].lstrip("/\\")):
+        for host in hosts_of(raw[2:].lstrip("/\\")):
             yield Url(raw, base.scheme if base else "http", host, source, text)
         return
     if base is not None and raw and not raw.startswith("#"):
@@ -101,6 +101,7 @@ def _of_program(
             report.add(DefectKind.TOO_MANY_TARGETS, _MOST_INNER)
             return
         end = _INNER_END.search(told, found.end())
-        inner = told[found.start() : end.start() if end else len(told)]
-        if host := host_of(told[found.end() : found.end() + len(inner)].lstrip("/\\")):
+        stop = end.start() if end else len(told)
+        inner = told[found.start() : stop]
+        for host in hosts_of(told[found.end() : stop].lstrip("/\\")):
             yield Url(inner, name, host, source, text)

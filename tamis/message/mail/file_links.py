@@ -16,6 +16,7 @@ from tamis.message.mail.destinations import html_urls, urls_of
 from tamis.message.mail.html import Budget, parse_html
 from tamis.message.mail.limits import Limits
 from tamis.message.mail.references import Link
+from tamis.message.mail.rtf import rtf_text
 from tamis.message.mail.text import guess
 from tamis.message.mail.urls import Url, text_urls
 
@@ -68,6 +69,7 @@ _SHARE = re.compile(
     r"(?:file:/{2,5}|\\\\)((?:[\w-]{1,63}\.){1,10}[\w-]{1,63}|\[[0-9a-f:.]{2,45}\])(?:@(?:ssl|[0-9]{1,5})){0,2}[\\/]",
     re.IGNORECASE,
 )
+_FORMULAS = 1_048_576  # characters in which a table's formulas are looked for; beyond: as any other text
 _MOST = 400  # URLs of one file; beyond: `url_limit`
 
 
@@ -95,6 +97,7 @@ def _urls(
 ) -> Iterator[Url]:
     head = text[:_HEAD].lstrip().lower()
     if head.startswith("{\\rt"):
+        yield from text_urls(rtf_text(text), limits)
         text = _RTF_UNICODE.sub(_rtf_character, _RTF_OCTET.sub(_rtf_octets, text))
         for found in _RTF_FIELD.finditer(text):
             yield from urls_of(Link(found[1], "", "a"), None, limits, report)
@@ -112,6 +115,8 @@ def _urls(
     else:
         budget.characters -= len(text)
     yield from text_urls(text, limits)
+    if "hyperlink(" in text[:_FORMULAS].lower():
+        yield from code_urls(text, limits, report)  # a formula joins its address as code does
     for found in _SETTING.finditer(text):
         yield from urls_of(Link(found[1].strip().strip('"'), "", "a"), None, limits, report)
     for found in _SHARE.finditer(text):

@@ -24,6 +24,7 @@ from tamis.message.mail.references import (
     data_of,
     references,
     scripts_in,
+    unread_markup,
 )
 from tamis.message.mail.styles import divided, may_hide
 from tamis.message.mail.text import guess
@@ -120,13 +121,14 @@ def parse_html(source: str, budget: Budget, limits: Limits, report: DefectReport
         beyond = "".join(left_over(source, budget.characters))
         source = source[: budget.characters]
     budget.characters -= len(source)
-    markup = _harmless(source, budget, report, where) + beyond
+    markup = _harmless(_without_controls(source), budget, report, where) + beyond
     tree = LexborHTMLParser(_BLOCK.sub(f"{EDGE}<", markup.replace("\x00", " ")))
     links, inner = _links(tree, source, budget, limits, report, where)
     seen = hidden = unshown = across = ""
     others: list[str] = []
     try:
         sheets = [node.text() for node in tree.css("style")] if "<style" in markup.lower() else []
+        sheets += _sheets_in(links)
         if _UNSHOWN_TAG.search(markup):
             unshown = "\n".join([node.text() for node in tree.css(_UNSHOWN)]).strip()
         tree.strip_tags(_INVISIBLE)
@@ -141,10 +143,23 @@ def parse_html(source: str, budget: Budget, limits: Limits, report: DefectReport
             seen = tree.body.text()
         across = "\n".join(joined(text, report, where) for text in dict.fromkeys((seen, *others)))
         others += (*inner, *_in_attributes(tree), *arranged(tree, written, sheets, report, where))
+        others += _spelled_by_images(tree)
     except SelectolaxError as error:  # a tree without a root: a frameset, or nothing at all
         report.add(DefectKind.HTML_TRUNCATED, error, where)
     other = "\n".join(_lines(text) for text in dict.fromkeys(others) if text and text != seen)
     return Html(source, _lines(seen), links, hidden.strip(), unshown, other, across.strip())
+
+
+_BETWEEN_TAGS = re.compile(r">[^<>]+")
+_UNSEEN_CONTROLS = re.compile(r"[\x00\x1c-\x1f]+")
+
+
+def _without_controls(source: str) -> str:
+    """Markup without the controls in its text that nobody sees: browsers leave NUL out there (HTML Standard
+    13.2.6.4.7), and not within tags."""
+    if not _UNSEEN_CONTROLS.search(source):
+        return source
+    return _BETWEEN_TAGS.sub(lambda found: _UNSEEN_CONTROLS.sub("", found[0]), source)
 
 
 def shown_markup(source: str) -> str:
@@ -160,6 +175,31 @@ def shown_markup(source: str) -> str:
         return ""
     tree.unwrap_tags(["noscript"])  # a mail program runs no scripts, so it shows what is within
     return (tree.body.html or "") if tree.body is not None else ""
+
+
+def _sheets_in(links: Iterable[Link]) -> Iterator[str]:
+    """The style sheets within references."""
+    for link in links:
+        if link.href[:20].lstrip().lower().startswith("data:text/css") and (data := data_of(link.href)):
+            yield guess(data[1])
+
+
+_LETTERS_OF_IMAGE = 3
+_IMAGES_OF_WORD = 3
+
+
+def _spelled_by_images(tree: LexborHTMLParser) -> Iterator[str]:
+    """The text with images' texts in their places, where several are single letters; it changes the tree."""
+    images = [
+        (node, text)
+        for node in tree.css("img[alt]")
+        if (text := node.attributes.get("alt") or "") and len(text) <= _LETTERS_OF_IMAGE
+    ]
+    if len(images) < _IMAGES_OF_WORD or tree.body is None:
+        return
+    for node, text in images:
+        node.insert_before(text)
+    yield tree.body.text()
 
 
 _SHOWN_VALUES = frozenset({None, "", "text", "button", "submit", "reset", "email", "search", "tel", "url"})
@@ -207,6 +247,7 @@ def _links(
     links += (Link(code, "", "script") for code in scripts_in(source, report, where))
     waiting = [
         (conditional_markup(source, report, where), 1),
+        (unread_markup(source, report, where), 1),
         *((markup, 1) for markup in _documents(links, report, where)),
     ]
     number = 0

@@ -16,6 +16,7 @@ from tamis.message.mail.css import Room
 from tamis.message.mail.defects import Defect, DefectKind, DefectReport
 from tamis.message.mail.destinations import html_urls
 from tamis.message.mail.drawings import Drawings, drawings_in
+from tamis.message.mail.enriched import ENRICHED, enriched_markup
 from tamis.message.mail.file_links import file_urls, may_be_legible
 from tamis.message.mail.headers import Headers, scan
 from tamis.message.mail.html import Budget, Html, parse_html
@@ -209,8 +210,9 @@ class Mail:
             if not (part.is_shown or alone):
                 continue
             html = None
-            if part.content_type == "text/html":
-                html = parse_html(part.text, self._budget, self.limits, self._report, part.path)
+            if part.content_type == "text/html" or part.content_type in ENRICHED:
+                source = part.text if part.content_type == "text/html" else enriched_markup(part.text)
+                html = parse_html(source, self._budget, self.limits, self._report, part.path)
             bodies.append((part, html))
         return tuple(bodies)
 

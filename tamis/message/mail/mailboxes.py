@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from tamis.message.address import address_key, domain_key
 from tamis.message.mail.defects import DefectKind, DefectReport
 from tamis.message.mail.words import decode_words
-from tamis.message.names import host_name, is_host_name, without_invisible
+from tamis.message.names import host_name, is_host_name
+from tamis.message.unseen import without_invisible
 
 # Each branch begins with a character of its own and consumes: linear. A quoted string or an angle address
 # may lack its end.
@@ -43,6 +44,8 @@ _SIMPLE_CHARACTERS = 300
 """Characters of a field that may be read at a glance. Beyond: read in every way: that is the slow one."""
 _LEADING_QUOTED = re.compile(_QUOTED, re.DOTALL)
 _HOST_CHARACTERS = re.compile(r"[^\W_](?:[\w.\u3002\uff0e\uff61-]*[^\W_])?")
+_SIGN = re.compile(r"[^\w\s.@-]")
+"""What stands in no name that somebody registers, though UTS 46 has it: quotes and brackets of typography."""
 _REWRITTEN = re.compile(r"([^\s%!]++)(?:%([^\s%!]++)|!([^\s%!]++))")
 _LOCAL_CHARACTERS = 500  # characters of a local part; beyond: cut: no mailbox has so many
 _DOMAIN_CHARACTERS = 1000  # characters of an address's domain; beyond: cut: no domain, `unusable_author`
@@ -331,6 +334,8 @@ def _specs(text: str, *, angle: bool = False) -> Iterator[str]:
     others = [_AROUND_AT.sub("@", text)]
     if angle and '"' not in text:
         others.append("".join(text.split()))
+    if text.count('"') % 2:  # a quote that nothing ends
+        others.append(text.replace('"', ""))
     for other in others:
         if other != meant:
             for run in _RUN.finditer(other):
@@ -372,12 +377,12 @@ def _spec(local: str, domain: str) -> Iterator[str]:
     if not local.startswith('"'):
         local = local.lstrip("'")
     local = local[:_LOCAL_CHARACTERS]
-    domain = domain[:_DOMAIN_CHARACTERS].strip("'").removesuffix(".").strip("'").lower()
+    domain = domain[:_DOMAIN_CHARACTERS].strip("'\"").removesuffix(".").strip("'").lower()
     usable = _is_usable(f"@{domain}")
     if domain and (local or usable):
         yield f"{local}@{domain}"
-    if not usable:
-        beginning = _HOST_CHARACTERS.match(domain)
+    if not usable or _SIGN.search(domain):
+        beginning = _HOST_CHARACTERS.match(without_invisible(domain))
         for other in (domain.replace("\\", ""), beginning[0] if beginning else ""):
             if other != domain and _is_usable(f"@{other}"):
                 yield f"{local}@{other}"

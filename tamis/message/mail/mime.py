@@ -9,6 +9,7 @@ from typing import NamedTuple
 from tamis.message.mail.defects import DefectKind, DefectReport
 from tamis.message.mail.headers import Headers, scan
 from tamis.message.mail.limits import Limits
+from tamis.message.mail.opaque import SUFFIXES, TYPES, opaque_content
 from tamis.message.mail.part import ContentType, Part, content_types, transfer_encodings
 from tamis.message.mail.transfer import decode_transfer
 
@@ -22,6 +23,7 @@ OUTSIDE = "outside"
 """Why a preamble or an epilogue is a further reading."""
 _PARTIAL = "message/partial"
 _MESSAGE_TYPES = frozenset({"message/rfc822", "message/global", "message/news", _PARTIAL})
+_EMPTY_LINE = (b"\n\n", b"\n\r\n")
 _UNENCODED = frozenset({"7bit", "8bit", "binary"})
 _REMARK = 300
 """Octets of a preamble or epilogue from which on it is a text, not a remark for old readers."""
@@ -82,7 +84,9 @@ class Structure:
         self._scanned = 0
         self._decoded = 0
         self._later: list[_Span] = []
-        self._walk([_Span(raw, headers, body, len(raw), "", 0)], self.parts, self.containers)
+        whole = _Span(raw, headers, body, len(raw), "", 0)
+        self._read_on(whole, headers, body)
+        self._walk([whole], self.parts, self.containers)
         self._allot()
         if self._later:
             self._report = report.of_reading()
@@ -105,6 +109,7 @@ class Structure:
                 known, start = scan(
                     raw, start, end, limits, report, path, complete=not self._is_cut(raw, end)
                 )
+                self._read_on(span, known, start)
             if forced is None:
                 kind, *others = content_types(known, default, report, path)
                 for other in others:
@@ -141,6 +146,36 @@ class Structure:
             part = Part(raw, (start, end), known, kind, (path or "1", depth), limits, report)
             part.cut = self._is_cut(raw, end)
             parts.append(part)
+            if _may_be_opaque(kind, known):
+                stack.extend(self._within(part, span._replace(raw=raw, headers=known, start=start)))
+
+    def _read_on(self, span: _Span, known: Headers, start: int) -> None:
+        """Some readers skip a line within a part's header that is no field, and go on behind it."""
+        if not known.fields or span.raw[max(0, start - 3) : start].endswith(_EMPTY_LINE):
+            return
+        line = span.raw.find(b"\n", start, span.end) + 1
+        if not line:
+            return
+        more, body = scan(span.raw, line, span.end, self._limits, DefectReport(0), span.path)
+        if more.fields:
+            fields = Headers((*known.fields, *more.fields))
+            self._add_later(span._replace(headers=fields, start=body))
+
+    def _within(self, part: Part, span: _Span) -> list[_Span]:
+        """The entity that a signed or compressed S/MIME part holds."""
+        room = max(0, self._limits.decoded_octets - self._decoded)
+        if span.depth >= self._limits.depth:
+            self._report.add(DefectKind.TOO_DEEP, self._limits.depth, span.path)
+            return []
+        octets = self._decode(span.raw, span.start, span.end, part.encoding, span.path)
+        found = opaque_content(octets, room)
+        if found is None:
+            return []
+        content, whole = found
+        self._decoded += len(content)
+        if not whole:
+            self._report.add(DefectKind.DECODED_TOO_LARGE, len(content), span.path)
+        return [_Span(content, None, 0, len(content), f"{part.path}.1", span.depth + 1)]
 
     def _add_later(self, span: _Span) -> None:
         if len(self._later) < self._limits.readings:
@@ -297,6 +332,16 @@ class Structure:
         for part in self.parts:
             if not part.content_type.startswith(("text/", "message/")):
                 room -= part.allow(room)
+
+
+def _may_be_opaque(kind: ContentType, headers: Headers) -> bool:
+    """Whether a part is one of S/MIME by its type, or by its name as programs go by that."""
+    if kind.name in TYPES:
+        return kind.parameters.get("smime-type", "").lower() != "enveloped-data"
+    if kind.name != "application/octet-stream":
+        return False
+    named = f"{kind.parameters.get('name', '')} {headers.first('content-disposition') or ''}".lower()
+    return any(suffix in named for suffix in SUFFIXES)
 
 
 def _is_composite(kind: ContentType) -> bool:

@@ -180,6 +180,8 @@ class Part:
         if self.content_type == "text/html" and charset is None:
             meta = _META_CHARSET.search(payload[:_META_OCTETS])
             charset = meta[1].decode("ascii", "replace").lower() if meta else None
+            if charset and charset.startswith("utf-16"):  # that it can be read says otherwise (HTML 13.2.3.2)
+                charset = "utf-8"
         report = self._content_report
         # No charset takes more than four octets for a character.
         if len(payload) > 4 * self._limits.text_characters:
@@ -307,6 +309,8 @@ def content_types(headers: Headers, default: str, report: DefectReport, where: s
             report.add(DefectKind.INVALID_CONTENT_TYPE, value, where)
         name = f"{match[1]}/{match[2]}".lower() if match else "text/plain"  # RFC 2045 5.2
         found.append(ContentType(name, first))
+        if match is None and "html" in value.lower():
+            found.append(ContentType("text/html", first))
         for parameter, values in every.items():
             if len(values) > 1 and parameter in {"boundary", "charset"}:
                 report.add(DefectKind.DUPLICATE_PARAMETER, parameter, where)
@@ -332,9 +336,9 @@ def transfer_encodings(headers: Headers, report: DefectReport, where: str) -> tu
         report.add(DefectKind.UNKNOWN_ENCODING, value, where)
         low = value.lower()
         found.append("binary")
-        if "64" in low:
+        if "64" in low or name == "b":
             found.append("base64")
-        elif "quoted" in low or "qp" in low:
+        elif "quoted" in low or "qp" in low or name == "q":
             found.append("quoted-printable")
         elif "uu" in low:
             found.append("x-uuencode")

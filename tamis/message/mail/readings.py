@@ -9,10 +9,12 @@ from tamis.message.mail.defects import DefectKind, DefectReport
 from tamis.message.mail.embedded import embedded_files, has_files
 from tamis.message.mail.limits import Limits
 from tamis.message.mail.part import ContentType, Part, PartReading, content_types
-from tamis.message.mail.text import other_readings
-from tamis.message.mail.transfer import decode_base64_through, is_padded_within
+from tamis.message.mail.rtf import rtf_text
+from tamis.message.mail.text import guess, other_readings
+from tamis.message.mail.transfer import decode_base64_through, decode_url_safe, is_padded_within, is_url_safe
 
 _PLAIN = ContentType("text/plain", {"charset": "utf-8"})
+_RTF = frozenset({"text/rtf", "application/rtf", "text/richtext", "application/msword"})
 _MARKUP = re.compile(
     rb"\s*(?:<!--.{0,200}?-->\s*)?<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
 )
@@ -50,7 +52,9 @@ def readings(part: Part, report: DefectReport) -> Iterator[PartReading]:
         yield from _by_header(part, kind)
     if part.content_type.startswith("text/"):
         yield from _of_text(part, kind)
-    elif part.content_type == "message/external-body":
+    if part.content_type in _RTF and part.is_shown and (told := rtf_text(part.text or guess(part.payload))):
+        yield PartReading(part, told.encode("utf-8", "replace"), _PLAIN, "rtf")
+    if part.content_type == "message/external-body":
         report.add(DefectKind.EXTERNAL_BODY, part.parameters.get("access-type", ""), part.path)
         told = " ".join(part.parameters.get(name, "") for name in ("url", "site", "directory", "name"))
         yield PartReading(part, told.encode("utf-8", "replace") + b"\n" + part.payload, _PLAIN, "external")
@@ -58,14 +62,14 @@ def readings(part: Part, report: DefectReport) -> Iterator[PartReading]:
 
 def _by_header(part: Part, kind: ContentType) -> Iterator[PartReading]:
     """By another field, parameter or file name of the part's header."""
-    if "content-type" in part.headers and (
-        len(part.headers.fields_of("content-type")) > 1 or _is_doubled(part)
-    ):
+    if "content-type" in part.headers and _has_several_types(part):
         for other in content_types(part.headers, kind.name, DefectReport(0), part.path)[1:]:
             if not other.name.startswith(("multipart/", "message/")):
                 yield PartReading(part, part.payload, other, "type")
     if part.encoding == "base64" and is_padded_within(part.transferred):
         yield PartReading(part, decode_base64_through(part.transferred), kind, "padding")
+    if part.encoding == "base64" and is_url_safe(part.transferred):
+        yield PartReading(part, decode_url_safe(part.transferred), kind, "padding")
     suffixes = {_suffix(part.filenames[0])} if part.filenames else set()
     for name in part.filenames[1:]:
         if _suffix(name) not in suffixes:
@@ -73,8 +77,10 @@ def _by_header(part: Part, kind: ContentType) -> Iterator[PartReading]:
             yield PartReading(part, part.payload, kind, "name", name)
 
 
-def _is_doubled(part: Part) -> bool:
-    return part.headers.fields_of("content-type")[0].unfolded.lower().count("charset") > 1
+def _has_several_types(part: Part) -> bool:
+    fields = part.headers.fields_of("content-type")
+    told = fields[0].unfolded.lower()
+    return len(fields) > 1 or told.count("charset") > 1 or ("html" in told and "/" not in told)
 
 
 def _suffix(name: str) -> str:

@@ -45,7 +45,7 @@ _BASE64_HTTP = re.compile(r"aHR0c[A-Za-z0-9+/_-]{6,2000}={0,2}")  # "http", wher
 _HEX_HTTP = re.compile(r"(?:68747470|48545450)(?:[0-9a-fA-F]{2}){3,1000}")  # "http" in hexadecimal
 _BASE64 = re.compile(r"[A-Za-z0-9+_-]{11,2000}={0,2}")
 _BARE_IN_PATH = re.compile(
-    r"/(?:amp/|c/|v/|track/click(?:\.php)?/\d+/)?(?:s/)?((?:[a-z0-9-]{1,63}\.){1,6}[a-z]{2,24}(?=/|\?|$)[^\s]*)",
+    r"/{1,2}(?:amp/|c/|v/|https?/|track/click(?:\.php)?/\d+/)?(?:s/)?((?:[a-z0-9-]{1,63}\.){1,6}[a-z]{2,24}(?=/|\?|$)[^\s]*)",
     re.IGNORECASE,
 )
 
@@ -100,7 +100,7 @@ def _within(link: str) -> Iterator[str]:
         value = _thrice(written)
         if (name in _REDIRECTS or "/" in value) and (address := as_link(value)):
             yield address
-        if decoded := plain(value.removeprefix("a1")) or plain(value):
+        if decoded := _from_base64(value):
             if address := as_link(decoded):
                 yield address
             else:
@@ -120,6 +120,12 @@ def _within(link: str) -> Iterator[str]:
             yield address
     if (in_path := _BARE_IN_PATH.match(text)) and (address := as_link(in_path[1])):
         yield address
+
+
+def _from_base64(value: str) -> str:
+    """Text in base64, also twice, also with the letters before it that one service writes; '' when it is none."""
+    decoded = plain(value.removeprefix("a1")) or plain(value)
+    return plain(decoded) or decoded
 
 
 def _inner(text: str) -> Iterator[str]:

@@ -53,8 +53,10 @@ _SELECTOR = ",".join(
 )
 _HANDLER = re.compile(
     r"[\s\"'/][oO][nN][a-zA-Z]{0,30}\s{0,9}=|action-xhr|\[(?:href|src|srcset|action-xhr)\]\s{0,9}="
+    r"|=\s{0,9}[\"']?\s{0,9}[uU][rR][lL]\("
 )
-"""Attributes that hold code, and those of AMP (AMP for Email, amp-bind): selectors don't name them all."""
+"""Attributes that hold code, those of AMP (AMP for Email, amp-bind), and those of drawings that are CSS (SVG 2, 6.6):
+selectors don't name them all."""
 _VALUES = frozenset(name.replace("\\", "") for name in _NAMES)
 _LINK_TEXT = 300
 """Characters of a link's visible text. Beyond: cut: no web address that people could read is longer."""
@@ -77,8 +79,8 @@ _SCRIPT_END = re.compile(r"</script", re.IGNORECASE)
 _DATA = re.compile(r"data:([^,]{0,200}),", re.IGNORECASE | re.DOTALL)
 DATA_CHARACTERS = 1_048_576
 """Characters of one data: reference. Beyond: not decoded; `html_truncated`."""
-EDGES = "".join(map(chr, range(0x21))) + "\u00a0\u2000\u2003\u2028\u2029\u3000\ufeff"
-"""What clients strip from both ends of a reference (URL Standard 4.4), and blanks that some of them do."""
+EDGES = "".join(map(chr, range(0x21))) + "\u00a0\u2000\u2003\u2028\u2029\u3000\ufeff`"
+"""What clients strip from both ends of a reference (URL Standard 4.4), and blanks and quotes that some of them do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +119,10 @@ def references(
             text = node.text()
             room -= len(text) + 64
             text = " ".join(text[: 4 * _LINK_TEXT].split())[:_LINK_TEXT]
+            if not text and (image := node.css_first("img[alt]")) is not None:  # shown where images are not
+                text = _stated(image.attributes)
         elif tag in {"img", "area", "input"}:
-            text = " ".join((attributes.get("alt") or "")[: 4 * _LINK_TEXT].split())[:_LINK_TEXT]
+            text = _stated(attributes)
         for href, kind in _of(node, tag, attributes, cut):
             if len(links) >= limits.links:
                 report.add(DefectKind.HTML_TRUNCATED, limits.links, where)
@@ -129,6 +133,11 @@ def references(
             else:
                 links.append(Link(href, text, kind))
     return tuple(links)
+
+
+def _stated(attributes: dict[str, str | None]) -> str:
+    """The text that stands for an image."""
+    return " ".join((attributes.get("alt") or "")[: 4 * _LINK_TEXT].split())[:_LINK_TEXT]
 
 
 def _holds_more(href: str, kind: str) -> bool:
@@ -172,6 +181,9 @@ def _of(
             yield value, _kind(tag, name)
         elif name.startswith("on"):
             yield value, "script"
+        elif value[:16].lstrip()[:4].lower() == "url(":
+            for href in css_links(value, cut):
+                yield href, "style"
 
 
 def _few(values: list[str], cut: Callable[[], None]) -> list[str]:
@@ -205,6 +217,34 @@ def conditional_markup(source: str, report: DefectReport, where: str) -> str:
         found.append(source[begin.end() : end.start() if end else at])
     else:
         report.add(DefectKind.HTML_TRUNCATED, _COMMENTS, where)
+    return "\n".join(found)
+
+
+_RAW = re.compile(r"<(title|noembed|noframes|template|iframe)\b", re.IGNORECASE)
+_RAW_LINK = re.compile(r"<[^>]{0,200}?[\s\"'/](?:href|src|action)", re.IGNORECASE)
+_OPEN_END = re.compile(r"<[a-zA-Z][^<>\"']{0,2000}=\s{0,9}([\"'])[^\"']{4,4000}\Z")
+_OPEN_CHARACTERS = (
+    8192  # characters at the end of markup where a tag may lack its end; beyond: a tag as any other
+)
+
+
+def unread_markup(source: str, report: DefectReport, where: str) -> str:
+    """Markup that browsers take for text, or for nothing, and programs that know less of HTML for markup: within
+    elements of raw text (HTML Standard 13.2.5), and a last tag that is never closed."""
+    found: list[str] = []
+    low = source.lower() if _RAW.search(source) else ""
+    at = 0
+    while low and (begin := _RAW.search(low, at)) is not None:
+        if len(found) >= _COMMENTS:
+            report.add(DefectKind.HTML_TRUNCATED, _COMMENTS, where)
+            break
+        end = low.find(f"</{begin[1]}", begin.end())
+        at = end if end >= 0 else len(low)
+        inner = source[low.find(">", begin.end(), at) + 1 : at] if low.find(">", begin.end(), at) >= 0 else ""
+        if _RAW_LINK.search(inner):
+            found.append(inner)
+    if last := _OPEN_END.search(source, max(0, len(source) - _OPEN_CHARACTERS)):
+        found.append(f"{last[0]}{last[1]}>")
     return "\n".join(found)
 
 

@@ -43,6 +43,8 @@ _SMALL = 2.0
 """Pixels up to which letters can't be read."""
 _FAR = 400.0
 """Pixels beyond the edge from which on text is off the page."""
+_SQUEEZED = 5.0
+"""Pixels by which letters are drawn together from which on none can be told from the next."""
 _PAGE = frozenset({"html", "body"})
 """What readers' programs put into a page of their own: it can't be hidden as a whole."""
 
@@ -77,7 +79,8 @@ _HINTS = (
         "var(",
     ),
     *("gradient", "mix(", "min(", "clamp(", "<details", "<dialog", "<audio", "<video", "<object", "<canvas"),
-    *("<datalist", "<rp", "<svg"),
+    *("<datalist", "<rp", "<svg", "<annotation", "<progress", "<meter", "popover", "table-column"),
+    *("letter-spacing:-", "letter-spacing: -"),
 )
 # Far off the page, or with letters of next to no size. Patterns that begin with what is rare are quick.
 _FAR_OFF = re.compile(r"-\d{3}|-\d{1,9}r?em")
@@ -258,7 +261,7 @@ def _applied(
     return found
 
 
-_TELLING = frozenset({"style", "bgcolor", "background", "color", "hidden", "href"})
+_TELLING = frozenset({"style", "bgcolor", "background", "color", "hidden", "href", "popover"})
 """The attributes that `_styled` looks at, whatever the element."""
 
 
@@ -268,8 +271,9 @@ def _remembered(tag: str | None, attributes: Mapping[str, str | None], above: _S
     if style and not is_simple(style):  # it takes room each time
         return _styled(tag, attributes, None, above, room)
     get = attributes.get
-    present = [name in attributes for name in ("hidden", "href", "open")]
-    alike = (tag, style, get("bgcolor"), get("background"), get("color"), *present)
+    present = [name in attributes for name in ("hidden", "href", "open", "popover")]
+    drawn = (get("width"), get("height")) if tag == "svg" else ()
+    alike = (tag, style, get("bgcolor"), get("background"), get("color"), *present, *drawn)
     state = above.within.get(alike)
     if state is None:
         state = above.within[alike] = _styled(tag, attributes, None, above, room)
@@ -306,10 +310,14 @@ def _styled(
     return state
 
 
-_FALLBACKS = frozenset({"audio", "video", "object", "canvas", "datalist", "rp", "defs", "desc"})
+_FALLBACKS = frozenset(
+    {"audio", "video", "object", "canvas", "datalist", "rp", "defs", "desc", "progress", "meter"}
+    | {"annotation", "annotation-xml"}
+)
 """Elements whose content is shown where what they stand for is not."""
 _CLOSED = frozenset({"details", "dialog"})
-_BY_TAG = frozenset({"table", "summary", *_FALLBACKS, *_CLOSED})
+_NOTHING = frozenset({"0", "0px", "0%"})
+_BY_TAG = frozenset({"table", "summary", "svg", *_FALLBACKS, *_CLOSED})
 """Elements that matter without an attribute."""
 
 
@@ -332,6 +340,12 @@ def _attributed(tag: str, attributes: Mapping[str, str | None], state: _State) -
         state = replace(state, gone=max(state.gone, Hidden.DOUBT))
     elif tag == "summary" and state.gone is Hidden.DOUBT:
         state = replace(state, gone=Hidden.NO)
+    elif tag == "svg" and any(
+        (attributes.get(side) or "").strip() in _NOTHING for side in ("width", "height")
+    ):
+        state = replace(state, gone=Hidden.YES)
+    if "popover" in attributes:
+        state = replace(state, gone=max(state.gone, Hidden.DOUBT))
     if "hidden" in attributes and tag not in _PAGE:
         state = replace(state, gone=Hidden.YES)
     return state
@@ -357,7 +371,7 @@ def _declared(
     surely = Hidden.YES
     gone = state.gone
     display = values.get("display", "")
-    if display == "none" and not is_page:
+    if display in _NO_BOXES and not is_page:
         gone = max(gone, by("display", surely))
     elif display:
         gone = above.gone  # it undoes the attribute `hidden`
@@ -392,6 +406,8 @@ def _declared(
     return state
 
 
+_NO_BOXES = frozenset({"none", "table-column", "table-column-group"})
+"""Values of display whose content is not shown (CSS 2.2, 17.2)."""
 _DRAWN = ("text-shadow", "-webkit-text-stroke", "-webkit-text-stroke-width")
 """What shows letters whatever their colour."""
 _MOVES = ("text-indent", "margin-left", "margin-top", "margin")
@@ -426,6 +442,13 @@ def _is_doubtful(values: Mapping[str, str]) -> bool:
         return True
     if any("(" in values.get(name, "") for name in _COMPUTED):
         return True
+    if (
+        values.get("letter-spacing", "").startswith("-")
+        and (length(values["letter-spacing"], 16.0) or 0.0) <= -_SQUEEZED
+    ):
+        return True
+    if "line-height" in values and values.get("overflow", "visible") != "visible":
+        return (length(values["line-height"], 16.0) or 0.0) <= 1.0 and values["line-height"][:1] == "0"
     return "(" in (written := values.get("color", "")) and colour(written) is None
 
 

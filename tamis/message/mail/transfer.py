@@ -77,6 +77,17 @@ def is_padded_within(octets: bytes) -> bool:
     return b"=" in octets.rstrip(b"=" + _SPACE)
 
 
+def is_url_safe(octets: bytes) -> bool:
+    """Whether base64 is written in its other alphabet (RFC 4648 5), which some readers know and others skip."""
+    strange = octets.translate(None, _BASE64 + _SPACE + b"=")
+    return bool(strange) and not strange.strip(b"-_") and b"+" not in octets and b"/" not in octets
+
+
+def decode_url_safe(octets: bytes) -> bytes:
+    """What base64 in its other alphabet stands for."""
+    return _unpadded(octets.replace(b"-", b"+").replace(b"_", b"/"))
+
+
 def _unpadded(octets: bytes) -> bytes:
     letters = octets.translate(None, _NOT_BASE64)
     if len(letters) % 4 == 1:  # six bits are no octet

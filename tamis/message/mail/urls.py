@@ -13,7 +13,7 @@ from tamis.message.domains import is_top_level
 from tamis.message.mail.defects import DefectKind, DefectReport
 from tamis.message.mail.limits import Limits
 from tamis.message.mail.sampling import MessageChance, sampled
-from tamis.message.names import HostName, host_name, u_label
+from tamis.message.names import HostName, host_name, is_host_name, u_label
 
 URLSource = Literal["text", "link", "image", "form", "page", "script", "file", "code"]
 """Where a URL stood: "page" is loaded by itself, "file" is in an attached file, "code" is a QR code."""
@@ -76,6 +76,31 @@ def _host_name_of(after_scheme: str) -> HostName:
         host = unquote(host, errors="replace")
     found = host_name(host)
     return HostName(found.key.strip(". ")[:_HOST_CHARACTERS], found.problem)
+
+
+_PLAIN_HOST = re.compile(r"[\w.-]+(?::\d{0,5})?(?:/|\Z|[?#][^/@]*(?:/|\Z))", re.ASCII)
+_NO_NAME = re.compile(r"[^\w.-]+")
+_UNSEEN = re.compile(r"[\x00-\x20\x7f\u00a0]+")
+_MOST_HOSTS = 4  # hosts that readers may find in one URL; beyond: left out: the first are those of browsers
+
+
+def hosts_of(after_scheme: str) -> tuple[str, ...]:
+    """Every host that some reader finds in what follows '//', the browsers' first; () if none.
+
+    Some take what is before "@" up to the first slash for a user's name, whatever else is in it; and a host with a
+    character that no name has leads nobody anywhere, or to what is before or behind it, or around it.
+    """
+    host = host_of(after_scheme)
+    if _PLAIN_HOST.match(after_scheme):
+        return (host,) if host else ()
+    found = [host]
+    before_slash = after_scheme.partition("/")[0]
+    if "@" in before_slash:
+        found.append(host_of(before_slash.rpartition("@")[2]))
+    if not host.startswith("[") and ":" not in host and _NO_NAME.search(host):
+        found += (_UNSEEN.sub("", host), *_NO_NAME.split(host))
+    others = (one for one in found[1:] if "." in one and is_host_name(one))
+    return tuple(dict.fromkeys(filter(None, (host, *others))))[:_MOST_HOSTS]
 
 
 # What addresses are written with that no program is to follow, and people read all the same.
@@ -153,10 +178,11 @@ def _written_urls(text: str, low: str, limits: Limits) -> Iterator[Url]:
         found = _AFTER_SCHEME.match(text, at + 3, at + 3 + cut) if scheme else None
         if scheme and found:
             rest = _trimmed(found[0])
-            host = host_of(rest)
-            if host:
+            hosts = hosts_of(rest)
+            if hosts:
                 starts.append(at)
                 ends.append(found.end())
+            for host in hosts:
                 yield Url(text[at - len(scheme) : at + 3] + rest, scheme, host, "text")
         at = low.find("://", found.end() if found else at + 3)
     at = low.find("www.")
@@ -208,9 +234,9 @@ def _trimmed(raw: str) -> str:
 
 def collect(found: Iterable[Url], limits: Limits, report: DefectReport) -> tuple[Url, ...]:
     """Distinct URLs in the order in which they are found, at most ``Limits.urls``."""
-    seen: dict[tuple[str, URLSource, str], Url] = {}
+    seen: dict[tuple[str, str, URLSource, str], Url] = {}
     for number, url in enumerate(found):
-        key = (url.raw, url.source, url.text)
+        key = (url.raw, url.host, url.source, url.text)
         if key in seen and number < limits.urls * _REPETITIONS:
             continue
         if len(seen) >= limits.urls or number >= limits.urls * _REPETITIONS:

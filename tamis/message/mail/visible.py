@@ -12,21 +12,19 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Literal
 
-# Default_Ignorable_Code_Point (Unicode DerivedCoreProperties), interlinear annotation, controls that are no white
-# space. U+200E and the like steer the direction only.
-_INVISIBLE = (
-    "\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
-    "\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
-)
-# Characters that show as a blank, or as nothing: fonts differ.
-_BLANK = "\u115f\u1160\u2800\u3164\uffa0\U00016fe4\U0001d159"
-_UNSEEN = re.compile(f"[{_INVISIBLE}]+")
-_BLANKS = re.compile(f"[{_BLANK}]+")
+from tamis.message.unseen import BLANK, INVISIBLE
+
+_SEPARATORS = re.compile("[\x1c-\x1f]+")
+"""Controls that Python takes for white space, and nobody else does."""
+_UNSEEN = re.compile(f"[{INVISIBLE}]+")
+_BLANKS = re.compile(f"[{BLANK}]+")
 _MARKS = "\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
 # Marks that no letter has taken in: they strike it through or surround it, and it is still read.
-_LOOSE_MARKS = re.compile(rf"(?<=[A-Za-z])[{_MARKS}]+")
+_LOOSE_MARKS = re.compile(rf"(?<=[\x20-\x7e])[{_MARKS}]+")
 # The lunate sigma looks like "c"; NFKC makes another sigma of it, which does not.
 _LUNATE = (("\u03f2", "c"), ("\u03f9", "C"))
+# NFKC makes "(a)" of a letter in brackets, of which words can be made.
+_BRACKETED = re.compile("[\u249c-\u24b5\U0001f110-\U0001f129]")
 _REVERSED = re.compile("\u202e([^\u202c\n]*+)\u202c?")
 _QUOTED = re.compile(r"\n[ \t]*>[> \t]*+")
 _WORD = re.compile(r"\w+")
@@ -43,6 +41,7 @@ def canonical(text: str, shorten: Callable[[str], str] = str) -> str:
     """
     if "\n>" in text or "\n >" in text:
         text = _QUOTED.sub("\n", text)
+    text = _SEPARATORS.sub("", text)
     if text.isascii():
         text = " ".join(text.split())
         return shorten(text if text.isprintable() else " ".join(_UNSEEN.sub("", text).split()))
@@ -50,10 +49,15 @@ def canonical(text: str, shorten: Callable[[str], str] = str) -> str:
         text = _REVERSED.sub(lambda found: found[1][::-1], text)
     for sigma, letter in _LUNATE:
         text = text.replace(sigma, letter)
+    text = _BRACKETED.sub(_unbracketed, text)
     text = shorten(" ".join(_seen(text).split()))
     normal = _normal(text.split(" "))
     # what NFKC makes of some characters is white space or can't be seen
     return shorten(" ".join((text if normal == text else _seen(normal)).split()))
+
+
+def _unbracketed(found: re.Match[str]) -> str:
+    return unicodedata.normalize("NFKC", found[0])[1:-1]
 
 
 def _seen(text: str) -> str:
@@ -98,7 +102,7 @@ def looks(text: str, shorten: Callable[[str], str] = str) -> tuple[str, ...]:
     Characters that some fonts show as a blank and some not at all are taken both ways; letters of other scripts within
     Latin words, or in a text that is Latin for the most part, also for what they look like.
     """
-    blanks = ("", " ") if any(blank in text for blank in _BLANK) else ("",)
+    blanks = ("", " ") if any(blank in text for blank in BLANK) else ("",)
     plain = [canonical(_BLANKS.sub(blank, text) if len(blanks) > 1 else text, shorten) for blank in blanks]
     return tuple(dict.fromkeys([*plain, *map(folded, plain)]))
 
@@ -110,7 +114,7 @@ def folded(text: str) -> str:
     """
     if text.isascii() or _telling().isdisjoint(text):
         return text
-    text = _replaced(text, _styled())
+    text = _replaced(_replaced(text, _styled()), _rare())
     alike = _LOOSE_MARKS.sub("", _replaced(text, _latin()))
     latin = len(_LETTERS.findall(text))
     if 2 * latin > sum(map(str.isalpha, text)):
@@ -140,6 +144,10 @@ def _flat(word: str) -> str:
     return "".join(c for piece in _pieces("NFKD", word) for c in piece if not unicodedata.combining(c))
 
 
+_RARE = re.compile(
+    "CHEROKEE|LISU|DESERET|OSAGE|WARANG|CANADIAN|VAI|BAMUM|COPTIC|TIFINAGH|CARIAN|LYCIAN|OLD ITALIC|GOTHIC|RUNIC|OGHAM"
+)
+"""Scripts in which nearly nobody writes, so that their letters stand for those that they look like in any word."""
 _NAMED = re.compile(
     r"(?:LATIN LETTER SMALL CAPITAL|NEGATIVE CIRCLED LATIN CAPITAL LETTER|NEGATIVE SQUARED LATIN CAPITAL LETTER|"
     r"REGIONAL INDICATOR SYMBOL LETTER|LATIN SMALL LETTER SCRIPT) ([A-Z])"
@@ -181,6 +189,12 @@ def _latin() -> dict[int, str]:
         if known:
             table.setdefault(ord(character), known[0])
     return table
+
+
+@lru_cache(maxsize=1)
+def _rare() -> dict[int, str]:
+    """Those of `_latin` that belong to scripts in which nearly nobody writes."""
+    return {code: letter for code, letter in _latin().items() if _RARE.match(unicodedata.name(chr(code), ""))}
 
 
 def _likest(character: str, known: list[str]) -> str:

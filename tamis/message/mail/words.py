@@ -11,13 +11,18 @@ from tamis.message.mail.defects import DefectKind, DefectReport
 from tamis.message.mail.text import codec, decode, guess, is_utf_7, utf_7
 
 # RFC 2047 2; white space within the text is forbidden but common. RFC 2231 5 adds *language.
-_WORD = re.compile(r"=\?([!->@-~]{1,80})\?([bBqQ])\?([^?\r\n]*)\?=")
-_PARAMETER = re.compile(r';\s*([^\s=;"]+)\s*=\s*("(?:[^"\\]|\\.)*+"?|[^;]*)', re.DOTALL)
+_WORD = re.compile(r"=\?([!->@-~]{0,80})\?([bBqQ])\?([^?\r\n]*)(?:\?=|\??\Z)")
+"""Also without a charset, and the last one without its end: some programs read those."""
+_PARAMETER = re.compile(
+    r""";\s*([^\s=;"]+)\s*=\s*("(?:[^"\\]|\\.)*+"?|'[^';]{0,250};[^']{0,250}'(?=\s*(?:;|\Z))|[^;]*)""",
+    re.DOTALL,
+)
 # A name with no semicolon before it: readers differ in whether they take it.
 _LOOSE_NAME = re.compile(
     r'(?<![^\s"])((?:file)?name)\*?\s*=\s*("(?:[^"\\]|\\.)*+"?|[^\s;]++)', re.IGNORECASE | re.DOTALL
 )
 _QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
+_COMMENT = re.compile(r"\s*\([^()]*\)")
 _FOLD = re.compile(r"\r?\n")
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
 _NAMES = frozenset({"name", "filename"})
@@ -81,6 +86,8 @@ def decode_words(value: str, report: DefectReport, where: str) -> str:
             pieces.append(between)
         charset = word[1].partition("*")[0].lower()
         octets = _octets(word[2], word[3])
+        if not word[0].endswith("?="):
+            report.add(DefectKind.UNDECODABLE_WORD, word[0], where)
         if octets is None or codec(charset) is None:
             report.add(
                 DefectKind.UNDECODABLE_WORD if octets is None else DefectKind.UNKNOWN_CHARSET, word[0], where
@@ -148,6 +155,8 @@ def all_parameters(value: str) -> dict[str, list[str]]:
                     known[int(index)] = (encoded, text)
                 continue
         plain.setdefault(name, []).append(text)
+        if name in _NAMES and "(" in text and not match[2].startswith('"'):
+            plain[name].append(_COMMENT.sub("", text).strip())
     between.append(value[position:])
     found = {base: [_joined(numbered)] for base, numbered in sections.items()}
     for name, values in plain.items():

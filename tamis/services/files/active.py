@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import random
 import re
+from collections.abc import Iterator
 
 from tamis.message.file_names import Risk
 from tamis.message.mail.sampling import some_of
@@ -77,12 +79,30 @@ def external_targets(octets: bytes) -> tuple[list[str], set[Risk]]:
         target = _TARGET.search(whole)
         if target is None:
             continue
-        address = (target[1] or target[2]).decode("utf-8", "replace").replace("&amp;", "&")
+        address = html.unescape((target[1] or target[2]).decode("utf-8", "replace"))
         found.append(address)
         remote = "://" in address or address.startswith("\\\\") or ":" in address[2:9]
         if remote and _FETCHED.search(whole) and b"/image" not in whole:
             risks.add(Risk.REMOTE_TEMPLATE)
     return found, risks
+
+
+_NAMESPACE = re.compile(r"\bxmlns(?::[\w.-]{1,100})?\s{0,9}=\s{0,9}(?:\"[^\"]{0,2000}\"|'[^']{0,2000}')")
+_VOCABULARY = re.compile(
+    r"https?://(?:schemas\.(?:openxmlformats\.org|microsoft\.com)|www\.w3\.org|purl\.org|ns\.adobe\.com"
+    r"|docs\.oasis-open\.org)/[^\s\"'<>]{0,300}",
+    re.IGNORECASE,
+)
+_PARAGRAPH = re.compile(r"</(?:w:p|a:p|si|row|text:p)>|<(?:w:br|w:tab|w:cr)\b", re.IGNORECASE)
+_TAG = re.compile(r"<[^<>]{0,10000}>")
+
+
+def document_texts(xml: str) -> Iterator[str]:
+    """Where addresses stand in a document's XML: in attributes, without what only names a kind of markup, and in the
+    text, which may be written in many pieces, a line a paragraph."""
+    plain = _VOCABULARY.sub("", _NAMESPACE.sub("", xml))
+    yield html.unescape(" ".join(found[0] for found in _TAG.finditer(plain) if "//" in found[0]))
+    yield html.unescape(_TAG.sub("", _PARAGRAPH.sub("\n<", plain)))
 
 
 def field_risks(octets: bytes) -> tuple[str, set[Risk]]:

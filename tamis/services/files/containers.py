@@ -125,8 +125,30 @@ def is_message(octets: bytes, name: str) -> bool:
     return begun is not None and len(set(_MAIL_FIELDS.findall(head))) > 2
 
 
+_MBOX = re.compile(rb"^From [^\r\n]{1,500}\r?\n(?=[!-9;-~]{1,60}:)", re.MULTILINE)
+MOST_MESSAGES = 100
+"""Messages of one mailbox file. Beyond: not looked at, `not_read`."""
+
+
+def messages_in(octets: bytes) -> Iterator[bytes]:
+    """The messages of a mailbox file (RFC 4155); any other message alone. Raises ValueError beyond the bound."""
+    begins = [found.start() for found in _MBOX.finditer(octets)]
+    if len(begins) < 2 or begins[0]:
+        yield octets
+        return
+    for number, (begin, end) in enumerate(zip(begins, [*begins[1:], len(octets)], strict=True)):
+        if number >= MOST_MESSAGES:
+            raise ValueError("more messages than are looked at")
+        yield octets[begin:end]
+
+
 def message_members(octets: bytes) -> Iterator[Member]:
-    """The parts of a message, those that are read as well."""
+    """The parts of a message, or of all those in a mailbox file; those that are read as well."""
+    for message in messages_in(octets):
+        yield from _parts_of(message)
+
+
+def _parts_of(octets: bytes) -> Iterator[Member]:
     mail = Mail(octets)
     for part in mail.parts:
         is_body = part.content_type == "text/html" and part.disposition != "attachment"

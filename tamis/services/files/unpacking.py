@@ -14,6 +14,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import libarchive
@@ -29,14 +30,16 @@ from tamis.message.mail.html import Budget
 from tamis.message.mail.part import is_pdf
 from tamis.message.mail.sampling import text_excerpt
 from tamis.message.mail.urls import text_urls
-from tamis.services.files.active import external_targets, field_risks, page_risks, text_risks
+from tamis.services.files.active import document_texts, external_targets, field_risks, page_risks, text_risks
 from tamis.services.files.containers import (
+    MOST_MESSAGES,
     ONENOTE,
     RTF,
     calendar_files,
     encoded_files,
     is_message,
     message_members,
+    messages_in,
     ole_members,
     onenote,
     page_files,
@@ -83,7 +86,10 @@ _MEDIA = (
     b"fLaC",
 )
 _ENCODED = re.compile(r"^[A-Za-z0-9+/]{60,76}\r?\n[A-Za-z0-9+/]{60}", re.MULTILINE)
-_OF_OFFICE = re.compile(r"\.rels$|^(?:word|xl|ppt)/[^/]{1,60}\.xml$|^xl/externalLinks/", re.IGNORECASE)
+_OF_OFFICE = re.compile(
+    r"\.rels$|^(?:word|xl|ppt)/(?:[^/]{1,60}\.xml$|externalLinks/|slides/|worksheets/|comments/|notesSlides/)",
+    re.IGNORECASE,
+)
 TEXT_CHARACTERS = 1_048_576
 """Characters of one legible file that are looked at. Beyond: its beginning, its end and a piece by lot; `long_file`."""
 _PICTURES = frozenset(
@@ -252,7 +258,9 @@ def _look(work: _Work, octets: bytes, path: list[str], *, whole: bool, is_body: 
         work.pictures.append(_Picture(octets, seen))
     elif is_message(octets, name):
         _read(work, octets, path, risks, message_members, embedded=False)
-        links += (url.raw for url in Mail(octets).urls)
+        links += (
+            url.raw for message in islice(messages_in(octets), MOST_MESSAGES) for url in Mail(message).urls
+        )
     elif depth and _OF_OFFICE.search(name):
         links += _of_office(octets, path, risks)
     else:
@@ -348,6 +356,9 @@ def _legible(work: _Work, octets: bytes, path: list[str], risks: set[Risk]) -> I
 
 def _of_office(octets: bytes, path: list[str], risks: set[Risk]) -> Iterator[str]:
     """A part of an OOXML document: what it leads to, fetches and starts, told of the part itself."""
+    xml = legible(octets, len(octets), forced=True)
+    if b"\0" in octets[:_HEAD]:  # UTF-16, as XML may be
+        octets = xml.encode("utf-8", "replace")
     if path[-1].endswith(".rels"):
         targets, found = external_targets(octets)
         risks |= found
@@ -355,7 +366,11 @@ def _of_office(octets: bytes, path: list[str], risks: set[Risk]) -> Iterator[str
         return
     told, found = field_risks(octets)
     risks |= found
-    yield from (url.raw for url in text_urls(told, LIMITS))
+    if len(xml) > TEXT_CHARACTERS:
+        risks.add(Risk.LONG_FILE)
+        xml = text_excerpt(xml, TEXT_CHARACTERS, _LOTS)
+    for text in (told, *document_texts(xml)):
+        yield from (url.raw for url in text_urls(text, LIMITS))
 
 
 def _form(octets: bytes, kind: str) -> str | None:

@@ -72,7 +72,7 @@ def test_an_mbox_line_is_skipped() -> None:
         ("=?iso-2022-jp?B?GyRCRnxLXBsoQg==?=", "日本"),
         ("=?koi8-r?B?8NLJ18XU?=", "Привет"),
         ("=?utf-8?q?with space inside?=", "with space inside"),
-        ("=?utf-8?q?unfinished", "=?utf-8?q?unfinished"),
+        ("=?utf-8?q?unfinished", "unfinished"),
         ("=?x-none?q?caf=C3=A9?=", "café"),
         ("=?utf-8?b?!!!!?=", "=?utf-8?b?!!!!?="),
         ("=?utf-7?q?+ADw-b+AD4-?=", "<b>"),

@@ -61,6 +61,8 @@ STYLES = [
         "color:#fff;color:bogus",
     ),
     *("-webkit-text-fill-color:transparent", "color:red;background:red"),
+    *("display:inline-block;line-height:0;overflow:hidden", "letter-spacing:-1em", "letter-spacing: -20px"),
+    *("display:table-column", "display: table-column-group"),
     "color:blue;background-image:linear-gradient(blue,blue)",
 ]
 MARKUP = [
@@ -76,6 +78,8 @@ MARKUP = [
         "<datalist><option>{}</datalist>",
         "<svg><defs><text>{}</text></defs></svg>",
     ),
+    *("<progress>{}</progress>", "<meter>{}</meter>", "<i popover>{}</i>"),
+    *("<svg width=0 height=9><text>{}</text></svg>", "<math><annotation>{}</annotation></math>"),
     *(
         "<svg><title>{}</title></svg>",
         "<ruby><rp>{}</rp></ruby>",

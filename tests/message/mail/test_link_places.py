@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import codecs
 import html
 import quopri
 from collections.abc import Callable
@@ -102,6 +103,15 @@ PLACES: dict[str, Callable[[str], bytes]] = {
             '<a ping="URL" href="#">x</a>',
         )
     },
+    "drawing's attribute": lambda u: _body(f'<svg><rect fill="url({u})"/><g filter=url({u})></g></svg>'),
+    **{
+        f"within <{name}>": _around(f'<{name}><a href="URL">x</a></{name}>')
+        for name in ("title", "noembed", "noframes", "template", "iframe", "textarea", "xmp")
+    },
+    "tag that is never closed": lambda u: _body(f'<p>hi</p><a href="{u}'),
+    "backquotes": lambda u: _body(f"<a href=`{u}`>x</a>"),
+    "another reader's user name": lambda u: _body(f'<a href="http://shop.example{chr(92)}@{_bare(u)}">x</a>'),
+    "behind a fragment": lambda u: _body(f'<a href="http://shop.example#@{_bare(u)}">x</a>'),
     "frameset": lambda u: _body("").replace(b"<p>hi</p>", f"<frameset><frame src={u}></frameset>".encode()),
     "blanks and control characters around": lambda u: _body(f'<a href=" \x01\x1f\n{u}\t \x0b">x</a>'),
     "line breaks within": lambda u: _body(f'<a href="{u[:4]}\n\t{u[4:9]}\r\n{u[9:]}">x</a>'),
@@ -176,6 +186,22 @@ PLACES: dict[str, Callable[[str], bytes]] = {
     ".html, concatenation": lambda u: _file(
         f"<script>location='{u[:6]}' + \"{u[6:11]}\"+'{u[11:]}'</script>", "a.html"
     ),
+    ".html, list joined": lambda u: _file(
+        f"<script>location=['{u.partition('//')[0]}/','{_bare(u).partition('/')[0]}'].join('/')</script>",
+        "a.html",
+    ),
+    ".html, host in a variable": lambda u: _file(
+        f"<script>h='{_bare(u).partition('/')[0]}';location='http://'+h</script>", "a.html"
+    ),
+    ".html, wide escapes": lambda u: _file(
+        f"<script>location=unescape('{''.join(f'%u{ord(c):04x}' for c in u)}')</script>", "a.html"
+    ),
+    ".html, a sign taken out": lambda u: _file(
+        f"<script>location='{'~'.join(u)}'.replace(/~/g,'')</script>", "a.html"
+    ),
+    ".html, ROT13": lambda u: _file(f"<script>location=r('{codecs.encode(u, 'rot13')}')</script>", "a.html"),
+    ".csv, formula": lambda u: _file(f'=HYPERLINK("{u[:9]}"&"{u[9:]}";"x")\r\n', "list.csv", "text/csv"),
+    ".rtf, in pieces": lambda u: _file("{\\rtf1 see " + u[:9] + "{\\b " + u[9:] + "}\\par}", "a.rtf"),
     ".html, reversed": lambda u: _file(
         f"<script>location='{u[::-1]}'.split('').reverse().join('')</script>", "a.html"
     ),

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+import zlib
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tamis.message.mail import DefectKind, Limits, Mail
+from tamis.message.mail.opaque import opaque_content
 from tests.message.mail.test_visible import found
 
 K = DefectKind
@@ -66,6 +68,14 @@ def test_any_of_several_encodings_is_undone(name: str, others: list[str], at: in
     assert seen(mail)
     if len(values) > 1:
         assert K.DUPLICATE_SINGLETON in kinds(mail)
+
+
+@pytest.mark.parametrize("before", [b"\xbf\xff>>? ", b"caf\xe9 \xff\xfe\xfb "])
+def test_base64_in_either_alphabet(before: bytes) -> None:
+    """RFC 4648 5: some readers know "-" and "_", others skip them."""
+    octets = base64.urlsafe_b64encode(before + TEXT)
+    assert b"_" in octets or b"-" in octets
+    assert seen(Mail(b"Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\n" + octets))
 
 
 @TRIES
@@ -266,3 +276,105 @@ def test_parts_as_most_take_them_are_no_more_for_it() -> None:
     mail = Mail(b"Content-Type: text/plain\r\nContent-Type: text/html\r\n\r\n<p>x</p>")
     assert [part.content_type for part in mail.parts] == ["text/plain"]
     assert [part.content_type for part in mail.readings] == ["text/html"]
+
+
+@pytest.mark.parametrize("kind", ["text/enriched", "text/richtext"])
+def test_commands_of_enriched_text_part_no_word(kind: str) -> None:
+    text = TEXT.replace(b"miracle", b"mir<bold>acl</bold><color><param>red</param>e</color>")
+    assert seen(Mail(f"Content-Type: {kind}\r\n\r\n".encode() + text))
+
+
+@pytest.mark.parametrize("kind", ["text/rtf", "application/rtf", "text/richtext"])
+def test_rtf_is_read_as_shown(kind: str) -> None:
+    text = (
+        b"{\\rtf1{\\fonttbl zebra}Our mir{\\b ac}\\'6c\\u101?{\\v zebra} cure is here, "
+        b"see http://lis{\\i ted}.example/}"
+    )
+    assert seen(Mail(f"Content-Type: {kind}\r\n\r\n".encode() + text))
+
+
+@pytest.mark.parametrize("kind", ["html", "HTML; charset=utf-8", "text html"])
+def test_a_type_without_a_slash(kind: str) -> None:
+    text = b"<p>" + TEXT.replace(b"miracle", b"mir<b>a</b>cle") + b"</p>"
+    assert seen(Mail(f"Content-Type: {kind}\r\n\r\n".encode() + text))
+
+
+@pytest.mark.parametrize("line", ["no field at all", "Content-Type text/plain", "\u00e9: x", "()"])
+def test_a_line_within_a_header_that_is_no_field(line: str) -> None:
+    part = (
+        f"Content-Type: text/plain\r\n{line}\r\nContent-Transfer-Encoding: base64\r\n\r\n".encode() + BASE64
+    )
+    assert seen(Mail(b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n" + part + b"\r\n--b--\r\n"))
+
+
+@pytest.mark.parametrize(
+    "subject",
+    ["=?utf-8?q?Our_miracle_cure", "=?utf-8?b?T3VyIG1pcmFjbGUgY3VyZQ==?", "=??q?Our_miracle_cure?="],
+)
+def test_encoded_words_without_an_end_or_a_charset(subject: str) -> None:
+    assert Mail(f"Subject: {subject}\r\n\r\n".encode()).subject == "Our miracle cure"
+
+
+def der(tag: int, *pieces: bytes, endless: bool = False) -> bytes:
+    """A value in BER (X.690), of definite or indefinite length."""
+    inner = b"".join(pieces)
+    if endless:
+        return bytes([tag, 0x80]) + inner + b"\0\0"
+    size = len(inner).to_bytes(4, "big").lstrip(b"\0")
+    return (
+        bytes([tag]) + (bytes([len(inner)]) if len(inner) < 128 else bytes([0x80 | len(size)]) + size) + inner
+    )
+
+
+def opaque(entity: bytes, endless: bool, pieces: int, *, packed: bool) -> bytes:
+    """Signed or compressed data with an entity within (RFC 5652, RFC 3274)."""
+    entity = zlib.compress(entity) if packed else entity
+    step = max(1, len(entity) // pieces)
+    strings = [der(0x04, entity[at : at + step]) for at in range(0, len(entity), step)]
+    string = der(0x04, entity) if pieces == 1 else der(0x24, *strings, endless=endless)
+    data = der(0x06, bytes.fromhex("2a864886f70d010701"))
+    inner = der(0x30, data, der(0xA0, string, endless=endless), endless=endless)
+    kind = "2a864886f70d0109100109" if packed else "2a864886f70d010702"
+    held = der(0x30, der(0x02, b"\1"), der(0x31, b""), inner, endless=endless)
+    return der(0x30, der(0x06, bytes.fromhex(kind)), der(0xA0, held, endless=endless), endless=endless)
+
+
+@TRIES
+@given(
+    st.booleans(),
+    st.integers(1, 9),
+    st.booleans(),
+    st.sampled_from(
+        [
+            "application/pkcs7-mime; smime-type=signed-data; name=smime.p7m",
+            "application/x-pkcs7-mime",
+            "application/octet-stream; name=smime.p7m",
+            'application/octet-stream\r\nContent-Disposition: attachment; filename="smime.p7z"',
+        ]
+    ),
+    st.booleans(),
+)
+def test_what_is_signed_or_compressed_is_read(
+    endless: bool, pieces: int, packed: bool, kind: str, whole: bool
+) -> None:
+    entity = b"Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\n" + BASE64
+    octets = base64.encodebytes(opaque(entity, endless, pieces, packed=packed))
+    part = f"Content-Type: {kind}\r\nContent-Transfer-Encoding: base64\r\n\r\n".encode() + octets
+    if not whole:
+        part = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n" + part + b"\r\n--b--\r\n"
+    assert seen(Mail(part))
+
+
+@given(st.binary(max_size=400), st.integers(0, 400))
+def test_no_octets_of_a_signed_part_do_harm(octets: bytes, at: int) -> None:
+    entity = opaque(b"\r\nhi\r\n", endless=True, pieces=3, packed=False)
+    for one in (octets, entity[:at], entity[:at] + octets):
+        opaque_content(one, 1000)
+
+
+def test_a_compressed_part_has_a_bound() -> None:
+    bomb = opaque(b"\r\n" + b"miracle cure " * 1_000_000, endless=False, pieces=1, packed=True)
+    part = b"Content-Type: application/pkcs7-mime\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+    mail = Mail(part + base64.encodebytes(bomb), limits=Limits(decoded_octets=200_000))
+    assert K.DECODED_TOO_LARGE in kinds(mail)
+    assert sum(len(one.payload) for one in mail.parts) <= 200_000

@@ -29,7 +29,13 @@ def html_mail(source: str) -> Mail:
         ("http://example.com@192.0.2.1/", [("http://example.com@192.0.2.1/", "192.0.2.1")]),
         ("http://[2001:db8::1]:80/", [("http://[2001:db8::1]:80/", "2001:db8::1")]),
         ("http://ex%61mple.com/", [("http://ex%61mple.com/", "example.com")]),
-        ("http://example.com\\@example.net/", [("http://example.com\\@example.net/", "example.com")]),
+        (
+            "http://example.com\\@example.net/",
+            [
+                ("http://example.com\\@example.net/", "example.com"),
+                ("http://example.com\\@example.net/", "example.net"),
+            ],
+        ),
         ("ftp://example.com/f", [("ftp://example.com/f", "example.com")]),
         ("www.example.com/x, and", [("www.example.com/x", "www.example.com")]),
         ("www.", []),

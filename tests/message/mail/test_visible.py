@@ -33,6 +33,7 @@ INVISIBLE = (
     ),
     *("\u2060", "\u2061", "\u2064", "\u2066", "\u2069", "\u206f", "\ufe00", "\ufe0f", "\ufeff", "\U000e0020"),
     *("\U000e0061", "\U000e0100", "\u115f", "\u1160", "\u3164", "\uffa0", "\u2800", "\u17b4", "\x01", "\x7f"),
+    *("\x1c", "\x1f", "\ufdd0", "\uffff", "\U0001fffe", "\u2065", "\ufff9"),
 )
 BLANKS = (
     *(
@@ -56,7 +57,7 @@ LOOKALIKES = {
     "m": "\U0001d426\uff4d\u217f\u24dc",
     "i": "\u0456\u1d62\uff49\U0001d456\u24d8\u0131",
     "r": "\U0001d42b\uff52\u24e1\u0280",
-    "a": "\u0430\u03b1\uff41\U0001d41a\u24d0\u1d00",
+    "a": "\u249c\u0430\u03b1\uff41\U0001d41a\u24d0\u1d00",
     "c": "\u0441\u03f2\uff43\U0001d41c\u24d2\u1d04",
     "l": "\uff4c\U0001d425\u217c\u24db\u029f",
     "e": "\u0435\uff45\U0001d41e\u24d4\u1d07",
@@ -223,6 +224,37 @@ def test_hidden_text_is_a_place_of_its_own(style: str) -> None:
 )
 def test_what_is_shown_is_seen(source: str) -> None:
     assert found(page(source))
+
+
+@TRIES
+@given(st.lists(st.sampled_from("\u0332\u0335\u0338\u20dd\u20e3"), min_size=1, max_size=3).map("".join))
+def test_lines_through_letters_and_blanks_hide_no_word(marks: str) -> None:
+    assert found(plain(f"Our {marks.join(PHRASE)}{marks} is here."))
+
+
+def test_letters_that_nobody_writes_are_read_as_what_they_look_like() -> None:
+    assert folded("\u13a1\u13aa") == "RA"  # Cherokee, and no Latin letter beside
+
+
+@pytest.mark.parametrize("control", ["\0", "\x1c", "\x1f"])
+def test_controls_in_the_text_of_a_page_part_no_word(control: str) -> None:
+    assert found(page(f"<p>Our mir{control}acle cu{control}re is here.</p>"))
+
+
+def test_letters_of_images_make_words() -> None:
+    word = "".join(f'<img src="cid:{c}" alt="{c}">' for c in "cure")
+    assert found(page(f"<p>Our miracle {word} is here.</p>"))
+
+
+@pytest.mark.parametrize(
+    "sheet",
+    [
+        '<link rel=stylesheet href="data:text/css,.z{display:none}">',
+        "<style>@import url('data:text/css,.z{display:none}');</style>",
+    ],
+)
+def test_a_style_sheet_within_a_reference_hides(sheet: str) -> None:
+    assert found(page(f"{sheet}<p>Our mir<i class=z>zebra</i>acle cure is here.</p>"))
 
 
 def test_text_from_right_to_left_is_read_as_shown() -> None:

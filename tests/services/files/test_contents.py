@@ -217,6 +217,17 @@ def test_ordinary_files_are_not_suspected() -> None:
 def test_what_documents_do() -> None:
     linked = docx(word__rels_document__xml__rels=_relationship("hyperlink", URL))
     assert (risks("a.docx", linked), links("a.docx", linked)) == (set(), {URL})
+    coded = docx(word__rels_document__xml__rels=_relationship("hyperlink", URL.replace("h", "&#104;", 1)))
+    assert URL in links("a.docx", coded)
+    wide = _relationship("hyperlink", URL).encode("utf-16")
+    wide_rels = archive({"[Content_Types].xml": b"<Types/>", "word/_rels/document.xml.rels": wide})
+    assert URL in links("a.docx", wide_rels)
+    pieces = f"<w:p><w:t>see {URL[:13]}</w:t><w:b/><w:t>{URL[13:]}</w:t></w:p>"
+    assert URL in links("a.docx", docx(word_document__xml=pieces))
+    assert URL in links("a.xlsx", docx(xl_sharedStrings__xml=f"<si><t>{URL}</t></si>"))
+    assert URL in links("a.xlsx", docx(xl_connections__xml=f'<webPr url="{URL}"/>'))
+    named = '<w:document xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"/>'
+    assert links("a.docx", docx(word_document__xml=named)) == set()
     remote = docx(word__rels_settings__xml__rels=_relationship("attachedTemplate", URL))
     assert Risk.REMOTE_TEMPLATE in risks("a.docx", remote)
     assert URL in links("a.docx", remote)
@@ -476,3 +487,25 @@ def test_files_encoded_in_text() -> None:
     lines = base64.encodebytes(PROGRAM * 3).decode()
     for text in (f"Save this:\n{lines}", f"begin-base64 644 run.exe\n{lines}====\n"):
         assert Risk.EXECUTABLE_IN_ARCHIVE in risks("readme.txt", text.encode())
+
+
+def test_every_message_of_a_mailbox_file() -> None:
+    """RFC 4155."""
+    first = message("<p>hello</p>").decode("latin-1")
+    last = message(f'<a href="{URL}">x</a>').decode("latin-1")
+    program = message(PROGRAM.decode("latin-1"), "application/octet-stream", "run.exe").decode("latin-1")
+    box = "".join(
+        f"From a@sender.example Sun Mar  1 12:00:00 2026\r\n{one}\r\n" for one in (first, program, last)
+    )
+    assert URL in links("old.mbox", box.encode("latin-1"))
+    assert Risk.EXECUTABLE_IN_ARCHIVE in risks("old.mbox", box.encode("latin-1"))
+    many = f"From a@sender.example Sun Mar  1 12:00:00 2026\r\n{first}\r\n" * 101
+    assert Risk.NOT_READ in risks("old.mbox", many.encode("latin-1"))
+
+
+def test_a_script_by_its_first_line() -> None:
+    assert Risk.RISKY_NAME in risks("install", b"#!/bin/sh\nrm -r /tmp/x\n")
+
+
+def test_a_name_ends_where_some_programs_end_it() -> None:
+    assert Risk.DANGEROUS_NAME in risks("run.exe\0.txt", b"hello")
