@@ -62,6 +62,15 @@ def field(value: str) -> Mail:
     return Mail(HEADER + value.encode() + b"\r\n\r\nx\r\n")
 
 
+def opaque_part(string: bytes) -> Mail:
+    """A signed S/MIME part whose content is written as `string`."""
+    inner = b"0\x80\x06\x01*\xa0\x80" + string + b"\0\0\0\0"
+    signed = b"0\x80\2\1\x01" + b"1\0" + inner + b"\0\0"
+    octets = b"0\x80\x06\x09*\x86H\x86\xf7\r\x01\x07\x02\xa0\x80" + signed + b"\0" * 4
+    head = b"Content-Type: application/pkcs7-mime\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+    return Mail(HEADER + head + base64.encodebytes(octets))
+
+
 def script(code: str) -> Mail:
     return html(f"<script>{code}</script>")
 
@@ -355,6 +364,8 @@ EXCEEDED: dict[str, Callable[[], set[str]]] = {
         + "&".join(f"x{n}={b64(f'http://h{n}.example/')}" for n in range(30))
         + '">x'
     ),
+    MAIL + "opaque.py _DEPTH": lambda: kinds_of(opaque_part(b"$\x80" * 30)),
+    MAIL + "opaque.py _PIECES": lambda: kinds_of(opaque_part(b"$\x80" + b"\4\0" * 100_010 + b"\0\0")),
     MAIL + "references.py _CSS_CHARACTERS": lambda: defects("<style>" + "a{}" * 90_000 + "</style>x"),
     MAIL + "references.py _COMMENTS": lambda: defects("<!--[if mso]><p>x</p><![endif]-->" * 210),
     MAIL + "references.py _CANDIDATES": lambda: defects(
@@ -434,6 +445,9 @@ EXCEEDED: dict[str, Callable[[], set[str]]] = {
     ),  # there are more than _PAGE_LINKS then
     FILES + "images.py TEXT_CHARACTERS": lambda: set(kept_text("x" * 4001)["cuts"]),
     FILES + "images.py _CODE_CHARACTERS": lambda: set(kept_codes(["x" * 2001])["cuts"]),
+    FILES + "containers.py MOST_MESSAGES": lambda: risks_of(
+        "a.mbox", b"From a@b.example Sun\nFrom: a@b.example\nTo: b\nSubject: c\n\nx\n\n" * 101
+    ),
     FILES + "disk_images.py _CPU_SECONDS": lambda: with_small("_CPU_SECONDS", 0),
     FILES + "disk_images.py _LISTED_OCTETS": lambda: with_small("_LISTED_OCTETS", 9),
     FILES + "disk_images.py _MOST_MEMBERS": lambda: with_small("_MOST_MEMBERS", 1),

@@ -69,7 +69,8 @@ _SHARE = re.compile(
     r"(?:file:/{2,5}|\\\\)((?:[\w-]{1,63}\.){1,10}[\w-]{1,63}|\[[0-9a-f:.]{2,45}\])(?:@(?:ssl|[0-9]{1,5})){0,2}[\\/]",
     re.IGNORECASE,
 )
-_FORMULAS = 1_048_576  # characters in which a table's formulas are looked for; beyond: as any other text
+_FORMULAS = 1_048_576
+"""Characters in which a table's formulas are looked for. Beyond: joined addresses are left alone, whole ones found."""
 _MOST = 400  # URLs of one file; beyond: `url_limit`
 
 

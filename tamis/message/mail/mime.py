@@ -9,7 +9,7 @@ from typing import NamedTuple
 from tamis.message.mail.defects import DefectKind, DefectReport
 from tamis.message.mail.headers import Headers, scan
 from tamis.message.mail.limits import Limits
-from tamis.message.mail.opaque import SUFFIXES, TYPES, opaque_content
+from tamis.message.mail.opaque import SUFFIXES, TYPES, OpaqueError, opaque_content
 from tamis.message.mail.part import ContentType, Part, content_types, transfer_encodings
 from tamis.message.mail.transfer import decode_transfer
 
@@ -168,7 +168,12 @@ class Structure:
             self._report.add(DefectKind.TOO_DEEP, self._limits.depth, span.path)
             return []
         octets = self._decode(span.raw, span.start, span.end, part.encoding, span.path)
-        found = opaque_content(octets, room)
+        try:
+            found = opaque_content(octets, room)
+        except OpaqueError:
+            if not part.cut:
+                self._report.add(DefectKind.MISLABELLED_CONTENT, part.content_type, span.path)
+            return []
         if found is None:
             return []
         content, whole = found

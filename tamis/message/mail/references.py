@@ -223,9 +223,8 @@ def conditional_markup(source: str, report: DefectReport, where: str) -> str:
 _RAW = re.compile(r"<(title|noembed|noframes|template|iframe)\b", re.IGNORECASE)
 _RAW_LINK = re.compile(r"<[^>]{0,200}?[\s\"'/](?:href|src|action)", re.IGNORECASE)
 _OPEN_END = re.compile(r"<[a-zA-Z][^<>\"']{0,2000}=\s{0,9}([\"'])[^\"']{4,4000}\Z")
-_OPEN_CHARACTERS = (
-    8192  # characters at the end of markup where a tag may lack its end; beyond: a tag as any other
-)
+_OPEN_CHARACTERS = 8192
+"""Characters at the end of markup where a tag may lack its end. Beyond: not looked for: no attribute is so long."""
 
 
 def unread_markup(source: str, report: DefectReport, where: str) -> str:
