@@ -109,8 +109,8 @@ class AttachmentTypes(Filter[AttachmentTypesOptions]):
     Looked into are archives (zip, rar, 7z, tar, gz, bz2, xz, zst, cab, lha, arj, rpm), disk images (iso, udf, vhd,
     vhdx, vmdk, wim, dmg and others, by 7-Zip), office documents (OOXML, OLE, RTF, OpenDocument), PDF, OneNote,
     winmail.dat, messages (.eml, .msg, .mht, .mbox), pages, drawings, invitations and encoded files in text, also within
-    each other. The links in them are looked at by the filters that judge links. All of it happens in a helper process, to 4
-    levels, 1,000 members, 64 MiB, 200 times their size and 5 seconds for a message.
+    each other. The links in them are looked at by the filters that judge links. All of it happens in a helper process,
+    to 4 levels, 1,000 members, 64 MiB, 200 times their size and 5 seconds for a message.
 
     Of more than 100 attachments of a message those with a dangerous name are looked into first, the others by lot;
     `left_out` says how many were not.

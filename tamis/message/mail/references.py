@@ -53,10 +53,10 @@ _SELECTOR = ",".join(
 )
 _HANDLER = re.compile(
     r"[\s\"'/][oO][nN][a-zA-Z]{0,30}\s{0,9}=|action-xhr|\[(?:href|src|srcset|action-xhr)\]\s{0,9}="
-    r"|=\s{0,9}[\"']?\s{0,9}[uU][rR][lL]\("
 )
-"""Attributes that hold code, those of AMP (AMP for Email, amp-bind), and those of drawings that are CSS (SVG 2, 6.6):
-selectors don't name them all."""
+"""Attributes that hold code, and those of AMP (AMP for Email, amp-bind): selectors don't name them all."""
+_PAINT = re.compile(r"=\s{0,9}[\"']?\s{0,9}[uU][rR][lL]\(")
+"""Attributes of drawings that are CSS (SVG 2, 6.6): selectors don't name them either."""
 _VALUES = frozenset(name.replace("\\", "") for name in _NAMES)
 _LINK_TEXT = 300
 """Characters of a link's visible text. Beyond: cut: no web address that people could read is longer."""
@@ -107,7 +107,8 @@ def references(
 
     links: list[Link] = []
     room = _LINK_TEXTS
-    selector = "*" if _HANDLER.search(source) else _SELECTOR
+    is_painted = "<svg" in source and _PAINT.search(source)
+    selector = "*" if is_painted or _HANDLER.search(source) else _SELECTOR
     for node in tree.css(selector):
         tag = node.tag or ""
         text = ""
@@ -242,8 +243,11 @@ def unread_markup(source: str, report: DefectReport, where: str) -> str:
         inner = source[low.find(">", begin.end(), at) + 1 : at] if low.find(">", begin.end(), at) >= 0 else ""
         if _RAW_LINK.search(inner):
             found.append(inner)
-    if last := _OPEN_END.search(source, max(0, len(source) - _OPEN_CHARACTERS)):
-        found.append(f"{last[0]}{last[1]}>")
+    quote = max(source.rfind('"'), source.rfind("'"))
+    if source[max(0, quote - 10) : max(0, quote)].rstrip().endswith("="):
+        begin = source.rfind("<", max(0, len(source) - _OPEN_CHARACTERS), quote)
+        if begin >= 0 and (last := _OPEN_END.match(source, begin)):
+            found.append(f"{last[0]}{last[1]}>")
     return "\n".join(found)
 
 

@@ -14,7 +14,7 @@ from typing import Literal
 
 from tamis.message.unseen import BLANK, INVISIBLE
 
-_SEPARATORS = re.compile("[\x1c-\x1f]+")
+_SEPARATORS = "\x1c\x1d\x1e\x1f"
 """Controls that Python takes for white space, and nobody else does."""
 _UNSEEN = re.compile(f"[{INVISIBLE}]+")
 _BLANKS = re.compile(f"[{BLANK}]+")
@@ -41,7 +41,9 @@ def canonical(text: str, shorten: Callable[[str], str] = str) -> str:
     """
     if "\n>" in text or "\n >" in text:
         text = _QUOTED.sub("\n", text)
-    text = _SEPARATORS.sub("", text)
+    for separator in _SEPARATORS:
+        if separator in text:
+            text = text.replace(separator, "")
     if text.isascii():
         text = " ".join(text.split())
         return shorten(text if text.isprintable() else " ".join(_UNSEEN.sub("", text).split()))
