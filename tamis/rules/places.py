@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from tamis.message.mail.limits import LIMITS
 from tamis.message.mail.sampling import excerpt
-from tamis.message.mail.visible import looks, skeleton
+from tamis.message.mail.visible import looks, skeletons
 
 if TYPE_CHECKING:
     from tamis.message.mail import Mail
@@ -55,7 +55,7 @@ def octets(mail: Mail, place: str) -> tuple[bytes, ...]:
     elif place == "letter":
         found = _encoded(looks(f"{mail.subject or ''}\n{_QUOTED.sub('', mail.text[:LETTER_CHARACTERS])}"))
     elif place == "skeleton":
-        found = _encoded(map(skeleton, (*_subjects(mail), *mail.visible)))
+        found = _encoded(way for text in (*_subjects(mail), *mail.visible) for way in skeletons(text))
     else:
         values = [*_values(mail, place)]
         text = "\n".join(values)
@@ -82,7 +82,7 @@ def seen_octets(mail: Mail, place: str) -> tuple[bytes, ...]:
     if place in ("text", "files", "letter"):
         texts = [text, *looks(text)]
     elif place == "skeleton":
-        texts = map(skeleton, looks(text))
+        texts = (way for look in looks(text) for way in skeletons(look))
     elif place == "urls":
         texts = ["\n".join(url.raw for url in mail.seen.urls)]
     return tuple(one[:MAX_OCTETS] for one in _encoded(texts))

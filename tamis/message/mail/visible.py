@@ -142,6 +142,31 @@ def skeleton(text: str) -> str:
     return _replaced(_replaced(" ".join(words), _styled()), _latin())
 
 
+_SIGN = r"(?:[^\W_]|[@$!|])"
+_APART = re.compile(rf"(?<![^\W_]){_SIGN}([ .\-_*\u00b7/+~,])(?:{_SIGN}\1){{2,40}}{_SIGN}(?![^\W_])")
+_MASKED = re.compile(r"[A-Za-z0-9@$!|]{3,40}")
+_MASK = re.compile(r"[0134578@$!|]")
+_MEANT = (str.maketrans("0134578@$!|", "oieastbasil"), str.maketrans("0134578@$!|", "oleastbasll"))
+"""Digits and signs that are written for letters; "1" and "!" stand for two."""
+
+
+def skeletons(text: str) -> tuple[str, ...]:
+    """`skeleton`, and what it says where letters are written apart ("v.i.a g r a") or as digits and signs ("v1@gra"),
+    each once."""
+    plain = skeleton(text)
+    joined = _APART.sub(lambda run: run[0].replace(run[1], ""), plain.replace("\\/", "v"))
+    ways = (_MASKED.sub(lambda word, table=table: _unmasked(word[0], table), joined) for table in _MEANT)
+    return tuple(dict.fromkeys((plain, joined, *ways)))
+
+
+def _unmasked(word: str, table: Mapping[int, str]) -> str:
+    """A word of letters, a third at least, in which others stand for some; signs at its end are punctuation."""
+    core = word.rstrip("!|")
+    if 3 * len(_LETTERS.findall(core)) < len(core) or not _MASK.search(core):
+        return word
+    return core.translate(table) + word[len(core) :]
+
+
 def _flat(word: str) -> str:
     return "".join(c for piece in _pieces("NFKD", word) for c in piece if not unicodedata.combining(c))
 

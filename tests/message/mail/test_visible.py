@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tamis.message.mail import Mail
-from tamis.message.mail.visible import canonical, folded, looks, skeleton
+from tamis.message.mail.visible import canonical, folded, looks, skeleton, skeletons
 from tamis.rules.places import octets
 
 PHRASE = "miracle cure"
@@ -278,6 +278,42 @@ def test_text_from_right_to_left_is_read_as_shown() -> None:
 )
 def test_other_languages_stay_as_they_are(text: str, expected: str) -> None:
     assert folded(canonical(text)) == expected
+
+
+@TRIES
+@given(
+    st.tuples(
+        *(
+            st.sampled_from({"i": "i1!", "a": "a4@\u0430", "e": "e3", "l": "l1|"}.get(letter, letter))
+            for letter in PHRASE
+        )
+    ).map("".join),
+    st.sampled_from(["", ".", "-", "_", "*", " "]),
+)
+def test_letters_apart_and_signs_for_letters_are_read_in_the_skeleton(text: str, apart: str) -> None:
+    words = " ".join(apart.join(word) for word in text.split()) if apart != " " else "  ".join(text.split())
+    assert any("mirac" in way or "cure" in way for way in skeletons(words))
+    if "1" not in text or "l" in text:
+        assert found(plain(f"Everybody speaks of our {words} this week."), "skeleton")
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("buy v.i.a.g.r.a now", "buy viagra now"),
+        ("w a t c h e s", "watches"),
+        ("v1@gra!", "viagra!"),
+        ("c1ick", "click"),
+        ("\\/iagra", "viagra"),
+        ("v-1-a-g-r-a", "viagra"),
+    ],
+)
+def test_masked_words(text: str, meant: str) -> None:
+    assert meant in skeletons(text)
+
+
+def test_the_first_skeleton_is_as_written() -> None:
+    assert skeletons("B2B at 5 p.m., mp3 for 3$")[0] == "B2B at 5 p.m., mp3 for 3$"
 
 
 def test_the_skeleton_takes_off_accents() -> None:
