@@ -240,13 +240,13 @@ def unread_markup(source: str, report: DefectReport, where: str) -> str:
             break
         end = low.find(f"</{begin[1]}", begin.end())
         at = end if end >= 0 else len(low)
-        inner = source[low.find(">", begin.end(), at) + 1 : at] if low.find(">", begin.end(), at) >= 0 else ""
-        if _RAW_LINK.search(inner):
-            found.append(inner)
+        inside = low.find(">", begin.end(), at)
+        if inside >= 0 and _RAW_LINK.search(source, inside + 1, at):
+            found.append(source[inside + 1 : at])
     quote = max(source.rfind('"'), source.rfind("'"))
     if source[max(0, quote - 10) : max(0, quote)].rstrip().endswith("="):
-        begin = source.rfind("<", max(0, len(source) - _OPEN_CHARACTERS), quote)
-        if begin >= 0 and (last := _OPEN_END.match(source, begin)):
+        tag = source.rfind("<", max(0, len(source) - _OPEN_CHARACTERS), quote)
+        if tag >= 0 and (last := _OPEN_END.match(source, tag)):
             found.append(f"{last[0]}{last[1]}>")
     return "\n".join(found)
 

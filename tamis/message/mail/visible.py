@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Literal
 
 from tamis.message.unseen import BLANK, INVISIBLE
@@ -155,12 +155,13 @@ def skeletons(text: str) -> tuple[str, ...]:
     each once."""
     plain = skeleton(text)
     joined = _APART.sub(lambda run: run[0].replace(run[1], ""), plain.replace("\\/", "v"))
-    ways = (_MASKED.sub(lambda word, table=table: _unmasked(word[0], table), joined) for table in _MEANT)
+    ways = [_MASKED.sub(partial(_unmasked, table), joined) for table in _MEANT]
     return tuple(dict.fromkeys((plain, joined, *ways)))
 
 
-def _unmasked(word: str, table: Mapping[int, str]) -> str:
+def _unmasked(table: Mapping[int, str], found: re.Match[str]) -> str:
     """A word of letters, a third at least, in which others stand for some; signs at its end are punctuation."""
+    word = found[0]
     core = word.rstrip("!|")
     if 3 * len(_LETTERS.findall(core)) < len(core) or not _MASK.search(core):
         return word
