@@ -159,7 +159,7 @@ def skeletons(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((plain, joined, *ways)))
 
 
-def _unmasked(table: Mapping[int, str], found: re.Match[str]) -> str:
+def _unmasked(table: Mapping[int, int], found: re.Match[str]) -> str:
     """A word of letters, a third at least, in which others stand for some; signs at its end are punctuation."""
     word = found[0]
     core = word.rstrip("!|")
