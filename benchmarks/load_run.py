@@ -29,6 +29,7 @@ from benchmarks.measuring import (
 from benchmarks.rspamd import PrivateRspamd
 from tamis.chain.registry import load_filters
 from tamis.contract.filter import State
+from tamis.models import compiled
 from tests.real import Envelope, PrivateDNS, PrivatePostfix, PrivateRedis
 from tests.real.support import private_directory
 from tests.road.installation import Installation
@@ -38,15 +39,16 @@ LESSONS = 250
 """Ham and spam that both systems learn before, none of it in the load."""
 
 KINDS = ("ham", "spam")
-_LEFT_OUT = {"antivirus", "antivirus_second", "spamassassin", "knowledge"}
+_LEFT_OUT = {"antivirus", "antivirus_second", "spamassassin"}
 _SHADOW = {"greylisting", "rate_limit"}
 """Examined like the others, but without effect: a message that is put off by them would cost next to nothing."""
 
 
-def policy() -> dict[str, Any]:
+def policy(*, knowledge: bool) -> dict[str, Any]:
     """Every filter examines every message, and each message stays in place with its headers, as with rspamd."""
+    off = _LEFT_OUT if knowledge else _LEFT_OUT | {"knowledge"}
     states = {
-        one.name: State.OFF if one.name in _LEFT_OUT else State.SHADOW if one.name in _SHADOW else State.ON
+        one.name: State.OFF if one.name in off else State.SHADOW if one.name in _SHADOW else State.ON
         for one in load_filters()
         if one.switchable
     }
@@ -120,7 +122,9 @@ def measure(side: Side, envelopes: Sequence[Envelope], sessions: int, dns: int) 
     side.megabytes = max(side.megabytes, resident_megabytes(one.pid for one in tree(side.processes())))
 
 
-def tamis(stack: ExitStack, dns: PrivateDNS, lessons: Mapping[str, Sequence[Path]]) -> Side:
+def tamis(
+    stack: ExitStack, dns: PrivateDNS, lessons: Mapping[str, Sequence[Path]], *, knowledge: bool
+) -> Side:
     """Tamis with its embedded state, having learned."""
     socket = {"socket": f"unix:{private_directory('milter')}/milter", "socket_mode": "0666"}
     settings = {
@@ -128,7 +132,7 @@ def tamis(stack: ExitStack, dns: PrivateDNS, lessons: Mapping[str, Sequence[Path
         "dns": {"servers": [dns.address]},
         "images": {"ocr": False},
     }
-    installation = Installation(policy=policy(), settings=settings)
+    installation = Installation(policy=policy(knowledge=knowledge), settings=settings)
     for kind, paths in lessons.items():
         installation.tamis("learn", kind, *map(str, paths))
     daemon = stack.enter_context(installation).daemon
@@ -178,8 +182,14 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=100, help="messages a round, other ones in each")
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--sessions", type=int, default=16)
+    parser.add_argument("--no-knowledge", action="store_true", help="without the base that ships with Tamis")
+    parser.add_argument(
+        "--without-compiled", action="store_true", help="go on where the inner loops are numpy's"
+    )
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
+    if not compiled.used and not arguments.without_compiled:
+        sys.exit(f"the inner loops are numpy's, which cost more: {compiled.WHY_NOT}")
     paths = corpus_paths()
     lessons = {kind: spread([p for p in paths[::2] if kind in p.parent.name], LESSONS) for kind in KINDS}
     load = envelopes_of(spread(paths[1::2], arguments.messages * (arguments.rounds + 1)))
@@ -187,7 +197,10 @@ def main() -> None:
     rounds = [load[at : at + arguments.messages] for at in range(0, len(load), arguments.messages)]
     with ExitStack() as stack:
         dns = stack.enter_context(PrivateDNS(zones(load)))
-        sides = [tamis(stack, dns, lessons), rspamd(stack, dns, lessons)]
+        sides = [
+            tamis(stack, dns, lessons, knowledge=not arguments.no_knowledge),
+            rspamd(stack, dns, lessons),
+        ]
         for number, envelopes in enumerate(rounds):
             for side in sides if number % 2 else reversed(sides):
                 measure(side, envelopes, arguments.sessions, dns.pid)
@@ -198,7 +211,10 @@ def main() -> None:
     if arguments.json:
         print(json.dumps([side.to_dict() for side in sides], indent=2))
         return
-    print(f"{arguments.messages} messages a round, {len(rounds) - 1} rounds, {arguments.sessions} sessions")
+    base = "without" if arguments.no_knowledge else "with"
+    print(
+        f"{arguments.messages} messages a round, {len(rounds) - 1} rounds, {arguments.sessions} sessions, {base} knowledge"
+    )
     print("\n".join(report(sides)))
 
 

@@ -144,7 +144,7 @@ class KnowledgeBase:
     pairs: Mapping[str, tuple[tuple[str, float], ...]] = field(default_factory=lambda: MappingProxyType({}))
     """By a rule, which others add points together with it."""
 
-    spoken: tuple[str, ...] = ()
+    spoken: frozenset[str] = frozenset()
     """The rules that add something, alone or in a pair."""
 
     def pairs_met(self, met: Container[str]) -> Iterator[tuple[str, str, float]]:
@@ -227,7 +227,7 @@ def compile_base(files: BaseFiles) -> KnowledgeBase:
         tuple(tables),
         points.about,
         MappingProxyType(pairs),
-        tuple(rule.name for rule in book.rules if rule.action == "score"),
+        frozenset(rule.name for rule in book.rules if rule.action == "score"),
     )
 
 

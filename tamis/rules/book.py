@@ -126,8 +126,9 @@ class RuleBook:
         """The value of each rule of patterns where none matches."""
         self.needs = _needs(self)
         """Of other rules, sets of rules of patterns: of each set one must be met for the rule to hold."""
-        self.at_first: Mapping[str, Expression] = {**self.unmet, **dict.fromkeys(self.needs, False)}
-        """What is known before any pattern is met."""
+        self.always = tuple(rule.name for rule in rules if not rule.patterns and rule.name not in self.needs)
+        """The rules that may hold whatever patterns are met."""
+        self.places: Mapping[str, int] = {rule.name: place for place, rule in enumerate(rules)}
         self.waiting = _waiting(self.needs)
         """The rules that may hold once one of patterns is met, by its name, each with what it needs."""
 
@@ -138,7 +139,7 @@ class RuleBook:
         other.by_name = {rule.name: rule for rule in other.rules}
         return other
 
-    def match(self, mail: Mail, only: Iterable[str] | None = None) -> Matched:
+    def match(self, mail: Mail, only: Container[str] | None = None) -> Matched:
         """The rules that a message meets, or may meet, in their order, or those of `only`. Each place is gone through
         once; what is no pattern is looked at when a rule needs it."""
         if not self.rules:
@@ -147,9 +148,7 @@ class RuleBook:
         of_files = {place: seen_octets(mail, place) for place in self._matchers} if mail.seen else {}
         met, in_files = self._met(readings), self._met(of_files)
         values = _Values(self, mail, _united((met, in_files)) if in_files else met)
-        return Matched(
-            values.of_all(self.by_name if only is None else only), frozenset(in_files.keys() - met.keys())
-        )
+        return Matched(values.of_all(only), frozenset(in_files.keys() - met.keys()))
 
     def _met(self, readings: Mapping[str, tuple[bytes, ...]]) -> dict[str, set[str]]:
         """The rules of patterns that are met in what stands at places, with those of their patterns that are."""
@@ -193,32 +192,35 @@ class _Values:
         self._met = met
         self._pretence = Pretence(mail, book.tables)
         self._numbers: dict[str, float] = {}
-        self._known: dict[str, Expression] = {**book.at_first, **dict.fromkeys(met, True)}
+        self._possible = {*met, *book.always}
+        """All others are false. So a message costs what it meets, not what there is."""
         for one in met:
             for name, sets in book.waiting.get(one, ()):
                 if not any(map(met.keys().isdisjoint, sets)):
-                    self._known.pop(name, None)
+                    self._possible.add(name)
+        self._known: dict[str, Expression] = dict.fromkeys(met, True)
 
     def of(self, name: str) -> Expression:
         """The value of a rule."""
         value = self._known.get(name)
         if value is None:
+            if name not in self._possible:
+                return False
             value = self._known[name] = self._value(self._book.by_name[name])
         return value
 
-    def of_all(self, names: Iterable[str]) -> dict[str, Expression]:
-        """The values of those that are not false: most are known to be."""
-        known, of = self._known.get, self.of
+    def of_all(self, only: Container[str] | None) -> dict[str, Expression]:
+        """The values of those that are not false, in the rules' order."""
+        names = sorted(self._possible, key=self._book.places.__getitem__)
         return {
             name: value
             for name in names
-            if (value := known(name)) is not False and (value is not None or (value := of(name)) is not False)
+            if (only is None or name in only) and (value := self.of(name)) is not False
         }
 
     def __contains__(self, name: Any) -> bool:
         """Whether the rule is true, for expressions that name no other filter."""
-        value = self._known.get(name)
-        return (self.of(name) if value is None else value) is True
+        return self.of(name) is True
 
     def _value(self, rule: Rule) -> Expression:
         if rule.name in self._book.closed:

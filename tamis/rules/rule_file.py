@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import tomllib
+from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -22,7 +23,7 @@ from tamis.rules.places import MAX_OCTETS, PLACES, is_place
 from tamis.rules.tables import BRAND_PLACES, HOSTS, NO_TABLES, Tables
 
 MAX_FILE = 1024 * 1024  # octets of a rule file; beyond: it is refused
-MAX_RULES = 2000  # rules of all files; beyond: they are refused
+MAX_RULES = 5000  # rules of all files; beyond: they are refused
 MAX_EXPANDED = 2000  # nodes of an expression once what it names is put in; beyond: the rule file is refused
 _NAME = r"^[a-z][a-z0-9_]{1,39}$"
 _NAME_RULE = "must be 2 to 40 lower case letters, digits and _, a letter first"
@@ -139,6 +140,7 @@ class _File:
         self._source, self._filters, self._known, self._expanded = source, filters, known, expanded
         self._tables = tables
         self._starts = [found.start() for found in _HEADING.finditer(source.text)]
+        self._lines = [0, *(found.end() for found in re.finditer("\n", source.text))]
         self._number = -1
 
     def rules(self) -> Iterator[Rule]:
@@ -303,8 +305,8 @@ class _File:
         return inside if inside >= 0 else found.start(1)
 
     def _line_column(self, place: int) -> tuple[int, int]:
-        before = self._source.text[:place]
-        return before.count("\n") + 1, place - (before.rfind("\n") + 1) + 1
+        line = bisect_right(self._lines, place)
+        return line, place - self._lines[line - 1] + 1
 
     def _refuse(
         self, place: int, problem: str, *, near: str = "", valid: Collection[str] = (), nearest: str = ""

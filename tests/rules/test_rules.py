@@ -164,6 +164,25 @@ def test_an_expression_in_two_steps_is_the_whole(
 
 
 @PROPERTY
+@given(st.lists(EXPRESSIONS, min_size=1, max_size=4), st.frozensets(st.sampled_from("abcde")))
+def test_rules_that_a_message_meets_are_all_that_hold_in_their_order(
+    logic: list[Expression], there: frozenset[str]
+) -> None:
+    """Rules are not looked at one by one, and each may name those above it."""
+    rules = [
+        f"[[rule]]\nname = '{name}'\nmatch = '{name}{name}{name}{name}'\nwhere = ['subject']\n"
+        for name in "abcde"
+    ]
+    rules += [f"[[rule]]\nname = 'l{n}'\nwhen = '{written(one)}'\n" for n, one in enumerate(logic)]
+    rules += [f"[[rule]]\nname = 'm{n}'\nwhen = 'l{n} and not a'\n" for n in range(len(logic))]
+    subject = " ".join(name * 4 for name in sorted(there))
+    hold = [n for n, one in enumerate(logic) if plainly(one, there)]
+    wanted = [*sorted(there), *(f"l{n}" for n in hold), *(f"m{n}" for n in hold if "a" not in there)]
+    found = met("".join(rules), b"Subject: " + subject.encode() + b"\r\n\r\n")
+    assert [*found.items()] == [(name, True) for name in wanted]
+
+
+@PROPERTY
 @given(st.text("abof12() ,ntdr", max_size=40))
 def test_no_text_breaks_the_parser(text: str) -> None:
     try:
