@@ -211,10 +211,8 @@ def main() -> None:
     if arguments.json:
         print(json.dumps([side.to_dict() for side in sides], indent=2))
         return
-    base = "without" if arguments.no_knowledge else "with"
-    print(
-        f"{arguments.messages} messages a round, {len(rounds) - 1} rounds, {arguments.sessions} sessions, {base} knowledge"
-    )
+    told = f"{arguments.messages} messages a round, {len(rounds) - 1} rounds, {arguments.sessions} sessions"
+    print(f"{told}, {'without' if arguments.no_knowledge else 'with'} knowledge")
     print("\n".join(report(sides)))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from pathlib import Path
 
@@ -169,15 +170,16 @@ def test_rules_that_a_message_meets_are_all_that_hold_in_their_order(
     logic: list[Expression], there: frozenset[str]
 ) -> None:
     """Rules are not looked at one by one, and each may name those above it."""
-    rules = [
-        f"[[rule]]\nname = '{name}'\nmatch = '{name}{name}{name}{name}'\nwhere = ['subject']\n"
-        for name in "abcde"
-    ]
-    rules += [f"[[rule]]\nname = 'l{n}'\nwhen = '{written(one)}'\n" for n, one in enumerate(logic)]
-    rules += [f"[[rule]]\nname = 'm{n}'\nwhen = 'l{n} and not a'\n" for n in range(len(logic))]
+    rules = [f"[[rule]]\nname = '{n}{n}'\nmatch = '{n * 4}'\nwhere = ['subject']\n" for n in "abcde"]
+    for number, one in enumerate(logic):
+        when = re.sub(r"\b([a-e])\b", r"\1\1", written(one))
+        rules.append(f"[[rule]]\nname = 'l{number}'\nwhen = '{when}'\n")
+        rules.append(f"[[rule]]\nname = 'm{number}'\nwhen = 'l{number} and not aa'\n")
+    wanted = [name * 2 for name in sorted(there)]
+    for number, one in enumerate(logic):
+        if plainly(one, there):
+            wanted += [f"l{number}"] if "a" in there else [f"l{number}", f"m{number}"]
     subject = " ".join(name * 4 for name in sorted(there))
-    hold = [n for n, one in enumerate(logic) if plainly(one, there)]
-    wanted = [*sorted(there), *(f"l{n}" for n in hold), *(f"m{n}" for n in hold if "a" not in there)]
     found = met("".join(rules), b"Subject: " + subject.encode() + b"\r\n\r\n")
     assert [*found.items()] == [(name, True) for name in wanted]
 
