@@ -15,7 +15,7 @@ from tamis.models.corpora import Place
 from tests.real.scanners import PrivateSpamd
 from tests.real.support import find_program, run
 
-_LEARNED_AT_ONCE = 100  # by one call of sa-learn
+_LEARNED_AT_ONCE = 25  # by one call of sa-learn: a few seconds each
 
 
 @dataclass(frozen=True, slots=True)

@@ -269,12 +269,12 @@ def print_week(places: list[Place]) -> None:
     features = {
         place: one.features for place, one in zip(after, features_of(after, 2), strict=True) if one.features
     }
-    for poisoners in (0, 1, 3):
+    for poisoners, addresses in ((0, 2), (1, 2), (3, 2), (3, 5), (6, 5)):
         with tempfile.TemporaryDirectory(prefix="tamis-learned-") as folder:
-            settings = a_week(Path(folder), places, a_day=_A_DAY, poisoners=poisoners)
+            settings = a_week(Path(folder), places, a_day=_A_DAY, poisoners=poisoners, addresses=addresses)
             site = Site(settings.model_directory, features)
             ham, spam = site.learned
-            name = f"a week that nobody teaches, with {poisoners} poisoners"
+            name = f"a week that nobody teaches, with {poisoners} poisoners of {addresses} addresses each"
             click.echo(
                 f"\n{name}: {ham} ham and {spam} spam learned\n\n| | caught % | ham lost % | |\n|---|---|---|---|"
             )

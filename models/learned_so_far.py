@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from tamis.models.reports import Spool
 from tamis.models.scale import promise
 from tamis.models.shared_place import SharedPlace
 from tamis.models.site_model import LEVELS, MODEL
+from tamis.models.taken_back import TAKEN_BACK, TakenBack
 from tamis.settings import Settings
 
 
@@ -48,6 +49,7 @@ def model_state(settings: Settings) -> dict[str, Any]:
         "corrections": corrections,
         "shared": {"lineage": place.lineage, "step": place.number} if place else None,
         "levels": [_level(one) for one in levels.measured] if levels else [],
+        "taken_back": [asdict(one) for one in TakenBack.load(folder / TAKEN_BACK).taken],
         "waiting": Spool(settings.spool_directory).waiting(),
         "sources": [
             {

@@ -19,6 +19,7 @@ import io
 import logging
 import math
 import os
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -33,10 +34,11 @@ from tamis.models.features import Features
 from tamis.models.kinds import kind_of
 from tamis.models.learner import Lesson
 from tamis.models.levels import Held, Levels, fit_levels
-from tamis.models.measures import Labels
+from tamis.models.measures import Floats, Labels
 from tamis.models.model_file import ModelError
 from tamis.models.site_model import LEVELS
-from tamis.models.strangers import Numbers, doubted, held_together
+from tamis.models.strangers import Numbers, doubts, held_together, most_suspect, worst
+from tamis.models.taken_back import TAKEN_BACK, TakenBack
 from tamis.models.training_journal import TrainingRecord
 from tamis.models.writer import JOURNAL, REACH, ModelWriter
 
@@ -68,6 +70,7 @@ class Teacher:
     def _open(self, writer: ModelWriter) -> None:
         folder, self._writer = self.folder, writer
         self._ids = _Ids(folder / IDS)
+        self._taken_back = TakenBack.load(folder / TAKEN_BACK)
         for message, spam in self._writer.reports():  # what a crash kept from the ids
             if self._ids.get(message) is not spam:
                 self._ids.put(message, spam)
@@ -96,6 +99,7 @@ class Teacher:
         """
         if self.known(message, spam=spam):
             return False
+        self._taken_back.call(salt_of(stranger), stranger)
         self._teach(
             TrainingRecord(0, message, spam, weight, features, salt_of(domain), beside, salt_of(stranger))
         )
@@ -139,6 +143,7 @@ class Teacher:
         """Let workers have what was learned."""
         if self.changed:
             self._ids.sync()
+            self._taken_back.save(self.folder / TAKEN_BACK)
             self._writer.publish()
             self.changed = False
 
@@ -197,36 +202,52 @@ class Teacher:
 
     def _take_back(self, held: Held, labels: Labels, strangers: Numbers) -> bool:
         """Forget the lessons of strangers who are doubted; whether there were any."""
-        back = doubted(held.scores, labels, strangers)
+        suspect = most_suspect(held.scores, labels, strangers)
+        together = doubts(self._without(suspect)[0], labels, strangers) if suspect.any() else []
+        found = worst([*doubts(held.scores, labels, strangers), *together])
+        if not found:
+            return False
         reports = [report for report, _ in self._writer.reports()]
-        for place in np.flatnonzero(back).tolist():
-            self.forget(reports[place])
-        if back.any():
-            log.warning(
-                "%d lessons that nobody looked at are taken back (domains that answer for them: %d): what they taught "
-                "as ham is spam to a model without it",
-                back.sum(),
-                len(np.unique(strangers[back])),
+        total = 0
+        for one in found:
+            back = np.flatnonzero(~labels & (strangers == one.stranger)).tolist()
+            for place in back:
+                self.forget(reports[place])
+            total += len(back)
+            self._taken_back.note(
+                one.stranger, lessons=len(back), measured=one.lessons, against=one.against, at=time.time()
             )
-        return bool(back.any())
+        log.warning(
+            "%d lessons that nobody looked at are taken back (domains that answer for them: %d): what they taught "
+            "as ham is spam to a model without it; see tamis model status",
+            total,
+            len(found),
+        )
+        return True
+
+    def _without(self, left_out: Labels) -> tuple[Floats, Floats]:
+        """What a model that was not taught some of the reports within reach makes of those: its scores, and how much of
+        each it had met; NaN for the others."""
+        scores, familiar = np.full(len(left_out), np.nan), np.full(len(left_out), np.nan)
+        learner = self._writer.base()
+        held: list[tuple[int, Lesson]] = []
+        for place, lesson in enumerate(self._writer.lessons()):
+            if left_out[place]:
+                held.append((place, lesson))
+            else:
+                learner.take_in(lesson)
+        for place, lesson in held:
+            scores[place] = learner.score(lesson.features, lesson.salt).log_odds
+            familiar[place] = familiarity(learner.weights, lesson.features)
+        return scores, familiar
 
     def _held_out(self, folds: npt.NDArray[np.int_]) -> Held:
         """The score of each report within reach by a model that was not taught its fold."""
-        scores, familiar = np.zeros(len(folds)), np.zeros(len(folds))
         about = [(kind_of(lesson.features), lesson.beside) for lesson in self._writer.lessons()]
         kinds = np.array([kind for kind, _ in about], dtype=np.str_)
         beside = np.array([math.nan if told is None else told for _, told in about])
-        for fold in range(FOLDS):
-            learner = self._writer.base()
-            held: list[tuple[int, Lesson]] = []
-            for place, lesson in enumerate(self._writer.lessons()):
-                if folds[place] == fold:
-                    held.append((place, lesson))
-                else:
-                    learner.take_in(lesson)
-            for place, lesson in held:
-                scores[place] = learner.score(lesson.features, lesson.salt).log_odds
-                familiar[place] = familiarity(learner.weights, lesson.features)
+        parts = [self._without(folds == fold) for fold in range(FOLDS)]
+        scores, familiar = (np.nansum(each, axis=0) for each in zip(*parts, strict=True))
         return Held(scores, folds, kinds, beside, familiar)
 
     def close(self) -> None:

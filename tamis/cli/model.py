@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -26,6 +27,9 @@ def status(context: Context, as_json: bool) -> None:
     Rates are measured on messages that the model has not learned, with 95 % intervals. PLAUSIBLE is where the share of
     lost ham lies, with 95 % of the plausibility, by the tail that fits the highest scores of ham: with few ham it is
     wide, and the promise is the best estimate.
+
+    "taken back" are lessons of ham that nobody looked at, from a domain of whose mail too much was spam to a model that
+    was not taught it: perhaps somebody who answered challenges in order to teach it.
 
     "loops" says whether the inner loops are those in C or, where they could not be compiled, numpy's, which give the
     same numbers and take longer.
@@ -95,6 +99,12 @@ def _lines(about: dict[str, Any]) -> list[str]:
             f"Measured on {total['false_positives']['total']} ham and {total['caught']['total']} spam:",
             table(["LEVEL", "HAM LOST: PROMISED", "PLAUSIBLE", "MEASURED", "SPAM CAUGHT"], rows, [0] * 5),
         ]
+    for one in about["taken_back"]:
+        lines.append(
+            f"taken back: {one['lessons']} lessons of ham that {one['stranger'] or 'an unknown domain'} answered for, "
+            f"{datetime.fromtimestamp(one['at'], UTC):%Y-%m-%d}: {one['against']} of {one['measured']} were spam to a"
+            " model without them"
+        )
     for one in about["sources"]:
         alarm = "  ALARM: it contradicts the model too often" if one["alarm"] else ""
         lines.append(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tamis.models.taken_back import TAKEN_BACK, TakenBack
 from tamis.models.teaching import Teacher
 from tests.cli.conftest import Run
 from tests.models.mails import raw_mail
@@ -64,6 +65,21 @@ def test_status_says_why_numpy_is_used(run: Run, config: Path, monkeypatch: pyte
     monkeypatch.setattr("tamis.models.compiled.used", False)
     monkeypatch.setattr("tamis.models.compiled.WHY_NOT", "the extension can't be loaded: x")
     assert run("model", "status").out.endswith("loops:  numpy, slower: the extension can't be loaded: x\n")
+
+
+def test_status_says_whose_lessons_were_taken_back_and_why(run: Run, config: Path) -> None:
+    folder = config.parent / "state" / "model"
+    folder.mkdir(parents=True)
+    book = TakenBack()
+    book.call(7, "poison.example")
+    book.note(7, lessons=70, measured=70, against=60, at=1_772_366_400.0)
+    book.note(8, lessons=3, measured=3, against=3, at=1_772_366_400.0)
+    book.save(folder / TAKEN_BACK)
+    shown = run("model", "status").out
+    assert "taken back: 70 lessons of ham that poison.example answered for, 2026-03-01: 60 of 70 were spam" in shown
+    assert "3 lessons of ham that an unknown domain answered for" in shown
+    first = run("model", "status", "--json").data["taken_back"][0]
+    assert (first["stranger"], first["lessons"], first["against"]) == ("poison.example", 70, 60)
 
 
 def test_undo(run: Run, mail: Path) -> None:

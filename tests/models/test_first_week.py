@@ -29,6 +29,7 @@ from tamis.models.levels import Levels
 from tamis.models.model_file import Model
 from tamis.models.queue import Queue
 from tamis.models.site_model import LEVELS
+from tamis.models.taken_back import TAKEN_BACK, TakenBack
 from tamis.models.teaching import Teacher
 from tamis.settings import LearningSettings, Settings
 from tests.handover.sure import judged_as, said
@@ -66,9 +67,16 @@ def _arrive(
 
 
 def a_week(
-    folder: Path, places: list[Place], *, a_day: int, poisoners: int = 0, minimum: int = 200
+    folder: Path,
+    places: list[Place],
+    *,
+    a_day: int,
+    poisoners: int = 0,
+    addresses: int = 2,
+    minimum: int = 200,
 ) -> Settings:
-    """A week of mail, of which nobody reports any; each of the poisoners has a domain of his own."""
+    """A week of mail, of which nobody reports any; each of the poisoners has a domain of his own, and so many addresses
+    there."""
     settings = Settings(state_directory=folder, learning=LearningSettings(minimum=minimum))
     drawn = random.Random(5)
     samples = Samples()
@@ -88,7 +96,7 @@ def a_week(
                     settings,
                     place,
                     0,
-                    earned=f"p{number // poisoners % 2}@poison{one}.example",
+                    earned=f"p{number // poisoners % addresses}@poison{one}.example",
                     listed=False,
                 )
             while queue.take_in():
@@ -112,13 +120,16 @@ def _after(settings: Settings, mail: Sequence[tuple[Features, bool]]) -> After:
 
 @pytest.mark.corpus
 def test_a_site_that_nobody_teaches_decides_within_a_week(tmp_path: Path, corpus: Path) -> None:
-    """Also where two poisoners, each with two addresses, teach their spam as ham before there is a level."""
+    """Also where three poisoners, each with five addresses, teach their spam as ham before there is a level: ten a day
+    each, more than all honest ham, and each one's are vouched for by the others'."""
     places = stream(corpus, 2)
     a_day, minimum = 90, 70
     mail = [(extract(place.read()), place.spam) for place in places[DAYS * a_day :][:400]]
     found: list[After] = []
-    for poisoners in (0, 2):
-        site = a_week(tmp_path / str(poisoners), places, a_day=a_day, poisoners=poisoners, minimum=minimum)
+    for poisoners in (0, 3):
+        site = a_week(
+            tmp_path / str(poisoners), places, a_day=a_day, poisoners=poisoners, addresses=5, minimum=minimum
+        )
         learned = Model(site.model_directory / "current.model").learned
         assert min(learned.ham, learned.spam) >= minimum
         found.append(_after(site, mail))
@@ -128,4 +139,7 @@ def test_a_site_that_nobody_teaches_decides_within_a_week(tmp_path: Path, corpus
     assert poisoned.caught > honest.caught - 0.1
     assert poisoned.lost < 0.01
     ledger = Ledger.load(site.model_directory / LEDGER)
-    assert ledger.dropped["evident"] > DAYS * POISONED / 4, "most of what they send is beyond their bounds"
+    assert ledger.dropped["evident"] > DAYS * POISONED / 4, "much of what they send is beyond their bounds"
+    taken = TakenBack.load(site.model_directory / TAKEN_BACK).taken
+    assert {one.stranger for one in taken} == {f"poison{number}.example" for number in range(3)}
+    assert sum(one.lessons for one in taken) > DAYS * 3 * 5
