@@ -17,6 +17,8 @@ IGNORED = (
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e00ff\U000e01f0-\U000e0fff"
 )
 """Soft hyphens, joiners, steering of direction, tags and the like; U+FFF9 to U+FFFB annotate between lines."""
+DIRECTION = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+"""Of these, what steers the direction of writing: honest in Hebrew and Arabic (Unicode Annex 9)."""
 NONCHARACTERS = "\ufdd0-\ufdef" + "".join(
     f"{chr(plane << 16 | 0xFFFE)}{chr(plane << 16 | 0xFFFF)}" for plane in range(17)
 )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from tamis.message.domains import registered_domain
 from tamis.message.envelope import IPAddress, parse_ip
 from tamis.message.mail.mail import read_date
-from tamis.message.unseen import IGNORED
+from tamis.message.unseen import DIRECTION, IGNORED
 from tamis.rules.places import MAX_OCTETS
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 CLICKED = frozenset({"link", "form", "code", "text"})
 """Sources of URLs that a reader follows, unlike those of images."""
 
-_INVISIBLE = re.compile(f"[{IGNORED}]")
+_INVISIBLE = re.compile(f"(?![{DIRECTION}])[{IGNORED}]")
 _QUOTED = re.compile(r"(?m)^[ \t]*>")
 _NO_CAPITALS = bytes(set(range(256)) - set(range(65, 91)))
 _NO_LETTERS = bytes(set(_NO_CAPITALS) - set(range(97, 123)))
