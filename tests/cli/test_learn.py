@@ -76,7 +76,10 @@ def test_status_says_whose_lessons_were_taken_back_and_why(run: Run, config: Pat
     book.note(8, lessons=3, measured=3, against=3, at=1_772_366_400.0)
     book.save(folder / TAKEN_BACK)
     shown = run("model", "status").out
-    assert "taken back: 70 lessons of ham that poison.example answered for, 2026-03-01: 60 of 70 were spam" in shown
+    assert (
+        "taken back: 70 lessons of ham that poison.example answered for, 2026-03-01: 60 of 70 were spam"
+        in shown
+    )
     assert "3 lessons of ham that an unknown domain answered for" in shown
     first = run("model", "status", "--json").data["taken_back"][0]
     assert (first["stranger"], first["lessons"], first["against"]) == ("poison.example", 70, 60)

@@ -14,7 +14,7 @@ from tamis.rules.message_measures import MEASURES
     ("text", "counted"),
     [
         ("P\u200ba\u200cy\u2060p\u00ada\u200bl", 5),
-        ("\u202bשלום\u202c, \u2067Paul\u2069\u200f: \u202aTamis 1.0\u202c\u200e", 0),
+        ("\u202bשלום\u202c, \u2067Paul\u2069\u200f: \u202aTamis 1.0\u202c\u200e", 0),  # noqa: RUF001 # Hebrew
         ("Bonjour", 0),
     ],
     ids=["between letters", "Hebrew", "none"],
