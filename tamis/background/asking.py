@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from tamis.background.putting_off import PutOff
 from tamis.base.errors import ReinjectError
@@ -21,7 +22,7 @@ from tamis.challenge.challenge_records import (
     SenderPage,
     Undecided,
 )
-from tamis.challenge.links import challenge_link
+from tamis.challenge.links import challenge_link, guide_link
 from tamis.challenge.notices import Notice, compose, language_of
 from tamis.contract.service_protocols import SharedState
 from tamis.desk.reinjection import Reinjector
@@ -101,6 +102,7 @@ class Asking:
             language=page.language,
             time_zone=page.time_zone,
             from_local=settings.notices.sender,
+            guide=partial(guide_link, settings, of_sender=True),
         )
         content = compose(notice, now=datetime.now(UTC))
         try:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from tamis.background.putting_off import PutOff
 from tamis.base.errors import ReinjectError, TamisError
 from tamis.base.tokens import Tokens
-from tamis.challenge.links import action_link
+from tamis.challenge.links import action_link, guide_link
 from tamis.judging.flip import FlipSender
 from tamis.judging.promise import why_held_despite
 from tamis.judging.site import Site
@@ -90,6 +90,7 @@ class Digesting:
             language=terms.language,
             time_zone=terms.time_zone,
             from_local=settings.notices.sender,
+            guide=guide_link(settings, terms.language),
             despite=self._despite,
         )
         try:

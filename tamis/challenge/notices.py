@@ -6,8 +6,8 @@ and is written so that nobody answers it: neither people (From is no mailbox of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
 
@@ -16,7 +16,7 @@ from markupsafe import Markup
 from tamis.judging.suppression import NOTICE_ID
 from tamis.language.display_text import plain
 from tamis.language.enumeration import listed
-from tamis.language.translation import LANGUAGES, accepted, translations
+from tamis.language.translation import LANGUAGES, accepted, marked, translations
 from tamis.letters.letter import button, day, letter, paragraph, sheet, time_of_day, wrapped
 from tamis.message.address import domain_of
 from tamis.message.mail.headers import Headers
@@ -48,6 +48,8 @@ class Notice:
     language: str
     time_zone: str
     from_local: str
+    guide: Callable[[str], str] = field(default=lambda _: "")
+    """The page that explains such mails, in a language; "" for none."""
 
 
 def language_of(headers: Headers, sender: str, default: str) -> str:
@@ -103,6 +105,7 @@ def message_id(challenge: str, domain: str) -> str:
 
 
 _QUOTE = "margin:0 0 16px;padding-left:12px;border-left:3px solid #8b8f8f"
+_GUIDE = marked("Why am I asked, and is this genuine?")
 _RULE = "\n\n" + 30 * "_" + "\n\n"
 
 
@@ -122,6 +125,7 @@ class _Text:
     def __init__(self, notice: Notice, language: str) -> None:
         self._notice = notice
         self._language = language
+        self._guide = notice.guide(language)
         self._ = translations(language).gettext
 
     def _opening(self) -> str:
@@ -166,6 +170,7 @@ class _Text:
                 "\n".join(wrapped([one], "    ", "  ") for one in self._facts()),
                 f"{wrapped([ask])}\n{self._notice.link}",
                 wrapped(self._closing()),
+                *([f"{wrapped([self._(_GUIDE)])}\n{self._guide}"] if self._guide else []),
             )
         )
 
@@ -181,6 +186,8 @@ class _Text:
             Markup('<p><small style="font-size:14px">{}</small></p>').format(link),
             *map(paragraph, self._closing()),
         )
+        if self._guide:
+            parts += (Markup('<p><a href="{}">{}</a></p>').format(self._guide, self._(_GUIDE)),)
         return Markup('<div lang="{}">{}</div>').format(self._language, Markup("\n").join(parts))
 
     def _date(self, moment: datetime) -> str:

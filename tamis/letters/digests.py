@@ -69,6 +69,8 @@ class Digest:
     language: str
     time_zone: str
     from_local: str
+    guide: str = ""
+    """The page that explains all this; "" for none."""
     despite: Callable[[Summary], str] = field(default=lambda _: "")
     """Why "always allow" would not let mail like a message in, an English fragment; "" where it would."""
 
@@ -154,9 +156,11 @@ def _text(digest: Digest, opening: Sequence[str], groups: Sequence[_Group], clos
     listed = (
         f"{title}\n{'-' * len(title)}\n\n" + "\n\n".join(row.text() for row in rows) for title, rows in groups
     )
-    everything = _("All held messages, search and settings:") + f"\n{digest.home}"
+    everything = [_("All held messages, search and settings:") + f"\n{digest.home}"]
+    if digest.guide:
+        everything.append(_("What is this?") + f"\n{digest.guide}")
     return (
-        "\n\n".join([wrapped([" ".join(opening)]), *listed, wrapped([" ".join(closing), everything])]) + "\n"
+        "\n\n".join([wrapped([" ".join(opening)]), *listed, wrapped([" ".join(closing), *everything])]) + "\n"
     )
 
 
@@ -169,6 +173,8 @@ def _html(digest: Digest, opening: Sequence[str], groups: Sequence[_Group], clos
     body.append(Markup('<hr style="border:0;border-top:1px solid #8b8f8f;margin:20px 0">'))
     body.append(Markup("<p>{}</p>").format(button(digest.home, _("All held messages"), primary=False)))
     body += [paragraph(" ".join(closing))]
+    if digest.guide:
+        body.append(Markup('<p><a href="{}">{}</a></p>').format(digest.guide, _("What is this?")))
     return sheet(digest.language, opening[0], Markup("\n").join(body))
 
 

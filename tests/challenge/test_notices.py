@@ -63,6 +63,15 @@ def body(mail: EmailMessage, kind: str) -> str:
     return text.replace("\r\n", "\n")
 
 
+def test_it_leads_to_the_guide_in_each_language() -> None:
+    def guide(language: str) -> str:
+        return f"https://mail.example.com/help/confirm?lang={language}"
+
+    for kind in ("plain", "html"):
+        for language in ("en", "fr"):
+            assert body(made(guide=guide), kind).count(guide(language)) == 1
+
+
 def test_its_fields() -> None:
     mail = made()
     assert {name.lower() for name in mail} == FIELDS

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
@@ -17,10 +18,12 @@ from tamis.cli.settings import all_settings, filter_settings, markdown_table, ma
 from tamis.contract.service_protocols import NAMES as SERVICES
 from tamis.installation.paths import Paths
 from tamis.knowledge import SHIPPED, compile_base, read_base
+from tamis.language.translation import LANGUAGES, NAMES, translations
 from tamis.message.dangerous_names import DANGEROUS
 from tamis.message.file_names import Risk
 from tamis.message.mail.wrappers import WRAPPERS
 from tamis.settings import Settings
+from tamis.web.guides import RECIPIENTS, SENDERS, Guide
 from tests.builders import FILTERS
 from tests.docs.api_page import api_page
 from tests.docs.bounds import table
@@ -370,6 +373,41 @@ def _metrics() -> Iterator[str]:
         yield f"| `{shown}` | {one.kind} | {labels} | {one.help} |"
 
 
+GUIDES = {
+    f"guides/{name if code == 'en' else f'{name}-{code}'}.md": (name, code)
+    for name in ("recipients", "senders")
+    for code in LANGUAGES
+}
+"""The guides that Tamis serves to people, in each language."""
+
+
+def guide_page(file: str) -> str:
+    """One of docs/guides."""
+    name, language = GUIDES[file]
+    guide = {"recipients": RECIPIENTS, "senders": SENDERS}[name]
+    translate = translations(language).gettext
+    others = (
+        f"*[{NAMES[code]}]({Path(other).name})*"
+        for other, (same, code) in GUIDES.items()
+        if same == name and other != file
+    )
+    return _page(f"# {translate(guide.title)}\n\n{' '.join(others)}", _guide(guide, translate))
+
+
+def _guide(guide: Guide, translate: Callable[[str], str]) -> Iterator[str]:
+    for part in guide.parts:
+        if part.title:
+            yield f"## {translate(part.title)}\n"
+        for one in part.says:
+            yield f"{translate(one)}\n"
+        if part.choices:
+            yield "| | |"
+            yield "|---|---|"
+            for choice, what in part.choices:
+                yield f"| **{translate(choice)}** | {translate(what)} |"
+            yield ""
+
+
 def _page(intro: str, lines: Iterator[str]) -> str:
     made = "<!-- Made by python -m tests.docs.generate. -->"
     return "\n".join([f"{intro.strip()}\n", f"{made}\n", *lines]).rstrip() + "\n"
@@ -444,6 +482,7 @@ PAGES: Mapping[str, Callable[[], str]] = MappingProxyType(
         "files.md": files_page,
         "bounds.md": bounds_page,
         "links-and-files.md": links_page,
+        **{file: partial(guide_page, file) for file in GUIDES},
     }
 )
 """File of the folder -> what makes it."""

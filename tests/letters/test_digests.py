@@ -48,7 +48,12 @@ def test_when_a_digest_is_due(times: list[str], zone: str, since: str, now: str,
     assert due(times, zone, at(since), at(now)) is is_due
 
 
-def digest_of(store: Store, language: str = "en", despite: Callable[[Summary], str] = lambda _: "") -> bytes:
+def digest_of(
+    store: Store,
+    language: str = "en",
+    despite: Callable[[Summary], str] = lambda _: "",
+    guide: str = "",
+) -> bytes:
     messages = store.quarantine.list(MARIE)
     return compose(
         Digest(
@@ -62,6 +67,7 @@ def digest_of(store: Store, language: str = "en", despite: Callable[[Summary], s
             time_zone="Europe/Paris",
             from_local="postmaster",
             despite=despite,
+            guide=guide,
         ),
         now=NOW,
     )
@@ -78,6 +84,13 @@ def test_a_digest_says_where_always_allow_is_not_enough(store: Store) -> None:
     for told in parts(digest_of(store, despite=despite))[1:]:
         assert " ".join(told.split()).count(f"would still be held, because {reason}.") == 1
     assert "ne suffit pas ici" in parts(digest_of(store, "fr", despite))[2]
+
+
+def test_a_digest_leads_to_the_guide(store: Store) -> None:
+    store.quarantine.hold(held(), CONTENT, now=NOW)
+    guide = "https://mail.example.com/help?lang=fr"
+    for told in parts(digest_of(store, "fr", guide=guide))[1:]:
+        assert told.count(guide) == 1
 
 
 def parts(raw: bytes) -> tuple[EmailMessage, str, str]:
