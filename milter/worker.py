@@ -22,11 +22,13 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import Milter
 
 import milter
+from tamis.base.daemon_threads import begun
 from tamis.base.shared_files import write_json
 from tamis.base.tokens import Tokens
 from tamis.chain.open_services import open_services
@@ -301,12 +303,12 @@ def _register() -> None:
     """Tell libmilter our callbacks: pymilter's runmilter does the same, but then serves at once."""
     milter.set_connect_callback(Milter.connect_callback)
     milter.set_helo_callback(lambda ctx, name: ctx.getpriv().hello(name))
-    milter.set_envfrom_callback(lambda ctx, *args: ctx.getpriv().envfrom_bytes(*args))
-    milter.set_envrcpt_callback(lambda ctx, *args: ctx.getpriv().envrcpt_bytes(*args))
+    milter.set_envfrom_callback(lambda ctx, *args: _apart(partial(ctx.getpriv().envfrom_bytes, *args)))
+    milter.set_envrcpt_callback(lambda ctx, *args: _apart(partial(ctx.getpriv().envrcpt_bytes, *args)))
     milter.set_header_callback(lambda ctx, name, value: ctx.getpriv().header(name, value))
     milter.set_eoh_callback(lambda ctx: ctx.getpriv().eoh())
     milter.set_body_callback(lambda ctx, chunk: ctx.getpriv().body(chunk))
-    milter.set_eom_callback(lambda ctx: ctx.getpriv().eom())
+    milter.set_eom_callback(lambda ctx: _apart(ctx.getpriv().eom))
     milter.set_abort_callback(lambda ctx: ctx.getpriv().abort())
     milter.set_close_callback(Milter.close_callback)
     Milter.factory = Session
@@ -317,6 +319,16 @@ def _register() -> None:
         unknown=lambda ctx, command: ctx.getpriv().unknown(command),
         negotiate=Milter.negotiate_callback,
     )
+
+
+def _apart(work: Callable[[], int]) -> int:
+    """Do what runs filters in a thread of Python's own, while libmilter's waits for it.
+
+    libmilter has a pool of threads, and a session goes from one to another; pymilter's state of Python goes along, but
+    what PyGILState_Ensure finds in a thread stays behind. So a library that calls it there (NumPy does, now and then)
+    waits for itself for ever (Python 3.11), or ends the process (3.13).
+    """
+    return begun("session", work).result()
 
 
 def _control(
