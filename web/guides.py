@@ -15,7 +15,7 @@ from tamis.web.visit import Visit
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class GuidePart:
     """A part of a guide: its heading ("" for the opening), paragraphs, and what can be chosen with what it does."""
 
     title: str
@@ -28,13 +28,13 @@ class Guide:
     """A guide: the title of its page, and its parts."""
 
     title: str
-    parts: tuple[Part, ...]
+    parts: tuple[GuidePart, ...]
 
 
 RECIPIENTS = Guide(
     marked("Your mail and its spam filter"),
     (
-        Part(
+        GuidePart(
             "",
             (
                 marked(
@@ -42,7 +42,7 @@ RECIPIENTS = Guide(
                 ),
             ),
         ),
-        Part(
+        GuidePart(
             marked("Where is a message that I am waiting for?"),
             (
                 marked(
@@ -68,7 +68,7 @@ RECIPIENTS = Guide(
                 (marked("Always block"), marked("It goes, and mail from its sender is held from now on.")),
             ),
         ),
-        Part(
+        GuidePart(
             marked("Must I decide about each one?"),
             (
                 marked(
@@ -78,7 +78,7 @@ RECIPIENTS = Guide(
                 ),
             ),
         ),
-        Part(
+        GuidePart(
             marked("I pressed the wrong button."),
             (
                 marked(
@@ -87,7 +87,7 @@ RECIPIENTS = Guide(
                 ),
             ),
         ),
-        Part(
+        GuidePart(
             marked("A message in Junk is not spam."),
             (
                 marked(
@@ -96,7 +96,7 @@ RECIPIENTS = Guide(
                 ),
             ),
         ),
-        Part(
+        GuidePart(
             marked("Is the list by mail genuine?"),
             (
                 marked(
@@ -105,7 +105,7 @@ RECIPIENTS = Guide(
                 ),
             ),
         ),
-        Part(
+        GuidePart(
             marked("What can I choose?"),
             (
                 marked(
@@ -120,7 +120,7 @@ RECIPIENTS = Guide(
 SENDERS = Guide(
     marked("Somebody asks me to confirm my message"),
     (
-        Part(
+        GuidePart(
             "",
             (
                 marked(
@@ -130,7 +130,7 @@ SENDERS = Guide(
                 ),
             ),
         ),
-        Part(
+        GuidePart(
             marked("What should I do?"),
             (
                 marked(
@@ -143,7 +143,7 @@ SENDERS = Guide(
                 ),
             ),
         ),
-        Part(
+        GuidePart(
             marked("Will I be asked each time?"),
             (
                 marked(
@@ -153,7 +153,7 @@ SENDERS = Guide(
                 ),
             ),
         ),
-        Part(
+        GuidePart(
             marked("Is it genuine?"),
             (
                 marked(
@@ -163,7 +163,7 @@ SENDERS = Guide(
                 ),
             ),
         ),
-        Part(
+        GuidePart(
             marked("Why me?"),
             (
                 marked(
@@ -172,7 +172,7 @@ SENDERS = Guide(
                 ),
             ),
         ),
-        Part(
+        GuidePart(
             marked("What if I do nothing?"),
             (
                 marked(
