@@ -17,7 +17,7 @@ from tamis.judging.suppression import NOTICE_ID
 from tamis.language.display_text import plain
 from tamis.language.enumeration import listed
 from tamis.language.translation import LANGUAGES, accepted, marked, translations
-from tamis.letters.letter import button, day, letter, paragraph, sheet, time_of_day, wrapped
+from tamis.letters.letter import button, day, letter, paragraph, plain_link, sheet, time_of_day, wrapped
 from tamis.message.address import domain_of
 from tamis.message.mail.headers import Headers
 
@@ -187,7 +187,7 @@ class _Text:
             *map(paragraph, self._closing()),
         )
         if self._guide:
-            parts += (Markup('<p><a href="{}">{}</a></p>').format(self._guide, self._(_GUIDE)),)
+            parts += (plain_link(self._guide, self._(_GUIDE)),)
         return Markup('<div lang="{}">{}</div>').format(self._language, Markup("\n").join(parts))
 
     def _date(self, moment: datetime) -> str:

@@ -16,7 +16,17 @@ from tamis.judging.reasons import plain_reason
 from tamis.language.display_text import named, plain
 from tamis.language.time_zone import zone_of
 from tamis.language.translation import marked, translations
-from tamis.letters.letter import button, day, letter, our_fields, paragraph, sheet, time_of_day, wrapped
+from tamis.letters.letter import (
+    button,
+    day,
+    letter,
+    our_fields,
+    paragraph,
+    plain_link,
+    sheet,
+    time_of_day,
+    wrapped,
+)
 from tamis.message.address import domain_of
 from tamis.quarantine.records import Summary
 
@@ -174,7 +184,7 @@ def _html(digest: Digest, opening: Sequence[str], groups: Sequence[_Group], clos
     body.append(Markup("<p>{}</p>").format(button(digest.home, _("All held messages"), primary=False)))
     body += [paragraph(" ".join(closing))]
     if digest.guide:
-        body.append(Markup('<p><a href="{}">{}</a></p>').format(digest.guide, _("What is this?")))
+        body.append(plain_link(digest.guide, _("What is this?")))
     return sheet(digest.language, opening[0], Markup("\n").join(body))
 
 

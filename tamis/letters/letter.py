@@ -88,6 +88,11 @@ def paragraph(text: str) -> Markup:
     return Markup("<p>{}</p>").format(text)
 
 
+def plain_link(link: str, label: str) -> Markup:
+    """A line that leads to a page, large enough for a finger."""
+    return Markup('<p><a href="{}" style="display:inline-block;padding:8px 0">{}</a></p>').format(link, label)
+
+
 def button(link: str, label: str, *, primary: bool = True) -> Markup:
     """A link as a button, 46 pixels high."""
     return Markup('<a href="{}" style="{}">{}</a>').format(link, _PRIMARY if primary else _PLAIN, label)
