@@ -11,7 +11,7 @@ import hashlib
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, TypeVar
@@ -284,6 +284,11 @@ def _skip_numbers(session: Any, table: type[FindingRow | StoryRow], number: int)
     session.execute(select(func.setval(func.pg_get_serial_sequence(table.__tablename__, "id"), number)))
 
 
+def _with_own_looks(one: Story, chance: random.Random) -> Story:
+    """With findings that no other message has, as each new one has some."""
+    return replace(one, findings=looks_of(chance))
+
+
 def fill(store: Store, verdicts: int, held: int, meter: Meter) -> None:
     """So many verdicts, so many held copies, and people's words on some."""
     here = {
@@ -296,7 +301,7 @@ def fill(store: Store, verdicts: int, held: int, meter: Meter) -> None:
     for name, one, ids in islice(made, max(0, int((verdicts - MEASURED) / 1.2))):
         bulk.add(name, one, ids)
     bulk.write()
-    while batch := [(name, one) for name, one, _ in islice(made, _BATCH)]:
+    while batch := [(name, _with_own_looks(one, chance)) for name, one, _ in islice(made, _BATCH)]:
         meter.add(store, batch, here)
     for number in range(0, 2000, 7):
         for who in (BUSY, QUIET):
