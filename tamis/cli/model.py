@@ -34,7 +34,7 @@ def status(context: Context, as_json: bool) -> None:
     "loops" says whether the inner loops are those in C or, where they could not be compiled, numpy's, which give the
     same numbers and take longer.
     """
-    about = model_state(context.file.settings)
+    about = context.remote.learning() if context.remote else model_state(context.file.settings)
     if as_json:
         print_json(about)
     else:
@@ -69,14 +69,14 @@ def _lines(about: dict[str, Any]) -> list[str]:
         for name in ("ham", "spam")
     ]
     lines.append("state:  deciding" if about["deciding"] else "state:  in shadow, decides nothing")
-    if about["file"]:
+    if about.get("file"):
         octets, age = about["file"]["octets"], about["file"]["age"]
         lines.append(f"file:   {octets / 1024**2:.1f} MiB, {age / 3600:.1f} h old")
-    loops = about["inner_loops"]
-    lines.append(f"loops:  {'compiled' if loops['compiled'] else 'numpy, slower: ' + loops['why_not']}")
+    if loops := about.get("inner_loops"):  # of this machine alone
+        lines.append(f"loops:  {'compiled' if loops['compiled'] else 'numpy, slower: ' + loops['why_not']}")
     if about["corrections"]:
         lines.append(f"domains with a correction of their own: {about['corrections']}")
-    if about["shared"]:
+    if about.get("shared"):
         lines.append(f"hosts:  share it; this one has taken step {about['shared']['step']}")
     if about["waiting"]:
         lines.append(f"queue:  {about['waiting']} reports wait")

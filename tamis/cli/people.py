@@ -165,9 +165,13 @@ def revoke(context: Context, grants: tuple[int, ...], by: str) -> None:
 @click.pass_obj
 def suspend(context: Context, address: str, end: bool, by: str) -> None:
     """Let nothing count that a person was granted, and end all sessions. What the settings file says stays."""
-    with context.store() as store:
-        if not store.people.suspend(_mailbox(context, store, address), by=by, suspended=not end):
-            fail(f"{address} is nobody here, or so already", os.EX_NOINPUT)
+    if context.remote:
+        changed = context.remote.suspend(address, suspended=not end)
+    else:
+        with context.store() as store:
+            changed = store.people.suspend(_mailbox(context, store, address), by=by, suspended=not end)
+    if not changed:
+        fail(f"{address} is nobody here, or so already", os.EX_NOINPUT)
     click.echo(printable(f"{address} is {'no longer ' if end else ''}suspended"))
 
 

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -27,6 +27,9 @@ from tamis.rules.matches import matches
 from tamis.rules.proposals import MOST_FALSE, interval, rule_table
 from tamis.rules.rule_file import compile_book, failed_examples, read_sources
 from tamis.settings import Settings
+
+if TYPE_CHECKING:
+    from tamis.remote.remote import Remote
 
 
 @click.group()
@@ -70,15 +73,34 @@ def check(context: Context, files: tuple[Path, ...], as_json: bool) -> None:
 @click.pass_obj
 def test(context: Context, files: tuple[Path, ...], as_json: bool, sources: tuple[str, ...]) -> None:
     """Show which rules match messages, and what matched where. Images and PDF documents are read as in the daemon."""
+    tried = _tried_there(context.remote, files) if context.remote else _tried_here(context, files)
+    for name, octets in (found for source in sources for found in read_messages(source)):
+        told = {"message": name} | tried(name, octets)
+        click.echo(json.dumps(told) if as_json else _text(told))
+
+
+_Tried = Callable[[str, bytes], dict[str, Any]]
+
+
+def _tried_there(remote: Remote, files: tuple[Path, ...]) -> _Tried:
+    """What the rules of a Tamis elsewhere say, which reads no images and documents for it."""
+    if files:
+        raise click.UsageError("--rules names files of this machine, which a Tamis elsewhere does not have")
+    return lambda _, octets: remote.try_rules(octets)
+
+
+def _tried_here(context: Context, files: tuple[Path, ...]) -> _Tried:
     book = _book(context, files)
     if not book.rules:
         fail("there are no rules: name a file with --rules, or in rules.files of the settings", os.EX_CONFIG)
     settings = context.file.settings
     limit = settings.milter.max_examined
-    for name, octets in (found for source in sources for found in read_messages(source)):
+
+    def tried(name: str, octets: bytes) -> dict[str, Any]:
         mail = Mail(octets[:limit], complete=len(octets) <= limit, size=len(octets))
-        told = {"message": name} | matches(book, mail.with_seen(_seen(name, mail, settings)))
-        click.echo(json.dumps(told) if as_json else _text(told))
+        return matches(book, mail.with_seen(_seen(name, mail, settings)))
+
+    return tried
 
 
 def _seen(name: str, mail: Mail, settings: Settings) -> Seen:
@@ -159,13 +181,18 @@ def propose(context: Context, labelled: tuple[str, ...], shadow: bool, as_json: 
         )
 
 
-def _names(done: Callable[[TakenRules, tuple[str, ...]], list[str]], text: str) -> Callable[..., None]:
-    """A command that does something with proposals by name."""
+def _names(act: str, text: str) -> Callable[..., None]:
+    """A command that does something with proposals by name: accept, shadow or forget."""
 
     @click.argument("names", nargs=-1, required=True, metavar="NAME...")
     @click.pass_obj
     def command(context: Context, names: tuple[str, ...]) -> None:
-        unknown = done(_taken_rules(context), names)
+        if context.remote:
+            unknown = context.remote.take_rules(names, act)
+        elif act == "forget":
+            unknown = _taken_rules(context).forget(names)
+        else:
+            unknown = _taken_rules(context).take(names, shadow=act == "shadow")
         if unknown:
             fail(f"not proposed: {', '.join(unknown)}; `tamis rules propose` shows what is", os.EX_NOINPUT)
         click.echo(AT_ONCE)
@@ -174,18 +201,16 @@ def _names(done: Callable[[TakenRules, tuple[str, ...]], list[str]], text: str) 
     return command
 
 
-rules.command("accept")(
-    _names(lambda taken, names: taken.take(names, shadow=False), "Put proposed rules NAME... into force.")
-)
+rules.command("accept")(_names("accept", "Put proposed rules NAME... into force."))
 rules.command("shadow")(
     _names(
-        lambda taken, names: taken.take(names, shadow=True),
+        "shadow",
         "Put rules NAME... into shadow: they are named in headers and history, and do nothing.",
     )
 )
 rules.command("forget")(
     _names(
-        lambda taken, names: taken.forget(names),
+        "forget",
         "Take rules NAME... out of force, and don't propose them again.",
     )
 )
@@ -196,17 +221,32 @@ rules.command("forget")(
 @click.pass_obj
 def taken_(context: Context, as_json: bool) -> None:
     """List the proposed rules that are in force or in shadow, with the evidence that they were proposed for."""
-    found = _taken_rules(context).taken()
+    found = _taken_there(context.remote) if context.remote else _taken_here(context)
     if as_json:
-        print_json([asdict(one) | {"shadow": shadow} for one, shadow in found])
+        print_json([plain for plain, _ in found])
         return
-    for one, shadow in found:
-        click.echo(
-            printable(f"{one.name}  {'shadow' if shadow else 'in force'}  {one.points:+g}  {one.trait}")
-        )
-        click.echo(printable(f"    {one.evidence}"))
+    for one, evidence in found:
+        state = "shadow" if one["shadow"] else "in force"
+        click.echo(printable(f"{one['name']}  {state}  {one['points']:+g}  {one['trait']}"))
+        click.echo(printable(f"    {evidence}"))
     if not found:
         click.echo("None.")
+
+
+def _taken_here(context: Context) -> list[tuple[dict[str, Any], str]]:
+    found = _taken_rules(context).taken()
+    return [(asdict(one) | {"shadow": shadow}, one.evidence) for one, shadow in found]
+
+
+def _taken_there(remote: Remote) -> list[tuple[dict[str, Any], str]]:
+    proposed = [one for one in remote.rules()["proposed"] if one["taken"] != "no"]
+    return [
+        (
+            {key: one[key] for key in ("name", "trait", "points")} | {"shadow": one["taken"] == "shadow"},
+            one["evidence"],
+        )
+        for one in proposed
+    ]
 
 
 def _taken_rules(context: Context) -> TakenRules:

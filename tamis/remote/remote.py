@@ -156,6 +156,42 @@ class Remote:
             raise
         return _read(_VERSION, told)
 
+    # --- rules, learning, people ------------------------------------------------------------------
+
+    def rules(self) -> dict[str, Any]:
+        """The operator's rules, the proposals, and the text that the store keeps."""
+        return dict(self._transport.get("/rules"))
+
+    def try_rules(self, message: bytes) -> dict[str, Any]:
+        """As `tamis.rules.matches.matches`."""
+        sent = {"content-type": "message/rfc822"}
+        return dict(self._transport.send("POST", "/rules/test", message, headers=sent))
+
+    def take_rules(self, names: Sequence[str], act: str) -> list[str]:
+        """accept, shadow or forget proposed rules; those that are none."""
+        unknown = []
+        for name in names:
+            try:
+                self._transport.send("POST", f"/rules/proposed/{step(name)}/{act}")
+            except RemoteError as error:
+                if error.status != 404:
+                    raise
+                unknown.append(name)
+        return unknown
+
+    def learning(self) -> dict[str, Any]:
+        """What the statistical filter has learned, promises and achieves."""
+        return dict(self._transport.get("/learning"))
+
+    def suspend(self, address: str, *, suspended: bool) -> bool:
+        """As `People.suspend`."""
+        wanted = address.strip().casefold()
+        known = next((one for one in self._rows("/people", {}, None) if one["address"] == wanted), None)
+        if known is None or known["suspended"] is suspended:
+            return False
+        self._transport.send("PATCH", f"/people/{known['id']}", {"suspended": suspended})
+        return True
+
     # --- sums -----------------------------------------------------------------------------------
 
     def today(self, scope: str, since: datetime | None) -> dict[str, Any]:

@@ -47,14 +47,14 @@ class ApiTransport:
         query: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> bytes:
-        """The octets of an answer. What changes something has a key, so that asking again after a lost answer does
-        nothing twice. Raises RemoteError."""
+        """The octets of an answer; a body of octets goes as it is, all others as JSON. What changes
+        something has a key, so that asking again after a lost answer does nothing twice. Raises RemoteError."""
         asked = urlencode({name: value for name, value in (query or {}).items() if value not in (None, "")})
         sent = dict(self._headers) | dict(headers or {})
         octets = None
         if body is not None:
-            octets = json.dumps(body).encode()
-            sent["content-type"] = "application/json"
+            octets = body if isinstance(body, bytes) else json.dumps(body).encode()
+            sent.setdefault("content-type", "application/json")
         if method != "GET":
             sent["idempotency-key"] = uuid.uuid4().hex
         for tries_left in reversed(range(_TRIES)):

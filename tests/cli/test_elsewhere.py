@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from tamis.cli import main
+from tamis.database.granted_people import parse_rights
+from tamis.handover.own_rules import write_own_rules
 from tamis.people.token_scopes import TokenScope
 from tests.cli.conftest import Ended
 from tests.web.api.conftest import token_of
@@ -113,6 +115,27 @@ def test_status(there: There, pages: Pages, tmp_path: Path, capfd: pytest.Captur
     assert "disk" not in mine.out
     everything = There(pages, PLATFORM_ADMIN, tmp_path / "other", capfd)("status")
     assert "disk:" in everything.out
+
+
+def test_rules_learning_and_people(
+    pages: Pages, tmp_path: Path, capfd: pytest.CaptureFixture[str], objects: Objects
+) -> None:
+    root = There(pages, PLATFORM_ADMIN, tmp_path / "token", capfd)
+    write_own_rules(pages.settings, '[[rule]]\nname = "casino"\nmatch = "casino"\naction = "spam"\n')
+    mail = tmp_path / "mail"
+    mail.write_bytes(b"Subject: casino\r\n\r\nx\r\n")
+    assert "casino" in root("rules", "test", str(mail)).out
+    assert root("rules", "test", "--rules", str(mail), str(mail)).status == 64
+    name = objects.rule()
+    assert root("rules", "shadow", name).status == 0
+    assert f"{name}  shadow" in root("rules", "taken").out
+    assert root("rules", "forget", name).status == 0
+    assert root("rules", "accept", "no_such_rule").status != 0
+    assert "0 of 200 learned" in root("model", "status").out
+    pages.store.people.grant("tina@example.com", "example.com", parse_rights(["helper"]), by="test")
+    assert "is suspended" in root("people", "suspend", "tina@example.com").out
+    assert root("people", "suspend", "tina@example.com").status != 0
+    assert "no longer" in root("people", "suspend", "--end", "tina@example.com").out
 
 
 def test_what_needs_the_machine_says_so(there: There) -> None:
