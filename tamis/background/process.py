@@ -315,6 +315,7 @@ class Background:
         self._store.senders.expire()
         self._store.marks.expire()
         self._store.blocked.expire()
+        self._store.lists.expire_hits()
         self._store.invitations.expire()
         self._store.jobs.expire()
         self._store.complaints.expire()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import islice, starmap
 from typing import Any
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import bindparam, case, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from tamis.contract.lists import Colour, Entry, ListEntry, Subject, normalise_pattern
@@ -17,6 +17,8 @@ from tamis.database.connection import Database, audit, clean
 from tamis.database.schema import ChangeRow, EntryRow, RevisionRow
 from tamis.database.scope import parse_scope
 from tamis.database.seen_rows import seen_scopes
+from tamis.database.statistics_schema import EntryDayRow
+from tamis.database.statistics_zone import zone_in
 from tamis.message.address import PLATFORM
 from tamis.people.rights import Reach
 
@@ -42,6 +44,20 @@ class NewEntry:
     author: str = ""
     note: str = ""
     expires: datetime | None = None
+
+
+LATELY = 30
+"""Days whose hits are told as those of late."""
+HITS_KEPT = 92
+"""Days whose hits are kept (beyond: an entry was met longer ago, or never)."""
+
+
+@dataclass(frozen=True, slots=True)
+class MetLately:
+    """How many copies an entry met within LATELY days, and the last day on which it met one."""
+
+    hits: int
+    last: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +162,9 @@ class Lists:
         with self._database.read() as session:
             return tuple(starmap(_entry, session.execute(query)))
 
-    def count_hits(self, hits: Mapping[int, int]) -> None:
-        """Add to the entries' counts of hits; ids that are gone are ignored. The revision stays as it is."""
+    def count_hits(self, hits: Mapping[int, int], *, now: datetime | None = None) -> None:
+        """Add to the entries' counts of hits, and to those of the day; ids that are gone are ignored. The revision
+        stays as it is."""
         if not hits:
             return
         table = EntryRow.__table__.c
@@ -158,6 +175,33 @@ class Lists:
         counted = [{"entry": entry, "more": more} for entry, more in sorted(hits.items())]
         with self._database.write() as session:
             session.connection().execute(statement, counted)
+            day = (now or datetime.now(UTC)).astimezone(zone_in(session)).toordinal()
+            insert = self._database.insert(EntryDayRow)
+            more = EntryDayRow.__table__.c.hits + insert.excluded.hits
+            insert = insert.on_conflict_do_update(index_elements=["entry", "day"], set_={"hits": more})
+            rows = [{"entry": one["entry"], "day": day, "hits": one["more"]} for one in counted]
+            session.connection().execute(insert, rows)
+
+    def met(self, entries: Sequence[int], *, now: datetime | None = None) -> dict[int, MetLately]:
+        """What these entries met lately, of those that met anything within HITS_KEPT days."""
+        with self._database.read() as session:
+            today = (now or datetime.now(UTC)).astimezone(zone_in(session)).toordinal()
+            lately = case((EntryDayRow.day > today - LATELY, EntryDayRow.hits), else_=0)
+            query = (
+                select(EntryDayRow.entry, func.sum(lately), func.max(EntryDayRow.day))
+                .where(EntryDayRow.entry.in_(entries))
+                .group_by(EntryDayRow.entry)
+            )
+            return {
+                entry: MetLately(int(hits), date.fromordinal(last))
+                for entry, hits, last in session.execute(query)
+            }
+
+    def expire_hits(self, *, now: datetime | None = None) -> None:
+        """Forget the days that are older than HITS_KEPT."""
+        with self._database.write() as session:
+            today = (now or datetime.now(UTC)).astimezone(zone_in(session)).toordinal()
+            session.execute(delete(EntryDayRow).where(EntryDayRow.day <= today - HITS_KEPT))
 
 
 def changed(

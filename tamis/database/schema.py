@@ -482,6 +482,7 @@ class ComplaintRow(Base):
     """A client that was complained about (S15): see tamis.database.complaints."""
 
     __tablename__ = "complaints"
+    __table_args__ = (Index(None, "reports", "client"),)
 
     client: Mapped[str] = mapped_column(primary_key=True)
     reports: Mapped[int] = mapped_column(Integer)

@@ -154,6 +154,17 @@ class RuleCountRow(Base):
     copies: Mapped[int] = mapped_column(BigInteger)
 
 
+class EntryDayRow(Base):
+    """Copies that a list entry met on a day: see tamis.database.list_entries."""
+
+    __tablename__ = "statistics_entries"
+    __table_args__ = (Index(None, "day"), _KEYED)
+
+    entry: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    day: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    hits: Mapped[int] = mapped_column(BigInteger)
+
+
 class HealthRow(Base):
     """How a host is, as its background process told last."""
 

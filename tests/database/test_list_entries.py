@@ -18,7 +18,7 @@ from tamis.contract.filter import Filter, FilterOptions, Message
 from tamis.contract.finding import Finding
 from tamis.contract.list_index import ListIndex
 from tamis.contract.lists import Colour, ListEntry, Subject, normalise_pattern
-from tamis.database.list_entries import Added, NewEntry
+from tamis.database.list_entries import Added, MetLately, NewEntry
 from tamis.database.overrides import checker, parse_value
 from tamis.database.scope import parse_scope
 from tamis.judging.site import Override
@@ -98,6 +98,29 @@ def test_remove_tells_what_went(store: Store) -> None:
     assert store.lists.find() == (second,)
     store.lists.add([sender("c.example.net")])
     assert store.lists.find()[1].id > second.id  # a removed entry's id is never another's
+
+
+def test_hits_are_known_by_days(store: Store) -> None:
+    store.lists.add([sender("a.example.net"), sender("b.example.net"), sender("c.example.net")])
+    first, second, third = (one.id for one in store.lists.find())
+    for back, hits in (
+        (100, {first: 7}),
+        (40, {second: 5}),
+        (29, {first: 2}),
+        (0, {first: 3}),
+        (0, {first: 1}),
+    ):
+        store.lists.count_hits(hits, now=NOW - timedelta(days=back))
+    store.lists.expire_hits(now=NOW)
+    met = store.lists.met([first, second, third], now=NOW)
+    assert met == {
+        first: MetLately(6, NOW.date()),
+        second: MetLately(0, (NOW - timedelta(days=40)).date()),
+    }
+    assert store.lists.met([third], now=NOW) == {}
+    assert [one.hits for one in store.lists.find()] == [13, 5, 0]
+    store.lists.expire_hits(now=NOW + timedelta(days=60))
+    assert store.lists.met([second], now=NOW) == {}
 
 
 def test_every_change_moves_the_revision_and_nothing_else_does(store: Store) -> None:

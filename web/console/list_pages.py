@@ -85,6 +85,7 @@ def _page(
         "lists.html",
         status=422 if typed.wrong or typed.broad or typed.problem else 200,
         entries=found,
+        met=lists.met([one.id for one in found]),
         more=len(found) == PAGE,
         words=words,
         colour=colour,

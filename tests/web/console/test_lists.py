@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -170,6 +171,22 @@ def test_entries_are_searched_and_paged(pages: Pages) -> None:
     assert "<bdi>n7@example.net</bdi>" in found
     assert "n70@" not in found
     assert "No entry has that." in admin.get(f"/admin/lists{HERE}&q=%25").text
+
+
+def test_entries_say_what_they_met_lately(pages: Pages) -> None:
+    put(pages, "never@example.net", "example.com")
+    longer, today = (put(pages, f"{name}@example.net", "example.com") for name in ("longer", "today"))
+    now = datetime.now(UTC)
+    pages.store.lists.count_hits({longer.id: 4}, now=now - timedelta(days=60))
+    pages.store.lists.count_hits({today.id: 3}, now=now)
+    page = pages.visitor(ADMIN).get(f"/admin/lists{HERE}").text
+    rows = {
+        re.search("<bdi>(.*?)@", row)[1]: " ".join(re.sub("<[^>]+>", " ", row).split())  # type: ignore[index]
+        for row in page.partition("<tbody>")[2].partition("</tbody>")[0].split("</tr>")[:-1]
+    }
+    assert " 3 3 in all " in rows["today"]
+    assert " 0 4 in all " in rows["longer"]
+    assert " never" in rows["never"].partition("allowed")[2]
 
 
 def test_what_strangers_wrote_is_text(pages: Pages) -> None:

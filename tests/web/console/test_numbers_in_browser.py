@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tamis.contract.lists import Colour, Subject
+from tamis.database.list_entries import NewEntry
+from tamis.database.marks import Mark, MarkKind
 from tests.web.browser import DESKTOP
 from tests.web.console.conftest import PLATFORM_ADMIN
-from tests.web.console.numbers import fill, well
+from tests.web.console.numbers import NOW, fill, well
 from tests.web.pages import MARIE, Pages
+from tests.web.samples import content, message
 from tests.web.test_browser import NARROW, accessible, no_overflow, opened
 
-PLACES = ("/admin?span=30d", "/admin/mailboxes", f"/admin/mailboxes/{MARIE}", "/admin/health")
+PLACES = (
+    "/admin?span=30d",
+    "/admin/mailboxes",
+    f"/admin/mailboxes/{MARIE}",
+    "/admin/health",
+    "/admin/challenges",
+    "/admin/clients",
+    "/admin/fingerprints",
+    "/admin/fingerprints?kind=message",
+)
 LOOKS = [(DESKTOP, "en", False), (DESKTOP, "fr", True), (NARROW, "fr", False), (NARROW, "en", True)]
 
 
@@ -22,6 +36,21 @@ def full(pages: Pages) -> Pages:
     """A month of mail."""
     fill(pages.store, 200)
     pages.store.healths.tell("mx1:/var/lib/tamis", well())
+    asked = message(1, sender="contact@garage.example.net")
+    pages.store.challenges.hold_asked(asked, content(), language="en", authenticated=True)
+    pages.store.complaints.report(["192.0.2.7", "2001:db8:1:2::/64"])
+    pages.store.complaints.condemn("192.0.2.8", "sold addresses", by="test")
+    pages.store.lists.add(
+        [NewEntry(colour=Colour.BLACK, subject=Subject.ATTACHMENT, pattern="ab" * 32, note="devis.exe")]
+    )
+    marks = [
+        Mark(kind, fingerprint, "example.com", "m", MARIE, spam=True)
+        for kind, fingerprint in (
+            (MarkKind.ATTACHMENT, "cd" * 32),
+            (MarkKind.MESSAGE, f"2001:db8:1:2::/64 {'ef' * 20}"),
+        )
+    ]
+    pages.store.marks.note(marks, expires=NOW + timedelta(days=1))
     return pages
 
 
@@ -69,3 +98,25 @@ def test_a_column_sorts_and_a_row_opens(browser: Browser, full: Pages) -> None:
         tab.get_by_role("link", name=MARIE).click()
         expect(tab.get_by_role("heading", name=MARIE)).to_be_visible()
         expect(tab.get_by_role("heading", name="Who writes to it?")).to_be_visible()
+
+
+def test_a_client_is_condemned_and_taken_back_by_keys_without_scripts(browser: Browser, full: Pages) -> None:
+    with opened(browser, full, signed_in=PLATFORM_ADMIN, javascript=False) as tab:
+        tab.goto(f"{full.url}/admin/clients")
+        tab.get_by_label("IP address").fill("203.0.113.99")
+        tab.get_by_role("button", name="Take its mail for spam", exact=True).focus()
+        tab.keyboard.press("Enter")
+        said = tab.get_by_role("status")
+        expect(said).to_contain_text("All mail from 203.0.113.99 is taken for spam")
+        said.get_by_role("button", name="Undo").focus()
+        tab.keyboard.press("Enter")
+        expect(tab.get_by_role("status")).to_contain_text("203.0.113.99 stands as before.")
+
+
+def test_a_filter_leads_to_its_messages(browser: Browser, full: Pages) -> None:
+    with opened(browser, full, signed_in=PLATFORM_ADMIN) as tab:
+        tab.goto(f"{full.url}/admin?span=30d")
+        tab.get_by_role("link", name="reverse dns").first.focus()
+        tab.keyboard.press("Enter")
+        expect(tab.get_by_role("heading", name="Messages", exact=True)).to_be_visible()
+        expect(tab.locator(".chips")).to_contain_text("by:reverse_dns")
