@@ -26,7 +26,7 @@ LEAST = 0.02
 """Points below which a rule or pair says nothing."""
 NEGATIVE = {"conversation": 0.8, "answer": 0.8}
 """Rules that speak for a message, and how much in units of evidence."""
-MARGIN = 2.25
+MARGIN = 1.75
 """How many times above the worst legitimate messages the threshold is put, because others are still to come."""
 HAM_WEIGHT = 20.0
 PENALTY = 5.0
@@ -99,9 +99,10 @@ def _evidence(counts: Mapping[str, Floats], sources: Sequence[Source]) -> Floats
     return np.log(np.maximum(in_spam, 1e-9) / in_ham)
 
 
-def pairs_worth_trying(sources: Sequence[Source], names: Sequence[str]) -> list[str]:
-    """Pairs of rules that say clearly more together than either alone, in more than one source of spam."""
-    single = [name for name in names if name not in NEGATIVE]
+def pairs_worth_trying(sources: Sequence[Source], families: Mapping[str, str]) -> list[str]:
+    """Pairs of rules of two families, which say clearly more together than either alone, in more than one source of
+    spam. Two of one family are hardly two witnesses: what looks loud is often loud in several ways."""
+    single = [name for name in families if name not in NEGATIVE]
     tables = {one.name: one.matrix(single) for one in sources}
     together = {name: table.T @ table for name, table in tables.items()}
     evidence = _evidence(together, sources)
@@ -114,13 +115,18 @@ def pairs_worth_trying(sources: Sequence[Source], names: Sequence[str]) -> list[
         | ((rates > LEAST_RATE).sum(axis=0) < LEAST_SOURCES)
     ] = 0.0
     weights[np.tril_indices(len(single))] = 0.0
+    kinds = np.array([families[name] for name in single])
+    weights[kinds[:, None] == kinds[None, :]] = 0.0
     best = np.argsort(-weights, axis=None)[:PAIRS]
     found = [divmod(int(one), len(single)) for one in best if weights.flat[one] > 0]
     return [f"{single[one]}{PAIR}{single[other]}" for one, other in found]
 
 
-def fit(sources: Sequence[Source], rules: Sequence[str]) -> dict[str, float]:
-    """Points by rule and pair: a sum of REQUIRED lies MARGIN times above the worst SHARE of every source of ham."""
+def fit(sources: Sequence[Source], rules: Mapping[str, str]) -> dict[str, float]:
+    """Points by rule and pair, from rules with their families.
+
+    A sum of REQUIRED lies MARGIN times above the worst SHARE of every source of ham.
+    """
     sources = [one for one in sources if not one.apart]
     names = [*rules, *pairs_worth_trying(sources, rules)]
     tables = {one.name: one.matrix(names) for one in sources}

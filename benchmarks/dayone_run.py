@@ -18,6 +18,7 @@ from benchmarks.dayone_peers import SpamAssassinPeer, rspamd_peer
 from benchmarks.honest_mail import World, honest_mail
 from benchmarks.measuring import ROOT, spread
 from benchmarks.scanning import by_content
+from benchmarks.unwanted_mail import unwanted_mail
 from tamis.knowledge import SHIPPED, KnowledgeBase, compile_base, read_base
 from tamis.knowledge.base import PAIR
 from tamis.message.domains import registered_domain
@@ -44,13 +45,15 @@ _BLIND = frozenset(
         "head_raw",
         "false_express_id",
     }
+    | {"hop_dynamic", "hop_nameless", "hop_number", "kind_hop"}
+    | {"stamp_off", "id_express_alone", "express_boundary", "false_mozilla", "false_bat"}
 )
 """Rules that may see who collected a source of phishing, named by --blind."""
 _BY_SENDER = frozenset({"corpus hard-ham-1"})
 """Bulk mail of many senders, of which some are left out at a time as well."""
 _PARTS = 3
-_APART = "made up, kept apart"
-"""Families of legitimate mail that no fit sees."""
+_APART = " (kinds kept apart)"
+"""Made-up mail of kinds that no fit sees."""
 _AT_ONCE = 200
 _TOGETHER = 3
 
@@ -63,8 +66,8 @@ def rules_of(path: Path) -> frozenset[str]:
     )
 
 
-def read_sources(given: Sequence[str], blind: Sequence[str], honest: Path) -> list[Source]:
-    """The corpus's folders, those that are given, and legitimate mail that is made up, each message matched once."""
+def read_sources(given: Sequence[str], blind: Sequence[str], made: Path) -> list[Source]:
+    """The corpus's folders, those that are given, and mail that is made up, each message matched once."""
     folders = [
         (f"corpus {name}", kind == "spam", _CORPUS / name) for kind in _GROUPS for name in _GROUPS[kind]
     ]
@@ -74,20 +77,26 @@ def read_sources(given: Sequence[str], blind: Sequence[str], honest: Path) -> li
         if kind not in _GROUPS or not Path(path).exists():
             raise click.BadParameter(f"{text}: must be spam:[NAME=]PATH or ham:[NAME=]PATH")
         folders.append((name if equals else Path(path).name, kind == "spam", Path(path)))
-    for held_out, name in ((False, "made up"), (True, _APART)):
-        folder = honest / name
-        folder.mkdir()
-        for number, (_, octets) in enumerate(honest_mail(world(), held_out=held_out)):
-            (folder / f"{number:04}.eml").write_bytes(octets)
-        folders.append((name, False, folder))
+    folders += _made_up(made)
     sources = []
     with Pool() as pool:
         for name, spam, folder in folders:
             paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != "cmds")
             found = pool.map(rules_of, paths, chunksize=20)
             hidden = _BLIND if name in blind else frozenset[str]()
-            sources.append(Source(name, spam, paths, found, hidden, apart=name == _APART))
+            sources.append(Source(name, spam, paths, found, hidden, apart=name.endswith(_APART)))
     return sources
+
+
+def _made_up(made: Path) -> Iterator[tuple[str, bool, Path]]:
+    """Name, whether it is spam, and folder of each source that is made up."""
+    for spam, name, write in ((False, "made up", honest_mail), (True, "made up spam", unwanted_mail)):
+        for held_out in (False, True):
+            folder = made / f"{name}{_APART * held_out}"
+            folder.mkdir()
+            for number, (_, octets) in enumerate(write(world(), held_out=held_out)):
+                (folder / f"{number:04}.eml").write_bytes(octets)
+            yield folder.name, spam, folder
 
 
 def world() -> World:
@@ -131,16 +140,16 @@ def above(scores: Floats) -> int:
     return int((scores >= REQUIRED).sum())
 
 
-def print_rotations(sources: Sequence[Source], names: Sequence[str]) -> None:
+def print_rotations(sources: Sequence[Source], families: Mapping[str, str]) -> None:
     """Each source left out of the fit once, and what the others' points make of it."""
     click.echo("\nLeft out of the fit, the points of the others (rules of the base alone):")
     for left in sources:
-        points = fit([one for one in sources if one is not left], names)
+        points = fit([one for one in sources if one is not left], families)
         _print_left(left.name, left.spam, above(totals(left, points)), len(left.rules))
     for whole in (one for one in sources if one.name in _BY_SENDER):
         lost = 0
         for left, rest in by_sender(whole, _PARTS):
-            points = fit([rest if one is whole else one for one in sources], names)
+            points = fit([rest if one is whole else one for one in sources], families)
             lost += above(totals(left, points))
         _print_left(f"{whole.name}, by sender", whole.spam, lost, len(whole.rules))
 
@@ -218,20 +227,19 @@ def main(
 
 
 def _measure(base: KnowledgeBase, sources: Sequence[Source], *, write: bool, rotate: bool) -> None:
-    names = [rule.name for rule in base.speaking]
     families = {rule.name: rule.family for rule in base.speaking}
     for_fit = [one for one in sources if not one.apart]
     points = {rule.name: rule.points for rule in base.speaking if rule.points} | {
         f"{one}{PAIR}{other}": worth for one, others in base.pairs.items() for other, worth in others
     }
     if write:
-        points = fit(sources, names)
+        points = fit(sources, families)
         number = sum(len(one.rules) for one in for_fit)
         ham = sum(not one.spam for one in for_fit)
         about = f"fitted on {number} messages of {len(for_fit)} sources, {ham} of them ham"
         (SHIPPED / "points.toml").write_text(points_file(points, about), encoding="utf-8")
         used = {part for name in points for part in name.split(PAIR)}
-        silent = [name for name in names if name not in used]
+        silent = [name for name in families if name not in used]
         number = sum(PAIR in name for name in points)
         click.echo(f"{len(used)} rules have points, alone or in {number} pairs")
         click.echo(f"without effect, and so not to be shipped: {', '.join(silent) or 'none'}")
@@ -246,7 +254,7 @@ def _measure(base: KnowledgeBase, sources: Sequence[Source], *, write: bool, rot
         )
     print_families(sources, points, families)
     if rotate:
-        print_rotations(sources, names)
+        print_rotations(sources, families)
 
 
 if __name__ == "__main__":

@@ -36,6 +36,16 @@ _HOSTED = 0.1
 """The share of messages that lead to somebody's form or file."""
 _FREE = {"bulk": 0.05, "machine": 0.05, "person": 0.5}
 """The shares of messages whose sender has an address at a free mail provider."""
+_AT_HOME = {"bulk": 0.0, "machine": 0.03, "person": 0.02}
+"""The shares of messages whose sender runs a server on a line of their own."""
+_SUBMITTED = (
+    "Received: from [192.168.1.{digits:2}] (lfbn-1-{digits:2}.dsl.provider.example [198.51.100.7])\n"
+    "\tby smtp.provider.example (Postfix) with ESMTPSA id {letters:12}; Mon, 2 Mar 2026 10:59:58 +0100",
+    "Received: from laptop (unknown [198.51.100.{digits:2}]) by smtp.provider.example with ESMTPA; "
+    "Mon, 2 Mar 2026 10:59:58 +0100",
+    "Received: by mail.provider.example with HTTP; Mon, 2 Mar 2026 10:59:58 +0100",
+)
+"""How the mail of people reached their provider."""
 _TRACKERS = ("esp.example", "clicks.example", "mail-links.example")
 _OLD = 0.3
 """The share of pages that are written as twenty years ago."""
@@ -112,7 +122,7 @@ def families() -> list[Family]:
     """All texts."""
     return [
         _family(one)
-        for name in ("letters", "notices")
+        for name in ("letters", "notices", "trades")
         for one in tomllib.loads((_TEXTS / f"{name}.toml").read_text(encoding="utf-8"))["family"]
     ]
 
@@ -184,10 +194,13 @@ def _message(family: Family, mailer: Mailer, dice: Dice, world: World) -> bytes:
         links[0] = dice.filled(f"https://{dice.choice(world.hosts)}/{{letters:16}}")
         lines.append(links[0])
     server = f"{mailer.name.split()[0]}.{host}"
+    if dice.random() < _AT_HOME[mailer.of]:
+        server = dice.filled("host-192-0-2-{digits:2}.dsl.provider.example")
     fields = [
         f"Received: from {server} ({server} [192.0.2.{values['small']}])",
         filled("\tby mx.example.com (Postfix) with ESMTPS id {letters:14}"),
         f"\tfor <{ADDRESS}>; Mon, 2 Mar 2026 10:59:59 +0100",
+        *([dice.filled(dice.choice(_SUBMITTED))] if mailer.of == "person" else []),
         f"From: {_encoded(dice.choice((name, name, name.split()[0])), mailer.charset, dice)} <{address}>",
         f"To: {dice.choice((ADDRESS, f'Marie Martin <{ADDRESS}>', f'<{ADDRESS}>'))}",
         f"Subject: {_encoded(filled(dice.choice(family.subjects)), mailer.charset)}",

@@ -222,7 +222,7 @@ class _Together:
         """The branches that match; None where the text is too long for them, or there are none."""
         if self._longest < 0:
             self._longest = self._made()
-        if len(octets) > self._longest or not self._branches:
+        if not self._longest or len(octets) > self._longest:
             return None
         return [self._branches[number] for number in self._set.Match(octets) or ()]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -36,6 +36,13 @@ _GREETING_CHARACTERS = 300
 """Of the text in which a recipient's address is looked for. Beyond: not looked at: a letter greets at its
 top."""
 _RECEIVED = 20
+_FILETIME = re.compile(
+    r"<[0-9a-fA-F]{4}(01[c-dC-D][0-9a-fA-F]{5})\$([0-9a-fA-F]{8})\$|_(01[C-D][0-9A-F]{5})\.([0-9A-F]{8})\b"
+)
+_MOZILLA_TIME = re.compile(r"<([3-7][0-9A-F]{7})\.[0-9A-F]{4,8}@")
+_FROM_1601 = 11_644_473_600.0
+_EXPRESS = re.compile(r"Outlook Express (\d[\d.]+)")
+_MIMEOLE = re.compile(r"MimeOLE V(\d[\d.]+)")
 _HOUR = 3600.0
 
 
@@ -141,6 +148,37 @@ def _displays(mail: Mail) -> str:
     return " ".join(one.display[:200] for one in mail.from_addresses[:3])
 
 
+def _stamps(mail: Mail) -> Iterator[float]:
+    """The seconds since 1970 that programs write into Message-ID and boundary: Outlook its FILETIME (100 ns since
+    1601), Mozilla the seconds themselves."""
+    written = " ".join(
+        field.unfolded[:300]
+        for name in ("message-id", "content-type")
+        for field in mail.headers.fields_of(name)[:1]
+    )
+    for found in _FILETIME.findall(written):
+        yield int("".join(found), 16) / 1e7 - _FROM_1601
+    for found in _MOZILLA_TIME.findall(written):
+        yield float(int(found, 16))
+
+
+def _stamp_hours_off(mail: Mail) -> float:
+    """Hours between Date and the time in Message-ID or boundary that is farthest from it."""
+    if mail.date is None:
+        return 0.0
+    written = mail.date.timestamp()
+    return max((abs(stamp - written) / _HOUR for stamp in _stamps(mail)), default=0.0)
+
+
+def _mimeole_differs(mail: Mail) -> float:
+    """Whether X-MimeOLE names another version than Outlook Express in X-Mailer, which both write from one."""
+    mailer = _EXPRESS.search((mail.headers.first("x-mailer") or "")[:200])
+    mimeole = _MIMEOLE.search((mail.headers.first("x-mimeole") or "")[:200])
+    if mailer is None or mimeole is None:
+        return 0.0
+    return float(mailer.group(1) != mimeole.group(1))
+
+
 def _quoted(mail: Mail) -> float:
     text = _text(mail)
     return len(_QUOTED.findall(text)) / (text.count("\n") + 1) if text else 0.0
@@ -160,6 +198,7 @@ MEASURES: Mapping[str, Callable[[Mail], float]] = MappingProxyType(
         "invisible_characters": lambda mail: len(_INVISIBLE.findall(_text(mail))),
         "link_domains": lambda mail: len(_clicked_hosts(mail)),
         "links": lambda mail: sum(url.source in CLICKED for url in mail.urls[:_LINKS]),
+        "mimeole_differs": _mimeole_differs,
         "numeric_links": _numeric_links,
         "own_links": _own_links,
         "parts": lambda mail: len(mail.parts),
@@ -172,6 +211,7 @@ MEASURES: Mapping[str, Callable[[Mail], float]] = MappingProxyType(
         "recipients": _recipients,
         "replies_elsewhere": _replies_elsewhere,
         "sender_digits": _local_digits,
+        "stamp_hours_off": _stamp_hours_off,
         "subject_capitals": lambda mail: _capitals((mail.subject or "")[:1000]),
         "subject_characters": lambda mail: len(mail.subject or ""),
         "text_capitals": lambda mail: _capitals(_text(mail)[:20_000]),

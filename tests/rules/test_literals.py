@@ -52,6 +52,14 @@ def test_no_match_is_missed(parts: list[str], data: st.DataObject) -> None:
             assert (found.get("r") == {pattern}) is whole
 
 
+def test_what_is_too_large_to_be_asked_together_is_asked_one_by_one() -> None:
+    large = [("r", f"[a-z]{{0,900}}{number}[a-z]{{0,90}}", True) for number in range(9)]
+    matcher = Matcher("header:received", large)
+    with patch.object(engine, "_TOGETHER_MEMORY", 1 << 10):
+        assert set(matcher.patterns(b"")) == set()
+        assert matcher.patterns(b"abc7def")["r"] == {large[7][1]}
+
+
 _BOOK = compile_base(read_base(SHIPPED)).book
 
 
