@@ -60,7 +60,7 @@ NO_BETTER = marked(
     "On mail of senders that the fit had not seen, other points would do no better than those in force."
 )
 
-Numbers = npt.NDArray[np.float64]
+Vector = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
 
@@ -125,10 +125,10 @@ class _Table:
     """A row a copy: units of each filter, the points of all others, the limit, what people said, who sent it."""
 
     names: Sequence[str]
-    scores: Numbers
-    units: Numbers
-    rest: Numbers
-    limits: Numbers
+    scores: Vector
+    units: Vector
+    rest: Vector
+    limits: Vector
     unwanted: Flags
     senders: Sequence[str]
 
@@ -139,7 +139,7 @@ class _Table:
             *(self.unwanted[rows], [self.senders[row] for row in rows]),
         )
 
-    def stopped(self, scores: Numbers) -> Flags:
+    def stopped(self, scores: Vector) -> Flags:
         """Which copies reach their limit with these scores."""
         return np.asarray(np.round(self.rest + self.units @ scores, 3) >= self.limits, dtype=np.bool_)
 
@@ -232,13 +232,13 @@ def _adds(rule: FilterRule) -> bool:
     return rule.options.effect is Effect.SCORE and rule.options.state is State.ON
 
 
-def _fitted(table: _Table) -> Numbers:
+def _fitted(table: _Table) -> Vector:
     """The scores that tell these copies apart best, near those in force and within their bounds, in tenths."""
     spam = table.unwanted
     weights = np.where(spam, 1 / max(1, spam.sum()), HAM_WEIGHT / max(1, (~spam).sum()))
     sizes = np.maximum(np.abs(table.scores), 1.0)
 
-    def loss(scores: Numbers) -> tuple[float, Numbers]:
+    def loss(scores: Vector) -> tuple[float, Vector]:
         z = STEEPNESS * (table.rest + table.units @ scores - table.limits)
         moved = (scores - table.scores) / sizes
         value = weights @ (np.logaddexp(0, z) - spam * z) + PENALTY * moved @ moved
