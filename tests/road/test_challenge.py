@@ -228,7 +228,7 @@ def test_asked_by_mail_and_answered(asking: Installation) -> None:
     text = plain.get_content()
     assert text.startswith("(English below)\n\nVotre message à ")
     assert "купи" not in text, "nothing of the content"
-    (link,) = set(re.findall(r"https://\S+", text))
+    (link,) = set(re.findall(r"https://\S+/c/\S+", text))
     challenge = named_by(asking, link)
     wait_until(
         partial(joined, asking, challenge, 2),  # the second copy may be decided a turn later
