@@ -99,7 +99,7 @@ def _lines(about: dict[str, Any]) -> list[str]:
             f"Measured on {total['false_positives']['total']} ham and {total['caught']['total']} spam:",
             table(["LEVEL", "HAM LOST: PROMISED", "PLAUSIBLE", "MEASURED", "SPAM CAUGHT"], rows, [0] * 5),
         ]
-    for one in about.get("taken_back", ()):
+    for one in about["taken_back"]:
         lines.append(
             f"taken back: {one['lessons']} lessons of ham that {one['stranger'] or 'an unknown domain'} answered for, "
             f"{datetime.fromtimestamp(one['at'], UTC):%Y-%m-%d}: {one['against']} of {one['measured']} were spam to a"

@@ -112,6 +112,9 @@ class LearningState(BaseModel):
     waiting: int
     levels: list[dict[str, Any]]
     sources: list[dict[str, Any]]
+    taken_back: list[dict[str, Any]]
+    """Lessons that nobody looked at and that were taken back, by the domain that answered for them: how many, and of
+    the last that were measured, how many were spam to a model without them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ _LONGEST = timedelta(days=90)
 NO_MODEL: dict[str, Any] = {
     **dict.fromkeys(("ham", "spam", "needed", "corrections", "waiting"), 0),
     **dict.fromkeys(("file", "shared"), None),
-    **dict.fromkeys(("levels", "sources"), ()),
+    **dict.fromkeys(("levels", "sources", "taken_back"), ()),
     "deciding": False,
 }
 """What is told where the model's file can't be read."""
@@ -125,6 +125,9 @@ def show(console: Console) -> Response:
         kinds=counts,
         people=words_by_person(words)[:_ROWS],
         disagree=disagreements(words)[:_ROWS],
+        unlearned=[
+            (one, datetime.fromtimestamp(one["at"], UTC)) for one in state["taken_back"][: -_ROWS - 1 : -1]
+        ],
         taken_back=[one for one in words if one.label.undone_at is not None][:_ROWS],
         partly=len(lately) > _MOST_WORDS,
         may_see_mail=bool(seen_mail),

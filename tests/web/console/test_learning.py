@@ -12,6 +12,7 @@ import pytest
 from tamis.base.shared_files import write_json
 from tamis.database.effective_labels import LabelSource
 from tamis.models.ledger import LEDGER, Ledger
+from tamis.models.taken_back import TAKEN_BACK, TakenBack
 from tamis.people.rights import Right
 from tamis.web.console import learning_page
 from tests.web.console.conftest import PLATFORM_ADMIN
@@ -72,6 +73,21 @@ def test_its_word_is_held_against_what_was_measured(
     for secret in ("From where it has learned", "5,120", "too many"):
         assert secret in theirs
         assert secret not in mine, "what the whole platform taught is for who sees the platform"
+
+
+def test_lessons_taken_back_are_shown_to_the_platforms_owner(pages: Pages) -> None:
+    book = TakenBack()
+    book.call(7, HOSTILE)
+    book.note(7, lessons=70, measured=69, against=60, at=1_772_366_400.0)
+    book.note(8, lessons=3, measured=3, against=3, at=1_772_366_400.0)
+    folder = pages.settings.model_directory
+    folder.mkdir(parents=True)
+    book.save(folder / TAKEN_BACK)
+    shown = told(pages, PLATFORM_ADMIN, "platform")
+    assert "60 of 69" in shown
+    assert "not known on this host" in shown
+    assert "<img src=x" not in shown
+    assert "Lessons that were taken back" not in told(pages, ADMIN)
 
 
 def test_each_domain_says_what_it_taught_today_to_its_own(pages: Pages) -> None:
