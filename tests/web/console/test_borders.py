@@ -29,6 +29,8 @@ OTHERS = {
     "/sign-in": "anybody",
     "/sign-in/{token}": "by token",
     "/sign-out": "anybody",
+    "/help": "anybody",
+    "/help/confirm": "anybody",
     "/mail": "own mailbox",
     "/mail/{message}": "own mailbox",
     "/mail/{message}/formatted": "own mailbox",
