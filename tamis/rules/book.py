@@ -12,7 +12,7 @@ from tamis.rules.engine import Matcher, compiled, matchers, positions
 from tamis.rules.expression import Expression, names_of, reduce, truth
 from tamis.rules.message_measures import MEASURES
 from tamis.rules.places import octets, seen_octets
-from tamis.rules.tables import NO_TABLES, Pretence, Tables, is_listed
+from tamis.rules.tables import NO_TABLES, Pretence, Tables, hosts_of
 
 if TYPE_CHECKING:
     from tamis.message.mail import Mail
@@ -122,6 +122,12 @@ class RuleBook:
         self._strict = [rule for rule in rules if rule.least > 1 or rule.times > 1 or rule.within]
         self.closed = _closed(rules)
         """Of the rules of logic that depend on no other filter, what answers whether they hold."""
+        self.answers: Mapping[str, Callable[[_Values], Expression]] = {
+            rule.name: self.closed.get(rule.name) or _answer(rule, tables)
+            for rule in rules
+            if not rule.patterns
+        }
+        """What works out the value of each rule that is no pattern."""
         self.unmet: Mapping[str, Expression] = {rule.name: False for rule in rules if rule.patterns}
         """The value of each rule of patterns where none matches."""
         self.needs = _needs(self)
@@ -192,6 +198,7 @@ class _Values:
         self._met = met
         self._pretence = Pretence(mail, book.tables)
         self._numbers: dict[str, float] = {}
+        self._hosts: dict[str, set[str]] = {}
         self._possible = {*met, *book.always}
         """All others are false. So a message costs what it meets, not what there is."""
         for one in met:
@@ -204,54 +211,79 @@ class _Values:
         """The value of a rule."""
         value = self._known.get(name)
         if value is None:
-            if name not in self._possible:
-                return False
-            value = self._known[name] = self._value(self._book.by_name[name])
+            value = self._known[name] = name in self._possible and self._book.answers[name](self)
         return value
 
     def of_all(self, only: Container[str] | None) -> dict[str, Expression]:
         """The values of those that are not false, in the rules' order."""
-        names = sorted(self._possible, key=self._book.places.__getitem__)
+        names = self._possible if only is None else [name for name in self._possible if name in only]
         return {
             name: value
-            for name in names
-            if (only is None or name in only) and (value := self.of(name)) is not False
+            for name in sorted(names, key=self._book.places.__getitem__)
+            if (value := self.of(name)) is not False
         }
 
     def __contains__(self, name: Any) -> bool:
         """Whether the rule is true, for expressions that name no other filter."""
         return self.of(name) is True
 
-    def _value(self, rule: Rule) -> Expression:
-        if rule.name in self._book.closed:
-            return self._book.closed[rule.name](self)
-        if rule.when is not None:
-            return reduce(rule.when, lambda name: self.of(name) if name in self._book.by_name else name)
-        if rule.measure is not None:
-            return rule.measure.at_least <= self._number(rule.measure.name) <= rule.measure.at_most
-        if rule.look is not None:
-            table = self._book.tables.domains.get(rule.look.table, frozenset())
-            return any(is_listed(self._mail, of, table) for of in rule.look.of) is not rule.look.absent
-        return rule.claim is not None and _is_claimed(rule.claim, self._pretence)
+    def joined(self, one: Expression) -> Expression:
+        """An expression with the values of rules; the names of other filters stay."""
+        return reduce(one, lambda name: self.of(name) if name in self._book.by_name else name)
 
-    def _number(self, name: str) -> float:
+    def hosts_of(self, of: str) -> set[str]:
+        """The hosts that are looked up in tables."""
+        hosts = self._hosts.get(of)
+        if hosts is None:
+            hosts = self._hosts[of] = hosts_of(self._mail, of)
+        return hosts
+
+    def number(self, name: str) -> float:
+        """A measure of the message."""
+        number = self._numbers.get(name)
+        if number is None:
+            number = self._numbers[name] = float(MEASURES[name](self._mail))
+        return number
+
+    def patterns_met(self, name: str) -> int:
+        """How many patterns of a rule are met."""
+        return len(self._met.get(name, ()))
+
+    def is_claimed(self, claim: Claim) -> bool:
+        """Whether the message uses a brand's name without right."""
+        return _is_claimed(claim, self._pretence)
+
+
+def _answer(rule: Rule, tables: Tables) -> Callable[[_Values], Expression]:
+    """What works out the value of a rule that is no pattern."""
+    if rule.when is not None:
+        when = rule.when
+        return lambda values: values.joined(when)
+    if rule.measure is not None:
+        name, at_least, at_most = rule.measure.name, rule.measure.at_least, rule.measure.at_most
         if name.startswith(PATTERNS_OF):
-            return float(len(self._met.get(name.removeprefix(PATTERNS_OF), ())))
-        if name not in self._numbers:
-            self._numbers[name] = float(MEASURES[name](self._mail))
-        return self._numbers[name]
+            counted = name.removeprefix(PATTERNS_OF)
+            return lambda values: at_least <= values.patterns_met(counted) <= at_most
+        return lambda values: at_least <= values.number(name) <= at_most
+    if rule.look is not None:
+        look, missing = rule.look, tables.domains.get(rule.look.table, frozenset()).isdisjoint
+        return lambda values: all(map(missing, map(values.hosts_of, look.of))) is look.absent
+    claim = rule.claim
+    return lambda values: claim is not None and values.is_claimed(claim)
 
 
 def _closed(rules: Iterable[Rule]) -> Mapping[str, Callable[[Container[str]], bool]]:
     """The rules of logic that depend on no other filter, neither by themselves nor by the rules that they name."""
-    known: set[str] = set()
+    known: dict[
+        str, int
+    ] = {}  # with what each costs: claims most, patterns least, for they are met or not by then
     closed: dict[str, Callable[[Container[str]], bool]] = {}
     for rule in rules:
         if rule.when is None:
-            known.add(rule.name)
-        elif names_of(rule.when) <= known:
-            known.add(rule.name)
-            closed[rule.name] = truth(rule.when)
+            known[rule.name] = 0 if rule.patterns else 2 if rule.claim else 1
+        elif names_of(rule.when) <= known.keys():
+            known[rule.name] = max(map(known.__getitem__, names_of(rule.when)), default=0)
+            closed[rule.name] = truth(rule.when, known.__getitem__)
     return closed
 
 

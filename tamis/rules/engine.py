@@ -10,7 +10,8 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
+from itertools import chain, islice
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from tamis.rules.literals import alternatives
@@ -28,6 +29,8 @@ rule files are refused."""
 _FEW = 40  # branches of a place that may be asked together; beyond: only those without literals are asked so
 _MOST_WORK = 4_000_000
 """Octets of a text times instructions of the patterns that are asked together. Beyond: they are asked one by one."""
+_NEVER = -1  # no text is so short
+_FIRST = itemgetter(0)
 _TOGETHER_MEMORY = 1 << 20  # octets for an automaton; beyond: states are made anew, all are asked
 
 
@@ -171,7 +174,7 @@ class Matcher:
         alone = self._alone.get(branch.number)
         if alone is None:
             alone = self._alone[branch.number] = _Together(self._place, (branch,), PATTERN_MEMORY)
-        met = alone.met(octets)
+        met = alone.numbers_met(octets)
         if met is not None:
             return bool(met)
         one = compiled(branch.text, place=self._place, ignore_case=branch.ignore_case)
@@ -183,15 +186,15 @@ class Matcher:
         there: set[int] = set()
         if self._literals is not None:
             folded = octets.decode("latin-1" if self._place == "raw" else "utf-8", "replace").casefold()
-            there = {
-                number for number, _, _ in self._literals.find_matches_as_indexes(folded, overlapping=True)
-            }
-            for number in there:
-                asked.update(self._owners[number])
-        branches = self._branches
+            there.update(map(_FIRST, self._literals.find_matches_as_indexes(folded, overlapping=True)))
+            asked.update(chain.from_iterable(map(self._owners.__getitem__, there)))
+        branches, lacks = self._branches, there.isdisjoint
         for number in asked:
             branch = branches[number]
-            if not branch.further or not any(map(there.isdisjoint, branch.further)):
+            for literals in branch.further:  # a loop, for `any` costs twice as much
+                if lacks(literals):
+                    break
+            else:
                 yield branch
 
 
@@ -214,17 +217,23 @@ class _Together:
         self._place = place
         self._memory = memory
         self._branches = branches
-        self._longest = -1 if branches else 0
-        """Octets of a text that is worth it; negative: not worked out yet."""
+        self._longest = None if branches else _NEVER
+        """Octets of a text that is worth it; None: not worked out yet."""
         self._set: re2.Set
 
     def met(self, octets: bytes) -> Iterable[_Branch] | None:
         """The branches that match; None where the text is too long for them, or there are none."""
-        if self._longest < 0:
-            self._longest = self._made()
-        if not self._longest or len(octets) > self._longest:
+        numbers = self.numbers_met(octets)
+        return None if numbers is None else [self._branches[number] for number in numbers]
+
+    def numbers_met(self, octets: bytes) -> Sequence[int] | None:
+        """As `met`, the places of the branches among those that are asked."""
+        longest = self._longest
+        if longest is None:
+            longest = self._longest = self._made()
+        if len(octets) > longest:
             return None
-        return [self._branches[number] for number in self._set.Match(octets) or ()]
+        return self._set.Match(octets) or ()
 
     def _made(self) -> int:
         """Make the automaton. It has a new state for each octet at worst, which costs as much as the patterns are long:
@@ -240,7 +249,7 @@ class _Together:
                 size += compiled(one.text, place=self._place, ignore_case=one.ignore_case).programsize
             made.Compile()
         except re2.error:  # too large together
-            return 0
+            return _NEVER
         self._set = made
         return _MOST_WORK // size
 

@@ -150,18 +150,18 @@ def names_of(one: Expression) -> set[str]:
     return set().union(*(names_of(part) for part in one[1:] if not isinstance(part, int)))
 
 
-def truth(one: Expression) -> Truth:
-    """What answers whether it holds, faster than `holds`."""
+def truth(one: Expression, cost: Callable[[str], int] = len) -> Truth:
+    """What answers whether it holds, faster than `holds`; names that cost less are asked first."""
     if isinstance(one, bool):
         return lambda hits: one
     if isinstance(one, str):
         return lambda hits: one in hits
     if one[0] == "not":
-        inner = truth(one[1])
+        inner = truth(one[1], cost)
         return lambda hits: not inner(hits)
     parts = one[2 if one[0] == "least" else 1 :]
-    names = [part for part in parts if isinstance(part, str)]  # asked first: they cost least
-    others = [truth(part) for part in parts if not isinstance(part, str)]
+    names = sorted((part for part in parts if isinstance(part, str)), key=cost)  # before what is joined
+    others = [truth(part, cost) for part in parts if not isinstance(part, str)]
     if one[0] == "least":
         return _at_least(int(one[1]), names, others)
     return _all(names, others) if one[0] == "and" else _any(names, others)
@@ -198,13 +198,17 @@ def _any(names: Sequence[str], others: Sequence[Truth]) -> Truth:
 
 def _at_least(least: int, names: Sequence[str], others: Sequence[Truth]) -> Truth:
     def hold(hits: Container[str]) -> bool:
-        lacking = least
+        lacking, left = least, len(names) + len(others)
         for name in names:
             lacking -= name in hits
+            left -= 1
+            if not 0 < lacking <= left:
+                return lacking <= 0
         for other in others:
-            if lacking <= 0:
-                break
             lacking -= other(hits)
+            left -= 1
+            if not 0 < lacking <= left:
+                break
         return lacking <= 0
 
     return hold

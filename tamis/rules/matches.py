@@ -12,9 +12,9 @@ from tamis.rules.book import Rule, RuleBook, Spot
 from tamis.rules.expression import Expression
 
 MOST_SPOTS = 200
-"""Places where patterns matched that are told. Beyond: left out."""
+"""Places where patterns matched that are told. Beyond: left out: they are for people to look at, and change nothing."""
 MOST_SECONDS = 2.0
-"""How long places are looked for, and rules timed one by one. Beyond: the rest are not told."""
+"""How long places are looked for, and rules timed one by one. Beyond: the rest are not told: they change nothing."""
 _TEXT = 200
 
 

@@ -179,9 +179,15 @@ def _mimeole_differs(mail: Mail) -> float:
     return float(mailer.group(1) != mimeole.group(1))
 
 
+def _invisible(mail: Mail) -> int:
+    """Characters that nobody sees; they are looked for among those that the text is made of."""
+    text = _text(mail)
+    return 0 if text.isascii() else sum(map(text.count, _INVISIBLE.findall("".join(set(text)))))
+
+
 def _quoted(mail: Mail) -> float:
     text = _text(mail)
-    return len(_QUOTED.findall(text)) / (text.count("\n") + 1) if text else 0.0
+    return len(_QUOTED.findall(text)) / (text.count("\n") + 1) if ">" in text else 0.0
 
 
 MEASURES: Mapping[str, Callable[[Mail], float]] = MappingProxyType(
@@ -195,7 +201,7 @@ MEASURES: Mapping[str, Callable[[Mail], float]] = MappingProxyType(
         "html_characters": _html_characters,
         "html_images": lambda mail: _tags(mail, "img"),
         "html_tags": lambda mail: sum(sum(html.tags.values()) for html in mail.html),
-        "invisible_characters": lambda mail: len(_INVISIBLE.findall(_text(mail))),
+        "invisible_characters": _invisible,
         "link_domains": lambda mail: len(_clicked_hosts(mail)),
         "links": lambda mail: sum(url.source in CLICKED for url in mail.urls[:_LINKS]),
         "mimeole_differs": _mimeole_differs,

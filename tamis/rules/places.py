@@ -7,7 +7,8 @@ tamis.message.mail.visible.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from tamis.message.mail.limits import LIMITS
@@ -48,18 +49,16 @@ def octets(mail: Mail, place: str) -> tuple[bytes, ...]:
     """What stands at a place, each way if readers see it in several; several values are lines."""
     if place == "raw":
         found: tuple[bytes, ...] = (mail.raw,)
-    elif place == "text":
-        found = _encoded(mail.visible)
-    elif place == "subject":
-        found = _encoded(_subjects(mail))
-    elif place == "letter":
-        found = _encoded(looks(f"{mail.subject or ''}\n{_QUOTED.sub('', mail.text[:LETTER_CHARACTERS])}"))
-    elif place == "skeleton":
-        found = _encoded(way for text in (*_subjects(mail), *mail.visible) for way in skeletons(text))
+    elif place in _WAYS:
+        found = _encoded(_WAYS[place](mail))
     else:
-        values = [*_values(mail, place)]
+        field = place.removeprefix(_FIELD_PLACE)
+        values = [*(_VALUES[place](mail) if field == place else mail.headers.all(field))]
         text = "\n".join(values)
-        found = _encoded([text if len(text) < _MOST_CHARACTERS else "\n".join(_bounded(values))])
+        whole = text if len(text) < _MOST_CHARACTERS else "\n".join(_bounded(values))
+        found = (whole.encode("utf-8", "replace"),)
+    if max(map(len, found), default=0) <= MAX_OCTETS:
+        return found
     return tuple(
         one if len(one) <= MAX_OCTETS else excerpt(one, MAX_OCTETS, mail.chance(place)) for one in found
     )
@@ -88,37 +87,6 @@ def seen_octets(mail: Mail, place: str) -> tuple[bytes, ...]:
     return tuple(one[:MAX_OCTETS] for one in _encoded(texts))
 
 
-def _values(mail: Mail, place: str) -> Iterator[str]:
-    if place.startswith(_FIELD_PLACE):
-        yield from mail.headers.all(place.removeprefix(_FIELD_PLACE))
-    elif place == "headers":
-        yield from (f"{field.name}: {field.value}" for field in mail.headers)
-    elif place == "written":
-        yield mail.text
-    elif place == "hidden":
-        yield mail.hidden
-    elif place == "urls":
-        yield from (url.raw for url in mail.urls if url not in mail.seen.urls)
-    elif place == "attachments":
-        yield from (part.filename or "" for part in mail.attachments)
-    elif place == "defects":
-        yield from sorted({str(defect.kind) for defect in mail.defects})
-    elif place == "display":
-        yield from (one.display for one in mail.from_addresses)
-    elif place == "field_names":
-        yield " ".join(field.name for field in mail.headers)
-    elif place == "head":
-        yield from (
-            f"{field.name}: {field.unfolded}" for name in _HEAD for field in mail.headers.fields_of(name)
-        )
-    elif place == "html":
-        yield from (html.source[:MAX_OCTETS] for html in mail.html)
-    elif place == "link_text":
-        yield from (url.text for url in mail.urls if url.text)
-    elif place == "shape":
-        yield shape(mail)
-
-
 def shape(mail: Mail) -> str:
     """The MIME tree's containers, then its leaves, in their order: "multipart/mixed text/plain application/pdf"."""
     kinds = [one.content_type for one in mail.containers]
@@ -133,3 +101,42 @@ def _bounded(values: Iterable[str]) -> Iterator[str]:
         room -= len(value) + 1
         if room <= 0:
             return
+
+
+def _letter(mail: Mail) -> str:
+    text = mail.text[:LETTER_CHARACTERS]
+    return f"{mail.subject or ''}\n{_QUOTED.sub('', text) if '>' in text else text}"
+
+
+_WAYS: Mapping[str, Callable[[Mail], Iterable[str]]] = MappingProxyType(
+    {
+        "text": lambda mail: mail.visible,
+        "subject": _subjects,
+        "letter": lambda mail: looks(_letter(mail)),
+        "skeleton": lambda mail: (
+            way for text in (*_subjects(mail), *mail.visible) for way in skeletons(text)
+        ),
+    }
+)
+"""Places that readers may see in several ways: each way."""
+
+_VALUES: Mapping[str, Callable[[Mail], Iterable[str]]] = MappingProxyType(
+    {
+        "headers": lambda mail: [f"{field.name}: {field.value}" for field in mail.headers],
+        "written": lambda mail: [mail.text],
+        "hidden": lambda mail: [mail.hidden],
+        "urls": lambda mail: [url.raw for url in mail.urls if url not in mail.seen.urls],
+        "attachments": lambda mail: [part.filename or "" for part in mail.attachments],
+        "files": lambda mail: (),
+        "defects": lambda mail: sorted({str(defect.kind) for defect in mail.defects}),
+        "display": lambda mail: [one.display for one in mail.from_addresses],
+        "field_names": lambda mail: [" ".join(field.name for field in mail.headers)],
+        "head": lambda mail: [
+            f"{field.name}: {field.unfolded}" for name in _HEAD for field in mail.headers.fields_of(name)
+        ],
+        "html": lambda mail: [html.source[:MAX_OCTETS] for html in mail.html],
+        "link_text": lambda mail: [url.text for url in mail.urls if url.text],
+        "shape": lambda mail: [shape(mail)],
+    }
+)
+"""The values at the other places, of which all are lines."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import pairwise
+from itertools import islice, pairwise
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -161,8 +161,6 @@ class Pretence:
         self._mail = mail
         self._tables = tables
         self._at: dict[str, set[Brand]] = {}
-        senders = {registered_domain(one.domain) for one in mail.from_addresses[:5]}
-        self._senders = senders - {""}
 
     def at(self, place: str) -> set[Brand]:
         """The brands named at a place of which the sender is none."""
@@ -176,6 +174,10 @@ class Pretence:
     def leads_elsewhere(self, brand: Brand) -> bool:
         """Whether a reader can click on something that is not the brand's."""
         return any(not brand.owns(link) for link in self._links)
+
+    @derived
+    def _senders(self) -> set[str]:
+        return {registered_domain(one.domain) for one in self._mail.from_addresses[:5]} - {""}
 
     @property
     def leads_anywhere(self) -> bool:
@@ -219,15 +221,11 @@ HOSTS: Mapping[str, Callable[[Mail], Iterator[str]]] = MappingProxyType(
 """Of what hosts a table can be asked."""
 
 
-def is_listed(mail: Mail, of: str, table: frozenset[str]) -> bool:
-    """Whether one of the hosts, or a domain above it, stands in a table."""
-    seen: set[str] = set()
-    for number, host in enumerate(HOSTS[of](mail)):
-        if number >= MOST_HOSTS:
-            break
-        while host and host not in seen:
-            if host in table:
-                return True
-            seen.add(host)
+def hosts_of(mail: Mail, of: str) -> set[str]:
+    """The hosts, and the domains above them: what is looked up in a table."""
+    found: set[str] = set()
+    for host in islice(HOSTS[of](mail), MOST_HOSTS):
+        while host and host not in found:
+            found.add(host)
             host = host.partition(".")[2]  # noqa: PLW2901 - the domain above
-    return False
+    return found
