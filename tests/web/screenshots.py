@@ -21,12 +21,15 @@ from tamis.web.visit import SESSION
 from tests.real.support import REPOSITORY
 from tests.web.browser import DESKTOP, PHONE, chromium, context_of
 from tests.web.console import numbers
-from tests.web.console.tuned import HERE, tune
+from tests.web.console.mail import a_day
+from tests.web.console.tuned import HERE, do_next, tune
 from tests.web.pages import ADMIN, CODE, MARIE, Pages
 from tests.web.samples import LISTED, content, message
 
 FOLDER = REPOSITORY / "docs" / "screens"
 SIZES = {"desk": DESKTOP, "phone": PHONE}
+LONG = {"console-messages", "console-held", "console-policy"}
+"""Of these pages what fits the window: what sticks to its end would stand in the middle of a picture of all."""
 COLOURS = 64
 """Of a picture: flat pages need few, and small files can be kept in the repository."""
 
@@ -43,6 +46,22 @@ SETTINGS = {
         "self_service": ["outcome", "required", "digest", "language", "time_zone"],
     },
 }
+
+
+EDIT = "/admin/rules/edit?in=platform"
+RULES = """\
+[[rule]]
+name = "gift_cards"
+match = ['pay by gift cards?']
+action = "spam"
+hits = ["Subject: Please pay by gift card\\n\\n"]
+
+[[rule]]
+name = "casino"
+match = ['online casino']
+action = "score"
+points = 3.0
+"""
 
 
 def fill(pages: Pages) -> str:
@@ -123,10 +142,21 @@ def visit(tab: Page, pages: Pages, number: str, place: int) -> Iterator[str]:
 
 def console(tab: Page, pages: Pages) -> Iterator[str]:
     """As `visit`, what an administrator sees."""
+    tab.context.add_cookies([{"name": SESSION, "value": pages.session(ADMIN), "url": pages.url}])
+    *_, held, _ = a_day(pages)
+    form = {"days": "7", "key": "filters.reverse_dns.state", "value": "off"}
+    tried = pages.visitor(ADMIN).send(f"/admin/replay{HERE}", form, f"/admin/replay{HERE}").location
+    do_next(pages)
     numbers.fill(pages.store)
     pages.store.healths.tell("mx1:/var/lib/tamis", numbers.well())
-    tab.context.add_cookies([{"name": SESSION, "value": pages.session(ADMIN), "url": pages.url}])
+    saved = {"base": "0", "text": RULES, "verb": "save", "note": "sold by mail"}
+    assert pages.visitor(ADMIN).send(EDIT, saved).status == 303
     for name, path in (
+        ("messages", f"/admin/messages{HERE}"),
+        ("story", f"/admin/messages/{held}{HERE}"),
+        ("held", f"/admin/held{HERE}"),
+        ("replay", tried),
+        ("rules", "/admin/rules?in=platform"),
         ("overview", "/admin?span=30d"),
         ("mailboxes", "/admin/mailboxes"),
         ("mailbox", f"/admin/mailboxes/{MARIE}"),
@@ -140,7 +170,7 @@ def tuning(tab: Page, pages: Pages) -> Iterator[str]:
     """As `visit`, the pages about policy."""
     tune(pages)
     tab.context.add_cookies([{"name": SESSION, "value": pages.session(ADMIN), "url": pages.url}])
-    for name in ("policy", "policy/versions", "replay/1", "suggest/2", "lists"):
+    for name in ("policy", "policy/versions", "suggest/2", "lists"):
         tab.goto(f"{pages.url}/admin/{name}{HERE}")
         yield f"console-{name.partition('/')[0]}{'-versions' if name.endswith('versions') else ''}"
 
@@ -178,7 +208,8 @@ def pictures(browser: Browser, folder: Path) -> Iterator[Path]:
                 if dark and name not in ("list", "message", "sender", "console-overview"):
                     continue
                 path = folder / f"{name}-{language}-{size}{'-dark' if dark else ''}.png"
-                _save(tab.screenshot(full_page=True, animations="disabled", caret="hide"), path)
+                whole = name not in LONG
+                _save(tab.screenshot(full_page=whole, animations="disabled", caret="hide"), path)
                 yield path
             context.close()
 

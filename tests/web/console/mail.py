@@ -15,6 +15,7 @@ from tests.web.samples import NOW, TRACE, content, message
 HELD = Told("spam", "quarantine", "reverse_dns", "192.0.2.7 has no PTR record", 0.0, 7.5, "reverse_dns=spam")
 INBOX = Told("ham", "inbox", "", "", 1.2, 7.5, "")
 GARAGE = "contact@garage.example.net"
+PAUL = "paul@example.com"
 LISTS = ("sender_whitelist", "sender_blacklist", "ip_whitelist", "ip_blacklist")
 
 
@@ -59,6 +60,32 @@ def arrive(pages: Pages, *stories: Story) -> list[int]:
                 pages.hold(replace(held, score=told.score), content(f"Bonjour, {number}"))
     pages.store.history.add([(f"m:{one.transaction}", one) for one in stories])
     return [kept.id for one in stories for kept in pages.store.history.show(one.transaction)]
+
+
+def a_day(pages: Pages) -> list[int]:
+    """A day's mail of two mailboxes, every second message held for want of a PTR record; the newest comes last."""
+    authors = (
+        ("Votre devis", "Garage Martin", GARAGE),
+        ("Photos du week-end", "Sophie", "sophie@voyage.example.org"),
+        ("Your parcel waits at the depot", "Parcels", "service@parcels.example.net"),
+        ("Réunion de parents", "École Pasteur", "ecole@ecole.example.org"),
+        ("Last chance: half price", "Newsletter", "news@offers.example.net"),
+    )
+    quiet = tuple(Finding(name, Status.CLEAR, "clean", {}, 0.01) for name, *_ in TRACE)
+    mail = []
+    for number in range(20, 0, -1):
+        subject, name, address = authors[number % len(authors)]
+        is_held = number % 2 == 0
+        one = story(
+            500 + number,
+            (MARIE if number % 3 else PAUL, HELD if is_held else INBOX),
+            at=NOW - timedelta(minutes=37 * number),
+            subject=subject,
+            sender=address,
+            header_from=f"{name} <{address}>",
+        )
+        mail.append(one if is_held else replace(one, findings=quiet))
+    return arrive(pages, *mail)
 
 
 def held_ids(pages: Pages, mailbox: str = MARIE) -> Sequence[str]:

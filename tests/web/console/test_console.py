@@ -10,6 +10,9 @@ from tests.web.pages import ADMIN, JEAN, MARIE, Pages
 
 def test_it_is_for_who_was_granted_something(pages: Pages) -> None:
     assert pages.visitor().get("/admin").location == "/sign-in?to=%2Fadmin"
+    way_in = pages.visitor().get("/sign-in?to=%2Fadmin").text
+    assert 'href="/admin/sign-in?to=%2Fadmin"' in way_in, "password and code without a mailed link"
+    assert "/admin/sign-in" not in pages.visitor().get("/sign-in").text
     refused = pages.visitor(MARIE).get("/admin")
     assert refused.status == 404
     page = pages.visitor(ADMIN).get("/admin").text

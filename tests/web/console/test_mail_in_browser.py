@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tamis.quarantine.records import HeldState
-from tests.web.browser import DESKTOP
+from tests.web.browser import DESKTOP, PHONE
 from tests.web.console.mail import HELD, INBOX, arrive, held_ids, story
 from tests.web.console.test_messages import pages
 from tests.web.pages import ADMIN, MARIE, Pages
@@ -55,6 +55,16 @@ def test_thirty_three_are_emptied_in_two_steps_without_scripts(browser: Browser,
         tab.get_by_role("button", name="Undo for all of them").click()
         expect(tab.get_by_role("status")).to_contain_text("33 messages are as before.")
     assert len(held_ids(pages)) == 33
+
+
+def test_the_menu_is_folded_in_the_hand_alone(browser: Browser, pages: Pages) -> None:
+    for size, javascript, is_open in ((DESKTOP, True, True), (PHONE, True, False), (PHONE, False, True)):
+        with opened(browser, pages, signed_in=ADMIN, size=size, javascript=javascript) as tab:
+            tab.goto(f"{pages.url}/admin/held")
+            expect(tab.get_by_role("link", name="Policy")).to_be_visible(visible=is_open)
+            if not is_open:
+                tab.get_by_text("Pages of the console").click()
+                expect(tab.get_by_role("link", name="Policy")).to_be_visible()
 
 
 def test_ticks_by_keys_alone(browser: Browser, pages: Pages) -> None:
