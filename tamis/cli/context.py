@@ -27,7 +27,8 @@ AT_ONCE = "In force within seconds; nothing needs a restart."
 
 NOT_ELSEWHERE = (
     "this works on the machine that it runs on; "
-    "with --url there are history, lists, model status, policy, people suspend, quarantine, rules and status"
+    "with --url there are history, lists, model status, policy show, set and unset, people suspend, quarantine, "
+    "rules and status"
 )
 
 

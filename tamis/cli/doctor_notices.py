@@ -64,7 +64,7 @@ def link_check(web: WebSettings) -> CheckResult:
     return error(
         "web.url",
         f"{url} is no public address: no sender of held mail is asked, though policy wants it",
-        f'{mend}, or ask nobody: [policy] challenge = "off"',
+        f'{mend}; or ask nobody: [policy] challenge = "off"; or, to try it on this machine alone: [web] trial = true',
     )
 
 

@@ -40,10 +40,10 @@ def show(context: Context, scope: str, as_json: bool) -> None:
         print_json([{"key": k, "value": v, "scope": o, "source": s} for k, v, o, s in rows])
         return
     lines = [
-        ["" if s == DEFAULT else "*", k, toml_value(v), "" if s == DEFAULT else f"{o} ({s})"]
+        ["" if s == DEFAULT else "*", k, "" if s == DEFAULT else f"{o} ({s})", toml_value(v)]
         for k, v, o, s in rows
     ]
-    click.echo(table(["", "KEY", "VALUE", "SET BY"], lines, [0, 0, 1, 0]))
+    click.echo(table(["", "KEY", "SET BY", "VALUE"], lines, [0, 0, 0, 1]))
 
 
 def _in_force(context: Context, scope: str) -> list[tuple[str, Any, str, str]]:

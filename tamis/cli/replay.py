@@ -116,13 +116,14 @@ def _other(context: Context, stored: Sequence[Override], overrides: Sequence[Ove
 
 def _told(result: ReplayResult, *, changed: bool) -> Iterator[str]:
     otherwise = result.read - result.same
+    same_place = "to the same place, with another score or for another reason"
     if result.same == result.read and not result.changes:
         yield f"{result.read} copies, and all would have gone where they went, for the same reasons."
     elif not changed:
         yield f"{result.read} copies, under the policy in force now:"
         yield f"  {result.same} as recorded"
         if otherwise > result.earlier:
-            yield f"  {otherwise - result.earlier} to the same place, with another score or for another reason"
+            yield f"  {otherwise - result.earlier} {same_place}"
         for (was, now), count in _summed(result, 0, 1):
             yield f"  {count} from {was} to {now}, because policy was changed since"
     else:
@@ -130,6 +131,8 @@ def _told(result: ReplayResult, *, changed: bool) -> Iterator[str]:
         for (now, then), count in _summed(result, 1, 2):
             yield f"  {count} from {now} to {then}"
         yield f"  {result.same} as recorded"
+        if otherwise > result.changes and not result.earlier:
+            yield f"  {otherwise - result.changes} {same_place}"
         if result.earlier:
             yield f"  {result.earlier} went elsewhere on their day: policy was changed since, which is no part of this"
     if result.known:
@@ -148,7 +151,7 @@ def _told(result: ReplayResult, *, changed: bool) -> Iterator[str]:
                 one.copy.recipient,
                 f"{one.in_force.outcome} -> {one.would_be.outcome}",
                 f"{one.in_force.score:.1f} -> {one.would_be.score:.1f}",
-                one.would_be.decided_by or f"not {one.in_force.decided_by}",
+                one.would_be.decided_by or f"no longer {one.in_force.decided_by}",
             ]
             for one in result.changed
         ]

@@ -22,7 +22,14 @@ def token() -> None:
 
 
 @token.command()
-@click.option("--for", "maker", type=MAILBOX, required=True, help="The person whose rights it has at most.")
+@click.option(
+    "--for",
+    "maker",
+    type=MAILBOX,
+    metavar="ADDRESS",
+    required=True,
+    help="The person whose rights it has at most.",
+)
 @click.option(
     "--scope",
     "scopes",
@@ -74,7 +81,7 @@ def make(
 
 
 @token.command()
-@click.option("--for", "maker", type=MAILBOX, help="Only this person's.")
+@click.option("--for", "maker", type=MAILBOX, metavar="ADDRESS", help="Only this person's.")
 @json_option
 @click.pass_obj
 def show(context: Context, maker: str | None, as_json: bool) -> None:

@@ -33,7 +33,7 @@ def test_set_show_unset(run: Run, config: Path) -> None:
         assert shown[key] == {"key": key, "value": value, "scope": scope, "source": source}
     lines = run("policy", "show", "marie@example.com").out.splitlines()
     assert next(line.split() for line in lines if line.startswith("*")) == [
-        "*", "outcome", '"junk"', "marie@example.com", "(store)",
+        "*", "outcome", "marie@example.com", "(store)", '"junk"',
     ]  # fmt: skip
     platform = {one["key"]: one["value"] for one in run("policy", "show", "--json").data}
     assert platform["outcome"] == "quarantine"
