@@ -49,6 +49,8 @@ _SUBMITTED = (
 _TRACKERS = ("esp.example", "clicks.example", "mail-links.example")
 _OLD = 0.3
 """The share of pages that are written as twenty years ago."""
+_FRAGMENTS = 0.04
+"""The share of pages that programs of a few lines write, scripts and forms: paragraphs without a head, and a link."""
 _STYLE = "body{margin:0;padding:0} td{font-family:Arial;font-size:14px;color:#333333}"
 _BEGINNINGS = (
     '<!DOCTYPE html><html><head><meta charset="utf-8"><title>{title}</title>'
@@ -300,6 +302,13 @@ def _page(family: Family, lines: Sequence[str], links: Sequence[str], dice: Dice
     several decades; as a `picture`, hardly a word."""
     host = links[0].split("/")[2]
     first, *_ = shown = [html.escape(line) for line in lines]
+    if not picture and dice.random() < _FRAGMENTS:
+        link = f'<a href="{links[0]}">{html.escape(family.button) or links[0]}</a>'
+        seen = f'<img src="{links[0]}&o=1">' if dice.random() < _OLD else ""
+        return (
+            "".join(f"<p>{line}</p>" for line in shown[: dice.randint(1, len(shown))])
+            + f"<p>{link}</p>{seen}\n"
+        )
     image = dice.filled(f'<img src="https://img.{host}/{{hex:8}}.png" alt="{first}" width="600">')
     preview = (
         f'<div style="display:none;font-size:1px;max-height:0;overflow:hidden">{shown[1][:80]}'

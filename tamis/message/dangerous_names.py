@@ -310,7 +310,6 @@ MARKS = (
     (b"@echo off", "bat"),
     (b"wscript.shell", "vbs"),
     (b"activexobject(", "js"),
-    (b"#!/", "sh"),
     (b"[defaultinstall", "inf"),
     (b"<scriptlet", "sct"),
     (b"<job", "wsf"),
