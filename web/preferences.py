@@ -19,11 +19,11 @@ from tamis.judging.policy_terms import Terms
 from tamis.judging.site import Override
 from tamis.language.translation import NAMES, marked
 from tamis.web.rate_limits import CHANGES
+from tamis.web.typed_numbers import row_number
 from tamis.web.visit import PageRefusedError, Visit
 
 _MOST_ENTRIES = 1000
 _MOST_SHOWN = 5  # entries that a sentence names
-_MOST_DIGITS = 18  # of the number of an entry
 UNUSABLE = marked("This value can't be used.")
 DIGESTS = 3
 """Times of day that the form offers."""
@@ -80,9 +80,8 @@ def change_list(visit: Visit) -> Response:
     visit.spend(CHANGES, mailbox)
     if visit.field("remove"):
         own = {one.id: one for one in visit.store.lists.find(scope=mailbox, subject=Subject.SENDER)}
-        removed = visit.field("remove")[:_MOST_DIGITS]
-        number = int(removed) if removed.isdecimal() else 0
-        if number not in own:
+        number = row_number(visit.field("remove"))
+        if number is None or number not in own:
             raise PageRefusedError(marked("This entry is no longer there."))
         visit.store.lists.remove([number], by=mailbox)
         colour, pattern = own[number].colour, own[number].pattern

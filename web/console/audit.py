@@ -14,12 +14,12 @@ from tamis.language.translation import marked
 from tamis.people.rights import Right
 from tamis.web.console.console import Console
 from tamis.web.table_file import csv_file
+from tamis.web.typed_numbers import row_number
 
 PAGE = 50
 """Rows on one page (beyond: the next one)."""
 MAX_ROWS = 10_000
 """Rows of a CSV file (beyond: the newest are in it, and its last line says that there are more)."""
-_MOST_DIGITS = 18
 
 ACTIONS: Mapping[str, str] = MappingProxyType(
     {
@@ -77,7 +77,7 @@ ACTIONS: Mapping[str, str] = MappingProxyType(
 
 def show(console: Console) -> Response:
     """The newest rows first, fifty a page."""
-    found = _find(console, before=_number(console.visit.query("before")), limit=PAGE + 1)
+    found = _find(console, before=row_number(console.visit.query("before")), limit=PAGE + 1)
     return console.render(
         "audit.html",
         deeds=found[:PAGE],
@@ -96,11 +96,6 @@ def _find(console: Console, *, before: int | None, limit: int) -> tuple[Deed, ..
     return console.visit.store.trail.find(
         console.visible(Right.PEOPLE), console.locks, before=before, limit=limit, **_wanted(console)
     )
-
-
-def _number(text: str) -> int | None:
-    text = text[:_MOST_DIGITS]
-    return int(text) if text.isascii() and text.isdecimal() else None
 
 
 def details(deed: Deed) -> str:

@@ -33,6 +33,7 @@ from tamis.web.console.list_pages import (
 from tamis.web.console.list_pages import lines_of as lines
 from tamis.web.mark_deeds import MarkDeeds, last_fingerprint, place_of_fingerprint
 from tamis.web.rate_limits import CHANGES
+from tamis.web.typed_numbers import row_number
 from tamis.web.visit import NOT_HERE, NOT_VALID, NoAccessError, PageRefusedError
 
 PAGE = 50
@@ -40,7 +41,6 @@ PAGE = 50
 MOST_UNDONE = 1000
 """Marks that Undo brings back; beyond: nothing brings them back, and the page says so."""
 _PLACE = "/fingerprints"
-_DIGITS = 18
 _LONGEST = 200
 
 KINDS = {
@@ -86,16 +86,13 @@ def reach_of(console: Console) -> Reach:
 def _page(console: Console, typed: TypedHashes | None = None) -> Response:
     visit, kind, typed = console.visit, _kind(console), typed or TypedHashes()
     words, reach = visit.query("q").strip().casefold()[:_LONGEST], reach_of(console)
-    before = visit.query("before")
     entries: Sequence[ListEntry] = ()
     if kind in _SUBJECTS:
         entries = visit.store.lists.find(
             reach=reach,
             subject=_SUBJECTS[kind],
             words=words,
-            before=int(before)
-            if before.isascii() and before.isdecimal() and len(before) <= _DIGITS
-            else None,
+            before=row_number(visit.query("before")),
             limit=PAGE + 1,
             newest_first=True,
         )
@@ -187,10 +184,11 @@ def change(console: Console) -> Response:
 
 def _entry(console: Console, kind: MarkKind, number: str) -> Sequence[ListEntry]:
     """The entry of a number, if it is one of this kind that is seen and that no marks make."""
-    if kind not in _SUBJECTS or not (number.isascii() and number.isdecimal() and len(number) <= _DIGITS):
+    asked = row_number(number)
+    if kind not in _SUBJECTS or asked is None:
         return ()
     found = console.visit.store.lists.find(
-        reach=reach_of(console), subject=_SUBJECTS[kind], after=int(number) - 1, before=int(number) + 1
+        reach=reach_of(console), subject=_SUBJECTS[kind], after=asked - 1, before=asked + 1
     )
     return [one for one in found if one.origin != LEARNED]
 

@@ -21,6 +21,7 @@ from tamis.language.translation import marked
 from tamis.people.rights import Right
 from tamis.web.console.console import Console
 from tamis.web.rate_limits import CHANGES
+from tamis.web.typed_numbers import row_number
 from tamis.web.visit import NOT_HERE, NoAccessError
 
 PAGE = 100
@@ -28,7 +29,6 @@ MOST_ADDED = 1000
 """Entries that a form adds at once; beyond: nothing is added, with a sentence."""
 _MOST_CONFLICTS = 20
 """Contradictions that are shown; beyond: only that there are more."""
-_DIGITS = 18
 TOO_MANY = marked("At most 1,000 entries can be added at once.")
 NO_DATE = marked("This is no day to come.")
 NEEDS_NOTE = marked("Say in the note why something so broad is meant.")
@@ -74,7 +74,7 @@ def _page(
         reach=reach,
         colour=Colour(colour) if colour in list(Colour) else None,
         words=words.strip().casefold(),
-        before=int(before) if before.isascii() and before.isdecimal() and len(before) <= _DIGITS else None,
+        before=row_number(before),
         limit=PAGE,
         newest_first=True,
     )
@@ -217,11 +217,12 @@ def undo(console: Console) -> Response:
 
 def _chosen(console: Console) -> list[ListEntry]:
     """The entries of the form, each of which this person may change; or none of them."""
-    numbers = [one[:_DIGITS] for one in console.visit.fields("entry")]
-    if not numbers or not all(one.isascii() and one.isdecimal() for one in numbers):
+    ticked = console.visit.fields("entry")
+    numbers = [number for one in ticked if (number := row_number(one)) is not None]
+    if not numbers or len(numbers) < len(ticked):
         raise NoAccessError(NOT_HERE)
     found: list[ListEntry] = []
-    for number in map(int, numbers[:PAGE]):
+    for number in numbers[:PAGE]:
         reach = console.visible(Right.LISTS)
         one = console.visit.store.lists.find(reach=reach, after=number - 1, before=number + 1)
         if not one or not console.may(Right.LISTS, one[0].scope):

@@ -24,6 +24,7 @@ from tamis.people.rights import Right
 from tamis.web.console.console import Console
 from tamis.web.page_reader import PageReader
 from tamis.web.table_file import csv_file
+from tamis.web.typed_numbers import row_number
 
 PAGE = 50
 """Messages on a page."""
@@ -96,7 +97,7 @@ def show(console: Console) -> Response:
     asked = AskedFor.of(console)
     if console.visit.query("as") == "csv" and not asked.search.problems:
         return _file(console, asked)
-    before = _number(console.visit.query("before"))
+    before = row_number(console.visit.query("before")) or 0
     found = [] if asked.search.problems else _find(console, asked.wanted, before, PAGE + 1)
     total, is_more = _count(console, asked, found, before)
     return console.render(
@@ -201,7 +202,3 @@ def _rows(one: KeptStory, reader: PageReader) -> Iterator[tuple[str, ...]]:
             story.queue_id,
             story.message_id,
         )
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0

@@ -33,6 +33,7 @@ from tamis.web.console.rights_in_words import (
 from tamis.web.invitation import mail_invitation
 from tamis.web.person import Person, covers_all, is_served
 from tamis.web.rate_limits import INVITATIONS
+from tamis.web.typed_numbers import row_number
 from tamis.web.visit import NOT_HERE, NOT_VALID, NoAccessError, PageRefusedError
 
 PAGE = 100
@@ -207,8 +208,8 @@ def show_person(console: Console, *, wrong: str = "", status: int = 200) -> Resp
 
 def _person(console: Console) -> PersonRecord:
     """The person of the address, who was granted something where this one gives rights."""
-    number = str(console.visit.request.path_params["person"])[:_MOST_DIGITS]
-    one = console.visit.store.people.get(int(number)) if number.isascii() and number.isdecimal() else None
+    number = row_number(console.visit.request.path_params["person"])
+    one = console.visit.store.people.get(number) if number is not None else None
     if one is None or not _shown(console, one):
         raise NoAccessError(NOT_HERE)
     return one

@@ -29,11 +29,11 @@ from tamis.people.rights import Right
 from tamis.web.console.asked_changes import AskedChanges, RefusedChange, asked_changes
 from tamis.web.console.console import Console
 from tamis.web.rate_limits import CHANGES
+from tamis.web.typed_numbers import row_number
 from tamis.web.visit import NOT_HERE, NoAccessError
 
 DAYS = 7
 _VERSIONS = 30
-_DIGITS = 18
 _LONGEST = 900  # characters of an address that one comes back to
 MEANWHILE = marked("Somebody changed this meanwhile: %(keys)s. Nothing was changed now; look at it again.")
 FROM_FILE = marked("This was changed in the settings file, and can be taken back only there.")
@@ -201,8 +201,7 @@ def export(console: Console) -> Response:
 
 def versions(console: Console) -> Response:
     """Who changed what, the newest first."""
-    before = console.visit.query("before")[:_DIGITS]
-    found = _versions(console, before=int(before) if before.isdecimal() and before.isascii() else None)
+    found = _versions(console, before=row_number(console.visit.query("before")))
     return console.render(
         "policy_versions.html", versions=found, more=len(found) == _VERSIONS, text=_value, said=_said(console)
     )
@@ -249,11 +248,11 @@ def undo(console: Console) -> Response:
 
 def _found(console: Console) -> PolicyVersion:
     """The version of the address, as far as this person sees it."""
-    number = console.visit.request.path_params["version"][:_DIGITS]
-    if not (number.isascii() and number.isdecimal()):
+    number = row_number(console.visit.request.path_params["version"])
+    if number is None:
         raise NoAccessError(NOT_HERE)
     reach = console.visible(Right.POLICY_READ)
-    found = console.visit.store.overrides.versions.get(int(number), reach)
+    found = console.visit.store.overrides.versions.get(number, reach)
     if found is None:
         raise NoAccessError(NOT_HERE)
     return found

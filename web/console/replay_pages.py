@@ -25,6 +25,7 @@ from tamis.web.console.asked_changes import AskedChanges, asked_changes
 from tamis.web.console.at_once import LIMIT, OUTCOME, at_once
 from tamis.web.console.console import Console
 from tamis.web.rate_limits import CHANGES
+from tamis.web.typed_numbers import row_number
 from tamis.web.visit import NOT_HERE, NoAccessError, PageRefusedError
 
 SPANS = (1, 7, 30)
@@ -120,8 +121,8 @@ STATES: Mapping[JobState, str] = {
 
 def found_job(console: Console) -> Job:
     """The job of the address, for who may see what it tells."""
-    number = console.visit.request.path_params["job"][:_DIGITS]
-    job = console.visit.store.jobs.get(int(number)) if number.isascii() and number.isdecimal() else None
+    number = row_number(console.visit.request.path_params["job"])
+    job = console.visit.store.jobs.get(number) if number is not None else None
     if job is None:
         raise NoAccessError(NOT_HERE)
     for right in (Right.HISTORY, Right.POLICY_READ):

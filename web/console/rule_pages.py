@@ -21,9 +21,11 @@ from tamis.base.errors import ChangedSinceError, ConfigError
 from tamis.database.counts import RuleCount
 from tamis.handover.own_rules import NAME, KeptRules, write_own_rules
 from tamis.handover.taken_rules import MOST_TAKEN, TakenRules
+from tamis.judging.trace import RULED
 from tamis.language.translation import marked
 from tamis.people.rights import Right
 from tamis.rules import Rule, RuleBook
+from tamis.rules.expression import written
 from tamis.rules.proposals import Proposal
 from tamis.rules.rule_file import failed_examples
 from tamis.web.console import rule_trial
@@ -33,6 +35,7 @@ from tamis.web.console.spans import SPANS, Span
 from tamis.web.guard import MAX_BODY
 from tamis.web.rate_limits import CHANGES
 from tamis.web.strong_sign_in import WRONG_CODE, confirmed_by
+from tamis.web.typed_numbers import row_number
 from tamis.web.visit import NOT_HERE, CodeError, NoAccessError
 
 log = logging.getLogger(__name__)
@@ -41,13 +44,14 @@ PAGE = 200
 """Rules of a page; beyond: on the next one."""
 _USUAL = "30d"
 _VERSIONS = 20
+_CUT = 200
+"""Characters of a line that are shown; beyond: it is cut."""
 _AROUND = 3
 """Lines that are shown around a mistake."""
 _LONGEST = MAX_BODY * 2 // 3
 """Octets of a text that a form takes (beyond: it is shown, and changed by the API or in a file)."""
 _MOST_DIFFERENCES = 400
 _MOST_FAILED = 20
-_DIGITS = 18
 _PLACE = re.compile(rf"{NAME}:([0-9]+)(?::([0-9]+))?")
 MEANWHILE = marked("Somebody saved other rules meanwhile. Nothing was saved now: look at the difference.")
 CODE_FIRST = marked("Saving rules wants a code, for the last one was given more than 15 minutes ago.")
@@ -156,7 +160,7 @@ def _page(console: Console, *, tries: bool = False) -> Response:
         said=_said(console),
         trial=trial,
         held=rule_trial.choices(console),
-        written=rule_trial.written_rest,
+        written=written,
     )
 
 
@@ -164,7 +168,7 @@ def _lines(console: Console, book: RuleBook, span: Span) -> list[RuleLine]:
     reach = console.visible(Right.STATISTICS)
     counts: dict[str, RuleCount] = {}
     for one in console.visit.store.statistics.rules(reach, span.days):
-        if one.filter in rule_trial.RULED:
+        if one.filter in RULED:
             counts[one.rule] = one
     settings = console.site.settings
     origins = {str(settings.own_rules): "own", str(settings.taken_rules): "proposed", NAME: "own"}
@@ -214,10 +218,11 @@ def take(console: Console) -> Response:
 def show_text(console: Console) -> Response:
     """The text that the store keeps, or that of an older version to be saved again."""
     versions = console.visit.store.rules
-    wanted = console.visit.query("version")[:_DIGITS]
+    wanted = console.visit.query("version")
     one = versions.current()
     if wanted:
-        found = versions.get(int(wanted)) if wanted.isascii() and wanted.isdecimal() else None
+        number = row_number(wanted)
+        found = versions.get(number) if number is not None else None
         if found is None:
             raise NoAccessError(NOT_HERE)
         one = found
@@ -247,11 +252,10 @@ def _save(console: Console, typed: TypedRules) -> Response:
 
 
 def _saved(console: Console, typed: TypedRules) -> Response:
-    base = console.visit.field("base")[:_DIGITS]
-    number = int(base) if base.isascii() and base.isdecimal() else 0
+    base = row_number(console.visit.field("base")) or 0
     by = console.holder.mailbox
     try:
-        made = console.visit.store.rules.save(typed.text, by=by, note=typed.note, base=number)
+        made = console.visit.store.rules.save(typed.text, by=by, note=typed.note, base=base)
     except ChangedSinceError:
         return _form(console, _with_problem(typed, MEANWHILE))
     try:
@@ -292,9 +296,6 @@ def _mistake(error: ConfigError, text: str) -> Mistake:
     return Mistake(error.problem, error.nearest, line, column, around)
 
 
-_CUT = 200
-
-
 def _form(console: Console, typed: TypedRules, *, tries: bool = False, wants_code: bool = False) -> Response:
     store = console.visit.store
     current = store.rules.current()
@@ -321,7 +322,7 @@ def _form(console: Console, typed: TypedRules, *, tries: bool = False, wants_cod
         wants_code=wants_code,
         trial=trial,
         held=rule_trial.choices(console),
-        written=rule_trial.written_rest,
+        written=written,
     )
 
 

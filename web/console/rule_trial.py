@@ -13,11 +13,8 @@ from tamis.message.mail import Mail
 from tamis.people.rights import Right
 from tamis.quarantine.records import HeldState, Summary
 from tamis.rules import RuleBook
-from tamis.rules.expression import Expression, written
 from tamis.rules.matches import Tried, tried
 from tamis.web.console.console import Console
-
-__all__ = ["RULED", "Trial", "choices", "of", "written_rest"]
 
 _CHOICES = 8
 """Held messages that are offered."""
@@ -114,8 +111,3 @@ def _story(console: Console, named: str) -> KeptStory | None:
     if not reach:
         return None
     return next(iter(console.visit.store.history.show(named, reach)), None)
-
-
-def written_rest(value: Expression) -> str:
-    """What is still open of a rule that depends on other filters."""
-    return written(value)
