@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 from collections.abc import Iterator
@@ -17,7 +18,8 @@ from tests.real import PrivateDovecot, PrivatePostgres, PrivateRedis
 
 checkout.use()
 
-_CORPUS = Path(os.environ.get("TAMIS_CORPUS") or Path(__file__).resolve().parents[1] / "corpus")
+_TESTS = Path(__file__).resolve().parent
+_CORPUS = Path(os.environ.get("TAMIS_CORPUS") or _TESTS.parent / "corpus")
 _IS_ROOT = os.geteuid() == 0
 # Machines are busy; and a failure tells of the change, not of the dice: "many" looks for what is new.
 settings.register_profile("ordinary", deadline=None, derandomize=True)
@@ -32,7 +34,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     The folders with long files come first, so that several workers end at about the same time.
     """
-    items.sort(key=lambda item: item.path.parent.name not in _LONG)
+    items.sort(key=lambda item: item.path.relative_to(_TESTS).parts[0] not in _LONG)
     if _IS_ROOT:
         return
     real = [item for item in items if item.get_closest_marker("real") is not None]
@@ -40,6 +42,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item.get_closest_marker("real") is None]
         config.hook.pytest_deselected(items=real)
         config.stash[_LEFT_OUT] = len(real)
+
+
+def pytest_collection_finish() -> None:
+    """What lives as long as the tests is not looked through each time that garbage is collected."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _leaves_nothing_open() -> Iterator[None]:
+    """A file of tests that leaves something open (a ResourceWarning) fails itself, not whichever test comes when the
+    garbage is collected."""
+    yield
+    gc.collect()
 
 
 _LEFT_OUT: pytest.StashKey[int] = pytest.StashKey()

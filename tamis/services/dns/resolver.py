@@ -22,6 +22,7 @@ MAX_IN_FLIGHT = 2000
 unavailable."""
 
 _TICK = 0.1  # seconds; at most a quarter of the first pause
+_CLOSED = "the DNS is not asked any more"
 
 
 class Resolver(DNS):
@@ -47,6 +48,7 @@ class Resolver(DNS):
         self._cache = Cache(cache_entries)
         self._under_way: dict[CacheKey, LookupUnderWay] = {}
         self._ticks = False
+        self._closes = False
 
     async def query(self, name: str, rdtype: str) -> Answer:
         """The answer for a name and a type. A name that can't be in the DNS does not exist."""
@@ -81,6 +83,8 @@ class Resolver(DNS):
             take(Answer(*key, exists=False))
         elif len(self._under_way) >= MAX_IN_FLIGHT:
             take(ServiceError("too many DNS questions are under way"))
+        elif self._closes:
+            take(ServiceError(_CLOSED))
         else:
             until = now + self._deadline
             lookup = LookupUnderWay(
@@ -93,10 +97,16 @@ class Resolver(DNS):
                 self._tick_while_needed()
 
     def close(self) -> None:
-        """Close all sockets; another question opens them again."""
-        for server in self._servers:
-            server.close()
-        self._servers.clear()
+        """Close all sockets; who waits for an answer gets an error. Another question opens them again."""
+        self._closes = True
+        try:
+            for one in tuple(self._under_way.values()):
+                one.end(ServiceError(_CLOSED))
+            for server in self._servers:
+                server.close()
+            self._servers.clear()
+        finally:
+            self._closes = False
 
     def _tick_while_needed(self) -> None:
         """One timer for all questions: most are answered long before theirs would be over."""
@@ -134,7 +144,7 @@ class Resolver(DNS):
         else:
             ttl = reply.ttl
             found = Answer(*key, reply.records, reply.exists, ttl or 0.0)
-        if not isinstance(found, LeftOutError):  # which costs nothing to say again
+        if not (isinstance(found, LeftOutError) or self._closes):  # what costs nothing to say again
             self._cache.put(key, found, time.monotonic(), ttl)
         del self._under_way[key]
         for take in lookup.waiting:
