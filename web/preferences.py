@@ -18,6 +18,7 @@ from tamis.judging import list_effect
 from tamis.judging.policy_terms import Terms
 from tamis.judging.site import Override
 from tamis.language.translation import NAMES, marked
+from tamis.web.forging import doubts
 from tamis.web.rate_limits import CHANGES
 from tamis.web.typed_numbers import row_number
 from tamis.web.visit import PageRefusedError, Visit
@@ -64,7 +65,14 @@ def show_lists(
         all_of_it=all_of_it,
         said=said if visit.is_sealed(said, about) else "",
         about=about,
+        forgeable=doubts(visit, [about], mailbox).get(about, "") if _is_allowed_now(visit) else "",
     )
+
+
+def _is_allowed_now(visit: Visit) -> bool:
+    """Whether the page is what follows adding a sender to those who are always allowed."""
+    said, about = visit.query("said"), visit.query("about")
+    return said in ("added-white", "moved-white") and visit.is_sealed(said, about)
 
 
 def deciding_entry(visit: Visit, sender: str, mailbox: str) -> Match | None:

@@ -11,6 +11,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from tamis.base.tokens import Tokens
+from tamis.chain.open_services import open_resolver
 from tamis.challenge.captcha import Captcha
 from tamis.database.overrides import Check
 from tamis.installation.signing_key import signing_key
@@ -80,7 +81,18 @@ def make_house(
     key = signing_key(settings.key_file)
     state = open_state(settings)
     captcha = Captcha(key, state, codes=codes) if codes else Captcha(key, state)
-    return House(site, check, store, state, captcha, Tokens(key), key, Templates(), Seal(key))
+    return House(
+        site,
+        check,
+        store,
+        state,
+        open_resolver(settings.dns),
+        captcha,
+        Tokens(key),
+        key,
+        Templates(),
+        Seal(key),
+    )
 
 
 def make_server(house: House, listening: socket.socket, ready: Callable[[], None]) -> PageServer:

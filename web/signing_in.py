@@ -76,6 +76,7 @@ def _form(visit: Visit, *, wrong: str = "", status: int = 200) -> Response:
         imap=imap,
         by_password=imap and by_password,
         to=target(visit),
+        to_console=to_console(target(visit)),
     )
 
 
@@ -83,6 +84,11 @@ def target(visit: Visit) -> str:
     """The page that was asked for before signing in, "" for none: a path of ours and nothing else."""
     to = visit.query("to")
     return to if _TARGET.fullmatch(to) else ""
+
+
+def to_console(to: str) -> bool:
+    """Whether a page that was asked for is the console's."""
+    return re.match(r"/admin(?![^/?])", to) is not None
 
 
 def ask(visit: Visit) -> Response:
@@ -95,7 +101,7 @@ def ask(visit: Visit) -> Response:
     if visit.field("how") == "password" and visit.site.settings.web.imap:
         return _by_password(visit, mailbox)
     visit.spend(MAILS_FOR_NETWORK, visit.network)
-    response = visit.render("sign_in_sent.html", address=address, minutes=LINK_MINUTES)
+    response = visit.render("sign_in_sent.html", address=address, minutes=LINK_MINUTES, to=target(visit))
     visit.afterwards(response, partial(_send_link, visit, mailbox))
     return response
 
@@ -165,11 +171,19 @@ def _mail(visit: Visit, mailbox: str) -> bytes:
     )
     to = target(visit)
     link = f"{settings.web.url}/sign-in/{token}" + (f"?to={to}" if to else "")
-    subject = _("Your link to your held mail")
-    asked = _(
-        "Here is the link you asked for. It opens the messages held for %(mailbox)s, works once, and "
-        "expires after %(minutes)s minutes:"
-    ) % {"mailbox": mailbox, "minutes": LINK_MINUTES}
+    if to_console(to):
+        subject, press = _("Your link to the console"), _("Open the console")
+        asked = _(
+            "Here is the link you asked for. It leads %(mailbox)s to the console, works once, and expires after "
+            "%(minutes)s minutes:"
+        )
+    else:
+        subject, press = _("Your link to your held mail"), _("Show my held mail")
+        asked = _(
+            "Here is the link you asked for. It opens the messages held for %(mailbox)s, works once, and "
+            "expires after %(minutes)s minutes:"
+        )
+    asked %= {"mailbox": mailbox, "minutes": LINK_MINUTES}
     otherwise = _("You did not ask for this? Ignore this message: nobody can sign in without the link.")
     fields = our_fields(
         mailbox=mailbox,
@@ -180,15 +194,15 @@ def _mail(visit: Visit, mailbox: str) -> bytes:
         now=now,
     )
     text = f"{wrapped([asked])}\n\n{link}\n\n{wrapped([otherwise])}\n"
-    press = Markup("<p>{}</p>").format(button(link, _("Show my held mail")))
-    html = Markup("\n").join((paragraph(asked), press, paragraph(otherwise)))
+    pressed = Markup("<p>{}</p>").format(button(link, press))
+    html = Markup("\n").join((paragraph(asked), pressed, paragraph(otherwise)))
     return letter(fields, text, sheet(visit.reader.language, subject, html))
 
 
 def show_link(visit: Visit) -> Response:
     """The page of a mailed link: a button, since programs that look at mail open links too."""
     mailbox, _ = visit.token(Purpose.SIGN_IN)
-    return visit.render("sign_in_link.html", address=mailbox)
+    return visit.render("sign_in_link.html", address=mailbox, to_console=to_console(target(visit)))
 
 
 def use_link(visit: Visit) -> Response:

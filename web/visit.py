@@ -23,7 +23,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from tamis.base.errors import ReinjectError, ServiceError, StoreError, TamisError, TokenError
 from tamis.base.tokens import Purpose, Tokens
 from tamis.challenge.captcha import Captcha
-from tamis.contract.service_protocols import SharedState
+from tamis.contract.service_protocols import DNS, SharedState
 from tamis.database.connection import NETWORK
 from tamis.database.overrides import Check
 from tamis.database.sessions import SEEN_EVERY, WebSession
@@ -94,6 +94,7 @@ class House:
     """Whether policy with other overrides is still good (`Overrides.set`)."""
     store: Store
     state: SharedState
+    dns: DNS
     captcha: Captcha
     tokens: Tokens
     key: bytes

@@ -17,7 +17,7 @@ FRENCH = translations("fr").gettext
     [
         (
             ON_LISTS(subject="192.0.2.7", listed=2, answered=5, zones="a.example, b.example"),
-            "192.0.2.7 est inscrit sur 2 des 5 listes qui ont répondu\u00a0: a.example, b.example",
+            "192.0.2.7 figure sur des listes (2 sur 5 qui ont répondu)\u00a0: a.example, b.example",
         ),
         (TOTAL(total="9.5", required="7.5"), "le total de 9.5 atteint la limite de 7.5"),
         (

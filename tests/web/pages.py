@@ -127,6 +127,7 @@ class Pages:
             "state_directory": str(folder),
             "run_directory": str(folder),
             "platform": {"domains": ["example.com", "example.org"]},
+            "dns": {"servers": [f"{LOOPBACK}:9"]},  # where nobody is
             "desk": {"reinject": self.postbox.address},
             "web": {
                 "listen": f"inet:{LOOPBACK}:{self.port}",
@@ -185,6 +186,7 @@ class Pages:
         self._stop = stop
         self.loop.run_until_complete(server.serve([listening]))
         self.loop.run_until_complete(self.house.state.close())
+        self.house.dns.close()
         self.loop.close()
 
     # --- what stands in it ----------------------------------------------------------------------

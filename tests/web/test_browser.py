@@ -28,6 +28,8 @@ from tests.web.samples import LISTED, content, message
 SIZES = {"desk": DESKTOP, "phone": PHONE}
 NARROW = (320, 640)
 """What a page must fit into (WCAG 1.4.10): a desk's window of 1280 pixels at 400 %."""
+WIDTHS = (NARROW, (375, 667), DESKTOP)
+"""A phone's window is 375 wide or more. The widest comes last."""
 
 
 @contextmanager
@@ -69,6 +71,18 @@ def no_overflow(tab: Page) -> None:
     """Nothing is wider than the window."""
     wide = tab.evaluate("() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]")
     assert wide[0] <= wide[1], f"{tab.url} is {wide[0]} wide in {wide[1]}"
+
+
+def fits(tab: Page) -> None:
+    """Nothing is wider than a phone's window, and at a desk no table has to be moved either."""
+    for width, height in WIDTHS:
+        tab.set_viewport_size({"width": width, "height": height})
+        no_overflow(tab)
+    moved = tab.evaluate(
+        "() => [...document.querySelectorAll('.scroll')].filter(e => e.scrollWidth > e.clientWidth)"
+        ".map(e => `${e.getAttribute('aria-label')}: ${e.scrollWidth} in ${e.clientWidth}`)"
+    )
+    assert moved == [], tab.url
 
 
 def accessible(tab: Page) -> None:

@@ -21,7 +21,7 @@ from tamis.database.scope import parse_scope
 from tamis.judging.site import Site
 from tamis.message.address import PLATFORM
 from tamis.people.rights import Holder, Reach, Right, may, visible
-from tamis.web.console.navigation import NAVIGATION, NavPage
+from tamis.web.console.navigation import NAVIGATION, NavPage, belongs_to
 from tamis.web.visit import NOT_HERE, NoAccessError, Page, StrengthError, Visit
 
 
@@ -109,7 +109,13 @@ class Console:
 
     def render(self, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
         """A page from console/TEMPLATE, to which `console` and `here` (a path of the console) are known."""
-        known = {"console": self, "here": self.path, "navigation": NAVIGATION, "Right": Right}
+        known = {
+            "console": self,
+            "here": self.path,
+            "navigation": NAVIGATION,
+            "Right": Right,
+            "belongs_to": belongs_to,
+        }
         return self.visit.render(f"console/{template}", status=status, **(known | values))
 
     def redirect(self, path: str, **query: str) -> RedirectResponse:

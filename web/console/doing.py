@@ -22,6 +22,7 @@ from tamis.quarantine.records import Done, Summary
 from tamis.web.actions import LISTING, Actions, Undoable, Verb
 from tamis.web.console.console import Console
 from tamis.web.done_notices import NOT_DONE, DoneNotice, verb_of
+from tamis.web.forging import doubts
 from tamis.web.many import UNDO_ALL, KeptAct, told_undone, undo_all
 from tamis.web.preferences import deciding_entry
 from tamis.web.visit import NOT_HERE, NOT_VALID, NoAccessError, PageRefusedError
@@ -30,6 +31,8 @@ _BACK = re.compile(r"/(messages(/[0-9]{1,18})?|held)")
 KEPT = ("q", "days", "before", "sort")
 """What of an address stays when something was done on its page."""
 
+MOST_SAID = 500
+"""Characters of what an address says was done; beyond: it is cut, since more of an address is not read."""
 TOO_LATE = marked("It is too late to undo this.")
 _UNDONE: Mapping[Verb, str] = MappingProxyType(
     {
@@ -56,6 +59,7 @@ _LISTED: Mapping[Verb, str] = MappingProxyType(
     }
 )
 _OVERRULED = marked("But another entry decides about it: %(pattern)s.")
+_CARE = marked("But take care: %(why)s.")
 UNDO = marked("Undo")
 
 
@@ -102,6 +106,8 @@ def _sentence(console: Console, sentence: str, mailbox: str, sender: str, scope:
         decides = deciding_entry(console.visit, sender, mailbox)
         if decides is not None and decides.colour is not LISTING[verb]:
             said += " " + reader.gettext(_OVERRULED) % {"pattern": decides.pattern}
+    if verb is Verb.ALLOW and (doubt := doubts(console.visit, [sender], scope).get(sender)):
+        said += " " + reader.gettext(_CARE) % {"why": reader.gettext(doubt)}
     return said
 
 
@@ -113,7 +119,7 @@ def sender_of(console: Console, addresses: tuple[str, ...], mailbox: str) -> str
 def told(console: Console, back: str, said: str, did: str = "") -> Response:
     """Back to a page of the console, which says what was done."""
     kept = {name: console.visit.field(name)[:500] for name in KEPT}
-    said = said[:400]
+    said = said[:MOST_SAID]
     return console.redirect(back, said=said, did=did, seal=console.visit.seal(said, did), **kept)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 
@@ -20,6 +20,7 @@ from tamis.language.time_zone import zone_of
 from tamis.language.translation import marked
 from tamis.people.rights import Right
 from tamis.web.console.console import Console
+from tamis.web.forging import doubts
 from tamis.web.rate_limits import CHANGES
 from tamis.web.typed_numbers import row_number
 from tamis.web.visit import NOT_HERE, NoAccessError
@@ -45,14 +46,16 @@ SUBJECTS = {
 @dataclass(frozen=True, slots=True)
 class Typed:
     """What somebody typed into the form, and what is the matter with it: lines that are nothing, with their numbers,
-    and broad entries, with why they are."""
+    and entries that are
+    broad, or that others could forge, each with why that matters."""
 
     patterns: str = ""
     colour: str = "white"
     until: str = ""
     note: str = ""
     wrong: Sequence[tuple[int, str]] = ()
-    broad: Sequence[tuple[str, str]] = ()
+    broad: Mapping[str, str] = field(default_factory=dict)
+    forgeable: Mapping[str, str] = field(default_factory=dict)
     problem: str = ""
 
 
@@ -83,7 +86,7 @@ def _page(
     typed = typed or Typed()
     return console.render(
         "lists.html",
-        status=422 if typed.wrong or typed.broad or typed.problem else 200,
+        status=422 if typed.wrong or typed.broad or typed.forgeable or typed.problem else 200,
         entries=found,
         met=lists.met([one.id for one in found]),
         more=len(found) == PAGE,
@@ -114,8 +117,8 @@ def add(console: Console) -> Response:
     """Add what stands in the form, a line each, to the scope that is looked at: all or nothing."""
     console.require(Right.LISTS)
     console.visit.spend(CHANGES, console.holder.mailbox)
-    field = console.visit.field
-    typed = Typed(field("patterns")[:60_000], field("colour"), field("until"), field("note")[:500])
+    told = console.visit.field
+    typed = Typed(told("patterns")[:60_000], told("colour"), told("until"), told("note")[:500])
     if typed.colour not in list(Colour):
         raise NoAccessError(NOT_HERE)
     lines = list(lines_of(typed.patterns))
@@ -142,16 +145,24 @@ def add(console: Console) -> Response:
         if (about := _about(text)) is not None
     ]
     own = console.site.settings.platform.domains
-    broad = [
-        (one.pattern, SENTENCES[found])
+    broad = {
+        one.pattern: SENTENCES[found]
         for one in entries
         if (found := breadth(one.subject, one.pattern, own, one.scope)) is not None
-    ]
-    if broad and not (field("sure") == "yes" and typed.note.strip()):
-        problem = NEEDS_NOTE if field("sure") == "yes" else ""
-        return _page(console, _with(typed, broad=broad, problem=problem))
+    }
+    sure = told("sure") == "yes"
+    if broad and not (sure and typed.note.strip()):
+        return _page(console, _with(typed, broad=broad, problem=NEEDS_NOTE if sure else ""))
+    if not sure and (forgeable := _forgeable(console, entries)):
+        return _page(console, _with(typed, forgeable=forgeable))
     added = console.visit.store.lists.add(entries)
     return _page(console, said=("replaced" if added.replaced else "added", added.new + added.merged))
+
+
+def _forgeable(console: Console, entries: Sequence[NewEntry]) -> Mapping[str, str]:
+    """Those that would allow senders whose name is not protected, each with why that matters."""
+    allowed = [one.pattern for one in entries if one.colour is Colour.WHITE and one.subject is Subject.SENDER]
+    return doubts(console.visit, allowed, console.scope)
 
 
 def _with(typed: Typed, **more: object) -> Typed:

@@ -65,3 +65,13 @@ NAVIGATION: tuple[tuple[str, tuple[NavPage, ...]], ...] = (
     ),
 )
 """The headings ("" for none) in their order, each with its pages."""
+
+_BELONGS = {"/suggest": "/replay"}
+"""Pages beside the navigation's own, each with the one of it that they belong to."""
+
+
+def belongs_to(path: str) -> str:
+    """The page of the navigation that a path below /admin belongs to; "" is the overview, to which nothing belongs but
+    itself."""
+    first = "/" + path.strip("/").partition("/")[0] if path.strip("/") else ""
+    return _BELONGS.get(first, first)

@@ -20,9 +20,11 @@ from tamis.database.effective_labels import LabelSource
 from tamis.database.history import KeptStory
 from tamis.database.labels import source_of
 from tamis.judging.flip import Flip
+from tamis.judging.met_rules import KNOWLEDGE, met_rules
 from tamis.judging.reasons import plain_reason
 from tamis.judging.story import Told
 from tamis.judging.telling import MAX_COPIES, MAX_STEPS, ChainStep, CopyTold, chain, tell
+from tamis.judging.trace import RULED
 from tamis.language.display_text import plain_lines
 from tamis.language.translation import marked
 from tamis.message.address import PLATFORM, domain_of
@@ -38,6 +40,8 @@ from tamis.web.why import STATUS
 MAX_HEADER = 64 * 1024
 """Octets of a raw header that are shown (beyond: cut off there, and the page says so)."""
 _MOST_FACTS = 4000
+_MOST_RULES = 8
+"""Rules that ship that lead to what else they met; beyond: the others stand in the evidence alone."""
 
 QUESTIONS = {
     ChallengeState.SUPPRESSED: marked("Its sender was not asked."),
@@ -119,6 +123,11 @@ def show(console: Console) -> Response:
         steps=steps[first : first + MAX_STEPS],
         more_steps=first + MAX_STEPS if first + MAX_STEPS < len(steps) else 0,
         facts=_facts(console, steps),
+        tried=RULED if console.may(Right.PLATFORM, PLATFORM) else (),
+        known=[rule for name, rule in met_rules(kept.story.findings).met if name == KNOWLEDGE][:_MOST_RULES]
+        if console.may(Right.POLICY_READ)
+        else (),
+        KNOWLEDGE=KNOWLEDGE,
         text=text,
         went=went,
         named_by=named_by,

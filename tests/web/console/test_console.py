@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from email import message_from_bytes
+from email.policy import default
+
 import pytest
 
 from tests.web.console.conftest import PLATFORM_ADMIN
@@ -30,3 +34,35 @@ def test_the_scope_stays_in_every_address(pages: Pages) -> None:
     page = pages.visitor(PLATFORM_ADMIN).get("/admin?in=EXAMPLE.com").text
     assert 'href="/admin?in=example.com" aria-current="page"' in page
     assert 'value="example.com"' in page
+
+
+@pytest.mark.parametrize(
+    ("path", "entry", "marked"),
+    [
+        ("", "/admin?in=example.com", "page"),
+        ("/policy", "/admin/policy?in=example.com", "page"),
+        ("/policy/versions", "/admin/policy?in=example.com", "true"),
+        ("/policy/statistics", "/admin/policy?in=example.com", "true"),
+        (f"/mailboxes/{MARIE}", "/admin/mailboxes?in=example.com", "true"),
+        ("/suggest", "/admin/replay?in=example.com", "true"),
+        ("/me", "/admin/me?in=example.com", "page"),
+    ],
+)
+def test_a_page_marks_its_entry_of_the_menu(pages: Pages, path: str, entry: str, marked: str) -> None:
+    menu = (
+        pages.visitor(ADMIN)
+        .get(f"/admin{path}?in=example.com")
+        .text.partition('<nav aria-label="Console">')[2]
+    )
+    assert re.findall(r'<a href="([^"]*)" aria-current="([a-z]*)"', menu.partition("</nav>")[0]) == [
+        (entry, marked)
+    ]
+
+
+def test_the_link_to_the_console_says_where_it_leads(pages: Pages) -> None:
+    visitor = pages.visitor()
+    visitor.submit("/sign-in?to=%2Fadmin%2Fheld", address=ADMIN, how="link")
+    pages.wait_for_mail(1)
+    mail = message_from_bytes(pages.postbox.got[-1].content, policy=default)
+    assert mail["subject"] == "Your link to the console"
+    assert "Open the console" in visitor.get(pages.mailed_link()).text

@@ -10,7 +10,9 @@ import pytest
 
 from tamis.contract.lists import Colour, ListEntry, Subject
 from tamis.database.list_entries import NewEntry
+from tamis.judging.site import Override
 from tamis.message.address import PLATFORM
+from tests.services.dns.resolving import WrittenDNS
 from tests.web.console.conftest import PLATFORM_ADMIN
 from tests.web.pages import ADMIN, JEAN, MARIE, Answer, Pages, Visitor
 
@@ -84,6 +86,62 @@ def test_broad_entries_are_taken_where_they_are_meant(pages: Pages) -> None:
         add(pages.visitor(ADMIN), "gmail.com", sure="yes", note="everybody writes from there").status == 200
     )
     assert [one.pattern for one in pages.store.lists.find()] == ["gmail.com"]
+
+
+PROTECTED = {"_dmarc.bank.example TXT": ["v=DMARC1; p=reject"], "signed.example TXT": ["v=spf1 -all"]}
+
+
+@pytest.fixture
+def dns(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> WrittenDNS:
+    """What the pages' DNS says."""
+    written = WrittenDNS(PROTECTED)
+    monkeypatch.setattr(pages.house.dns, "queries", written.queries)
+    return written
+
+
+def test_an_allowed_sender_whose_name_is_not_protected_is_doubted_first(
+    pages: Pages, dns: WrittenDNS
+) -> None:
+    visitor = pages.visitor(ADMIN)
+    lines = "marie@shop.example\n*.mail.bank.example\nbank.example\n192.0.2.7"
+    told = add(visitor, lines)
+    assert (told.status, pages.store.lists.find()) == (422, ())
+    assert re.search(r"<bdi>marie@shop.example</bdi>: its domain has no DMARC record", told.text)
+    assert "<bdi>bank.example</bdi>" not in told.text
+    assert "<bdi>*.mail.bank.example</bdi>" not in told.text, "what the domain above it says holds for it"
+    assert add(visitor, lines, sure="yes").status == 200, "no note is wanted"
+    assert len(pages.store.lists.find()) == 4
+
+
+def test_no_doubt_without_reason(pages: Pages, dns: WrittenDNS) -> None:
+    visitor = pages.visitor(ADMIN)
+    assert add(visitor, "bank.example").status == 200
+    assert add(visitor, "marie@shop.example", colour="black").status == 200
+    dns.dead = True
+    assert add(visitor, "marie@other.example").status == 200, "without a DNS nothing is known"
+
+
+def test_where_senders_must_be_authenticated_it_is_said_what_can_not_be(
+    pages: Pages, dns: WrittenDNS
+) -> None:
+    keys = {"filters.sender_whitelist.state": "off", "filters.authenticated_whitelist.state": "on"}
+    changes = [Override("example.com", key, value) for key, value in keys.items()]
+    version = pages.store.overrides.change(changes, by="root", check=pages.check)
+    assert version is not None
+    try:
+        told = add(pages.visitor(ADMIN), "shop.example\nsigned.example")
+    finally:
+        pages.store.overrides.undo(version.id, by="root", check=pages.check)
+    assert "<bdi>shop.example</bdi>: its domain has neither an SPF nor a DMARC record" in told.text
+    assert "<bdi>signed.example</bdi>" not in told.text
+
+
+def test_the_owner_of_a_mailbox_is_told_when_it_is_allowed(pages: Pages, dns: WrittenDNS) -> None:
+    visitor = pages.by_link(MARIE)
+    for sender, warned in (("marie@shop.example", True), ("bank.example", False)):
+        said = visitor.get(visitor.submit("/lists", sender=sender, colour="white").location).text
+        assert f"Mail from {sender} will always reach you." in said
+        assert ("no DMARC record" in said) is warned
 
 
 def test_contradictions_are_told_in_words(pages: Pages) -> None:

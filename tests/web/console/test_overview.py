@@ -101,7 +101,7 @@ def test_mailboxes_sort_by_every_column(full: Pages, column: str) -> None:
     for sort in (column, f"-{column}"):
         page = full.visitor(PLATFORM_ADMIN).get(f"/admin/mailboxes?sort={sort}")
         assert page.status == 200
-        names.append(re.findall(r"<bdi>([^<]+@[^<]+)</bdi></a></th>", page.text))
+        names.append(re.findall(r"<bdi>([^<]+@[^<]+)</bdi></a></th>", page.text.replace("<wbr>", "")))
     assert sorted(names[0]) == sorted(names[1])
     assert names[0] == names[1][::-1]
     assert JEAN not in names[0], "it is locked"

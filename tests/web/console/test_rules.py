@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from html import unescape
 
 import pytest
 
 from tamis.base.shared_files import make_folder, write_json
 from tamis.contract.finding import Finding, Status
 from tamis.database.effective_labels import LabelSource
+from tamis.knowledge import compile_base
 from tamis.rules.proposals import Proposal
+from tamis.rules.rule_file import compile_book
 from tests.web.console.conftest import PLATFORM_ADMIN
 from tests.web.console.mail import INBOX, story
 from tests.web.pages import ADMIN, JEAN, MARIE, Answer, Pages, Visitor
@@ -142,6 +146,12 @@ def test_a_message_whose_text_is_gone_says_what_it_met(pages: Pages, root: Visit
     assert "These rules it met when it came: <code>casino</code>" in squeezed(
         root.submit(HERE, named="4F2A91C0073")
     )
+    number = pages.store.history.show("t73")[0].id
+    shown = root.get(f"/admin/messages/{number}?in=platform").text
+    link = re.search(r'href="([^"]*)#tried">Try the rules on it', shown)
+    assert link, "the story's hit leads to the tester"
+    assert "<code>casino</code>" in root.get(unescape(link[1])).text
+    assert "Try the rules on it" not in pages.visitor(ADMIN).get(f"/admin/messages/{number}").text
     write(root, GOOD)
     page = squeezed(root.get(HERE))
     assert '<td class="number">6</td> <td class="number">0</td> <td class="number">0</td>' in page
@@ -170,3 +180,14 @@ def test_rules_are_the_platforms(pages: Pages) -> None:
     admin = pages.visitor(ADMIN)
     assert admin.get("/admin/rules?in=example.com").status == 404
     assert "/admin/rules" not in admin.get("/admin?in=example.com").text
+
+
+def test_what_is_looked_at_again_is_not_compiled_again(pages: Pages, root: Visitor) -> None:
+    write(root, GOOD + "# once\n")
+    places = (HERE, EDIT, "/admin/knowledge?in=platform")
+    for place in places:
+        assert root.get(place).status == 200
+    compiled = compile_book.cache_info().misses, compile_base.cache_info().misses
+    for place in places * 2:
+        assert root.get(place).status == 200
+    assert (compile_book.cache_info().misses, compile_base.cache_info().misses) == compiled

@@ -9,10 +9,9 @@ import pytest
 
 from tamis.background.job_process import Bench, work
 from tamis.database.effective_labels import LabelSource
-from tamis.judging import fitted_scores
-from tamis.judging.site import Override
 from tests.builders import FILTERS, book
 from tests.database.test_replaying import story
+from tests.web.console.tuned import fittable
 from tests.web.pages import ADMIN, JEAN, MARIE, Pages
 
 HERE = "?in=example.com"
@@ -68,33 +67,13 @@ def test_too_few_words_of_people_are_said(mistaken: Pages) -> None:
     assert "2 more copies are no part of it" in told  # a filter decided about them
 
 
-def test_points_are_fitted_and_tried(mistaken: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Unwanted mail meets two filters that add too few points together; what is wanted meets one of them."""
-    for name in ("LEAST_LABELS", "LEAST_SENDERS", "LEAST_MET"):
-        monkeypatch.setattr(fitted_scores, name, 10)
-    overrides = [
-        Override("example.com", f"filters.{name}.{key}", value)
-        for name in ("empty", "missing_sender")
-        for key, value in (("effect", "score"), ("score", 3.0))
-    ]
-    mistaken.store.overrides.change(overrides, by="test", check=lambda *_: None)
-    policies = book("")
-    fresh = []
-    for n in range(40):
-        one = story(
-            100 + n, policies, *(["empty", "missing_sender"] if n % 2 else ["empty"]), recipients=(MARIE,)
-        )
-        fresh.append((f"f:{n}", replace(one, at=datetime.now(UTC), sender=f"s{n}@example.net")))
-    mistaken.store.history.add(fresh, {MARIE: MARIE})
-    for n in range(40):
-        mistaken.store.labels.say(f"t{100 + n}", MARIE, n % 2 == 0, LabelSource.RELEASE, MARIE)
-    told = fit_next(mistaken)
+def test_points_are_fitted_and_tried(mistaken: Pages) -> None:
+    with fittable(mistaken):
+        told = fit_next(mistaken)
     assert "Fitted on 22 wanted and 20 unwanted copies." in told  # the two of before among them
     assert "0 of 20 (between 0" in told
     assert 'name="set" value="filters.empty.score=' in told
     assert "known mistakes mended, 0 new." in told
-    taken_back = [replace(one, value=None) for one in overrides]
-    mistaken.store.overrides.change(taken_back, by="test", check=lambda *_: None)
 
 
 def test_only_ones_own_mistakes_can_be_chosen(mistaken: Pages) -> None:

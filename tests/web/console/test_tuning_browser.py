@@ -12,14 +12,27 @@ from playwright.sync_api import Browser, expect
 from tests.builders import book
 from tests.database.test_replaying import story
 from tests.web.console.conftest import PLATFORM_ADMIN
-from tests.web.console.tuned import HERE, do_next, tune
+from tests.web.console.tuned import HERE, do_next, fittable, tune
 from tests.web.pages import ADMIN, Pages
-from tests.web.test_browser import NARROW, accessible, no_overflow, opened
+from tests.web.test_browser import NARROW, accessible, fits, no_overflow, opened
 
 ALL = (
     *("policy", "policy/dnsbl", "policy/versions", "policy/versions/1", "policy/review"),
     *("replay", "replay/1", "suggest", "suggest/2", "jobs", "lists"),
 )
+
+FITTING = {
+    "en": {
+        "fit": "Fit the points",
+        "page": "Points that fit this site",
+        "try": "Try them in a replay",
+    },
+    "fr": {
+        "fit": "Ajuster les points",
+        "page": "Des points adaptés à ce site",
+        "try": "Les essayer sur le courrier passé",
+    },
+}
 
 
 @pytest.fixture(scope="module")
@@ -116,3 +129,20 @@ def test_an_entry_is_added_removed_and_brought_back(browser: Browser, tuned: Pag
         expect(tab.get_by_role("rowheader", name=re.compile("garage@"))).to_have_count(0)
         tab.get_by_role("button", name="Undo").click()
         expect(tab.get_by_role("rowheader", name=re.compile("garage@"))).to_be_visible()
+
+
+@pytest.mark.parametrize("language", FITTING)
+def test_fitted_points_are_looked_at_and_tried_by_keys(browser: Browser, tuned: Pages, language: str) -> None:
+    words = FITTING[language]
+    with fittable(tuned), opened(browser, tuned, signed_in=ADMIN, language=language) as tab:
+        tab.goto(f"{tuned.url}/admin/suggest{HERE}")
+        tab.get_by_role("button", name=words["fit"]).focus()
+        tab.keyboard.press("Enter")
+        expect(tab.get_by_role("heading", name=words["page"], level=1)).to_be_visible()
+        do_next(tuned)
+        expect(tab.get_by_role("rowheader", name="filters.empty.score")).to_be_visible()
+        accessible(tab)
+        fits(tab)
+        tab.get_by_role("button", name=words["try"]).focus()
+        tab.keyboard.press("Enter")
+        expect(tab.get_by_role("spinbutton", name="filters.empty.score")).to_be_visible()

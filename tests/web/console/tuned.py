@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+
+import pytest
 
 from tamis.background.job_process import Bench, work
 from tamis.contract.lists import Colour, Subject
 from tamis.database.effective_labels import LabelSource
 from tamis.database.list_entries import NewEntry
+from tamis.judging import fitted_scores
+from tamis.judging.site import Override
 from tests.builders import FILTERS, book
 from tests.database.test_replaying import story
 from tests.web.pages import ADMIN, MARIE, Pages
@@ -46,10 +52,37 @@ def tune(pages: Pages) -> None:
         )
         for colour, scope in ((Colour.WHITE, MARIE), (Colour.BLACK, "example.com"))
     )
-    visitor = pages.visitor(ADMIN)
+    visitor, (mistaken,) = pages.visitor(ADMIN), pages.store.history.show("t1")
     for page, form in (
         ("replay", {"days": "7", "key": "filters.empty.state", "value": "off"}),
-        ("suggest", {"mistake": f"2 {MARIE}"}),
+        ("suggest", {"mistake": f"{mistaken.id} {MARIE}"}),
     ):
         assert visitor.send(f"/admin/{page}{HERE}", form, f"/admin/{page}{HERE}").status == 303
         do_next(pages)
+
+
+@contextmanager
+def fittable(pages: Pages) -> Iterator[None]:
+    """Points that can be fitted: unwanted mail meets two filters that add too few together, wanted mail one of them;
+    and as many words as these are enough."""
+    overrides = [
+        Override("example.com", f"filters.{name}.{key}", value)
+        for name in ("empty", "missing_sender")
+        for key, value in (("effect", "score"), ("score", 3.0))
+    ]
+    pages.store.overrides.change(overrides, by="test", check=lambda *_: None)
+    policies = book("")
+    fresh = []
+    for n in range(40):
+        met = ["empty", "missing_sender"] if n % 2 else ["empty"]
+        one = story(100 + n, policies, *met, recipients=(MARIE,))
+        fresh.append((f"f:{n}", replace(one, at=datetime.now(UTC), sender=f"s{n}@example.net")))
+    pages.store.history.add(fresh, {MARIE: MARIE})
+    for n in range(40):
+        pages.store.labels.say(f"t{100 + n}", MARIE, n % 2 == 0, LabelSource.RELEASE, MARIE)
+    with pytest.MonkeyPatch.context() as patched:
+        for name in ("LEAST_LABELS", "LEAST_SENDERS", "LEAST_MET"):
+            patched.setattr(fitted_scores, name, 10)
+        yield
+    taken_back = [replace(one, value=None) for one in overrides]
+    pages.store.overrides.change(taken_back, by="test", check=lambda *_: None)
