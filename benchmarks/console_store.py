@@ -243,7 +243,7 @@ def _challenge(name: str, number: int, one: Story, who: str) -> dict[str, Any]:
         "sender": one.sender,
         "sender_domain": domain_of(one.sender),
         "transport": "mail",
-        "state": ("sent", "sent", "solved", "delivered")[number % 4],
+        "state": ("asked", "asked", "solved", "delivered")[number % 4],
         "reason": "",
         "authenticated": False,
         "whitelisted": False,

@@ -161,7 +161,6 @@ class MailboxCount:
     """The last day with mail."""
     caught_by: Mapping[str, int] = field(default_factory=dict)
     mistakes: int = 0
-    by_day: Mapping[date, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

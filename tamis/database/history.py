@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Select, case, delete, func, insert, select
 from sqlalchemy.orm import Session
@@ -31,6 +31,7 @@ from tamis.database.history_search import (
     conditions,
     copy_is_seen,
     is_seen,
+    least_since,
     named,
     newest,
     of_recipient,
@@ -47,6 +48,10 @@ from tamis.people.rights import Reach
 EXPIRE_BATCH = 2000
 _BATCH = 500
 _KNOWN = 50_000  # findings whose ids are remembered between imports
+_UNDER_WAY = 10_000
+"""Ids that others may have taken for messages that they have not written yet."""
+_HOURS = 500
+"""Hours of which the least id is remembered; beyond: all are read anew."""
 _HEAD = (
     *("queue_id", "sender", "client_ip", "helo", "login", "message_id", "size"),
     *("transaction", "subject", "header_from", "host"),
@@ -59,6 +64,16 @@ class SentAgain:
 
     queue_id: str
     recipient: str
+    at: datetime
+
+
+class Exchanged(NamedTuple):
+    """A copy that a mailbox got, or that it sent: `side` is in or out, `outcome` where it went."""
+
+    side: str
+    sender: str
+    recipient: str
+    outcome: str
     at: datetime
 
 
@@ -139,6 +154,9 @@ class History:
         self._database = database
         self._zone = ""
         self._known: dict[bytes, tuple[int, int]] = {}  # digest -> id, last day that the store knows of
+        self._least: dict[
+            datetime, tuple[int, int]
+        ] = {}  # hour -> least id since, greatest id when that was read
 
     def add(
         self,
@@ -297,17 +315,60 @@ class History:
     def find(self, wanted: Wanted = ANY, limit: int = 50) -> list[KeptStory]:
         """Messages that have a recipient who fits, the newest first, with those recipients, without findings."""
         with self._database.read() as session:
-            numbers = session.scalars(newest(wanted, limit)).all()
-            rows = session.scalars(
-                select(StoryRow).where(StoryRow.id.in_(numbers)).order_by(StoryRow.id.desc())
-            ).all()
-            told = self._told(session, numbers, wanted)
-            return [KeptStory(row.id, story_of(row, (), told[row.id])) for row in rows]
+            numbers = session.scalars(newest(self._bounded(session, wanted), limit)).all()
+            return self._found(session, numbers, wanted)
+
+    def find_and_count(self, wanted: Wanted, limit: int, most: int) -> tuple[list[KeptStory], int]:
+        """As `find`, and how many there are, counted up to `most` and no further."""
+        with self._database.read() as session:
+            within = newest(self._bounded(session, wanted), most)
+            if wanted.is_rare:  # all are found before the newest are known
+                numbers = session.scalars(within).all()
+                return self._found(session, numbers[:limit], wanted), len(numbers)
+            found = self.find(wanted, limit)
+            if len(found) < limit:
+                return found, len(found)
+            return found, session.scalar(select(func.count()).select_from(within.subquery())) or 0
+
+    def _found(self, session: Session, numbers: Sequence[int], wanted: Wanted) -> list[KeptStory]:
+        rows = session.scalars(
+            select(StoryRow).where(StoryRow.id.in_(numbers)).order_by(StoryRow.id.desc())
+        ).all()
+        told = self._told(session, numbers, wanted)
+        return [KeptStory(row.id, story_of(row, (), told[row.id])) for row in rows]
 
     def reckoned(self, wanted: Wanted, most: int) -> int:
         """How many messages have a recipient who fits, counted up to `most` and no further."""
         with self._database.read() as session:
-            return session.scalar(select(func.count()).select_from(newest(wanted, most).subquery())) or 0
+            within = newest(self._bounded(session, wanted), most).subquery()
+            return session.scalar(select(func.count()).select_from(within)) or 0
+
+    def _bounded(self, session: Session, wanted: Wanted) -> Wanted:
+        """With the id from which on what is wanted lies: read once an hour, since what comes later has higher ids."""
+        if wanted.since is None:
+            return wanted
+        hour = wanted.since.replace(minute=0, second=0, microsecond=0)
+        newest_id = session.scalar(select(func.max(StoryRow.id))) or 0
+        least, seen = self._least.get(hour, (0, 0))
+        if not least or seen > newest_id:  # the second: all was forgotten, and SQLite began anew
+            found = session.scalar(least_since(hour))
+            least = max(1, (newest_id + 1 if found is None else found) - _UNDER_WAY)
+            if len(self._least) >= _HOURS:
+                self._least.clear()
+            self._least[hour] = least, newest_id
+        return replace(wanted, least=least)
+
+    def exchanged(self, mailbox: str, since: datetime, most: int) -> list[Exchanged]:
+        """The copies of a mailbox, of its newest messages, at most so many."""
+        with self._database.read() as session:
+            numbers = newest(self._bounded(session, Wanted(scope=mailbox, since=since)), most).subquery()
+            columns = (StoryRow.side, StoryRow.sender, ToldRow.recipient, ToldRow.outcome, StoryRow.at)
+            query = (
+                select(*columns)
+                .join(ToldRow, ToldRow.message == StoryRow.id)
+                .where(StoryRow.id.in_(select(*numbers.c)), ToldRow.mailbox == mailbox)
+            )
+            return [Exchanged(*row) for row in session.connection().execute(query)]
 
     def kept(self, numbers: Sequence[int], reach: Reach) -> list[KeptStory]:
         """Messages by their numbers, the newest first, with the recipients that somebody sees; without findings."""

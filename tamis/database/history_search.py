@@ -66,6 +66,8 @@ class Wanted:
     observed: bool | None = None
     scores: tuple[tuple[str, float], ...] = ()
     reach: Reach | None = None
+    least: int = 0
+    """An id below which nothing came since `since`, where that is known."""
 
     @property
     def is_rare(self) -> bool:
@@ -141,11 +143,10 @@ def _apart(reach: Reach | None) -> list[ColumnElement[bool]]:
 def _between(wanted: Wanted, number: InstrumentedAttribute[int]) -> list[ColumnElement[bool]]:
     """The ids that are in question, by the index of moments: it has no order of ids."""
     found: list[ColumnElement[bool]] = []
-    if wanted.since is not None:  # the sum: by the index of moments, not of ids
-        later = aliased(StoryRow)
-        found.append(
-            number >= select(func.min(later.id + 0)).where(later.at >= wanted.since).scalar_subquery()
-        )
+    if wanted.least:
+        found.append(number >= wanted.least)
+    elif wanted.since is not None:
+        found.append(number >= least_since(wanted.since).scalar_subquery())
     if wanted.until is not None:
         near, any_ = aliased(StoryRow), aliased(StoryRow)
         lately = select(func.max(near.id + 0)).where(near.at < wanted.until, near.at >= wanted.until - LATE)
@@ -154,6 +155,12 @@ def _between(wanted: Wanted, number: InstrumentedAttribute[int]) -> list[ColumnE
     if wanted.numbers is not None:
         found += [number >= wanted.numbers[0], number < wanted.numbers[1]]
     return found
+
+
+def least_since(since: datetime) -> Select[int]:
+    """The lowest id of what came since then."""
+    later = aliased(StoryRow)  # the sum: by the index of moments, not of ids
+    return select(func.min(later.id + 0)).where(later.at >= since)
 
 
 def named(given: str, reach: Reach | None = None) -> Select[StoryRow]:

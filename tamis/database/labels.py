@@ -147,12 +147,15 @@ class SaidLabels:
 
     def lately(self, reach: Reach, since: datetime, most: int) -> list[ReviewedLabel]:
         """Words since then on copies that may be seen and that the history has, the newest first, at most so many."""
+        copy = (
+            ToldRow.mailbox.concat("") == LabelRow.mailbox
+        )  # found by its message, not among all of its mailbox
         query = (
             select(
                 LabelRow, StoryRow.id, StoryRow.subject, ToldRow.outcome, ToldRow.observed, ToldRow.decided_by
             )
             .join(StoryRow, StoryRow.transaction == LabelRow.message)
-            .join(ToldRow, (ToldRow.message == StoryRow.id) & (ToldRow.mailbox == LabelRow.mailbox))
+            .join(ToldRow, (ToldRow.message == StoryRow.id) & copy)
             .where(LabelRow.at >= since, seen(reach, ToldRow.mailbox, ToldRow.domain))
             .order_by(LabelRow.at.desc(), LabelRow.message, LabelRow.mailbox, LabelRow.source, LabelRow.who)
             .limit(most)

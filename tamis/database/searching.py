@@ -10,7 +10,7 @@ import re
 import unicodedata
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, false, literal
+from sqlalchemy import Boolean, ColumnElement, false, literal
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -51,26 +51,23 @@ def has_words(text: str, where: str = "") -> list[ColumnElement[bool]]:
         f'"{word}"' for word in wanted
     )  # to FTS5 a phrase of one word; PostgreSQL skips the quotes
     lines = [StoryRow.search.like(where.format(word=word)) for word in wanted if where]
-    return [StoryRow.id.bool_op("IN")(_WithWords(literal(quoted))), *lines]
+    return [_HasWords(StoryRow.id, StoryRow.search, literal(quoted)), *lines]
 
 
-class _WithWords(FunctionElement[int]):
-    """The ids of the rows that an index of words finds, asked in each database's own way."""
+class _HasWords(FunctionElement[bool]):
+    """Whether the index of words finds a row, by its id and its text: asked in each database's own way."""
 
-    type = BigInteger()
+    type = Boolean()
     inherit_cache = True
 
 
-@compiles(_WithWords, "sqlite")
-def _by_fts5(element: _WithWords, compiler: SQLCompiler, **options: Any) -> str:
-    (wanted,) = (compiler.process(part, **options) for part in element.clauses)
-    return f"(SELECT rowid FROM history_words WHERE history_words MATCH {wanted})"  # noqa: S608 - a parameter
+@compiles(_HasWords, "sqlite")
+def _by_fts5(element: _HasWords, compiler: SQLCompiler, **options: Any) -> str:
+    number, _, wanted = (compiler.process(part, **options) for part in element.clauses)
+    return f"{number} IN (SELECT rowid FROM history_words WHERE history_words MATCH {wanted})"  # noqa: S608 - a parameter
 
 
-@compiles(_WithWords, "postgresql")
-def _by_gin(element: _WithWords, compiler: SQLCompiler, **options: Any) -> str:
-    (wanted,) = (compiler.process(part, **options) for part in element.clauses)
-    return (
-        "(SELECT found.id FROM history_messages AS found "  # noqa: S608 - a parameter
-        f"WHERE to_tsvector('simple', found.search) @@ plainto_tsquery('simple', {wanted}))"
-    )
+@compiles(_HasWords, "postgresql")
+def _by_gin(element: _HasWords, compiler: SQLCompiler, **options: Any) -> str:
+    _, text, wanted = (compiler.process(part, **options) for part in element.clauses)
+    return f"to_tsvector('simple', {text}) @@ plainto_tsquery('simple', {wanted})"

@@ -93,9 +93,10 @@ class KeptSums:
         ]
 
     def mailboxes(
-        self, reach: Reach, days: Days, *, only: str = "", limit: int = 10_000
+        self, reach: Reach, days: Days, *, only: str = "", limit: int = 10_000, caught: bool = True
     ) -> list[MailboxCount]:
-        """Every mailbox that had mail in these days, or only one, in alphabetical order."""
+        """Every mailbox that had mail in these days, or only one, in alphabetical order; without `caught`, by what it
+        was caught is left out."""
         with self._database.read() as session:
             mine = [seen(reach, DayRow.mailbox, DayRow.domain)]
             if only:
@@ -114,18 +115,7 @@ class KeptSums:
                 .order_by(DayRow.mailbox)
                 .limit(limit)
             ).all()
-            caught = _nested(
-                session,
-                select(DayRow.mailbox, DayRow.decided_by, func.sum(DayRow.copies))
-                .where(*within, DayRow.outcome.in_(("tag", "junk", "quarantine")), DayRow.side == "in")
-                .group_by(DayRow.mailbox, DayRow.decided_by),
-            )
-            by_day = _nested(
-                session,
-                select(DayRow.mailbox, DayRow.day, func.sum(DayRow.copies))
-                .where(*within)
-                .group_by(DayRow.mailbox, DayRow.day),
-            )
+            by_whom = _caught(session, within) if caught else {}
             theirs = [seen(reach, LabelCountRow.mailbox, LabelCountRow.domain)]
             if only:
                 theirs.append(LabelCountRow.mailbox == only)
@@ -145,12 +135,31 @@ class KeptSums:
                 int(junk),
                 int(sent),
                 date.fromordinal(last),
-                caught.get(name, {}),
+                by_whom.get(name, {}),
                 int(mistakes.get(name, 0)),
-                {date.fromordinal(day): copies for day, copies in by_day.get(name, {}).items()},
             )
             for name, domain, last, came, held, junk, sent in rows
         ]
+
+    def caught_by(self, reach: Reach, days: Days, only: Sequence[str] = ()) -> dict[str, dict[str, int]]:
+        """Mailbox -> filter -> copies that it caught; with `only`, of these mailboxes."""
+        mine = DayRow.mailbox.in_(only) if only else seen(reach, DayRow.mailbox, DayRow.domain)
+        with self._database.read() as session:
+            return _caught(session, [mine, *_during(DayRow.day, days)])
+
+    def courses(self, mailboxes: Sequence[str], days: Days) -> dict[str, dict[date, int]]:
+        """Mailbox -> copies by day, of these mailboxes."""
+        query = (
+            select(DayRow.mailbox, DayRow.day, func.sum(DayRow.copies))
+            .where(DayRow.mailbox.in_(mailboxes), *_during(DayRow.day, days))
+            .group_by(DayRow.mailbox, DayRow.day)
+        )
+        with self._database.read() as session:
+            found = _nested(session, query)
+        return {
+            name: {date.fromordinal(day): copies for day, copies in by_day.items()}
+            for name, by_day in found.items()
+        }
 
     def quiet(self, reach: Reach, days: Days, limit: int = 1000) -> list[tuple[str, date]]:
         """Mailboxes that had mail before these days and none since, with their last day, the longest quiet first."""
@@ -263,9 +272,10 @@ class KeptSums:
         return Questions(sum(counts.values()), delivered + counts.get("solved", 0), delivered, reasons)
 
     def questions_by_mailbox(
-        self, reach: Reach, since: datetime, until: datetime
+        self, reach: Reach, since: datetime, until: datetime, only: Sequence[str] = ()
     ) -> dict[str, tuple[int, int]]:
-        """Mailbox -> senders of its held mail who were asked, and who answered, as far as that mail is known."""
+        """Mailbox -> senders of its held mail who were asked, and who answered, as far as that mail is known; with
+        `only`, of these mailboxes."""
         answered = case((ChallengeRow.state.in_(("solved", "delivered")), ChallengeRow.id))
         query = (
             select(
@@ -278,7 +288,7 @@ class KeptSums:
                 ChallengeRow.at >= since,
                 ChallengeRow.at < until,
                 ChallengeRow.reason == "",
-                seen(reach, MessageRow.mailbox, MessageRow.domain),
+                MessageRow.mailbox.in_(only) if only else seen(reach, MessageRow.mailbox, MessageRow.domain),
             )
             .group_by(MessageRow.mailbox)
         )
@@ -287,13 +297,12 @@ class KeptSums:
 
     def entries_of(self, mailboxes: Sequence[str]) -> dict[str, int]:
         """Mailbox -> entries of its own lists, of those that have any."""
-        found: dict[str, int] = {}
+        query = select(EntryRow.scope, func.count()).group_by(EntryRow.scope)
+        few = len(mailboxes) <= _AT_ONCE  # a longer list costs more than to look at all
+        these = EntryRow.scope.in_(mailboxes) if few else EntryRow.scope.contains("@")
         with self._database.read() as session:
-            for start in range(0, len(mailboxes), _AT_ONCE):
-                these = EntryRow.scope.in_(mailboxes[start : start + _AT_ONCE])
-                query = select(EntryRow.scope, func.count()).where(these).group_by(EntryRow.scope)
-                found |= dict(session.execute(query).all())
-        return found
+            found = dict(session.execute(query.where(these)).all())
+        return {name: found[name] for name in mailboxes if name in found}
 
     def is_withheld(self, reach: Reach, days: Days) -> bool:
         """Whether what is kept of whole domains only is not shown: fewer than FEW mailboxes are in it, and one is
@@ -386,6 +395,15 @@ def _sum_if(
     condition: ColumnElement[bool], column: InstrumentedAttribute[int] = DayRow.copies
 ) -> ColumnElement[int]:
     return func.sum(case((condition, column), else_=0))
+
+
+def _caught(session: Session, within: Sequence[ColumnElement[bool]]) -> dict[str, dict[str, int]]:
+    return _nested(
+        session,
+        select(DayRow.mailbox, DayRow.decided_by, func.sum(DayRow.copies))
+        .where(*within, DayRow.outcome.in_(("tag", "junk", "quarantine")), DayRow.side == "in")
+        .group_by(DayRow.mailbox, DayRow.decided_by),
+    )
 
 
 def _nested(session: Session, query: Select[*tuple[Any, ...]]) -> dict[str, dict[Any, int]]:

@@ -113,5 +113,5 @@ def test_mailboxes_in_numbers(store: Store) -> None:
     (marie,) = store.statistics.mailboxes(PLATFORM, DAYS)
     assert (marie.came, marie.held, marie.junk, marie.sent, marie.last) == (3, 1, 1, 0, DAYS.last)
     assert marie.caught_by == {"spf": 1, "score": 1}
-    assert marie.by_day == {DAYS.last: 3}
+    assert store.statistics.courses([MARIE], DAYS) == {MARIE: {DAYS.last: 3}}
     assert store.statistics.quiet(PLATFORM, DAYS) == [(JEAN, date(2026, 2, 20))]

@@ -13,8 +13,7 @@ from datetime import date, datetime, timedelta
 from starlette.responses import Response
 
 from tamis.base.errors import ConfigError
-from tamis.database.counts import Days, MailboxCount
-from tamis.database.history_search import Wanted
+from tamis.database.counts import MailboxCount
 from tamis.database.scope import parse_scope
 from tamis.judging.site import Override
 from tamis.judging.verdict import SCORE
@@ -38,6 +37,8 @@ _USUAL = "30d"
 _PAGE = 200
 _CAUGHT = 3
 """Filters that a row names."""
+_EXCHANGED = 2000
+"""Messages of which a mailbox's page tells who wrote them, the newest; beyond: older ones are not looked at."""
 _MISTAKES = 50
 """Mistakes that a mailbox's page names, the newest; beyond: they are counted, and not named."""
 _NOT_SURE = marked("Tick that you know who can open it again.")
@@ -50,11 +51,11 @@ class MailboxLine:
     """A row of the table."""
 
     count: MailboxCount
-    asked: int
-    answered: int
-    entries: int
-    required: float
-    caught: Sequence[tuple[str, int]]
+    asked: int = 0
+    answered: int = 0
+    entries: int = 0
+    required: float = 0.0
+    caught: Sequence[tuple[str, int]] = ()
 
 
 Sorting = Callable[[MailboxLine], tuple[float | str, ...]]
@@ -72,16 +73,26 @@ COLUMNS: Mapping[str, tuple[str, Sorting]] = {
     "last": (marked("Last mail"), lambda one: (-one.count.last.toordinal(),)),
 }
 """The columns by their names in the address: what people call them, and how rows are sorted by them."""
+_BY_COUNT = frozenset({"mailbox", "in", "held", "junk", "out", "mistakes", "last"})
+"""Those that the counts of mail alone answer."""
 
 
 def show(console: Console) -> Response:
     """The table."""
     span = Span.of(console, _USUAL)
     reach = console.visible(Right.STATISTICS)
-    lines = _sorted(console, _lines(console, reach, span))
-    if console.visit.query("as") == "csv":
-        return _csv(console, lines)
+    statistics, as_file = console.visit.store.statistics, console.visit.query("as") == "csv"
+    counts = statistics.mailboxes(reach, span.days, caught=False)
     place = _number(console.visit.query("from"))
+    part = slice(None) if as_file else slice(place, place + _PAGE)
+    if _sort(console).removeprefix("-") in _BY_COUNT:  # all else is asked for of those that are shown
+        bare = _sorted(console, [MailboxLine(one) for one in counts])
+        shown = _lines(console, reach, span, [one.count for one in bare[part]])
+    else:
+        shown = _sorted(console, _lines(console, reach, span, counts))[part]
+    if as_file:
+        return _csv(console, shown)
+    courses = statistics.courses([one.count.mailbox for one in shown], span.days)
     return console.render(
         "mailboxes.html",
         span=span,
@@ -89,13 +100,15 @@ def show(console: Console) -> Response:
         columns=COLUMNS,
         sort=_sort(console),
         filter_name=filter_name,
-        lines=lines[place : place + _PAGE],
-        total=len(lines),
+        lines=shown,
+        total=len(counts),
         start=place,
         page=_PAGE,
-        sparks={one.count.mailbox: _spark(one.count, span.days) for one in lines[place : place + _PAGE]},
-        quiet=console.visit.store.statistics.quiet(reach, span.days, 50),
-        withheld=console.visit.store.statistics.is_withheld(reach, span.days),
+        sparks={
+            name: charts.spark([by_day.get(day, 0) for day in span.days]) for name, by_day in courses.items()
+        },
+        quiet=statistics.quiet(reach, span.days, 50),
+        withheld=statistics.is_withheld(reach, span.days),
         notice=taking_back.notice(console),
     )
 
@@ -131,7 +144,9 @@ def _page(console: Console, mailbox: str, everything: Reach, problem: str = "") 
     rows = [(reader.date(week), {key: by_week[week, key] for key, _ in SERIES}) for week in weeks]
     series = [(key, reader.gettext(name)) for key, name in SERIES]
     heads = [reader.gettext(one) for one in (marked("filter"), marked("caught"))]
-    caught = [(filter_name(name, reader), number) for name, number in _caught(count)] if count else []
+    caught = (
+        [(filter_name(name, reader), number) for name, number in _caught(count.caught_by)] if count else []
+    )
     may_see = console.may(Right.HISTORY, mailbox)
     policy, above = console.site.book.policy(mailbox), console.site.book.policy(domain_of(mailbox))
     return console.render(
@@ -222,14 +237,12 @@ class Partner:
 def _partners(console: Console, mailbox: str, span: Span) -> tuple[list[Partner], list[Partner]]:
     """Who writes to a mailbox, and to whom it writes: from the history, which has less than the sums."""
     found: tuple[dict[str, Partner], dict[str, Partner]] = ({}, {})
-    wanted = Wanted(scope=mailbox, since=span.since)
-    for kept in console.visit.store.history.find(wanted, 2000):
-        for recipient, told in kept.story.recipients:
-            is_sent = kept.story.side == "out" and domain_of(recipient) != domain_of(mailbox)
-            name = domain_of(recipient if is_sent else kept.story.sender) or "<>"
-            known = found[is_sent].get(name) or Partner(name, 0, 0, kept.story.at)
-            held = known.held + (told.outcome == "quarantine")
-            found[is_sent][name] = Partner(name, known.copies + 1, held, max(known.last, kept.story.at))
+    for one in console.visit.store.history.exchanged(mailbox, span.since, _EXCHANGED):
+        is_sent = one.side == "out" and domain_of(one.recipient) != domain_of(mailbox)
+        name = domain_of(one.recipient if is_sent else one.sender) or "<>"
+        known = found[is_sent].get(name) or Partner(name, 0, 0, one.at)
+        held = known.held + (one.outcome == "quarantine")
+        found[is_sent][name] = Partner(name, known.copies + 1, held, max(known.last, one.at))
     both = [sorted(one.values(), key=lambda p: (-p.copies, p.name))[:20] for one in found]
     return both[0], both[1]
 
@@ -246,27 +259,29 @@ def _differences(
     return found
 
 
-def _lines(console: Console, reach: Reach, span: Span) -> list[MailboxLine]:
-    store = console.visit.store
-    asked = store.statistics.questions_by_mailbox(reach, span.since, span.now)
-    counts = store.statistics.mailboxes(reach, span.days)
-    entries = store.statistics.entries_of([one.mailbox for one in counts])
+def _lines(console: Console, reach: Reach, span: Span, counts: Sequence[MailboxCount]) -> list[MailboxLine]:
+    """The rows of mailboxes, with all that stands in them."""
+    statistics, names = console.visit.store.statistics, [one.mailbox for one in counts]
+    only = names if len(names) <= _PAGE else []
+    asked = statistics.questions_by_mailbox(reach, span.since, span.now, only)
+    entries = statistics.entries_of(names)
+    caught = statistics.caught_by(reach, span.days, only)
     return [
         MailboxLine(
             one,
             *asked.get(one.mailbox, (0, 0)),
             entries.get(one.mailbox, 0),
             console.site.book.policy(one.mailbox).required,
-            _caught(one)[:_CAUGHT],
+            _caught(caught.get(one.mailbox, {}))[:_CAUGHT],
         )
         for one in counts
     ]
 
 
-def _caught(count: MailboxCount) -> list[tuple[str, int]]:
-    caught = Counter[str]()
-    for name, number in count.caught_by.items():
-        caught[name or SCORE] += number
+def _caught(by_filter: Mapping[str, int]) -> list[tuple[str, int]]:
+    caught: dict[str, int] = {}
+    for name, number in by_filter.items():
+        caught[name or SCORE] = caught.get(name or SCORE, 0) + number
     return sorted(caught.items(), key=lambda one: (-one[1], one[0]))
 
 
@@ -280,10 +295,6 @@ def _sorted(console: Console, lines: Sequence[MailboxLine]) -> list[MailboxLine]
     sort = _sort(console)
     by = COLUMNS[sort.removeprefix("-")][1]
     return sorted(lines, key=lambda one: (by(one), one.count.mailbox), reverse=sort.startswith("-"))
-
-
-def _spark(count: MailboxCount, days: Days) -> str:
-    return charts.spark([count.by_day.get(day, 0) for day in days])
 
 
 def _number(given: str) -> int:

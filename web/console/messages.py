@@ -98,16 +98,15 @@ def show(console: Console) -> Response:
     if console.visit.query("as") == "csv" and not asked.search.problems:
         return _file(console, asked)
     before = row_number(console.visit.query("before")) or 0
-    found = [] if asked.search.problems else _find(console, asked.wanted, before, PAGE + 1)
-    total, is_more = _count(console, asked, found, before)
+    found, total = ([], 0) if asked.search.problems else _found(console, asked.wanted, before)
     return console.render(
         "messages.html",
         asked=asked,
         found=found[:PAGE],
         older=found[PAGE - 1].id if len(found) > PAGE else 0,
         before=before,
-        total=total,
-        is_more=is_more,
+        total=min(total, MOST_COUNTED),
+        is_more=total > MOST_COUNTED,
         days=DAYS,
         choices=CHOICES,
         filters=sorted(one.name for one in console.site.filters),
@@ -124,12 +123,12 @@ def _find(console: Console, wanted: Wanted, before: int, limit: int) -> list[Kep
     return console.visit.store.history.find(wanted, limit)
 
 
-def _count(console: Console, asked: AskedFor, found: list[KeptStory], before: int) -> tuple[int, bool]:
-    """How many there are, and whether there are more than that."""
-    if asked.search.problems or (not before and len(found) <= PAGE):
-        return len(found), False
-    number = console.visit.store.history.reckoned(asked.wanted, MOST_COUNTED + 1)
-    return min(number, MOST_COUNTED), number > MOST_COUNTED
+def _found(console: Console, wanted: Wanted, before: int) -> tuple[list[KeptStory], int]:
+    """Those of the page and one more, and how many there are on all pages."""
+    history = console.visit.store.history
+    if before:
+        return _find(console, wanted, before, PAGE + 1), history.reckoned(wanted, MOST_COUNTED + 1)
+    return history.find_and_count(wanted, PAGE + 1, MOST_COUNTED + 1)
 
 
 def _labels(console: Console, found: list[KeptStory]) -> dict[tuple[int, str], bool]:
