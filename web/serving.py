@@ -123,4 +123,11 @@ def serve(
 ) -> None:
     """Serve until SIGTERM or SIGINT."""
     house = make_house(site, check, store)
-    asyncio.run(make_server(house, listening, ready).serve([listening]))
+
+    async def run() -> None:
+        try:
+            await make_server(house, listening, ready).serve([listening])
+        finally:
+            await house.close()
+
+    asyncio.run(run())

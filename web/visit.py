@@ -104,6 +104,11 @@ class House:
     under_way: set[asyncio.Task[None]] = field(default_factory=set)
     """What goes on after answers (`Visit.afterwards`)."""
 
+    async def close(self) -> None:
+        """Leave nothing open, on the loop that the pages were served by."""
+        self.dns.close()
+        await self.state.close()
+
 
 class Visit:
     """One request. Its methods block: pages run in threads."""

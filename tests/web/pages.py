@@ -185,8 +185,7 @@ class Pages:
 
         self._stop = stop
         self.loop.run_until_complete(server.serve([listening]))
-        self.loop.run_until_complete(self.house.state.close())
-        self.house.dns.close()
+        self.loop.run_until_complete(self.house.close())
         self.loop.close()
 
     # --- what stands in it ----------------------------------------------------------------------
