@@ -41,7 +41,7 @@ def pages(url: str) -> Iterator[dict[str, tuple[Callable[[], object], float]]]:
     ):
         root, admin = served.visitor(ROOT), served.visitor(ADMIN)
         yield {
-            f"{path or 'Overview'}{'' if scope == 'platform' else ', a domain'}": (
+            f"page {path or '(first)'}{'' if scope == 'platform' else ', a domain'}": (
                 _asking(visitor, f"/admin{path}{'&' if '?' in path else '?'}in={scope}"),
                 _FASTER.get(path, _SLOWEST),
             )
