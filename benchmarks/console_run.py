@@ -64,7 +64,7 @@ def questions(store: Store) -> dict[str, tuple[Callable[[], object], float]]:
     def mailboxes() -> None:
         names = [one.mailbox for one in read.mailboxes(domain, month, caught=False)]
         read.caught_by(domain, month, names)
-        read.questions_by_mailbox(domain, since, now, names)
+        read.questions_by_mailbox(domain, since, now)
         read.entries_of(names)
         read.courses(names, month)
         read.quiet(domain, month, 50)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -40,6 +40,9 @@ from tamis.database.statistics_zone import zone_in
 from tamis.judging.met_rules import MetRules, met_rules
 from tamis.judging.story import Told, finding_from
 from tamis.people.rights import Reach
+
+_AT_ONCE = 500
+"""Words whose messages are read together."""
 
 MAX_MESSAGE = 80
 """Characters of a message's id (beyond: it is none of ours, and nothing is noted)."""
@@ -147,24 +150,18 @@ class SaidLabels:
 
     def lately(self, reach: Reach, since: datetime, most: int) -> list[ReviewedLabel]:
         """Words since then on copies that may be seen and that the history has, the newest first, at most so many."""
-        copy = (
-            ToldRow.mailbox.concat("") == LabelRow.mailbox
-        )  # found by its message, not among all of its mailbox
         query = (
-            select(
-                LabelRow, StoryRow.id, StoryRow.subject, ToldRow.outcome, ToldRow.observed, ToldRow.decided_by
-            )
-            .join(StoryRow, StoryRow.transaction == LabelRow.message)
-            .join(ToldRow, (ToldRow.message == StoryRow.id) & copy)
-            .where(LabelRow.at >= since, seen(reach, ToldRow.mailbox, ToldRow.domain))
+            select(LabelRow)
+            .where(LabelRow.at >= since)
             .order_by(LabelRow.at.desc(), LabelRow.message, LabelRow.mailbox, LabelRow.source, LabelRow.who)
-            .limit(most)
         )
+        found: list[ReviewedLabel] = []
         with self._database.read() as session:
-            return [
-                ReviewedLabel(_label(row), number, subject, f"{WOULD}{outcome}" if observed else outcome, by)
-                for row, number, subject, outcome, observed, by in session.execute(query)
-            ]
+            for labels in session.scalars(query.execution_options(yield_per=_AT_ONCE)).partitions():
+                found += _reviewed(session, labels, reach)
+                if len(found) >= most:
+                    break
+        return found[:most]
 
     def named(self, mailbox: str, *, message: str, message_id: str) -> str:
         """Our id of the newest message with that id, or else with that Message-ID, of which a mailbox got a copy; ""
@@ -183,6 +180,27 @@ class SaidLabels:
                 if found := session.scalar(query):
                     return found
         return ""
+
+
+def _reviewed(session: Session, labels: Sequence[LabelRow], reach: Reach) -> Iterator[ReviewedLabel]:
+    """Those of words whose copies may be seen: from words to messages to copies, an index each."""
+    of = select(StoryRow.id, StoryRow.transaction, StoryRow.subject)
+    stories = {
+        number: (transaction, subject)
+        for number, transaction, subject in session.execute(
+            of.where(StoryRow.transaction.in_({one.message for one in labels}))
+        )
+    }
+    copies: dict[tuple[str, str], list[ToldRow]] = {}
+    told = select(ToldRow).where(ToldRow.message.in_(stories), seen(reach, ToldRow.mailbox, ToldRow.domain))
+    for copy in session.scalars(told.order_by(ToldRow.message, ToldRow.place)):
+        copies.setdefault((stories[copy.message][0], copy.mailbox), []).append(copy)
+    for label in labels:
+        for copy in copies.get((label.message, label.mailbox), ()):
+            outcome = f"{WOULD}{copy.outcome}" if copy.observed else copy.outcome
+            yield ReviewedLabel(
+                _label(label), copy.message, stories[copy.message][1], outcome, copy.decided_by
+            )
 
 
 def source_of(by: str, mailbox: str, own: LabelSource) -> LabelSource:

@@ -272,10 +272,9 @@ class KeptSums:
         return Questions(sum(counts.values()), delivered + counts.get("solved", 0), delivered, reasons)
 
     def questions_by_mailbox(
-        self, reach: Reach, since: datetime, until: datetime, only: Sequence[str] = ()
+        self, reach: Reach, since: datetime, until: datetime
     ) -> dict[str, tuple[int, int]]:
-        """Mailbox -> senders of its held mail who were asked, and who answered, as far as that mail is known; with
-        `only`, of these mailboxes."""
+        """Mailbox -> senders of its held mail who were asked, and who answered, as far as that mail is known."""
         answered = case((ChallengeRow.state.in_(("solved", "delivered")), ChallengeRow.id))
         query = (
             select(
@@ -288,7 +287,7 @@ class KeptSums:
                 ChallengeRow.at >= since,
                 ChallengeRow.at < until,
                 ChallengeRow.reason == "",
-                MessageRow.mailbox.in_(only) if only else seen(reach, MessageRow.mailbox, MessageRow.domain),
+                seen(reach, MessageRow.mailbox, MessageRow.domain),
             )
             .group_by(MessageRow.mailbox)
         )

@@ -263,7 +263,7 @@ def _lines(console: Console, reach: Reach, span: Span, counts: Sequence[MailboxC
     """The rows of mailboxes, with all that stands in them."""
     statistics, names = console.visit.store.statistics, [one.mailbox for one in counts]
     only = names if len(names) <= _PAGE else []
-    asked = statistics.questions_by_mailbox(reach, span.since, span.now, only)
+    asked = statistics.questions_by_mailbox(reach, span.since, span.now)
     entries = statistics.entries_of(names)
     caught = statistics.caught_by(reach, span.days, only)
     return [
