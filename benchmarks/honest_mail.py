@@ -99,6 +99,16 @@ class Mailer:
     shapes: tuple[str, ...] = ("alternative", "html")
     links: str = "sender"
     """Where links lead: to the "sender", to a host of the "service", or to "both"."""
+    local: str = ""
+    """The sender's local part where the program writes a new one for each message."""
+    named: str = "name"
+    """What stands before the sender's address: the "name", the "address" with it, or "nothing"."""
+    editor: str = ""
+    """The program that its HTML names as its generator."""
+    inline: bool = False
+    """Whether images are parts of the message."""
+    bare: bool = False
+    """Whether its HTML is lines without a head, as people's mail programs write them."""
 
 
 class Dice(random.Random):
@@ -175,7 +185,7 @@ def honest_mail(world: World, *, held_out: bool, each: int = 2) -> Iterator[tupl
 
 
 def _message(family: Family, mailer: Mailer, dice: Dice, world: World) -> bytes:
-    values = _values(dice)
+    values = _values(dice) | {"free": dice.choice(world.free_mail)}
 
     def filled(text: str) -> str:
         for name, value in values.items():
@@ -187,7 +197,7 @@ def _message(family: Family, mailer: Mailer, dice: Dice, world: World) -> bytes:
     local, _, host = address.rpartition("@")
     if dice.random() < _FREE[mailer.of]:
         host = dice.choice(world.free_mail)
-    address = values["sender"] = f"{local}@{host}"
+    address = values["sender"] = f"{filled(mailer.local) or local}@{host}"
     lines = [filled(line) for line in family.lines]
     if mailer.of == "bulk":
         lines.append("Pay with {}, follow us on {} and {}.".format(*dice.sample(world.brands, 3)))
@@ -203,7 +213,7 @@ def _message(family: Family, mailer: Mailer, dice: Dice, world: World) -> bytes:
         filled("\tby mx.example.com (Postfix) with ESMTPS id {letters:14}"),
         f"\tfor <{ADDRESS}>; Mon, 2 Mar 2026 10:59:59 +0100",
         *([dice.filled(dice.choice(_SUBMITTED))] if mailer.of == "person" else []),
-        f"From: {_encoded(dice.choice((name, name, name.split()[0])), mailer.charset, dice)} <{address}>",
+        f"From: {_sender(mailer, name, address, dice)}",
         f"To: {dice.choice((ADDRESS, f'Marie Martin <{ADDRESS}>', f'<{ADDRESS}>'))}",
         f"Subject: {_encoded(filled(dice.choice(family.subjects)), mailer.charset)}",
         f"Date: {filled(mailer.date)}",
@@ -214,6 +224,17 @@ def _message(family: Family, mailer: Mailer, dice: Dice, world: World) -> bytes:
         fields.append("MIME-Version: 1.0")
     body = _body(family, mailer, lines, links, dice)
     return "\n".join(fields).encode("utf-8") + b"\n" + body
+
+
+def _sender(mailer: Mailer, name: str, address: str, dice: Dice) -> str:
+    if mailer.named == "nothing":
+        return address
+    shown = (
+        f"{name} {address}"
+        if mailer.named == "address"
+        else dice.choice((name, name, name.split(maxsplit=1)[0]))
+    )
+    return f"{_encoded(shown, mailer.charset, dice)} <{address}>"
 
 
 def _values(dice: Dice) -> dict[str, str]:
@@ -260,9 +281,13 @@ def _body(family: Family, mailer: Mailer, lines: Sequence[str], links: Sequence[
     shape = dice.choice(mailer.shapes)
     pressed = [f"{family.button}: {links[0]}"] if family.button else []
     plain = "\n\n".join([*lines[:-1], *pressed, lines[-1]]) + "\n"
-    page = _page(family, lines, links, dice, picture=shape == "picture")
+    page = (
+        _bare_page(lines, pressed)
+        if mailer.bare
+        else _page(family, lines, links, dice, picture=shape == "picture")
+    )
     parts = [_part("text/plain", plain, mailer)] if shape in ("plain", "alternative") else []
-    parts += [_part("text/html", page, mailer)] if shape != "plain" else []
+    parts += [_html_part(page, mailer, dice)] if shape != "plain" else []
     body = parts[0] if len(parts) == 1 else _multipart("alternative", parts, mailer, dice)
     if family.attached and shape != "picture":
         head = (
@@ -272,6 +297,18 @@ def _body(family: Family, mailer: Mailer, lines: Sequence[str], links: Sequence[
         file = head.encode() + base64.encodebytes(dice.randbytes(600))
         body = _multipart("mixed", [body, file], mailer, dice)
     return body
+
+
+def _html_part(page: str, mailer: Mailer, dice: Dice) -> bytes:
+    if mailer.editor:
+        page = re.sub("(?i)<head>", f'<head><meta content="{mailer.editor}" name=GENERATOR>', page, count=1)
+    if not mailer.inline:
+        return _part("text/html", page, mailer)
+    number = dice.filled("part{digits:1}.{hex:8}.{hex:8}@{letters:8}")
+    page = re.sub(r'(<img src=")https://img\.[^"]*', rf"\1cid:{number}", page)
+    head = f"Content-Type: image/gif; name=logo.gif\nContent-Transfer-Encoding: base64\nContent-ID: <{number}>\n\n"
+    image = head.encode() + base64.encodebytes(b"GIF89a" + dice.randbytes(500))
+    return _multipart("related", [_part("text/html", page, mailer), image], mailer, dice)
 
 
 def _multipart(kind: str, parts: Sequence[bytes], mailer: Mailer, dice: Dice) -> bytes:
@@ -295,6 +332,11 @@ def _part(content_type: str, text: str, mailer: Mailer) -> bytes:
         octets = quopri.encodestring(octets)
     head = f"Content-Type: {content_type}; charset={charset}\nContent-Transfer-Encoding: {encoding}\n\n"
     return head.encode() + octets
+
+
+def _bare_page(lines: Sequence[str], pressed: Sequence[str]) -> str:
+    """What people's mail programs write: their lines, and a link only where they put one."""
+    return f'<div dir="ltr">{"<br><br>".join(html.escape(line) for line in [*lines, *pressed])}</div>\n'
 
 
 def _page(family: Family, lines: Sequence[str], links: Sequence[str], dice: Dice, *, picture: bool) -> str:
