@@ -22,6 +22,10 @@ _SHOWN = re.compile(
     re.IGNORECASE,
 )
 _SHOWN_BARE = re.compile(r"((?:[\w-]{1,63}\.){1,5}([a-z]{2,18}))/\S*", re.IGNORECASE)
+# A name alone in small letters; brands that are written like one have capitals or an ending that files have as well.
+_SHOWN_NAME = re.compile(r"\W*((?:[a-z0-9-]{1,63}\.){1,4}([a-z]{2,18}))\W*")
+_OF_FILES = frozenset("ai app cc io js md mov ps py rs sh so zip".split())  # noqa: SIM905
+_DOTS = dict.fromkeys(map(ord, "\u3002\uff0e\uff61\u2024\ufe52"), ".")
 _LIST = ("list-unsubscribe", "list-id", "list-post")
 _MAX_PAIRS = 10  # pairs that are shown; beyond: left out: the first counts
 
@@ -32,7 +36,8 @@ class LinkText(ListsExcused):
     Newsletters count clicks that way: List-Unsubscribe, List-Id, List-Post or Precedence: bulk or list excuse it
     where they can be believed, which is where a DKIM signature of the sender or the list covers them, or SPF passes
     for a MAIL FROM of theirs. Links into the domain of the message's own sender are not checked. Links in PDF
-    documents are checked too.
+    documents are checked too. A name alone (example.com) counts where it is written in small letters and its ending is
+    not one that files have as well; where it is the author's own domain it does not.
 
     Services that rewrite links (Safelinks, URL Defense and [others](links-and-files.md)) are undone first, in the text
     and in the target. Where only the service knows the target, a link that shows the author's own domain is excused as
@@ -55,13 +60,15 @@ class LinkText(ListsExcused):
         tracked = True
         is_answer = any(name in mail.headers for name in ("in-reply-to", "references"))
         for url in mail.urls:
-            if url.source != "link" or not (shown := _shown(text := canonical(url.text))):
+            if url.source != "link" or not (shown := _shown(text := canonical(url.text).translate(_DOTS))):
                 continue
             way = unwrapped(url.raw)
             real = _domain(way.target) or registered_domain(url.host)
             if not real or real in {shown, _domain(unwrapped(text).target)} | senders:
                 continue
-            if way.guarded and (is_answer or shown in senders):
+            if shown in senders and (way.guarded or _SHOWN_NAME.fullmatch(text)):
+                continue
+            if way.guarded and is_answer:
                 continue
             tracked &= way.opaque and shown in senders
             if len(pairs) < _MAX_PAIRS:
@@ -83,10 +90,15 @@ def _shown(text: str) -> str:
     """The registered domain of the web address that a link's text is; "" when it is none."""
     found = _SHOWN.fullmatch(text)
     if found is None:
-        found = _SHOWN_BARE.fullmatch(text)
-        if found is None or not is_top_level(found[2].lower()):
+        found = _SHOWN_BARE.fullmatch(text) or _SHOWN_NAME.fullmatch(text)
+        if found is None or not is_top_level(found[2].lower()) or _is_file(found):
             return ""
     return next(filter(None, map(registered_domain, hosts_of(found[1]))), "")
+
+
+def _is_file(found: re.Match[str]) -> bool:
+    """Whether a name alone may as well be a file's or a brand's."""
+    return found.re is _SHOWN_NAME and found[2] in _OF_FILES
 
 
 def _domain(link: str) -> str:

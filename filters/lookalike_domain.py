@@ -15,6 +15,8 @@ from tamis.message.mail.sampling import sampled
 _LEAST_FOR_EDIT = 6  # a shorter label is one edit away from many honest ones
 _MAX_LINKS = 100
 """Hosts of URLs that are compared. Beyond: the first half and the last one, others by lot, `too_many_hosts`."""
+_PROXIES = frozenset({"mcas.ms", "mcas-df.ms", "mcas-gov.ms", "mcas-gov.us"})
+"""Who writes others' names before its own: Defender for Cloud Apps (learn.microsoft.com, session controls)."""
 _FOLLOWED = frozenset({"link", "form", "page", "text", "code", "file"})
 _MAX_PAIRS = 20  # pairs that are kept for the recipients' policies; beyond: left out: one is enough
 _MAX_IMITATED = 1000
@@ -26,8 +28,9 @@ class LookalikeDomain(Filter):
 
     Domains are compared by the label that was registered: with letters of other scripts and digits replaced by what
     they look like (exarnp1e.com, a Cyrillic letter in example.com) and, from 6 letters on, with one typing error
-    (exampel.com). The same label under another top-level domain does not count. Protected domains are those in
-    `platform.protected_domains` and `platform.domains`, and the recipient's own.
+    (exampel.com). In links so is a whole domain that another host begins with (example.com.shop.example). The same
+    label under another top-level domain does not count. Protected domains are those in `platform.protected_domains`
+    and `platform.domains`, and the recipient's own.
     """
 
     name = "lookalike_domain"
@@ -45,9 +48,9 @@ class LookalikeDomain(Filter):
         pairs = [
             [seen, like, where]
             for seen, where in dict(self._seen(message)).items()
-            if seen not in shared and seen not in own
+            if (real := registered_domain(seen)) not in shared and real not in own
             for like in imitated
-            if looks_like(seen, like)
+            if looks_like(real, like) or stands_before(like, seen)
         ][:_MAX_PAIRS]
         if not pairs:
             return self.clear("no domain looks like another")
@@ -74,12 +77,19 @@ class LookalikeDomain(Filter):
         found = {url.host: url.source for url in reversed(mail.urls) if url.source in _FOLLOWED}
         hosts = list(reversed(found.items()))
         for host, source in sampled(hosts, _MAX_LINKS, mail.chance("look-alikes"), sure=_MAX_LINKS // 2):
-            yield registered_domain(host), "a QR code" if source == "code" else "a link"
+            yield host, "a QR code" if source == "code" else "a link"
         yield registered_domain(domain_of(message.envelope.sender)), "MAIL FROM"
         for one in some_of(mail.addresses("reply-to"), mail.chance("replies")):
             yield registered_domain(one.domain), "Reply-To"
         for one in mail.some_authors:
             yield registered_domain(one.domain), "From"
+
+
+def stands_before(like: str, host: str) -> bool:
+    """Whether a host begins with another's whole name, which is all that a narrow address bar shows of it."""
+    real = registered_domain(host)
+    before = f".{host.removesuffix(real)}"
+    return f".{like}." in before and label_of(real) != label_of(like) and real not in _PROXIES
 
 
 def looks_like(seen: str, like: str) -> bool:

@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from tamis.filters.shared.clients import registered_domain
+from tamis.message import domains
 from tamis.message.envelope import IPAddress, parse_ip
 from tamis.message.mail import Mail
 from tamis.message.mail.limits import LIMITS
 from tamis.message.mail.redirects import led_to
 from tamis.message.mail.sampling import sampled
 from tamis.message.mail.urls import host_of, text_urls
+from tamis.message.names import is_host_name
 
 MOST = LIMITS.hosts
 """Domains and addresses of one message that are asked about. Beyond: by lot; `too_many_hosts`, and `left_out` in the
@@ -52,7 +53,7 @@ def subjects_of(mail: Mail) -> Subjects:
     found: dict[str, str] = {}
     for host, source in _hosts(mail):
         ip = address_in(host)
-        subject = str(ip) if ip is not None else registered_domain(host)
+        subject = str(ip) if ip is not None else _registered(host)
         if subject:
             found.setdefault(subject, source)
     if len(found) <= MOST:
@@ -65,6 +66,12 @@ def subjects_of(mail: Mail) -> Subjects:
     likely = (MOST - len(sure)) * 3 // 4
     kept = {*sure, *mixed[:likely], *lots.sample(mixed[likely:], MOST - len(sure) - likely)}
     return Subjects(tuple(one for one in found if one in kept), len(found) - len(kept))
+
+
+def _registered(host: str) -> str:
+    """What was registered of a host; browsers follow names as well that have labels of no host before it."""
+    found = domains.registered_domain(host)
+    return found if is_host_name(found) else ""
 
 
 def _hosts(mail: Mail) -> Iterator[tuple[str, str]]:

@@ -57,6 +57,12 @@ def test_what_a_gateway_shows_is_held_against_its_target() -> None:
         "hxxps://client.example",
         "https:// www.client.example",
         "client.example/login",
+        "client.example",
+        "[ client.example ]",
+        "www\u3002client\u3002example",
+        'https://client.example<span style="display:none">.other.example</span>',
+        'https://<b><i style="font-size:0">other.</i>client</b>.example/',
+        "<bdo dir=rtl>elpmaxe.tneilc//:sptth</bdo>",
         '<img src="cid:a" alt="https://client.example/">',
     ],
 )
@@ -65,6 +71,25 @@ def test_ways_of_showing_an_address(shown: str) -> None:
     assert _status("https://www.client.example/", shown=shown) is Status.CLEAR
 
 
-@pytest.mark.parametrize("shown", ["Read more", "client.example", "node.js", "and/or", "1.2.2026/a", "a.b/c"])
+def test_the_authors_own_name_alone_is_no_deceit() -> None:
+    """Firms have several domains, and write the one that is known."""
+    assert _status("https://other.example/", shown="example.net") is Status.CLEAR
+    assert _status("https://other.example/", shown="https://example.net") is Status.HIT
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        "Read more",
+        "Client.example",
+        "node.js",
+        "draw.io",
+        "main.rs",
+        "and/or",
+        "1.2.2026/a",
+        "a.b/c",
+        "19.95",
+    ],
+)
 def test_what_promises_no_domain(shown: str) -> None:
     assert _status("https://other.example/", shown=shown) is Status.CLEAR

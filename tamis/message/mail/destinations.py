@@ -28,6 +28,8 @@ _CODE = frozenset({"javascript", "vbscript", "livescript", "mocha"})
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]{0,30}):", re.IGNORECASE)
 _PORT = re.compile(r"\d{1,5}(?:[/?#]|$)")
 _IGNORED = re.compile(r"[\t\r\n]+")
+_DAV = re.compile(r"(?<=[\w\]])@(?:ssl(?:@\d{1,5})?|\d{1,5})(?=[/\\]|\Z)", re.IGNORECASE)
+"""A share's port or TLS, as Windows asks for it by WebDAV: no user name stands before it."""
 _INNER = re.compile(r"(?:https?|ftp|file):[/\\]*(?=[^/\\\s|&])|\\\\(?=[\w.\[])", re.IGNORECASE)
 _INNER_END = re.compile(r"[\s|\"'<>]|&(?=\w+=)")
 _MOST_INNER = 5  # URLs within one reference; beyond: left out, `too_many_targets`
@@ -75,7 +77,7 @@ def urls_of(link: Link, base: Url | None, limits: Limits, report: DefectReport) 
 def _relative(raw: str, base: Url | None, source: URLSource, text: str) -> Iterator[Url]:
     """Without a scheme: another host's behind two slashes, the base's, or a host's whose scheme was left out."""
     if raw[:2] in {"//", "\\\\", "/\\", "\\/"}:
-        for host in hosts_of(raw[2:].lstrip("/\\")):
+        for host in hosts_of(_DAV.sub("", raw[2:].lstrip("/\\"), 1)):
             yield Url(raw, base.scheme if base else "http", host, source, text)
         return
     if base is not None and raw and not raw.startswith("#"):
@@ -90,7 +92,7 @@ def _of_program(
 ) -> Iterator[Url]:
     """Other schemes start a program: with the host behind "//", and with whatever addresses stand in the rest."""
     if rest[:2] in {"//", "\\\\", "/\\", "\\/"}:
-        host = host_of(rest.lstrip("/\\"))
+        host = host_of(_DAV.sub("", rest.lstrip("/\\"), 1))
         if (
             "." in host or ":" in host
         ):  # else it names a drive, a resource of the program, or a machine nearby

@@ -116,6 +116,8 @@ def _urls(
     else:
         budget.characters -= len(text)
     yield from text_urls(text, limits)
+    if ":\\/\\/" in text:  # JSON (RFC 8259 7)
+        yield from text_urls(text.replace("\\/", "/"), limits)
     if "hyperlink(" in text[:_FORMULAS].lower():
         yield from code_urls(text, limits, report)  # a formula joins its address as code does
     for found in _SETTING.finditer(text):

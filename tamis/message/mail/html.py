@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from html import unescape
 
-from selectolax.lexbor import LexborHTMLParser, SelectolaxError
+from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
 from tamis.base.derived import derived
 from tamis.message.mail.arranged import arranged
@@ -26,6 +26,7 @@ from tamis.message.mail.references import (
     scripts_in,
     unread_markup,
 )
+from tamis.message.mail.retold import retold
 from tamis.message.mail.styles import divided, may_hide
 from tamis.message.mail.text import guess
 from tamis.message.mail.turned import turn
@@ -134,13 +135,16 @@ def parse_html(source: str, budget: Budget, limits: Limits, report: DefectReport
         tree.strip_tags(_INVISIBLE)
         # style attributes are written with character references as well (HTML Standard 13.5)
         written = _unescaped(markup) if _CODED.search(markup) else markup
-        turn(tree, written, sheets, report, where)
+        turned = turn(tree, written, sheets, report, where)
+        gone: tuple[LexborNode, ...] = ()
         if may_hide(written) or any(map(may_hide, sheets)):
             texts = divided(tree, sheets, budget.styles, limits, report, where)
-            seen, hidden = texts.seen, texts.hidden
+            seen, hidden, gone = texts.seen, texts.hidden, texts.nodes
             others += (texts.with_doubtful, texts.certain)
         elif tree.body is not None:
             seen = tree.body.text()
+        if turned or gone:
+            links = retold(links, turned, gone, report, where)
         across = "\n".join(joined(text, report, where) for text in dict.fromkeys((seen, *others)))
         others += (*inner, *_in_attributes(tree), *arranged(tree, written, sheets, report, where))
         others += _spelled_by_images(tree)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from tamis.message.address import address_key, domain_key
 from tamis.message.mail.defects import DefectKind, DefectReport
+from tamis.message.mail.visible import as_turned
 from tamis.message.mail.words import decode_words
 from tamis.message.names import host_name, is_host_name
 from tamis.message.unseen import without_invisible
@@ -258,7 +259,7 @@ class _Reader:
 def shown_domains(text: str) -> Iterator[str]:
     """The domains of addresses in a name, in their comparing form, as a reader sees them: whatever at sign is between
     local part and domain, blanks around it, and with what can't be seen left out."""
-    text = without_invisible(text).translate(_AT).replace('"', " ")
+    text = without_invisible(as_turned(text)).translate(_AT).replace('"', " ")
     if "@" in text:
         for run in _RUN.finditer(_AROUND_AT.sub("@", text)):
             yield from (domain_key(spec.rpartition("@")[2]) for spec in _specs_of(run[0]))

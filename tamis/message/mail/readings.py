@@ -20,6 +20,7 @@ _MARKUP = re.compile(
 )
 _MARKUP_OCTETS = 512  # octets of a text in which markup begins; beyond: it is text: browsers look no further
 _SOFT = re.compile(r" \n(?!-- \n)")
+_SOFT_QUOTED = re.compile(r"(?<=[^\n]) \n>{1,50} ?(?!-- \n)")
 _STUFFED = re.compile(r"^ ", re.MULTILINE)
 
 
@@ -103,5 +104,6 @@ def _of_text(part: Part, kind: ContentType) -> Iterator[PartReading]:
 
 
 def _flowed(text: str) -> str:
-    """A text with its soft breaks taken out, and the blanks before them (RFC 3676 4.1, DelSp)."""
-    return _STUFFED.sub("", _SOFT.sub("", text))
+    """A text with its soft breaks taken out, and the blanks before them (RFC 3676 4.1, DelSp); in what is quoted with
+    the marks behind them (4.5)."""
+    return _STUFFED.sub("", _SOFT.sub("", _SOFT_QUOTED.sub("", text)))

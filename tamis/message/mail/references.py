@@ -58,7 +58,7 @@ _HANDLER = re.compile(
 _PAINT = re.compile(r"=\s{0,9}[\"']?\s{0,9}[uU][rR][lL]\(")
 """Attributes of drawings that are CSS (SVG 2, 6.6): selectors don't name them either."""
 _VALUES = frozenset(name.replace("\\", "") for name in _NAMES)
-_LINK_TEXT = 300
+LINK_TEXT = 300
 """Characters of a link's visible text. Beyond: cut: no web address that people could read is longer."""
 _LINK_TEXTS = 262_144  # characters of all links' visible text; beyond: links without text, `html_truncated`
 _OF_PAGES = frozenset(
@@ -119,7 +119,7 @@ def references(
         elif tag == "a":
             text = node.text()
             room -= len(text) + 64
-            text = " ".join(text[: 4 * _LINK_TEXT].split())[:_LINK_TEXT]
+            text = " ".join(text[: 4 * LINK_TEXT].split())[:LINK_TEXT]
             if not text and (image := node.css_first("img[alt]")) is not None:  # shown where images are not
                 text = _stated(image.attributes)
         elif tag in {"img", "area", "input"}:
@@ -138,7 +138,7 @@ def references(
 
 def _stated(attributes: dict[str, str | None]) -> str:
     """The text that stands for an image."""
-    return " ".join((attributes.get("alt") or "")[: 4 * _LINK_TEXT].split())[:_LINK_TEXT]
+    return " ".join((attributes.get("alt") or "")[: 4 * LINK_TEXT].split())[:LINK_TEXT]
 
 
 def _holds_more(href: str, kind: str) -> bool:

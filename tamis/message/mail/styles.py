@@ -105,7 +105,10 @@ def may_hide(markup: str) -> bool:
     grounds: set[Rgb] = {_WHITE}
     for is_ground, is_attribute, written in set(_COLOURED.findall(markup)):
         value = written.strip()
-        found = ground(value) if is_ground else colour(value)
+        read = ground if is_ground else colour
+        found = read(value)
+        if not found and " " in value:  # an attribute without quotation marks, and the next one
+            found = read(value.split()[0])
         if found == TRANSPARENT and not is_ground:
             return True
         if isinstance(found, tuple):
@@ -156,12 +159,13 @@ _START = _State()
 
 class Texts(NamedTuple):
     """The text of a page: what is seen; with what is hidden by whatever but YES as well; what is hidden, by more than
-    MAYBE; what is seen beyond DOUBT."""
+    MAYBE; what is seen beyond DOUBT; and the nodes of text, blanks aside, that are hidden by more than MAYBE."""
 
     seen: str
     with_doubtful: str
     hidden: str
     certain: str
+    nodes: tuple[LexborNode, ...] = ()
 
 
 def divided(
@@ -200,7 +204,7 @@ def divided(
                 if hidden and hidden[-1] != "\n":
                     hidden.append("\n")
                 continue
-            if removes and degree > Hidden.MAYBE:
+            if degree > Hidden.MAYBE and (removes or not text.isspace()):
                 gone.append(node)
             if degree < Hidden.YES:
                 doubtful.append(text)
@@ -219,11 +223,13 @@ def divided(
             states[place] = _remembered(node.tag, attributes, above, room)
         elif above is not _START:
             states[place] = above
-    for node in gone:
-        node.decompose()
+    if removes:
+        for node in gone:
+            node.decompose()
     if room.cut:
         report.add(DefectKind.STYLE_TRUNCATED, limits.style_characters, where)
-    return Texts("".join(seen), "".join(doubtful), "".join(hidden), "".join(certain))
+    nodes = () if removes else tuple(gone)
+    return Texts("".join(seen), "".join(doubtful), "".join(hidden), "".join(certain), nodes)
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from selectolax.lexbor import LexborHTMLParser, SelectolaxError
+from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
 from tamis.message.mail.defects import DefectKind, DefectReport
 from tamis.message.mail.hints import Hints
@@ -16,14 +16,17 @@ _TURNED = ("bdo[dir=rtl]", "bdo[dir=RTL]", '[style*="-override"]')
 _MOST = 200  # elements that are turned round; beyond: as they are written, `html_truncated`
 _RIGHT_TO_LEFT = "\u202e"
 _END = "\u202c"
+TURNS = {ord(_RIGHT_TO_LEFT): None, ord(_END): None}
+"""The controls that are put in, for ``str.translate`` to take them out."""
 
 
 def turn(
     tree: LexborHTMLParser, markup: str, sheets: Iterable[str], report: DefectReport, where: str
-) -> None:
-    """Put what an element's override of direction says around its text."""
+) -> list[LexborNode]:
+    """Put what an element's override of direction says around its text; gives the elements."""
+    elements: list[LexborNode] = []
     if not _OVERRIDE.are_in(markup) and "<bdo" not in markup.lower():
-        return
+        return elements
     selectors = [*_TURNED, *(selector for sheet in sheets for selector in _overriding(sheet))]
     turned: set[int] = set()
     for selector in selectors:
@@ -39,8 +42,10 @@ def turn(
             if first is None or node.mem_id in turned or ("-override" in style and "rtl" not in style):
                 continue
             turned.add(node.mem_id)
+            elements.append(node)
             node.insert_child(_END)
             first.insert_before(_RIGHT_TO_LEFT)
+    return elements
 
 
 def _overriding(sheet: str) -> Iterable[str]:

@@ -23,14 +23,32 @@ _URL_END = r"\s<>\"\x00-\x1f\u201c\u201d\u300c\u300d\uff08\uff09"
 _AFTER_SCHEME = re.compile(rf"[^{_URL_END}]+")
 _WWW = re.compile(rf"www\.[^{_URL_END}]+")
 # A bare name is a link under a top-level domain that is neither a word nor a file suffix, or under any with a path.
+# Sinograms, kana and the like, which are written without blanks, may begin and end right at it.
+_LETTER = r"[^\W\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
 _BARE_END = re.compile(
-    r"\.(?:(?:com|net|org|info|biz|edu|gov|xyz|icu|ru|de|uk|fr|cn|jp|nl|eu|pl|br|au)(?![\w-]|\.\w|@)|"
+    rf"\.(?:(?:com|net|org|info|biz|edu|gov|xyz|icu|ru|de|uk|fr|cn|jp|nl|eu|pl|br|au)(?!{_LETTER}|-|\.\w|@)|"
     r"([a-z]{2,18})(?=(?::\d{1,5})?/[\w?#%~.-]))"
 )
 _BARE_START = re.compile(
     r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){0,10}[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z"
 )
 _BARE_REST = re.compile(rf"(?::\d{{1,5}})?(?:/[^{_URL_END}]*)?")
+_NO_WORDS = (
+    "http",
+    "https",
+    "ftp",
+    "file",
+    "mailto",
+    "cid",
+    "mid",
+    "tel",
+    "sip",
+    "sips",
+    "xmpp",
+    "urn",
+    "schemas",
+)
+"""Before ":" they are schemes: what follows is part of their address."""
 _NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789.-"
 _NAME_WINDOW = 64
 _TRAILING = ".,;:!?'\"*_|>"
@@ -80,6 +98,10 @@ def _host_name_of(after_scheme: str) -> HostName:
 
 _PLAIN_HOST = re.compile(r"[\w.-]+(?::\d{0,5})?(?:/|\Z|[?#][^/@]*(?:/|\Z))", re.ASCII)
 _NO_NAME = re.compile(r"[^\w.-]+")
+_SIGNS = re.compile(
+    "[\u00ab\u00bb\u2010-\u201f\u2026\u2039\u203a\u3001\u3003-\u301f\uff01\uff0c\uff1a\uff1b\uff1f]"
+)
+"""Signs of the sentence behind an address: of many programs they end it."""
 _UNSEEN = re.compile(r"[\x00-\x20\x7f\u00a0]+")
 _MOST_HOSTS = 4  # hosts that readers may find in one URL; beyond: left out: the first are those of browsers
 
@@ -99,6 +121,8 @@ def hosts_of(after_scheme: str) -> tuple[str, ...]:
         found.append(host_of(before_slash.rpartition("@")[2]))
     if not host.startswith("[") and ":" not in host and _NO_NAME.search(host):
         found += (_UNSEEN.sub("", host), *_NO_NAME.split(host))
+    elif not after_scheme.isascii() and (signs := _SIGNS.search(before_slash)):
+        found.append(host_of(before_slash[: signs.start()]))
     others = (one for one in found[1:] if "." in one and is_host_name(one))
     return tuple(dict.fromkeys(filter(None, (host, *others))))[:_MOST_HOSTS]
 
@@ -158,6 +182,7 @@ def has_too_many_defused(text: str) -> bool:
 def text_urls(text: str, limits: Limits) -> Iterator[Url]:
     """The URLs in plain text, by position within each way of writing: with a scheme, www., bare names, defused ones."""
     # U+0130 alone is two characters in lower case: offsets would not agree.
+    text = text.replace(":\\\\", "://")  # as some programs read it, Outlook among them
     low = text.replace("\u0130", "i").lower()
     yield from _written_urls(text, low, limits)
     signs = _DEFUSED_SIGNS if low.isascii() else (*_DEFUSED_SIGNS, *_DEFUSED_WIDE_SIGNS)
@@ -206,7 +231,10 @@ def _written_urls(text: str, low: str, limits: Limits) -> Iterator[Url]:
             continue
         window = low[max(covered, top.start() - _NAME_WINDOW) : top.start()]
         begin = top.start() - len(window) + len(window.rstrip(_NAME_CHARACTERS))
-        if (begin and low[begin - 1] in "@/:=%_~&?#\\+") or low.startswith("www.", begin):
+        before_it = low[begin - 1] if begin else ""
+        if (before_it and before_it in "@/=%_~&?#\\+") or low.startswith("www.", begin):
+            continue
+        if before_it == ":" and low.endswith(_NO_WORDS, max(0, begin - 10), begin - 1):
             continue
         if not _BARE_START.match(low, begin, top.start()):
             continue

@@ -47,8 +47,7 @@ def canonical(text: str, shorten: Callable[[str], str] = str) -> str:
     if text.isascii():
         text = " ".join(text.split())
         return shorten(text if text.isprintable() else " ".join(_UNSEEN.sub("", text).split()))
-    if "\u202e" in text:  # shown from right to left
-        text = _REVERSED.sub(lambda found: found[1][::-1], text)
+    text = as_turned(text)
     for sigma, letter in _LUNATE:
         text = text.replace(sigma, letter)
     text = _BRACKETED.sub(_unbracketed, text)
@@ -56,6 +55,11 @@ def canonical(text: str, shorten: Callable[[str], str] = str) -> str:
     normal = _normal(text.split(" "))
     # what NFKC makes of some characters is white space or can't be seen
     return shorten(" ".join((text if normal == text else _seen(normal)).split()))
+
+
+def as_turned(text: str) -> str:
+    """A text in which what a control turns round stands as it is shown, from right to left (Unicode Annex 9, RLO)."""
+    return _REVERSED.sub(lambda found: found[1][::-1], text) if "\u202e" in text else text
 
 
 def _unbracketed(found: re.Match[str]) -> str:

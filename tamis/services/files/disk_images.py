@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import resource
+import struct
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,8 +22,7 @@ PROGRAM = "7zz"
 """7-Zip for Linux, Debian's package 7zip."""
 
 _CPU_SECONDS = 3  # seconds of processor time of one call; beyond: not read, `not_read`
-_LISTED_OCTETS = 1_048_576  # octets of a list of members; beyond: not read, `not_read`
-_MOST_MEMBERS = 500  # members of one image; beyond: not read, `not_read`
+_LISTED_OCTETS = 1_048_576  # octets of a list of members; beyond: not looked at, `not_read`
 _SECTOR = 32_768
 _MARKS: tuple[tuple[int, bytes], ...] = (
     (0, b"vhdxfile"),  # [MS-VHDX] 2.2.1
@@ -40,11 +40,18 @@ _MARKS: tuple[tuple[int, bytes], ...] = (
     (54, b"FAT1"),
     (82, b"FAT32"),
     (32, b"NXSB"),  # APFS
-    (1024, b"H+"),  # HFS
-    (0, b"hsqs"),
+    *((1024, mark) for mark in (b"H+\0\4", b"HX\0\5")),  # HFS
+    *((0, mark) for mark in (b"hsqs", b"sqsh", b"shsq", b"qshs")),  # SquashFS
+    *((1080, b"\x53\xef" + state) for state in (b"\0\0", b"\1\0")),  # ext2, ext3, ext4
+    (0, b"ER\x02\0"),  # Apple's partition map, blocks of 512 octets
+    (16, b"Compressed ROMFS"),
+    (0, b"SZDD\x88\xf0\x27\x33"),  # what compress.exe makes
+    (0, b"ITOLITLS"),  # compiled help, version 2
     (0, b"\xed\xab\xee\xdb"),  # RPM
     *((_SECTOR + number * 2048 + 1, b"NSR0") for number in range(1, 8)),  # UDF (ECMA-167 part 3, 9.1)
 )
+_ISO = (_SECTOR + 1, b"CD001")  # ECMA-119 8.1: what stands before it is anything
+_PARTITION = struct.Struct("<B3xB3xII")
 _CLOSED: tuple[tuple[int, bytes], ...] = (
     (7, b"**ACE**"),
     (0, b"EGGA"),
@@ -55,10 +62,16 @@ _CLOSED: tuple[tuple[int, bytes], ...] = (
     (0, b"DAA\0"),
     (-12, b"NER5"),  # Nero
     (-8, b"NERO"),
+    (0, b"\0" + b"\xff" * 10 + b"\0"),  # a disc's raw sectors (ECMA-130 14)
+    (0, b"sprs"),  # sparse image of macOS
     (0, b"\x76\xe8\x04\x60\xc4\x11\xe3\x86"),  # a message with restricted permission ([MS-OXORMMS])
     (0, b"(This file must be converted with BinHex"),
 )
 """Marks of what nobody here can open."""
+
+
+_LEFT_OUT = ("-sns-", "-x![SYSTEM]", "-x![SYS]")
+"""What 7-Zip is to say nothing of: alternate streams and the tables of a file system, which no reader can open."""
 
 
 class ImageError(Exception):
@@ -66,8 +79,24 @@ class ImageError(Exception):
 
 
 def is_image(octets: bytes) -> bool:
-    """Whether 7-Zip is to read a file: by its mark."""
-    return _has_mark(octets, _MARKS)
+    """Whether 7-Zip is to read a file: by its mark, or by its partitions."""
+    return _has_mark(octets, _MARKS) or _is_partitioned(octets)
+
+
+def is_disc(octets: bytes) -> bool:
+    """Whether a file is an image of a disc (ISO 9660), whatever its first 32 KiB look like."""
+    return _has_mark(octets, (_ISO,))
+
+
+def _is_partitioned(octets: bytes) -> bool:
+    """Whether a file begins with a table of partitions that lie within it (master boot record)."""
+    if octets[510:512] != b"\x55\xaa":
+        return False
+    sectors = len(octets) // 512
+    used = [entry for entry in _PARTITION.iter_unpack(octets[446:510]) if entry[1]]
+    return bool(used) and all(
+        status in {0, 0x80} and 0 < begin < sectors and size > 0 for status, _, begin, size in used
+    )
 
 
 def is_closed(octets: bytes) -> bool:
@@ -93,9 +122,10 @@ class _Listed:
 
 
 def image_members(octets: bytes, room: int) -> Iterator[Member]:
-    """The files in an image, of at most `room` octets together; raises ImageError for what 7-Zip does not read."""
+    """The files in an image, of at most `room` octets together; raises ImageError for what 7-Zip does not read, and
+    behind the last one that it tells of when there are more."""
     with _in_memory(octets) as path:
-        listed = _list(path)
+        listed, is_cut = _list(path)
         if not listed:
             raise ImageError("nothing in it")
         content = _unpacked(path, room)
@@ -105,6 +135,8 @@ def image_members(octets: bytes, room: int) -> Iterator[Member]:
         is_whole = one.size is not None and end <= len(content) and not one.encrypted
         yield Member(one.name, content[at:end], whole=is_whole)
         at = end
+    if is_cut:
+        raise ImageError("too many files")
 
 
 @contextmanager
@@ -119,14 +151,14 @@ def _in_memory(octets: bytes) -> Iterator[str]:
         os.close(made)
 
 
-def _list(path: str) -> list[_Listed]:
+def _list(path: str) -> tuple[list[_Listed], bool]:
+    """The files that 7-Zip tells of, and whether there are more."""
     with _running(["l", "-slt", "-ba"], path) as output:
         told = output.read(_LISTED_OCTETS + 1)
-    blocks = told.decode("utf-8", "replace").split("\n\n")
-    if len(told) > _LISTED_OCTETS or len(blocks) > _MOST_MEMBERS:
-        raise ImageError("too many files")
+    is_cut = len(told) > _LISTED_OCTETS
+    blocks = told.decode("utf-8", "replace").split("\n\n")[: -1 if is_cut else None]
     found = (dict(_fields(block)) for block in blocks if block.strip())
-    return [
+    files = [
         _Listed(
             one.get("Path", ""),
             int(one["Size"]) if one.get("Size", "").isdigit() else None,
@@ -135,6 +167,7 @@ def _list(path: str) -> list[_Listed]:
         for one in found
         if one.get("Folder") != "+"
     ]
+    return files, is_cut
 
 
 def _fields(block: str) -> Iterator[tuple[str, str]]:
@@ -158,7 +191,7 @@ def _running(command: list[str], path: str) -> Iterator[IO[bytes]]:
         raise ImageError("7-Zip is not installed")
     memory = resource.getrlimit(resource.RLIMIT_AS)
     process = subprocess.Popen(  # noqa: S603 - a fixed command, no shell
-        [program, *command, "-p-", "-y", "-bd", "-mmt1", "--", path],
+        [program, *command, *_LEFT_OUT, "-p-", "-y", "-bd", "-mmt1", "--", path],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -50,7 +50,7 @@ from tamis.services.files.containers import (
     zip_directory,
     zip_entries,
 )
-from tamis.services.files.disk_images import image_members, is_closed, is_image
+from tamis.services.files.disk_images import ImageError, image_members, is_closed, is_disc, is_image
 from tamis.services.files.macros import OLE, document_risks, pdf_risks
 from tamis.services.files.members import Member
 from tamis.services.files.pdf_links import pdf_links
@@ -98,6 +98,8 @@ _PICTURES = frozenset(
 _MOST_PICTURES = 8  # pictures and documents within other files; beyond: by lot; `pictures_left_out`
 _PICTURE_OCTETS = 5_242_880  # octets of one of them; beyond: not read, `pictures_left_out`
 _PAGES = 2  # of a document within another file that are read
+_DOCUMENTS = (OLE, b"%PDF", TNEF, ONENOTE, RTF)
+"""What other things than documents may begin like, for programs that look elsewhere."""
 _ZIP_SUFFIXES = (".zip", ".jar", ".docx", ".xlsx", ".pptx", ".docm", ".xlsm", ".apk", ".7z", ".rar")
 _MOST_LINKS = 400  # addresses in all files of a message; beyond: by lot, `links_left_out`
 _ARCHIVE_KINDS = frozenset(
@@ -212,6 +214,10 @@ def _look(work: _Work, octets: bytes, path: list[str], *, whole: bool, is_body: 
     }
     work.objects.append(seen)
     links: list[str] = []
+    of_office = bool(depth and _OF_OFFICE.search(name))
+    is_page = is_page_name(name) and not of_office and not is_message(octets, name)
+    if is_page:  # a browser shows it whatever it begins with
+        links += _legible(work, octets, path, risks)
     if octets.startswith(OLE):
         risks |= document_risks(octets)
         _read(work, octets, path, risks, ole_members)
@@ -236,12 +242,17 @@ def _look(work: _Work, octets: bytes, path: list[str], *, whole: bool, is_body: 
         links += _legible(work, octets, path, risks)
     elif is_closed(octets):
         risks.add(Risk.CLOSED)
-    elif whole and is_image(octets):
-        _read(work, octets, path, risks, lambda image: image_members(image, work.room()), embedded=False)
+        links += _legible(work, octets, path, risks)
+    elif whole and is_image(octets) and _read_image(work, octets, path, risks):
         if _form(octets, kind) == "":  # two file systems in one: Windows shows the newer
             _unpack(work, octets, "", path, risks)
     elif whole and (form := _form(octets, kind)) is not None:
+        before = len(work.objects)
         members = _unpack(work, octets, form, path, risks)
+        if kind == "application/epub+zip" and name.lower().endswith(".epub"):
+            _excuse_pages(work.objects[before:])
+        if Risk.BROKEN_ARCHIVE in risks and not form:
+            _unpack_otherwise(work, octets, path, risks)
         if _has_basic(members):
             risks.add(Risk.MACRO)
         if not form and octets.find(_ZIP) >= 0:
@@ -261,13 +272,20 @@ def _look(work: _Work, octets: bytes, path: list[str], *, whole: bool, is_body: 
         links += (
             url.raw for message in islice(messages_in(octets), MOST_MESSAGES) for url in Mail(message).urls
         )
-    elif depth and _OF_OFFICE.search(name):
+    elif of_office:
         links += _of_office(octets, path, risks)
-    else:
+    elif not is_page:
         links += _legible(work, octets, path, risks)
-    if octets.startswith((OLE, b"%PDF", TNEF)) and name.lower().endswith(_ZIP_SUFFIXES) and _ZIP in octets:
+    if (
+        octets.startswith(_DOCUMENTS)
+        and _ZIP in octets
+        and (name.lower().endswith(_ZIP_SUFFIXES) or _ends_as_zip(octets))
+    ):
         risks.add(Risk.AMBIGUOUS_ARCHIVE)
         _further_entries(work, octets, path, [], risks)
+    if whole and octets.startswith(_DOCUMENTS) and (is_disc(octets) or is_image(octets)):
+        risks.add(Risk.AMBIGUOUS_ARCHIVE)
+        _read_image(work, octets, path, risks)
     if depth and risks & {Risk.EXECUTABLE, Risk.DANGEROUS_NAME}:
         risks.add(Risk.EXECUTABLE_IN_ARCHIVE)
     _give(work, seen, links, risks)
@@ -282,11 +300,12 @@ def _read(
     reader: Callable[[bytes], Iterator[Member]],
     *,
     embedded: bool = True,
-) -> None:
-    """Look at every member that a reader finds; what its library raises on hostile files is told as not read."""
+) -> int:
+    """Look at every member that a reader finds, and say how many; what its library raises on hostile files is told as
+    not read."""
     if len(path) > work.bounds.depth:
         risks.add(Risk.ARCHIVE_LIMIT)
-        return
+        return 0
     members = 0
     try:
         for name, content, whole, is_body in reader(octets):
@@ -300,6 +319,14 @@ def _read(
         risks.add(Risk.NOT_READ)
     if members and embedded:
         risks.add(Risk.EMBEDDED_FILE)
+    return members
+
+
+def _read_image(work: _Work, octets: bytes, path: list[str], risks: set[Risk]) -> bool:
+    """Look at the files in an image; false where there are none, as any file may have a mark of one where it lies."""
+    return (
+        _read(work, octets, path, risks, lambda image: image_members(image, work.room()), embedded=False) > 0
+    )
 
 
 def _pictured(work: _Work, octets: bytes, risks: set[Risk]) -> list[str]:
@@ -375,7 +402,7 @@ def _of_office(octets: bytes, path: list[str], risks: set[Risk]) -> Iterator[str
 
 def _form(octets: bytes, kind: str) -> str | None:
     """How libarchive is to read it: "" for archives, the filter's name for one compressed file."""
-    if octets.startswith(_ARCHIVES) or kind in _ARCHIVE_KINDS:
+    if octets.startswith(_ARCHIVES) or kind in _ARCHIVE_KINDS or is_disc(octets):
         return ""
     return next((form for head, form in _COMPRESSED.items() if octets.startswith(head)), None)
 
@@ -390,6 +417,15 @@ def _archive_behind(octets: bytes) -> int | None:
         if (at := octets.find(head, 0, _BEHIND)) > 0
     ]
     return min(begins, default=None)
+
+
+def _ends_as_zip(octets: bytes) -> bool:
+    """Whether a file ends with a ZIP's directory, so that unpackers take it for one (APPNOTE 4.3.16)."""
+    at = octets.rfind(b"PK\x05\x06", -65_557)
+    return (
+        0 <= at <= len(octets) - 22
+        and int.from_bytes(octets[at + 20 : at + 22], "little") == len(octets) - at - 22
+    )
 
 
 def _further_entries(
@@ -474,6 +510,27 @@ def _unpack(work: _Work, octets: bytes, form: str, path: list[str], risks: set[R
     except (ArchiveError, UnicodeError) as error:
         risks.add(_trouble(error, octets))
     return names
+
+
+def _excuse_pages(objects: Iterable[dict[str, Any]]) -> None:
+    """A book is made of pages (EPUB 3.3, 2): their names are no risk there."""
+    for one in objects:
+        if is_page_name(one["path"][-1]):
+            one["risks"] = [risk for risk in one["risks"] if risk != Risk.RISKY_NAME]
+
+
+def _unpack_otherwise(work: _Work, octets: bytes, path: list[str], risks: set[Risk]) -> None:
+    """What 7-Zip finds where libarchive did not read all: it knows further ways of packing."""
+    try:
+        for name, content, whole, _ in image_members(octets, work.room()):
+            if work.spent():
+                risks.add(Risk.ARCHIVE_LIMIT)
+                return
+            work.octets += len(content)
+            if content:
+                _look(work, content, [*path, name], whole=whole)
+    except ImageError:
+        return
 
 
 def _content(work: _Work, blocks: Iterator[bytes], most: int) -> tuple[bytes, bool]:

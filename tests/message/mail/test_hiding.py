@@ -66,7 +66,13 @@ STYLES = [
     "color:blue;background-image:linear-gradient(blue,blue)",
 ]
 MARKUP = [
-    *("<i hidden>{}</i>", "<font color=white>{}</font>", "<title>{}</title>", "<template>{}</template>"),
+    *(
+        "<i hidden>{}</i>",
+        "<font color=white>{}</font>",
+        "<font color=white size=1>{}</font>",
+        "<title>{}</title>",
+        "<template>{}</template>",
+    ),
     *(
         "<details><summary></summary>{}</details>",
         "<dialog>{}</dialog>",

@@ -145,6 +145,12 @@ PLACES: dict[str, Callable[[str], bytes]] = {
     ),
     "view-source:": lambda u: _body(f'<a href="view-source:{u}">x</a>'),
     "file:": lambda u: _body(f'<a href="file://{_bare(u).partition("/")[0]}/share/x.lnk">x</a>'),
+    "UNC, WebDAV": lambda u: _body(
+        f'<a href="{chr(92) * 2}{_bare(u).partition("/")[0]}@80{chr(92)}share">x</a>'
+    ),
+    "UNC, WebDAV by TLS": lambda u: _body(
+        f'<a href="file://{_bare(u).partition("/")[0]}@SSL@8443/share">x</a>'
+    ),
     "UNC": lambda u: _body(f'<a href="{chr(92) * 2}{_bare(u).partition("/")[0]}{chr(92)}share">x</a>'),
     "webcal:": lambda u: _body(f'<a href="webcal://{_bare(u)}">x</a>'),
     "CSS escapes": lambda u: _body(

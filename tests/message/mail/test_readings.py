@@ -254,6 +254,8 @@ INNER = b"Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\n"
          b"miracle cure", K.EXTERNAL_BODY),
         (b"Content-Type: text/plain; format=flowed; delsp=yes\r\n\r\n"
          + TEXT.replace(b"cle", b" \r\ncle").replace(b"listed", b"lis \r\nted"), None),
+        (b"Content-Type: text/plain; format=flowed; delsp=yes\r\n\r\n> "
+         + TEXT.replace(b"cle", b" \r\n> cle").replace(b"listed", b"lis \r\n>ted"), None),
         (b"Content-Type: text/plain\r\n\r\n<html><p>" + TEXT.replace(b"miracle", b"mir<i></i>acle"), None),
         (b"Content-Type: \"text/html\"\r\n\r\n<p>" + TEXT.replace(b"miracle", b"mir<i></i>acle"), None),
         (b"Content-Transfer-Encoding: base64\r\n\r\n" + base64.b64encode(b"a" * 10) + b"\r\n" + BASE64, K.BAD_BASE64),

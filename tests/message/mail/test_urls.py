@@ -52,6 +52,17 @@ def html_mail(source: str) -> Mail:
         ("http://example。com/", [("http://example。com/", "example.com")]),
         ("http://\uff45xample.com/", [("http://\uff45xample.com/", "example.com")]),
         ("mailto:ann@example.com javascript://x", []),
+        (
+            "\u00abhttp://example.com\u00bb",
+            [
+                ("http://example.com\u00bb", "example.xn--com-3ga"),
+                ("http://example.com\u00bb", "example.com"),
+            ],
+        ),
+        ("http:\\\\example.com\\a", [("http://example.com\\a", "example.com")]),
+        ("Link:example.com, sip:example.com", [("example.com", "example.com")]),
+        ("\u8a73\u7d30\u306fexample.com\u3078", [("example.com", "example.com")]),
+        ("example.comma", []),
     ],
 )
 def test_urls_of_text(text: str, expected: list[tuple[str, str]]) -> None:
