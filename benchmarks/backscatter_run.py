@@ -22,7 +22,8 @@ from tamis.chain.registry import load_filters
 from tamis.chain.road import Road
 from tamis.challenge.challenge_records import Challenge
 from tamis.contract.finding import Finding, Status
-from tamis.judging.site import Site, Snapshot
+from tamis.judging.site import Site
+from tamis.judging.stored_policy import Snapshot
 from tamis.message.envelope import Envelope, Recipient
 from tamis.message.mail import Mail
 from tamis.quarantine.records import HeldMessage

@@ -44,7 +44,7 @@ def main() -> None:
     recipient = first_of("Recipient", "tamis.message.envelope", "tamis.envelope")
     mail = first_of("Mail", "tamis.message.mail", "tamis.mail")
     site_class = first_of("Site", "tamis.judging.site", "tamis.site")
-    snapshot = first_of("Snapshot", "tamis.judging.site", "tamis.site")
+    snapshot = first_of("Snapshot", "tamis.judging.stored_policy", "tamis.judging.site", "tamis.site")
     settings_file = first_of("SettingsFile", "tamis.settings")
     load_filters = first_of("load_filters", "tamis.chain.registry", "tamis.filters.registry")
     road_class = first_of("Road", "tamis.chain.road", "tamis.filters.road")

@@ -33,7 +33,8 @@ from tamis.chain.inquiry import FilterLook, Inquiry, Kind, kind_of
 from tamis.chain.open_services import open_services
 from tamis.chain.registry import load_filters
 from tamis.contract.filter import Filter
-from tamis.judging.site import Site, Snapshot
+from tamis.judging.site import Site
+from tamis.judging.stored_policy import Snapshot
 from tamis.judging.story import Remembered, to_line
 from tamis.message.envelope import Envelope, Recipient
 from tamis.message.mail import Mail

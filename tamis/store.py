@@ -19,7 +19,7 @@ from tamis.database.list_entries import MOST_NAMED, changed_entries, changes_aft
 from tamis.database.migrate import migrate
 from tamis.database.overrides import all_overrides, overrides_of
 from tamis.database.schema import ChangeRow, RevisionRow
-from tamis.judging.site import Delta, Snapshot
+from tamis.judging.stored_policy import Delta, Snapshot
 
 if TYPE_CHECKING:
     from tamis.challenge.answers import Answers

@@ -16,7 +16,8 @@ from tamis.contract.list_index import ListIndex
 from tamis.contract.lists import Colour, ListEntry, Subject, normalise_pattern
 from tamis.judging.alias_targets import Destination
 from tamis.judging.policy import Policy, PolicyBook
-from tamis.judging.site import Override, Site, Snapshot
+from tamis.judging.site import Site
+from tamis.judging.stored_policy import Override, Snapshot
 from tamis.judging.verdict import Decision, Verdict, judge
 from tamis.message.address import PLATFORM, address_key
 from tamis.message.envelope import Envelope, Recipient

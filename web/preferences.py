@@ -16,7 +16,7 @@ from tamis.contract.lists import Colour, Match, Subject, normalise_pattern
 from tamis.database.list_entries import NewEntry
 from tamis.judging import list_effect
 from tamis.judging.policy_terms import Terms
-from tamis.judging.site import Override
+from tamis.judging.stored_policy import Override
 from tamis.language.translation import NAMES, marked
 from tamis.web.forging import doubts
 from tamis.web.rate_limits import CHANGES

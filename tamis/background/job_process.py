@@ -24,7 +24,8 @@ from tamis.database.replay_jobs import FIT, REPLAY, SUGGEST, changes_of, mistake
 from tamis.database.replaying import ReplayResult, run
 from tamis.judging.alias_targets import NO_ALIASES, Directory
 from tamis.judging.policy import PolicyBook
-from tamis.judging.site import Override, policy_book, with_changes
+from tamis.judging.site import policy_book
+from tamis.judging.stored_policy import Override, with_changes
 from tamis.judging.suggestions import Suggestion, candidates, ranked, turned_by
 from tamis.services.postfix.aliases import PostfixDirectory
 from tamis.settings import SettingsFile, read_settings

@@ -28,7 +28,8 @@ from tamis.cli.hosts import host_checks
 from tamis.handover.listener_counts import read_listener_counts, unseen
 from tamis.handover.part_states import left_out, read_parts
 from tamis.installation.paths import Paths
-from tamis.judging.site import Site, Snapshot
+from tamis.judging.site import Site
+from tamis.judging.stored_policy import Snapshot
 from tamis.settings import Settings, SettingsFile, SocketAddress
 
 

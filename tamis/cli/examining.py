@@ -9,7 +9,8 @@ import click
 from tamis.base.errors import StoreError
 from tamis.chain.registry import load_filters
 from tamis.cli.context import Context
-from tamis.judging.site import Site, Snapshot
+from tamis.judging.site import Site
+from tamis.judging.stored_policy import Snapshot
 from tamis.message.address import unbracket
 from tamis.message.mail import Mail
 

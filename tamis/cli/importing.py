@@ -20,7 +20,7 @@ from tamis.importing.bounded_files import ReadingBudget
 from tamis.importing.checking import setting_check
 from tamis.importing.gathering import Gathering
 from tamis.importing.written import entry_lines, report_lines, rule_file, settings_fragment
-from tamis.judging.site import Override
+from tamis.judging.stored_policy import Override
 from tamis.knowledge import compile_base
 from tamis.message.address import PLATFORM
 from tamis.rules import RuleSource

@@ -14,14 +14,9 @@ from tamis.base.errors import ConfigError, nearest_name
 from tamis.cli.context import AT_ONCE, Context, by_option, fail, json_option
 from tamis.cli.parameters import MOMENT, OWN_SCOPE, SCOPE
 from tamis.cli.terminal import print_json, printable, table
-from tamis.contract.breadth import SENTENCES, breadth
-from tamis.contract.list_index import ListIndex
 from tamis.contract.lists import Colour, ListEntry, Subject, in_order, normalise_pattern
 from tamis.database.list_entries import Added, NewEntry
-from tamis.judging.list_effect import example_of
 from tamis.message.address import PLATFORM, scopes_of
-from tamis.message.envelope import Envelope, parse_ip
-from tamis.message.mail import Mail
 
 _COLOUR = click.Choice([str(colour) for colour in Colour])
 _SUBJECT = click.Choice([str(subject) for subject in Subject])
@@ -100,14 +95,13 @@ def check(context: Context, sender: str, recipient: str, as_json: bool) -> None:
 
     The nearest scope's entry counts (mailbox, domain, platform), within one scope the white one.
     """
-    client = parse_ip(sender)
-    envelope = Envelope(client_ip=sender) if client else Envelope(sender=example_of(sender.strip()))
+    from tamis.judging.list_effect import met_by  # noqa: PLC0415 # reads messages, as most of these commands don't
+
     with context.store() as store:
         entries = {one.id: one for one in store.lists.find()}
     scopes = scopes_of(recipient) if recipient else tuple(dict.fromkeys(e.scope for e in entries.values()))
     nearest_first = sorted(scopes, key=lambda scope: ("@" not in scope, scope == PLATFORM))
-    found = ListIndex(entries.values()).matches(envelope, Mail(b""), frozenset(scopes))
-    matches = in_order(found, tuple(nearest_first))
+    matches = in_order(met_by(sender, entries.values(), scopes), tuple(nearest_first))
     told = [entries[match.entry] for match in matches]
     if as_json:
         print_json([_plain(one) for one in told])
@@ -177,6 +171,8 @@ def _added(context: Context, entries: Sequence[NewEntry], *, yes: bool) -> Added
 
 def _confirm(context: Context, entries: Sequence[NewEntry], *, yes: bool) -> None:
     """End the command where broad entries are not wanted expressly, with a reason."""
+    from tamis.contract.breadth import SENTENCES, breadth  # noqa: PLC0415 # knows the base of knowledge
+
     own = context.file.settings.platform.domains
     broad = [
         (one.pattern, found)

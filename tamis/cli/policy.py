@@ -18,7 +18,8 @@ from tamis.database.overrides import checker, parse_value
 from tamis.database.policy_versions import PolicyVersion
 from tamis.judging.nearest_keys import refused_override
 from tamis.judging.policy_layers import DEFAULT
-from tamis.judging.site import Override, Site, Snapshot
+from tamis.judging.site import Site
+from tamis.judging.stored_policy import Override, Snapshot
 from tamis.message.address import PLATFORM
 
 _note = click.option("--note", default="", help="Why; shown with the version.")

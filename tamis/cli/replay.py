@@ -20,7 +20,8 @@ from tamis.database.replaying import ReplayResult, run
 from tamis.database.scope import parse_scope
 from tamis.judging.nearest_keys import refused_override
 from tamis.judging.policy import PolicyBook
-from tamis.judging.site import Override, policy_book, with_changes
+from tamis.judging.site import policy_book
+from tamis.judging.stored_policy import Override, with_changes
 from tamis.message.address import PLATFORM
 
 

@@ -14,7 +14,8 @@ from tamis.cli.parameters import MAILBOX, PAST
 from tamis.cli.terminal import print_json, table
 from tamis.database.history_search import Wanted
 from tamis.database.replaying import run
-from tamis.judging.site import policy_book, with_changes
+from tamis.judging.site import policy_book
+from tamis.judging.stored_policy import with_changes
 from tamis.message.address import PLATFORM
 
 

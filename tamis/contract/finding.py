@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tamis.language.translation import marked
-from tamis.message.mail.seen import Seen
+
+if TYPE_CHECKING:
+    from tamis.message.mail import Seen  # commands that show findings read no message
 
 
 class Status(StrEnum):

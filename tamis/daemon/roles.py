@@ -22,7 +22,8 @@ from tamis.desk.route import Proof
 from tamis.installation.paths import Paths
 from tamis.installation.signing_key import agreed_key, signing_key
 from tamis.installation.site_loading import SiteSource
-from tamis.judging.site import Override, Site
+from tamis.judging.site import Site
+from tamis.judging.stored_policy import Override
 from tamis.milter.worker import Worker, run_worker
 from tamis.services.state.opening import open_state
 

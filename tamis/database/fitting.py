@@ -20,7 +20,7 @@ from tamis.database.replaying import ReplayResult
 from tamis.database.schema import StoryRow
 from tamis.judging.fitted_scores import FittedScores, LabelledCopy, fit_scores
 from tamis.judging.policy import PolicyBook
-from tamis.judging.site import Override
+from tamis.judging.stored_policy import Override
 from tamis.judging.story import finding_from
 from tamis.message.address import PLATFORM
 

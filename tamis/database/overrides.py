@@ -32,7 +32,7 @@ from tamis.database.schema import OverrideRow, RevisionRow
 from tamis.database.scope import parse_scope
 from tamis.judging.policy import PolicyBook
 from tamis.judging.policy_layers import flat
-from tamis.judging.site import Override, with_overrides
+from tamis.judging.stored_policy import Override, with_overrides
 from tamis.message.address import PLATFORM
 from tamis.settings import SettingsFile
 

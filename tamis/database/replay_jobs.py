@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from tamis.database.history_search import Wanted
-from tamis.judging.site import Override
+from tamis.judging.stored_policy import Override
 from tamis.people.rights import Locks, Reach
 
 REPLAY = "replay"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tamis.base.errors import ConfigError, nearest_name
-from tamis.judging.site import scope_key
+from tamis.judging.stored_policy import scope_key
 from tamis.message.address import PLATFORM
 
 

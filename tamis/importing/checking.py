@@ -14,7 +14,7 @@ from tamis.base.validation import config_error
 from tamis.contract.filter import Filter
 from tamis.importing.gathering import SettingCheck
 from tamis.judging.policy import PolicyBook
-from tamis.judging.site import Override, with_overrides
+from tamis.judging.stored_policy import Override, with_overrides
 from tamis.message.address import PLATFORM
 from tamis.settings import Settings
 

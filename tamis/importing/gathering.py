@@ -14,7 +14,7 @@ from tamis.base.toml_text import toml_value
 from tamis.contract.lists import Colour, Subject, normalise_pattern
 from tamis.database.list_entries import NewEntry
 from tamis.message.address import PLATFORM
-from tamis.rules.engine import MAX_UNFILTERED, PatternError, compiled
+from tamis.rules.engine import MAX_UNFILTERED, PatternError, program_size
 from tamis.rules.expression import ExpressionError, parse, size
 from tamis.rules.literals import alternatives
 from tamis.rules.rule_file import MAX_EXPANDED, MAX_FILE, MAX_RULES
@@ -236,7 +236,7 @@ def unfit(pattern: str, where: Sequence[str], *, ignore_case: bool) -> str:
         return "the pattern is empty"
     try:
         for place in where:
-            compiled(pattern, place=place, ignore_case=ignore_case)
+            program_size(pattern, place=place, ignore_case=ignore_case)
     except PatternError as error:
         return f"RE2, whose time is linear, does not take the pattern: {error}"
     return ""

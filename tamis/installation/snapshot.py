@@ -25,7 +25,7 @@ from tamis.base.shared_files import like_its_folder, make_folder
 from tamis.contract.list_index import Changes, ListIndex
 from tamis.contract.lists import Colour, Entry, Subject
 from tamis.installation.entry_file import EntryFile, from_microseconds, to_microseconds, write_entries
-from tamis.judging.site import Delta, Overridden, Override, Snapshot, by_scope, in_order
+from tamis.judging.stored_policy import Delta, Overridden, Override, Snapshot, by_scope, in_order
 
 _FORMAT = 2  # 1 was one file of JSON, state_directory/snapshot.json
 _MODE = 0o640

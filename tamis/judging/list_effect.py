@@ -8,7 +8,7 @@ from tamis.base.errors import ConfigError
 from tamis.contract.list_index import ListIndex
 from tamis.contract.lists import Colour, Entry, ListEntry, Match, Subject, nearest, normalise_pattern
 from tamis.message.address import domain_of
-from tamis.message.envelope import Envelope
+from tamis.message.envelope import Envelope, parse_ip
 from tamis.message.mail import Mail
 
 _NOBODYS = Mail(b"")
@@ -61,6 +61,12 @@ def allowed_despite(pattern: str, entries: Iterable[ListEntry]) -> tuple[list[st
     black = [one for one in entries if one.pattern == pattern]
     some = [one.pattern for one in own if _covers(black, example_of(one.pattern))]
     return list(dict.fromkeys([*whole, *some])), bool(whole)
+
+
+def met_by(sender: str, entries: Iterable[Entry], scopes: Iterable[str]) -> Sequence[Match]:
+    """The entries of these scopes that an address, a domain or a client (its IP address) meets."""
+    envelope = Envelope(client_ip=sender) if parse_ip(sender) else Envelope(sender=example_of(sender.strip()))
+    return ListIndex(entries).matches(envelope, _NOBODYS, frozenset(scopes))
 
 
 def _covers(entries: Iterable[Entry], sender: str) -> list[str]:

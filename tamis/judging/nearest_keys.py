@@ -8,7 +8,7 @@ from typing import Any
 from tamis.base.errors import ConfigError, nearest_name
 from tamis.contract.filter import Filter
 from tamis.judging.policy_terms import Terms
-from tamis.judging.site import Override
+from tamis.judging.stored_policy import Override
 
 
 def nearest_key(key: str, filters: Iterable[Filter[Any]]) -> str:

@@ -32,6 +32,14 @@ _MOST_WORK = 4_000_000
 _NEVER = -1  # no text is so short
 _FIRST = itemgetter(0)
 _TOGETHER_MEMORY = 1 << 20  # octets for an automaton; beyond: states are made anew, all are asked
+_ALONE_MEMORY = 128 * 1024
+"""Octets for the automaton of one branch, which grows with the texts it reads. Beyond: states are made anew; the few
+branches that can't do with so little get PATTERN_MEMORY."""
+_ALONE_KEPT = 768
+"""Automata of single branches that a process keeps, those that texts asked for last. Beyond: made anew in 0.1 ms."""
+_SEARCHED_KEPT = 128
+"""Compiled patterns that a process keeps for long texts and for showing where they match. Beyond: made anew."""
+_SIZES_KEPT = 16_384  # patterns of which it is known that they are good, and how long; beyond: looked at anew
 
 
 class PatternError(ValueError):
@@ -59,7 +67,7 @@ def _options(memory: int, *, latin: bool, ignore_case: bool = False) -> re2.Opti
     return options
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=_SEARCHED_KEPT)
 def compiled(pattern: str, *, place: str, ignore_case: bool) -> re2.Pattern:
     """One pattern by itself. Raises PatternError."""
     import re2  # noqa: PLC0415 # see _options
@@ -74,6 +82,13 @@ def compiled(pattern: str, *, place: str, ignore_case: bool) -> re2.Pattern:
         raise _refusal(
             pattern, told.decode("utf-8", "replace") if isinstance(told, bytes) else str(told)
         ) from None
+
+
+@lru_cache(maxsize=_SIZES_KEPT)
+def program_size(pattern: str, *, place: str, ignore_case: bool) -> int:
+    """Instructions of one pattern's program: what its automaton costs at worst for each octet. The program itself,
+    which may never be needed, is not kept. Raises PatternError."""
+    return int(compiled.__wrapped__(pattern, place=place, ignore_case=ignore_case).programsize)
 
 
 _WHOLE = ("missing )", "unexpected )")
@@ -150,7 +165,6 @@ class Matcher:
         self._literals = ahocorasick_rs.AhoCorasick(numbers) if numbers else None
         self._always = tuple(always)
         self._unfiltered = _Together(place, [self._branches[number] for number in always])
-        self._alone: dict[int, _Together] = {}
         self._few = _Together(place, self._branches if len(self._branches) <= _FEW else ())
 
     def patterns(self, octets: bytes) -> dict[str, set[str]]:
@@ -171,10 +185,7 @@ class Matcher:
 
     def _matches(self, branch: _Branch, octets: bytes) -> bool:
         """Whether one branch matches. Where is not asked for, and a set of one does not look for it."""
-        alone = self._alone.get(branch.number)
-        if alone is None:
-            alone = self._alone[branch.number] = _Together(self._place, (branch,), PATTERN_MEMORY)
-        met = alone.numbers_met(octets)
+        met = _alone(branch, self._place).numbers_met(octets)
         if met is not None:
             return bool(met)
         one = compiled(branch.text, place=self._place, ignore_case=branch.ignore_case)
@@ -198,7 +209,7 @@ class Matcher:
                 yield branch
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # found by its identity: no two need be compared
 class _Branch:
     """One alternative of a pattern; of each set of `further` literals one must be there as well."""
 
@@ -213,9 +224,12 @@ class _Branch:
 class _Together:
     """Branches that one automaton asks in one pass, made when it is first needed."""
 
-    def __init__(self, place: str, branches: Sequence[_Branch], memory: int = _TOGETHER_MEMORY) -> None:
+    def __init__(
+        self, place: str, branches: Sequence[_Branch], memories: Sequence[int] = (_TOGETHER_MEMORY,)
+    ) -> None:
         self._place = place
-        self._memory = memory
+        self._memories = memories
+        """Octets that it may have, the first that is enough."""
         self._branches = branches
         self._longest = None if branches else _NEVER
         """Octets of a text that is worth it; None: not worked out yet."""
@@ -238,20 +252,35 @@ class _Together:
     def _made(self) -> int:
         """Make the automaton. It has a new state for each octet at worst, which costs as much as the patterns are long:
         more than asking them one by one."""
+        size = 1 + sum(
+            program_size(one.text, place=self._place, ignore_case=one.ignore_case) for one in self._branches
+        )
+        for memory in self._memories:
+            made = self._set_within(memory)
+            if made is not None:
+                self._set = made
+                return _MOST_WORK // size
+        return _NEVER
+
+    def _set_within(self, memory: int) -> re2.Set | None:
+        """The automaton, None where it is too large."""
         import re2  # noqa: PLC0415 # see _options
 
-        made = re2.Set.SearchSet(_options(self._memory, latin=self._place == "raw"))
-        size = 1
+        made = re2.Set.SearchSet(_options(memory, latin=self._place == "raw"))
         try:
             for one in self._branches:
                 text = f"(?i:{one.text})" if one.ignore_case else one.text
                 made.Add(text.encode("latin-1" if self._place == "raw" else "utf-8"))
-                size += compiled(one.text, place=self._place, ignore_case=one.ignore_case).programsize
             made.Compile()
-        except re2.error:  # too large together
-            return _NEVER
-        self._set = made
-        return _MOST_WORK // size
+        except re2.error:
+            return None
+        return made
+
+
+@lru_cache(maxsize=_ALONE_KEPT)
+def _alone(branch: _Branch, place: str) -> _Together:
+    """What asks for one branch alone."""
+    return _Together(place, (branch,), (_ALONE_MEMORY, PATTERN_MEMORY))
 
 
 def _commonness(literals: Collection[str]) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tamis.base.errors import ConfigError, nearest_name
 from tamis.message.mail import Mail, Seen
 from tamis.rules.book import PATTERNS_OF, Claim, Measure, Rule, RuleBook, RuleSource, TableLook
-from tamis.rules.engine import PatternError, compiled
+from tamis.rules.engine import PatternError, program_size
 from tamis.rules.expression import Expression, ExpressionError, parse, reduce, size
 from tamis.rules.message_measures import MEASURES
 from tamis.rules.places import MAX_OCTETS, PLACES, is_place
@@ -262,7 +262,7 @@ class _File:
     def _check_pattern(self, pattern: str, read: RuleTable) -> None:
         for place in read.where:
             try:
-                compiled(pattern, place=place, ignore_case=read.ignore_case)
+                program_size(pattern, place=place, ignore_case=read.ignore_case)
             except PatternError as error:
                 begins = self._place("match", pattern)
                 is_there = self._source.text.startswith(pattern, begins)  # as it is written, without escapes

@@ -13,7 +13,8 @@ import pytest
 from tamis.background.mailing import Digesting, notify_of_quota
 from tamis.base.errors import ReinjectError
 from tamis.base.tokens import Tokens
-from tamis.judging.site import Site, Snapshot
+from tamis.judging.site import Site
+from tamis.judging.stored_policy import Snapshot
 from tamis.letters import digests
 from tamis.settings import SettingsFile
 from tamis.store import Store

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tamis.background.process import Background
-from tamis.judging.site import Site, Snapshot
+from tamis.judging.site import Site
+from tamis.judging.stored_policy import Snapshot
 from tamis.settings import SettingsFile
 from tests.builders import FILTERS
 from tests.fresh_store import new_store

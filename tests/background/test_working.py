@@ -15,7 +15,7 @@ from tamis.background.job_process import UNFORESEEN, Bench, work
 from tamis.background.working import DIED, Working
 from tamis.database.jobs import MAX_STARTS, Job, JobState
 from tamis.database.replay_jobs import asked_replay
-from tamis.judging.site import Override
+from tamis.judging.stored_policy import Override
 from tamis.people.rights import Reach
 from tamis.settings import SettingsFile
 from tests.builders import FILTERS, MARIE, book

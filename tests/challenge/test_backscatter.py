@@ -13,7 +13,8 @@ import pytest
 from benchmarks.backscatter_run import NO_BUDGETS, RECIPIENT, Message, decided, read, spf
 from tamis.chain.registry import load_filters
 from tamis.contract.finding import Finding, Status
-from tamis.judging.site import Site, Snapshot
+from tamis.judging.site import Site
+from tamis.judging.stored_policy import Snapshot
 from tamis.settings import NoticeSettings, SettingsFile, WebSettings
 
 pytestmark = pytest.mark.corpus

@@ -21,7 +21,7 @@ from tamis.contract.lists import Colour, ListEntry, Subject, normalise_pattern
 from tamis.database.list_entries import Added, MetLately, NewEntry
 from tamis.database.overrides import checker, parse_value
 from tamis.database.scope import parse_scope
-from tamis.judging.site import Override
+from tamis.judging.stored_policy import Override
 from tamis.message.address import PLATFORM, mailbox_of
 from tamis.message.envelope import Envelope
 from tamis.message.mail import Mail

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tamis.base.errors import ChangedSinceError, ConfigError
 from tamis.database.overrides import MAX_CHANGES, checker
 from tamis.database.policy_versions import EVERYWHERE, PolicyChange
-from tamis.judging.site import Override
+from tamis.judging.stored_policy import Override
 from tamis.message.address import PLATFORM
 from tamis.people.rights import Reach
 from tamis.settings import SettingsFile

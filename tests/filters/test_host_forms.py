@@ -20,7 +20,7 @@ from tamis.filters.same_address import SameAddress
 from tamis.filters.sender_complaints import patterns_of
 from tamis.filters.shared.link_hosts import subjects_of
 from tamis.filters.signing.spf_check import identity_of
-from tamis.judging.site import scope_key
+from tamis.judging.stored_policy import scope_key
 from tamis.message.address import PLATFORM, address_key, domain_key, domain_of, scopes_of
 from tamis.message.mail import Mail
 from tamis.message.mail.urls import host_of

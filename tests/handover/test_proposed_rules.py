@@ -14,7 +14,7 @@ from tamis.handover.rule_material import Material, MaterialFile, with_folders
 from tamis.handover.taken_rules import TakenRules
 from tamis.installation.site_loading import SiteSource
 from tamis.installation.snapshot import write_snapshot
-from tamis.judging.site import Snapshot
+from tamis.judging.stored_policy import Snapshot
 from tamis.message.mail import Mail
 from tamis.models.reports import Label, Report
 from tamis.rules.proposals import Sighting

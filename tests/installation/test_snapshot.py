@@ -37,7 +37,7 @@ from tamis.installation import publishing
 from tamis.installation.entry_file import EntryFile
 from tamis.installation.publishing import Publisher
 from tamis.installation.snapshot import SnapshotReader, read_snapshot, write_base, write_snapshot
-from tamis.judging.site import Override, Snapshot, by_scope
+from tamis.judging.stored_policy import Override, Snapshot, by_scope
 from tamis.message.address import PLATFORM
 from tamis.message.envelope import Envelope
 from tamis.message.mail import Mail

@@ -12,7 +12,7 @@ from tamis.chain.registry import BUILT_IN, in_order
 from tamis.contract.filter import Effect, Filter, FilterOptions, Message, State
 from tamis.contract.finding import Finding
 from tamis.judging.policy import Outcome, Policy
-from tamis.judging.site import Override, with_overrides
+from tamis.judging.stored_policy import Override, with_overrides
 from tests.builders import MARIE, PAUL, Aliases, book, layers, site
 
 THREE_LAYERS = """

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from tamis.base.errors import ConfigError
 from tamis.contract.list_index import ListIndex
 from tamis.judging.policy_terms import Terms
-from tamis.judging.site import Overridden, Site
+from tamis.judging.site import Site
+from tamis.judging.stored_policy import Overridden
 from tamis.message.address import PLATFORM
 from tamis.settings import SettingsFile
 from tests.builders import FILTERS, MARIE, PAUL, PROPERTY

@@ -22,7 +22,7 @@ from typing import Any, Self
 
 from tamis.base.errors import ServiceError
 from tamis.installation.snapshot import read_snapshot, write_snapshot
-from tamis.judging.site import Snapshot
+from tamis.judging.stored_policy import Snapshot
 from tamis.models.calibration import Calibrator
 from tamis.models.learner import Learner
 from tamis.models.levels import Levels

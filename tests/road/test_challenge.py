@@ -29,7 +29,8 @@ from tamis.challenge.challenge_records import (
 )
 from tamis.desk.release import delivery_by_answer
 from tamis.installation.signing_key import signing_key
-from tamis.judging.site import Site, Snapshot
+from tamis.judging.site import Site
+from tamis.judging.stored_policy import Snapshot
 from tamis.quarantine.records import Summary
 from tamis.settings import read_settings
 from tamis.store import Store

@@ -99,3 +99,10 @@ def test_most_shipped_patterns_need_something() -> None:
 def test_what_is_needed(pattern: str, needs: tuple[set[str], ...]) -> None:
     ((_, found),) = alternatives(pattern)
     assert tuple(map(set, found)) == needs
+
+
+def test_more_patterns_than_automata_are_kept_all_match() -> None:
+    names = [f"word{number}ing" for number in range(1000)]
+    matcher = Matcher("text", [(name, rf"{name}\b", True) for name in names])
+    text = " ".join(names).encode()
+    assert matcher.patterns(text).keys() == matcher.patterns(text).keys() == set(names)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tamis.base.errors import ConfigError
-from tamis.judging.site import Override
+from tamis.judging.stored_policy import Override
 from tests.web.pages import ADMIN, MARIE, Pages
 from tests.web.samples import content, message
 

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from tamis.base.errors import StoreError
 from tamis.contract.filter import Effect
 from tamis.judging.reasons import TOTAL, UNKNOWN, plain_reason
-from tamis.judging.site import Site, Snapshot
+from tamis.judging.site import Site
+from tamis.judging.stored_policy import Snapshot
 from tamis.judging.verdict import SCORE
 from tamis.language.display_text import named, plain, plain_lines
 from tamis.message.envelope import parse_ip

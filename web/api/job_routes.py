@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from tamis.database.jobs import Job, JobState, TooManyJobsError
 from tamis.database.replay_jobs import FIT, REPLAY, asked_fit, asked_replay
-from tamis.judging.site import Override
+from tamis.judging.stored_policy import Override
 from tamis.message.address import PLATFORM
 from tamis.people.token_scopes import TokenScope
 from tamis.web.api.caller import Caller, needs

@@ -15,7 +15,8 @@ from tamis.base.errors import ChangedSinceError
 from tamis.database.overrides import MAX_CHANGES, parse_settings, written_settings
 from tamis.database.policy_versions import PolicyVersion
 from tamis.judging.policy_layers import DEFAULT, opens_lock
-from tamis.judging.site import Override, Site
+from tamis.judging.site import Site
+from tamis.judging.stored_policy import Override
 from tamis.message.address import PLATFORM
 from tamis.people.rights import upwards
 from tamis.people.token_scopes import TokenScope

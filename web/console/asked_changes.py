@@ -19,7 +19,7 @@ from tamis.database.overrides import parse_value
 from tamis.judging.nearest_keys import refused_override
 from tamis.judging.policy_layers import flat, opens_lock
 from tamis.judging.policy_settings import PolicySetting, settings_of, value_text
-from tamis.judging.site import Override, with_changes
+from tamis.judging.stored_policy import Override, with_changes
 from tamis.language.translation import marked
 from tamis.message.address import PLATFORM
 from tamis.web.console.console import Console

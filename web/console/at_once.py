@@ -16,7 +16,7 @@ from typing import Any
 from tamis.database.counts import Days, ScoreCount
 from tamis.database.roll_ups import BIN, UNWANTED_STOPPED, WANTED_STOPPED
 from tamis.judging.policy_settings import PolicySetting
-from tamis.judging.site import Override
+from tamis.judging.stored_policy import Override
 from tamis.language.time_zone import zone_of
 from tamis.people.rights import Right
 from tamis.web import charts

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from tamis.base.errors import ConfigError
 from tamis.database.counts import MailboxCount
 from tamis.database.scope import parse_scope
-from tamis.judging.site import Override
+from tamis.judging.stored_policy import Override
 from tamis.judging.verdict import SCORE
 from tamis.language.translation import marked
 from tamis.letters.mailings import MailingKind

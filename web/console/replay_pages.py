@@ -18,7 +18,7 @@ from tamis.database.history import KeptStory
 from tamis.database.jobs import Job, JobState, TooManyJobsError
 from tamis.database.replay_jobs import FIT, REPLAY, SUGGEST, asked_replay, changes_of
 from tamis.judging.policy_settings import PolicySetting, settings_of, value_text
-from tamis.judging.site import Override
+from tamis.judging.stored_policy import Override
 from tamis.language.translation import marked
 from tamis.people.rights import Reach, Right
 from tamis.web.console.asked_changes import AskedChanges, asked_changes

@@ -10,7 +10,7 @@ import pytest
 
 from tamis.contract.lists import Colour, ListEntry, Subject
 from tamis.database.list_entries import NewEntry
-from tamis.judging.site import Override
+from tamis.judging.stored_policy import Override
 from tamis.message.address import PLATFORM
 from tests.services.dns.resolving import WrittenDNS
 from tests.web.console.conftest import PLATFORM_ADMIN

@@ -8,7 +8,7 @@ from urllib.parse import quote, unquote
 
 import pytest
 
-from tamis.judging.site import Override
+from tamis.judging.stored_policy import Override
 from tamis.message.address import PLATFORM
 from tamis.web.visit import SESSION
 from tests.web.console.conftest import PLATFORM_ADMIN

@@ -15,7 +15,7 @@ from tamis.cli import main
 from tamis.database.counts import ScoreCount
 from tamis.database.jobs import MAX_OPEN, Job
 from tamis.judging.policy import PolicyBook
-from tamis.judging.site import Override
+from tamis.judging.stored_policy import Override
 from tamis.message.address import PLATFORM
 from tamis.people.rights import NO_LOCKS
 from tamis.web.console.at_once import MovedByLimit, between

@@ -14,7 +14,7 @@ from tamis.contract.lists import Colour, Subject
 from tamis.database.effective_labels import LabelSource
 from tamis.database.list_entries import NewEntry
 from tamis.judging import fitted_scores
-from tamis.judging.site import Override
+from tamis.judging.stored_policy import Override
 from tests.builders import FILTERS, book
 from tests.database.test_replaying import story
 from tests.web.pages import ADMIN, MARIE, Pages
