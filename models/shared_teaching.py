@@ -32,7 +32,7 @@ from tamis.models.shared_place import PLACE, SharedPlace, StepLog
 from tamis.models.site_model import LEVELS, MODEL
 from tamis.models.teaching import IDS, Teacher
 from tamis.models.training_journal import TrainingRecord, pack, unpack
-from tamis.models.writer import BASE, JOURNAL, REACH, ModelWriter
+from tamis.models.writer import BASE, JOURNAL, REACH, LeftOff, ModelWriter
 
 log = logging.getLogger(__name__)
 
@@ -53,13 +53,20 @@ class SharedTeacher(Teacher):
     _numbers = 2
 
     def __init__(
-        self, folder: Path, steps: StepLog, *, minimum: int, reach: int = REACH, joins: bool = True
+        self,
+        folder: Path,
+        steps: StepLog,
+        *,
+        minimum: int,
+        reach: int = REACH,
+        joins: bool = True,
+        left_off: LeftOff | None = None,
     ) -> None:
         """`joins` is whether to take over what hosts share first; False is for who will `share` this folder's model."""
         self._steps = steps
         self._reach = reach
         self._place: SharedPlace | None = None
-        super().__init__(folder, minimum=minimum, reach=reach)
+        super().__init__(folder, minimum=minimum, reach=reach, left_off=left_off)
         if place := SharedPlace.of(folder):
             # what is in the journal was taken, whether or not the file says so
             self._place = replace(place, number=max(place.number, self._writer.sequence // 2))
@@ -70,8 +77,8 @@ class SharedTeacher(Teacher):
             self.close()
             raise
 
-    def _made_writer(self, reach: int) -> ModelWriter:
-        return ModelWriter(self.folder, reach=reach, folds=False)
+    def _made_writer(self, reach: int, left_off: LeftOff | None = None) -> ModelWriter:
+        return ModelWriter(self.folder, reach=reach, folds=False, left_off=left_off)
 
     def catch_up(self) -> int:
         """Take the steps that other hosts, or this one, added to the log; join first where that is needed."""

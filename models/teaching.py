@@ -40,7 +40,7 @@ from tamis.models.site_model import LEVELS
 from tamis.models.strangers import Numbers, doubts, held_together, most_suspect, worst
 from tamis.models.taken_back import TAKEN_BACK, TakenBack
 from tamis.models.training_journal import TrainingRecord
-from tamis.models.writer import JOURNAL, REACH, ModelWriter
+from tamis.models.writer import JOURNAL, REACH, LeftOff, ModelWriter
 
 log = logging.getLogger(__name__)
 
@@ -59,13 +59,20 @@ class Teacher:
     _numbers = 1
     """How far the writer's sequence goes on with a lesson."""
 
-    def __init__(self, folder: Path, *, minimum: int, reach: int = REACH) -> None:
+    def __init__(
+        self, folder: Path, *, minimum: int, reach: int = REACH, left_off: LeftOff | None = None
+    ) -> None:
+        """`left_off` is what the last teacher of this process gave, as for ModelWriter."""
         self._minimum = minimum
         self.folder = folder
-        self._open(self._made_writer(reach))
+        self._open(self._made_writer(reach, left_off))
 
-    def _made_writer(self, reach: int) -> ModelWriter:
-        return ModelWriter(self.folder, reach=reach)
+    def _made_writer(self, reach: int, left_off: LeftOff | None) -> ModelWriter:
+        return ModelWriter(self.folder, reach=reach, left_off=left_off)
+
+    def left_off(self) -> LeftOff:
+        """What the next teacher of this process goes on from; this one teaches no more."""
+        return self._writer.left_off()
 
     def _open(self, writer: ModelWriter) -> None:
         folder, self._writer = self.folder, writer
@@ -284,7 +291,7 @@ def _labels_of(octets: bytes) -> dict[bytes, int]:
 def _is_older(published: Path, journal: Path) -> bool:
     """Whether the model that workers read lacks what the journal has: a kill may come before publishing."""
     try:
-        return published.stat().st_mtime_ns < journal.stat().st_mtime_ns
+        return published.stat().st_mtime_ns <= journal.stat().st_mtime_ns
     except FileNotFoundError:
         return True
 

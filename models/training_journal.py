@@ -161,7 +161,9 @@ class TrainingJournal:
             self.close()
             raise ModelError(path, f"no journal of features of version {FEATURE_VERSION}")
         else:
-            self._file.truncate(self._whole())
+            whole = self._whole()
+            if whole < os.fstat(self._file.fileno()).st_size:  # to cut nothing off would count as a change
+                self._file.truncate(whole)
 
     def _bodies(self) -> Iterator[bytes]:
         """The whole records from the start."""

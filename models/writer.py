@@ -16,7 +16,7 @@ once, what is not was never acknowledged.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -30,8 +30,23 @@ from tamis.models.model_file import Learned, Model, write_model
 from tamis.models.training_journal import TrainingJournal, TrainingRecord, pack_lessons, unpack_lessons
 
 BASE, JOURNAL = "base.model", "journal"
+Files = tuple[tuple[Path, int, int, int] | None, ...]
+"""Of base and journal: path, inode, octets, time of the last change."""
 REACH = 4000
 """Reports that can be taken back at any time; a record takes about 8 KiB, learning it again about 1 ms."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOff:
+    """What a writer had when it let go of the folder, and the files as they stood then. For one writer that goes on
+    from there, if nobody else wrote since."""
+
+    files: Files
+    learner: Learner
+    learned: Learned
+    reports: dict[str, tuple[int, bool]]
+    sequence: int
+    fold_at: int
 
 
 class ModelWriter:
@@ -40,8 +55,11 @@ class ModelWriter:
     Raises ModelError when base or journal are damaged or of another feature version.
     """
 
-    def __init__(self, folder: Path, *, reach: int = REACH, folds: bool = True) -> None:
-        """`folds` is whether the base moves forward by itself; otherwise `fold` is for whoever has the writer."""
+    def __init__(
+        self, folder: Path, *, reach: int = REACH, folds: bool = True, left_off: LeftOff | None = None
+    ) -> None:
+        """`folds` is whether the base moves forward by itself; otherwise `fold` is for whoever has the writer. With
+        `left_off`, where it holds still, opening costs nothing, and about 1 ms for each report within reach without."""
         make_folder(folder)
         self.folder = folder
         self.reach = reach
@@ -51,8 +69,25 @@ class ModelWriter:
         self._stale = False
         self._sequence = 0
         self._fold_at = 2 * reach
+        if left_off is not None and left_off.files == self._files():
+            self._learner, self._learned = left_off.learner, left_off.learned
+            self._reports, self._sequence = left_off.reports, left_off.sequence
+            self._fold_at = left_off.fold_at
+            return
         self._learner, self._learned = Learner(), Learned()
         self._replay()
+
+    def left_off(self) -> LeftOff:
+        """For the next writer of this process. Not to be written to any more, but to be closed."""
+        self._refresh()
+        return LeftOff(
+            self._files(), self._learner, self._learned, self._reports, self._sequence, self._fold_at
+        )
+
+    def _files(self) -> Files:
+        """Tells whether anybody wrote: what is replaced is another file, what is appended to is longer."""
+        paths = (self.folder / BASE, self.folder / JOURNAL)
+        return tuple(map(_file, paths))
 
     @property
     def path(self) -> Path:
@@ -286,6 +321,14 @@ class ModelWriter:
         self._replay()
         # Where the rarer label reaches far back, not much was folded: not again at the next report.
         self._fold_at = max(2 * self.reach, len(self._reports) + self.reach)
+
+
+def _file(path: Path) -> tuple[Path, int, int, int] | None:
+    try:
+        told = path.stat()
+    except FileNotFoundError:
+        return None
+    return path, told.st_ino, told.st_size, told.st_mtime_ns
 
 
 def _lesson(record: TrainingRecord) -> Lesson | None:

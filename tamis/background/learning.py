@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from tamis.base.errors import TamisError
 from tamis.judging.site import Site
@@ -15,11 +16,17 @@ from tamis.models.shared_place import is_behind
 from tamis.settings import Settings
 from tamis.store import Store
 
+if TYPE_CHECKING:
+    from tamis.models.writer import LeftOff
+
 log = logging.getLogger(__name__)
 
 _TICK = 1.0
 _HELD = 3.0
 """Seconds that the model stays open after the last report, before `tamis learn` can have it."""
+_KEPT = 300.0
+"""Seconds that its tables (23 MB) stay in memory after that: then opening it again means learning its journal again,
+some 1 ms of processor time a report."""
 _AFTER_TROUBLE = 30.0
 _DAY = 86_400.0
 _NAMED = 10
@@ -34,6 +41,8 @@ class Learning:
         self._store = store
         self._stopping = stopping
         self._unreadable: frozenset[str] = frozenset()
+        self._left_off: LeftOff | None = None
+        self._let_go = 0.0
 
     def start(self) -> None:
         """Run in a thread that the process does not wait for: a stop at any moment loses nothing."""
@@ -59,6 +68,8 @@ class Learning:
                     if str(error) != trouble:  # said once
                         log.error("reports wait, learning failed and is tried again: %s", error)
                     trouble = str(error)
+            if self._left_off is not None and time.monotonic() >= self._let_go + _KEPT:
+                self._left_off = None
             self._stopping.wait(pause)
 
     def look_for_unreadable(self, spool: Spool) -> int:
@@ -104,7 +115,8 @@ class Learning:
         from tamis.installation.teacher import open_teacher  # noqa: PLC0415
         from tamis.models.queue import Queue, attended  # noqa: PLC0415
 
-        with open_teacher(settings, self._store) as teacher:
+        left_off, self._left_off = self._left_off, None
+        with open_teacher(settings, self._store, left_off) as teacher:
             attend = attended(MaterialFile(settings).note, Marking(settings, self._tag_of))
             queue = Queue(settings, teacher, attend=attend)
             until = time.monotonic() + _HELD
@@ -117,6 +129,7 @@ class Learning:
                     self._stopping.wait(0.2)
             if not self._stopping.is_set() and teacher.measuring_due():
                 teacher.measure()
+            self._left_off, self._let_go = teacher.left_off(), time.monotonic()
 
 
 def _is_busy(error: Exception) -> bool:

@@ -9,22 +9,27 @@ from contextlib import contextmanager
 from tamis.models.model_file import ModelBusyError
 from tamis.models.shared_teaching import SharedTeacher
 from tamis.models.teaching import Teacher
+from tamis.models.writer import LeftOff
 from tamis.settings import Settings
 from tamis.store import Store
 
 
-def open_teacher(settings: Settings, store: Store) -> Teacher:
+def open_teacher(settings: Settings, store: Store, left_off: LeftOff | None = None) -> Teacher:
     """Raises ModelBusyError while another process of this host teaches, and StoreError where hosts share a store that
-    can't answer."""
+    can't answer. `left_off` is what this process's last teacher gave."""
     if store.is_shared:
-        return open_shared(settings, store)
-    return Teacher(settings.model_directory, minimum=settings.learning.minimum)
+        return open_shared(settings, store, left_off=left_off)
+    return Teacher(settings.model_directory, minimum=settings.learning.minimum, left_off=left_off)
 
 
-def open_shared(settings: Settings, store: Store, *, joins: bool = True) -> SharedTeacher:
+def open_shared(
+    settings: Settings, store: Store, *, joins: bool = True, left_off: LeftOff | None = None
+) -> SharedTeacher:
     """As `open_teacher`, of a store that hosts share; `joins` as for SharedTeacher."""
     minimum = settings.learning.minimum
-    return SharedTeacher(settings.model_directory, store.model_steps, minimum=minimum, joins=joins)
+    return SharedTeacher(
+        settings.model_directory, store.model_steps, minimum=minimum, joins=joins, left_off=left_off
+    )
 
 
 @contextmanager

@@ -133,6 +133,27 @@ def test_one_writer_only(tmp_path: Path) -> None:
     ModelWriter(tmp_path).close()
 
 
+def test_who_goes_on_where_the_last_writer_left_off_learns_nothing_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ModelWriter(tmp_path) as writer:
+        teach(writer, [0, 1, 2])
+        writer.unlearn("r1")
+        left_off = writer.left_off()
+    with monkeypatch.context() as patch:
+        patch.setattr(ModelWriter, "_replay", lambda _: pytest.fail("learned again"))
+        with ModelWriter(tmp_path, left_off=left_off) as writer:
+            assert same(writer.learner(), fresh([0, 2]))
+            assert (writer.sequence, writer.label("r2"), writer.label("r1")) == (4, True, None)
+            teach(writer, [3])
+            left_off = writer.left_off()
+    with ModelWriter(tmp_path) as other:
+        assert same(other.learner(), fresh([0, 2, 3]))
+        teach(other, [4])
+    with ModelWriter(tmp_path, left_off=left_off) as writer:
+        assert same(writer.learner(), fresh([0, 2, 3, 4]))
+
+
 def test_an_id_has_bounds(tmp_path: Path) -> None:
     with ModelWriter(tmp_path) as writer:
         for report in ("", "x" * 1001):
