@@ -159,6 +159,11 @@ class _Socket:
         self._retired = True
         self._listen()
 
+    def close(self) -> None:
+        """Close now; whoever waits waits for nothing."""
+        self._waiting.clear()
+        self.retire()
+
     def look(self) -> None:
         """Take what has come, and listen for what has not."""
         self._take()
@@ -216,6 +221,7 @@ class DNSServer:
         self.host, self.port = host, port
         self.breaker = breakers.part(f"DNS server {self}", checked=True, limits=LIMITS)
         self._sockets: list[_Socket] = []
+        self._retired: list[_Socket] = []
         self._chosen: _Socket | None = None
         self._in_a_row = 0
         self._chances = _unforeseeable()
@@ -288,10 +294,11 @@ class DNSServer:
         return octets
 
     def close(self) -> None:
-        """Close the sockets."""
-        for one in self._sockets:
-            one.retire()
+        """Close the sockets, and ask nothing more by itself."""
+        for one in (*self._sockets, *self._retired):
+            one.close()
         self._sockets.clear()
+        self._retired.clear()
         self._chosen = None
         if self._probe is not None:
             self._probe.cancel()
@@ -302,12 +309,14 @@ class DNSServer:
             return self._sockets[-1]
         place = chance % POOL
         if self._sockets[place].uses >= USES:
-            self._sockets[place].retire()
-            self._sockets[place] = _Socket(self.host, self.port, asyncio.get_running_loop())
+            old, fresh = self._sockets[place], _Socket(self.host, self.port, asyncio.get_running_loop())
+            old.retire()
+            self._retired = [one for one in (*self._retired, old) if one.is_waiting]
+            self._sockets[place] = fresh
         return self._sockets[place]
 
     def _probe_if_due(self) -> None:
-        if self.breaker.is_trial_due:
+        if self.breaker.is_trial_due and (self._probe is None or self._probe.done()):
             self._probe = asyncio.get_running_loop().create_task(self._probed())
 
     async def _probed(self) -> None:
