@@ -10,10 +10,11 @@ import re
 import unicodedata
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, false, literal
+from sqlalchemy import ColumnElement, false, literal
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import NullType
 
 from tamis.database.schema import StoryRow
 
@@ -57,7 +58,7 @@ def has_words(text: str, where: str = "") -> list[ColumnElement[bool]]:
 class _HasWords(FunctionElement[bool]):
     """Whether the index of words finds a row, by its id and its text: asked in each database's own way."""
 
-    type = Boolean()
+    type = NullType()  # a boolean would be compared with 1 in SQLite, and not looked up
     inherit_cache = True
 
 

@@ -18,10 +18,12 @@ from sqlalchemy import event, text
 
 from tamis.challenge.challenge_records import OPEN, ChallengeDecision
 from tamis.contract.finding import Finding, Status
+from tamis.database.effective_labels import LabelSource
 from tamis.database.history_search import Wanted, newest
 from tamis.database.today import Today
 from tamis.judging.story import Story, Told
 from tamis.message.address import PLATFORM
+from tamis.people.rights import Reach
 from tamis.settings import NoticeSettings
 from tamis.store import Store
 from tests.fresh_store import new_store
@@ -167,6 +169,22 @@ def test_a_glance_at_today_reads_what_is_of_today(store: Store, name: str) -> No
     steps = [step for plan in plans(store, lambda one: call(one.today)) for step in plan]
     assert [step for step in steps if step.startswith("SCAN") and "CONSTANT" not in step] == []
     assert {index for step in steps for index in re.findall(r"\bix_\w+", step)} == wanted
+
+
+@pytest.mark.parametrize("scope", [PLATFORM, "example.com", MARIE])
+def test_words_of_people_lead_to_their_messages(store: Store, scope: str) -> None:
+    """And these to their copies: nothing is read of other mail of the same mailbox or domain."""
+    told = Told("ham", "inbox", "", "", 0.0, 7.5, "")
+    one = Story(NOW, "Q", "", "192.0.2.7", "mx", "", "", 9, (), ((MARIE, told),), transaction="t1")
+    store.history.add([("a:0", one)], {MARIE: MARIE})
+    store.labels.say("t1", MARIE, True, LabelSource.RELEASE, MARIE)
+    reach, since = Reach(frozenset({scope})), NOW - timedelta(days=9999)
+    (word,) = store.labels.lately(reach, since, 5)
+    assert word.label.mailbox == MARIE
+    steps = [step for plan in plans(store, lambda s: s.labels.lately(reach, since, 5)) for step in plan]
+    assert [step for step in steps if step.startswith("SCAN")] == []
+    used = {index for step in steps for index in re.findall(r"\bix_\w+", step)}
+    assert used == {"ix_labels_at", "ix_history_messages_transaction"}
 
 
 NAMED = {
