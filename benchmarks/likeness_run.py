@@ -12,11 +12,11 @@ from pathlib import Path
 import click
 
 from tamis.cli.messages import read_messages
-from tamis.filters.message_likeness import ALIKE, ENTRANCES
+from tamis.filters.message_likeness import ENTRANCES
 from tamis.message.domains import registered_domain
 from tamis.message.mail import Mail
 from tamis.message.mail.checksums import checksum
-from tamis.message.mail.likeness import Sketch, likeness, sketch_of
+from tamis.message.mail.likeness import ALIKE, Sketch, likeness, sketch_of
 
 _TOGETHER = 400
 """Messages of one entrance whose pairs are looked at: the figures of larger ones would be the square of them."""
@@ -29,7 +29,7 @@ class One:
     author: str
     domain: str
     exact: str
-    sketch: Sketch
+    sketch: Sketch | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def pairs(found: Sequence[One], least: float) -> Iterator[tuple[int, int]]:
     """The messages that are alike, as the filter finds them: by a shared entrance, then by their sketches."""
     entered: dict[int, list[int]] = defaultdict(list)
     for number, one in enumerate(found):
-        for entrance in one.sketch[:ENTRANCES]:
+        for entrance in one.sketch.runs.smallest[:ENTRANCES] if one.sketch else ():
             entered[entrance].append(number)
     tried = {pair for some in entered.values() for pair in combinations(some[:_TOGETHER], 2)}
     return ((one, other) for one, other in tried if likeness(found[one].sketch, found[other].sketch) >= least)
@@ -68,7 +68,7 @@ def pairs(found: Sequence[One], least: float) -> Iterator[tuple[int, int]]:
 def figures(folder: Path, least: float) -> Figures:
     """Those of one folder."""
     found = [look(octets) for _, octets in read_messages(str(folder))]
-    compared = [one for one in found if one.sketch]
+    compared = [one for one in found if one.sketch is not None]
     times = Counter(one.exact for one in compared)
     alike = list(pairs(compared, least))
     foreign = [(a, b) for a, b in alike if compared[a].domain != compared[b].domain]
@@ -87,9 +87,7 @@ def figures(folder: Path, least: float) -> Figures:
 
 @click.command()
 @click.argument("folders", type=click.Path(exists=True, path_type=Path), nargs=-1, required=True)
-@click.option(
-    "--least", type=click.FloatRange(0, 1), default=ALIKE, show_default=True, help="Share in common."
-)
+@click.option("--least", type=click.FloatRange(0, 1), default=ALIKE, show_default=True, help="Likeness.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def main(folders: tuple[Path, ...], least: float, as_json: bool) -> None:
     """Print the figures of each folder."""

@@ -20,6 +20,7 @@ from tamis.filters.signing.responsible import responsible_domain
 from tamis.language.translation import marked
 from tamis.message.mail import Mail
 from tamis.message.mail.checksums import checksum, former_checksum
+from tamis.message.mail.likeness import Sketch, sketch_of
 
 WINDOWS = (600, 3600, 86400)
 """Seconds; the policies' choice."""
@@ -90,7 +91,7 @@ def counted(message: Message, key: str) -> Asks[dict[str, Any]]:
     facts of a finding. What a domain answers for is counted apart from others' copies, and so are test messages."""
     mailbox_of, recipients = message.platform.mailbox_of, message.envelope.recipients[:_MAX_RECIPIENTS]
     members = tuple(hashed("", mailbox_of(one.address))[:16] for one in recipients)
-    key = hashed(f"{'test-' if message.asked else ''}{key}:", (yield from _answering_domain(message)))
+    key = hashed(f"{'test-' if message.asked else ''}{key}:", (yield from answering_domain(message)))
     counts = yield from ask(DistinctWithin(key, members, WINDOWS))
     by_window = {str(window): count for window, count in zip(WINDOWS, counts, strict=True)}
     return {"counts": by_window, "most": max(counts)}
@@ -104,12 +105,20 @@ def counts_against(finding: Finding, options: MessageChecksumOptions) -> int:
 
 
 _LARGE = 512 * 1024
-"""Octets from which on the checksum takes long enough to hold up other messages on the loop."""
+"""Octets from which on a checksum or a sketch takes long enough to hold up other messages on the loop."""
 
 
 def checksum_of(message: Message) -> Asks[str]:
     """The checksum of a message, made once."""
     return message.once("checksum", partial(_computed, checksum, message.mail))
+
+
+def sketched(message: Message) -> Asks[Sketch | None]:
+    """What is compared of a message with others that may be nearly the same, made once."""
+    mail = message.mail
+    return message.once(
+        "sketch", lambda: compute("likeness", partial(sketch_of, mail), long=mail.size > _LARGE)
+    )
 
 
 def former_checksum_of(message: Message) -> Asks[str]:
@@ -121,7 +130,7 @@ def _computed(make: Callable[[Mail], str], mail: Mail) -> Asks[str]:
     return compute("checksum", partial(make, mail), long=mail.size > _LARGE)
 
 
-def _answering_domain(message: Message) -> Asks[str]:
+def answering_domain(message: Message) -> Asks[str]:
     """Whose copies this one is counted with; "" for those that nobody answers for, as far as can be known now."""
     try:
         return (yield from responsible_domain(message))

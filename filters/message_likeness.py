@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from pydantic import Field
 
-from tamis.contract.ask import ask_each, compute
+from tamis.contract.ask import ask_each
 from tamis.contract.filter import Filter, Message, Opinion, Scopes, State
 from tamis.contract.finding import Finding
 from tamis.contract.questions import Asks, Get, Put, PutNew
@@ -19,15 +17,13 @@ from tamis.filters.message_checksum import (
     believed_list,
     counted,
     counts_against,
+    sketched,
 )
 from tamis.language.translation import marked
-from tamis.message.mail.likeness import Sketch, likeness, read, sketch_of, written
+from tamis.message.mail.likeness import ALIKE, Sketch, likeness, read, written
 
-ALIKE = 0.7
-"""The share of their runs of three words from which on two messages are alike: six words in a hundred may differ."""
 ENTRANCES = 4
-"""Hashes under which a mailing is found; one that is shared is enough, and alike texts share each with 70 % or more."""
-_LARGE = 512 * 1024  # octets from which on the sketch takes long enough to hold up other messages on the loop
+"""Runs under which a mailing is found; one that is shared is enough, and copies share most of them."""
 _KEPT = float(WINDOWS[-1])
 
 
@@ -38,7 +34,7 @@ class MessageLikenessOptions(MessageChecksumOptions):
         ALIKE,
         ge=ALIKE,
         le=1,
-        description="share of its runs of three words that a message must have in common with the first of its kind",
+        description="how alike a message must be to the first of its kind: the share of words they have in common",
     )
 
 
@@ -46,15 +42,17 @@ class MessageLikeness(Filter[MessageLikenessOptions]):
     """Takes a message for spam when ones that are nearly the same arrived for many recipients of the platform within a
     time window: what S23 does for equal ones, for spam varies a word, a name or a number with every copy.
 
-    Compared are the words of the visible text, up to 1,000, in runs of three; numbers and quoted lines are left out,
-    and so are From and Subject. Where there are fewer than 40 runs the structure of the HTML is compared in their
-    place, and where that is small, too, nothing: greetings and signatures are alike by themselves. Each message is held
-    against the first of its kind within a day, so a kind can't drift. Mail of own clients is not counted, nor are the
-    lists in `except_lists`, believed as in S23; test messages are counted apart.
+    Two messages are nearly the same where at most eight distinct words stand in only one of them, in whatever order, or
+    where the words that differ stand alone, each among equal ones: what differs in whole lines, as receipts,
+    newsletters and answers do that one template, quote or signature makes alike, is not. Compared are the first 1,000
+    words of the visible text, without numbers, quoted lines and what stands below a signature's line; From and Subject
+    are not. Amounts of money and attachments must be the same. Where there are fewer than 40 runs of three words, the
+    HTML's form and the names of its images are compared as well; where that is little, too, nothing is. Each message is
+    held against the first of its kind within a day, so a kind can't drift. Mail of own clients is not counted, nor are
+    the lists in `except_lists`, believed as in S23; test messages are counted apart.
 
-    Off by default, for it costs 0.2 ms a message and more, and newsletters are alike: switch it to shadow first. Of
-    4,804 honest messages that could be compared 70 were alike to one from another domain, nearly all of them answers in
-    one thread; of 3,922 spam and phishing messages 1,724 were alike, 284 equal ([Likeness](benchmarks.md#likeness)).
+    Off by default, for it costs 0.2 ms a message and more, and newsletters are alike: switch it to shadow first. How
+    often honest mail and spam are alike was [measured](benchmarks.md#likeness).
     """
 
     name = "message_likeness"
@@ -69,11 +67,10 @@ class MessageLikeness(Filter[MessageLikenessOptions]):
         """How many distinct recipients messages of its kind had in each of the windows, these ones included."""
         if message.is_own:
             return self.clear("one of our own clients")
-        mail = message.mail
-        sketch = yield from compute("likeness", partial(sketch_of, mail), long=mail.size > _LARGE)
-        if not sketch:
+        sketch = yield from sketched(message)
+        if sketch is None:
             return self.clear("too little text to compare")
-        kind, alike = yield from _kind_of(sketch, "test-like" if message.asked else "like")
+        kind, alike = yield from _kind_of(sketch, "test-alike" if message.asked else "alike")
         facts = (yield from counted(message, f"alike:{kind}")) | {"likeness": round(alike, 3), "kind": kind}
         if facts["most"] < FEW:
             return self.clear("sent to few recipients", **facts)
@@ -93,7 +90,7 @@ def _kind_of(sketch: Sketch, prefix: str) -> Asks[tuple[str, float]]:
 
     The state has the kind by each of its first message's smallest hashes, and that message's sketch by the kind.
     """
-    entrances = [f"{prefix}:{value:08x}" for value in sketch[:ENTRANCES]]
+    entrances = [f"{prefix}:{value:08x}" for value in sketch.runs.smallest[:ENTRANCES]]
     told = yield from ask_each([Get(key) for key in entrances])
     kinds = sorted({kind for kind in told if kind})
     sketches = yield from ask_each([Get(f"{prefix}-first:{kind}") for kind in kinds])

@@ -31,7 +31,7 @@ class MarkDeeds:
         """Let the marks of a fingerprint in a scope count no more; those that there were."""
         ended = self.house.store.marks.end(kind, fingerprint, scope, by=self.by, reach=reach)
         if ended:
-            self._publish([(kind, fingerprint)])
+            self._publish([(one.mark.kind, one.mark.fingerprint) for one in ended])
         return ended
 
     def bring_back(self, ended: Iterable[EndedMark]) -> None:

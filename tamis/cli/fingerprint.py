@@ -63,7 +63,8 @@ def add(
 ) -> None:
     """Add files, or hashes of them. For an image both its exact and its perceptual fingerprint are added.
 
-    For a message (a file, folder, mbox or "-"), its content with its origin: the same from there is spam (S8b).
+    For a message (a file, folder, mbox or "-"), its content with its origin: the same from there, or nearly the same,
+    is spam (S8b).
     """
     if kind == MESSAGE:
         marked_messages.add(context, sources, scope=scope, expires=expires, origin=ip, by=by, as_json=as_json)

@@ -51,17 +51,17 @@ def remove(
 ) -> None:
     """End the marks of messages in a scope and the scopes within."""
     marks = _marks(context, sources, scope=scope, origin=origin, by=by, spam=False)
-    messages = {(mark.kind, mark.fingerprint) for mark in marks if mark.kind is MarkKind.MESSAGE}
     with context.store() as store:
-        known = {(one.kind, one.fingerprint) for one in store.marks.of(messages) if one.marks}
+        known = store.marks.contents_meant(marks)
         if not known:
             fail(f"none of these messages is marked for {scope}", os.EX_NOINPUT)
         expires = datetime.now(UTC) + timedelta(days=context.file.settings.learning.mark_days)
         _publish(context, store, store.marks.note(marks, expires=expires))
+    contents = {one for one in known if one[0] is MarkKind.MESSAGE} or known  # these are alike, then
     if as_json:
-        print_json({"removed": sorted(fingerprint for _, fingerprint in known)})
+        print_json({"removed": sorted(fingerprint for _, fingerprint in contents)})
     else:
-        click.echo(f"{len(known)} no longer marked. {AT_ONCE}")
+        click.echo(f"{len(contents)} no longer marked. {AT_ONCE}")
 
 
 def show(context: Context, kind: MarkKind, *, scope: str | None, as_json: bool) -> None:

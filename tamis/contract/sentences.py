@@ -59,6 +59,9 @@ ALIKE_FOR_MANY = Sentence(
 MARKED_BY_HAND = Sentence(
     "same origin and content as spam that was marked by hand (marks: {marks})", marks=_NUMBER
 )
+ALIKE_MARKED_BY_HAND = Sentence(
+    "same origin and nearly the same content as spam that was marked by hand (marks: {marks})", marks=_NUMBER
+)
 OVERRULED = Sentence("overruled by a nearer entry")
 KNOWN_IMAGE = Sentence("known image {fingerprint}", fingerprint=r"[0-9a-f]{1,64}")
 BLACKLISTED_CLIENT = Sentence("Blacklisted Peer IP ({pattern})", pattern=".*")
@@ -82,6 +85,7 @@ SENTENCES = (
     SAME_FOR_MANY,
     ALIKE_FOR_MANY,
     MARKED_BY_HAND,
+    ALIKE_MARKED_BY_HAND,
     OVERRULED,
     KNOWN_IMAGE,
     BLACKLISTED_CLIENT,

@@ -6,30 +6,39 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from itertools import groupby
 
-from sqlalchemy import ColumnElement, Integer, and_, cast, delete, func, or_, select
+from sqlalchemy import ColumnElement, ColumnExpressionArgument, Integer, and_, cast, delete, func, or_, select
 from sqlalchemy.orm import Session
 
+from tamis.contract.marked_sketches import client_in, sketch_in
 from tamis.database.connection import Database, audit, clean, exact
 from tamis.database.schema import MarkRow
 from tamis.database.seen_rows import seen_scopes
 from tamis.message.address import PLATFORM
+from tamis.message.mail.likeness import ALIKE, likeness
 from tamis.people.rights import Reach
 
 MOST = 100_000
 """Marks that are kept; those that end first go first."""
 _CHUNK = 500
+_MOST_SKETCHES = 500
+"""Sketches of one client that "not spam" is held against, and that are published: those that end last. Beyond: the
+others end by themselves."""
 
 
 class MarkKind(StrEnum):
     """What a fingerprint is of."""
 
     MESSAGE = "message"  # "CLIENT CHECKSUM": the origin and S23's checksum
+    LIKENESS = "likeness"  # "CLIENT DOMAIN SKETCH", of the same message: see tamis.contract.marked_sketches
     ATTACHMENT = "attachment"  # SHA-256
     IMAGE = "image"  # SHA-256, or the perceptual fingerprint
 
 
 Fingerprint = tuple[MarkKind, str]
+_CONTENTS = frozenset({MarkKind.MESSAGE, MarkKind.LIKENESS})
+"""What a whole message says: of it only words that it is spam are kept, and both of one message end together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +88,8 @@ class Marks:
     ) -> list[Fingerprint]:
         """Take in words; the fingerprints that they are about. The same word twice counts once.
 
-        "Not spam" ends all marks of that fingerprint in its scope and the scopes within; of files it is kept, so that
-        they don't get onto the learned base.
+        "Not spam" ends all marks of that fingerprint in its scope and the scopes within, and of a likeness those of all
+        that are alike; of files it is kept, so that they don't get onto the learned base.
         """
         now = now or datetime.now(UTC)
         about: dict[Fingerprint, None] = {}
@@ -89,7 +98,7 @@ class Marks:
                 about[mark.kind, mark.fingerprint] = None
                 if mark.spam is not True:
                     _end(session, mark)
-                if mark.spam or (mark.spam is False and mark.kind is not MarkKind.MESSAGE):
+                if mark.spam or (mark.spam is False and mark.kind not in _CONTENTS):
                     self._keep(session, mark, expires)
         return list(about)
 
@@ -113,24 +122,26 @@ class Marks:
     def end(
         self, kind: MarkKind, fingerprint: str, scope: str, *, by: str, reach: Reach
     ) -> tuple[EndedMark, ...]:
-        """End all marks of a fingerprint in one scope, if somebody sees it; those that there were."""
-        where = (
-            MarkRow.kind == str(kind),
-            MarkRow.fingerprint == exact(fingerprint),
-            MarkRow.scope == exact(scope),
-            MarkRow.spam,
-            seen_scopes(reach, MarkRow.scope),
-        )
+        """End all marks of a fingerprint in one scope, if somebody sees it, and what the same messages are alike to;
+        those that there were."""
+        in_scope = (MarkRow.scope == exact(scope), MarkRow.spam, seen_scopes(reach, MarkRow.scope))
+        where = (MarkRow.kind == str(kind), MarkRow.fingerprint == exact(fingerprint), *in_scope)
         with self._database.write() as session:
-            ended = tuple(
-                EndedMark(
-                    Mark(kind, row.fingerprint, row.scope, row.message, row.reporter, spam=True), row.expires
-                )
-                for row in session.scalars(select(MarkRow).where(*where))
-            )
+            ended = _ended(session, where)
             if ended:
                 session.execute(delete(MarkRow).where(*where))
                 told = {"kind": str(kind), "marks": len(ended)}
+                if kind is MarkKind.MESSAGE:
+                    messages = sorted({one.mark.message for one in ended})[:_CHUNK]
+                    client = f"{client_in(fingerprint)} "
+                    beside = (
+                        MarkRow.kind == str(MarkKind.LIKENESS),
+                        MarkRow.fingerprint.startswith(exact(client), autoescape=True),
+                        MarkRow.message.in_(messages),
+                        *in_scope,
+                    )
+                    ended += _ended(session, beside)
+                    session.execute(delete(MarkRow).where(*beside))
                 audit(session, datetime.now(UTC), by, "mark end", fingerprint, told, scope=scope)
         return ended
 
@@ -148,11 +159,14 @@ class Marks:
         return about
 
     def of(self, fingerprints: Iterable[Fingerprint], *, now: datetime | None = None) -> list[Marked]:
-        """What stands for some fingerprints, by scope."""
+        """What stands for some fingerprints, by scope; for a likeness what stands for all sketches of its client."""
         now = now or datetime.now(UTC)
         found: list[Marked] = []
-        wanted = list(fingerprints)
+        asked = list(fingerprints)
+        wanted = [one for one in asked if one[0] is not MarkKind.LIKENESS]
         with self._database.read() as session:
+            for client in dict.fromkeys(client_in(one) for kind, one in asked if kind is MarkKind.LIKENESS):
+                found += _marked(session, now, _of_client(client), _MOST_SKETCHES, newest=True)
             for start in range(0, len(wanted), _CHUNK):
                 some = wanted[start : start + _CHUNK]
                 these = or_(
@@ -188,11 +202,38 @@ class Marks:
         with self._database.read() as session:
             return _marked(session, now or datetime.now(UTC), where, limit)
 
+    def contents_meant(self, marks: Iterable[Mark]) -> set[Fingerprint]:
+        """What is marked of the contents that some words are about, and of what is alike."""
+        with self._database.read() as session:
+            return {
+                (mark.kind, found)
+                for mark in marks
+                if mark.kind in _CONTENTS
+                for found in session.scalars(
+                    select(MarkRow.fingerprint.distinct()).where(
+                        MarkRow.kind == str(mark.kind),
+                        MarkRow.fingerprint.in_(_meant(session, mark)),
+                        *_within(mark.scope),
+                        MarkRow.spam,
+                    )
+                )
+            }
+
     def all_messages(self) -> Iterator[list[Marked]]:
         """Every marked content, in parts."""
         every = self.find(MarkKind.MESSAGE)
         for start in range(0, len(every), _CHUNK):
             yield every[start : start + _CHUNK]
+
+    def all_sketches(self) -> Iterator[list[Marked]]:
+        """Every client's marked sketches, in turn."""
+        return (list(some) for _, some in groupby(self._sketches(), lambda one: client_in(one.fingerprint)))
+
+    def _sketches(self) -> Iterator[Marked]:
+        last: tuple[str, str] | None = None
+        while some := self.find(MarkKind.LIKENESS, after=last, limit=_CHUNK):
+            yield from some
+            last = some[-1].fingerprint, some[-1].scope
 
     def expire(self, *, now: datetime | None = None) -> None:
         """Forget marks that are over, and beyond MOST those that would be over first."""
@@ -216,11 +257,43 @@ def by_scope(marked: Iterable[Marked]) -> Mapping[str, dict[str, int]]:
     return told
 
 
+def _of_client(client: str) -> ColumnElement[bool]:
+    """The sketches of one client."""
+    begins = MarkRow.fingerprint.startswith(exact(f"{client} "), autoescape=True)
+    return and_(MarkRow.kind == str(MarkKind.LIKENESS), begins)
+
+
+def _ended(session: Session, where: Iterable[ColumnExpressionArgument[bool]]) -> tuple[EndedMark, ...]:
+    """The marks that are about to be ended."""
+    return tuple(
+        EndedMark(
+            Mark(MarkKind(row.kind), row.fingerprint, row.scope, row.message, row.reporter, spam=True),
+            row.expires,
+        )
+        for row in session.scalars(select(MarkRow).where(*where))
+    )
+
+
+def _meant(session: Session, mark: Mark) -> list[str]:
+    """The fingerprints that a word is about: its own, and of a likeness those of the client that are alike."""
+    if mark.kind is not MarkKind.LIKENESS:
+        return [exact(mark.fingerprint)]
+    sketch = sketch_in(mark.fingerprint)
+    kept = session.scalars(
+        select(MarkRow.fingerprint)
+        .where(_of_client(client_in(mark.fingerprint)), *_within(mark.scope))
+        .group_by(MarkRow.fingerprint)
+        .order_by(func.max(MarkRow.expires).desc())
+        .limit(_MOST_SKETCHES)
+    )
+    return [one for one in kept if likeness(sketch, sketch_in(one)) >= ALIKE]
+
+
 def _end(session: Session, mark: Mark) -> int:
     ended = session.execute(
         delete(MarkRow).where(
             MarkRow.kind == str(mark.kind),
-            MarkRow.fingerprint == exact(mark.fingerprint),
+            MarkRow.fingerprint.in_(_meant(session, mark)),
             *_within(mark.scope),
             MarkRow.spam,
             *((MarkRow.message == mark.message,) if mark.message and mark.spam is None else ()),
@@ -239,9 +312,16 @@ def _within(scope: str) -> tuple[ColumnElement[bool], ...]:
 
 
 def _marked(
-    session: Session, now: datetime, where: ColumnElement[bool], limit: int | None = None
+    session: Session,
+    now: datetime,
+    where: ColumnElement[bool],
+    limit: int | None = None,
+    *,
+    newest: bool = False,
 ) -> list[Marked]:
+    """By fingerprint and scope, or with `newest` those first that end last."""
     spam = func.sum(cast(MarkRow.spam, Integer))
+    by = (MarkRow.kind, MarkRow.fingerprint, MarkRow.scope)
     rows = session.execute(
         select(
             MarkRow.kind,
@@ -253,8 +333,8 @@ def _marked(
             func.max(MarkRow.expires),
         )
         .where(where, MarkRow.expires > now)
-        .group_by(MarkRow.kind, MarkRow.fingerprint, MarkRow.scope)
-        .order_by(MarkRow.kind, MarkRow.fingerprint, MarkRow.scope)
+        .group_by(*by)
+        .order_by(*((func.max(MarkRow.expires).desc(),) if newest else ()), *by)
         .limit(limit)
     )
     return [

@@ -20,6 +20,13 @@ from typing import TYPE_CHECKING, Any
 from tamis.base.errors import ServiceError
 from tamis.base.shared_files import read_json, write_json
 from tamis.contract.lists import Colour, Subject
+from tamis.contract.marked_sketches import (
+    client_in,
+    marked_sketch,
+    sketch_fingerprint,
+    sketches_key,
+    written_sketches,
+)
 from tamis.contract.service_protocols import FileFacts, SharedState
 from tamis.database.list_entries import NewEntry
 from tamis.database.marks import Fingerprint, Mark, Marked, MarkKind, by_scope
@@ -27,11 +34,12 @@ from tamis.filters.image_text import documents_of, images_of, seen_in
 from tamis.filters.marked_spam import fingerprint_of, marked_key
 from tamis.filters.shared.attached import files_of
 from tamis.handover.junk_moves import leave_word
-from tamis.handover.origin import origin_of
+from tamis.handover.origin import answered_for, origin_of
 from tamis.installation.paths import Paths
 from tamis.message.address import PLATFORM, domain_of
 from tamis.message.mail import Mail
 from tamis.message.mail.checksums import checksum, former_checksum
+from tamis.message.mail.likeness import sketch_of
 from tamis.models.reports import Report, message_id
 from tamis.services.files.attachments import inspect
 from tamis.services.files.reader import FileReader
@@ -128,6 +136,9 @@ def marks_of(
 
     if (ip := origin_of(mail, settings, told=origin)) is not None:
         yield mark(MarkKind.MESSAGE, fingerprint_of(ip, checksum(mail, tag=tag)))
+        if sketch := sketch_of(mail):
+            told = sketch_fingerprint(ip, answered_for(mail, settings), sketch)
+            yield mark(MarkKind.LIKENESS, told)
         if not spam:  # what was marked with the former sum is taken back as well
             yield mark(MarkKind.MESSAGE, fingerprint_of(ip, former_checksum(mail, tag=tag)))
     for value, kind in _files(mail, read).items():
@@ -198,6 +209,8 @@ async def publish_marked(state: SharedState, about: Iterable[Fingerprint], marke
         if kind is MarkKind.MESSAGE and fingerprint not in contents:
             await state.drop(marked_key(fingerprint))
     await publish_contents(state, marked)
+    for client in dict.fromkeys(client_in(one) for kind, one in about if kind is MarkKind.LIKENESS):
+        await publish_sketches(state, client, [one for one in marked if client_in(one.fingerprint) == client])
 
 
 async def publish_contents(state: SharedState, marked: Iterable[Marked]) -> None:
@@ -211,10 +224,26 @@ async def publish_contents(state: SharedState, marked: Iterable[Marked]) -> None
             await state.put(marked_key(fingerprint), json.dumps(scopes), seconds)
 
 
+async def publish_sketches(state: SharedState, client: str, marked: Iterable[Marked]) -> None:
+    """Let workers have all that others of a client's messages may be alike to. Raises ServiceError."""
+    marked = [one for one in marked if one.kind is MarkKind.LIKENESS]
+    until: dict[str, float] = {}
+    for one in marked:
+        until[one.fingerprint] = max(until.get(one.fingerprint, 0.0), one.expires.timestamp())
+    seconds = max(until.values(), default=0.0) - datetime.now(UTC).timestamp()
+    if seconds <= 0:
+        await state.drop(sketches_key(client))
+        return
+    kept = [marked_sketch(told, scopes, until[told]) for told, scopes in by_scope(marked).items()]
+    await state.put(sketches_key(client), written_sketches(kept), seconds)
+
+
 async def publish_all(state: SharedState, marks: Marks) -> None:
     """Put every marked content into the shared state. Raises StoreError, ServiceError."""
     for part in marks.all_messages():
         await publish_contents(state, part)
+    for of_client in marks.all_sketches():
+        await publish_sketches(state, client_in(of_client[0].fingerprint), of_client)
 
 
 def learn_files(

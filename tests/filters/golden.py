@@ -26,6 +26,7 @@ from tamis.chain.road import Examined, Road
 from tamis.contract.filter import Effect, Message, Opinion
 from tamis.contract.finding import Status
 from tamis.contract.lists import ListEntry
+from tamis.contract.marked_sketches import MarkedSketch, sketches_key, written_sketches
 from tamis.contract.recording import Recording
 from tamis.contract.service_protocols import Reading, Services, SharedState
 from tamis.contract.state_keys import BLOCKED
@@ -36,6 +37,7 @@ from tamis.filters.sender_complaints import GENERATION, entry_key
 from tamis.filters.temporary_blacklist import entry as entry_of
 from tamis.message.envelope import Envelope, Recipient
 from tamis.message.mail import Mail
+from tamis.message.mail.likeness import sketch_of, written
 from tamis.services.runner import Runner
 from tests.builders import FILTERS, entry, envelope, site
 from tests.chain.told_services import told_services
@@ -196,6 +198,12 @@ class Case:
             await state.put(BLOCKED + one["client"], entry_of(one["why"], "operator"), one["seconds"])
         for one in self.told.get("marked", ()):
             await state.put(marked_key(one["fingerprint"]), json.dumps(one["marks"]), 3600)
+        for one in self.told.get("marked_alike", ()):
+            sketch = sketch_of(Mail((self.path / one["message"]).read_bytes()))
+            assert sketch is not None
+            until = (self.at + timedelta(hours=1)).timestamp()
+            kept = MarkedSketch(one.get("answering", ""), written(sketch), one["marks"], until)
+            await state.put(sketches_key(one["client"]), written_sketches([kept]), 3600)
         for client in self.told.get("condemned", ()):
             await state.put(CONDEMNED + client, "complaints", 3600)
         for pattern in self.told.get("complaints", ()):

@@ -73,7 +73,7 @@ def show(console: Console) -> Response:
 
 def _kind(console: Console) -> MarkKind:
     asked = console.visit.query("kind") or console.visit.field("kind")
-    return MarkKind(asked) if asked in set(MarkKind) else MarkKind.ATTACHMENT
+    return MarkKind(asked) if asked in KINDS else MarkKind.ATTACHMENT
 
 
 def reach_of(console: Console) -> Reach:
@@ -175,7 +175,8 @@ def change(console: Console) -> Response:
     removed = visit.store.lists.remove(ticked, by=by)
     deeds = MarkDeeds(visit.house, by)
     ended = [mark for fingerprint, scope in places for mark in deeds.end(kind, fingerprint, scope, reach)]
-    said = visit.reader.gettext(_REMOVED) % {"entries": len(removed), "marks": len(ended)}
+    marks = sum(one.mark.kind is kind for one in ended)
+    said = visit.reader.gettext(_REMOVED) % {"entries": len(removed), "marks": marks}
     words = [("entries", kept(removed)), *map(_words_of, ended)]
     if len(ended) > MOST_UNDONE:
         said, words = f"{said} {visit.reader.gettext(_FOR_GOOD)}", []
