@@ -210,7 +210,9 @@ class Marks:
                 for mark in marks
                 if mark.kind in _CONTENTS
                 for found in session.scalars(
-                    select(MarkRow.fingerprint.distinct()).where(
+                    select(MarkRow.fingerprint)
+                    .distinct()
+                    .where(
                         MarkRow.kind == str(mark.kind),
                         MarkRow.fingerprint.in_(_meant(session, mark)),
                         *_within(mark.scope),

@@ -32,7 +32,7 @@ from tamis.message.mail.mail import Mail
 ALIKE: Final = 0.7
 """The likeness from which on two messages are copies of one mailing."""
 SKETCH: Final = 64
-"""Hashes of a sketch, of words and of runs each."""
+"""SmallestHashes of a sketch, of words and of runs each."""
 LEAST: Final = 40
 """Runs below which messages are not compared: greetings and signatures are alike by themselves."""
 FEW: Final = 8
@@ -76,19 +76,19 @@ _VALUE = struct.Struct(">I")
 
 
 @dataclass(frozen=True, slots=True)
-class Hashes:
+class SmallestHashes:
     """The smallest hashes of some things, ascending, and how many distinct ones there were."""
 
     smallest: tuple[int, ...]
     total: int
 
     @classmethod
-    def of(cls, things: Iterable[str]) -> Hashes:
+    def of(cls, things: Iterable[str]) -> SmallestHashes:
         """The spread is one to one, so distinct CRCs stay distinct."""
         crcs = {zlib.crc32(one.encode("utf-8", "replace")) for one in things}
         return cls(tuple(sorted([crc * _SPREAD & _BITS for crc in crcs])[:SKETCH]), len(crcs))
 
-    def shared(self, other: Hashes) -> float:
+    def shared(self, other: SmallestHashes) -> float:
         """The share of all things of both that both have, 0 to 1; 1 where there are none."""
         mine, others = set(self.smallest), set(other.smallest)
         both = sorted(mine | others)
@@ -96,13 +96,13 @@ class Hashes:
             both = both[:SKETCH]
         return sum(value in mine and value in others for value in both) / len(both) if both else 1.0
 
-    def differing(self, other: Hashes) -> float:
+    def differing(self, other: SmallestHashes) -> float:
         """How many things only one of them has, as far as the share tells."""
         shared = self.shared(other)
         return (self.total + other.total) * (1 - shared) / (1 + shared)
 
 
-class Compared(IntEnum):
+class SketchOf(IntEnum):
     """What a sketch is made of."""
 
     TEXT = 0
@@ -117,10 +117,10 @@ class Compared(IntEnum):
 class Sketch:
     """What is compared of a message; `same` is of all that must be the same."""
 
-    made_of: Compared
+    made_of: SketchOf
     same: int
-    words: Hashes
-    runs: Hashes
+    words: SmallestHashes
+    runs: SmallestHashes
 
 
 def sketch_of(mail: Mail) -> Sketch | None:
@@ -131,17 +131,17 @@ def sketch_of(mail: Mail) -> Sketch | None:
     """
     displayed = _QUOTED.sub("", mail.displayed[:_CHARACTERS])
     end = _ENDS.search(displayed)
-    tried = {Compared.TEXT: displayed[: end.start()] if end else displayed, Compared.QUOTING: displayed}
+    tried = {SketchOf.TEXT: displayed[: end.start()] if end else displayed, SketchOf.QUOTING: displayed}
     for made_of, part in tried.items():
         text = plain_words(part, _CHARACTERS)
         words = _words(text)
-        runs = Hashes.of(_runs(words, _WORD_RUN))
+        runs = SmallestHashes.of(_runs(words, _WORD_RUN))
         if runs.total >= LEAST:
-            return Sketch(made_of, _same(text, mail), Hashes.of(words), runs)
-    form = Hashes.of(_runs(list(_tags(mail)), _TAG_RUN))
-    named = Hashes.of([*words, *_images(mail)])
+            return Sketch(made_of, _same(text, mail), SmallestHashes.of(words), runs)
+    form = SmallestHashes.of(_runs(list(_tags(mail)), _TAG_RUN))
+    named = SmallestHashes.of([*words, *_images(mail)])
     if form.total >= LEAST and named.total >= _LEAST_NAMED:
-        return Sketch(Compared.FORM, _same(text, mail), named, form)
+        return Sketch(SketchOf.FORM, _same(text, mail), named, form)
     return None
 
 
@@ -151,10 +151,10 @@ def likeness(one: Sketch | None, other: Sketch | None) -> float:
     if one is None or other is None or one.made_of is not other.made_of or one.same != other.same:
         return 0.0
     words, runs = one.words.shared(other.words), one.runs.shared(other.runs)
-    if one.made_of is Compared.FORM:
+    if one.made_of is SketchOf.FORM:
         return min(words, runs)
     differing = one.words.differing(other.words)
-    if one.made_of is Compared.QUOTING:
+    if one.made_of is SketchOf.QUOTING:
         return words if differing <= _ONE_WORD else 0.0
     if differing <= FEW:
         return words
@@ -220,6 +220,8 @@ def read(text: str) -> Sketch | None:
         values = tuple(value for (value,) in _VALUE.iter_unpack(octets[_HEAD.size :]))
         if version != _VERSION or max(cut, len(values) - cut) > SKETCH:
             return None
-        return Sketch(Compared(made_of), same, Hashes(values[:cut], words), Hashes(values[cut:], runs))
+        return Sketch(
+            SketchOf(made_of), same, SmallestHashes(values[:cut], words), SmallestHashes(values[cut:], runs)
+        )
     except (binascii.Error, ValueError, struct.error):
         return None

@@ -14,8 +14,8 @@ from tamis.message.mail.likeness import (
     ALIKE,
     LEAST,
     SKETCH,
-    Compared,
     Sketch,
+    SketchOf,
     likeness,
     read,
     sketch_of,
@@ -229,7 +229,7 @@ def test_of_little_text_the_form_and_the_images_are_compared() -> None:
     kind = "text/html"
     made = sketch_of(letter(first, kind))
     assert made is not None
-    assert made.made_of is Compared.FORM
+    assert made.made_of is SketchOf.FORM
     assert alike(first, page(1, "sheds-of-spring", text.format("Paul")), kind) >= ALIKE
     assert alike(first, page(1, "boats-for-summer", "Marie, boats are here"), kind) < ALIKE
     assert alike(first, page(2, "sheds-of-spring", text.format("Marie")), kind) < ALIKE
