@@ -17,7 +17,7 @@ from tamis.contract.lists import Entry
 from tamis.database.connection import Database
 from tamis.database.list_entries import MOST_NAMED, changed_entries, changes_after, met_entries
 from tamis.database.migrate import migrate
-from tamis.database.overrides import all_overrides, overrides_of
+from tamis.database.read_overrides import read_overrides
 from tamis.database.schema import ChangeRow, RevisionRow
 from tamis.judging.stored_policy import Delta, Snapshot
 
@@ -163,14 +163,14 @@ class Store:
         """Policy overrides and lists as they stood at one moment."""
         with self._database.read() as session:
             revision, mark = _head(session)
-            return Snapshot(revision, all_overrides(session), tuple(met_entries(session)), mark)
+            return Snapshot(revision, read_overrides(session), tuple(met_entries(session)), mark)
 
     @contextmanager
     def all_of_it(self) -> Iterator[tuple[Snapshot, Iterator[Entry]]]:
         """The same, with the entries, by id, as they are read within: there may be a million."""
         with self._database.read() as session:
             revision, mark = _head(session)
-            yield Snapshot(revision, all_overrides(session), (), mark), met_entries(session)
+            yield Snapshot(revision, read_overrides(session), (), mark), met_entries(session)
 
     def changes_since(self, revision: int, mark: str) -> Delta | None:
         """What changed since a revision that had this mark; None when that is not known, or is very much."""
@@ -184,7 +184,7 @@ class Store:
                 return None
             entries, gone = changed_entries(session, ids)
             overridden: dict[str, dict[str, Any]] = {scope: {} for scope in scopes}
-            for one in overrides_of(session, sorted(scopes)):
+            for one in read_overrides(session, sorted(scopes)):
                 overridden[one.scope][one.key] = one.value
             last = changes[-1] if changes else None
             newest = (revision, mark) if last is None else (last.revision, last.mark)

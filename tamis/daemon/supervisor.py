@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from tamis.base.errors import ConfigError, TamisError
+from tamis.base.memory import bound_heaps
 from tamis.base.shared_files import write_json
 from tamis.chain.registry import load_filters
 from tamis.daemon import roles
@@ -87,6 +88,7 @@ class Supervisor:
 
     def run(self) -> int:
         """Start everything, serve until told to stop, and drain. Raises TamisError when the start fails."""
+        bound_heaps()
         # USR1 is for children only, but they must be born with it blocked until their handler stands
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS | {signal.SIGUSR1})
         settings = self._site.settings

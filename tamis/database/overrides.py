@@ -6,13 +6,13 @@ from __future__ import annotations
 import math
 import re
 import tomllib
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Select, delete, select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from tamis.base.errors import ChangedSinceError, ConfigError
@@ -28,6 +28,7 @@ from tamis.database.policy_versions import (
     changed_after,
     is_same,
 )
+from tamis.database.read_overrides import read_overrides
 from tamis.database.schema import OverrideRow, RevisionRow
 from tamis.database.scope import parse_scope
 from tamis.judging.policy import PolicyBook
@@ -201,17 +202,6 @@ def _check(
     check(scope, after, new)
 
 
-def all_overrides(session: Session) -> tuple[Override, ...]:
-    """All overrides, by scope and key."""
-    return _overrides(session, select(OverrideRow.scope, OverrideRow.key, OverrideRow.value))
-
-
-def overrides_of(session: Session, scopes: Collection[str]) -> tuple[Override, ...]:
-    """All overrides of these scopes, by scope and key."""
-    query = select(OverrideRow.scope, OverrideRow.key, OverrideRow.value)
-    return _overrides(session, query.where(OverrideRow.scope.in_(scopes)))
-
-
 def _hold(session: Session) -> None:
     """From here on no other process changes an override, until this transaction ends."""
     session.execute(select(RevisionRow.value).with_for_update())
@@ -219,15 +209,8 @@ def _hold(session: Session) -> None:
 
 def _stored(session: Session, scopes: AbstractSet[str]) -> dict[tuple[str, str], Any]:
     """What changes in these scopes have to be good with: a write transaction must not read what it has no use for."""
-    query = select(OverrideRow.scope, OverrideRow.key, OverrideRow.value)
-    if PLATFORM not in scopes:
-        query = query.where(OverrideRow.scope.in_((PLATFORM, *scopes)))
-    return {(one.scope, one.key): one.value for one in _overrides(session, query)}
-
-
-def _overrides(session: Session, query: Select[tuple[str, str, Any]]) -> tuple[Override, ...]:
-    rows = session.execute(query.order_by(OverrideRow.scope, OverrideRow.key))
-    return tuple(Override(scope, key, value) for scope, key, value in rows)
+    read = read_overrides(session, None if PLATFORM in scopes else (PLATFORM, *scopes))
+    return {(one.scope, one.key): one.value for one in read}
 
 
 def checker(file: SettingsFile, filters: Sequence[Filter[Any]]) -> Check:
