@@ -58,7 +58,7 @@ def has_words(text: str, where: str = "") -> list[ColumnElement[bool]]:
 class _HasWords(FunctionElement[bool]):
     """Whether the index of words finds a row, by its id and its text: asked in each database's own way."""
 
-    type = NullType()  # a boolean would be compared with 1 in SQLite, and not looked up
+    type = NullType()  # type: ignore[assignment] # a boolean would be compared with 1 in SQLite, and not looked up
     inherit_cache = True
 
 
