@@ -28,7 +28,10 @@ from tamis.models.header_tokens import ANYWHERE, Arrival, Home, SeenField, seen_
 from tamis.models.text_views import Text, Words
 
 FEATURE_VERSION: Final = 2
-"""Changes whenever any message may get other features; a model is good for one version only."""
+"""Changes whenever what features stand for does; a model is good for one version only.
+
+That reading gets better, so that some messages have a few others, leaves it as it is (docs/statistics.md says how
+many); golden hashes tell the two apart."""
 
 
 @dataclass(frozen=True, slots=True)
