@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 
 from tamis.models import compiled
 from tamis.models.correction import salt_of
-from tamis.models.ledger import LEDGER, Ledger
+from tamis.models.ledger import LEDGER, Ledger, Taught, of_domain
 from tamis.models.levels import Levels, Measured
 from tamis.models.model_file import Model, ModelError
 from tamis.models.reports import Spool
@@ -76,16 +76,18 @@ class DomainLessons:
     corrected: bool
 
 
-def lessons_of(settings: Settings, domains: Iterable[str], day: int) -> list[DomainLessons]:
-    """By domain, on a day (days since 1970, UTC)."""
-    ledger = Ledger.load(settings.model_directory / LEDGER)
-    taught = ledger.taught if ledger.day == day else {}
+def lessons_of(
+    settings: Settings, domains: Collection[str], day: int, taught: Taught | None = None
+) -> list[DomainLessons]:
+    """By domain, on a day (days since 1970, UTC); `taught` is what all hosts count in, None where there is but this
+    one."""
+    counts = (taught or Ledger.load(settings.model_directory / LEDGER)).of(day, map(of_domain, domains))
     salts: Collection[int] = ()
     with suppress(FileNotFoundError):
         salts = Model(settings.model_directory / MODEL).domains
     most = settings.learning.per_domain
     return [
-        DomainLessons(one, taught.get(f"domain {one}", 0), most, salt_of(one) in salts)
+        DomainLessons(one, counts.get(of_domain(one), 0), most, salt_of(one) in salts)
         for one in sorted(domains)
     ]
 

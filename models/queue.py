@@ -3,10 +3,10 @@
 A report's file is removed after its message is in the journal, and a message in the journal is not learned again,
 so a kill at any moment loses none and doubles none.
 
-What one reporter, one domain and one source can teach in a day is bounded, because a stolen mailbox or a script
-gone wild must not own the model; what is beyond is dropped and counted. What nobody looked at has bounds of its own,
-so that no stranger can use up the readers'. A source that contradicts the model
-again and again where the model is sure raises an alarm: the source or the model is wrong, and a person should look.
+What one reporter, one domain and one source can teach in a day, on all hosts of a store together, is bounded, because
+a stolen mailbox or a script gone wild must not own the model; what is beyond is dropped and counted. What nobody looked
+at has bounds of its own, so that no stranger can use up the readers'. A source that contradicts the model again and
+again where the model is sure raises an alarm: the source or the model is wrong, and a person should look.
 Where no person looked at the message (a honeypot, a challenge, outgoing mail) such a report is counted and teaches
 nothing, since whoever writes to a honeypot chooses what it would teach.
 
@@ -27,7 +27,7 @@ from tamis.message.test_strings import asked_of
 from tamis.models.beside import points_beside
 from tamis.models.features import extract
 from tamis.models.header_tokens import Home
-from tamis.models.ledger import LEDGER, Ledger
+from tamis.models.ledger import LEDGER, Ledger, Taught
 from tamis.models.levels import Levels
 from tamis.models.model_file import ModelError
 from tamis.models.reports import SOURCES, Report, Spool, message_id
@@ -66,9 +66,11 @@ class Queue:
         teacher: Teacher,
         *,
         attend: Attend = lambda _, mail: mail,
+        taught: Taught | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._attend = attend
+        self._taught = taught
         self._bounds = settings.learning
         self._domains = frozenset(settings.platform.domains)
         self._mailbox_of = settings.platform.mailbox_of
@@ -116,7 +118,7 @@ class Queue:
         if self._teacher.known(message, spam=spam):
             self._attend(report, mail)  # another reader's word on what is learned already
             return
-        if not self._ledger.admits(report, self._bounds, int(self._clock() // 86400)):
+        if not self._ledger.admits(report, self._bounds, int(self._clock() // 86400), self._taught):
             return
         mail = self._attend(report, mail)
         features = extract(mail, home=self._home, seen_text=mail.seen.text)

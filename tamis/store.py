@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from tamis.database.sessions import Sessions
     from tamis.database.statistics_upkeep import StatisticsUpkeep
     from tamis.database.sums import KeptSums
+    from tamis.database.taught_today import TaughtToday
     from tamis.database.today import Today
     from tamis.letters.mailings import Mailings
     from tamis.quarantine.expiry import Expiry
@@ -116,6 +117,7 @@ class Store:
     hosts: StorePart[Hosts] = StorePart("tamis.database.hosts:Hosts")
     healths: StorePart[Healths] = StorePart("tamis.database.host_health:Healths")
     blocked: StorePart[BlockedClients] = StorePart("tamis.database.blocked_clients:BlockedClients")
+    taught: StorePart[TaughtToday] = StorePart("tamis.database.taught_today:TaughtToday")
     model_steps: StorePart[ModelSteps] = StorePart("tamis.database.model_steps:ModelSteps")
 
     def __init__(self, url: str) -> None:

@@ -112,13 +112,13 @@ class Learning:
         # numpy and the model's tables are for sites that learn.
         from tamis.handover.marking import Marking  # noqa: PLC0415
         from tamis.handover.rule_material import MaterialFile  # noqa: PLC0415
-        from tamis.installation.teacher import open_teacher  # noqa: PLC0415
+        from tamis.installation.teacher import open_teacher, shared_counts  # noqa: PLC0415
         from tamis.models.queue import Queue, attended  # noqa: PLC0415
 
         left_off, self._left_off = self._left_off, None
         with open_teacher(settings, self._store, left_off) as teacher:
             attend = attended(MaterialFile(settings).note, Marking(settings, self._tag_of))
-            queue = Queue(settings, teacher, attend=attend)
+            queue = Queue(settings, teacher, attend=attend, taught=shared_counts(self._store))
             until = time.monotonic() + _HELD
             while not self._stopping.is_set() and time.monotonic() < until:
                 taken = queue.take_in()

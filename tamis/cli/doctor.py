@@ -254,14 +254,19 @@ _RELEASED = 1_790_000_000  # 2026-09-21, Unix seconds
 
 
 def _listeners(settings: Settings) -> Iterator[CheckResult]:
+    """Where Postfix connects; one cause is told once, so a daemon that does not run is no matter of its sockets."""
     wanted = {"milter": settings.milter.socket, "desk": settings.desk.socket}
+    heard = {name: answers(SocketAddress.parse(text)) for name, text in wanted.items()}
+    if not any(heard.values()):
+        found = f"it does not run: nothing answers at {' and '.join(wanted.values())}"
+        yield error("daemon", found, "systemctl start tamis, or tamis serve; its log says why it ended")
     for name, text in wanted.items():
-        address = SocketAddress.parse(text)
-        if answers(address):
+        if heard[name]:
             yield ok(f"{name} socket", f"{text} answers")
-        else:
-            yield error(f"{name} socket", f"nothing answers at {text}", "start the daemon: tamis serve")
-        yield from _access(name, address, settings.milter.socket_group)
+        elif any(heard.values()):
+            mend = f"see the daemon's log, and what [{name}] names as its socket"
+            yield error(f"{name} socket", f"nothing answers at {text}", mend)
+        yield from _access(name, SocketAddress.parse(text), settings.milter.socket_group)
 
 
 def _access(name: str, address: SocketAddress, group: str) -> Iterator[CheckResult]:
@@ -329,6 +334,8 @@ def _route(settings: Settings) -> Iterator[CheckResult]:
     from tamis.desk.route import Proof, Route  # noqa: PLC0415
     from tamis.installation.signing_key import signing_key  # noqa: PLC0415
 
+    if not answers(SocketAddress.parse(settings.desk.socket)):
+        return  # the cause is told already
     if not settings.key_file.exists():  # the daemon makes it, as its own user
         yield error("route to the desk", "there is no signing key yet", "start the daemon: tamis serve")
         return

@@ -19,7 +19,7 @@ from tamis.cli.context import Context, fail, json_option
 from tamis.cli.terminal import print_json, printable, progress
 from tamis.handover.marking import Marking
 from tamis.handover.rule_material import MaterialFile
-from tamis.installation.teacher import open_teacher, opened_teacher
+from tamis.installation.teacher import open_teacher, opened_teacher, shared_counts
 from tamis.message.address import domain_key
 from tamis.models.bulk import candidates, in_turn
 from tamis.models.corpora import CorpusError, Place, found
@@ -191,7 +191,8 @@ def _spooled(
         Store(settings.store_url) as store,
         open_teacher(settings, store) as teacher,
     ):
-        queue = Queue(settings, teacher, attend=attended(MaterialFile(settings).note, Marking(settings)))
+        attend = attended(MaterialFile(settings).note, Marking(settings))
+        queue = Queue(settings, teacher, attend=attend, taught=shared_counts(store))
         while queue.take_in():
             pass
         if teacher.measuring_due():

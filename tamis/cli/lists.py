@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, TextIO
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -18,9 +19,13 @@ from tamis.contract.lists import Colour, ListEntry, Subject, in_order, normalise
 from tamis.database.list_entries import Added, NewEntry
 from tamis.message.address import PLATFORM, scopes_of
 
+if TYPE_CHECKING:
+    from tamis.quarantine.promises import Tried
+
 _COLOUR = click.Choice([str(colour) for colour in Colour])
 _SUBJECT = click.Choice([str(subject) for subject in Subject])
 _SHOWN_ERRORS = 5
+_NOTHING: Mapping[str, Tried] = MappingProxyType({})
 
 _scope = click.option(
     "--scope", type=OWN_SCOPE, default=PLATFORM, show_default=True, help='"platform", a domain or a mailbox.'
@@ -112,7 +117,7 @@ def check(context: Context, sender: str, recipient: str, as_json: bool) -> None:
     rows = [[str(e.id), e.scope, str(e.colour), str(e.subject), e.pattern, str(e.hits)] for e in told]
     click.echo(table(["ID", "SCOPE", "COLOUR", "ABOUT", "PATTERN", "HITS"], rows, [0, 2, 0, 0, 3, 0]))
     if any(one.colour is Colour.WHITE and one.subject is Subject.SENDER for one in told):
-        click.echo("A white sender comes after SPF and DMARC: what they hold as forged, it does not let in.")
+        click.echo(LIMITS)
 
 
 @lists.command()
@@ -158,7 +163,23 @@ def add(
                 expires=expires,
             )
         )
-    _tell(_added(context, entries, yes=yes), as_json=as_json)
+    added = _added(context, entries, yes=yes)
+    white = [one for one in entries if (one.colour, one.subject) == (Colour.WHITE, Subject.SENDER)]
+    _tell(added, as_json=as_json, despite=_held_despite(context, white[:_SHOWN_ERRORS]))
+    if white and not as_json:
+        click.echo(LIMITS)
+
+
+def _held_despite(context: Context, entries: Sequence[NewEntry]) -> dict[str, Tried]:
+    """By pattern, the held mail that an entry would not let in; of no other host's store."""
+    if context.remote or not entries:
+        return {}
+    from tamis.quarantine.promises import try_entry  # noqa: PLC0415 # the site is slow to build
+
+    with context.store() as store:
+        site = context.site(store)
+        tried = {one.pattern: try_entry(store.quarantine, site, one.pattern, one.scope) for one in entries}
+    return {pattern: one for pattern, one in tried.items() if one.held}
 
 
 def _added(context: Context, entries: Sequence[NewEntry], *, yes: bool) -> Added:
@@ -308,13 +329,22 @@ def _patterns(file: TextIO) -> Iterator[tuple[int, str]]:
             yield number, text
 
 
-def _tell(added: Added, *, as_json: bool) -> None:
+def _tell(added: Added, *, as_json: bool, despite: Mapping[str, Tried] = _NOTHING) -> None:
     if as_json:
-        replaced = {"replaced": [_plain(entry) for entry in added.replaced]} if added.replaced else {}
-        print_json({"new": added.new, "merged": added.merged, **replaced})
+        told: dict[str, Any] = {"new": added.new, "merged": added.merged}
+        if added.replaced:
+            told["replaced"] = [_plain(entry) for entry in added.replaced]
+        if despite:
+            told["held_despite"] = {pattern: [m.id for m in one.held] for pattern, one in despite.items()}
+        print_json(told)
     else:
         for entry in added.replaced[:_SHOWN_ERRORS]:
             click.echo(f"replaces the {entry.colour} entry {entry.id}: {printable(entry.pattern)}")
         if len(added.replaced) > _SHOWN_ERRORS:
             click.echo(f"and {len(added.replaced) - _SHOWN_ERRORS} more entries of the other colour")
         click.echo(f"{added.new} added, {added.merged} brought up to date. {AT_ONCE}")
+        for pattern, tried in despite.items():
+            click.echo(
+                f"{printable(pattern)}: of {tried.tried} held, {len(tried.held)} would be held all the same, "
+                f"the newest because {tried.reason} (tamis quarantine show {tried.held[0].id})"
+            )

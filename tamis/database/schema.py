@@ -757,6 +757,18 @@ class ModelStepRow(Base):
     content: Mapped[bytes] = mapped_column(LargeBinary)
 
 
+class TaughtRow(Base):
+    """How many lessons a source, a reporter or a domain gave today on all hosts: see tamis.models.ledger. `attended` is
+    1 for what people looked at."""
+
+    __tablename__ = "taught"
+
+    day: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    attended: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    about: Mapped[str] = mapped_column(primary_key=True)
+    lessons: Mapped[int] = mapped_column(Integer)
+
+
 class ModelPartRow(Base):
     """A piece of the checkpoint from which hosts join; the facts `model_lineage`, `model_through` and `model_version`
     say which checkpoint it is."""

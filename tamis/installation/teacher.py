@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tamis.models.ledger import Taught
 from tamis.models.model_file import ModelBusyError
 from tamis.models.shared_teaching import SharedTeacher
 from tamis.models.teaching import Teacher
@@ -20,6 +21,11 @@ def open_teacher(settings: Settings, store: Store, left_off: LeftOff | None = No
     if store.is_shared:
         return open_shared(settings, store, left_off=left_off)
     return Teacher(settings.model_directory, minimum=settings.learning.minimum, left_off=left_off)
+
+
+def shared_counts(store: Store) -> Taught | None:
+    """What all hosts of a store count the day's lessons in; None where there is but this one."""
+    return store.taught if store.is_shared else None
 
 
 def open_shared(

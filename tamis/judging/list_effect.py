@@ -57,9 +57,9 @@ def allowed_despite(pattern: str, entries: Iterable[ListEntry]) -> tuple[list[st
     """The white ones among the entries of one scope that let in some of what a black pattern covers, and whether one of
     them lets in all of it."""
     own = [one for one in entries if one.colour is Colour.WHITE]
-    whole = _covers(own, example_of(pattern))
+    whole = covers(own, example_of(pattern))
     black = [one for one in entries if one.pattern == pattern]
-    some = [one.pattern for one in own if _covers(black, example_of(one.pattern))]
+    some = [one.pattern for one in own if covers(black, example_of(one.pattern))]
     return list(dict.fromkeys([*whole, *some])), bool(whole)
 
 
@@ -69,8 +69,8 @@ def met_by(sender: str, entries: Iterable[Entry], scopes: Iterable[str]) -> Sequ
     return ListIndex(entries).matches(envelope, _NOBODYS, frozenset(scopes))
 
 
-def _covers(entries: Iterable[Entry], sender: str) -> list[str]:
-    """The patterns of those that match."""
+def covers(entries: Iterable[Entry], sender: str) -> list[str]:
+    """The patterns of those that match a sender, whatever their scope."""
     found = list(entries)
     scopes = frozenset(one.scope for one in found)
     return [one.pattern for one in ListIndex(found).matches(Envelope(sender=sender), _NOBODYS, scopes)]

@@ -18,6 +18,15 @@ NOT_ENOUGH = marked(
     "“Always allow” is not enough here: mail like this would still be held, because {reason}."
 )
 """What people are told, with the fragment of `why_held_despite`."""
+STILL_SPAM = marked(
+    "“Always allow” is not enough here: mail like this would still be taken for spam, because {reason}."
+)
+"""The same of mail that was not held."""
+LIMITS = marked(
+    "An allowed sender comes after virus scanners, SPF and DMARC: what these hold, as forwarded mail without a valid "
+    "signature, is held all the same."
+)
+"""What is said of every entry for a sender, before any of its mail is known."""
 
 
 def held_despite(findings: Mapping[str, Finding], policy: Policy, sender: FlipSender) -> str:

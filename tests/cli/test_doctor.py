@@ -107,3 +107,13 @@ def test_disk_images_that_nobody_can_read_are_told(tmp_path: Path, monkeypatch: 
     told = {look.check: look for look in content_services(Settings())}["disk images"]
     assert "not installed" in told.found
     assert told.mend == "apt install 7zip"
+
+
+def test_a_daemon_that_does_not_run_is_one_cause(run: Run, config: Path) -> None:
+    places = [f"unix:{config.parent}/{name}" for name in ("milter", "desk")]
+    with config.open("a") as file:
+        file.write("".join(f'[{Path(one).name}]\nsocket = "{one}"\n' for one in places))
+    told = {one["check"]: one for one in run("doctor", "--json").data}
+    assert told["daemon"]["health"] == "error"
+    assert all(one in told["daemon"]["found"] for one in places)
+    assert told.keys().isdisjoint({"milter socket", "desk socket", "route to the desk"})

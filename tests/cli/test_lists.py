@@ -5,16 +5,23 @@ from __future__ import annotations
 import io
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tamis.contract.finding import Finding, Status
+from tamis.judging.promise import LIMITS
+from tamis.store import Store
 from tests.cli.conftest import Run
+from tests.web.samples import content, message
 
 
 def test_add_show_remove(run: Run) -> None:
     ended = run("lists", "add", "white", "sender", "@Example.NET", "*.example.org", "--note", "friends")
-    assert ended.out == "2 added, 0 brought up to date. In force within seconds; nothing needs a restart.\n"
+    assert ended.out == (
+        f"2 added, 0 brought up to date. In force within seconds; nothing needs a restart.\n{LIMITS}\n"
+    )
     run(
         "lists",
         "add",
@@ -179,6 +186,19 @@ def test_what_the_lists_say_of_a_sender_in_order_of_effect(run: Run) -> None:
     ]
     (only,) = run("lists", "check", "a@example.net", "--to", "x@example.org", "--json").data
     assert only["scope"] == "platform"
-    assert "after SPF and DMARC" in run("lists", "check", "a@example.net").out
+    assert LIMITS in run("lists", "check", "a@example.net").out
     assert "after SPF" not in run("lists", "check", "192.0.2.7").out
     assert run("lists", "check", "b@example.org").out == "No entry meets b@example.org.\n"
+
+
+def test_what_an_entry_would_not_let_in_is_said_at_once(run: Run, store: Store) -> None:
+    forged = replace(message(1), findings=[Finding("antivirus", Status.HIT, "a virus").to_dict()])
+    held = [store.quarantine.hold(one, content()) for one in (forged, message(2))]
+    garage = "contact@garage.example.net"
+    ended = run("lists", "add", "white", "sender", garage)
+    assert (
+        f"{garage}: of 2 held, 1 would be held all the same, the newest because a virus scanner raised the alarm "
+        f"(tamis quarantine show {held[0]})" in ended.out
+    )
+    assert run("lists", "add", "white", "sender", garage, "--json").data["held_despite"] == {garage: held[:1]}
+    assert "held all the same, " not in run("lists", "add", "black", "sender", garage).out

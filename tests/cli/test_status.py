@@ -16,6 +16,7 @@ from tamis.cli import status_lines
 from tamis.contract.finding import Finding, Status
 from tamis.database.hosts import Host
 from tamis.database.today import CopyCount, HeldNow, Traffic
+from tamis.desk.redirection import Redirection, RedirectionSigner, new_transaction
 from tamis.handover.glance import Disk, Glance, LearnedSoFar
 from tamis.installation.paths import Paths
 from tamis.judging.story import Story, Told
@@ -29,6 +30,7 @@ from tests.quarantine.samples import CONTENT, held
 MARIE, HUGO = "marie@example.com", "hugo@example.org"
 DEAF = Finding("clamav", Status.UNAVAILABLE, "no answer")
 NAMED = Finding("links", Status.HIT, "a link to {host}", {"host": '"unavailable"'})
+PROBE = RedirectionSigner(b"key" * 16).address(Redirection("probe+1.5@localhost", new_transaction(), "probe"))
 FOR_DESK = {"address": "marie=example.com.t.s.quarantine.tamis.invalid"}
 
 
@@ -179,7 +181,8 @@ def test_what_comes_from_outside_moves_no_cursor() -> None:
 def test_a_queue_is_read_as_far_as_the_bound() -> None:
     line = json.dumps({"queue_id": "A", "recipients": [{"address": MARIE}, FOR_DESK]})
     other = json.dumps({"queue_id": "B", "recipients": [{"address": MARIE}]})
-    assert read_queue([line, other, line]) == DeskQueue(2, True)
+    probe = json.dumps({"queue_id": "C", "recipients": [{"address": PROBE}]})
+    assert read_queue([line, other, probe, line]) == DeskQueue(2, True)
     assert read_queue([line] * 4, most=3) == DeskQueue(3, False)
     assert read_queue(["", "{", "[]", "7", '{"recipients": 7}', '{"recipients": [{}]}']) == DeskQueue(0, True)
 

@@ -69,11 +69,17 @@ def actions_of(console: Console) -> Actions:
 
 
 def act_on_copy(
-    console: Console, verb: Verb, mailbox: str, held: Summary | None, sender: str, scope: str
+    console: Console,
+    verb: Verb,
+    mailbox: str,
+    held: Summary | None,
+    sender: str,
+    scope: str,
+    despite: str = "",
 ) -> tuple[str, str]:
     """Do something about one copy of a message: what is to be said of it, and the token that undoes it ("" for none).
-    `held` is its held copy, if there is one; `sender` who is listed by ALLOW and BLOCK, for `scope`. Raises
-    NoAccessError where a right is missing."""
+    `held` is its held copy, if there is one; `sender` who is listed by ALLOW and BLOCK, for `scope`; `despite` says
+    what ALLOW can't promise. Raises NoAccessError where a right is missing."""
     by = console.holder.mailbox
     if verb in LISTING:
         if not sender or scope not in (mailbox, domain_of(mailbox)):
@@ -85,27 +91,32 @@ def act_on_copy(
         if verb not in LISTING:
             return console.visit.reader.gettext(NOT_DONE[Done.GONE]), ""
         deed = actions_of(console).list_sender(verb, sender, scope, by)
-        return _sentence(console, _LISTED[verb], mailbox, sender, scope, verb), _token(console, deed)
+        said = _sentence(console, _LISTED[verb], mailbox, sender, scope, verb, despite)
+        return said, _token(console, deed)
     console.require(Right.RELEASE, mailbox)
     teach = console.may(Right.LEARN, mailbox)
     done, deed = actions_of(console).do(verb, held, sender, by, scope=scope, teach=teach)
     if done is not Done.DONE:
         return console.visit.reader.gettext(NOT_DONE[done]), ""
-    return _sentence(console, _DID[verb], mailbox, sender, scope, verb), _token(console, deed)
+    return _sentence(console, _DID[verb], mailbox, sender, scope, verb, despite), _token(console, deed)
 
 
 def _token(console: Console, deed: Undoable) -> str:
     return deed.token(console.visit.house.tokens, console.holder.mailbox) if deed.leaves_something else ""
 
 
-def _sentence(console: Console, sentence: str, mailbox: str, sender: str, scope: str, verb: Verb) -> str:
-    """What was done, as the lists stand: another entry may decide."""
+def _sentence(
+    console: Console, sentence: str, mailbox: str, sender: str, scope: str, verb: Verb, despite: str
+) -> str:
+    """What was done, as the lists stand: another entry may decide, or what no entry overrules."""
     reader = console.visit.reader
     said = reader.gettext(sentence) % {"mailbox": mailbox, "sender": sender, "scope": scope}
     if verb in LISTING:
         decides = deciding_entry(console.visit, sender, mailbox)
         if decides is not None and decides.colour is not LISTING[verb]:
             said += " " + reader.gettext(_OVERRULED) % {"pattern": decides.pattern}
+        elif verb is Verb.ALLOW and despite:
+            said += f" {despite}"
     if verb is Verb.ALLOW and (doubt := doubts(console.visit, [sender], scope).get(sender)):
         said += " " + reader.gettext(_CARE) % {"why": reader.gettext(doubt)}
     return said

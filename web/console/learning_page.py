@@ -17,6 +17,7 @@ from starlette.responses import Response
 
 from tamis.database.labels import disagreements, words_by_person
 from tamis.database.roll_ups import MISTAKES, UNWANTED_STOPPED, WANTED_PASSED, WOULD
+from tamis.installation.teacher import shared_counts
 from tamis.judging.policy_settings import settings_of
 from tamis.judging.trace import STATISTICS
 from tamis.language.translation import marked
@@ -90,7 +91,8 @@ def show(console: Console) -> Response:
     damaged = ""
     try:
         state = model_state(console.site.settings)
-        lessons = lessons_of(console.site.settings, domains, int(time.time() // 86400))
+        today = int(time.time() // 86400)
+        lessons = lessons_of(console.site.settings, domains, today, shared_counts(store))
     except ModelError as error:
         state, lessons, damaged = NO_MODEL, [], str(error)
     level = next(

@@ -16,9 +16,11 @@ from tamis.contract.breadth import SENTENCES, breadth
 from tamis.contract.lists import Colour, ListEntry, Subject, normalise_pattern
 from tamis.database.list_entries import NewEntry
 from tamis.judging.list_conflicts import MOST_COMPARED, Conflict, conflicts
+from tamis.judging.promise import LIMITS
 from tamis.language.time_zone import zone_of
 from tamis.language.translation import marked
 from tamis.people.rights import Right
+from tamis.quarantine.promises import Tried, try_entry
 from tamis.web.console.console import Console
 from tamis.web.forging import doubts
 from tamis.web.rate_limits import CHANGES
@@ -30,6 +32,8 @@ MOST_ADDED = 1000
 """Entries that a form adds at once; beyond: nothing is added, with a sentence."""
 _MOST_CONFLICTS = 20
 """Contradictions that are shown; beyond: only that there are more."""
+_MOST_TRIED = 5
+"""Entries that were added which are tried on held mail; beyond: nothing is said of them."""
 TOO_MANY = marked("At most 1,000 entries can be added at once.")
 NO_DATE = marked("This is no day to come.")
 NEEDS_NOTE = marked("Say in the note why something so broad is meant.")
@@ -65,7 +69,12 @@ def show(console: Console) -> Response:
 
 
 def _page(
-    console: Console, typed: Typed | None = None, *, said: tuple[str, int] | None = None, undo: str = ""
+    console: Console,
+    typed: Typed | None = None,
+    *,
+    said: tuple[str, int] | None = None,
+    undo: str = "",
+    despite: Sequence[tuple[str, Tried]] = (),
 ) -> Response:
     lists, reach = console.visit.store.lists, console.visible(Right.LISTS_READ)
     words, colour, before = (
@@ -101,6 +110,8 @@ def _page(
         may_add=console.may(Right.LISTS),
         may_remove=lambda one: console.may(Right.LISTS, one.scope),
         said=said,
+        despite=despite,
+        limits=LIMITS,
         undo=undo,
         seal=console.visit.seal("lists", undo) if undo else "",
         wins=_wins,
@@ -156,7 +167,20 @@ def add(console: Console) -> Response:
     if not sure and (forgeable := _forgeable(console, entries)):
         return _page(console, _with(typed, forgeable=forgeable))
     added = console.visit.store.lists.add(entries)
-    return _page(console, said=("replaced" if added.replaced else "added", added.new + added.merged))
+    said = ("replaced" if added.replaced else "added", added.new + added.merged)
+    return _page(console, said=said, despite=_despite(console, entries))
+
+
+def _despite(console: Console, entries: Sequence[NewEntry]) -> list[tuple[str, Tried]]:
+    """Of the first white entries for senders that were added, those that would not let in all that is held."""
+    if not console.may(Right.HELD):
+        return []
+    white = [one for one in entries if (one.colour, one.subject) == (Colour.WHITE, Subject.SENDER)]
+    held = console.visit.store.quarantine
+    tried = [
+        (one.pattern, try_entry(held, console.site, one.pattern, one.scope)) for one in white[:_MOST_TRIED]
+    ]
+    return [(pattern, one) for pattern, one in tried if one.held]
 
 
 def _forgeable(console: Console, entries: Sequence[NewEntry]) -> Mapping[str, str]:

@@ -19,10 +19,11 @@ from tamis.contract.sentences import retold
 from tamis.database.effective_labels import LabelSource
 from tamis.database.history import KeptStory
 from tamis.database.labels import source_of
-from tamis.judging.flip import Flip
+from tamis.judging.flip import Flip, FlipSender
 from tamis.judging.met_rules import KNOWLEDGE, met_rules
+from tamis.judging.promise import STILL_SPAM, held_despite
 from tamis.judging.reasons import plain_reason
-from tamis.judging.story import Told
+from tamis.judging.story import Story, Told
 from tamis.judging.telling import MAX_COPIES, MAX_STEPS, ChainStep, CopyTold, chain, tell
 from tamis.judging.trace import RULED
 from tamis.language.display_text import plain_lines
@@ -82,6 +83,8 @@ class StoryPart:
     listing: Sequence[str]
     """For which scopes the sender may be listed."""
     sender: str
+    despite: str
+    """What "always allow" can't promise, in the reader's language; "" where it keeps it, or can't be pressed."""
     may_read: bool
     may_label: bool
 
@@ -187,9 +190,22 @@ def _parts(console: Console, kept: KeptStory, copies: Sequence[CopyTold]) -> lis
             doing.sender_of(console, (parseaddr(story.header_from)[1], story.sender), one.mailbox)
             if story.side == "in"
             else "",
+            _despite(console, story, one.mailbox),
         )
         for one in copies
     ]
+
+
+def _despite(console: Console, story: Story, mailbox: str) -> str:
+    """Why "always allow" would not let mail like this in, in the reader's language; "" where it would."""
+    site, translate = console.site, console.visit.reader.gettext
+    own = frozenset({*site.settings.platform.domains, domain_of(mailbox)})
+    sender = FlipSender(story.sender, story.header_from, own)
+    findings = {one.filter: one for one in story.findings}
+    decider = held_despite(findings, site.book.policy(mailbox), sender)
+    return (
+        translate(STILL_SPAM).format(reason=translate(plain_reason(decider, site.filters))) if decider else ""
+    )
 
 
 def _part(
@@ -200,6 +216,7 @@ def _part(
     wanted: bool | None,
     said: Sequence[str],
     sender: str,
+    despite: str,
 ) -> StoryPart:
     mailbox = copy.mailbox
     is_held = held is not None and held.state is HeldState.HELD
@@ -217,6 +234,7 @@ def _part(
         frozenset(verbs),
         listing,
         sender,
+        despite if Verb.ALLOW in verbs else "",
         may_read=is_held and console.may(Right.CONTENT, mailbox),
         may_label=console.may(Right.LEARN, mailbox),
     )
@@ -300,7 +318,8 @@ def act(console: Console) -> Response:
     ]
     sender = doing.sender_of(console, (parseaddr(kept.story.header_from)[1], kept.story.sender), mailbox)
     scope = console.visit.field("scope") or mailbox
-    said, did = doing.act_on_copy(console, verb, mailbox, next(iter(held), None), sender, scope)
+    despite = _despite(console, kept.story, mailbox) if verb is Verb.ALLOW else ""
+    said, did = doing.act_on_copy(console, verb, mailbox, next(iter(held), None), sender, scope, despite)
     return doing.told(console, f"/messages/{kept.id}", said, did)
 
 

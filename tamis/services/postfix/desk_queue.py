@@ -70,9 +70,14 @@ def read_queue(lines: Iterable[str], most: int = LISTED) -> DeskQueue:
 
 
 def is_for_desk(line: str) -> bool:
-    """Whether one line of `postqueue -j` tells of a message with a copy for the desk."""
+    """Whether one line of `postqueue -j` tells of a message with a copy for the desk, and is no probe of the way there,
+    which nobody waits for."""
     try:
         recipients = json.loads(line)["recipients"]
-        return any(str(one["address"]).endswith(REDIRECTED) for one in recipients)
+        return any(_is_copy(str(one["address"])) for one in recipients)
     except (KeyError, TypeError, ValueError):  # cut off, or of a version that tells otherwise
         return False
+
+
+def _is_copy(address: str) -> bool:
+    return address.endswith(REDIRECTED) and not address.endswith(f".probe{REDIRECTED}")

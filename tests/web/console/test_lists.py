@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tamis.contract.finding import Finding, Status
 from tamis.contract.lists import Colour, ListEntry, Subject
 from tamis.database.list_entries import NewEntry
 from tamis.judging.stored_policy import Override
@@ -15,6 +17,7 @@ from tamis.message.address import PLATFORM
 from tests.services.dns.resolving import WrittenDNS
 from tests.web.console.conftest import PLATFORM_ADMIN
 from tests.web.pages import ADMIN, JEAN, MARIE, Answer, Pages, Visitor
+from tests.web.samples import content, message
 
 HERE = "?in=example.com"
 TODAY = datetime.now(UTC).date()
@@ -269,3 +272,19 @@ def test_what_strangers_wrote_is_text(pages: Pages) -> None:
 def test_forms_of_others_are_refused(pages: Pages, path: str) -> None:
     assert pages.visitor(ADMIN).post(f"/admin{path}{HERE}", {"patterns": "a@example.net"}).status == 403
     assert pages.visitor(MARIE).get(f"/admin{path}{HERE}").status in (404, 405)
+
+
+def test_what_an_allowed_sender_would_not_let_in_is_said_at_once(pages: Pages) -> None:
+    finding = Finding("antivirus", Status.HIT, "a virus").to_dict()
+    pages.hold(replace(message(1), findings=[finding]), content())
+    pages.hold(message(2), content())
+    admin = pages.visitor(ADMIN)
+    assert (
+        "An allowed sender comes after virus scanners, SPF and DMARC" in admin.get(f"/admin/lists{HERE}").text
+    )
+    text = add(admin, "garage.example.net").text
+    assert (
+        "of 2 held messages, 1 would be held all the same, because a virus scanner raised the alarm." in text
+    )
+    assert "all the same, because" not in add(admin, "other.example.net").text
+    assert "all the same, because" not in add(admin, "garage.example.net", colour="black").text

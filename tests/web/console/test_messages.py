@@ -13,7 +13,9 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 
+from tamis.contract.finding import Finding, Status
 from tamis.database.effective_labels import LabelSource
+from tamis.judging.story import Told
 from tamis.people.rights import BUNDLES, Right
 from tamis.quarantine.records import HeldState
 from tamis.web.console import messages
@@ -367,3 +369,17 @@ def test_another_persons_undo_is_nobodys(pages: Pages) -> None:
     assert held_ids(pages) == []
     for back in ("//evil.example", "/messages/1/../../x", "https://evil.example", ""):
         assert other.post("/admin/undo", csrf=csrf, deed=deed, back=back).status == 400
+
+
+def test_what_always_allow_cannot_promise_is_said_before_and_after(pages: Pages) -> None:
+    infected = Told("spam", "quarantine", "antivirus", "Eicar", 0.0, 7.5, "antivirus=spam")
+    seen = (Finding("antivirus", Status.HIT, "{virus}", {"virus": "Eicar"}),)
+    kept, infected_one = arrive(pages, story(1), story(2, (MARIE, infected), findings=seen))
+    admin = pages.visitor(ADMIN)
+    despite = "would still be taken for spam, because a virus scanner raised the alarm."
+    assert "still be taken" not in admin.get(f"/admin/messages/{kept}").text
+    page = f"/admin/messages/{infected_one}"
+    assert despite in admin.get(page).text
+    done = admin.submit(page, f"{page}/act", mailbox=MARIE, verb="allow", scope="example.com")
+    said = admin.get(done.location).text
+    assert f"Mail from {GARAGE} is always allowed for example.com. “Always allow” is not enough here" in said
