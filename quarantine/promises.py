@@ -20,7 +20,7 @@ is."""
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class EntryTried:
     """What came of trying an entry: on how many messages, which of them would be held all the same, the newest first,
     and why the newest would (an English fragment; "" for none)."""
 
@@ -29,7 +29,7 @@ class Tried:
     reason: str = ""
 
 
-def try_entry(held_mail: Quarantine, site: Site, pattern: str, scope: str) -> Tried:
+def try_entry(held_mail: Quarantine, site: Site, pattern: str, scope: str) -> EntryTried:
     """Try a white entry for a sender on the held mail of a scope that it is about."""
     literal = max(re.split(r"[*?]", pattern), key=len).strip(".")
     entry = Entry(id=0, scope=scope, colour=Colour.WHITE, subject=Subject.SENDER, pattern=pattern)
@@ -44,7 +44,7 @@ def try_entry(held_mail: Quarantine, site: Site, pattern: str, scope: str) -> Tr
         tried += 1
         if reason := _reason(record, site, senders):
             reasons.append((one, reason))
-    return Tried(tried, tuple(one for one, _ in reasons), reasons[0][1] if reasons else "")
+    return EntryTried(tried, tuple(one for one, _ in reasons), reasons[0][1] if reasons else "")
 
 
 def _met(entry: Entry, message: Summary) -> list[FlipSender]:

@@ -20,12 +20,12 @@ from tamis.database.list_entries import Added, NewEntry
 from tamis.message.address import PLATFORM, scopes_of
 
 if TYPE_CHECKING:
-    from tamis.quarantine.promises import Tried
+    from tamis.quarantine.promises import EntryTried
 
 _COLOUR = click.Choice([str(colour) for colour in Colour])
 _SUBJECT = click.Choice([str(subject) for subject in Subject])
 _SHOWN_ERRORS = 5
-_NOTHING: Mapping[str, Tried] = MappingProxyType({})
+_NOTHING: Mapping[str, EntryTried] = MappingProxyType({})
 
 _scope = click.option(
     "--scope", type=OWN_SCOPE, default=PLATFORM, show_default=True, help='"platform", a domain or a mailbox.'
@@ -170,7 +170,7 @@ def add(
         click.echo(LIMITS)
 
 
-def _held_despite(context: Context, entries: Sequence[NewEntry]) -> dict[str, Tried]:
+def _held_despite(context: Context, entries: Sequence[NewEntry]) -> dict[str, EntryTried]:
     """By pattern, the held mail that an entry would not let in; of no other host's store."""
     if context.remote or not entries:
         return {}
@@ -329,7 +329,7 @@ def _patterns(file: TextIO) -> Iterator[tuple[int, str]]:
             yield number, text
 
 
-def _tell(added: Added, *, as_json: bool, despite: Mapping[str, Tried] = _NOTHING) -> None:
+def _tell(added: Added, *, as_json: bool, despite: Mapping[str, EntryTried] = _NOTHING) -> None:
     if as_json:
         told: dict[str, Any] = {"new": added.new, "merged": added.merged}
         if added.replaced:

@@ -163,6 +163,7 @@ def run(
             found: Iterator[ReplayResult] = stack.enter_context(pool).imap(share, parts)
         else:
             _begin(url, in_force, other)
+            stack.callback(_own.database.close)
             found = map(share, parts)
         for number, one in enumerate(found, 1):
             result.add(one, limit)

@@ -8,7 +8,7 @@ import pytest
 
 from tamis.contract.finding import Finding, Status
 from tamis.judging.site import Site, Snapshot
-from tamis.quarantine.promises import MOST_TRIED, Tried, try_entry
+from tamis.quarantine.promises import MOST_TRIED, EntryTried, try_entry
 from tamis.settings import SettingsFile
 from tamis.store import Store
 from tests.builders import FILTERS
@@ -36,13 +36,13 @@ def test_every_form_of_entry_is_tried(store: Store, pattern: str, where: str) ->
     tried = try_entry(store.quarantine, SITE, pattern, "platform")
     assert (tried.tried, [one.id for one in tried.held]) == (1, [held])
     assert tried.reason == "a virus scanner raised the alarm"
-    assert try_entry(store.quarantine, SITE, pattern, "example.org") == Tried()
+    assert try_entry(store.quarantine, SITE, pattern, "example.org") == EntryTried()
 
 
 def test_what_it_lets_in_is_not_held(store: Store) -> None:
     paul = "paul@garage.example.net"
     hold(store, 1, *NOBODYS, sender=paul, header_from=paul)
-    assert try_entry(store.quarantine, SITE, paul, "platform") == Tried(1)
+    assert try_entry(store.quarantine, SITE, paul, "platform") == EntryTried(1)
 
 
 def test_the_newest_are_tried(store: Store) -> None:

@@ -43,7 +43,7 @@ INSIDE = re.compile(
 
 def tables(pages: Pages, *, but: tuple[str, ...] = ()) -> dict[str, list[tuple[object, ...]]]:
     """Everything in the store."""
-    with Database(pages.settings.store_url).read() as session:
+    with contextlib.closing(Database(pages.settings.store_url)) as database, database.read() as session:
         return {
             table.name: sorted(map(tuple, session.execute(select(table))), key=repr)
             for table in Base.metadata.sorted_tables
@@ -140,7 +140,7 @@ def test_a_failure_of_ours_tells_nothing(pages: Pages, monkeypatch: pytest.Monke
 
 def test_a_lost_store_is_said_without_its_name(pages: Pages) -> None:
     marie = pages.visitor(MARIE)
-    with Database(pages.settings.store_url).write() as session:
+    with contextlib.closing(Database(pages.settings.store_url)) as database, database.write() as session:
         session.execute(Base.metadata.tables["web_sessions"].delete())
         session.connection().exec_driver_sql("DROP TABLE web_sessions")
     answer = marie.get("/mail")

@@ -20,7 +20,7 @@ from tamis.judging.promise import LIMITS
 from tamis.language.time_zone import zone_of
 from tamis.language.translation import marked
 from tamis.people.rights import Right
-from tamis.quarantine.promises import Tried, try_entry
+from tamis.quarantine.promises import EntryTried, try_entry
 from tamis.web.console.console import Console
 from tamis.web.forging import doubts
 from tamis.web.rate_limits import CHANGES
@@ -74,7 +74,7 @@ def _page(
     *,
     said: tuple[str, int] | None = None,
     undo: str = "",
-    despite: Sequence[tuple[str, Tried]] = (),
+    despite: Sequence[tuple[str, EntryTried]] = (),
 ) -> Response:
     lists, reach = console.visit.store.lists, console.visible(Right.LISTS_READ)
     words, colour, before = (
@@ -171,7 +171,7 @@ def add(console: Console) -> Response:
     return _page(console, said=said, despite=_despite(console, entries))
 
 
-def _despite(console: Console, entries: Sequence[NewEntry]) -> list[tuple[str, Tried]]:
+def _despite(console: Console, entries: Sequence[NewEntry]) -> list[tuple[str, EntryTried]]:
     """Of the first white entries for senders that were added, those that would not let in all that is held."""
     if not console.may(Right.HELD):
         return []
