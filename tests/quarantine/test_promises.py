@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from tamis.contract.finding import Finding, Status
-from tamis.judging.site import Site, Snapshot
+from tamis.judging.site import Site
+from tamis.judging.stored_policy import Snapshot
 from tamis.quarantine.promises import MOST_TRIED, EntryTried, try_entry
 from tamis.settings import SettingsFile
 from tamis.store import Store
