@@ -76,11 +76,11 @@ def content_services(settings: Settings) -> Iterator[ServiceLook]:
 
 def _disk_images() -> ServiceLook:
     """Whether attached disk images and rare archives can be looked into."""
-    program = shutil.which(disk_images.PROGRAM)
+    program = disk_images.program()
     if program is None:
         return ServiceLook(
             "disk images",
-            f"7-Zip ({disk_images.PROGRAM}) is not installed: what is in attached disk images (iso with UDF, vhd, vhdx,"
+            f"7-Zip ({' or '.join(disk_images.PROGRAMS)}) is not installed: what is in attached disk images (iso with UDF, vhd, vhdx,"
             " vmdk, wim, dmg) and in ARJ and RPM archives is not seen; attachment_types tells each as not_read",
             "apt install 7zip",
         )

@@ -1,4 +1,4 @@
-"""Disk images and archives that libarchive does not know, read by 7-Zip (7zz). Runs in a helper process only.
+"""Disk images and archives that libarchive does not know, read by 7-Zip. Runs in a helper process only.
 
 7-Zip runs as a process of its own, without a file system to write to: the image is in memory, what it unpacks comes
 through a pipe, as much of it as there is room for. Processor time and memory are bounded by the system.
@@ -18,8 +18,8 @@ from typing import IO
 
 from tamis.services.files.members import Member
 
-PROGRAM = "7zz"
-"""7-Zip for Linux, Debian's package 7zip."""
+PROGRAMS = ("7zz", "7z")
+"""7-Zip for Linux, Debian's package 7zip: as it is called until Debian 12, and from Debian 13 on."""
 
 _CPU_SECONDS = 3  # seconds of processor time of one call; beyond: not read, `not_read`
 _LISTED_OCTETS = 1_048_576  # octets of a list of members; beyond: not looked at, `not_read`
@@ -109,9 +109,9 @@ def _has_mark(octets: bytes, marks: Sequence[tuple[int, bytes]]) -> bool:
     return any(octets.startswith(mark, at if at >= 0 else max(0, size + at)) for at, mark in marks)
 
 
-def is_there() -> bool:
-    """Whether 7-Zip is installed."""
-    return which(PROGRAM) is not None
+def program() -> str | None:
+    """Where 7-Zip is; None where it is not installed."""
+    return next(filter(None, map(which, PROGRAMS)), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,12 +186,12 @@ def _unpacked(path: str, room: int) -> bytes:
 @contextmanager
 def _running(command: list[str], path: str) -> Iterator[IO[bytes]]:
     """7-Zip's output; it is stopped when enough was read. "-p-" keeps it from asking for a password."""
-    program = which(PROGRAM)
-    if program is None:
+    seven_zip = program()
+    if seven_zip is None:
         raise ImageError("7-Zip is not installed")
     memory = resource.getrlimit(resource.RLIMIT_AS)
     process = subprocess.Popen(  # noqa: S603 - a fixed command, no shell
-        [program, *command, *_LEFT_OUT, "-p-", "-y", "-bd", "-mmt1", "--", path],
+        [seven_zip, *command, *_LEFT_OUT, "-p-", "-y", "-bd", "-mmt1", "--", path],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -117,10 +117,20 @@ def test_broken_images_are_told(octets: bytes) -> None:
 
 
 def test_without_7_zip_images_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(disk_images, "PROGRAM", "no-such-program")
-    assert not disk_images.is_there()
+    monkeypatch.setattr(disk_images, "PROGRAMS", ("no-such-program",))
+    assert disk_images.program() is None
     with pytest.raises(ImageError, match="not installed"):
         list(image_members(DISK, 1_000_000))
+
+
+def test_7_zip_has_the_name_that_the_release_gives_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for name in reversed(disk_images.PROGRAMS):
+        (tmp_path / name).write_text("#!/bin/sh\n")
+        (tmp_path / name).chmod(0o755)
+        assert disk_images.program() == str(tmp_path / name)
 
 
 def test_no_more_is_unpacked_than_there_is_room_for() -> None:
