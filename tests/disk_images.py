@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from tamis.services.files.disk_images import PROGRAMS, program
+
 _SECTOR = 512
 _SECTORS = 720
 _TABLE = 3 * _SECTOR
@@ -73,7 +75,7 @@ def packed(files: Mapping[str, bytes], kind: str, *options: str) -> bytes:
     with TemporaryDirectory() as folder:
         for name, octets in files.items():
             (Path(folder) / name).write_bytes(octets)
-        command = ["7zz", "a", "-bd", f"-t{kind}", *options, f"made.{kind}", *files]
+        command = [program() or PROGRAMS[0], "a", "-bd", f"-t{kind}", *options, f"made.{kind}", *files]
         subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
         return (Path(folder) / f"made.{kind}").read_bytes()
 

@@ -80,8 +80,9 @@ def _disk_images() -> ServiceLook:
     if program is None:
         return ServiceLook(
             "disk images",
-            f"7-Zip ({' or '.join(disk_images.PROGRAMS)}) is not installed: what is in attached disk images (iso with UDF, vhd, vhdx,"
-            " vmdk, wim, dmg) and in ARJ and RPM archives is not seen; attachment_types tells each as not_read",
+            f"7-Zip ({' or '.join(disk_images.PROGRAMS)}) is not installed: what is in attached disk images (iso with "
+            "UDF, vhd, vhdx, vmdk, wim, dmg) and in ARJ and RPM archives is not seen; attachment_types tells each as "
+            "not_read",
             "apt install 7zip",
         )
     return ServiceLook("disk images", f"{program} reads them")
