@@ -10,7 +10,7 @@ from tamis.contract.finding import Finding
 from tamis.filters.signing.list_headers import ListsExcused
 from tamis.language.translation import marked
 from tamis.message.domains import is_top_level, registered_domain
-from tamis.message.mail.urls import host_of, hosts_of
+from tamis.message.mail.urls import Url, host_of, hosts_of
 from tamis.message.mail.visible import canonical
 from tamis.message.mail.wrappers import unwrapped
 
@@ -37,7 +37,8 @@ class LinkText(ListsExcused):
     where they can be believed, which is where a DKIM signature of the sender or the list covers them, or SPF passes
     for a MAIL FROM of theirs. Links into the domain of the message's own sender are not checked. Links in PDF
     documents are checked too. A name alone (example.com) counts where it is written in small letters and its ending is
-    not one that files have as well; where it is the author's own domain it does not.
+    not one that files have as well; where it is the author's own domain it does not, nor where links with other words
+    lead to the same place, as where clicks are counted.
 
     Services that rewrite links (Safelinks, URL Defense and [others](links-and-files.md)) are undone first, in the text
     and in the target. Where only the service knows the target, a link that shows the author's own domain is excused as
@@ -59,16 +60,17 @@ class LinkText(ListsExcused):
         pairs: dict[str, str] = {}
         tracked = True
         is_answer = any(name in mail.headers for name in ("in-reply-to", "references"))
-        for url in mail.urls:
-            if url.source != "link" or not (shown := _shown(text := canonical(url.text).translate(_DOTS))):
-                continue
-            way = unwrapped(url.raw)
-            real = _domain(way.target) or registered_domain(url.host)
+        links = [(url, canonical(url.text).translate(_DOTS)) for url in mail.urls if url.source == "link"]
+        shows = [(url, text, shown) for url, text in links if (shown := _shown(text))]
+        names = {text for _, text, _ in shows if _SHOWN_NAME.fullmatch(text)}
+        counted = {_real(url) for url, text in links if not _shown(text)} if names else set()
+        for url, text, shown in shows:
+            way, real = unwrapped(url.raw), _real(url)
             if not real or real in {shown, _domain(unwrapped(text).target)} | senders:
                 continue
-            if shown in senders and (way.guarded or _SHOWN_NAME.fullmatch(text)):
+            if text in names and (shown in senders or real in counted):
                 continue
-            if way.guarded and is_answer:
+            if way.guarded and (shown in senders or is_answer):
                 continue
             tracked &= way.opaque and shown in senders
             if len(pairs) < _MAX_PAIRS:
@@ -99,6 +101,11 @@ def _shown(text: str) -> str:
 def _is_file(found: re.Match[str]) -> bool:
     """Whether a name alone may as well be a file's or a brand's."""
     return found.re is _SHOWN_NAME and found[2] in _OF_FILES
+
+
+def _real(url: Url) -> str:
+    """The registered domain that a link of the message leads to in the end; "" for none."""
+    return _domain(unwrapped(url.raw).target) or registered_domain(url.host)
 
 
 def _domain(link: str) -> str:

@@ -50,6 +50,11 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def pytest_unconfigure() -> None:
+    """The end is as without."""
+    gc.unfreeze()
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _leaves_nothing_open() -> Iterator[None]:
     """A file of tests that leaves something open (a ResourceWarning) fails itself, not whichever test comes when the

@@ -33,13 +33,16 @@ _NEVER = -1  # no text is so short
 _FIRST = itemgetter(0)
 _TOGETHER_MEMORY = 1 << 20  # octets for an automaton; beyond: states are made anew, all are asked
 _ALONE_MEMORY = 128 * 1024
-"""Octets for the automaton of one branch, which grows with the texts it reads. Beyond: states are made anew; the few
-branches that can't do with so little get PATTERN_MEMORY."""
+"""Octets for the automaton of one branch, which grows with the texts it reads. Beyond: its states are made anew: the
+answer is the same. The few branches that can't do with so little get PATTERN_MEMORY."""
 _ALONE_KEPT = 768
-"""Automata of single branches that a process keeps, those that texts asked for last. Beyond: made anew in 0.1 ms."""
+"""Automata of single branches that a process keeps, those that texts asked for last. Beyond: made anew in 0.1 ms: the
+answer is the same."""
 _SEARCHED_KEPT = 128
-"""Compiled patterns that a process keeps for long texts and for showing where they match. Beyond: made anew."""
-_SIZES_KEPT = 16_384  # patterns of which it is known that they are good, and how long; beyond: looked at anew
+"""Compiled patterns that a process keeps for long texts and for showing where they match. Beyond: made anew: the
+answer is the same."""
+_SIZES_KEPT = 16_384
+"""Patterns of which it is known that they are good, and how long. Beyond: looked at anew: the answer is the same."""
 
 
 class PatternError(ValueError):

@@ -11,7 +11,7 @@ from tamis.message.mail.defects import DefectKind, DefectReport
 from tamis.message.mail.references import LINK_TEXT, Link
 from tamis.message.mail.turned import TURNS
 
-_MOST = 200  # elements whose links are looked for; beyond: links as written, `html_truncated`
+_MOST = 2000  # elements whose links are looked for; beyond: links as written, `html_truncated`
 _ABOVE = 30  # elements around one of them; beyond: as written: no mail program nests a link so deep
 _NODES = 300  # nodes of one link's text; beyond: cut: no web address that people could read has so many
 
