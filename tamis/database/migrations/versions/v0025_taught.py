@@ -17,7 +17,7 @@ def upgrade() -> None:
         "taught",
         sa.Column("day", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("attended", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("about", sa.String(), nullable=False),
+        sa.Column("about", sa.Text(), nullable=False),
         sa.Column("lessons", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("day", "attended", "about", name="pk_taught"),
     )
