@@ -157,18 +157,26 @@ def test_everything_by_keys(browser: Browser, pages: Pages) -> None:
         press("x")  # delete
         expect(tab.get_by_role("status")).to_contain_text("Deleted.")
         expect(focused).to_have_text(LISTED[2][1])  # goes on where one was
+        tab.wait_for_load_state()
         press("z")  # undo
         expect(tab.get_by_role("status")).to_contain_text("The message is back.")
         assert state(pages, numbers[1]) is HeldState.HELD
         expect(focused).to_have_text("Photos du week-end")
+        tab.wait_for_load_state()
         press("d")  # deliver
         expect(tab.get_by_role("status")).to_contain_text("Delivered.")
+        expect(focused).to_have_text(LISTED[2][1])
+        tab.wait_for_load_state()  # what listens to keys comes last
         press("a")  # always allow the next one, on which the focus is
         expect(tab.get_by_role("status")).to_contain_text("news@offers.example.net will always reach you")
+        expect(focused).to_have_text(LISTED[3][1])
+        tab.wait_for_load_state()
         press("Enter")
         expect(tab.get_by_role("heading", level=1)).to_have_text(LISTED[3][1])
+        tab.wait_for_load_state()
         press("u")
         expect(tab.get_by_role("heading", name="Held for you 5")).to_be_visible()
+        tab.wait_for_load_state()
         press("/")
         tab.keyboard.type("2041")
         press("Enter")
