@@ -12,7 +12,8 @@ from tamis.language.translation import marked
 from tamis.message.domains import is_top_level, registered_domain
 from tamis.message.mail.urls import Url, host_of, hosts_of
 from tamis.message.mail.visible import canonical
-from tamis.message.mail.wrappers import unwrapped
+from tamis.message.mail.wrappers import Unwrapped, unwrapped
+from tamis.message.names import LIKE_DOTS
 
 # The whole text must be an address: in "see example.com for more" no domain is promised. Signs around it are none of
 # it, and what looks like ":" and "/" is read as such.
@@ -24,8 +25,7 @@ _SHOWN = re.compile(
 _SHOWN_BARE = re.compile(r"((?:[\w-]{1,63}\.){1,5}([a-z]{2,18}))/\S*", re.IGNORECASE)
 # A name alone in small letters; brands that are written like one have capitals or an ending that files have as well.
 _SHOWN_NAME = re.compile(r"\W*((?:[a-z0-9-]{1,63}\.){1,4}([a-z]{2,18}))\W*")
-_OF_FILES = frozenset("ai app cc io js md mov ps py rs sh so zip".split())  # noqa: SIM905
-_DOTS = dict.fromkeys(map(ord, "\u3002\uff0e\uff61\u2024\ufe52"), ".")
+_OF_FILES = frozenset({"ai", "app", "cc", "io", "js", "md", "mov", "ps", "py", "rs", "sh", "so", "zip"})
 _LIST = ("list-unsubscribe", "list-id", "list-post")
 _MAX_PAIRS = 10  # pairs that are shown; beyond: left out: the first counts
 
@@ -60,12 +60,15 @@ class LinkText(ListsExcused):
         pairs: dict[str, str] = {}
         tracked = True
         is_answer = any(name in mail.headers for name in ("in-reply-to", "references"))
-        links = [(url, canonical(url.text).translate(_DOTS)) for url in mail.urls if url.source == "link"]
-        shows = [(url, text, shown) for url, text in links if (shown := _shown(text))]
-        names = {text for _, text, _ in shows if _SHOWN_NAME.fullmatch(text)}
-        counted = {_real(url) for url, text in links if not _shown(text)} if names else set()
-        for url, text, shown in shows:
-            way, real = unwrapped(url.raw), _real(url)
+        texts = [(url, canonical(url.text).translate(LIKE_DOTS)) for url in mail.urls if url.source == "link"]
+        links = [(url, text, _shown(text)) for url, text in texts]
+        names = {text for _, text, shown in links if shown and _SHOWN_NAME.fullmatch(text)}
+        counted = {_real(url, unwrapped(url.raw)) for url, _, shown in links if not shown} if names else set()
+        for url, text, shown in links:
+            if not shown:
+                continue
+            way = unwrapped(url.raw)
+            real = _real(url, way)
             if not real or real in {shown, _domain(unwrapped(text).target)} | senders:
                 continue
             if text in names and (shown in senders or real in counted):
@@ -103,9 +106,9 @@ def _is_file(found: re.Match[str]) -> bool:
     return found.re is _SHOWN_NAME and found[2] in _OF_FILES
 
 
-def _real(url: Url) -> str:
+def _real(url: Url, way: Unwrapped) -> str:
     """The registered domain that a link of the message leads to in the end; "" for none."""
-    return _domain(unwrapped(url.raw).target) or registered_domain(url.host)
+    return _domain(way.target) or registered_domain(url.host)
 
 
 def _domain(link: str) -> str:

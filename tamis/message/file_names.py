@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 from tamis.message.dangerous_names import CARRIES, RUNS
 from tamis.message.mail.visible import canonical, skeleton
+from tamis.message.names import LIKE_DOTS
 
 
 class Risk(StrEnum):
@@ -60,14 +61,13 @@ def extensions(name: str) -> list[str]:
     if "%" in base:
         base = unquote(base)
     if not base.isascii():  # shown, and by some programs saved, as what it looks like
-        base = skeleton(canonical(base.replace("\u202e", "").translate(_DOTS)))
+        base = skeleton(canonical(base.replace("\u202e", "").translate(LIKE_DOTS)))
     # a stream of a file (NTFS), and what systems ignore at the end
     pieces = _STREAM.sub("", base).rstrip(". \t\"';\0").lower().split(".")
     return [piece.strip() for piece in reversed(pieces[1:])][:2]
 
 
 _CLASS_ID = re.compile(r"\.\{[0-9a-f-]{25,40}\}\s*$", re.IGNORECASE)
-_DOTS = dict.fromkeys(map(ord, "\u3002\uff0e\uff61\u2024\ufe52"), ".")
 _STREAM = re.compile(r":+\$?[a-z]*$", re.IGNORECASE)
 
 

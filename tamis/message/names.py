@@ -23,6 +23,8 @@ _MOST = 1000
 `invalid_host`."""
 _END = ". \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f"
 _LONG = "a label of more than 63 octets"
+LIKE_DOTS = dict.fromkeys(map(ord, "\u3002\uff0e\uff61\u2024\ufe52"), ".")
+"""What people read as a dot, for str.translate."""
 _JOINERS = "\u200c\u200d"
 _LIKE_A_BLANK = re.compile(f"[{BLANK}]")
 _HOST = re.compile(
