@@ -23,6 +23,7 @@ from tamis.database.complaints import Complaint
 from tamis.filters.ip_complaints import CONDEMNED
 from tamis.filters.temporary_blacklist import entry, reason
 from tamis.handover.sender_events import lift_blocks, publish_blocks, publish_condemned
+from tamis.web.typed_numbers import typed_number
 from tamis.web.visit import House
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ LONGEST_BLOCK = 365 * 86400
 """Seconds that a client may be blocked for."""
 MOST_BLOCKED = 1000
 """Blocked clients that are named; beyond: by how their address begins."""
+_MOST_REPORTS = 2**31 - 1  # as the store has them
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,5 @@ def place_of_complaint(one: Complaint) -> str:
 def last_complaint(place: str) -> tuple[int, str] | None:
     """What `place_of_complaint` said; None for anything else."""
     reports, slash, client = place.partition("/")
-    if not slash or not (reports.isascii() and reports.isdecimal() and len(reports) < 10):
-        return None
-    return int(reports), client[:60]
+    number = typed_number(reports, most=_MOST_REPORTS)
+    return (number, client[:60]) if slash and number is not None else None

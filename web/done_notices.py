@@ -16,6 +16,7 @@ from tamis.quarantine.records import Done, HeldState
 from tamis.web.actions import DONE_DESPITE, UNDO, UNDONE, Actions, Undoable, Verb, listed_sender, told
 from tamis.web.many import UNDO_ALL, KeptAct, told_of, told_undone, undo_all
 from tamis.web.preferences import deciding_entry
+from tamis.web.typed_numbers import typed_number
 from tamis.web.visit import NOT_VALID, PageRefusedError, Visit, Way
 from tamis.web.why import not_enough
 
@@ -60,7 +61,6 @@ class DoneNotice:
 
 
 _TOO_LATE = marked("It is too late to undo this.")
-_AS_NUMBER = 4  # digits
 
 
 def undo(visit: Visit) -> Response:
@@ -121,8 +121,8 @@ def notice(visit: Visit) -> DoneNotice | None:
     undone = said.removeprefix("undone-") if said.startswith("undone-") else ""
     if undone in tuple(Verb):
         return DoneNotice(reader.gettext(UNDONE[Verb(undone)]))
-    if undone.isdecimal():
-        return DoneNotice(told_undone(reader, int(undone[:_AS_NUMBER])))
+    if (number := typed_number(undone)) is not None:
+        return DoneNotice(told_undone(reader, number))
     if said == "late":
         return DoneNotice(reader.gettext(_TOO_LATE))
     if said in tuple(NOT_DONE):

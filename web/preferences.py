@@ -20,7 +20,7 @@ from tamis.judging.stored_policy import Override
 from tamis.language.translation import NAMES, marked
 from tamis.web.forging import doubts
 from tamis.web.rate_limits import CHANGES
-from tamis.web.typed_numbers import row_number
+from tamis.web.typed_numbers import typed_number
 from tamis.web.visit import PageRefusedError, Visit
 
 _MOST_ENTRIES = 1000
@@ -88,7 +88,7 @@ def change_list(visit: Visit) -> Response:
     visit.spend(CHANGES, mailbox)
     if visit.field("remove"):
         own = {one.id: one for one in visit.store.lists.find(scope=mailbox, subject=Subject.SENDER)}
-        number = row_number(visit.field("remove"))
+        number = typed_number(visit.field("remove"))
         if number is None or number not in own:
             raise PageRefusedError(marked("This entry is no longer there."))
         visit.store.lists.remove([number], by=mailbox)

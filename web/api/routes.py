@@ -20,7 +20,7 @@ from starlette.responses import Response
 from tamis.database.api_answers import MOST, Begun, KeptAnswer
 from tamis.web.api.caller import Caller
 from tamis.web.api.problems import KIND, ProblemError
-from tamis.web.typed_numbers import row_number
+from tamis.web.typed_numbers import typed_number
 
 MOST_ROWS = 200
 """Rows of a list in one answer. Beyond: `next` says how to go on."""
@@ -68,7 +68,7 @@ def number_before(before: str) -> int | None:
     """An id that is a number; raises ProblemError on one that is none."""
     if not before:
         return None
-    number = row_number(before)
+    number = typed_number(before)
     if number is None:
         raise ProblemError(422, "before: is none of ours")
     return number

@@ -17,10 +17,11 @@ from tamis.web.api.assembly import PATH, schema
 from tamis.web.api.described import Described, described
 from tamis.web.console.console import Console
 from tamis.web.rate_limits import CHANGES
+from tamis.web.typed_numbers import typed_number
 from tamis.web.visit import NOT_VALID, PageRefusedError
 
 _HERE = "/api"
-_MOST_DIGITS = 3
+_MOST_DAYS = 999
 
 SCOPE_WORDS: Mapping[TokenScope, str] = MappingProxyType(
     {
@@ -69,15 +70,14 @@ def change(console: Console) -> Response:
     visit.spend(CHANGES, who)
     known = set(TokenScope)
     wanted = [TokenScope(one) for one in visit.fields("for") if one in known]
-    days = visit.field("days").strip()
-    number = int(days) if days.isascii() and days.isdecimal() and len(days) <= _MOST_DIGITS else 0
+    days = typed_number(visit.field("days").strip(), most=_MOST_DAYS) or 0
     try:
         _, secret = visit.store.api_tokens.make(
             who,
             [one for one in wanted if _has(console, one)],
             [console.scope],
             name=visit.field("name"),
-            lasting=timedelta(days=number),
+            lasting=timedelta(days=days),
             by=who,
         )
     except ConfigError:

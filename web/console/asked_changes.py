@@ -23,7 +23,7 @@ from tamis.judging.stored_policy import Override, with_changes
 from tamis.language.translation import marked
 from tamis.message.address import PLATFORM
 from tamis.web.console.console import Console
-from tamis.web.typed_numbers import row_number
+from tamis.web.typed_numbers import typed_number
 
 MOST = 100
 """Changes of one request; beyond: refused, with a sentence."""
@@ -88,7 +88,7 @@ def checked_changes(
         if _differs(known.get(key), value)
     )
     base = console.visit.field("base") or console.visit.query("base")
-    number = row_number(base)
+    number = typed_number(base)
     newest = console.visit.store.overrides.versions.newest()
     if len(changes) > MOST:
         return AskedChanges((), (RefusedChange("", "", TOO_MANY),), newest)

@@ -14,7 +14,7 @@ from tamis.language.translation import marked
 from tamis.people.rights import Right
 from tamis.web.console.console import Console
 from tamis.web.table_file import csv_file
-from tamis.web.typed_numbers import row_number
+from tamis.web.typed_numbers import typed_number
 
 PAGE = 50
 """Rows on one page (beyond: the next one)."""
@@ -77,7 +77,7 @@ ACTIONS: Mapping[str, str] = MappingProxyType(
 
 def show(console: Console) -> Response:
     """The newest rows first, fifty a page."""
-    found = _find(console, before=row_number(console.visit.query("before")), limit=PAGE + 1)
+    found = _find(console, before=typed_number(console.visit.query("before")), limit=PAGE + 1)
     return console.render(
         "audit.html",
         deeds=found[:PAGE],

@@ -33,7 +33,7 @@ from tamis.web.console.list_pages import (
 from tamis.web.console.list_pages import lines_of as lines
 from tamis.web.mark_deeds import MarkDeeds, last_fingerprint, place_of_fingerprint
 from tamis.web.rate_limits import CHANGES
-from tamis.web.typed_numbers import row_number
+from tamis.web.typed_numbers import typed_number
 from tamis.web.visit import NOT_HERE, NOT_VALID, NoAccessError, PageRefusedError
 
 PAGE = 50
@@ -92,7 +92,7 @@ def _page(console: Console, typed: TypedHashes | None = None) -> Response:
             reach=reach,
             subject=_SUBJECTS[kind],
             words=words,
-            before=row_number(visit.query("before")),
+            before=typed_number(visit.query("before")),
             limit=PAGE + 1,
             newest_first=True,
         )
@@ -185,7 +185,7 @@ def change(console: Console) -> Response:
 
 def _entry(console: Console, kind: MarkKind, number: str) -> Sequence[ListEntry]:
     """The entry of a number, if it is one of this kind that is seen and that no marks make."""
-    asked = row_number(number)
+    asked = typed_number(number)
     if kind not in _SUBJECTS or asked is None:
         return ()
     found = console.visit.store.lists.find(

@@ -24,7 +24,7 @@ from tamis.quarantine.promises import EntryTried, try_entry
 from tamis.web.console.console import Console
 from tamis.web.forging import doubts
 from tamis.web.rate_limits import CHANGES
-from tamis.web.typed_numbers import row_number
+from tamis.web.typed_numbers import typed_number
 from tamis.web.visit import NOT_HERE, NoAccessError
 
 PAGE = 100
@@ -86,7 +86,7 @@ def _page(
         reach=reach,
         colour=Colour(colour) if colour in list(Colour) else None,
         words=words.strip().casefold(),
-        before=row_number(before),
+        before=typed_number(before),
         limit=PAGE,
         newest_first=True,
     )
@@ -253,7 +253,7 @@ def undo(console: Console) -> Response:
 def _chosen(console: Console) -> list[ListEntry]:
     """The entries of the form, each of which this person may change; or none of them."""
     ticked = console.visit.fields("entry")
-    numbers = [number for one in ticked if (number := row_number(one)) is not None]
+    numbers = [number for one in ticked if (number := typed_number(one)) is not None]
     if not numbers or len(numbers) < len(ticked):
         raise NoAccessError(NOT_HERE)
     found: list[ListEntry] = []

@@ -31,6 +31,7 @@ from tamis.web.console.spans import SPANS, Span
 from tamis.web.page_reader import PageReader
 from tamis.web.rate_limits import CHANGES
 from tamis.web.table_file import csv_file
+from tamis.web.typed_numbers import typed_number
 from tamis.web.visit import NOT_HERE, NoAccessError
 
 _USUAL = "30d"
@@ -83,7 +84,7 @@ def show(console: Console) -> Response:
     reach = console.visible(Right.STATISTICS)
     statistics, as_file = console.visit.store.statistics, console.visit.query("as") == "csv"
     counts = statistics.mailboxes(reach, span.days, caught=False)
-    place = _number(console.visit.query("from"))
+    place = typed_number(console.visit.query("from")) or 0
     part = slice(None) if as_file else slice(place, place + _PAGE)
     if _sort(console).removeprefix("-") in _BY_COUNT:  # all else is asked for of those that are shown
         bare = _sorted(console, [MailboxLine(one) for one in counts])
@@ -295,10 +296,6 @@ def _sorted(console: Console, lines: Sequence[MailboxLine]) -> list[MailboxLine]
     sort = _sort(console)
     by = COLUMNS[sort.removeprefix("-")][1]
     return sorted(lines, key=lambda one: (by(one), one.count.mailbox), reverse=sort.startswith("-"))
-
-
-def _number(given: str) -> int:
-    return int(given) if given.isascii() and given.isdecimal() and len(given) < 9 else 0
 
 
 def _csv(console: Console, lines: Sequence[MailboxLine]) -> Response:

@@ -24,7 +24,7 @@ from tamis.people.rights import Right
 from tamis.web.console.console import Console
 from tamis.web.page_reader import PageReader
 from tamis.web.table_file import csv_file
-from tamis.web.typed_numbers import row_number
+from tamis.web.typed_numbers import typed_number
 
 PAGE = 50
 """Messages on a page."""
@@ -97,7 +97,7 @@ def show(console: Console) -> Response:
     asked = AskedFor.of(console)
     if console.visit.query("as") == "csv" and not asked.search.problems:
         return _file(console, asked)
-    before = row_number(console.visit.query("before")) or 0
+    before = typed_number(console.visit.query("before")) or 0
     found, total = ([], 0) if asked.search.problems else _found(console, asked.wanted, before)
     return console.render(
         "messages.html",

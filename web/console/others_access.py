@@ -33,13 +33,12 @@ from tamis.web.console.rights_in_words import (
 from tamis.web.invitation import mail_invitation
 from tamis.web.person import Person, covers_all, is_served
 from tamis.web.rate_limits import INVITATIONS
-from tamis.web.typed_numbers import row_number
+from tamis.web.typed_numbers import typed_number
 from tamis.web.visit import NOT_HERE, NOT_VALID, NoAccessError, PageRefusedError
 
 PAGE = 100
 """People on one page (beyond: the next one)."""
 _HERE = "/people"
-_MOST_DIGITS = 18
 _MOST_DAYS = 3650
 
 TOO_MUCH = marked("You can give only what you have, where you have it.")
@@ -208,7 +207,7 @@ def show_person(console: Console, *, wrong: str = "", status: int = 200) -> Resp
 
 def _person(console: Console) -> PersonRecord:
     """The person of the address, who was granted something where this one gives rights."""
-    number = row_number(console.visit.request.path_params["person"])
+    number = typed_number(console.visit.request.path_params["person"])
     one = console.visit.store.people.get(number) if number is not None else None
     if one is None or not _shown(console, one):
         raise NoAccessError(NOT_HERE)
@@ -243,8 +242,8 @@ def _grant(console: Console, one: PersonRecord) -> Response:
 
 
 def _revoke(console: Console, one: PersonRecord) -> Response:
-    number = console.visit.field("grant")[:_MOST_DIGITS]
-    given = next((g for g in one.grants if str(g.id) == number), None)
+    number = typed_number(console.visit.field("grant"))
+    given = next((g for g in one.grants if g.id == number), None)
     if given is None or gives_too_much(console.holder, given.grant):
         raise NoAccessError(NOT_HERE)
     console.visit.store.people.revoke(given.id, by=console.holder.mailbox)

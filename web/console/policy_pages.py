@@ -29,7 +29,7 @@ from tamis.people.rights import Right
 from tamis.web.console.asked_changes import AskedChanges, RefusedChange, asked_changes
 from tamis.web.console.console import Console
 from tamis.web.rate_limits import CHANGES
-from tamis.web.typed_numbers import row_number
+from tamis.web.typed_numbers import typed_number
 from tamis.web.visit import NOT_HERE, NoAccessError
 
 DAYS = 7
@@ -201,7 +201,7 @@ def export(console: Console) -> Response:
 
 def versions(console: Console) -> Response:
     """Who changed what, the newest first."""
-    found = _versions(console, before=row_number(console.visit.query("before")))
+    found = _versions(console, before=typed_number(console.visit.query("before")))
     return console.render(
         "policy_versions.html", versions=found, more=len(found) == _VERSIONS, text=_value, said=_said(console)
     )
@@ -248,7 +248,7 @@ def undo(console: Console) -> Response:
 
 def _found(console: Console) -> PolicyVersion:
     """The version of the address, as far as this person sees it."""
-    number = row_number(console.visit.request.path_params["version"])
+    number = typed_number(console.visit.request.path_params["version"])
     if number is None:
         raise NoAccessError(NOT_HERE)
     reach = console.visible(Right.POLICY_READ)

@@ -25,13 +25,12 @@ from tamis.web.console.asked_changes import AskedChanges, asked_changes
 from tamis.web.console.at_once import LIMIT, OUTCOME, at_once
 from tamis.web.console.console import Console
 from tamis.web.rate_limits import CHANGES
-from tamis.web.typed_numbers import row_number
+from tamis.web.typed_numbers import typed_number
 from tamis.web.visit import NOT_HERE, NoAccessError, PageRefusedError
 
 SPANS = (1, 7, 30)
 KNOBS = (LIMIT, OUTCOME)
 """Settings that are always there to be tried."""
-_DIGITS = 18
 BUSY = marked("You have several jobs under way. Wait for one of them, or end it.")
 
 
@@ -121,7 +120,7 @@ STATES: Mapping[JobState, str] = {
 
 def found_job(console: Console) -> Job:
     """The job of the address, for who may see what it tells."""
-    number = row_number(console.visit.request.path_params["job"])
+    number = typed_number(console.visit.request.path_params["job"])
     job = console.visit.store.jobs.get(number) if number is not None else None
     if job is None:
         raise NoAccessError(NOT_HERE)
@@ -144,9 +143,8 @@ def reach_of(console: Console) -> Reach:
 
 def days_of(console: Console) -> int:
     """How far back is looked, a week unless the page says otherwise."""
-    given = (console.visit.field("days") or console.visit.query("days"))[:_DIGITS]
-    days = int(given) if given.isascii() and given.isdecimal() else 7
-    return min(max(days, 1), 365)
+    days = typed_number(console.visit.field("days") or console.visit.query("days"))
+    return 7 if days is None else min(max(days, 1), 365)
 
 
 def _page(console: Console, asked: AskedChanges, days: int, job: Job | None = None) -> Response:

@@ -35,7 +35,7 @@ from tamis.web.console.spans import SPANS, Span
 from tamis.web.guard import MAX_BODY
 from tamis.web.rate_limits import CHANGES
 from tamis.web.strong_sign_in import WRONG_CODE, confirmed_by
-from tamis.web.typed_numbers import row_number
+from tamis.web.typed_numbers import typed_number
 from tamis.web.visit import NOT_HERE, CodeError, NoAccessError
 
 log = logging.getLogger(__name__)
@@ -131,8 +131,7 @@ def _page(console: Console, *, tries: bool = False) -> Response:
     found = [one for one in lines if words.casefold() in one.rule.name.casefold()]
     if sort in ("met", "wanted"):
         found.sort(key=lambda one: (-one.copies if sort == "met" else -one.wanted, one.rule.name))
-    start = console.visit.query("from")
-    place = int(start) if start.isascii() and start.isdecimal() and len(start) < 6 else 0
+    place = typed_number(console.visit.query("from")) or 0
     taken = _taken(console)
     kept = taken.taken()
     trial = rule_trial.of(console, book, posted=tries)
@@ -221,7 +220,7 @@ def show_text(console: Console) -> Response:
     wanted = console.visit.query("version")
     one = versions.current()
     if wanted:
-        number = row_number(wanted)
+        number = typed_number(wanted)
         found = versions.get(number) if number is not None else None
         if found is None:
             raise NoAccessError(NOT_HERE)
@@ -252,7 +251,7 @@ def _save(console: Console, typed: TypedRules) -> Response:
 
 
 def _saved(console: Console, typed: TypedRules) -> Response:
-    base = row_number(console.visit.field("base")) or 0
+    base = typed_number(console.visit.field("base")) or 0
     by = console.holder.mailbox
     try:
         made = console.visit.store.rules.save(typed.text, by=by, note=typed.note, base=base)

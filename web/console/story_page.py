@@ -36,6 +36,7 @@ from tamis.web.console import doing
 from tamis.web.console.console import Console
 from tamis.web.console.messages import named_by, went
 from tamis.web.preview import Preview, preview
+from tamis.web.typed_numbers import typed_number
 from tamis.web.why import STATUS
 
 MAX_HEADER = 64 * 1024
@@ -107,14 +108,14 @@ class StoryPart:
 def show(console: Console) -> Response:
     """The page; `?copies=` and `?steps=` go on where it was cut."""
     kept = _kept(console)
-    start = _place(console.visit.query("copies"), len(kept.story.recipients))
+    start = min(typed_number(console.visit.query("copies")) or 0, len(kept.story.recipients))
     recipients = kept.story.recipients[start:]
     copies = tell(
         kept.story, console.site.book, console.site.settings.platform.domains, recipients=recipients
     )
     parts = _parts(console, kept, copies)
     steps = chain(kept.story, console.site.filters, copies)
-    first = _place(console.visit.query("steps"), len(steps))
+    first = min(typed_number(console.visit.query("steps")) or 0, len(steps))
     text = _text(console, parts)
     return console.render(
         "story.html",
@@ -161,10 +162,6 @@ def _kept(console: Console) -> KeptStory:
     if found is None:
         raise doing.refuse()
     return found
-
-
-def _place(text: str, end: int) -> int:
-    return min(int(text), end) if text.isascii() and text.isdecimal() and len(text) < 9 else 0
 
 
 def _parts(console: Console, kept: KeptStory, copies: Sequence[CopyTold]) -> list[StoryPart]:
