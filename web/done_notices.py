@@ -15,7 +15,7 @@ from tamis.people.rights import Right
 from tamis.quarantine.records import Done, HeldState
 from tamis.web.actions import DONE_DESPITE, UNDO, UNDONE, Actions, Undoable, Verb, listed_sender, told
 from tamis.web.many import UNDO_ALL, KeptAct, told_of, told_undone, undo_all
-from tamis.web.preferences import deciding_entry
+from tamis.web.preferences import deciding_entry, take_care
 from tamis.web.typed_numbers import typed_number
 from tamis.web.visit import NOT_VALID, PageRefusedError, Visit, Way
 from tamis.web.why import not_enough
@@ -147,9 +147,11 @@ def done_notice(visit: Visit, deed: Undoable, token: str) -> DoneNotice:
     decides = deciding_entry(visit, sender, mailbox) if record and sender else None
     is_own = visit.person is not None and visit.person.address == mailbox
     sentence, pattern = told(deed.verb, sender, decides, is_own=is_own)
-    despite = ""
+    despite = care = ""
     if record and deed.verb is Verb.ALLOW and decides is not None and decides.colour is Colour.WHITE:
         despite = not_enough(record, visit)
+        care = take_care(visit, sender, mailbox)
     text = visit.reader.gettext(DONE_DESPITE if despite else sentence)
-    text = f"{text % {'sender': sender, 'pattern': pattern, 'mailbox': mailbox}} {despite}".rstrip()
+    filled = text % {"sender": sender, "pattern": pattern, "mailbox": mailbox}
+    text = " ".join(one for one in (filled, despite, care) if one)
     return DoneNotice(text, token if deed.leaves_something else "", visit.reader.gettext(UNDO[deed.verb]))

@@ -14,17 +14,18 @@ from tamis.base.errors import ConfigError
 from tamis.contract.breadth import SENTENCES, breadth
 from tamis.contract.lists import Colour, Match, Subject, normalise_pattern
 from tamis.database.list_entries import NewEntry
+from tamis.filters.signing.forgeable import forgeable
 from tamis.judging import list_effect
 from tamis.judging.policy_terms import Terms
 from tamis.judging.stored_policy import Override
 from tamis.language.translation import NAMES, marked
-from tamis.web.forging import doubts
 from tamis.web.rate_limits import CHANGES
 from tamis.web.typed_numbers import typed_number
 from tamis.web.visit import PageRefusedError, Visit
 
 _MOST_ENTRIES = 1000
 _MOST_SHOWN = 5  # entries that a sentence names
+_CARE = marked("But take care: %(why)s.")
 UNUSABLE = marked("This value can't be used.")
 DIGESTS = 3
 """Times of day that the form offers."""
@@ -65,7 +66,7 @@ def show_lists(
         all_of_it=all_of_it,
         said=said if visit.is_sealed(said, about) else "",
         about=about,
-        forgeable=doubts(visit, [about], mailbox).get(about, "") if _is_allowed_now(visit) else "",
+        care=take_care(visit, about, mailbox) if _is_allowed_now(visit) else "",
     )
 
 
@@ -73,6 +74,13 @@ def _is_allowed_now(visit: Visit) -> bool:
     """Whether the page is what follows adding a sender to those who are always allowed."""
     said, about = visit.query("said"), visit.query("about")
     return said in ("added-white", "moved-white") and visit.is_sealed(said, about)
+
+
+def take_care(visit: Visit, sender: str, scope: str) -> str:
+    """What to think of where a sender is always allowed whose domain does not protect its name, in the reader's
+    language; "" where there is nothing."""
+    found = visit.wait(forgeable, visit.house.dns, visit.site.book, [sender], scope).why.get(sender)
+    return visit.reader.gettext(_CARE) % {"why": visit.reader.gettext(found)} if found else ""
 
 
 def deciding_entry(visit: Visit, sender: str, mailbox: str) -> Match | None:

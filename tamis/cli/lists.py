@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,11 +17,14 @@ from tamis.cli.context import AT_ONCE, Context, by_option, fail, json_option
 from tamis.cli.parameters import MOMENT, OWN_SCOPE, SCOPE
 from tamis.cli.terminal import print_json, printable, table
 from tamis.contract.lists import Colour, ListEntry, Subject, in_order, normalise_pattern
-from tamis.database.list_entries import Added, NewEntry
+from tamis.database.list_entries import Added, NewEntry, allowed_senders
 from tamis.message.address import PLATFORM, scopes_of
 
 if TYPE_CHECKING:
+    from tamis.filters.signing.forgeable import Forgeable
+    from tamis.judging.policy import PolicyBook
     from tamis.quarantine.promises import EntryTried
+    from tamis.store import Store
 
 _COLOUR = click.Choice([str(colour) for colour in Colour])
 _SUBJECT = click.Choice([str(subject) for subject in Subject])
@@ -34,7 +38,7 @@ _note = click.option("--note", default="", help="Note; shown with the entry.")
 _yes = click.option(
     "--yes",
     is_flag=True,
-    help="Also add entries that cover very many or our own domains; --note must say why.",
+    help="Also add entries that cover very many or our own domains, where --note must say why; ask nothing.",
 )
 _expires = click.option(
     "--expires", type=MOMENT, help="30min, 12h, 30d, 2w, 1y or a date (UTC) [default: never]."
@@ -163,10 +167,11 @@ def add(
                 expires=expires,
             )
         )
-    added = _added(context, entries, yes=yes)
-    white = [one for one in entries if (one.colour, one.subject) == (Colour.WHITE, Subject.SENDER)]
-    _tell(added, as_json=as_json, despite=_held_despite(context, white[:_SHOWN_ERRORS]))
-    if white and not as_json:
+    added, doubted = _added(context, entries, yes=yes, asks=not as_json)
+    senders = allowed_senders(entries)
+    despite = _held_despite(context, senders[:_SHOWN_ERRORS], scope)
+    _tell(added, doubted, as_json=as_json, despite=despite)
+    if senders and not as_json:
         _tell_limits()
 
 
@@ -176,24 +181,62 @@ def _tell_limits() -> None:
     click.echo(LIMITS)
 
 
-def _held_despite(context: Context, entries: Sequence[NewEntry]) -> dict[str, EntryTried]:
+def _held_despite(context: Context, senders: Sequence[str], scope: str) -> dict[str, EntryTried]:
     """By pattern, the held mail that an entry would not let in; of no other host's store."""
-    if context.remote or not entries:
+    if context.remote or not senders:
         return {}
     from tamis.quarantine.promises import try_entry  # noqa: PLC0415 # the site is slow to build
 
     with context.store() as store:
         site = context.site(store)
-        tried = {one.pattern: try_entry(store.quarantine, site, one.pattern, one.scope) for one in entries}
+        tried = {one: try_entry(store.quarantine, site, one, scope) for one in senders}
     return {pattern: one for pattern, one in tried.items() if one.held}
 
 
-def _added(context: Context, entries: Sequence[NewEntry], *, yes: bool) -> Added:
+def _added(
+    context: Context, entries: Sequence[NewEntry], *, yes: bool, asks: bool
+) -> tuple[Added, Forgeable]:
+    """What came of adding, and which senders others can forge: before they are added somebody at a terminal is asked
+    whether they are meant."""
     if context.remote:
         return context.remote.add_entries(entries, broad=yes)
     _confirm(context, entries, yes=yes)
     with context.store() as store:
-        return store.lists.add(entries)
+        doubted = _forgeable(context, store, entries)
+        if doubted.why and asks and not yes and sys.stdin.isatty():
+            _tell_forgeable(doubted)
+            click.confirm("Add them all the same?", abort=True, err=True)
+            doubted = type(doubted)()
+        return store.lists.add(entries), doubted
+
+
+def _forgeable(context: Context, store: Store, entries: Sequence[NewEntry]) -> Forgeable:
+    from tamis.chain.open_services import open_resolver  # noqa: PLC0415 # as below
+    from tamis.filters.signing.forgeable import Forgeable, forgeable  # noqa: PLC0415 # asks, as most of these don't
+
+    senders = allowed_senders(entries)
+    if not senders:
+        return Forgeable()
+
+    async def ask(book: PolicyBook) -> Forgeable:
+        dns = open_resolver(context.file.settings.dns)
+        try:
+            return await forgeable(dns, book, senders, entries[0].scope)
+        finally:
+            dns.close()
+
+    return asyncio.run(ask(context.site(store).book))
+
+
+def _tell_forgeable(doubted: Forgeable) -> None:
+    """To standard error: lists must work without a DNS, so nothing that a script reads depends on it."""
+    shown = list(doubted.why.items())[:_SHOWN_ERRORS]
+    for pattern, why in shown:
+        click.echo(f"take care: {printable(pattern)}: {why}", err=True)
+    if len(doubted.why) > len(shown):
+        click.echo(f"and {len(doubted.why) - len(shown)} more like these", err=True)
+    if doubted.unasked:
+        click.echo(f"{doubted.unasked} more domains were not looked at", err=True)
 
 
 def _confirm(context: Context, entries: Sequence[NewEntry], *, yes: bool) -> None:
@@ -325,7 +368,8 @@ def import_(
         more = len(wrong) - _SHOWN_ERRORS
         rest = [f"and {more} more"] if more > 0 else []
         fail("\n".join(["nothing was imported:", *wrong[:_SHOWN_ERRORS], *rest]), os.EX_DATAERR)
-    _tell(_added(context, entries, yes=yes), as_json=as_json)
+    added, doubted = _added(context, entries, yes=yes, asks=not (as_json or file.isatty()))
+    _tell(added, doubted, as_json=as_json)
 
 
 def _patterns(file: TextIO) -> Iterator[tuple[int, str]]:
@@ -335,11 +379,16 @@ def _patterns(file: TextIO) -> Iterator[tuple[int, str]]:
             yield number, text
 
 
-def _tell(added: Added, *, as_json: bool, despite: Mapping[str, EntryTried] = _NOTHING) -> None:
+def _tell(
+    added: Added, doubted: Forgeable, *, as_json: bool, despite: Mapping[str, EntryTried] = _NOTHING
+) -> None:
+    _tell_forgeable(doubted)
     if as_json:
         told: dict[str, Any] = {"new": added.new, "merged": added.merged}
         if added.replaced:
             told["replaced"] = [_plain(entry) for entry in added.replaced]
+        if doubted.why:
+            told["forgeable"] = dict(doubted.why)
         if despite:
             told["held_despite"] = {pattern: [m.id for m in one.held] for pattern, one in despite.items()}
         print_json(told)

@@ -46,6 +46,11 @@ class NewEntry:
     expires: datetime | None = None
 
 
+def allowed_senders(entries: Iterable[NewEntry]) -> list[str]:
+    """The senders that entries would always let in, as patterns."""
+    return [one.pattern for one in entries if (one.colour, one.subject) == (Colour.WHITE, Subject.SENDER)]
+
+
 LATELY = 30
 """Days whose hits are told as those of late."""
 HITS_KEPT = 92

@@ -14,6 +14,7 @@ from tamis.database.history import KeptStory
 from tamis.database.history_search import Wanted
 from tamis.database.list_entries import Added, NewEntry
 from tamis.database.policy_versions import PolicyVersion
+from tamis.filters.signing.forgeable import Forgeable
 from tamis.message.address import PLATFORM
 from tamis.quarantine.records import Done, HeldState, Summary
 from tamis.remote.transport import ApiTransport, step
@@ -112,8 +113,8 @@ class Remote:
         query = {"in": scope, "colour": colour, "subject": subject}
         return _read(_ENTRIES, list(self._rows("/lists/entries", query, None)))[::-1]
 
-    def add_entries(self, entries: Sequence[NewEntry], *, broad: bool) -> Added:
-        """As `Lists.add`, of entries that have all but their patterns in common."""
+    def add_entries(self, entries: Sequence[NewEntry], *, broad: bool) -> tuple[Added, Forgeable]:
+        """As `Lists.add`, of entries that have all but their patterns in common; and which senders others can forge."""
         first = entries[0]
         body = {
             "colour": first.colour,
@@ -125,7 +126,8 @@ class Remote:
             "broad": broad,
         }
         told = self._transport.send("POST", "/lists/import", body)
-        return Added(told["new"], told["merged"], _read(_ENTRIES, told["replaced"]))
+        added = Added(told["new"], told["merged"], _read(_ENTRIES, told["replaced"]))
+        return added, Forgeable(told.get("forgeable", {}), told.get("unasked", 0))
 
     def remove_entries(self, numbers: Sequence[int]) -> tuple[ListEntry, ...]:
         """As `Lists.remove`, of entries that are there."""

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from tamis.contract.finding import Finding, Status
+from tamis.filters.signing.forgeable import FORGEABLE, MOST_ASKED
 from tamis.judging.promise import LIMITS
 from tamis.store import Store
 from tests.cli.conftest import Run
+from tests.services.dns.resolving import WrittenDNS
 from tests.web.samples import content, message
 
 
@@ -189,6 +191,43 @@ def test_what_the_lists_say_of_a_sender_in_order_of_effect(run: Run) -> None:
     assert LIMITS in run("lists", "check", "a@example.net").out
     assert "after SPF" not in run("lists", "check", "192.0.2.7").out
     assert run("lists", "check", "b@example.org").out == "No entry meets b@example.org.\n"
+
+
+@pytest.fixture
+def shop(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A sender whose domain has no DMARC record, as the DNS says; bank.example has one."""
+    written = WrittenDNS({"_dmarc.bank.example TXT": ["v=DMARC1; p=reject"]})
+    monkeypatch.setattr("tamis.chain.open_services.open_resolver", lambda _settings: written)
+    return "marie@shop.example"
+
+
+def test_a_sender_in_whose_name_others_can_write_is_told(run: Run, shop: str, tmp_path: Path) -> None:
+    warned = f"take care: {shop}: {FORGEABLE}\n"
+    ended = run("lists", "add", "white", "sender", shop, "bank.example")
+    assert (ended.status, ended.err) == (0, warned)
+    assert run("lists", "add", "white", "sender", shop, "--json").data["forgeable"] == {shop: FORGEABLE}
+    file = tmp_path / "list.txt"
+    file.write_text(f"{shop}\n" + "".join(f"a@shop{number}.example\n" for number in range(MOST_ASKED)))
+    told = run("lists", "import", "white", "sender", str(file))
+    assert (warned in told.err, "1 more domains were not looked at" in told.err) == (True, True)
+    assert run("lists", "add", "black", "sender", shop).err == ""
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("typed", "more", "is_added"), [("y\n", (), True), ("n\n", (), False), ("", ("--yes",), True)]
+)
+def test_somebody_at_a_terminal_is_asked_before_it_is_added(
+    run: Run, shop: str, monkeypatch: pytest.MonkeyPatch, typed: str, more: tuple[str, ...], is_added: bool
+) -> None:
+    monkeypatch.setattr(sys, "stdin", _Terminal(typed))
+    ended = run("lists", "add", "white", "sender", shop, *more)
+    assert ("Add them all the same?" in ended.err) is bool(typed)
+    assert (ended.status == 0, shop in run("lists", "show").out) == (is_added, is_added)
 
 
 def test_what_an_entry_would_not_let_in_is_said_at_once(run: Run, store: Store) -> None:

@@ -15,7 +15,8 @@ from tamis.base.errors import ConfigError, ServiceError
 from tamis.contract.breadth import SENTENCES, breadth
 from tamis.contract.lists import Colour, ListEntry, Subject, normalise_pattern
 from tamis.database.earned_senders import Sender
-from tamis.database.list_entries import NewEntry
+from tamis.database.list_entries import NewEntry, allowed_senders
+from tamis.filters.signing.forgeable import forgeable
 from tamis.handover.sender_events import forget
 from tamis.judging.list_conflicts import MOST_COMPARED, conflicts
 from tamis.message.address import PLATFORM, address_key, domain_key
@@ -67,6 +68,10 @@ class AddedEntries(BaseModel):
     new: int
     merged: int
     replaced: list[ListEntry]
+    forgeable: dict[str, str] = Field(
+        description="Allowed senders in whose name others can write, each with why. Nobody is in it without a DNS."
+    )
+    unasked: int = Field(description="Domains of allowed senders that were too many to be looked at.")
 
 
 class ListConflict(BaseModel):
@@ -182,7 +187,15 @@ def _added(caller: Caller, entries: list[NewEntry], *, broad: bool) -> AddedEntr
             errors=wide[:_SHOWN],
         )  # fmt: skip
     added = caller.store.lists.add(entries)
-    return AddedEntries(new=added.new, merged=added.merged, replaced=list(added.replaced))
+    senders, scope = allowed_senders(entries), entries[0].scope
+    doubted = caller.wait(forgeable, caller.house.dns, caller.site.book, senders, scope)
+    return AddedEntries(
+        new=added.new,
+        merged=added.merged,
+        replaced=list(added.replaced),
+        forgeable=dict(doubted.why),
+        unasked=doubted.unasked,
+    )
 
 
 @ROUTES.get("/senders")

@@ -22,9 +22,8 @@ from tamis.quarantine.records import Done, Summary
 from tamis.web.actions import LISTING, Actions, Undoable, Verb
 from tamis.web.console.console import Console
 from tamis.web.done_notices import NOT_DONE, DoneNotice, verb_of
-from tamis.web.forging import doubts
 from tamis.web.many import UNDO_ALL, KeptAct, told_undone, undo_all
-from tamis.web.preferences import deciding_entry
+from tamis.web.preferences import deciding_entry, take_care
 from tamis.web.visit import NOT_HERE, NOT_VALID, NoAccessError, PageRefusedError
 
 _BACK = re.compile(r"/(messages(/[0-9]{1,18})?|held)")
@@ -59,7 +58,6 @@ _LISTED: Mapping[Verb, str] = MappingProxyType(
     }
 )
 _OVERRULED = marked("But another entry decides about it: %(pattern)s.")
-_CARE = marked("But take care: %(why)s.")
 UNDO = marked("Undo")
 
 
@@ -117,9 +115,8 @@ def _sentence(
             said += " " + reader.gettext(_OVERRULED) % {"pattern": decides.pattern}
         elif verb is Verb.ALLOW and despite:
             said += f" {despite}"
-    if verb is Verb.ALLOW and (doubt := doubts(console.visit, [sender], scope).get(sender)):
-        said += " " + reader.gettext(_CARE) % {"why": reader.gettext(doubt)}
-    return said
+    care = take_care(console.visit, sender, scope) if verb is Verb.ALLOW else ""
+    return f"{said} {care}".rstrip()
 
 
 def sender_of(console: Console, addresses: tuple[str, ...], mailbox: str) -> str:

@@ -14,7 +14,8 @@ from starlette.responses import Response
 from tamis.base.errors import ConfigError
 from tamis.contract.breadth import SENTENCES, breadth
 from tamis.contract.lists import Colour, ListEntry, Subject, normalise_pattern
-from tamis.database.list_entries import NewEntry
+from tamis.database.list_entries import NewEntry, allowed_senders
+from tamis.filters.signing.forgeable import Forgeable, forgeable
 from tamis.judging.list_conflicts import MOST_COMPARED, Conflict, conflicts
 from tamis.judging.promise import LIMITS
 from tamis.language.time_zone import zone_of
@@ -22,7 +23,6 @@ from tamis.language.translation import marked
 from tamis.people.rights import Right
 from tamis.quarantine.promises import EntryTried, try_entry
 from tamis.web.console.console import Console
-from tamis.web.forging import doubts
 from tamis.web.rate_limits import CHANGES
 from tamis.web.typed_numbers import typed_number
 from tamis.web.visit import NOT_HERE, NoAccessError
@@ -59,7 +59,7 @@ class Typed:
     note: str = ""
     wrong: Sequence[tuple[int, str]] = ()
     broad: Mapping[str, str] = field(default_factory=dict)
-    forgeable: Mapping[str, str] = field(default_factory=dict)
+    forgeable: Forgeable = field(default_factory=Forgeable)
     problem: str = ""
 
 
@@ -95,7 +95,7 @@ def _page(
     typed = typed or Typed()
     return console.render(
         "lists.html",
-        status=422 if typed.wrong or typed.broad or typed.forgeable or typed.problem else 200,
+        status=422 if typed.wrong or typed.broad or typed.forgeable.why or typed.problem else 200,
         entries=found,
         met=lists.met([one.id for one in found]),
         more=len(found) == PAGE,
@@ -164,8 +164,11 @@ def add(console: Console) -> Response:
     sure = told("sure") == "yes"
     if broad and not (sure and typed.note.strip()):
         return _page(console, _with(typed, broad=broad, problem=NEEDS_NOTE if sure else ""))
-    if not sure and (forgeable := _forgeable(console, entries)):
-        return _page(console, _with(typed, forgeable=forgeable))
+    if not sure:
+        visit, senders = console.visit, allowed_senders(entries)
+        doubted = visit.wait(forgeable, visit.house.dns, console.site.book, senders, console.scope)
+        if doubted.why:
+            return _page(console, _with(typed, forgeable=doubted))
     added = console.visit.store.lists.add(entries)
     said = ("replaced" if added.replaced else "added", added.new + added.merged)
     return _page(console, said=said, despite=_despite(console, entries))
@@ -175,18 +178,12 @@ def _despite(console: Console, entries: Sequence[NewEntry]) -> list[tuple[str, E
     """Of the first white entries for senders that were added, those that would not let in all that is held."""
     if not console.may(Right.HELD):
         return []
-    white = [one for one in entries if (one.colour, one.subject) == (Colour.WHITE, Subject.SENDER)]
     held = console.visit.store.quarantine
     tried = [
-        (one.pattern, try_entry(held, console.site, one.pattern, one.scope)) for one in white[:_MOST_TRIED]
+        (pattern, try_entry(held, console.site, pattern, console.scope))
+        for pattern in allowed_senders(entries)[:_MOST_TRIED]
     ]
     return [(pattern, one) for pattern, one in tried if one.held]
-
-
-def _forgeable(console: Console, entries: Sequence[NewEntry]) -> Mapping[str, str]:
-    """Those that would allow senders whose name is not protected, each with why that matters."""
-    allowed = [one.pattern for one in entries if one.colour is Colour.WHITE and one.subject is Subject.SENDER]
-    return doubts(console.visit, allowed, console.scope)
 
 
 def _with(typed: Typed, **more: object) -> Typed:

@@ -8,9 +8,11 @@ import pytest
 
 from tamis.base.errors import StoreError
 from tamis.database.granted_people import parse_rights
+from tamis.filters.signing.forgeable import FORGEABLE, MOST_ASKED
 from tamis.message.address import PLATFORM
 from tamis.people.token_scopes import TokenScope
 from tests.database.test_history import story
+from tests.services.dns.resolving import WrittenDNS
 from tests.web.api.conftest import Api, token_of
 from tests.web.api.test_borders import MARK, Objects
 from tests.web.api.test_gate import is_problem
@@ -103,7 +105,12 @@ def test_a_kept_answer_is_not_for_who_lost_the_right(pages: Pages, objects: Obje
 
 def test_entries_are_added_imported_and_removed(pages: Pages, api: Api) -> None:
     entry = {"colour": "white", "subject": "sender", "pattern": "A@Friend.Example.NET", "scope": MARIE}
-    assert json.loads(api.post("/lists/entries", entry).body) == {"new": 1, "merged": 0, "replaced": []}
+    nobody = {"forgeable": {}, "unasked": 0}
+    assert json.loads(api.post("/lists/entries", entry).body) == nobody | {
+        "new": 1,
+        "merged": 0,
+        "replaced": [],
+    }
     found = api.get("/lists/entries?pattern=a@friend.example.net")["items"][0]
     assert (found["scope"], found["author"], found["origin"]) == (MARIE, ADMIN, "api")
     replaced = json.loads(api.post("/lists/entries", entry | {"colour": "black"}).body)["replaced"]
@@ -116,6 +123,22 @@ def test_entries_are_added_imported_and_removed(pages: Pages, api: Api) -> None:
     number = api.get("/lists/entries?subject=ip")["items"][0]["id"]
     assert api.ask("DELETE", f"/lists/entries/{number}").status == 204
     assert is_problem(api.ask("DELETE", f"/lists/entries/{number}"), 404)
+
+
+def test_an_allowed_sender_in_whose_name_others_can_write_is_told(
+    pages: Pages, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = WrittenDNS({"_dmarc.bank.example TXT": ["v=DMARC1; p=reject"]})
+    monkeypatch.setattr(pages.house.dns, "queries", written.queries)
+    entry = {"colour": "white", "subject": "sender", "scope": "example.com"}
+    told = json.loads(
+        api.post("/lists/import", entry | {"patterns": ["a@shop.example", "bank.example"]}).body
+    )
+    assert told["forgeable"] == {"a@shop.example": FORGEABLE}
+    many = {"patterns": [f"shop{number}.example" for number in range(MOST_ASKED + 3)]}
+    assert json.loads(api.post("/lists/import", entry | many).body)["unasked"] == 3
+    blocked = {"colour": "black", "pattern": "shop.example"}
+    assert json.loads(api.post("/lists/entries", entry | blocked).body)["forgeable"] == {}
 
 
 def test_a_broad_entry_needs_a_reason(api: Api) -> None:

@@ -8,20 +8,21 @@ A look-up that gets no answer in time says nothing: lists must work without a DN
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 
 import anyio
 
 from tamis.contract.service_protocols import DNS, Answer
 from tamis.filters.signing.dmarc_record import read_record, targets
+from tamis.judging.policy import PolicyBook
 from tamis.judging.policy_settings import settings_of
 from tamis.language.translation import marked
 from tamis.message.names import is_host_name
-from tamis.web.visit import Visit
 
 MOST_ASKED = 20
-"""Domains that are looked at for one form; beyond: the others are added without a word."""
+"""Domains that are looked at at once; beyond: `Forgeable.unasked` says how many were not."""
 _SECONDS = 2.0
-"""How long a form waits for the DNS; beyond: nothing is said of any of them."""
+"""How long the DNS is waited for; beyond: no word on any of them."""
 _BELIEVES = "filters.sender_whitelist.state"
 
 FORGEABLE = marked("its domain has no DMARC record: forged mail in its name would always pass as well")
@@ -31,20 +32,29 @@ UNPROVABLE = marked(
 """For people: "PATTERN: …". The second where policy believes senders only when they are authenticated (S6b)."""
 
 
-def doubts(visit: Visit, patterns: Collection[str], scope: str) -> Mapping[str, str]:
-    """Of sender patterns that shall be allowed in a scope, those whose domain does not protect its name, each with why
-    that matters there."""
+@dataclass(frozen=True, slots=True)
+class Forgeable:
+    """Of sender patterns those whose domain does not protect its name, each with why that matters where they are
+    allowed; and how many domains were too many to be looked at."""
+
+    why: Mapping[str, str] = field(default_factory=dict)
+    unasked: int = 0
+
+
+async def forgeable(dns: DNS, book: PolicyBook, patterns: Collection[str], scope: str) -> Forgeable:
+    """Of sender patterns that are allowed in a scope, or shall be."""
     domains = {one: _domain(one) for one in patterns}
-    asked = sorted({domain for domain in domains.values() if domain})[:MOST_ASKED]
+    known = sorted({domain for domain in domains.values() if domain})
+    asked, unasked = known[:MOST_ASKED], len(known[MOST_ASKED:])
     if not asked:
-        return {}
-    settings = {one.key: one.value for one in settings_of(visit.site.book, scope)}
-    found = visit.wait(_unprotected, visit.house.dns, asked)
+        return Forgeable()
+    settings = {one.key: one.value for one in settings_of(book, scope)}
     believes = settings.get(_BELIEVES) == "on"
+    found = await _unprotected(dns, asked)
     why = {
         domain: FORGEABLE if believes else UNPROVABLE for domain, spf in found.items() if believes or not spf
     }
-    return {pattern: why[domain] for pattern, domain in domains.items() if domain in why}
+    return Forgeable({one: why[domain] for one, domain in domains.items() if domain in why}, unasked)
 
 
 def _domain(pattern: str) -> str:
