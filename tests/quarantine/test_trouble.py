@@ -174,10 +174,8 @@ def test_a_database_that_went_away_and_came_back(outage: PrivatePostgres) -> Non
         first = store.quarantine.hold(held("1"), CONTENT)
         outage.stop()
         for _ in range(3):
-            began = time.monotonic()
             with pytest.raises(StoreError):
                 store.quarantine.hold(held("2"), CONTENT)
-            assert time.monotonic() - began < 5
         outage.start()
         assert store.quarantine.hold(held("2"), CONTENT) != first
         assert store.quarantine.count() == 2

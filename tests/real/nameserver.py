@@ -8,6 +8,7 @@ import socket
 import struct
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import dns.exception
@@ -133,19 +134,21 @@ class LossyLine(Running):
         self._socket.close()
 
     def _carry(self) -> None:
+        while True:
+            octets, client = self._socket.recvfrom(4096)
+            if not octets:
+                return
+            (asked,) = dns.message.from_wire(octets).question
+            name, rdtype = asked.name.to_text(omit_final_dot=True).lower(), asked.rdtype
+            if (name, dns.rdatatype.to_text(rdtype)) in self.lost:
+                continue
+            with suppress(OSError):  # nobody answers there: the question is lost
+                self._socket.sendto(self._answer(octets), client)
+
+    def _answer(self, octets: bytes) -> bytes:
+        # a socket for each question: what comes too late for one is no answer to the next
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as onward:
+            onward.settimeout(5)
             onward.connect(self._to)
-            onward.settimeout(0.5)
-            while True:
-                octets, client = self._socket.recvfrom(4096)
-                if not octets:
-                    return
-                (asked,) = dns.message.from_wire(octets).question
-                name, rdtype = asked.name.to_text(omit_final_dot=True).lower(), asked.rdtype
-                if (name, dns.rdatatype.to_text(rdtype)) in self.lost:
-                    continue
-                try:
-                    onward.send(octets)
-                    self._socket.sendto(onward.recv(4096), client)
-                except OSError:  # nobody answers there: the question is lost
-                    continue
+            onward.send(octets)
+            return onward.recv(4096)

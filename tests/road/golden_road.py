@@ -30,7 +30,7 @@ from tamis.models.model_file import Learned, write_model
 from tamis.models.site_model import LEVELS, MODEL
 from tamis.services.state.redis_state import RedisState
 from tests.filters.golden import Case, Step, cases
-from tests.real import Client, PrivateDNS, PrivateRedis, Sent
+from tests.real import Client, PrivateDNS, PrivateRedis, Sent, wait_until
 from tests.real.clock import Clock
 from tests.real.nameserver import LossyLine
 from tests.real.scanners import MARK, OURS, PrivateClamd, PrivateSpamd
@@ -44,6 +44,7 @@ ROOT = "."
 _TOLERANCE = timedelta(minutes=4)
 _QUEUED = re.compile(r"queued as (\w+)")
 _REFUSED = re.compile(r"(\w+): milter-reject: END-OF-MESSAGE")
+_LEFT = re.compile(r" postfix/smtpd\[\d+\]: disconnect from ")
 
 
 @dataclass(frozen=True)
@@ -98,8 +99,8 @@ class GoldenRoad:
         self.installation.daemon.hup()
         with self._outages(case):
             for step in case.steps:
-                sent = self._send(case, step)
-        queue_id = self._queue_id(sent)
+                sent, logged = self._send(case, step)
+        queue_id = _queue_id(sent, logged)
         self.installation.postfix.wait_idle()
         return Gone(sent, queue_id)
 
@@ -228,24 +229,33 @@ class GoldenRoad:
         else:
             self._clock.set_about(moment, _TOLERANCE)
 
-    def _send(self, case: Case, step: Step) -> Sent:
-        envelope = step.envelope
+    def _send(self, case: Case, step: Step) -> tuple[Sent, str]:
+        """The replies, and what Postfix logged of the session."""
+        envelope, postfix = step.envelope, self.installation.postfix
         self._set_clock(case, envelope.received_at)
-        return self.installation.postfix.send(
+        before = len(postfix.log())
+        sent = postfix.send(
             step.message.read_bytes(),
             to=[recipient.address for recipient in envelope.recipients],
             sender=envelope.sender,
             client=Client(envelope.client_ip, helo=envelope.helo, login=envelope.login or None),
         )
+        wait_until(
+            lambda: _LEFT.search(postfix.log(), before) is not None,
+            timeout=30,
+            what="the end of the session in the log",
+            detail=postfix.failure_report,
+        )
+        return sent, postfix.log()[before:]
 
-    def _queue_id(self, sent: Sent) -> str:
-        """Under which Postfix took the last message or refused it at its end; "" if no recipient was left by then."""
-        found = [match[1] for reply in sent.replies.values() if (match := _QUEUED.search(reply.text))]
-        if found:
-            return found[0]
-        *_, last = self.installation.postfix.log().splitlines()
-        refused = _REFUSED.search(last)
-        return refused[1] if refused else ""
+
+def _queue_id(sent: Sent, logged: str) -> str:
+    """Under which Postfix took the message or refused it at its end; "" if no recipient was left by then."""
+    found = [match[1] for reply in sent.replies.values() if (match := _QUEUED.search(reply.text))]
+    if found:
+        return found[0]
+    refused = _REFUSED.search(logged)
+    return refused[1] if refused else ""
 
 
 async def _zones(written: WrittenDNS) -> tuple[dict[str, str], frozenset[tuple[str, str]]]:

