@@ -168,7 +168,7 @@ def test_memory_is_bounded_outside_of_python_as_well() -> None:
 @pytest.mark.real
 def test_scanned_pages_are_read_within_the_same_job() -> None:
     told = message(letter({"scan.pdf": pdf(scanned("CHEAP PILLS"), scanned("Votre commande"))}))
-    told.services = Services(reader=FileReader(ImageSettings()))
+    told.services = Services(reader=FileReader(ImageSettings(seconds=25)))
     look = looked(ImageText(), told)
     assert look.finding is not None
     assert look.finding.status is Status.CLEAR

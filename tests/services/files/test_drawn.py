@@ -274,6 +274,6 @@ def test_ordinary_pages_have_nothing_drawn() -> None:
 )
 def test_hostile_drawings_are_read_or_told_in_time(octets: bytes) -> None:
     begun = time.process_time()
-    answer = POOL.call("reading", {"seconds": 5.0, "languages": (), "pages": 1}, [octets], seconds=20)
+    answer = POOL.call("reading", {"seconds": 5.0, "languages": (), "pages": 1}, [octets], seconds=120)
     assert answer["files"][0]["codes"] == []
     assert time.process_time() - begun < 5

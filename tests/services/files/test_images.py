@@ -29,7 +29,7 @@ from tests.builders import message
 from tests.documents import qr_code
 from tests.memory_state import MemoryState
 
-NO_OCR = {"seconds": 5, "languages": [], "pages": 3}
+NO_OCR = {"seconds": 60, "languages": [], "pages": 3}
 
 
 def picture(seed: int = 1) -> Image.Image:
@@ -67,7 +67,7 @@ def examine(*images: bytes, state: MemoryState | None = None, ocr: bool = False)
     told = message(
         letter({f"{number}.png": octets for number, octets in enumerate(images)}, kind="image/png")
     )
-    reader = FileReader(ImageSettings(ocr=ocr))
+    reader = FileReader(ImageSettings(ocr=ocr, seconds=25))
     told.services = Services(reader=reader, state=state) if state else Services(reader=reader)
     look = looked(ImageText(), told)
     assert look.finding is not None
