@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from email.utils import parseaddr
 
 from tamis.contract.lists import Colour, Entry, Subject
 from tamis.judging.flip import FlipSender
 from tamis.judging.list_effect import covers
 from tamis.judging.promise import why_held_despite
 from tamis.judging.site import Site
+from tamis.language.shown_mailbox import shown_mailbox
 from tamis.quarantine.held_mail import Quarantine
 from tamis.quarantine.records import HeldRecord, Summary
 
@@ -49,7 +49,7 @@ def try_entry(held_mail: Quarantine, site: Site, pattern: str, scope: str) -> En
 
 def _met(entry: Entry, message: Summary) -> list[FlipSender]:
     """The addresses of a message that an entry is about, each by itself."""
-    shown = parseaddr(message.header_from)[1]
+    shown = shown_mailbox(message.header_from)[1]
     told = ((message.sender, FlipSender(message.sender)), (shown, FlipSender("", message.header_from)))
     return [sender for address, sender in told if address and covers([entry], address)]
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import click
 
-_FROM_LINE = re.compile(rb"^From [^\r\n]*\r?\n", re.MULTILINE)
+_FROM_LINE = re.compile(rb"^From (?![ \t]*:)[^\r\n]*\r?\n", re.MULTILINE)
+"""Not the field, which may have white space before its colon (RFC 5322 4.5.8)."""
 _MAX_OCTETS = 256 * 1024 * 1024
 
 
@@ -31,7 +32,7 @@ def read_messages(source: str) -> Iterator[tuple[str, bytes]]:
 
 
 def _split(name: str, octets: bytes) -> Iterator[tuple[str, bytes]]:
-    if not octets.startswith(b"From "):
+    if not _FROM_LINE.match(octets):
         yield name, octets
         return
     starts = [

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from email.utils import parseaddr
 from itertools import combinations, islice
 from types import MappingProxyType
 from typing import Any
@@ -22,6 +21,7 @@ from tamis.judging.list_effect import listable_of
 from tamis.judging.policy import Policy
 from tamis.judging.policy_terms import FilterRule
 from tamis.judging.verdict import Decision, Verdict, judge, opinion_of
+from tamis.language.shown_mailbox import shown_mailbox
 from tamis.language.translation import marked
 from tamis.message.address import address_key
 
@@ -115,7 +115,7 @@ class FlipSender:
 
     def met_by(self) -> tuple[str, tuple[MatchedField, ...]]:
         """The pattern of such an entry, and where a message meets it; "" where there is none."""
-        shown = parseaddr(self.header_from)[1]
+        shown = shown_mailbox(self.header_from)[1]
         pattern = listable_of((shown, self.envelope), self.own)
         found = ((self.envelope, MatchedField.ENVELOPE), (shown, MatchedField.HEADER))
         return pattern, tuple(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from email.utils import parseaddr
+
+from tamis.language.shown_mailbox import shown_mailbox
 
 _MOST_MARKS = 2  # combining marks on one letter: enough for every language, too few to cover the line above
 _REPLACED = "\ufffd"
@@ -21,7 +22,7 @@ def plain(text: str, limit: int = 300) -> str:
 def named(header_from: str, sender: str) -> tuple[str, str]:
     """Name and address of who is shown as sender, plain; "" for what is not known."""
     shown = plain(header_from, 400)
-    name, address = parseaddr(shown)
+    name, address = shown_mailbox(shown)
     if "@" not in address:
         return (shown[:160], plain(sender, 160))
     return plain(name, 160), plain(address, 160)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from email.utils import parseaddr
 from typing import Any
 
 from starlette.responses import Response
@@ -27,6 +26,7 @@ from tamis.judging.story import Story, Told
 from tamis.judging.telling import MAX_COPIES, MAX_STEPS, ChainStep, CopyTold, chain, tell
 from tamis.judging.trace import RULED
 from tamis.language.display_text import plain_lines
+from tamis.language.shown_mailbox import shown_mailbox
 from tamis.language.translation import marked
 from tamis.message.address import PLATFORM, domain_of
 from tamis.people.rights import Right
@@ -184,7 +184,7 @@ def _parts(console: Console, kept: KeptStory, copies: Sequence[CopyTold]) -> lis
             asked.get(domain_of(one.mailbox)) if one.told.outcome == "quarantine" else None,
             standing.get((story.transaction, one.mailbox)),
             words.get(one.mailbox, ()),
-            doing.sender_of(console, (parseaddr(story.header_from)[1], story.sender), one.mailbox)
+            doing.sender_of(console, (shown_mailbox(story.header_from)[1], story.sender), one.mailbox)
             if story.side == "in"
             else "",
             _despite(console, story, one.mailbox),
@@ -313,7 +313,7 @@ def act(console: Console) -> Response:
         for one in console.visit.store.quarantine.of_message(kept.story.transaction, reach)
         if one.mailbox == mailbox and one.state is HeldState.HELD
     ]
-    sender = doing.sender_of(console, (parseaddr(kept.story.header_from)[1], kept.story.sender), mailbox)
+    sender = doing.sender_of(console, (shown_mailbox(kept.story.header_from)[1], kept.story.sender), mailbox)
     scope = console.visit.field("scope") or mailbox
     despite = _despite(console, kept.story, mailbox) if verb is Verb.ALLOW else ""
     said, did = doing.act_on_copy(console, verb, mailbox, next(iter(held), None), sender, scope, despite)

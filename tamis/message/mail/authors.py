@@ -6,13 +6,11 @@ from collections.abc import Sequence
 
 from tamis.message.mail.defects import DefectKind, DefectReport
 from tamis.message.mail.headers import HeaderField
-from tamis.message.mail.mailboxes import Address
+from tamis.message.mail.mailboxes import ANY_AT, Address
 from tamis.message.mail.sampling import Chance, sampled
 
 MOST_AUTHORS = 10
 """Authors of a message that others are asked about. Beyond: `too_many_authors`, and a choice that nobody foresees."""
-
-_ANY_AT = frozenset("@\uff20\ufe6b")
 
 
 def some_of(authors: Sequence[Address], random: Chance) -> tuple[Address, ...]:
@@ -27,6 +25,6 @@ def check_authors(fields: Sequence[HeaderField], found: Sequence[Address], repor
         report.add(DefectKind.TOO_MANY_AUTHORS, len(named), "from")
     bad = next((one.address for one in named if not one.is_usable), "")
     if not named:
-        bad = next((field.value for field in fields if not _ANY_AT.isdisjoint(field.value)), "")
+        bad = next((field.value for field in fields if not ANY_AT.isdisjoint(field.value)), "")
     if bad:
         report.add(DefectKind.UNUSABLE_AUTHOR, bad, "from")

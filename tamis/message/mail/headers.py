@@ -13,7 +13,7 @@ from tamis.message.mail.words import decode_words, unfold
 # RFC 5322 2.2: printable ASCII but the colon; obs-optional (4.5.8) has white space before the colon.
 # The value runs over obs-fold lines too (4.2). Each alternative consumes, so matching is linear.
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)\n?")
-_MBOX = re.compile(rb">?From [^\n]*+\n")
+_MBOX = re.compile(rb">?From (?![ \t]*+:)[^\n]*+\n")
 _LINE_OCTETS = 998
 _NAME_OCTETS = 998
 

@@ -32,6 +32,8 @@ _QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]+")
 _UNSEEN_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1b\x7f]+")
 _CUT = re.compile(r"[\0\r]")
+ANY_AT = frozenset("@\uff20\ufe6b")
+"""Signs that readers take for the at sign."""
 _AT = str.maketrans("\uff20\ufe6b", "@@")
 """Full-width and small commercial at, which readers take for the sign that they look like."""
 # White space around an at sign, and around a dot (RFC 5322 4.4); no run of it is looked at twice.
@@ -238,7 +240,10 @@ class _Reader:
             specs.update(dict.fromkeys(spec for spec in inner if not specs or _is_usable(spec)))
         if not specs:
             specs = dict.fromkeys(_rewritten(chunk.angles[0] if chunk.angles else phrase))
-        display = self._display(" ".join(shown.split()) or " ".join(chunk.comments))
+        shown = " ".join(shown.split())
+        # some programs show comments beside a name, and an address there is meant to be seen
+        beside = (one for one in chunk.comments if not shown or not ANY_AT.isdisjoint(one))
+        display = self._display(" ".join([shown, *beside]))
         if specs:
             return [Address(display, spec) for spec in specs]
         if not display:

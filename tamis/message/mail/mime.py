@@ -13,8 +13,8 @@ from tamis.message.mail.opaque import SUFFIXES, TYPES, OpaqueError, opaque_conte
 from tamis.message.mail.part import ContentType, Part, content_types, transfer_encodings
 from tamis.message.mail.transfer import decode_transfer
 
-# RFC 2046 5.1.1: a delimiter line may end in white space, which gateways add.
-_DELIMITER_END = re.compile(rb"(--)?[ \t]*+(?:\r?\n|\r?\Z)")
+# RFC 2046 5.1.1: a delimiter line may end in white space, which gateways add; to many readers CR is some.
+_DELIMITER_END = re.compile(rb"(--)?[ \t\r]*+(?:\n|\Z)")
 # What looks like a delimiter line before a part's header, for readers that guess a boundary.
 _LIKE_DELIMITER = re.compile(rb"(?<![^\n])--([^\r\n]{1,200}?)[ \t]*\r?\n(?:content-|\r?\n)", re.IGNORECASE)
 _RFC2046_BOUNDARY_OCTETS = 70

@@ -115,6 +115,10 @@ _ALIASES = {
     "koi8r": "koi8-r",
     "koi8": "koi8-r",
     "x-koi8-r": "koi8-r",
+    **dict.fromkeys(("ebcdic-cp-us", "ebcdic-cp-ca", "ebcdic-cp-nl", "ebcdic-cp-wt", "csibm037"), "ibm037"),
+    **dict.fromkeys(("ebcdic-cp-be", "ebcdic-cp-ch", "csibm500"), "ibm500"),
+    # its letters and digits are those of 37
+    **dict.fromkeys(("ibm1047", "cp1047", "ibm-1047"), "ibm037"),
     "mac": "macintosh",
     "macroman": "macintosh",
     "x-mac-roman": "macintosh",

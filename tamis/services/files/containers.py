@@ -119,13 +119,13 @@ def is_message(octets: bytes, name: str) -> bool:
     if name.lower().endswith((".eml", ".mht", ".mhtml", ".nws")):
         return True
     head = octets[:4096].lstrip()
-    if head.startswith(b"From "):
+    if _MBOX.match(head):
         head = head.partition(b"\n")[2]
     begun = _FIELD.match(head)
     return begun is not None and len(set(_MAIL_FIELDS.findall(head))) > 2
 
 
-_MBOX = re.compile(rb"^From [^\r\n]{1,500}\r?\n(?=[!-9;-~]{1,60}:)", re.MULTILINE)
+_MBOX = re.compile(rb"^From (?![ \t]*:)[^\r\n]{1,500}\r?\n(?=[!-9;-~]{1,60}:)", re.MULTILINE)
 MOST_MESSAGES = 100
 """Messages of one mailbox file. Beyond: not looked at, `not_read`."""
 
