@@ -18,6 +18,8 @@ from tamis.filters.statistics import Statistics, StatisticsOptions
 from tamis.models.corpora import Place, found, shuffled
 from tamis.models.evaluation import stream as features_of
 from tamis.models.features import Features
+from tamis.models.folds import sent_by
+from tamis.models.header_tokens import Home
 from tamis.models.kinds import kind_of
 from tamis.models.levels import Levels, Rate
 from tamis.models.reports import message_id
@@ -63,7 +65,9 @@ class Site:
     def teach(self, places: Sequence[Place]) -> None:
         """Learn, and measure the levels where that is due."""
         for place in places:
-            self._teacher.teach(message_id(place.read()), self._features[place], spam=place.spam)
+            mail, features = place.read(), self._features[place]
+            sender = sent_by(mail, Home())
+            self._teacher.teach(message_id(mail), features, spam=place.spam, sender=sender)
         if self._teacher.measuring_due():
             self.levels = self._teacher.measure() or self.levels
 

@@ -12,6 +12,7 @@ from tamis.message.test_strings import asked_of
 from tamis.models.beside import points_beside
 from tamis.models.corpora import Place
 from tamis.models.features import Features, extract
+from tamis.models.folds import sent_by
 from tamis.models.header_tokens import Home
 from tamis.models.reports import message_id
 
@@ -33,6 +34,8 @@ class Candidate:
     is_test: bool = False
     beside: float | None = None
     """What the other filters gave it when it came, where known."""
+    sender: str = ""
+    """Who sent it (`folds`)."""
 
 
 def in_turn(places: Sequence[Place]) -> list[Place]:
@@ -98,5 +101,6 @@ def _with_features(batch: Sequence[Candidate], home: Home) -> list[Candidate]:
             found.append(Candidate(one.place, one.message, is_test=True))
         else:
             beside = points_beside(mail, home.header_prefix)
-            found.append(Candidate(one.place, one.message, extract(mail, home=home), beside=beside))
+            features, sender = extract(mail, home=home), sent_by(mail, home)
+            found.append(Candidate(one.place, one.message, features, beside=beside, sender=sender))
     return found

@@ -68,6 +68,8 @@ class Lesson:
     """Points that the other filters gave the message, where known; nothing is learned from them."""
     stranger: int = 0
     """Stands for the domain or network that answers for a label of ham that no person gave; 0 where one did."""
+    sender: int = 0
+    """Stands for who sent the message (`folds`); 0 where nobody is named, and in lessons of earlier versions."""
 
 
 _SHARES = np.array([expert.share for expert in EXPERTS])

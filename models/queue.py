@@ -26,6 +26,7 @@ from tamis.message.mail import Mail
 from tamis.message.test_strings import asked_of
 from tamis.models.beside import points_beside
 from tamis.models.features import extract
+from tamis.models.folds import sent_by
 from tamis.models.header_tokens import Home
 from tamis.models.ledger import LEDGER, Ledger, Taught
 from tamis.models.levels import Levels
@@ -141,6 +142,7 @@ class Queue:
             domain=domain,
             beside=points_beside(mail, self._home.header_prefix),
             stranger="" if spam or source.attended else stranger_of(report.reporter, self._domains),
+            sender=sent_by(mail, self._home),
         )
         self._ledger.learned[report.source] = self._ledger.learned.get(report.source, 0) + 1
 

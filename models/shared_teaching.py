@@ -61,12 +61,13 @@ class SharedTeacher(Teacher):
         reach: int = REACH,
         joins: bool = True,
         left_off: LeftOff | None = None,
+        key: bytes = b"",
     ) -> None:
         """`joins` is whether to take over what hosts share first; False is for who will `share` this folder's model."""
         self._steps = steps
         self._reach = reach
         self._place: SharedPlace | None = None
-        super().__init__(folder, minimum=minimum, reach=reach, left_off=left_off)
+        super().__init__(folder, minimum=minimum, reach=reach, left_off=left_off, key=key)
         if place := SharedPlace.of(folder):
             # what is in the journal was taken, whether or not the file says so
             self._place = replace(place, number=max(place.number, self._writer.sequence // 2))

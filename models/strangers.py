@@ -4,7 +4,7 @@
     them -> too much of one's ham is spam to it? -> a doubt: all of his lessons are taken back
 
 The model that was taught them believes them, so they are held against one that was taught nothing of the same stranger
-(`held_together`). Who owns several domains vouches for each by the others, so those that are most like spam are also
+(`folds`). Who owns several domains vouches for each by the others, so those that are most like spam are also
 held out together (`most_suspect`). The journal keeps a number for the stranger's domain; 0 stands for no stranger.
 """
 
@@ -41,23 +41,6 @@ def stranger_of(reporter: str, own_domains: frozenset[str]) -> str:
     platform's own domains the mailbox."""
     domain = domain_of(reporter)
     return reporter if domain in own_domains else registered_domain(domain) or reporter
-
-
-def held_together(
-    labels: Labels, strangers: Numbers, folds: int
-) -> np.ndarray[tuple[int], np.dtype[np.int_]]:
-    """The fold of each lesson: for each label blocks in order of time, in which a stranger's lessons stay together, all
-    where his first one falls."""
-    found = np.zeros(len(labels), dtype=np.int_)
-    for label in (False, True):
-        places = np.flatnonzero(labels == label)
-        first: dict[int, int] = {}
-        for place in places.tolist():
-            first.setdefault(int(strangers[place]) or -place - 1, place)
-        began = np.array([first[int(strangers[place]) or -place - 1] for place in places.tolist()])
-        rank = np.searchsorted(np.sort(began), began)
-        found[places] = rank * folds // max(1, len(places))
-    return found
 
 
 def most_suspect(scores: Floats, labels: Labels, strangers: Numbers) -> Labels:

@@ -7,10 +7,11 @@ In the model's folder, beside what `writer` keeps:
     levels.json    the levels, measured by cross-validation
 
 Levels are measured on the reports within the journal's reach, 1,000 of each label or more where there are as many.
-They are cut into blocks in order of time, so that copies of one campaign stay together, and each block is scored by
-a model that was taught base and all other blocks. So the order in which mail was taught (first all ham, then all
-spam) makes no ham look better than it is, and a report that is taken back is out of the measure too. What a stranger
-taught stands in one block, and is taken back where the model without it holds too much of it for spam (`strangers`).
+They are cut into blocks in order of time, in which mail of one sender and copies of one campaign stay together
+(`folds`), and each block is scored by a model that was taught base and all other blocks. So neither the order in which
+mail was taught (first all ham, then all spam) nor that its senders are known makes ham look better than it is, and a
+report that is taken back is out of the measure too. What a stranger taught stands in one block, and is taken back where
+the model without it holds too much of it for spam (`strangers`).
 """
 
 from __future__ import annotations
@@ -31,13 +32,14 @@ from tamis.base.shared_files import owned_like_its_folder
 from tamis.models.correction import salt_of
 from tamis.models.familiarity import familiarity
 from tamis.models.features import Features
+from tamis.models.folds import held_together, kinship, sender_number
 from tamis.models.kinds import kind_of
 from tamis.models.learner import Lesson
 from tamis.models.levels import Held, Levels, fit_levels
 from tamis.models.measures import Floats, Labels
 from tamis.models.model_file import ModelError
 from tamis.models.site_model import LEVELS
-from tamis.models.strangers import Numbers, doubts, held_together, most_suspect, worst
+from tamis.models.strangers import Numbers, doubts, most_suspect, worst
 from tamis.models.taken_back import TAKEN_BACK, TakenBack
 from tamis.models.training_journal import TrainingRecord
 from tamis.models.writer import JOURNAL, REACH, LeftOff, ModelWriter
@@ -60,10 +62,18 @@ class Teacher:
     """How far the writer's sequence goes on with a lesson."""
 
     def __init__(
-        self, folder: Path, *, minimum: int, reach: int = REACH, left_off: LeftOff | None = None
+        self,
+        folder: Path,
+        *,
+        minimum: int,
+        reach: int = REACH,
+        left_off: LeftOff | None = None,
+        key: bytes = b"",
     ) -> None:
-        """`left_off` is what the last teacher of this process gave, as for ModelWriter."""
+        """`left_off` is what the last teacher of this process gave, as for ModelWriter; `key` is what senders' numbers
+        are made with: the same one on all hosts of a store."""
         self._minimum = minimum
+        self._key = key
         self.folder = folder
         self._open(self._made_writer(reach, left_off))
 
@@ -99,16 +109,27 @@ class Teacher:
         domain: str = "",
         beside: float | None = None,
         stranger: str = "",
+        sender: str = "",
     ) -> bool:
         """Learn a message, durably; False when it was learned with this label before.
 
-        `weight`, `domain`, `beside` and `stranger` as for `ModelWriter.learn`.
+        `weight`, `domain`, `beside` and `stranger` as for `ModelWriter.learn`; `sender` is who sent it (`folds`).
         """
         if self.known(message, spam=spam):
             return False
         self._taken_back.call(salt_of(stranger), stranger)
         self._teach(
-            TrainingRecord(0, message, spam, weight, features, salt_of(domain), beside, salt_of(stranger))
+            TrainingRecord(
+                0,
+                message,
+                spam,
+                weight,
+                features,
+                salt_of(domain),
+                beside,
+                salt_of(stranger),
+                sender_number(sender, self._key),
+            )
         )
         return True
 
@@ -204,8 +225,9 @@ class Teacher:
         least = self._minimum // 2
         if min(self.learned) < self._minimum or min(labels.sum(), (~labels).sum()) < least:
             return None
-        strangers = np.array([lesson.stranger for lesson in self._writer.lessons()], dtype=np.int64)
-        return self._held_out(held_together(labels, strangers, FOLDS)), labels, strangers
+        kin = [kinship(lesson) for lesson in self._writer.lessons()]
+        strangers = np.array([one.stranger for one in kin], dtype=np.int64)
+        return self._held_out(held_together(labels, kin, FOLDS)), labels, strangers
 
     def _take_back(self, held: Held, labels: Labels, strangers: Numbers) -> bool:
         """Forget the lessons of strangers who are doubted; whether there were any."""

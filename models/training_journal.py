@@ -4,9 +4,10 @@ A record is
 
     u32  length of the body     u32  CRC-32 of the body
     body: u64 sequence, u8 kind (0 ham, 1 spam, 2 withdrawn; 4 more where it is known what other filters said, 8
-          more where a stranger answers for it), f32 weight, u32 salt of the domain, u16 length of the report's id,
-          the id, then for a label f32 points of the other filters (where known), u32 number of the stranger (where
-          there is one), u16[] counts by view and the zstd-packed differences of the feature indices
+          more where a stranger answers for it, 16 more where its sender is known), f32 weight, u32 salt of the
+          domain, u16 length of the report's id, the id, then for a label f32 points of the other filters (where
+          known), u32 number of the stranger (where there is one), u32 number of the sender (where known), u16[]
+          counts by view and the zstd-packed differences of the feature indices
 
 little-endian. A record is durable when `append` has returned. One that a crash cut short is the last one:
 it is cut off when the journal is opened, and since its report was never acknowledged it comes again.
@@ -37,7 +38,7 @@ _HEAD: Final = struct.Struct("<8sI")
 _MAGIC: Final = b"TAMISJNL"
 _FRAME = struct.Struct("<II")
 _BODY = struct.Struct("<QBfIH")
-_HAM, _SPAM, _WITHDRAWN, _BESIDE, _STRANGER = 0, 1, 2, 4, 8
+_HAM, _SPAM, _WITHDRAWN, _BESIDE, _STRANGER, _SENDER = 0, 1, 2, 4, 8, 16
 _POINTS = struct.Struct("<f")
 _NUMBER = struct.Struct("<I")
 _MAX_BODY = 1 << 22
@@ -60,6 +61,8 @@ class TrainingRecord:
     """Points that the other filters gave the message when it came, where known."""
     stranger: int = 0
     """Stands for the stranger who answers for the label, as in `Lesson`."""
+    sender: int = 0
+    """Stands for the sender, as in `Lesson`."""
 
 
 def pack(record: TrainingRecord) -> bytes:
@@ -73,6 +76,9 @@ def pack(record: TrainingRecord) -> bytes:
         # Octets of the same significance side by side: the high ones are nearly all zero.
         planes = steps.view(np.uint8).reshape(-1, 4).T.tobytes()
         tail = counts + zstandard.ZstdCompressor(level=3).compress(planes)
+        if record.sender:
+            kind |= _SENDER
+            tail = _NUMBER.pack(record.sender) + tail
         if record.stranger:
             kind |= _STRANGER
             tail = _NUMBER.pack(record.stranger) + tail
@@ -89,21 +95,22 @@ def _unpack(body: bytes) -> TrainingRecord:
     if kind == _WITHDRAWN:
         return TrainingRecord(sequence, report)
     tail = body[_BODY.size + length :]
-    beside = None
+    beside: float | None = None
+    numbers = {_STRANGER: 0, _SENDER: 0}
     if kind & _BESIDE:
         (beside,) = _POINTS.unpack_from(tail)
         tail = tail[_POINTS.size :]
-    stranger = 0
-    if kind & _STRANGER:
-        (stranger,) = _NUMBER.unpack_from(tail)
-        tail = tail[_NUMBER.size :]
+    for sign in numbers:
+        if kind & sign:
+            (numbers[sign],) = _NUMBER.unpack_from(tail)
+            tail = tail[_NUMBER.size :]
     counts = np.frombuffer(tail[:_COUNTS_OCTETS], dtype="<u2").astype(np.intp)
     planes = zstandard.ZstdDecompressor().decompress(tail[_COUNTS_OCTETS:], max_output_size=4 * _MAX_FEATURES)
     steps = np.frombuffer(planes, dtype=np.uint8).reshape(4, -1).T.copy().view("<u4").ravel()
     indices = np.cumsum(steps, dtype=np.uint32)
     is_spam = bool(kind & _SPAM)
     features = Features(indices, counts)
-    return TrainingRecord(sequence, report, is_spam, weight, features, salt, beside, stranger)
+    return TrainingRecord(sequence, report, is_spam, weight, features, salt, beside, *numbers.values())
 
 
 def unpack(octets: bytes) -> TrainingRecord:

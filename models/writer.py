@@ -115,18 +115,21 @@ class ModelWriter:
         domain: str = "",
         beside: float | None = None,
         stranger: str = "",
+        sender: int = 0,
     ) -> bool:
         """Take a report in, durably; False when it was taken in before with the same label.
 
         `report` names the message (its transaction, say) in at most 1,000 octets; a report with another label
         than before replaces it. `weight` (0 to 1) is the say of the source, `domain` that of the reader,
         `beside` the points of the other filters, where known; `stranger` who answers for a label of ham that no
-        person gave.
+        person gave; `sender` the number of who sent the message.
         """
         if not 0 < len(report.encode()) <= 1000:
             raise ValueError("a report's id has 1 to 1,000 octets")
         return self.take(
-            TrainingRecord(0, report, spam, weight, features, salt_of(domain), beside, salt_of(stranger))
+            TrainingRecord(
+                0, report, spam, weight, features, salt_of(domain), beside, salt_of(stranger), sender
+            )
         )
 
     def take(self, record: TrainingRecord) -> bool:
@@ -334,4 +337,12 @@ def _file(path: Path) -> tuple[Path, int, int, int] | None:
 def _lesson(record: TrainingRecord) -> Lesson | None:
     if record.features is None:
         return None
-    return Lesson(record.features, record.spam, record.weight, record.salt, record.beside, record.stranger)
+    return Lesson(
+        record.features,
+        record.spam,
+        record.weight,
+        record.salt,
+        record.beside,
+        record.stranger,
+        record.sender,
+    )

@@ -28,6 +28,7 @@ from tamis.message.envelope import Envelope, Recipient
 from tamis.models.bulk import in_turn
 from tamis.models.corpora import Place
 from tamis.models.features import extract
+from tamis.models.folds import sent_by
 from tamis.models.levels import Rate
 from tamis.models.reports import message_id
 from tamis.models.site_model import SiteModel, home_of
@@ -105,7 +106,8 @@ def _model(site: Site, lessons: Sequence[Place]) -> Iterator[tuple[SiteModel, fr
                     mail = place.read()
                 except OSError:
                     continue
-                teacher.teach(message_id(mail), extract(mail, home=home), spam=place.spam)
+                sender = sent_by(mail, home)
+                teacher.teach(message_id(mail), extract(mail, home=home), spam=place.spam, sender=sender)
             teacher.measure()
         yield SiteModel(own), frozenset()
 

@@ -152,6 +152,7 @@ def _direct(
                     weight=SOURCES["learn"].say,
                     domain=domain,
                     beside=one.beside,
+                    sender=one.sender,
                 ):
                     counts["spam learned" if one.place.spam else "ham learned"] += 1
                     if sum(counts.values()) % _PUBLISHED_EVERY == 0:

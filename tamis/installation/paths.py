@@ -52,7 +52,7 @@ class Paths:
     )
     model = KnownFile(
         lambda settings: settings.model_directory,
-        "the statistical model, and the journal of what it learned",
+        "the statistical model, and the journal of what it learned: hashed features and hashed senders, no mail",
         "what was learned: back it up",
     )
     ledger = KnownFile(

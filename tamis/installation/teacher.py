@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tamis.installation.signing_key import agreed_key, signing_key
 from tamis.models.ledger import Taught
 from tamis.models.model_file import ModelBusyError
 from tamis.models.shared_teaching import SharedTeacher
@@ -16,11 +17,17 @@ from tamis.store import Store
 
 
 def open_teacher(settings: Settings, store: Store, left_off: LeftOff | None = None) -> Teacher:
-    """Raises ModelBusyError while another process of this host teaches, and StoreError where hosts share a store that
-    can't answer. `left_off` is what this process's last teacher gave."""
+    """Raises ModelBusyError while another process of this host teaches, StoreError where hosts share a store that
+    can't answer, and ConfigError without the installation's key. `left_off` is what this process's last teacher
+    gave."""
     if store.is_shared:
         return open_shared(settings, store, left_off=left_off)
-    return Teacher(settings.model_directory, minimum=settings.learning.minimum, left_off=left_off)
+    return Teacher(
+        settings.model_directory,
+        minimum=settings.learning.minimum,
+        left_off=left_off,
+        key=signing_key(settings.key_file),
+    )
 
 
 def shared_counts(store: Store) -> Taught | None:
@@ -32,9 +39,13 @@ def open_shared(
     settings: Settings, store: Store, *, joins: bool = True, left_off: LeftOff | None = None
 ) -> SharedTeacher:
     """As `open_teacher`, of a store that hosts share; `joins` as for SharedTeacher."""
-    minimum = settings.learning.minimum
     return SharedTeacher(
-        settings.model_directory, store.model_steps, minimum=minimum, joins=joins, left_off=left_off
+        settings.model_directory,
+        store.model_steps,
+        minimum=settings.learning.minimum,
+        joins=joins,
+        left_off=left_off,
+        key=agreed_key(settings.key_file, store.hosts, shared=True),
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tamis.models.strangers import Doubt, doubts, held_together, most_suspect, stranger_of, worst
+from tamis.models.strangers import Doubt, doubts, most_suspect, stranger_of, worst
 from tamis.models.taken_back import Taken, TakenBack
 
 OWN = frozenset({"example.com"})
@@ -26,24 +26,6 @@ OWN = frozenset({"example.com"})
 )
 def test_a_domain_answers_for_all_of_its_addresses(reporter: str, stranger: str) -> None:
     assert stranger_of(reporter, OWN) == stranger
-
-
-@given(st.lists(st.tuples(st.booleans(), st.integers(0, 6)), min_size=1, max_size=120))
-def test_what_a_stranger_taught_is_held_out_together(lessons: list[tuple[bool, int]]) -> None:
-    labels = np.array([spam for spam, _ in lessons])
-    strangers = np.array([0 if spam else stranger for spam, stranger in lessons], dtype=np.int64)
-    folds = held_together(labels, strangers, 5)
-    assert ((folds >= 0) & (folds < 5)).all()
-    for stranger in set(strangers.tolist()) - {0}:
-        assert len(set(folds[strangers == stranger].tolist())) == 1
-
-
-def test_without_strangers_folds_are_blocks_of_equal_size_in_order_of_time() -> None:
-    labels = np.arange(100) % 4 == 0
-    folds = held_together(labels, np.zeros(100, dtype=np.int64), 5)
-    for label in (False, True):
-        assert (np.diff(folds[labels == label]) >= 0).all()
-        assert len(set(np.bincount(folds[labels == label]).tolist())) == 1
 
 
 def test_only_a_stranger_who_contradicts_much_of_the_time_is_doubted() -> None:

@@ -170,6 +170,8 @@ def test_records_come_back_as_they_were(tmp_path: Path) -> None:
         TrainingRecord(5, "d", False, 1.0, features_of(3), beside=0.0),
         TrainingRecord(6, "e", False, 0.5, features_of(4), beside=2.5, stranger=77),
         TrainingRecord(7, "f", True, 0.5, features_of(5), stranger=1 << 31),
+        TrainingRecord(8, "g", True, 1.0, features_of(6), sender=(1 << 32) - 1),
+        TrainingRecord(9, "h", False, 0.5, features_of(7), beside=1.0, stranger=3, sender=4),
     ]
     kept = TrainingJournal(tmp_path / "journal")
     for record in records:
@@ -181,7 +183,11 @@ def test_records_come_back_as_they_were(tmp_path: Path) -> None:
         if record.features is not None:
             assert read.features is not None
             assert (record.spam, record.weight) == (read.spam, read.weight)
-            assert (record.beside, record.stranger) == (read.beside, read.stranger)
+            assert (record.beside, record.stranger, record.sender) == (
+                read.beside,
+                read.stranger,
+                read.sender,
+            )
             assert np.array_equal(record.features.indices, read.features.indices)
             assert np.array_equal(record.features.counts, read.features.counts)
     assert len(pack(records[0])) < 8192
