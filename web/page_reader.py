@@ -25,8 +25,8 @@ _UNITS = (
     (1024, marked("%(size)s KB")),
     (1, marked("%(size)s octets")),
 )
-
-
+_NO_BREAK = "\u00a0"
+"""A number and its unit stay on one line."""
 _FEW = 20
 """What a share of would say nothing."""
 
@@ -90,7 +90,7 @@ class PageReader:
         """A size in a fitting unit."""
         unit, sentence = next(((u, s) for u, s in _UNITS if octets >= u), _UNITS[-1])
         shown = self.number(round(octets / unit, 1 if octets < 10 * unit and unit > 1 else 0))
-        return self.gettext(sentence) % {"size": shown}
+        return self.gettext(sentence).replace(" ", _NO_BREAK) % {"size": shown}
 
     def number(self, value: float) -> str:
         """A number as the language writes it."""

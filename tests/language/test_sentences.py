@@ -67,9 +67,22 @@ def test_apostrophes_are_those_of_print() -> None:
     assert [french for _, french in sentences() if straight.search(french)] == []
 
 
+def test_a_button_is_quoted_as_it_reads() -> None:
+    """What a sentence says to press stands on the page with just these words."""
+    french = dict(sentences())
+    quoted = [(one, name) for one in french for name in re.findall("“([A-Z][^”]+)”", one) if name in french]
+    assert len(quoted) > 5
+    spaces = str.maketrans("\u00a0\u202f", "  ")
+    wrong = [one for one, name in quoted if f"« {french[name]} »" not in french[one].translate(spaces)]
+    assert wrong == []
+
+
 def test_one_word_for_one_thing() -> None:
-    """A message is "message", a mailbox "boîte"."""
-    wrong = re.compile(r"\b(?<!-)(courriel|mails?|mél|boîte aux lettres|e-mails (?:retenus|en attente))\b")
+    """A message is "message", a mailbox "boîte", what people want "voulu", and the filter is "anti-spam"."""
+    others = (
+        "courriel|mails?|mél|boîte aux lettres|e-mails (?:retenus|en attente)|antispam|(?:désir|souhait)ée?s?"
+    )
+    wrong = re.compile(rf"\b(?<!-)({others})\b")
     assert [french for _, french in sentences() if wrong.search(french)] == []
 
 

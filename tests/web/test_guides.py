@@ -24,7 +24,7 @@ def words(guide: Guide) -> str:
 @pytest.mark.parametrize(
     ("path", "english", "french"),
     [
-        ("/help", "Your mail and its spam filter", "Votre courrier et son filtre antispam"),
+        ("/help", "Your mail and its spam filter", "Votre courrier et son filtre anti-spam"),
         ("/help/confirm", "Somebody asks me to confirm my message", "On me demande de confirmer mon message"),
     ],
 )

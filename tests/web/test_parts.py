@@ -87,13 +87,13 @@ def test_dates_and_sizes_as_each_language_writes_them() -> None:
     assert english.ago(NOW + timedelta(hours=1)) == "just now"  # a clock that is ahead
     assert english.ago(NOW - timedelta(days=30)) == "23 October"
     assert [english.size(n) for n in (0, 999, 1536, 61 * 1024, 5 * 1024 * 1024)] == [
-        "0 octets",
-        "999 octets",
-        "1.5 KB",
-        "61 KB",
-        "5 MB",
+        "0\u00a0octets",
+        "999\u00a0octets",
+        "1.5\u00a0KB",
+        "61\u00a0KB",
+        "5\u00a0MB",
     ]
-    assert french.size(1536) == "1,5 Ko"
+    assert french.size(1536) == "1,5\u00a0Ko"
     assert PageReader("en", "No/Where", NOW).moment(NOW) == "22 November, 13:02"
 
 
