@@ -30,7 +30,7 @@ from tests.builders import MARIE, PAUL, book, message
 RELEASE = threading.Event()
 """Lets the hanging calls of a test go, at its end."""
 QUICK = 0.05
-PATIENT = 20.0
+PATIENT = 60.0
 
 Told = list[str]
 

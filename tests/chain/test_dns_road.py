@@ -42,7 +42,7 @@ def test_waiting_begins_at_mail_from() -> None:
     road = Road(site(), Runner(), Services(dns=resolver))
     told = envelope(helo="mail.example.net")
     road.mail_from(replace(told, recipients=()))
-    assert resolver.begun.wait(10)
+    assert resolver.begun.wait(60)
     examined = road.end_of_message(told, Mail(LETTER))
     assert examined.judged[0].verdict.decided_by == "spf"
     assert evidence(examined.findings, told.sender).standing is Standing.FAILED
@@ -81,7 +81,7 @@ def test_later_messages_of_a_session_ask_nothing_again() -> None:
             assert {n: f.status for n, f in second.findings.items()} == {
                 n: f.status for n, f in first.findings.items()
             }
-            runner.submit(closed(services.dns)).wait(10)
+            runner.submit(closed(services.dns)).wait(60)
 
     async def closed(resolver: DNS) -> None:
         resolver.close()

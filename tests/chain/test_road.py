@@ -97,7 +97,7 @@ def test_what_needs_only_the_sender_begins_with_it(running: Runner) -> None:
     made = site(filters=in_order((*BUILT_IN, Early)))
     road = Road(made, running)
     road.mail_from(replace(envelope(), recipients=()))
-    assert Early.begun.wait(20)
+    assert Early.begun.wait(60)
     examined = road.end_of_message(envelope(), Mail(LETTER))
     assert Early.senders == [STRANGER]  # once, not again at the end
     assert "early" in examined.findings

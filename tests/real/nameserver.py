@@ -74,7 +74,7 @@ class PrivateDNS(PrivateServer):
             return
         self._write_zones()
         os.kill(self._server.pid, signal.SIGHUP)
-        wait_until(self._is_current, timeout=20, what="NSD to load its zones", detail=self.log)
+        wait_until(self._is_current, timeout=60, what="NSD to load its zones", detail=self.log)
 
     def _file(self, zone: str) -> Path:
         return self.directory / f"{zone.strip('.') or 'root'}.zone"

@@ -306,7 +306,7 @@ def _end_group(group: int) -> None:
         os.killpg(group, signal.SIGKILL)
     except ProcessLookupError:
         return
-    wait_until(lambda: not _group_exists(group), timeout=10, what=f"the process group {group} to end")
+    wait_until(lambda: not _group_exists(group), timeout=60, what=f"the process group {group} to end")
 
 
 def _group_exists(group: int) -> bool:

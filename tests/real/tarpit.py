@@ -92,7 +92,7 @@ class _Proxy(asyncio.DatagramProtocol):
             asking.setblocking(False)
             await loop.sock_connect(asking, (LOOPBACK, self._upstream))
             await loop.sock_sendall(asking, data)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 self._transport.sendto(await loop.sock_recv(asking, 65_535), addr)
 
 

@@ -143,7 +143,8 @@ class Installation:
 
     def store(self) -> Store:
         """The durable store, from this process."""
-        return Store(f"sqlite:///{self.state_directory}/tamis.sqlite")
+        url = self.daemon.settings.get("store", {}).get("url")
+        return Store(url or f"sqlite:///{self.state_directory}/tamis.sqlite")
 
     def in_force(self) -> None:
         """Wait until all processes go by what the store says now of policy and lists."""
@@ -156,10 +157,9 @@ class Installation:
         self.daemon.hup()
 
     def held(self) -> list[dict[str, Any]]:
-        """What is in quarantine."""
-        held = self.tamis("quarantine", "list", "--json", "--limit", "10000")
-        assert isinstance(held, list)
-        return held
+        """What is in quarantine, as `tamis quarantine list --json` tells it; a command costs a second, this nothing."""
+        with self.store() as store:
+            return [one.to_dict() for one in store.quarantine.list(limit=10_000)]
 
 
 def _merged(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

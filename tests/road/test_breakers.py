@@ -40,7 +40,7 @@ def test_a_dead_scanner_is_left_out_and_comes_back() -> None:
                 return next((one["found"] for one in shown if one["check"] == "clamd clamav"), "")
 
             def metric(name: str) -> float:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
                     lines = answer.read().decode().splitlines()
                 return next(float(one.rpartition(" ")[2]) for one in lines if one.startswith(name))
 
@@ -54,7 +54,7 @@ def test_a_dead_scanner_is_left_out_and_comes_back() -> None:
             assert installation.daemon.log().count("clamd clamav is left out for 0.5 s") == 1
             wait_until(lambda: "after" in left_out(), timeout=30, what="doctor to name it")
             wait_until(
-                lambda: metric('tamis_part_left_out{part="clamd clamav"}') == 1, timeout=20, what="the metric"
+                lambda: metric('tamis_part_left_out{part="clamd clamav"}') == 1, timeout=60, what="the metric"
             )
             clamd.start()
             held = 0
@@ -68,7 +68,7 @@ def test_a_dead_scanner_is_left_out_and_comes_back() -> None:
             wait_until(caught, timeout=60, what="the scanner to be asked again")
             assert installation.daemon.log().count("clamd clamav answers again") == 1
             wait_until(
-                lambda: metric('tamis_part_left_out{part="clamd clamav"}') == 0, timeout=20, what="the metric"
+                lambda: metric('tamis_part_left_out{part="clamd clamav"}') == 0, timeout=60, what="the metric"
             )
             assert metric('tamis_part_openings_total{part="clamd clamav"}') == 1
             assert metric('tamis_findings_total{filter="antivirus",status="unavailable"}') >= 7

@@ -6,7 +6,6 @@ import email
 import re
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from email.policy import default
@@ -33,7 +32,6 @@ from tamis.judging.site import Site
 from tamis.judging.stored_policy import Snapshot
 from tamis.quarantine.records import Summary
 from tamis.settings import read_settings
-from tamis.store import Store
 from tests.real import Client, PrivateDNS, wait_until
 from tests.real.support import free_port, private_directory
 from tests.road.faulty import BACKGROUND_STAGES
@@ -92,13 +90,6 @@ def asking(nameserver: PrivateDNS) -> Iterator[Installation]:
         yield running
 
 
-@contextmanager
-def opened(installation: Installation) -> Iterator[Store]:
-    """The installation's store."""
-    with Store(read_settings(installation.daemon.config).settings.store_url) as store:
-        yield store
-
-
 def site_of(installation: Installation) -> Site:
     """Settings and policy as the web process has them."""
     return Site.build(read_settings(installation.daemon.config), load_filters(), Snapshot())
@@ -106,7 +97,7 @@ def site_of(installation: Installation) -> Site:
 
 def look(installation: Installation, challenge: str) -> SenderPage:
     """The sender's page."""
-    with opened(installation) as store:
+    with installation.store() as store:
         page = store.answers.open(challenge, terms_of(site_of(installation)))
         assert page is not None
         return page
@@ -115,7 +106,7 @@ def look(installation: Installation, challenge: str) -> SenderPage:
 def answer(installation: Installation, challenge: str, proof: AnswerProof = AnswerProof.CODE) -> Receipt:
     """The sender's right answer."""
     site = site_of(installation)
-    with opened(installation) as store:
+    with installation.store() as store:
         deliver = delivery_by_answer(site.settings, proof)
         return store.answers.solve(challenge, terms_of(site), deliver, proof)
 
@@ -151,13 +142,13 @@ def delivered(installation: Installation, recipient: str, number: int) -> list[e
 
 def challenges(installation: Installation, sender: str | None = None) -> tuple[Challenge, ...]:
     """What was decided."""
-    with opened(installation) as store:
+    with installation.store() as store:
         return store.challenges.list(sender=sender, limit=1000)
 
 
 def held(installation: Installation, **about: str) -> list[Summary]:
     """What is in quarantine of a sender, or with a Message-ID."""
-    with opened(installation) as store:
+    with installation.store() as store:
         found = store.quarantine.list(limit=1000)
     return [one for one in found if all(getattr(one, name) == value for name, value in about.items())]
 
@@ -167,7 +158,7 @@ def settled(installation: Installation) -> Mapping[str, str]:
     installation.postfix.wait_idle()
 
     def done() -> bool:
-        with opened(installation) as store:
+        with installation.store() as store:
             later = datetime.now(UTC) + timedelta(days=1)
             return not (store.challenges.undecided(held_before=later) or store.challenges.pending())
 
@@ -178,13 +169,13 @@ def settled(installation: Installation) -> Mapping[str, str]:
 
 def metrics(listen: str) -> str:
     """What Prometheus would get."""
-    with urllib.request.urlopen(f"http://{listen}/metrics", timeout=10) as answer_:
+    with urllib.request.urlopen(f"http://{listen}/metrics", timeout=60) as answer_:
         return str(answer_.read().decode())
 
 
 def joined(installation: Installation, challenge: str, number: int) -> bool:
     """Whether a challenge stands for so many held copies."""
-    with opened(installation) as store:
+    with installation.store() as store:
         return len(store.challenges.messages(challenge)) == number
 
 
@@ -259,7 +250,7 @@ def test_asked_by_mail_and_answered(asking: Installation) -> None:
         asking.postfix.wait_idle()
         return bool(delivered(asking, ALICE, 2))
 
-    wait_until(passes, timeout=20, what="the sender to be known")
+    wait_until(passes, timeout=60, what="the sender to be known")
     header = delivered(asking, ALICE, 2)[0]["X-Spam-Whitelist"]
     assert header == f"Automatically Whitelisted ({sender}, weight 2)"
     shown = asking.tamis("challenges", "show", challenge, "--json")
@@ -301,7 +292,7 @@ def test_nobody_is_asked_who_must_not_be(asking: Installation) -> None:
     listen = asking.daemon.settings["metrics"]["listen"]
     wait_until(
         lambda: 'tamis_challenges_total{reason="automatic",what="suppressed"} 2.0' in metrics(listen),
-        timeout=20,
+        timeout=60,
         what="the metrics",
     )
     assert 'tamis_challenges_total{reason="",what="solved"} 1.0' in metrics(listen)
@@ -427,7 +418,7 @@ def test_asked_in_the_reply_and_answered(replying: Installation) -> None:
         replying.postfix.wait_idle()
         return sent.accepted and bool(delivered(replying, ALICE, 101))
 
-    wait_until(passes, timeout=20, what="the sender to be known")
+    wait_until(passes, timeout=60, what="the sender to be known")
     header = delivered(replying, ALICE, 101)[0]["X-Spam-Whitelist"]
     assert header == f"Automatically Whitelisted ({sender}, weight 2)"
 
@@ -553,7 +544,7 @@ def script_and_forger(asking: Installation) -> None:
 
     def published(works: int, validations: int) -> None:
         def done() -> bool:
-            with opened(asking) as store:
+            with asking.store() as store:
                 earned = [(one.works, one.validations) for one in store.senders.find(address=sender)]
                 return earned == [(works, validations)] and not store.answers.solved()
 

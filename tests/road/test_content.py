@@ -61,12 +61,12 @@ def test_attachments_by_type_and_by_fingerprint(installation: Installation, tmp_
         send(installation, letter({"papers.zip": archive({"note.pdf": PDF})}, number=11))
         return any(one["decided_by"] == "attachment_fingerprints" for one in installation.held())
 
-    wait_until(caught, timeout=20, what="the fingerprint to count")
+    wait_until(caught, timeout=60, what="the fingerprint to count")
 
     def counted() -> bool:
         shown = installation.tamis("fingerprint", "show", "attachment", "--json")
         return bool(shown[0]["hits"])
 
-    wait_until(counted, timeout=20, what="the hit to be counted")
+    wait_until(counted, timeout=60, what="the hit to be counted")
     installation.tamis("fingerprint", "remove", "attachment", str(bad))
     assert installation.tamis("fingerprint", "show", "attachment", "--json") == []

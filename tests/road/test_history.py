@@ -141,7 +141,7 @@ def test_a_killed_worker_loses_no_story_of_an_accepted_message() -> None:
             if number in (9, 19, 29):
                 before = installation.daemon.pids("workers")
                 installation.daemon.signal("workers", signal.SIGKILL)
-                wait_until(partial(_replaced, installation, before), timeout=20, what="another worker")
+                wait_until(partial(_replaced, installation, before), timeout=60, what="another worker")
         wait_for(installation, 30)
         told = [one["message_id"].strip("<>").partition("@")[0] for one in stories(installation)]
         assert sorted(map(int, told)) == list(range(30))
@@ -157,7 +157,7 @@ def test_metrics_add_up_over_workers() -> None:
         for number in range(10):
             raw = spam(number) if number % 2 else ham(number)
             assert installation.postfix.send(raw, to=[INBOX, JUNK], client=STRANGER).accepted
-        wait_until(lambda: "tamis_messages_total 10.0" in _metrics(port), timeout=20, what="all counts")
+        wait_until(lambda: "tamis_messages_total 10.0" in _metrics(port), timeout=60, what="all counts")
         shown = _metrics(port)
         assert 'tamis_copies_total{decided_by="cyrillic",outcome="junk"} 5.0' in shown
         assert 'tamis_copies_total{decided_by="",outcome="inbox"} 10.0' in shown
@@ -168,7 +168,7 @@ def test_metrics_add_up_over_workers() -> None:
 
 def _metrics(port: int) -> str:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
             return str(answer.read().decode())
     except OSError:  # it does not listen yet
         return ""

@@ -158,7 +158,7 @@ def test_lists_take_effect_without_a_restart(installation: Installation) -> None
         installation.postfix.wait_idle()
         return bool(installation.postfix.maildir(carol))
 
-    wait_until(passes, timeout=20, what="the white list entry to count")
+    wait_until(passes, timeout=60, what="the white list entry to count")
     copy = installation.postfix.maildir(carol)[0]
     assert header(copy, "X-Spam-Whitelist") == "Whitelisted EMail Address (friend@example.net)"
 
@@ -166,7 +166,7 @@ def test_lists_take_effect_without_a_restart(installation: Installation) -> None
         entries = installation.tamis("lists", "show", "--scope", carol, "--json")
         return bool(entries[0]["hits"])
 
-    wait_until(counted, timeout=20, what="the hit to be counted")
+    wait_until(counted, timeout=60, what="the hit to be counted")
 
 
 def test_policy_overrides_take_effect_without_a_restart(installation: Installation) -> None:
@@ -178,7 +178,7 @@ def test_policy_overrides_take_effect_without_a_restart(installation: Installati
         installation.postfix.wait_idle()
         return bool(installation.postfix.maildir(dave))
 
-    wait_until(passes, timeout=20, what="the override to count")
+    wait_until(passes, timeout=60, what="the override to count")
     status = header(installation.postfix.maildir(dave)[0], "X-Spam-Status") or ""
     assert status.startswith("No,")
     assert "cyrillic=spam(shadow)" in status

@@ -120,7 +120,7 @@ def passes_now(
         installation.postfix.wait_idle()
         return bool(arrived(dovecot, to, number))
 
-    wait_until(passes, timeout=20, what="the sender to be known")
+    wait_until(passes, timeout=60, what="the sender to be known")
     header = arrived(dovecot, to, number)[0]["X-Spam-Whitelist"]
     assert header == f"Automatically Whitelisted ({sender}, weight 2)"
 
@@ -212,7 +212,7 @@ def test_the_recipient_signs_in_delivers_and_blocks(
             r"http://\S+/sign-in/[\w.-]+", b"".join(dovecot.mailbox(bob)).decode().replace("=\r\n", "")
         )
 
-    wait_until(lambda: bool(links()), timeout=20, what="the link", detail=installation.daemon.failure_report)
+    wait_until(lambda: bool(links()), timeout=60, what="the link", detail=installation.daemon.failure_report)
     tab.goto(links()[0])
     tab.get_by_role("button", name="Show my held mail").click()
     expect(tab.locator("[data-row]")).to_have_count(2)

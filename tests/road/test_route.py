@@ -103,7 +103,7 @@ def test_without_the_listener_for_reinjection(installation: Installation) -> Non
     installation.daemon.hup()
     wait_until(
         lambda: not installation.postfix.send(spam(1), to=[QUARANTINE], client=STRANGER).accepted,
-        timeout=20,
+        timeout=60,
         what="the mistake to count",
     )
     refused(installation, 2)

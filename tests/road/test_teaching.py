@@ -32,7 +32,7 @@ def test_honeypots_and_own_mail_teach_and_the_metrics_tell() -> None:
         assert postfix.send(ham(4), to=["inbox@example.com"], client=Client("203.0.113.9")).accepted
 
         def told() -> list[str]:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
                 return str(answer.read().decode()).splitlines()
 
         wait_until(

@@ -213,7 +213,7 @@ class Pages:
 
     def wait_for_mail(self, number: int) -> None:
         """Wait until so many mails have left: those of sign-ins do so after the answer."""
-        wait_until(lambda: len(self.postbox.got) >= number, timeout=10, what=f"{number} mails")
+        wait_until(lambda: len(self.postbox.got) >= number, timeout=60, what=f"{number} mails")
 
     def mailed_link(self) -> str:
         """The path of the link in the last mail that left."""

@@ -77,7 +77,7 @@ def nginx(tmp_path: Path) -> Iterator[tuple[int, int, Pages, Path]]:
         server.start([find_program("nginx"), *files, "-g", "daemon off;"])
         try:
             server.await_ready(
-                lambda: accepts_connections(secure), timeout=20, log=lambda: tail(server.text())
+                lambda: accepts_connections(secure), timeout=60, log=lambda: tail(server.text())
             )
             yield port, secure, pages, authority
         finally:
@@ -86,14 +86,14 @@ def nginx(tmp_path: Path) -> Iterator[tuple[int, int, Pages, Path]]:
 
 def test_the_pages_behind_nginx(nginx: tuple[int, int, Pages, Path]) -> None:
     port, secure, _, authority = nginx
-    plain = http.client.HTTPConnection(LOOPBACK, port, timeout=10)
+    plain = http.client.HTTPConnection(LOOPBACK, port, timeout=60)
     plain.request("GET", "/c/token")
     sent_on = plain.getresponse()
     assert (sent_on.status, sent_on.headers["location"]) == (308, "https://mail.example.com/c/token")
     statuses = []
     for n in range(25):
         connection = http.client.HTTPSConnection(
-            LOOPBACK, secure, timeout=10, context=ssl.create_default_context(cafile=str(authority))
+            LOOPBACK, secure, timeout=60, context=ssl.create_default_context(cafile=str(authority))
         )
         # what a client says of itself is not believed: all of these are one client's
         connection.request("GET", "/sign-in", headers={"X-Forwarded-For": f"203.0.{n}.7"})

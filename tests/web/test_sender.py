@@ -226,7 +226,7 @@ def test_policy_says_what_is_asked_first_or_alone(
         assert stranger.post(f"{path}/work").status == 404
         asked_elsewhere = asyncio.run_coroutine_threadsafe(
             pages.house.captcha.work(pages.store.challenges.list()[0].id, "192.0.2.0/24"), pages.loop
-        ).result(10)
+        ).result(60)
         assert "Delivered" not in stranger.post(path, altcha=_solved(asked_elsewhere)).text
         assert state(pages, held) is HeldState.HELD
     if not code:
@@ -314,7 +314,7 @@ def test_a_lost_state_asks_nothing_and_delivers_nothing(pages: Pages) -> None:
     held, path = ask(pages)
     asked = pages.visitor().post(path)
     code = asked.field("code")
-    asyncio.run_coroutine_threadsafe(pages.house.state.close(), pages.loop).result(10)
+    asyncio.run_coroutine_threadsafe(pages.house.state.close(), pages.loop).result(60)
     state_file = pages.settings.state_file
     state_file.unlink()
     state_file.mkdir()

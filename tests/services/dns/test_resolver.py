@@ -441,7 +441,7 @@ def test_a_dead_server_is_left_alone_until_a_probe_finds_it_alive(monkeypatch: p
         with pytest.raises(ServiceError, match="left out until"):
             resolver.query(NAME, "A").send(None)  # at its first step: it waits for nothing
         servers[0].reply = good
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while True:
                 try:
                     assert (await resolver.query(NAME, "A")).records

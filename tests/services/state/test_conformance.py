@@ -32,7 +32,7 @@ def run(another: Opener, test: Callable[[SharedState], Awaitable[None]]) -> None
 
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not await condition():  # noqa: ASYNC110 - it is the backend's clock that is waited for
             await asyncio.sleep(0.02)
 

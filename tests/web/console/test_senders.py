@@ -33,11 +33,11 @@ HASH = "ab" * 32
 
 def state_of(pages: Pages, key: str) -> str | None:
     """What the shared state has."""
-    return asyncio.run_coroutine_threadsafe(pages.house.state.get(key), pages.loop).result(10)
+    return asyncio.run_coroutine_threadsafe(pages.house.state.get(key), pages.loop).result(60)
 
 
 def put(pages: Pages, key: str, value: str) -> None:
-    asyncio.run_coroutine_threadsafe(pages.house.state.put(key, value, 600), pages.loop).result(10)
+    asyncio.run_coroutine_threadsafe(pages.house.state.put(key, value, 600), pages.loop).result(60)
 
 
 def send(visitor: Visitor, page: str, form: dict[str, str | list[str]], path: str = "") -> Answer:
