@@ -22,6 +22,7 @@ from tests.real import (
     Session,
     TamisDaemon,
     body,
+    command,
     free_port,
     undelivered,
     wait_until,
@@ -228,3 +229,16 @@ def test_a_daemon_that_never_gets_ready_fails_with_its_log(tmp_path: Path) -> No
 def test_waiting_names_what_it_waited_for() -> None:
     with pytest.raises(HarnessError, match=r"waited 0\.05 s in vain for godot\nstill absent"):
         wait_until(lambda: False, timeout=0.05, what="godot", detail=lambda: "still absent")
+
+
+def test_each_command_is_a_process_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has the status, the two outputs and the environment that a shell's would have, and nothing of the last one."""
+    settings = tmp_path / "tamis.toml"
+    settings.write_text(f"state_directory = {str(tmp_path)!r}\nnonsense = 1\n")
+    monkeypatch.setenv("TAMIS_CONFIG", str(settings))
+    status, out, err = command.tamis("policy", "show")
+    assert (status, out, "nonsense" in err) == (78, "", True)
+    monkeypatch.delenv("TAMIS_CONFIG")
+    assert command.tamis("--version")[0] == 0
+    status, out, err = command.tamis("no-such-command")
+    assert (status, out, "No such command" in err) == (64, "", True)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -14,8 +12,8 @@ from typing import Any, Self
 from tamis.installation.snapshot import read_snapshot
 from tamis.store import Store
 from tests.fresh_store import lay_down
-from tests.real import PrivatePostfix, TamisDaemon, wait_until
-from tests.real.support import REPOSITORY, private_directory
+from tests.real import PrivatePostfix, TamisDaemon, command, wait_until
+from tests.real.support import private_directory
 
 POLICY: Mapping[str, Any] = {
     "outcome": "quarantine",
@@ -123,18 +121,9 @@ class Installation:
         """Run a tamis command on this installation; its output, read as JSON where it asked for --json. It must end
         with the `status`, or one of them."""
         allowed = (status,) if isinstance(status, int) else status
-        done = subprocess.run(
-            [sys.executable, "-m", "tamis.cli", "--config", str(self.daemon.config), *arguments],
-            capture_output=True,
-            text=True,
-            cwd=REPOSITORY,
-            check=False,
-            timeout=60,
-        )
-        assert done.returncode in allowed, (
-            f"tamis {' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}"
-        )
-        return json.loads(done.stdout) if "--json" in arguments else done.stdout + done.stderr
+        ended, out, err = command.tamis("--config", str(self.daemon.config), *arguments)
+        assert ended in allowed, f"tamis {' '.join(arguments)}: {ended}\n{out}{err}"
+        return json.loads(out) if "--json" in arguments else out + err
 
     @property
     def state_directory(self) -> Path:
