@@ -16,6 +16,7 @@ from tests.web.console.mail import HELD, arrive, held_ids, story
 from tests.web.console.test_messages import ANNE, EVIL, ORG_ADMIN, grant, pages
 from tests.web.pages import ADMIN, JEAN, MARIE, Pages, Visitor
 from tests.web.samples import content, message
+from tests.web.test_mailbox import labels
 
 __all__ = ["pages"]
 
@@ -138,6 +139,22 @@ def test_a_helper_teaches_nothing(pages: Pages) -> None:
     press(helper, "verb", "delete", [number])
     assert states(pages, [number]) == [HeldState.DELETED]
     assert pages.store.labels.of("transaction1") == []
+    other = hold(pages, 2)
+    press(helper, "verb", "deliver", [other])
+    assert states(pages, [other]) == [HeldState.RELEASED]
+    assert labels(pages) == []
+
+
+def test_a_right_in_one_domain_is_none_in_another(pages: Pages) -> None:
+    both = "both@example.net"
+    grant(pages, both, "example.com", BUNDLES["helper"])
+    grant(pages, both, "example.org", frozenset({Right.HELD, Right.HISTORY}))
+    ids = [hold(pages, n, who) for n, who in enumerate((MARIE, ANNE))]
+    visitor = pages.visitor(both)
+    everything = "/admin/held?in=platform"
+    assert len(subjects(visitor.get(everything).text)) == 2, "both are seen"
+    press(visitor, "verb", "delete", ids, everything)
+    assert [*states(pages, ids[:1]), *states(pages, ids[1:])] == [HeldState.DELETED, HeldState.HELD]
 
 
 def test_a_held_message_leads_to_its_story(pages: Pages) -> None:

@@ -14,6 +14,7 @@ from tamis.contract.lists import Colour, ListEntry, Subject
 from tamis.database.list_entries import NewEntry
 from tamis.judging.stored_policy import Override
 from tamis.message.address import PLATFORM
+from tamis.people.rights import BUNDLES
 from tests.services.dns.resolving import WrittenDNS
 from tests.web.console.conftest import PLATFORM_ADMIN
 from tests.web.pages import ADMIN, JEAN, MARIE, Answer, Pages, Visitor
@@ -173,6 +174,21 @@ def test_what_was_removed_comes_back(pages: Pages) -> None:
     assert forged.status == 404
     assert "2 entries are back." in admin.post(f"/admin/lists/undo{HERE}", form).text
     assert {(one.pattern, one.scope, one.note, one.expires) for one in pages.store.lists.find()} == before
+
+
+def test_what_was_removed_comes_back_only_where_one_may_still_change_lists(pages: Pages) -> None:
+    entry = put(pages, "a@example.net", "example.org")
+    both = "both@example.net"
+    given = [
+        pages.store.people.grant(both, f"example.{top}", BUNDLES["manager"], by="t") for top in ("com", "org")
+    ]
+    visitor, there = pages.visitor(both), "?in=example.org"
+    form = {"entry": str(entry.id), "verb": "remove"}
+    removed = visitor.send(f"/admin/lists{there}", form, f"/admin/lists/change{there}")
+    back = {name: removed.field(name) for name in ("csrf", "undo", "seal")}
+    pages.store.people.revoke(given[1].id, by="t")
+    assert visitor.post(f"/admin/lists/undo{HERE}", back).status == 404
+    assert pages.store.lists.find() == ()
 
 
 def test_an_entry_gets_another_end(pages: Pages) -> None:

@@ -22,6 +22,7 @@ from tamis.web.console import messages
 from tests.web.console.conftest import PLATFORM_ADMIN
 from tests.web.console.mail import GARAGE, HELD, INBOX, arrive, held_ids, story
 from tests.web.pages import ADMIN, JEAN, MARIE, Pages, Visitor
+from tests.web.test_mailbox import labels
 
 ANNE, ORG_ADMIN = "anne@example.org", "owner@example.org"
 EVIL = "\"><script>alert(1)</script>'<img src=x onerror=alert(1)>{{7*7}}\u202e"
@@ -313,6 +314,15 @@ def test_each_role_may_do_what_it_was_granted_and_nothing_else(pages: Pages, rol
             f"/admin/messages/{shared}/act", csrf=csrf, mailbox=MARIE, verb="allow", scope="platform"
         )
         assert elsewhere.status == 400
+
+
+def test_who_may_deliver_and_not_teach_teaches_nothing(pages: Pages) -> None:
+    (number,) = arrive(pages, story(1))
+    grant(pages, "helper@example.com", "example.com", BUNDLES["helper"])
+    path = f"/admin/messages/{number}"
+    pages.visitor("helper@example.com").submit(path, f"{path}/act", mailbox=MARIE, verb="deliver")
+    assert [one.state for one in pages.store.quarantine.list(state=None)] == [HeldState.RELEASED]
+    assert labels(pages) == []
 
 
 def test_a_weak_session_opens_none_of_it(pages: Pages) -> None:
