@@ -305,6 +305,9 @@ def test_each_role_may_do_what_it_was_granted_and_nothing_else(pages: Pages, rol
                 visitor.post(f"/admin/messages/{shared}/act", csrf=csrf, mailbox=MARIE, verb=verb).status
                 == 404
             )
+    if "label" not in MAY[role]:
+        path = f"/admin/messages/{shared}/label"
+        assert visitor.post(path, csrf=csrf, mailbox=MARIE, wanted="no").status == 404
     if "allow" in MAY[role]:
         beyond = visitor.post(
             f"/admin/messages/{shared}/act", csrf=csrf, mailbox=MARIE, verb="allow", scope="example.com"

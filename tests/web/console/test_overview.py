@@ -174,6 +174,10 @@ def test_a_mailbox_is_locked_by_who_may_and_opened_by_its_owner_alone(full: Page
     helper = full.visitor("helper@example.com")
     assert "Lock this mailbox" not in helper.get(path).text
     assert helper.submit(path, f"{path}/lock", sure="yes").status == 404
+    full.store.people.grant("helper@example.com", "example.org", BUNDLES["manager"], by="test")
+    everywhere = "?in=platform"  # a right in one domain is none in another
+    assert helper.submit(f"{path}{everywhere}", f"{path}/lock{everywhere}", sure="yes").status == 404
+    assert not full.site().book.policy(who).terms.locked
     doubted = admin.submit(path, f"{path}/lock")
     assert (doubted.status, "only anne@example.com can open it" in doubted.text) == (422, True)
     assert not full.site().book.policy(who).terms.locked

@@ -104,8 +104,10 @@ def test_what_belongs_to_others_is_not_touched(pages: Pages) -> None:
     theirs = pages.store.people.grant(MARIE, "example.org", BUNDLES["manager"], by="root")
     pages.store.factors.enrol(MARIE, password="x", totp=b"x", step=0, recovery=(), by="root")
     admin, here = pages.visitor(ADMIN), person(pages, MARIE)
+    pages.session(MARIE)
     page = admin.get(here).text
     assert "example.org" not in page
+    assert "last used" not in page, "where a person is signed in is for who could end that"
     assert 'value="suspend"' not in page
     for form in ({"do": "revoke", "grant": str(theirs.id)}, {"do": "suspend"}, {"do": "reset"}):
         assert admin.send(here, form).status == 404, form
@@ -114,6 +116,7 @@ def test_what_belongs_to_others_is_not_touched(pages: Pages) -> None:
     assert found is not None
     assert (found.suspended, found.is_enrolled, len(found.grants)) == (False, True, 2)
     root = pages.visitor(PLATFORM_ADMIN)
+    assert "last used" in root.get(here).text
     session = pages.session(MARIE)
     assert root.send(here, {"do": "suspend"}).status == 303
     assert pages.store.people.grants_of(MARIE) == ()
@@ -133,6 +136,18 @@ def test_who_has_the_right_to_give_little_takes_little_back(pages: Pages) -> Non
     for form in ({"do": "revoke", "grant": str(given.id)}, {"do": "suspend"}, {"do": "reset"}):
         assert boss.send(here, form).status == 404
     pages.store.people.remove(MARIE, by="root")
+
+
+def test_who_could_not_give_it_does_not_withdraw_an_invitation(pages: Pages) -> None:
+    pages.store.people.grant("boss@example.com", "example.com", {Right.PEOPLE}, by="root")
+    invitations = pages.store.invitations
+    invitations.invite(MARIE, Grant("example.com", BUNDLES["owner"]), by="root", until=None)
+    (offer,) = invitations.list(EVERYTHING)
+    form = {"do": "withdraw", "offer": offer.id}
+    assert pages.visitor("boss@example.com").send("/admin/people", form).status == 404
+    assert [one.id for one in invitations.list(EVERYTHING)] == [offer.id]
+    assert pages.visitor(ADMIN).send("/admin/people", form).status == 303
+    assert invitations.list(EVERYTHING) == ()
 
 
 def test_the_settings_file_is_the_way_back_in(pages: Pages) -> None:
