@@ -319,6 +319,20 @@ def test_each_role_may_do_what_it_was_granted_and_nothing_else(pages: Pages, rol
         assert elsewhere.status == 400
 
 
+def test_a_right_in_one_domain_is_none_in_another(pages: Pages) -> None:
+    (number,) = arrive(pages, story(1))
+    both = "both@example.net"
+    grant(pages, both, "example.com", BUNDLES["observer"])
+    grant(pages, both, "example.org", BUNDLES["owner"])
+    visitor, path, everywhere = pages.visitor(both), f"/admin/messages/{number}", "?in=platform"
+    form = {"csrf": visitor.get(f"{path}{everywhere}").field("csrf"), "mailbox": MARIE}
+    for verb in ("deliver", "allow", "delete", "spam", "block"):
+        assert visitor.post(f"{path}/act{everywhere}", form, verb=verb).status == 404, verb
+    assert visitor.post(f"{path}/label{everywhere}", form, wanted="no").status == 404
+    assert [one.state for one in pages.store.quarantine.list()] == [HeldState.HELD]
+    assert pages.store.lists.find() == ()
+
+
 def test_who_may_deliver_and_not_teach_teaches_nothing(pages: Pages) -> None:
     (number,) = arrive(pages, story(1))
     grant(pages, "helper@example.com", "example.com", BUNDLES["helper"])
