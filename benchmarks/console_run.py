@@ -62,16 +62,16 @@ def questions(store: Store) -> dict[str, tuple[Callable[[], object], float]]:
         read.partners(reach, month, limit=5)
 
     def mailboxes() -> None:
-        names = [one.mailbox for one in read.mailboxes(domain, month, caught=False)]
-        read.caught_by(domain, month, names)
-        read.questions_by_mailbox(domain, since, now)
+        names, _ = read.ranked(domain, month, "came", upwards=False, start=0, limit=50)
+        read.mailboxes(domain, month, only=names)
+        read.questions_by_mailbox(domain, since, now, names)
         read.entries_of(names)
         read.courses(names, month)
         read.quiet(domain, month, 50)
 
     def one_mailbox() -> None:
         own = Reach(frozenset({BUSY}))
-        read.mailboxes(own, month, only=BUSY)
+        read.mailboxes(own, month, only=[BUSY])
         read.by_day(own, month)
 
     find, held = store.history.find, store.quarantine.list

@@ -81,6 +81,7 @@ def _partly(name: str, where: str, *columns: str) -> Index:
 UNASKED = "challenge IS NULL AND state = 'held'"
 UNFINISHED = "state IN ('pending', 'sending', 'solved')"
 MAILED = "transport = 'mail'"
+ASKED = "challenge IS NOT NULL"
 UNTOLD = "told_at IS NULL AND state = 'held'"
 
 
@@ -122,6 +123,7 @@ class MessageRow(Base):
         _partly("ix_messages_unasked", UNASKED, "state", "id"),
         _partly("ix_messages_untold", UNTOLD, "state", "mailbox", "held_at", "id"),
         _partly("ix_messages_bin_until", "bin_until IS NOT NULL", "bin_until"),
+        _partly("ix_messages_asked", ASKED, "mailbox", "challenge"),
     )
 
     id: Mapped[str] = mapped_column(_MessageId, primary_key=True)

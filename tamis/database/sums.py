@@ -13,10 +13,9 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, case, false, func, select, true
+from sqlalchemy import ColumnElement, Row, Select, false, func, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from tamis.database.connection import Database
 from tamis.database.counts import (
     DayCount,
     Days,
@@ -25,14 +24,14 @@ from tamis.database.counts import (
     HourCount,
     LabelCount,
     Latency,
-    MailboxCount,
     PartnerCount,
     Questions,
     RuleCount,
     ScoreCount,
 )
-from tamis.database.roll_ups import MICROS, MISTAKES, SKIPPED, STEPS, UNAVAILABLE, label_of
-from tamis.database.schema import ChallengeRow, EntryRow, MessageRow
+from tamis.database.mailbox_sums import KeptMailboxSums, during, sum_if
+from tamis.database.roll_ups import MICROS, SKIPPED, STEPS, UNAVAILABLE, label_of
+from tamis.database.schema import ChallengeRow
 from tamis.database.seen_rows import seen
 from tamis.database.statistics_schema import (
     DayRow,
@@ -47,16 +46,12 @@ from tamis.database.statistics_schema import (
 from tamis.message.address import PLATFORM, domain_of
 from tamis.people.rights import NO_LOCKS, Reach
 
-_AT_ONCE = 500
 FEW = 5
 """Mailboxes in a sum that let nobody guess which copies are those of a locked one."""
 
 
-class KeptSums:
+class KeptSums(KeptMailboxSums):
     """The part of the store for sums. Every method raises StoreError when the database can't answer."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     # --- what came, and where it went ---------------------------------------------------------------------------
 
@@ -92,89 +87,6 @@ class KeptSums:
             HourCount(datetime.fromtimestamp(r[0] * 3600, zone), r[1], r[2], r[3], int(r[4])) for r in rows
         ]
 
-    def mailboxes(
-        self, reach: Reach, days: Days, *, only: str = "", limit: int = 10_000, caught: bool = True
-    ) -> list[MailboxCount]:
-        """Every mailbox that had mail in these days, or only one, in alphabetical order; without `caught`, by what it
-        was caught is left out."""
-        with self._database.read() as session:
-            mine = [seen(reach, DayRow.mailbox, DayRow.domain)]
-            if only:
-                mine.append(DayRow.mailbox == only)
-            within = [*mine, *_during(DayRow.day, days)]
-            measured = (
-                _sum_if(DayRow.side == "in"),
-                _sum_if(and_(DayRow.side == "in", DayRow.outcome == "quarantine")),
-                _sum_if(and_(DayRow.side == "in", DayRow.outcome == "junk")),
-                _sum_if(DayRow.side == "out"),
-            )
-            rows = session.execute(
-                select(DayRow.mailbox, func.max(DayRow.domain), func.max(DayRow.day), *measured)
-                .where(*within)
-                .group_by(DayRow.mailbox)
-                .order_by(DayRow.mailbox)
-                .limit(limit)
-            ).all()
-            by_whom = _caught(session, within) if caught else {}
-            theirs = [seen(reach, LabelCountRow.mailbox, LabelCountRow.domain)]
-            if only:
-                theirs.append(LabelCountRow.mailbox == only)
-            mistakes = dict(
-                session.execute(
-                    select(LabelCountRow.mailbox, func.sum(LabelCountRow.copies))
-                    .where(*theirs, *_during(LabelCountRow.day, days), LabelCountRow.kind.in_(MISTAKES))
-                    .group_by(LabelCountRow.mailbox)
-                ).all()
-            )
-        return [
-            MailboxCount(
-                name,
-                domain,
-                int(came),
-                int(held),
-                int(junk),
-                int(sent),
-                date.fromordinal(last),
-                by_whom.get(name, {}),
-                int(mistakes.get(name, 0)),
-            )
-            for name, domain, last, came, held, junk, sent in rows
-        ]
-
-    def caught_by(self, reach: Reach, days: Days, only: Sequence[str] = ()) -> dict[str, dict[str, int]]:
-        """Mailbox -> filter -> copies that it caught; with `only`, of these mailboxes."""
-        mine = DayRow.mailbox.in_(only) if only else seen(reach, DayRow.mailbox, DayRow.domain)
-        with self._database.read() as session:
-            return _caught(session, [mine, *_during(DayRow.day, days)])
-
-    def courses(self, mailboxes: Sequence[str], days: Days) -> dict[str, dict[date, int]]:
-        """Mailbox -> copies by day, of these mailboxes."""
-        query = (
-            select(DayRow.mailbox, DayRow.day, func.sum(DayRow.copies))
-            .where(DayRow.mailbox.in_(mailboxes), *_during(DayRow.day, days))
-            .group_by(DayRow.mailbox, DayRow.day)
-        )
-        with self._database.read() as session:
-            found = _nested(session, query)
-        return {
-            name: {date.fromordinal(day): copies for day, copies in by_day.items()}
-            for name, by_day in found.items()
-        }
-
-    def quiet(self, reach: Reach, days: Days, limit: int = 1000) -> list[tuple[str, date]]:
-        """Mailboxes that had mail before these days and none since, with their last day, the longest quiet first."""
-        last = func.max(DayRow.day)
-        query = (
-            select(DayRow.mailbox, last)
-            .where(seen(reach, DayRow.mailbox, DayRow.domain))
-            .group_by(DayRow.mailbox)
-            .having(last < days.first.toordinal())
-            .order_by(last, DayRow.mailbox)
-            .limit(limit)
-        )
-        with self._database.read() as session:
-            return [(name, date.fromordinal(day)) for name, day in session.execute(query)]
-
     # --- filters, partners, totals ------------------------------------------------------------------------------
 
     def filters(self, reach: Reach, days: Days) -> list[FilterCount]:
@@ -190,7 +102,7 @@ class KeptSums:
     def latencies(self, days: Days) -> list[Latency]:
         """How long each filter took, and how often it had no answer: of the platform, whoever the mail was for."""
         query = select(FilterRow.filter, FilterRow.what, func.sum(FilterRow.copies))
-        query = query.where(FilterRow.domain == "", *_during(FilterRow.day, days))
+        query = query.where(FilterRow.domain == "", *during(FilterRow.day, days))
         counts: dict[str, dict[str, int]] = {}
         with self._database.read() as session:
             for name, what, copies in session.execute(query.group_by(FilterRow.filter, FilterRow.what)):
@@ -209,7 +121,7 @@ class KeptSums:
     def partners(self, reach: Reach, days: Days, side: str = "in", limit: int = 20) -> list[PartnerCount]:
         """The domains that whole domains exchanged most mail with, the most first; `side` in: who writes to them."""
         copies = func.sum(PartnerRow.copies)
-        held = _sum_if(PartnerRow.outcome == "quarantine", PartnerRow.copies)
+        held = sum_if(PartnerRow.outcome == "quarantine", PartnerRow.copies)
         query = select(PartnerRow.partner, copies, held, func.max(PartnerRow.day))
         query = query.where(PartnerRow.side == side).group_by(PartnerRow.partner)
         query = query.order_by(copies.desc(), PartnerRow.partner).limit(limit)
@@ -238,14 +150,14 @@ class KeptSums:
                 LabelCountRow.domain,
             )
             query = select(*by, func.sum(LabelCountRow.copies))
-            query = query.where(condition, *_during(LabelCountRow.day, days)).group_by(*by).order_by(*by)
+            query = query.where(condition, *during(LabelCountRow.day, days)).group_by(*by).order_by(*by)
             return [LabelCount(name, kind, int(copies)) for name, kind, copies in session.execute(query)]
 
     def rules(self, reach: Reach, days: Days) -> list[RuleCount]:
         """What met rules, of whole domains."""
         by = (RuleCountRow.filter, RuleCountRow.rule)
         said = [
-            _sum_if(RuleCountRow.label == label_of(wanted), RuleCountRow.copies) for wanted in (True, False)
+            sum_if(RuleCountRow.label == label_of(wanted), RuleCountRow.copies) for wanted in (True, False)
         ]
         query = select(*by, func.sum(RuleCountRow.copies), *said).group_by(*by).order_by(*by)
         found = self._of_domains(reach, days, RuleCountRow, query)
@@ -270,38 +182,6 @@ class KeptSums:
                 counts[state] = counts.get(state, 0) + number
         delivered = counts.get("delivered", 0)
         return Questions(sum(counts.values()), delivered + counts.get("solved", 0), delivered, reasons)
-
-    def questions_by_mailbox(
-        self, reach: Reach, since: datetime, until: datetime
-    ) -> dict[str, tuple[int, int]]:
-        """Mailbox -> senders of its held mail who were asked, and who answered, as far as that mail is known."""
-        answered = case((ChallengeRow.state.in_(("solved", "delivered")), ChallengeRow.id))
-        query = (
-            select(
-                MessageRow.mailbox,
-                func.count(ChallengeRow.id.distinct()),
-                func.count(answered.distinct()),
-            )
-            .join(ChallengeRow, ChallengeRow.id == MessageRow.challenge)
-            .where(
-                ChallengeRow.at >= since,
-                ChallengeRow.at < until,
-                ChallengeRow.reason == "",
-                seen(reach, MessageRow.mailbox, MessageRow.domain),
-            )
-            .group_by(MessageRow.mailbox)
-        )
-        with self._database.read() as session:
-            return {name: (asked, told) for name, asked, told in session.execute(query)}
-
-    def entries_of(self, mailboxes: Sequence[str]) -> dict[str, int]:
-        """Mailbox -> entries of its own lists, of those that have any."""
-        query = select(EntryRow.scope, func.count()).group_by(EntryRow.scope)
-        few = len(mailboxes) <= _AT_ONCE  # a longer list costs more than to look at all
-        these = EntryRow.scope.in_(mailboxes) if few else EntryRow.scope.contains("@")
-        with self._database.read() as session:
-            found = dict(session.execute(query.where(these)).all())
-        return {name: found[name] for name in mailboxes if name in found}
 
     def is_withheld(self, reach: Reach, days: Days) -> bool:
         """Whether what is kept of whole domains only is not shown: fewer than FEW mailboxes are in it, and one is
@@ -328,7 +208,7 @@ class KeptSums:
             for table, condition in parts:
                 columns = [getattr(table, name) for name in by]
                 query = select(*columns, func.sum(table.copies), func.sum(table.octets))
-                query = query.where(condition, *_during(table.day, days)).group_by(*columns)
+                query = query.where(condition, *during(table.day, days)).group_by(*columns)
                 for *key, copies, octets in session.execute(query):
                     was = sums.get(tuple(key), (0, 0))
                     sums[tuple(key)] = (was[0] + int(copies), was[1] + int(octets))
@@ -345,7 +225,7 @@ class KeptSums:
         with self._database.read() as session:
             if not _has_domains(reach) or self._is_withheld(session, reach, days):
                 return []
-            return session.execute(query.where(_in(reach, table.domain), *_during(table.day, days))).all()
+            return session.execute(query.where(_in(reach, table.domain), *during(table.day, days))).all()
 
     def _is_withheld(self, session: Session, reach: Reach, days: Days) -> bool:
         return not _has_domains(reach) or self._leaves_out(session, reach, days)
@@ -356,12 +236,8 @@ class KeptSums:
         if not any(reach.closed.said.values()):
             return False
         everybody = seen(replace(reach, closed=NO_LOCKS), DayRow.mailbox, DayRow.domain)
-        some = select(DayRow.mailbox).distinct().where(everybody, *_during(DayRow.day, days)).limit(FEW)
+        some = select(DayRow.mailbox).distinct().where(everybody, *during(DayRow.day, days)).limit(FEW)
         return len(session.scalars(some).all()) < FEW
-
-
-def _during(column: InstrumentedAttribute[int], days: Days) -> tuple[ColumnElement[bool], ...]:
-    return column >= days.first.toordinal(), column <= days.last.toordinal()
 
 
 def _domains(reach: Reach) -> list[str]:
@@ -388,25 +264,3 @@ def _single(reach: Reach) -> frozenset[str]:
 
 def _own(reach: Reach) -> str:
     return "" if reach.scopes & {PLATFORM, domain_of(reach.own)} else reach.own
-
-
-def _sum_if(
-    condition: ColumnElement[bool], column: InstrumentedAttribute[int] = DayRow.copies
-) -> ColumnElement[int]:
-    return func.sum(case((condition, column), else_=0))
-
-
-def _caught(session: Session, within: Sequence[ColumnElement[bool]]) -> dict[str, dict[str, int]]:
-    return _nested(
-        session,
-        select(DayRow.mailbox, DayRow.decided_by, func.sum(DayRow.copies))
-        .where(*within, DayRow.outcome.in_(("tag", "junk", "quarantine")), DayRow.side == "in")
-        .group_by(DayRow.mailbox, DayRow.decided_by),
-    )
-
-
-def _nested(session: Session, query: Select[*tuple[Any, ...]]) -> dict[str, dict[Any, int]]:
-    found: dict[str, dict[Any, int]] = {}
-    for outer, inner, number in session.execute(query):
-        found.setdefault(outer, {})[inner] = int(number)
-    return found

@@ -171,6 +171,15 @@ def test_a_glance_at_today_reads_what_is_of_today(store: Store, name: str) -> No
     assert {index for step in steps for index in re.findall(r"\bix_\w+", step)} == wanted
 
 
+def test_who_was_asked_is_found_by_the_mailboxes_that_are_shown(store: Store) -> None:
+    def ask(one: Store) -> object:
+        reach = Reach(frozenset({PLATFORM}))
+        return one.statistics.questions_by_mailbox(reach, NOW - timedelta(days=30), NOW, [MARIE])
+
+    (steps,) = plans(store, ask)
+    assert steps[0].startswith("SEARCH messages USING COVERING INDEX ix_messages_asked (mailbox=?")
+
+
 @pytest.mark.parametrize("scope", [PLATFORM, "example.com", MARIE])
 def test_words_of_people_lead_to_their_messages(store: Store, scope: str) -> None:
     """And these to their copies: nothing is read of other mail of the same mailbox or domain."""

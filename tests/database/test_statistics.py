@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from typing import get_args
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from tamis.contract.finding import Finding, Status
-from tamis.database.counts import Days, DeciderCount, FilterCount, HourCount
+from tamis.database.counts import Days, DeciderCount, FilterCount, HourCount, MailboxCount
+from tamis.database.mailbox_sums import Rank
 from tamis.judging.story import Story, Told
 from tamis.people.rights import Locks, Reach
 from tamis.store import Store
@@ -101,7 +105,7 @@ def test_a_locked_mailbox_counts_where_it_is_one_of_many(store: Store) -> None:
     assert sum(one.copies for one in store.statistics.by_day(domain, DAYS)) == 5
     assert not store.statistics.is_withheld(domain, DAYS)
     assert JEAN not in {one.mailbox for one in store.statistics.mailboxes(domain, DAYS)}
-    assert store.statistics.mailboxes(domain, DAYS, only=JEAN) == []
+    assert store.statistics.mailboxes(domain, DAYS, only=[JEAN]) == []
     own = Reach(frozenset(), JEAN, locks)
     assert [one.held for one in store.statistics.mailboxes(own, DAYS)] == [1]
 
@@ -114,4 +118,31 @@ def test_mailboxes_in_numbers(store: Store) -> None:
     assert (marie.came, marie.held, marie.junk, marie.sent, marie.last) == (3, 1, 1, 0, DAYS.last)
     assert marie.caught_by == {"spf": 1, "score": 1}
     assert store.statistics.courses([MARIE], DAYS) == {MARIE: {DAYS.last: 3}}
+    assert store.statistics.mailboxes(PLATFORM, DAYS, only=[JEAN]) == []
     assert store.statistics.quiet(PLATFORM, DAYS) == [(JEAN, date(2026, 2, 20))]
+
+
+@pytest.mark.parametrize("by", get_args(Rank))
+def test_mailboxes_are_ranked_a_page_at_a_time(store: Store, by: Rank) -> None:
+    fill(
+        store,
+        *(story((f"m{n}@example.com", HELD if n % 2 else JUNK)) for n in range(7) for _ in range(n % 3 + 1)),
+    )
+
+    def page(start: int, *, upwards: bool) -> tuple[list[str], int]:
+        return store.statistics.ranked(PLATFORM, DAYS, by, upwards=upwards, start=start, limit=3)
+
+    def counts(names: list[str]) -> list[MailboxCount]:
+        every = {one.mailbox: one for one in store.statistics.mailboxes(PLATFORM, DAYS, only=names)}
+        return [every[name] for name in names]
+
+    ends: list[list[str]] = []
+    for upwards in (True, False):
+        pages = [page(start, upwards=upwards) for start in (0, 3, 6)]
+        assert [total for _, total in pages] == [7, 7, 7]
+        names = [name for part, _ in pages for name in part]
+        ranks = [getattr(one, by) for one in counts(names)]
+        assert ranks == sorted(ranks, reverse=not upwards)
+        ends.append(names)
+    assert ends[0] == ends[1][::-1]
+    assert page(9, upwards=True) == ([], 0)

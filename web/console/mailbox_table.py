@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from tamis.base.errors import ConfigError
 from tamis.database.counts import MailboxCount
+from tamis.database.mailbox_sums import Rank
 from tamis.database.scope import parse_scope
 from tamis.judging.stored_policy import Override
 from tamis.judging.verdict import SCORE
@@ -35,7 +36,7 @@ from tamis.web.typed_numbers import typed_number
 from tamis.web.visit import NOT_HERE, NoAccessError
 
 _USUAL = "30d"
-_PAGE = 200
+_PAGE = 50
 _CAUGHT = 3
 """Filters that a row names."""
 _EXCHANGED = 2000
@@ -74,25 +75,26 @@ COLUMNS: Mapping[str, tuple[str, Sorting]] = {
     "last": (marked("Last mail"), lambda one: (-one.count.last.toordinal(),)),
 }
 """The columns by their names in the address: what people call them, and how rows are sorted by them."""
-_BY_COUNT = frozenset({"mailbox", "in", "held", "junk", "out", "mistakes", "last"})
-"""Those that the counts of mail alone answer."""
+_RANKS: Mapping[str, Rank] = {
+    "mailbox": "mailbox",
+    "in": "came",
+    "held": "held",
+    "junk": "junk",
+    "out": "sent",
+    "last": "last",
+}
+"""Those by which the store ranks mailboxes, so that all else is asked of those alone that are shown."""
 
 
 def show(console: Console) -> Response:
     """The table."""
     span = Span.of(console, _USUAL)
     reach = console.visible(Right.STATISTICS)
-    statistics, as_file = console.visit.store.statistics, console.visit.query("as") == "csv"
-    counts = statistics.mailboxes(reach, span.days, caught=False)
+    statistics = console.visit.store.statistics
+    if console.visit.query("as") == "csv":
+        return _csv(console, _all(console, reach, span))
     place = typed_number(console.visit.query("from")) or 0
-    part = slice(None) if as_file else slice(place, place + _PAGE)
-    if _sort(console).removeprefix("-") in _BY_COUNT:  # all else is asked for of those that are shown
-        bare = _sorted(console, [MailboxLine(one) for one in counts])
-        shown = _lines(console, reach, span, [one.count for one in bare[part]])
-    else:
-        shown = _sorted(console, _lines(console, reach, span, counts))[part]
-    if as_file:
-        return _csv(console, shown)
+    shown, total = _part(console, reach, span, place)
     courses = statistics.courses([one.count.mailbox for one in shown], span.days)
     return console.render(
         "mailboxes.html",
@@ -102,7 +104,7 @@ def show(console: Console) -> Response:
         sort=_sort(console),
         filter_name=filter_name,
         lines=shown,
-        total=len(counts),
+        total=total,
         start=place,
         page=_PAGE,
         sparks={
@@ -112,6 +114,30 @@ def show(console: Console) -> Response:
         withheld=statistics.is_withheld(reach, span.days),
         notice=taking_back.notice(console),
     )
+
+
+def _part(console: Console, reach: Reach, span: Span, place: int) -> tuple[Sequence[MailboxLine], int]:
+    """The rows of a page, and how many there are on all pages."""
+    sort = _sort(console)
+    column = sort.removeprefix("-")
+    if (rank := _RANKS.get(column)) is None:
+        lines = _all(console, reach, span)
+        return lines[place : place + _PAGE], len(lines)
+    names, total = console.visit.store.statistics.ranked(
+        reach,
+        span.days,
+        rank,
+        upwards=(column == "mailbox") != sort.startswith("-"),
+        start=place,
+        limit=_PAGE,
+    )
+    shown = _lines(console, reach, span, names) if names else []
+    by_name = {one.count.mailbox: one for one in shown}
+    return [by_name[name] for name in names if name in by_name], total
+
+
+def _all(console: Console, reach: Reach, span: Span) -> list[MailboxLine]:
+    return _sorted(console, _lines(console, reach, span))
 
 
 def show_one(console: Console) -> Response:
@@ -135,7 +161,7 @@ def _mailbox(console: Console) -> tuple[str, Reach]:
 def _page(console: Console, mailbox: str, everything: Reach, problem: str = "") -> Response:
     span, reader, store = Span.of(console, _USUAL), console.visit.reader, console.visit.store
     own = everything.within(mailbox)
-    found = store.statistics.mailboxes(own, span.days, only=mailbox)
+    found = store.statistics.mailboxes(own, span.days, only=[mailbox])
     count = found[0] if found else None
     by_week = Counter[tuple[date, str]]()
     for one in store.statistics.by_day(own, span.days):
@@ -260,20 +286,20 @@ def _differences(
     return found
 
 
-def _lines(console: Console, reach: Reach, span: Span, counts: Sequence[MailboxCount]) -> list[MailboxLine]:
-    """The rows of mailboxes, with all that stands in them."""
-    statistics, names = console.visit.store.statistics, [one.mailbox for one in counts]
-    only = names if len(names) <= _PAGE else []
-    asked = statistics.questions_by_mailbox(reach, span.since, span.now)
+def _lines(console: Console, reach: Reach, span: Span, only: Sequence[str] = ()) -> list[MailboxLine]:
+    """The rows of mailboxes, with all that stands in them: of these, or of all."""
+    statistics = console.visit.store.statistics
+    counts = statistics.mailboxes(reach, span.days, only=only)
+    names = [one.mailbox for one in counts]
+    asked = statistics.questions_by_mailbox(reach, span.since, span.now, names)
     entries = statistics.entries_of(names)
-    caught = statistics.caught_by(reach, span.days, only)
     return [
         MailboxLine(
             one,
             *asked.get(one.mailbox, (0, 0)),
             entries.get(one.mailbox, 0),
             console.site.book.policy(one.mailbox).required,
-            _caught(caught.get(one.mailbox, {}))[:_CAUGHT],
+            _caught(one.caught_by)[:_CAUGHT],
         )
         for one in counts
     ]
