@@ -141,9 +141,20 @@ def test_people_are_suspended_and_signed_out_by_who_covers_them(pages: Pages, ap
     assert json.loads(api.ask("PATCH", f"/people/{person}", {"suspended": True}).body)["suspended"]
     assert not json.loads(api.ask("PATCH", f"/people/{person}", {"suspended": False}).body)["suspended"]
     pages.store.people.grant("tina@example.com", "example.org", parse_rights(["helper"]), by="root")
+    (known,) = [one for one in api.get("/people")["items"] if one["address"] == "tina@example.com"]
+    assert [one["scope"] for one in known["grants"]] == ["example.com"]
     for method, path in (("PATCH", ""), ("GET", "/sessions")):
         body = {"suspended": True} if method == "PATCH" else None
         assert is_problem(api.ask(method, f"/people/{person}{path}", body), 404), "has more than the caller"
+
+
+def test_nobody_suspends_themselves(pages: Pages, api: Api) -> None:
+    pages.store.people.grant(ADMIN, "example.com", parse_rights(["observer"]), by="root")
+    person = next(one["id"] for one in api.get("/people")["items"] if one["address"] == ADMIN)
+    try:
+        assert is_problem(api.ask("PATCH", f"/people/{person}", {"suspended": True}), 404)
+    finally:
+        pages.store.people.remove(ADMIN, by="root")
 
 
 def test_messages_are_found_as_people_type_it(api: Api, objects: Objects) -> None:
