@@ -251,6 +251,13 @@ def test_rights_are_given_as_far_as_one_has_them(pages: Pages, api: Api) -> None
     assert (deed["action"], deed["who"], deed["token"]) == ("revoke", ADMIN, api.token.split("_")[1])
 
 
+def test_a_job_is_for_who_asked_for_it_alone(pages: Pages, api: Api) -> None:
+    job = pages.store.jobs.ask("replay", "other@example.com", "example.com", {"days": 1})
+    for method in ("GET", "DELETE"):
+        assert is_problem(api.ask(method, f"/jobs/{job.id}"), 404)
+    pages.store.jobs.cancel(job.id, by="test")
+
+
 def test_a_replay_is_a_job_that_names_no_locked_mailbox(pages: Pages, api: Api) -> None:
     wanted = {"scope": "example.com", "set": {"required": 6.0}, "days": 3}
     begun = api.post("/replays", wanted)

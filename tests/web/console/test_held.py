@@ -145,6 +145,14 @@ def test_a_helper_teaches_nothing(pages: Pages) -> None:
     assert labels(pages) == []
 
 
+def test_who_sees_what_is_held_does_not_deal_with_it_in_the_list(pages: Pages) -> None:
+    number = hold(pages, 1)
+    grant(pages, "lister@example.com", "example.com", frozenset({Right.HELD}))
+    visitor = pages.visitor("lister@example.com")
+    assert visitor.send("/mail", {"one": [number], "verb": "delete"}).status == 303
+    assert states(pages, [number]) == [HeldState.HELD]
+
+
 def test_a_right_in_one_domain_is_none_in_another(pages: Pages) -> None:
     both = "both@example.net"
     grant(pages, both, "example.com", BUNDLES["helper"])
