@@ -83,7 +83,12 @@ class Site:
         if self.levels is None:
             return 0.0
         number = self.levels.number(score, kind, familiar)
-        facts = {"number": number, "probability": 0.5, "steepness": self.levels.steepness}
+        facts = {
+            "number": number,
+            "probability": 0.5,
+            "steepness": self.levels.steepness,
+            "unproven": kind in self.levels.unproven,
+        }
         one = Statistics()
         finding = one.hit("", **facts)
         return one.judge(finding, _OPTIONS, ("marie@example.com",)).points

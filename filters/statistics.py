@@ -12,7 +12,10 @@ from tamis.contract.finding import Finding, Status
 from tamis.contract.questions import Asks, ModelReading
 from tamis.judging.trace import total_for
 from tamis.language.translation import marked
-from tamis.models.scale import LEVELS
+from tamis.models.scale import LEVELS, UNPROVEN
+
+_SAYS = "number {number}, probability of spam {probability:.4f}"
+_ALONE = "; it can't decide alone, too little legitimate mail of this kind was learned"
 
 
 def _is_level(value: float) -> float:
@@ -55,7 +58,8 @@ class Statistics(Filter[StatisticsOptions]):
     header and form that the model has met gets a lower number, for it knows less of it. Below the level the message
     gets fewer points, and soon none: they count only beside what other filters say. Until enough ham and spam have
     been learned (`learning.minimum` of each) the filter is in shadow: it shows how much it has learned and decides
-    nothing.
+    nothing. While hardly any legitimate mail of a kind was learned (receipts and newsletters, bulk mail, notifications,
+    first letters), a number of that kind counts as just below the level: other filters have to agree.
     Text and links that `image_text` reads in images and PDF documents count like those of the body.
     In a domain whose readers taught something different the number is the domain's.
     `tamis learn` teaches it, `tamis model status` shows what each level does on the site's own mail.
@@ -91,9 +95,11 @@ class Statistics(Filter[StatisticsOptions]):
             facts |= {"kind": reading.kind, "steepness": reading.steepness}
         if reading.familiar is not None:
             facts["familiar"] = round(reading.familiar, 3)
+        if reading.unproven:
+            facts["unproven"] = True
         if reading.corrected:
             facts["corrected"] = {d: [n, round(p, 6)] for d, (n, p) in reading.corrected.items()}
-        because = "number {number}, probability of spam {probability:.4f}"
+        because = _SAYS + _ALONE * reading.unproven
         highest = max([reading.number, *(number for number, _ in reading.corrected.values())])
         return (self.hit if highest >= LEVELS[0] else self.clear)(because, **facts)
 
@@ -103,11 +109,12 @@ class Statistics(Filter[StatisticsOptions]):
             0.0,
             0.0,
         )
-        share = _share(number / options.level, finding.facts.get("steepness"))
+        unproven = finding.facts.get("unproven") is True
+        counting = min(number, options.level * UNPROVEN) if unproven else number
+        share = _share(counting / options.level, finding.facts.get("steepness"))
         points = round(options.score * share, 2) if finding.status is Status.HIT else 0.0
-        on_level = finding.status is Status.HIT and number >= options.level
+        on_level = finding.status is Status.HIT and counting >= options.level
         hit = on_level or (options.effect is Effect.SCORE and points != 0)
-        text = (
-            f"number {number}, probability of spam {probability:.4f}" if "corrected" in finding.facts else ""
-        )
+        own = "corrected" in finding.facts
+        text = (_SAYS + _ALONE * unproven).format(number=number, probability=probability) if own else ""
         return self.opinion(finding, options, hit=hit, points=points, text=text)

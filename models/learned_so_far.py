@@ -49,6 +49,7 @@ def model_state(settings: Settings) -> dict[str, Any]:
         "corrections": corrections,
         "shared": {"lineage": place.lineage, "step": place.number} if place else None,
         "levels": [_level(one) for one in levels.measured] if levels else [],
+        "unproven": list(levels.unproven) if levels else [],
         "taken_back": [asdict(one) for one in TakenBack.load(folder / TAKEN_BACK).taken],
         "waiting": Spool(settings.spool_directory).waiting(),
         "sources": [

@@ -8,7 +8,8 @@ promise of 1 in 1,000; what is not proven yet says so, and the level stands wher
 Ham of different kinds (`kinds`) scores differently, so a kind has scores of its own for the same numbers: higher ones
 as soon as its own ham, or that of other sites while it is rare, asks for it; lower ones only as far as much ham of it
 allows. A score counts for less, the less of its message the model has met before (`familiarity`). What the model itself
-holds for ham is on no level.
+holds for ham is on no level. A kind of which hardly any ham was taught is *unproven*: what spam of that form has in
+common with honest mail the model can't tell, so a number alone never decides there.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from tamis.models.grading import fit_steepness
 from tamis.models.kinds import MailKind
 from tamis.models.measures import Floats, Labels
 from tamis.models.model_file import ModelError
-from tamis.models.scale import HIGHEST, LEVELS, interpolated, number_of, promise
+from tamis.models.scale import HIGHEST, LEVELS, UNPROVEN, interpolated, number_of, promise
 from tamis.models.tail import Tail, fit_tail
 
 _POINTS = 200
@@ -42,7 +43,10 @@ _DEFAULT = 7.5
 """The level at which kinds are told apart."""
 
 _OWN: Final = 15
-"""Ham of a kind from which on it says something itself."""
+"""Ham of a kind from which on it says something itself, and the kind counts as proven."""
+_TO_PROVE: Final = (MailKind.AUTOMATIC, MailKind.BULK, MailKind.MADE, MailKind.PLAIN)
+"""Kinds that must be proven. To be an answer or a list's mail anybody can claim in a line, and strangers' honest mail
+hardly is."""
 _RISE, _FALL = 10, 40
 """Ham of a kind that weighs as much as what is known of other sites, for higher scores and for lower ones."""
 _FALL_SHARE = 0.5
@@ -103,7 +107,7 @@ class Levels:
     `by_kind` has the scores of the same numbers for kinds of ham; others have `scores`. `steepness` says how many
     points a message loses for each number below the level; None in files of versions up to 0.2: below the level it has
     none. `familiar` is the mean familiarity of the mail that was measured; None in files of earlier versions, in which
-    scores count alike.
+    scores count alike. `unproven` are kinds of which too little ham was taught: none in files of earlier versions.
     """
 
     scores: tuple[float, ...]
@@ -115,6 +119,7 @@ class Levels:
     by_kind: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     steepness: float | None = None
     familiar: float | None = None
+    unproven: tuple[str, ...] = ()
 
     def number(self, score: float, kind: str = "", familiar: float | None = None) -> float:
         """The number of a message of a kind with this score in log-odds, of which so much is familiar (None: as much as
@@ -151,6 +156,7 @@ class Levels:
                 by_kind,
                 None if steepness is None else float(steepness),
                 None if familiar is None else float(familiar),
+                tuple(map(str, data.get("unproven", ()))),
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ModelError(path, f"no levels: {error}") from None
@@ -236,13 +242,13 @@ def fit_levels(ham: Held, spam: Held, calibrator: Calibrator, sequence: int) -> 
             for numbers, held in zip(shown, (ham, spam), strict=True):
                 numbers[held.folds == fold] = found.shown(held.of(held.folds == fold))
     found = _map(ham)
+    unproven = _unproven(ham.kinds)
+    hams, spams = (
+        _Shown(numbers, np.isin(held.kinds, unproven))
+        for numbers, held in zip(shown, (ham, spam), strict=True)
+    )
     measured = tuple(
-        Measured(
-            level,
-            _reached(shown[0], level),
-            _reached(shown[1], level),
-            _plausible(found, level),
-        )
+        Measured(level, _reached(hams, level), _reached(spams, level), _plausible(found, level))
         for level in LEVELS
     )
     return Levels(
@@ -253,16 +259,35 @@ def fit_levels(ham: Held, spam: Held, calibrator: Calibrator, sequence: int) -> 
         sequence,
         {kind: tuple(scores.tolist()) for kind, scores in found.by_kind.items()},
         fit_steepness(
-            np.concatenate(shown),
+            np.concatenate((hams.counting(_DEFAULT), spams.counting(_DEFAULT))),
             np.concatenate((ham.beside, spam.beside)),
             np.repeat([False, True], [len(ham.scores), len(spam.scores)]),
         ),
         familiar,
+        unproven,
     )
 
 
-def _reached(numbers: Floats, level: float) -> Rate:
-    return Rate(int(np.count_nonzero(numbers >= level)), len(numbers))
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """Numbers of messages, and which of them are of unproven kinds."""
+
+    numbers: Floats
+    unproven: Labels
+
+    def counting(self, level: float) -> Floats:
+        """The numbers as they count at a level."""
+        most = np.where(self.unproven, UNPROVEN * level, HIGHEST)
+        return np.minimum(self.numbers, most)
+
+
+def _unproven(kinds: npt.NDArray[np.str_]) -> tuple[str, ...]:
+    """The kinds of which too few of these ham are."""
+    return tuple(str(kind) for kind in _TO_PROVE if np.count_nonzero(kinds == kind) < _OWN)
+
+
+def _reached(shown: _Shown, level: float) -> Rate:
+    return Rate(int(np.count_nonzero(shown.counting(level) >= level)), len(shown.numbers))
 
 
 def _plausible(found: _Map, level: float) -> tuple[float, float]:

@@ -10,6 +10,8 @@ LEVELS = (3.0, 4.5, 6.0, 7.5, 9.0, 10.5, 12.0)
 """What policy can choose from; the lower the more aggressive."""
 HIGHEST = 15.0
 """No message is shown with more."""
+UNPROVEN = 14 / 15
+"""Of a level, what counts at most for a message of whose kind too little ham was learned."""
 
 _PER_TENTH = 3.0
 _OFFSET = -1.5

@@ -64,6 +64,7 @@ class SiteReader:
             kind,
             levels.steepness,
             familiar,
+            kind in levels.unproven,
         )
 
     def reasons(self, envelope: Envelope, mail: Mail, limit: int) -> tuple[tuple[str, str, float], ...]:

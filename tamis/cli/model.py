@@ -99,6 +99,8 @@ def _lines(about: dict[str, Any]) -> list[str]:
             f"Measured on {total['false_positives']['total']} ham and {total['caught']['total']} spam:",
             table(["LEVEL", "HAM LOST: PROMISED", "PLAUSIBLE", "MEASURED", "SPAM CAUGHT"], rows, [0] * 5),
         ]
+    if about.get("unproven"):
+        lines.append(f"hardly any ham learned, so never decided by it alone: {', '.join(about['unproven'])}")
     for one in about["taken_back"]:
         lines.append(
             f"taken back: {one['lessons']} lessons of ham that {one['stranger'] or 'an unknown domain'} answered for, "

@@ -156,6 +156,8 @@ class Reading:
     """Points that the message loses for each number below a recipient's level; None: below it there are none."""
     familiar: float | None = None
     """How much (0 to 1) of its header, links and form the model has met, which the number takes into account."""
+    unproven: bool = False
+    """Whether so little legitimate mail of its kind was learned that the number must not decide alone."""
 
 
 class StatisticsService(Protocol):

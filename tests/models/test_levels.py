@@ -35,6 +35,16 @@ def _held(scores: Floats, kind: MailKind = MailKind.LIST) -> Held:
     )
 
 
+def _joined(one: Held, other: Held) -> Held:
+    return Held(
+        np.concatenate((one.scores, other.scores)),
+        np.concatenate((one.folds, other.folds)),
+        np.concatenate((one.kinds, other.kinds)),
+        np.concatenate((one.beside, other.beside)),
+        np.concatenate((one.familiar, other.familiar)),
+    )
+
+
 def _levels(seed: int = 1, ham: int = 2000, spam: int = 1000) -> Levels:
     hams, spams = _scores(seed, ham, spam)
     calibrator = fit_calibrator(
@@ -86,6 +96,24 @@ def test_a_kind_that_was_never_taught_is_treated_with_care() -> None:
     assert levels.number(1.4, MailKind.LIST) > 7.5 > levels.number(1.4, MailKind.MADE)
 
 
+@pytest.mark.parametrize("taught", [14, 15])
+def test_a_kind_is_proven_by_fifteen_ham_of_it(taught: int) -> None:
+    random = np.random.default_rng(8)
+    ham = _joined(_held(random.normal(-6, 1.0, 500)), _held(random.normal(-6, 1.0, taught), MailKind.MADE))
+    spam = _held(random.normal(6, 1.0, 300), MailKind.MADE)
+    levels = fit_levels(ham, spam, _levels().calibrator, 1)
+    assert set(levels.unproven) == {"automatic", "bulk", "plain"} | ({"made"} if taught < 15 else set())
+    caught = [one.caught.share for one in levels.measured if one.level <= 7.5]
+    assert max(caught) == 0 if taught < 15 else min(caught) > 0.9, (
+        "what never decides alone catches nothing alone"
+    )
+
+
+def test_lists_and_answers_need_no_proof() -> None:
+    """Anybody can claim to be one in a line of the header."""
+    assert not {"list", "answer"} & set(_levels(ham=200).unproven)
+
+
 def test_few_ham_have_an_estimate_and_its_interval() -> None:
     """Not the worst case: 200 ham can't prove a promise of 1 in 1,000, and the level is in reach all the same."""
     levels = _levels(ham=200)
@@ -100,14 +128,7 @@ def test_few_ham_have_an_estimate_and_its_interval() -> None:
 def test_a_rare_kind_whose_ham_scores_high_has_scores_of_its_own() -> None:
     random = np.random.default_rng(4)
     lists, made = _held(random.normal(-5, 1.0, 4000)), _held(random.normal(0.5, 1.0, 40), MailKind.MADE)
-    ham = Held(
-        np.concatenate((lists.scores, made.scores)),
-        np.concatenate((lists.folds, made.folds)),
-        np.concatenate((lists.kinds, made.kinds)),
-        np.concatenate((lists.beside, made.beside)),
-        np.concatenate((lists.familiar, made.familiar)),
-    )
-    levels = fit_levels(ham, _scores(1, 1, 500)[1], _levels().calibrator, 1)
+    levels = fit_levels(_joined(lists, made), _scores(1, 1, 500)[1], _levels().calibrator, 1)
     assert levels.number(2.0, MailKind.MADE) < levels.number(2.0, MailKind.LIST)
     new = random.normal(0.5, 1.0, 5000)
     lost = {kind: np.mean([levels.number(one, kind) >= 7.5 for one in new]) for kind in (MailKind.MADE, "")}
@@ -159,12 +180,12 @@ def test_levels_of_the_version_before_are_read_as_they_were(tmp_path: Path) -> N
     levels = _levels(ham=300, spam=200)
     levels.save(tmp_path / "levels.json")
     data = json.loads((tmp_path / "levels.json").read_text())
-    del data["by_kind"], data["steepness"], data["familiar"]
+    del data["by_kind"], data["steepness"], data["familiar"], data["unproven"]
     for one in data["measured"]:
         del one["plausible"]
     (tmp_path / "levels.json").write_text(json.dumps(data))
     old = Levels.load(tmp_path / "levels.json")
-    assert old.steepness is None
+    assert (old.steepness, old.unproven) == (None, ())
     assert all(old.number(score, MailKind.MADE, 0.1) == levels.number(score) for score in (-3.0, 0.0, 2.0))
 
 

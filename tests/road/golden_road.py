@@ -24,6 +24,7 @@ from tamis.base.errors import ServiceError
 from tamis.installation.snapshot import read_snapshot, write_snapshot
 from tamis.judging.stored_policy import Snapshot
 from tamis.models.calibration import Calibrator
+from tamis.models.kinds import MailKind
 from tamis.models.learner import Learner
 from tamis.models.levels import Levels
 from tamis.models.model_file import Learned, write_model
@@ -181,7 +182,13 @@ class GoldenRoad:
             odds = math.log(told["probability"] / (1 - told["probability"]))
             calibrator = Calibrator("logistic", (-1.0, 1.0), (odds, odds), told["ham"], told["spam"])
             levels = Levels(
-                (-1.0, 1.0), (told["number"],) * 2, calibrator, (), 1, steepness=told.get("steepness")
+                (-1.0, 1.0),
+                (told["number"],) * 2,
+                calibrator,
+                (),
+                1,
+                steepness=told.get("steepness"),
+                unproven=tuple(MailKind) if told.get("unproven") else (),
             )
             levels.save(folder / LEVELS)
 

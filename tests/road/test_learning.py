@@ -15,7 +15,7 @@ from tests.real.support import REPOSITORY, private_directory
 
 MARIE = "junk@example.org"
 
-CAMPAIGN = 15
+CAMPAIGN = 76
 """A spam of the corpus that a model of an eighth of it takes for anybody's mail."""
 
 

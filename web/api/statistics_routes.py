@@ -111,6 +111,8 @@ class LearningState(BaseModel):
     corrections: int
     waiting: int
     levels: list[dict[str, Any]]
+    unproven: list[str]
+    """Kinds of mail of which so little ham was learned that a number of theirs doesn't decide alone."""
     sources: list[dict[str, Any]]
     taken_back: list[dict[str, Any]]
     """Lessons that nobody looked at and that were taken back, by the domain that answered for them: how many, and of
