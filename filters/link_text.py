@@ -26,6 +26,7 @@ _SHOWN_BARE = re.compile(r"((?:[\w-]{1,63}\.){1,5}([a-z]{2,18}))/\S*", re.IGNORE
 # A name alone in small letters; brands that are written like one have capitals or an ending that files have as well.
 _SHOWN_NAME = re.compile(r"\W*((?:[a-z0-9-]{1,63}\.){1,4}([a-z]{2,18}))\W*")
 _OF_FILES = frozenset({"ai", "app", "cc", "io", "js", "md", "mov", "ps", "py", "rs", "sh", "so", "zip"})
+_NO_NAME = re.compile(r"[^\w.:-]")
 _LIST = ("list-unsubscribe", "list-id", "list-post")
 _MAX_PAIRS = 10  # pairs that are shown; beyond: left out: the first counts
 
@@ -108,9 +109,15 @@ def _is_file(found: re.Match[str]) -> bool:
 
 def _real(url: Url, way: Unwrapped) -> str:
     """The registered domain that a link of the message leads to in the end; "" for none."""
-    return _domain(way.target) or registered_domain(url.host)
+    return _domain(way.target) or _named(url.host)
 
 
 def _domain(link: str) -> str:
     """The registered domain that a link leads to; "" for none."""
-    return registered_domain(host_of(link.partition("://")[2]))
+    return _named(host_of(link.partition("://")[2]))
+
+
+def _named(host: str) -> str:
+    """What was registered of a host; "" where it has a character that no name has, for then a link leads nowhere."""
+    found = registered_domain(host)
+    return "" if _NO_NAME.search(found) else found

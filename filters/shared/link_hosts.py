@@ -86,7 +86,7 @@ def _hosts(mail: Mail) -> Iterator[tuple[str, str]]:
             for address in led_to(url.raw):
                 yield host_of(address.partition("://")[2]), url.source
     for link in (link for html in mail.html for link in html.links):
-        if link.tag == "a" and (letter := _LETTERS_TO.match(link.href)):
+        if link.tag in {"a", "form"} and (letter := _LETTERS_TO.match(link.href)):
             yield host_of(unquote(letter[1]).rpartition("@")[2]), "link"
     yield from ((host, _HEADER) for host in _header_hosts(mail))
 

@@ -63,11 +63,12 @@ def extensions(name: str) -> list[str]:
     if not base.isascii():  # shown, and by some programs saved, as what it looks like
         base = skeleton(canonical(base.replace("\u202e", "").translate(LIKE_DOTS)))
     # a stream of a file (NTFS), and what systems ignore at the end
-    pieces = _STREAM.sub("", base).rstrip(". \t\"';\0").lower().split(".")
+    pieces = _STREAM.sub("", base).rstrip(_AT_END).lower().split(".")
     return [piece.strip() for piece in reversed(pieces[1:])][:2]
 
 
 _CLASS_ID = re.compile(r"\.\{[0-9a-f-]{25,40}\}\s*$", re.IGNORECASE)
+_AT_END = ". \t\"';\0\u201c\u201d\u2018\u2019\u00bb"
 _STREAM = re.compile(r":+\$?[a-z]*$", re.IGNORECASE)
 
 

@@ -22,7 +22,9 @@ _DEPTH = 3  # layers of coding that are undone; beyond: not undone, `script_trun
 _TOKENS = 40  # coded pieces of one script that are decoded; beyond: by lot, `script_truncated`
 _TOKENS_TRIED = 2000  # words of one script that may be coded; beyond: by lot, `script_truncated`
 _URLS = 200  # URLs of one script; beyond: left out, `script_truncated`
-_JOINED = re.compile(r"[\"'`]\s{0,99}(?:[+&]|\)?\.concat\()\s{0,99}[\"'`]")
+_JOINED = re.compile(
+    r"[\"'`]\s{0,99}(?:[+&]|\)?\.concat\()\s{0,99}[\"'`]|\$\{\s{0,9}[\"'`]|[\"'`]\s{0,9}\}(?=[^\"'`]{0,200}`)"
+)
 _QUOTES = str.maketrans("\"'`", "   ")
 _LISTED = re.compile(r"[\"'`]\s{0,99},\s{0,99}[\"'`]")
 _ESCAPE = re.compile(
@@ -114,7 +116,7 @@ def _readings(code: str, depth: int, lots: MessageChance, report: DefectReport) 
         yield found[1].replace((found[2] or found[3]).removeprefix("\\"), "")
     if "uggc" in text:
         yield text.translate(_ROT_13)
-    if ".join(" in text:
+    if ".join(" in text or ".concat(" in code:
         yield _LISTED.sub("", text)
     if "%" in text and (decoded := unquote(text)) != text:
         yield from _readings(decoded, depth - 1, lots, report)

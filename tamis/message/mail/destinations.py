@@ -22,8 +22,9 @@ _SOURCES: dict[str, URLSource] = {
     "html": "page",
 }
 _WEB = frozenset({"http", "https", "ftp"})
-# They name a person, a part of the message or nothing at all; RFC 6068, 2392, 3966, 6694.
-_NOWHERE = frozenset({"cid", "mid", "tel", "callto", "about", "blob", "sip", "sips", "xmpp", "urn", "tag"})
+# They name a person, a part of the message or nothing at all; RFC 6068, 2392, 3966, 6694. ("blob:" names the page
+# that made it: File API 8.3.2.)
+_NOWHERE = frozenset({"cid", "mid", "tel", "callto", "about", "sip", "sips", "xmpp", "urn", "tag"})
 _CODE = frozenset({"javascript", "vbscript", "livescript", "mocha"})
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]{0,30}):", re.IGNORECASE)
 _PORT = re.compile(r"\d{1,5}(?:[/?#]|$)")

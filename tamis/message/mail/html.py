@@ -35,7 +35,7 @@ from tamis.message.mail.turned import turn
 _BLOCK = re.compile(
     r"<(?=/?(?:[pP][\s>]|[bB][rRlL]|[dD][iItTdD]|[dD][eE][tT]|[tT][rRdDhHaA]|[lL][iIeE]|[uUoO][lL]|[hH][1-6rReE]|"
     r"[cC][eE]|[cC][aA][pP]|[fF][oO][rR]|[fF][iI]|[pP][rR]|[oO][pP]|[aA][rRsSdD]|[sS][eE]|[sS][uU][mM]|[nN][aA]|"
-    r"[mM][aA][iI]))"
+    r"[mM][aA][iI]|[rR][tT][\s>]))"
 )
 _INVISIBLE = ["head", "script", "style", "template", "noframes", "iframe", "noembed", "title"]
 _UNSHOWN = "title,template,noframes,noembed,iframe"

@@ -34,6 +34,16 @@ _NAMES = (
     ),
     # once in use, still followed somewhere
     *("lowsrc", "dynsrc", "icon", "folder", "o\\:href", "xlink\\:href", "v\\:href", "style"),
+    # followed by scripts of webmail, or kept there by who rewrote a link: they say where it leads
+    *(
+        "data-href",
+        "data-url",
+        "data-link",
+        "data-src",
+        "data-original",
+        "data-saferedirecturl",
+        "originalsrc",
+    ),
 )
 # SVG 2, 16.2, SMIL Animation 4: they give another element's attribute its value, an address as well
 _ANIMATED = frozenset({"to", "from", "by", "values"})
@@ -57,6 +67,8 @@ _HANDLER = re.compile(
 """Attributes that hold code, and those of AMP (AMP for Email, amp-bind): selectors don't name them all."""
 _PAINT = re.compile(r"=\s{0,9}[\"']?\s{0,9}[uU][rR][lL]\(")
 """Attributes of drawings that are CSS (SVG 2, 6.6): selectors don't name them either."""
+_KEPT = ("data-", "originalsrc")
+"""What attributes begin with that no program follows by itself."""
 _VALUES = frozenset(name.replace("\\", "") for name in _NAMES)
 LINK_TEXT = 300
 """Characters of a link's visible text. Beyond: cut: no web address that people could read is longer."""
@@ -196,6 +208,8 @@ def _few(values: list[str], cut: Callable[[], None]) -> list[str]:
 def _kind(tag: str, name: str) -> str:
     if tag == "base":
         return "base"
+    if name.startswith(_KEPT):
+        return "kept"
     if name.endswith("href") and tag not in {"image", "use", "link", "feimage"}:
         return "a"  # whatever the element: a, area, SVG, VML, MathML
     if tag in _OF_PAGES or tag == "script":

@@ -88,7 +88,9 @@ _TINY = re.compile(
     r"font(?:-size)?\s*:\s*[\"']?[^;\"'>]{0,40}?(?<![\d.#])"
     r"(?:0|\.\d|[012](?:\.\d*)?(?:px|pt|em|rem|%)?(?![\d.%])|\d{1,2}%)"
 )
-_COLOURED = re.compile(r"(?:(back)ground(?:-color)?|color|bg(color))\s*[:=]\s*[\"']?\s*([^;\"'>}!]{1,60})")
+_COLOURED = re.compile(
+    r"(?:(back)ground(?:-color)?|color|bg(color)|\btext(?==))\s*[:=]\s*[\"']?\s*([^;\"'>}!]{1,60})"
+)
 
 
 def may_hide(markup: str) -> bool:
@@ -267,7 +269,9 @@ def _applied(
     return found
 
 
-_TELLING = frozenset({"style", "bgcolor", "background", "color", "hidden", "href", "popover"})
+_COLOUR_BY_TAG = {"font": "color", "body": "text"}
+"""The attributes that give a text its colour (HTML Standard 15.3.1, 15.3.4)."""
+_TELLING = frozenset({"style", "text", "bgcolor", "background", "color", "hidden", "href", "popover"})
 """The attributes that `_styled` looks at, whatever the element."""
 
 
@@ -279,7 +283,8 @@ def _remembered(tag: str | None, attributes: Mapping[str, str | None], above: _S
     get = attributes.get
     present = [name in attributes for name in ("hidden", "href", "open", "popover")]
     drawn = (get("width"), get("height")) if tag == "svg" else ()
-    alike = (tag, style, get("bgcolor"), get("background"), get("color"), *present, *drawn)
+    painted = (get("bgcolor"), get("background"), get(_COLOUR_BY_TAG.get(tag or "", "")))
+    alike = (tag, style, *painted, *present, *drawn)
     state = above.within.get(alike)
     if state is None:
         state = above.within[alike] = _styled(tag, attributes, None, above, room)
@@ -334,9 +339,10 @@ def _attributed(tag: str, attributes: Mapping[str, str | None], state: _State) -
         state = _on(state, colour(painted.strip().lower()), Hidden.YES)
     if attributes.get("background"):
         state = replace(state, ground_by=Hidden.MAYBE)  # the image may be of another colour, or not be loaded
-    if tag == "font" and attributes.get("color"):
-        state = _in(state, colour((attributes["color"] or "").strip().lower()), Hidden.YES)
-    elif tag == "table":  # colour and size don't go into tables in quirks mode (HTML Standard 15.3.10)
+    written = attributes.get(_COLOUR_BY_TAG.get(tag, ""))
+    if written:
+        state = _in(state, colour(written.strip().lower()), Hidden.YES)
+    if tag == "table":  # colour and size don't go into tables in quirks mode (HTML Standard 15.3.10)
         state = replace(
             state, colour_by=min(state.colour_by, Hidden.MAYBE), size_by=min(state.size_by, Hidden.MAYBE)
         )

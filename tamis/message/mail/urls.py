@@ -98,6 +98,7 @@ def _host_name_of(after_scheme: str) -> HostName:
 
 _PLAIN_HOST = re.compile(r"[\w.-]+(?::\d{0,5})?(?:/|\Z|[?#][^/@]*(?:/|\Z))", re.ASCII)
 _NO_NAME = re.compile(r"[^\w.-]+")
+_DOTTED_QUAD = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 _SIGNS = re.compile(
     "[\u00ab\u00bb\u2010-\u201f\u2026\u2039\u203a\u3001\u3003-\u301f\uff01\uff0c\uff1a\uff1b\uff1f]"
 )
@@ -119,11 +120,11 @@ def hosts_of(after_scheme: str) -> tuple[str, ...]:
     before_slash = after_scheme.partition("/")[0]
     if "@" in before_slash:
         found.append(host_of(before_slash.rpartition("@")[2]))
-    if not host.startswith("[") and ":" not in host and _NO_NAME.search(host):
+    if "[" not in before_slash and _NO_NAME.search(host):
         found += (_UNSEEN.sub("", host), *_NO_NAME.split(host))
     elif not after_scheme.isascii() and (signs := _SIGNS.search(before_slash)):
         found.append(host_of(before_slash[: signs.start()]))
-    others = (one for one in found[1:] if "." in one and is_host_name(one))
+    others = (one for one in found[1:] if "." in one and (is_host_name(one) or _DOTTED_QUAD.fullmatch(one)))
     return tuple(dict.fromkeys(filter(None, (host, *others))))[:_MOST_HOSTS]
 
 
@@ -168,7 +169,38 @@ def _defused(low: str) -> Iterator[str]:
                 read = _DEFUSED_REST.sub("", _DEFUSED_DOT.sub(".", _DEFUSED_SCHEME.sub("http", written)))
                 # a URL whose dots are full-width is one that programs follow: it is found as such
                 if read != written and not (_SCHEME.match(written) and read == written.translate(_WIDE_DOTS)):
-                    yield read
+                    yield read if "://" in read or read.startswith("www.") else f"http://{read}"
+
+
+_SPACED = re.compile(r"(?<![^\W_])h ?t ?t ?p( ?s)? ?: ?/ ?/ ?(?=[^\s/])")
+_SPACED_SIGNS = ("t t p", "p :", "s :", ": /", "/ /", ":// ")
+_LETTERS_APART = re.compile(r"(?:[^\s<>\"] ){3,200}[^\s<>\"](?!\S)")
+_TO_BLANK = re.compile(r"[^\s<>\"]{1,300}")
+_AROUND_POINT = re.compile(r" ?\. ?")
+
+
+def _spaced(low: str) -> Iterator[str]:
+    """Addresses with blanks within the scheme, or between all letters ("h t t p : / / a . b")."""
+    for found in _SPACED.finditer(low):
+        scheme = found[0].replace(" ", "")
+        if scheme == found[0]:
+            continue
+        rest = low[found.end() : found.end() + _DEFUSED_BEHIND]
+        if apart := _LETTERS_APART.match(rest):
+            yield scheme + apart[0].replace(" ", "")
+        elif word := _TO_BLANK.match(_AROUND_POINT.sub(".", rest)):
+            yield scheme + word[0]
+
+
+_ANGLED = re.compile(r"<(?:url:)?\s{0,9}((?:https?|ftp)://[^<>\"]{3,2000})>", re.IGNORECASE)
+_WHITE = re.compile(r"\s+")
+
+
+def _angled(text: str) -> Iterator[str]:
+    """Addresses in angle brackets that lines or blanks break: white space in them is none of theirs (RFC 3986 C)."""
+    for found in _ANGLED.finditer(text):
+        if (whole := _WHITE.sub("", found[1])) != found[1]:
+            yield whole
 
 
 def has_too_many_defused(text: str) -> bool:
@@ -189,6 +221,10 @@ def text_urls(text: str, limits: Limits) -> Iterator[Url]:
     if any(sign in low for sign in signs):
         read = "\n".join(_defused(low))
         yield from _written_urls(read, read, limits)
+    if any(sign in low for sign in _SPACED_SIGNS) and (read := "\n".join(_spaced(low))):
+        yield from _written_urls(read, read, limits)
+    if "<" in low and "://" in low and (read := "\n".join(_angled(text))):
+        yield from _written_urls(read, read.lower(), limits)
 
 
 def _written_urls(text: str, low: str, limits: Limits) -> Iterator[Url]:

@@ -120,7 +120,7 @@ def folded(text: str) -> str:
     """
     if text.isascii() or _telling().isdisjoint(text):
         return text
-    text = _replaced(_replaced(text, _styled()), _rare())
+    text = _replaced(_replaced(_replaced(text, _styled()), _rare()), _HYPHENS)
     alike = _LOOSE_MARKS.sub("", _replaced(text, _latin()))
     latin = len(_LETTERS.findall(text))
     if 2 * latin > sum(map(str.isalpha, text)):
@@ -134,7 +134,7 @@ def _telling() -> frozenset[str]:
     """All characters that `folded` makes others of: a text without any stays as it is."""
     first, last = 0x300, 0xFE2F
     marks = re.findall(f"[{_MARKS}]", "".join(map(chr, range(first, last + 1))))
-    return frozenset({*map(chr, _styled()), *map(chr, _latin()), *marks})
+    return frozenset({*map(chr, _styled()), *map(chr, _latin()), *map(chr, _HYPHENS), *marks})
 
 
 def skeleton(text: str) -> str:
@@ -143,9 +143,11 @@ def skeleton(text: str) -> str:
     if text.isascii():
         return text
     words = [word if word.isascii() else _flat(word) for word in text.split(" ")]
-    return _replaced(_replaced(" ".join(words), _styled()), _latin())
+    return _replaced(_replaced(_replaced(" ".join(words), _styled()), _latin()), _HYPHENS)
 
 
+_HYPHENS = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2212\ufe63\uff0d"), "-")
+"""Signs that nobody tells from a hyphen."""
 _SIGN = r"(?:[^\W_]|[@$!|])"
 _APART = re.compile(rf"(?<![^\W_]){_SIGN}([ .\-_*\u00b7/+~,])(?:{_SIGN}\1){{2,40}}{_SIGN}(?![^\W_])")
 _MASKED = re.compile(r"[A-Za-z0-9@$!|]{3,40}")

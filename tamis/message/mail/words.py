@@ -155,6 +155,9 @@ def all_parameters(value: str) -> dict[str, list[str]]:
                     known[int(index)] = (encoded, text)
                 continue
         plain.setdefault(name, []).append(text)
+        if name in _NAMES and match[2] == '""':  # quotes in quotes, of which some programs take away all
+            inner = value[match.end() :].partition(";")[0].replace('"', "").strip()
+            plain[name] += [inner] * bool(inner)
         if name in _NAMES and "(" in text and not match[2].startswith('"'):
             plain[name].append(_COMMENT.sub("", text).strip())
     between.append(value[position:])

@@ -121,6 +121,16 @@ def _in_label(host: str, at: str, query: str) -> str:
     return original and f"{original}{at}?{query}".rstrip("?")
 
 
+def _before_suffix(suffix: str) -> Reads:
+    """The host as what stands before the service's own name."""
+
+    def reads(host: str, at: str, query: str) -> str:
+        original = host.removesuffix(suffix).rstrip(".")
+        return f"{original}{at}?{query}".rstrip("?") if "." in original else ""
+
+    return reads
+
+
 def _translated(host: str, at: str, query: str) -> str:
     """The host as the first label, its beginning in `_x_tr_hp`, prefixes that `_x_tr_enc` tells of."""
     found = dict(reversed(parse_qsl(query.partition("#")[0])))  # as the service reads them: the first counts
@@ -138,6 +148,7 @@ def _translated(host: str, at: str, query: str) -> str:
 _LABEL = re.compile(r"[A-Za-z0-9_-]{1,300}")
 
 
+MCAS = "public source text of browser extensions: bypassMcasProxy() in background.js, PROXY_SUFFIXES in one for Teams"
 KACHI = "github.com/ninoseki/kachi, rules"
 URLPURIFY = "github.com/macieklamberski/urlpurify, README"
 CLEARURLS = "github.com/ClearURLs/Rules, data.min.json"
@@ -148,6 +159,22 @@ SHORTENERS = "SpamAssassin, rules/25_url_shortener.cf"
 _GOOGLE = r"~(?:[a-z0-9-]+\.)*google\.(?:com?\.)?[a-z]{2,3}"
 
 WRAPPERS: tuple[Wrapper, ...] = (
+    Wrapper(
+        "Defender for Cloud Apps, asking for a certificate",
+        ("mcas-proxyweb.mcas.ms",),
+        _parameter("originalurl"),
+        MCAS,
+        "https://mcas-proxyweb.mcas.ms/certificate-checker?login=false&originalUrl=https%3A%2F%2Fshop.example%2Fa",
+        "https://shop.example/a",
+    ),
+    Wrapper(
+        "Defender for Cloud Apps",
+        ("mcas.ms",),
+        _before_suffix("mcas.ms"),
+        MCAS,
+        "https://www.shop.example.mcas.ms/a?McasTsid=20893",
+        "https://www.shop.example/a?McasTsid=20893",
+    ),
     Wrapper(
         "Outlook Safelinks",
         ("safelinks.protection.outlook.com", "safelinks.protection.office365.us"),

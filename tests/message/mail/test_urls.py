@@ -63,6 +63,26 @@ def html_mail(source: str) -> Mail:
         ("Link:example.com, sip:example.com", [("example.com", "example.com")]),
         ("\u8a73\u7d30\u306fexample.com\u3078", [("example.com", "example.com")]),
         ("example.comma", []),
+        (
+            "<http://www.exam\r\n  ple.com/a>",
+            [
+                ("http://www.exam", "www.exam"),
+                ("ple.com/a", "ple.com"),
+                ("http://www.example.com/a", "www.example.com"),
+            ],
+        ),
+        (
+            "<URL: http://example.com/ a>",
+            [("http://example.com/", "example.com"), ("http://example.com/a", "example.com")],
+        ),
+        (
+            "h t t p s : / / example.com/a",
+            [("example.com/a", "example.com"), ("https://example.com/a", "example.com")],
+        ),
+        ("h t t p : / / e x a m p l e . c o m / a", [("http://example.com/a", "example.com")]),
+        ("http : // example . com/a", [("http://example.com/a", "example.com")]),
+        ("shop[.]example (dot) com", [("http://shop.example.com", "shop.example.com")]),
+        ("what pps: / / is", []),
     ],
 )
 def test_urls_of_text(text: str, expected: list[tuple[str, str]]) -> None:
