@@ -305,7 +305,6 @@ MARKS = (
     (b"regedit4", "reg"),
     (b"web\r\n1\r\n", "iqy"),
     (b"id;p", "slk"),
-    (b"#!/", "sh"),
     (b"full address:s:", "rdp"),
     (b"<hta:application", "hta"),
     (b"@echo off", "bat"),
