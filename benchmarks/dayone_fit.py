@@ -26,7 +26,7 @@ LEAST = 0.02
 """Points below which a rule or pair says nothing."""
 NEGATIVE = {"conversation": 0.8, "answer": 0.8}
 """Rules that speak for a message, and how much in units of evidence."""
-MARGIN = 1.45
+MARGIN = 1.25
 """How many times above the worst legitimate messages the threshold is put, because others are still to come."""
 HAM_WEIGHT = 20.0
 PENALTY = 5.0

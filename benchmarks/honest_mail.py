@@ -47,6 +47,17 @@ _SUBMITTED = (
 )
 """How the mail of people reached their provider."""
 _TRACKERS = ("esp.example", "clicks.example", "mail-links.example")
+_ODD_TRACKERS = (
+    "mlsndtrk.example",
+    "news-mail-links.example",
+    "e24m7x.example",
+    "customer-letters-delivery-network.example",
+)
+"""Services whose names look as if made by chance."""
+_ODD = {"tracker": 0.05, "numbered": 0.04, "pictured": 0.04, "subject": 0.12, "copy": 0.06}
+"""The shares of bulk mail with such a service, with a number in the sender's domain, with a pictogram in the sender's
+name or in the subject; the share of pages that have their text a second time, hidden, for small screens."""
+_PICTOGRAMS = ("\N{WRAPPED PRESENT}", "\N{FIRE}", "\N{SPARKLES}", "\N{PARTY POPPER}", "\N{WHITE MEDIUM STAR}")
 _OLD = 0.3
 """The share of pages that are written as twenty years ago."""
 _FRAGMENTS = 0.04
@@ -109,6 +120,8 @@ class Mailer:
     """Whether images are parts of the message."""
     bare: bool = False
     """Whether its HTML is lines without a head, as people's mail programs write them."""
+    label: str = ""
+    """The character set that it names, where it is not the one that it writes."""
 
 
 class Dice(random.Random):
@@ -197,9 +210,13 @@ def _message(family: Family, mailer: Mailer, dice: Dice, world: World) -> bytes:
     local, _, host = address.rpartition("@")
     if dice.random() < _FREE[mailer.of]:
         host = dice.choice(world.free_mail)
+    elif mailer.of == "bulk" and dice.random() < _ODD["numbered"]:
+        host = dice.filled(f"{dice.choice(('mail', 'news', 'e'))}{{digits:2}}.{host}")
     address = values["sender"] = f"{filled(mailer.local) or local}@{host}"
     lines = [filled(line) for line in family.lines]
+    subject = filled(dice.choice(family.subjects))
     if mailer.of == "bulk":
+        name, subject = _pictured(name, "pictured", dice), _pictured(subject, "subject", dice)
         lines.append("Pay with {}, follow us on {} and {}.".format(*dice.sample(world.brands, 3)))
     links = _links(mailer, host, dice)
     if dice.random() < _HOSTED:
@@ -215,7 +232,7 @@ def _message(family: Family, mailer: Mailer, dice: Dice, world: World) -> bytes:
         *([dice.filled(dice.choice(_SUBMITTED))] if mailer.of == "person" else []),
         f"From: {_sender(mailer, name, address, dice)}",
         f"To: {dice.choice((ADDRESS, f'Marie Martin <{ADDRESS}>', f'<{ADDRESS}>'))}",
-        f"Subject: {_encoded(filled(dice.choice(family.subjects)), mailer.charset)}",
+        f"Subject: {_encoded(subject, mailer.charset)}",
         f"Date: {filled(mailer.date)}",
         f"Message-ID: <{filled(mailer.message_id).replace('sender.example', host)}>",
         *map(filled, mailer.extra),
@@ -224,6 +241,10 @@ def _message(family: Family, mailer: Mailer, dice: Dice, world: World) -> bytes:
         fields.append("MIME-Version: 1.0")
     body = _body(family, mailer, lines, links, dice)
     return "\n".join(fields).encode("utf-8") + b"\n" + body
+
+
+def _pictured(text: str, where: str, dice: Dice) -> str:
+    return f"{dice.choice(_PICTOGRAMS)} {text}" if dice.random() < _ODD[where] else text
 
 
 def _sender(mailer: Mailer, name: str, address: str, dice: Dice) -> str:
@@ -256,7 +277,8 @@ def _values(dice: Dice) -> dict[str, str]:
 
 def _links(mailer: Mailer, host: str, dice: Dice) -> list[str]:
     """Where the text leads, where its images do, and where one unsubscribes."""
-    service = f"https://click.{{hex:4}}.{dice.choice(_TRACKERS)}/ls/click?upn={{letters:60}}"
+    trackers = _ODD_TRACKERS if dice.random() < _ODD["tracker"] else _TRACKERS
+    service = f"https://click.{{hex:4}}.{dice.choice(trackers)}/ls/click?upn={{letters:60}}"
     path = dice.choice(("account", "orders", "login", "news"))
     address = ADDRESS.replace("@", "%40")
     own = [
@@ -282,7 +304,7 @@ def _body(family: Family, mailer: Mailer, lines: Sequence[str], links: Sequence[
     pressed = [f"{family.button}: {links[0]}"] if family.button else []
     plain = "\n\n".join([*lines[:-1], *pressed, lines[-1]]) + "\n"
     page = (
-        _bare_page(lines, pressed)
+        _bare_page(lines, pressed, dice)
         if mailer.bare
         else _page(family, lines, links, dice, picture=shape == "picture")
     )
@@ -330,13 +352,18 @@ def _part(content_type: str, text: str, mailer: Mailer) -> bytes:
         octets = base64.encodebytes(octets)
     elif encoding == "quoted-printable":
         octets = quopri.encodestring(octets)
-    head = f"Content-Type: {content_type}; charset={charset}\nContent-Transfer-Encoding: {encoding}\n\n"
+    head = f"Content-Type: {content_type}; charset={mailer.label or charset}\nContent-Transfer-Encoding: {encoding}\n\n"
     return head.encode() + octets
 
 
-def _bare_page(lines: Sequence[str], pressed: Sequence[str]) -> str:
+def _bare_page(lines: Sequence[str], pressed: Sequence[str], dice: Dice) -> str:
     """What people's mail programs write: their lines, and a link only where they put one."""
-    return f'<div dir="ltr">{"<br><br>".join(html.escape(line) for line in [*lines, *pressed])}</div>\n'
+    shown = [html.escape(line) for line in [*lines, *pressed]]
+    if dice.random() < _OLD:
+        return (
+            f"<HTML><BODY><DIV><FONT face=Arial size=2>{'<BR><BR>'.join(shown)}</FONT></DIV></BODY></HTML>\n"
+        )
+    return f'<div dir="ltr">{"<br><br>".join(shown)}</div>\n'
 
 
 def _page(family: Family, lines: Sequence[str], links: Sequence[str], dice: Dice, *, picture: bool) -> str:
@@ -354,7 +381,7 @@ def _page(family: Family, lines: Sequence[str], links: Sequence[str], dice: Dice
     image = dice.filled(f'<img src="https://img.{host}/{{hex:8}}.png" alt="{first}" width="600">')
     preview = (
         f'<div style="display:none;font-size:1px;max-height:0;overflow:hidden">{shown[1][:80]}'
-        f"{'&zwnj;&nbsp;' * dice.choice((0, 20, 60))}</div>"
+        f"{'&zwnj;&nbsp;' * dice.choice((0, 20, 60, 150))}</div>"
     )
     old = dice.random() < _OLD
     cell = '<td bgcolor="#ffffff" align="left"><font face="Arial" color="#333333">' if old else "<td>"
@@ -363,6 +390,8 @@ def _page(family: Family, lines: Sequence[str], links: Sequence[str], dice: Dice
         text = f'<tr><td><a href="{links[0]}">{image}</a><a href="{links[1]}">{image}</a></td></tr>'
     elif old:
         text = f'<tr><td><font size="5" color="#ff0000"><b>{first}</b></font></td></tr>{text}'
+    if dice.random() < _ODD["copy"]:
+        text += f'<tr><td><div style="display:none;max-height:0">{" ".join(shown) * 3}</div></td></tr>'
     if family.button:
         text += (
             f'<tr><td align="center"><a href="{links[0]}" style="background:#0066cc;color:#ffffff;padding:12px">'
