@@ -53,6 +53,7 @@ from tamis.judging.site import Site
 from tamis.judging.story import Remembered, to_line
 from tamis.judging.verdict import Decision
 from tamis.message.mail import Mail
+from tamis.message.shown_from import shown_from
 from tamis.message.test_strings import asked_of
 from tamis.milter.reply import Replies
 from tamis.milter.session import Session
@@ -165,7 +166,7 @@ class Worker:
             message_id=(mail.headers.first("message-id") or "").strip(),
             size=mail.size,
             subject=(mail.subject or "") if shown else "",
-            header_from=(mail.headers.first("from") or "").strip() if shown else "",
+            header_from=shown_from(mail.headers).strip() if shown else "",
             host=self._host,
             other=other.to_text() if other is not None else "",
         )

@@ -21,6 +21,7 @@ from tamis.judging.verdict import Decision
 from tamis.message.address import unbracket
 from tamis.message.envelope import Envelope, Recipient, parse_ip
 from tamis.message.mail import Mail
+from tamis.message.shown_from import shown_from
 from tamis.services.runner import Runner
 
 _REASONS = 8
@@ -143,7 +144,7 @@ def story(name: str, mail: Mail, examined: Examined) -> Iterator[str]:
 
 
 def _sender(mail: Mail, examined: Examined) -> FlipSender:
-    return FlipSender(examined.envelope.sender, mail.headers.first("from") or "")
+    return FlipSender(examined.envelope.sender, shown_from(mail.headers))
 
 
 def weighed(reasons: Sequence[tuple[str, str, float]]) -> Iterator[str]:

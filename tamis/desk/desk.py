@@ -29,6 +29,7 @@ from tamis.message.address import unbracket
 from tamis.message.envelope import Envelope, Recipient
 from tamis.message.header_editing import NewFields, edit
 from tamis.message.mail import Mail
+from tamis.message.shown_from import shown_from
 from tamis.message.subject import tagged_subject
 from tamis.quarantine.records import HeldMessage
 from tamis.settings import Settings
@@ -152,7 +153,7 @@ class Desk:
             mailbox=(note.mailbox if note else "") or policy.mailbox,
             envelope=envelope,
             return_path=None if note is not None and note.asks else unbracket(transaction.sender or ""),
-            header_from=mail.headers.first("from") or "",
+            header_from=shown_from(mail.headers),
             subject=mail.subject or "",
             message_id=mail.message_id or "",
             decided_by=str(verdict.get("decided_by", "")),
