@@ -56,6 +56,25 @@ def test_a_held_message_is_shown_and_delivered(pages: Pages, api: Api, objects: 
     assert {trail[act].network for act in ("release", "preview")} == {"127.0.0.0/24"}
 
 
+@pytest.mark.parametrize(
+    ("there", "elsewhere", "path"),
+    [("held", "content", "content"), ("content", "held", "content"), ("held", "release", "deliver")],
+)
+def test_a_right_in_another_domain_opens_nothing_of_a_message(
+    pages: Pages, objects: Objects, there: str, elsewhere: str, path: str
+) -> None:
+    person = "sam@example.com"
+    pages.store.people.grant(person, "example.com", parse_rights([there]), by="root")
+    pages.store.people.grant(person, "example.org", parse_rights([there, elsewhere]), by="root")
+    number = objects.held()
+    try:
+        program = token_of(pages, person)
+        assert is_problem(program.ask("GET" if path == "content" else "POST", f"/held/{number}/{path}"), 404)
+    finally:
+        pages.store.people.remove(person, by="root")
+    assert {one.action for one in pages.store.trail.about(number)}.isdisjoint({"preview", "release"})
+
+
 def test_what_was_deleted_comes_back(api: Api, objects: Objects) -> None:
     number = objects.held()
     assert json.loads(api.post(f"/held/{number}/delete").body)["result"] == "done"
