@@ -200,11 +200,11 @@ def test_a_list_that_lists_the_world_is_left_out_until_it_is_well() -> None:
             installation.postfix.send(ham(60), to=[JUNK], client=Client("192.0.2.7"))
             installation.postfix.wait_idle()
             assert str(delivered(installation, JUNK, 60)["X-Spam-Status"]).startswith("No")
+            left_out = f'tamis_part_left_out{{part="{part}"}} 1.0'
+            wait_until(lambda: left_out in metrics(port), timeout=60, what="the metric")
             found = [one for one in installation.tamis("doctor", "--json") if one["check"] == part]
             assert any("left out" in one["found"] for one in found)
             assert any("probably everything" in one["found"] for one in found)
-            left_out = f'tamis_part_left_out{{part="{part}"}} 1.0'
-            wait_until(lambda: left_out in metrics(port), timeout=60, what="the metric")
             nameserver.serve({**ZONES, **well})
             wait_until(
                 lambda: log_says(f"{part} can be believed again"), timeout=30, what="the list's return"
