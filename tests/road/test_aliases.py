@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -71,7 +72,13 @@ def test_an_alias_of_one_mailbox_is_that_mailbox(installation: Installation) -> 
     shown = installation.tamis("quarantine", "list", "--mailbox", CAROL, "--json")
     assert len(shown) == 1  # one copy, which goes to all five addresses
     assert installation.tamis("quarantine", "list", "--mailbox", "any@example.org", "--json") == shown
-    history = installation.tamis("history", "list", "--for", ALICE, "--json")
+
+    def recorded() -> list[dict[str, Any]]:
+        told: list[dict[str, Any]] = installation.tamis("history", "list", "--for", ALICE, "--json")
+        return told
+
+    wait_until(lambda: len(recorded()) == 2, timeout=60, what="both stories")
+    history = recorded()
     assert installation.tamis("history", "list", "--for", "info@example.org", "--json") == history
     told = {copy["recipient"] for one in history for copy in one["recipients"]}
     assert told == {"info@example.org", "info+x@example.org"}

@@ -150,6 +150,9 @@ _WIDE_DOTS = str.maketrans("\u3002\uff0e\uff61", "...")
 _DEFUSED_REST = re.compile(r"[\[\](){}<>\s]+")
 _DEFUSED_SURELY = re.compile(r"^(?:h|www)|[\[({]\s?(?:\.|dot)|[\u3002\uff0e\uff61]")
 
+_TIGHT = re.compile(r"\w[\[({]")
+"""A bracket without a blank before it. With blanks it may be prose ("do I [dot] it?"): read as any bare name."""
+
 
 def _defused(low: str) -> Iterator[str]:
     """Addresses written so that no program follows them, as people read them: "hxxp://", "[.]", blanks around dots."""
@@ -169,7 +172,8 @@ def _defused(low: str) -> Iterator[str]:
                 read = _DEFUSED_REST.sub("", _DEFUSED_DOT.sub(".", _DEFUSED_SCHEME.sub("http", written)))
                 # a URL whose dots are full-width is one that programs follow: it is found as such
                 if read != written and not (_SCHEME.match(written) and read == written.translate(_WIDE_DOTS)):
-                    yield read if "://" in read or read.startswith("www.") else f"http://{read}"
+                    is_whole = "://" in read or read.startswith("www.") or not _TIGHT.search(written)
+                    yield read if is_whole else f"http://{read}"
 
 
 _SPACED = re.compile(r"(?<![^\W_])h ?t ?t ?p( ?s)? ?: ?/ ?/ ?(?=[^\s/])")
