@@ -34,11 +34,12 @@ class HarnessError(Exception):
 def _candidate_ports() -> Iterator[int]:
     """The ports of this process, over and over: a worker of pytest-xdist shares none with another.
 
-    From below those that the kernel gives to clients, one of which might take it before the server does.
+    From below those that the kernel gives to clients, one of which might take it before the server does; and from
+    above the last one at which browsers open no page, 10080.
     """
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    ports = list(range(10_000 + worker, 32_000, workers))
+    ports = list(range(10_100 + worker, 32_000, workers))
     start = random.randrange(len(ports))  # another run on this machine starts elsewhere
     return itertools.cycle(ports[start:] + ports[:start])
 
