@@ -24,14 +24,15 @@ PLACES = (
 )
 """Beside these, "header:NAME" is one field. "files" is text that was read in images and documents; "defects" are the
 kinds of what is wrong, a line each; "head" is From, To and Subject as they were written, encoded words and all;
-"letter" is the subject and the beginning of the text, without quoted lines."""
+"letter" is the subject and the beginning of the text, without quoted lines, and of what invitations and cards say."""
 
 MAX_OCTETS = LIMITS.searched_octets
 """Octets of one place that are looked at. Beyond: its beginning, its end and a piece that nobody can foresee;
 `long_text`, `long_header`."""
 
 LETTER_CHARACTERS = 4000
-"""Of the text that are the letter. Beyond: left to rules over the text: they see the whole."""
+"""Of the text that are the letter, and as many of invitations and cards. Beyond: left to rules over the text: they see
+the whole."""
 
 _MOST_CHARACTERS = 8 * MAX_OCTETS  # of all values of a place; beyond: cut before the excerpt is taken
 _HEAD = ("from", "to", "subject")
@@ -105,6 +106,8 @@ def _bounded(values: Iterable[str]) -> Iterator[str]:
 
 def _letter(mail: Mail) -> str:
     text = mail.text[:LETTER_CHARACTERS]
+    if mail.card_text:
+        text = f"{text}\n{mail.card_text[:LETTER_CHARACTERS]}"
     return f"{mail.subject or ''}\n{_QUOTED.sub('', text) if '>' in text else text}"
 
 

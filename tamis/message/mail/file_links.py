@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from quopri import decodestring
 
+from tamis.message.mail.cards import unfolded
 from tamis.message.mail.code_links import code_urls
 from tamis.message.mail.defects import DefectKind, DefectReport
 from tamis.message.mail.destinations import html_urls, urls_of
@@ -48,8 +49,6 @@ _MARKUP_SUFFIXES = frozenset(
         "xml",
     }
 )
-_FOLD = re.compile(r"\r?\n[ \t]")  # RFC 5545 3.1, RFC 6350 3.2
-_SOFT_BREAK = re.compile(r"=\r?\n")  # vCard 2.1 is quoted-printable
 _ESCAPES = {"\\n": "\n", "\\N": "\n", "\\,": ",", "\\;": ";", "\\\\": "\\"}
 _ESCAPE = re.compile(r"\\[nN,;\\]")
 _RTF_OCTET = re.compile(r"(?:\\'[0-9a-fA-F]{2})+")
@@ -104,9 +103,9 @@ def _urls(
             yield from urls_of(Link(found[1], "", "a"), None, limits, report)
         text = re.sub(r"[{}]|\\(?:par|line|tab)\b", " ", text)
     elif "begin:v" in head:
-        text = _FOLD.sub("", text)
-        if "encoding=quoted-printable" in text.lower():
-            text = decodestring(_SOFT_BREAK.sub("", text).encode()).decode("utf-8", "replace")
+        text = unfolded(text)
+        if "quoted-printable" in text.lower():
+            text = decodestring(text.encode()).decode("utf-8", "replace")
         text = _ESCAPE.sub(lambda found: _ESCAPES[found[0]], text)
     if is_page_name(name) or _MARKUP.search(text[:_HEAD]) or "<a " in text:
         html = parse_html(text, budget, limits, report, where)

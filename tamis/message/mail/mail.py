@@ -24,7 +24,7 @@ from tamis.message.mail.limits import LIMITS, Limits
 from tamis.message.mail.mailboxes import Address, parse_addresses
 from tamis.message.mail.mime import OUTSIDE, Container, Structure
 from tamis.message.mail.part import Part
-from tamis.message.mail.readings import further_readings
+from tamis.message.mail.readings import CARD, further_readings
 from tamis.message.mail.redirects import is_overfull
 from tamis.message.mail.sampling import MessageChance, text_excerpt
 from tamis.message.mail.scripts import Scripts, count_scripts
@@ -207,7 +207,7 @@ class Mail:
         for part in parts:
             if not part.content_type.startswith("text/") or part.content_type in _FILE_TEXT:
                 continue
-            if not (part.is_shown or alone):
+            if not (part.is_shown or alone or part.why == CARD):
                 continue
             html = None
             if part.content_type == "text/html" or part.content_type in ENRICHED:
@@ -275,6 +275,12 @@ class Mail:
         pieces = [part.text if html is None else html.text for part, html in self._further_bodies]
         pieces += [html.other_text for html in self.html if html.other_text]
         return "\n".join(piece for piece in pieces if piece)[: self.limits.text_characters]
+
+    @derived
+    def card_text(self) -> str:
+        """What programs show of invitations and cards; '' if there is none."""
+        shown = ((part, html) for part, html in self._further_bodies if part.why == CARD)
+        return "\n".join(part.text if html is None else html.text for part, html in shown)
 
     def _shortened(self, text: str) -> str:
         return text_excerpt(text, self.limits.searched_octets, self.chance("text"))

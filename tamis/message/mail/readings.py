@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from tamis.message.mail.cards import card_files, is_card, read_card
 from tamis.message.mail.defects import DefectKind, DefectReport
 from tamis.message.mail.embedded import embedded_files, has_files
 from tamis.message.mail.limits import Limits
@@ -13,7 +14,10 @@ from tamis.message.mail.rtf import rtf_text
 from tamis.message.mail.text import guess, other_readings
 from tamis.message.mail.transfer import decode_base64_through, decode_url_safe, is_padded_within, is_url_safe
 
+CARD = "card"
+"""Why: what programs show of an invitation or a card, wherever it is."""
 _PLAIN = ContentType("text/plain", {"charset": "utf-8"})
+_PAGE = ContentType("text/html", {"charset": "utf-8"})
 _RTF = frozenset({"text/rtf", "application/rtf", "text/richtext", "application/msword"})
 _MARKUP = re.compile(
     rb"\s*(?:<!--.{0,200}?-->\s*)?<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
@@ -53,6 +57,8 @@ def readings(part: Part, report: DefectReport) -> Iterator[PartReading]:
         yield from _by_header(part, kind)
     if part.content_type.startswith("text/"):
         yield from _of_text(part, kind)
+    if is_card(octets := part.payload):
+        yield from _of_card(part, octets)
     if part.content_type in _RTF and part.is_shown and (told := rtf_text(part.text or guess(part.payload))):
         yield PartReading(part, told.encode("utf-8", "replace"), _PLAIN, "rtf")
     if part.content_type == "message/external-body":
@@ -101,6 +107,16 @@ def _of_text(part: Part, kind: ContentType) -> Iterator[PartReading]:
         for name, octets in embedded_files(payload):
             if octets:
                 yield PartReading(part, octets, ContentType("application/octet-stream", {}), "embedded", name)
+
+
+def _of_card(part: Part, octets: bytes) -> Iterator[PartReading]:
+    """What programs show of an invitation or a card, attached or not, and the files in it."""
+    card = read_card(part.text or guess(octets))
+    for told, kind in ((card.text, _PLAIN), (card.page, _PAGE)):
+        if told:
+            yield PartReading(part, told.encode("utf-8", "replace"), kind, CARD)
+    for name, content in card_files(octets):
+        yield PartReading(part, content, ContentType("application/octet-stream", {}), "embedded", name)
 
 
 def _flowed(text: str) -> str:
