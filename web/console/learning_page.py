@@ -22,6 +22,7 @@ from tamis.judging.policy_settings import settings_of
 from tamis.judging.trace import STATISTICS
 from tamis.language.translation import marked
 from tamis.message.address import PLATFORM
+from tamis.models.kinds import MailKind
 from tamis.models.learned_so_far import lessons_of, model_state
 from tamis.models.model_file import ModelError
 from tamis.models.scale import promise
@@ -39,7 +40,7 @@ _LONGEST = timedelta(days=90)
 NO_MODEL: dict[str, Any] = {
     **dict.fromkeys(("ham", "spam", "needed", "corrections", "waiting"), 0),
     **dict.fromkeys(("file", "shared"), None),
-    **dict.fromkeys(("levels", "sources", "taken_back"), ()),
+    **dict.fromkeys(("levels", "sources", "taken_back", "unproven"), ()),
     "deciding": False,
 }
 """What is told where the model's file can't be read."""
@@ -54,6 +55,15 @@ SOURCES = {
     "evident": marked("evident spam"),
 }
 """Where lessons come from, in words."""
+KINDS: Mapping[str, str] = {
+    MailKind.AUTOMATIC: marked("automatic answers and bounces"),
+    MailKind.LIST: marked("mail through lists"),
+    MailKind.BULK: marked("newsletters"),
+    MailKind.ANSWER: marked("answers"),
+    MailKind.MADE: marked("receipts, notices and other HTML"),
+    MailKind.PLAIN: marked("first letters in plain text"),
+}
+"""Kinds of mail, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +129,7 @@ def show(console: Console) -> Response:
         wanted_level=level,
         promised=promise(level),
         sources=SOURCES,
+        unproven=[KINDS[one] for one in state["unproven"]],
         alarms=[one["source"] for one in state["sources"] if one["alarm"]],
         lessons=lessons,
         damaged=damaged,

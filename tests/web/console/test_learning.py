@@ -11,6 +11,7 @@ import pytest
 
 from tamis.base.shared_files import write_json
 from tamis.database.effective_labels import LabelSource
+from tamis.models.kinds import MailKind
 from tamis.models.ledger import LEDGER, Ledger
 from tamis.models.taken_back import TAKEN_BACK, TakenBack
 from tamis.people.rights import Right
@@ -73,6 +74,18 @@ def test_its_word_is_held_against_what_was_measured(
     for secret in ("From where it has learned", "5,120", "too many"):
         assert secret in theirs
         assert secret not in mine, "what the whole platform taught is for who sees the platform"
+
+
+def test_kinds_that_it_never_decides_about_alone_are_named(
+    pages: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = dict(measured(0.0001)) | {"unproven": ["bulk", "made"]}
+    monkeypatch.setattr(learning_page, "model_state", lambda _: state)
+    for page in (told(pages, ADMIN), told(pages, PLATFORM_ADMIN, "platform")):
+        assert "<li>newsletters</li><li>receipts, notices and other HTML</li>" in page
+    assert set(learning_page.KINDS) == set(MailKind)
+    monkeypatch.setattr(learning_page, "model_state", lambda _: measured(0.0001))
+    assert 'id="unproven"' not in told(pages, ADMIN)
 
 
 def test_lessons_taken_back_are_shown_to_the_platforms_owner(pages: Pages) -> None:
