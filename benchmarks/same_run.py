@@ -86,11 +86,12 @@ def messages(number: int) -> Iterator[Mapping[str, Any]]:
         }
 
 
-def configuration(folder: Path, dns: str) -> Path:
-    """Every filter on that needs no server of its own, in a fresh state directory."""
+def configuration(folder: Path, dns: str, off: Sequence[str] = ()) -> Path:
+    """Every filter on that needs no server of its own but those that are `off`, in a fresh state directory."""
     config = folder / "tamis.toml"
     on = ("greylisting", "rate_limit", "message_checksum", "cyrillic", "sinograms", "authenticated_whitelist")
-    states = "".join(f'[policy.filters.{name}]\nstate = "on"\n' for name in on)
+    states = "".join(f'[policy.filters.{name}]\nstate = "on"\n' for name in on if name not in off)
+    states += "".join(f'[policy.filters.{name}]\nstate = "off"\n' for name in off)
     (folder / "rules.toml").write_text(
         "[[rule]]\nname = 'click'\nmatch = ['click here']\nwhere = ['text']\naction = 'score'\npoints = 1.0\n"
         "[[rule]]\nname = 'both'\nwhen = 'click and not sender_whitelist'\naction = 'score'\npoints = 0.5\n"
@@ -122,12 +123,19 @@ def learn(checkout: Path, config: Path) -> None:
 
 @contextmanager
 def examining(
-    checkout: Path, asked: Sequence[Mapping[str, Any]], dns: MadeUpDNS, *, sessions: int, told: bool
+    checkout: Path,
+    asked: Sequence[Mapping[str, Any]],
+    dns: MadeUpDNS,
+    *,
+    sessions: int,
+    told: bool,
+    off: Sequence[str] = (),
 ) -> Iterator[subprocess.Popen[str]]:
     """A process of a checkout that has learned and was given the messages; the program ends where it fails."""
     with tempfile.TemporaryDirectory(prefix="tamis-same-") as made, tempfile.TemporaryFile("w+") as errors:
         folder = Path(made)
-        config = configuration(folder, dns.address)
+        there = [name for name in off if (checkout / f"filters/{name}.py").exists()]
+        config = configuration(folder, dns.address, there)
         (folder / "state").mkdir()
         learn(checkout, config)
         job = {"config": str(config), "messages": list(asked), "sessions": sessions, "told": told}
@@ -150,9 +158,11 @@ def examining(
             sys.exit(f"{checkout}: {errors.read()[-3000:]}")
 
 
-def examine(checkout: Path, asked: Sequence[Mapping[str, Any]], dns: MadeUpDNS) -> list[str]:
+def examine(
+    checkout: Path, asked: Sequence[Mapping[str, Any]], dns: MadeUpDNS, off: Sequence[str]
+) -> list[str]:
     """What a checkout says of each message, as a line of JSON."""
-    with examining(checkout, asked, dns, sessions=1, told=True) as process:
+    with examining(checkout, asked, dns, sessions=1, told=True, off=off) as process:
         assert process.stdout is not None
         return process.stdout.read().splitlines()
 
@@ -180,15 +190,16 @@ def differences(before: str, after: str) -> list[str]:
 @click.option("--cost", "rounds", default=0, help="Rounds in which processor time is measured instead.")
 @click.option("--sessions", default=1, help="Threads that examine at the same time, when it is measured.")
 @click.option("--shown", default=20, help="Differences that are shown.")
-def main(checkout: Path, number: int, rounds: int, sessions: int, shown: int) -> None:
+@click.option("--off", multiple=True, help="A filter that is off, in a checkout that has it.")
+def main(checkout: Path, number: int, rounds: int, sessions: int, shown: int, off: Sequence[str]) -> None:
     """Compare, or measure."""
     asked = list(messages(number))
     other = checkout.resolve()
     with MadeUpDNS(ChancyWorld()) as dns:
         if rounds:
-            _measure(other, asked, dns, rounds, sessions)
+            _measure(other, asked, dns, rounds, sessions, off)
             return
-        before, after = (examine(one, asked, dns) for one in (other, ROOT))
+        before, after = (examine(one, asked, dns, off) for one in (other, ROOT))
     differing = {at: found for at in range(len(asked)) if (found := differences(before[at], after[at]))}
     places: Counter[str] = Counter()
     for found in differing.values():
@@ -204,7 +215,12 @@ def main(checkout: Path, number: int, rounds: int, sessions: int, shown: int) ->
 
 
 def _measure(
-    other: Path, asked: Sequence[Mapping[str, Any]], dns: MadeUpDNS, rounds: int, sessions: int
+    other: Path,
+    asked: Sequence[Mapping[str, Any]],
+    dns: MadeUpDNS,
+    rounds: int,
+    sessions: int,
+    off: Sequence[str],
 ) -> None:
     """Piece by piece in turn, so that what else the machine does slows down both alike; the first pass warms up."""
     pieces = [(at, min(at + _PIECE, len(asked))) for at in range(0, len(asked), _PIECE)]
@@ -212,7 +228,7 @@ def _measure(
     ratios = []
     with ExitStack() as stack:
         processes = [
-            stack.enter_context(examining(one, asked, dns, sessions=sessions, told=False))
+            stack.enter_context(examining(one, asked, dns, sessions=sessions, told=False, off=off))
             for one in (other, ROOT)
         ]
         for number in range(rounds + 1):
