@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from tamis.message.mail.limits import LIMITS
 from tamis.message.mail.sampling import excerpt
-from tamis.message.mail.visible import looks, skeletons
+from tamis.message.mail.visible import looks, skeletons, spelled
 
 if TYPE_CHECKING:
     from tamis.message.mail import Mail
@@ -111,13 +111,23 @@ def _letter(mail: Mail) -> str:
     return f"{mail.subject or ''}\n{_QUOTED.sub('', text) if '>' in text else text}"
 
 
+def _spelled(mail: Mail) -> tuple[str, ...]:
+    subject = mail.subject or ""
+    return tuple(
+        look
+        for text in (subject, mail.text)
+        if (whole := spelled(text))
+        for look in looks(whole[:MAX_OCTETS])
+    )
+
+
 _WAYS: Mapping[str, Callable[[Mail], Iterable[str]]] = MappingProxyType(
     {
         "text": lambda mail: mail.visible,
         "subject": _subjects,
         "letter": lambda mail: looks(_letter(mail)),
         "skeleton": lambda mail: (
-            way for text in (*_subjects(mail), *mail.visible) for way in skeletons(text)
+            way for text in (*_subjects(mail), *mail.visible, *_spelled(mail)) for way in skeletons(text)
         ),
     }
 )

@@ -31,7 +31,11 @@ _PORT = re.compile(r"\d{1,5}(?:[/?#]|$)")
 _IGNORED = re.compile(r"[\t\r\n]+")
 _DAV = re.compile(r"(?<=[\w\]])@(?:ssl(?:@\d{1,5})?|\d{1,5})(?=[/\\]|\Z)", re.IGNORECASE)
 """A share's port or TLS, as Windows asks for it by WebDAV: no user name stands before it."""
-_INNER = re.compile(r"(?:https?|ftp|file):[/\\]*(?=[^/\\\s|&])|\\\\(?=[\w.\[])", re.IGNORECASE)
+# The last is Remote Desktop's: "rdp://full%20address=s:HOST:PORT&...".
+_INNER = re.compile(
+    r"(?:https?|ftp|file):[/\\]*(?=[^/\\\s|&])|\\\\(?=[\w.\[])|(?:full address|gatewayhostname)=s:(?=[\w\[])",
+    re.IGNORECASE,
+)
 _INNER_END = re.compile(r"[\s|\"'<>]|&(?=\w+=)")
 _MOST_INNER = 5  # URLs within one reference; beyond: left out, `too_many_targets`
 

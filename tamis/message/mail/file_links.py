@@ -64,10 +64,6 @@ _SETTING = re.compile(
     r"|location|data source|logo|deeplink|connection)\s*(?:=|:[si]:)\s*(.{4,2048})$",
     re.IGNORECASE | re.MULTILINE,
 )
-_SHARE = re.compile(
-    r"(?:file:/{2,5}|\\\\)((?:[\w-]{1,63}\.){1,10}[\w-]{1,63}|\[[0-9a-f:.]{2,45}\])(?:@(?:ssl|[0-9]{1,5})){0,2}[\\/]",
-    re.IGNORECASE,
-)
 _FORMULAS = 1_048_576
 """Characters in which a table's formulas are looked for. Beyond: joined addresses are left alone, whole ones found."""
 _MOST = 400  # URLs of one file; beyond: `url_limit`
@@ -121,8 +117,6 @@ def _urls(
         yield from code_urls(text, limits, report)  # a formula joins its address as code does
     for found in _SETTING.finditer(text):
         yield from urls_of(Link(found[1].strip().strip('"'), "", "a"), None, limits, report)
-    for found in _SHARE.finditer(text):
-        yield from urls_of(Link(f"file://{found[1]}/", "", "a"), None, limits, report)
 
 
 def suffix_of(name: str) -> str:

@@ -18,10 +18,21 @@ from tamis.message.names import HostName, host_name, is_host_name, u_label
 URLSource = Literal["text", "link", "image", "form", "page", "script", "file", "code"]
 """Where a URL stood: "page" is loaded by itself, "file" is in an attached file, "code" is a QR code."""
 
-_SCHEMES = ("https", "http", "ftp")
+_SCHEMES = (
+    *("https", "http", "ftp", "file", "smb", "afp", "nfs", "ssh", "telnet", "rdp", "vnc", "ldap"),
+    *("gopher", "news", "nntp", "irc", "webcal", "feed"),
+)
+"""Those before "://" that programs make a link of in plain text; the end of a longer one counts as well."""
+_LONGEST = max(map(len, _SCHEMES))
 _URL_END = r"\s<>\"\x00-\x1f\u201c\u201d\u300c\u300d\uff08\uff09"
 _AFTER_SCHEME = re.compile(rf"[^{_URL_END}]+")
-_WWW = re.compile(rf"www\.[^{_URL_END}]+")
+_NAMED = re.compile(rf"(?:www|ftp)\.[^{_URL_END}]+")
+# A share of Windows (MS-DTYP 2.2.57), which Outlook makes a link of; with a port or TLS by WebDAV.
+_SHARE = re.compile(
+    r"(?<![\\\w:])\\\\((?:[\w-]{1,63}\.){1,10}[\w-]{1,63}|\[[0-9a-f:.]{2,45}\])(?:@(?:ssl|[0-9]{1,5})){0,2}"
+    rf"(?=[\\/])[^{_URL_END}]*",
+    re.IGNORECASE,
+)
 # A bare name is a link under a top-level domain that is neither a word nor a file suffix, or under any with a path.
 # Sinograms, kana and the like, which are written without blanks, may begin and end right at it.
 _LETTER = r"[^\W\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
@@ -232,36 +243,40 @@ def text_urls(text: str, limits: Limits) -> Iterator[Url]:
 
 
 def _written_urls(text: str, low: str, limits: Limits) -> Iterator[Url]:
-    if "." not in low and "://" not in low:  # as most names and subjects
+    if "." not in low and "://" not in low and "\\\\" not in low:  # as most names and subjects
         return
     cut = limits.url_characters
     starts: list[int] = []
     ends: list[int] = []
     at = low.find("://")
     while at >= 0:
-        scheme = next((name for name in _SCHEMES if low.endswith(name, max(0, at - 5), at)), None)
+        scheme = next((name for name in _SCHEMES if low.endswith(name, max(0, at - _LONGEST), at)), None)
         found = _AFTER_SCHEME.match(text, at + 3, at + 3 + cut) if scheme else None
         if scheme and found:
             rest = _trimmed(found[0])
-            hosts = hosts_of(rest)
+            hosts = hosts_of(rest) or (_hosts_behind_slashes(rest) if scheme == "file" else ())
             if hosts:
                 starts.append(at)
                 ends.append(found.end())
             for host in hosts:
                 yield Url(text[at - len(scheme) : at + 3] + rest, scheme, host, "text")
         at = low.find("://", found.end() if found else at + 3)
-    at = low.find("www.")
-    while at >= 0:
-        end = at + 4
-        alone = at == 0 or not (low[at - 1].isalnum() or low[at - 1] in "/.@-_=%")
-        found = _WWW.match(low, at, at + cut) if alone else None
-        if found:
-            raw = _trimmed(text[at : found.end()])
-            host = host_of(raw)
-            end = found.end()
-            if host.count(".") > 1:
-                yield Url(raw, "http", host, "text")
-        at = low.find("www.", end)
+    for name in ("www.", "ftp."):
+        at = low.find(name)
+        while at >= 0:
+            end = at + 4
+            alone = at == 0 or not (low[at - 1].isalnum() or low[at - 1] in "/.@-_=%")
+            found = _NAMED.match(low, at, at + cut) if alone else None
+            if found:
+                raw = _trimmed(text[at : found.end()])
+                host = host_of(raw)
+                end = found.end()
+                if host.count(".") > 1:
+                    yield Url(raw, "http" if name == "www." else "ftp", host, "text")
+            at = low.find(name, end)
+    if "\\\\" in text:
+        for found in _SHARE.finditer(text):
+            yield Url(_trimmed(found[0])[:cut], "file", host_of(found[1]), "text")
     covered = 0
     for top in _BARE_END.finditer(low):
         if top.start() < covered or (top[1] and not is_top_level(top[1])):
@@ -272,7 +287,7 @@ def _written_urls(text: str, low: str, limits: Limits) -> Iterator[Url]:
         window = low[max(covered, top.start() - _NAME_WINDOW) : top.start()]
         begin = top.start() - len(window) + len(window.rstrip(_NAME_CHARACTERS))
         before_it = low[begin - 1] if begin else ""
-        if (before_it and before_it in "@/=%_~&?#\\+") or low.startswith("www.", begin):
+        if (before_it and before_it in "@/=%_~&?#\\+") or low.startswith(("www.", "ftp."), begin):
             continue
         if before_it == ":" and low.endswith(_NO_WORDS, max(0, begin - 10), begin - 1):
             continue
@@ -282,6 +297,11 @@ def _written_urls(text: str, low: str, limits: Limits) -> Iterator[Url]:
         covered = tail.end() if tail else top.end()
         raw = _trimmed(text[begin:covered])
         yield Url(raw, "http", low[begin : top.end()], "text")
+
+
+def _hosts_behind_slashes(rest: str) -> tuple[str, ...]:
+    """As Windows reads "file:////host/share"; else what follows is a drive or a folder."""
+    return tuple(host for host in hosts_of(rest.lstrip("/\\")) if "." in host)
 
 
 def _trimmed(raw: str) -> str:

@@ -143,39 +143,108 @@ def skeleton(text: str) -> str:
     if text.isascii():
         return text
     words = [word if word.isascii() else _flat(word) for word in text.split(" ")]
-    return _replaced(_replaced(_replaced(" ".join(words), _styled()), _latin()), _HYPHENS)
+    text = " ".join(words)
+    for table in (_styled(), _latin(), _struck(), _HYPHENS, _DASHES):
+        text = _replaced(text, table)
+    return text
 
 
 _HYPHENS = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2212\ufe63\uff0d"), "-")
 """Signs that nobody tells from a hyphen."""
-_SIGN = r"(?:[^\W_]|[@$!|])"
+_DASHES = dict.fromkeys(map(ord, "\u02d7\u2013\u2014\u2015\u2043\u2796\ufe58"), "-")
+"""Signs that stand for one between words."""
+# Letters drawn with several signs, where a letter stands beside.
+_DRAWN = {
+    "|\\/|": "m",
+    "\\/\\/": "w",
+    "|\\|": "n",
+    "|-|": "h",
+    "|_|": "u",
+    "\\/": "v",
+    "/\\": "a",
+    "|<": "k",
+    "|)": "d",
+    "|2": "r",
+}
+_DRAWN_SIGNS = "|".join(map(re.escape, _DRAWN))
+_DRAWN_LETTER = re.compile(rf"(?<=[A-Za-z0-9])(?:{_DRAWN_SIGNS})|(?:{_DRAWN_SIGNS})(?=[A-Za-z0-9])")
+_WRITTEN = {
+    "o": "0",
+    "i": "1!\u00a1",
+    "l": "|\u00a6",
+    "e": "3\u20ac\u00a3",
+    "a": "4@",
+    "s": "5$\u00a7",
+    "t": "7",
+    "b": "8",
+}
+_WRITTEN |= {"c": "\u00a2\u00a9", "r": "\u00ae", "y": "\u00a5", "u": "\u00b5\u03bc"}
+"""Digits and signs that are written for letters."""
+_FOR_L = "1!\u00a1\u00a3"
+"""Those that are written for an "l" as well."""
+_MASKS = re.escape("".join(_WRITTEN.values()))
+_SIGN = rf"(?:[^\W_]|[{_MASKS}])"
 _APART = re.compile(rf"(?<![^\W_]){_SIGN}([ .\-_*\u00b7/+~,])(?:{_SIGN}\1){{2,40}}{_SIGN}(?![^\W_])")
-_MASKED = re.compile(r"[A-Za-z0-9@$!|]{3,40}")
-_MASK = re.compile(r"[0134578@$!|]")
-_MEANT = (str.maketrans("0134578@$!|", "oieastbasil"), str.maketrans("0134578@$!|", "oleastbasll"))
-"""Digits and signs that are written for letters; "1" and "!" stand for two."""
+_SPELLED = re.compile(rf"(?<![^\W_]){_SIGN}(?:[ \u00a0]{_SIGN}){{2,40}}(?![^\W_])")
+_MASKED = re.compile(rf"[A-Za-z0-9{_MASKS}]{{3,40}}")
+_TALL_I = re.compile(rf"(?<=[a-z{_MASKS}])I(?![A-Z])")
+_MASK = re.compile(rf"[{_MASKS}]|{_TALL_I.pattern}")
+_MEANT = {ord(sign): letter for letter, signs in _WRITTEN.items() for sign in signs}
+_MEANT_OTHERWISE = _MEANT | dict.fromkeys(map(ord, _FOR_L), "l")
 
 
 def skeletons(text: str) -> tuple[str, ...]:
-    """`skeleton`, and what it says where letters are written apart ("v.i.a g r a") or as digits and signs ("v1@gra"),
-    each once."""
+    """`skeleton`, and what it says where letters are written apart ("v.i.a g r a") or as digits and signs ("v1@gra",
+    "miracIe"), each once."""
     plain = skeleton(text)
-    joined = _APART.sub(lambda run: run[0].replace(run[1], ""), plain.replace("\\/", "v"))
-    ways = [_MASKED.sub(partial(_unmasked, table), joined) for table in _MEANT]
+    joined = _APART.sub(lambda run: run[0].replace(run[1], ""), _DRAWN_LETTER.sub(_undrawn, plain))
+    ways = [_MASKED.sub(partial(_unmasked, table), joined) for table in (_MEANT, _MEANT_OTHERWISE)]
     return tuple(dict.fromkeys((plain, joined, *ways)))
 
 
-def _unmasked(table: Mapping[int, int], found: re.Match[str]) -> str:
+def spelled(text: str) -> str:
+    """A text in which words stand whole whose letters are a blank apart, and the words farther ("o n e  t w o");
+    '' if there are none."""
+    whole = _SPELLED.sub(lambda run: run[0][::2], text)
+    return "" if whole == text else whole
+
+
+def _undrawn(found: re.Match[str]) -> str:
+    return _DRAWN[found[0]]
+
+
+def _unmasked(table: Mapping[int, str], found: re.Match[str]) -> str:
     """A word of letters, a third at least, in which others stand for some; signs at its end are punctuation."""
     word = found[0]
-    core = word.rstrip("!|")
+    core = word.rstrip("!|\u00ae\u00a9")
     if 3 * len(_LETTERS.findall(core)) < len(core) or not _MASK.search(core):
         return word
-    return core.translate(table) + word[len(core) :]
+    return _TALL_I.sub("l", core).translate(table) + word[len(core) :]
 
 
 def _flat(word: str) -> str:
     return "".join(c for piece in _pieces("NFKD", word) for c in piece if not unicodedata.combining(c))
+
+
+_WITH = re.compile(r"LATIN (?:SMALL|CAPITAL) LETTER ([A-Z]) WITH .+")
+
+
+@lru_cache(maxsize=1)
+def _struck() -> dict[int, str]:
+    """Latin letters with a stroke, hook or tail, which Unicode takes for letters of their own, not for accents."""
+    named = (
+        (code, found[1])
+        for first, last in (
+            (0xC0, 0x250),
+            (0x250, 0x2B0),
+            (0x1D60, 0x1E00),
+            (0x2C60, 0x2C80),
+            (0xA720, 0xA800),
+        )
+        for code in range(first, last)
+        if (found := _WITH.fullmatch(unicodedata.name(chr(code), "")))
+    )
+    return {code: letter if chr(code).isupper() else letter.lower() for code, letter in named}
 
 
 _RARE = re.compile(

@@ -155,6 +155,9 @@ PLACES: dict[str, Callable[[str], bytes]] = {
         f'<a href="file://{_bare(u).partition("/")[0]}@SSL@8443/share">x</a>'
     ),
     "UNC": lambda u: _body(f'<a href="{chr(92) * 2}{_bare(u).partition("/")[0]}{chr(92)}share">x</a>'),
+    "rdp:": lambda u: _body(
+        f'<a href="rdp://full%20address=s:{_bare(u).partition("/")[0]}:3389&audiomode=i:2">x</a>'
+    ),
     "webcal:": lambda u: _body(f'<a href="webcal://{_bare(u)}">x</a>'),
     "CSS escapes": lambda u: _body(
         f'<p style="background:url({"".join(f"{chr(92)}{ord(c):x} " for c in u)})">x</p>'
@@ -168,6 +171,11 @@ PLACES: dict[str, Callable[[str], bytes]] = {
     "text, www": lambda u: _plain(f"see www.{_bare(u)} now"),
     "text, host and path": lambda u: _plain(f"see {_bare(u)}x now"),
     "text, port": lambda u: _plain(f"see {_bare(u).replace('/', ':8080/x', 1)} now"),
+    "text, UNC": lambda u: _plain(f"see {chr(92) * 2}{_bare(u).partition('/')[0]}{chr(92)}share now"),
+    "text, UNC, WebDAV": lambda u: _plain(f"{chr(92) * 2}{_bare(u).partition('/')[0]}@SSL@443{chr(92)}share"),
+    "text, file:": lambda u: _plain(f"see file:////{_bare(u)}a now"),
+    "text, smb:": lambda u: _plain(f"see <smb://{_bare(u)}a>"),
+    "text, webcal:": lambda u: _plain(f"see webcal://{_bare(u)}a.ics now"),
     # files
     "HTML attachment": lambda u: _file(_page(u), "invoice.html", "text/html"),
     "HTML, octet-stream": lambda u: _file(_page(u), "invoice.html"),

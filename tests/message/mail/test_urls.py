@@ -83,6 +83,11 @@ def html_mail(source: str) -> Mail:
         ("http : // example . com/a", [("http://example.com/a", "example.com")]),
         ("shop[.]example (dot) com", [("http://shop.example.com", "shop.example.com")]),
         ("what pps: / / is", []),
+        ("see \\\\example.com\\share.", [("\\\\example.com\\share", "example.com")]),
+        ("see \\\\[2001:db8::1]\\share", [("\\\\[2001:db8::1]\\share", "2001:db8::1")]),
+        ("see \\\\server\\share, C:\\\\a.b\\c and a\\\\b.c\\d", []),
+        ("file:///C:/a.b/c or file:////example.com/a", [("file:////example.com/a", "example.com")]),
+        ("ftp.example.com, sftp.example", [("ftp.example.com", "ftp.example.com")]),
     ],
 )
 def test_urls_of_text(text: str, expected: list[tuple[str, str]]) -> None:

@@ -9,11 +9,11 @@ import re
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tamis.message.mail import Mail
-from tamis.message.mail.visible import canonical, folded, looks, skeleton, skeletons
+from tamis.message.mail.visible import canonical, folded, looks, skeleton, skeletons, spelled
 from tamis.rules.places import octets
 
 PHRASE = "miracle cure"
@@ -284,13 +284,22 @@ def test_other_languages_stay_as_they_are(text: str, expected: str) -> None:
 @given(
     st.tuples(
         *(
-            st.sampled_from({"i": "i1!", "a": "a4@\u0430", "e": "e3", "l": "l1|"}.get(letter, letter))
+            st.sampled_from(
+                {
+                    "i": "i1!\u00a1",
+                    "a": "a4@\u0430\u0105",
+                    "e": "e3\u20ac\u0119",
+                    "l": "l1|I\u0142",
+                    "c": "c\u00a9\u0107\u0188",
+                }.get(letter, letter)
+            )
             for letter in PHRASE
         )
     ).map("".join),
     st.sampled_from(["", ".", "-", "_", "*", " "]),
 )
 def test_letters_apart_and_signs_for_letters_are_read_in_the_skeleton(text: str, apart: str) -> None:
+    assume(all(3 * len(re.findall("[^\\W0-9_]", word)) >= len(word) for word in text.split()))
     words = " ".join(apart.join(word) for word in text.split()) if apart != " " else "  ".join(text.split())
     assert any("mirac" in way or "cure" in way for way in skeletons(words))
     if "1" not in text or "l" in text:
@@ -306,10 +315,23 @@ def test_letters_apart_and_signs_for_letters_are_read_in_the_skeleton(text: str,
         ("c1ick", "click"),
         ("\\/iagra", "viagra"),
         ("v-1-a-g-r-a", "viagra"),
+        ("miracIe", "miracle"),
+        ("mirac\u00a3e cure", "miracle cure"),
+        ("mi|2ac|e", "miracle"),
+        ("\u0142\u00f8ans", "loans"),
+        ("miracle\u2013cure", "miracle-cure"),
     ],
 )
 def test_masked_words(text: str, meant: str) -> None:
     assert meant in skeletons(text)
+
+
+def test_words_spelled_out_are_read_one_by_one() -> None:
+    """Blanks between letters, more between words: a reader tells the words apart."""
+    assert spelled("a m i r a c l e\u00a0 c u r e x") == "amiracle\u00a0 curex"
+    assert spelled("no a b such thing") == ""
+    assert found(plain("Buy  m i r a c l e  c u r e  here."), "skeleton")
+    assert found(Mail(b"Subject: m i r a c l e  c u r e\r\n\r\nHello."), "skeleton")
 
 
 def test_the_first_skeleton_is_as_written() -> None:
