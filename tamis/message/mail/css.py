@@ -45,8 +45,25 @@ _PROPERTIES = frozenset(
             "-webkit-text-stroke",
             "-webkit-text-stroke-width",
         ),
+        "all",
     }
 )
+RESETS: Mapping[str, frozenset[str]] = {
+    "all": _PROPERTIES,
+    "background": frozenset({"background-color", "background-image"}),
+    "font": frozenset({"font-size", "line-height"}),
+    "inset": frozenset({"left", "right", "top", "bottom"}),
+    "margin": frozenset({"margin-left", "margin-top"}),
+    "mask": frozenset({"mask-image"}),
+    "overflow": frozenset({"overflow-x", "overflow-y"}),
+    "-webkit-text-stroke": frozenset({"-webkit-text-stroke-width"}),
+}
+"""Shorthands, and what each sets anew, whatever it was before (CSS Cascading 4)."""
+SHORTHANDS: Mapping[str, tuple[str, ...]] = {
+    name: tuple(one for one, longhands in RESETS.items() if name in longhands and name != one)
+    for name in _PROPERTIES
+}
+"""The shorthands that set a property."""
 _SAME = {
     **{f"-{maker}-{name}": name for maker in ("webkit", "moz", "ms") for name in _PROPERTIES},
     "block-size": "height",
@@ -87,6 +104,14 @@ class Room:
     cut: bool = False
 
 
+_SYSTEM: Mapping[str, Rgb] = {
+    **dict.fromkeys(("canvastext", "buttontext", "fieldtext", "marktext", "windowtext"), (0.0, 0.0, 0.0)),
+    **dict.fromkeys(("text", "infotext", "menutext", "captiontext"), (0.0, 0.0, 0.0)),
+    **dict.fromkeys(("linktext", "visitedtext", "activetext"), (0.0, 0.0, 0.93)),
+    **dict.fromkeys(("canvas", "field", "window", "background"), (1.0, 1.0, 1.0)),
+    "mark": (1.0, 1.0, 0.0),
+}
+"""Colours that the system names (CSS Color 4, 6.2), as most systems have them."""
 _LIGHTEST = {"lab": 100.0, "lch": 100.0, "oklab": 1.0, "oklch": 1.0}
 _GREYISH = 0.05
 
@@ -105,6 +130,8 @@ def _grey(found: tinycss2.color4.Color) -> Rgb | None:
 @lru_cache(maxsize=2048)
 def colour(written: str) -> Rgb | str | None:
     """A colour; TRANSPARENT; None for what is no colour, or one that depends on something."""
+    if (named := _SYSTEM.get(written)) is not None:
+        return named
     found = tinycss2.color4.parse_color(written)
     if found is None and re.fullmatch(r"[0-9a-f]{6}", written):
         found = tinycss2.color4.parse_color(f"#{written}")  # HTML's attributes do without "#"
@@ -142,11 +169,19 @@ def ground(value: str) -> Rgb | str | None:
     return found
 
 
-_LENGTH = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+))(px|pt|em|rem|ex|ch|%|in|cm|mm|pc|vw|vh|q)?(?![\w.%])")
-_PIXELS = {"px": 1.0, "pt": 4 / 3, "in": 96.0, "cm": 37.8, "mm": 3.78, "pc": 16.0, "q": 0.945, "rem": 16.0}
-_RELATIVE = {"em": 1.0, "%": 0.01, "ex": 0.5, "ch": 0.5}
+_LENGTH = re.compile(
+    r"([-+]?(?:\d+\.?\d*|\.\d+))"
+    r"(px|pt|%|r?(?:em|ex|ch|cap|ic|lh)|in|cm|mm|pc|q|(?:[sld]?v|cq)(?:w|h|i|b|min|max))?(?![\w.%])"
+)
+_PIXELS = {"px": 1.0, "pt": 4 / 3, "in": 96.0, "cm": 37.8, "mm": 3.78, "pc": 16.0, "q": 0.945}
+_PIXELS |= {"rem": 16.0, "rlh": 19.0, "rcap": 11.0, "ric": 16.0, "rex": 8.0, "rch": 8.0}
+_RELATIVE = {"em": 1.0, "%": 0.01, "ex": 0.5, "ch": 0.5, "cap": 0.7, "ic": 1.0, "lh": 1.2}
 _VIEW = 10.0
-_SIZES = {"xx-small": 9.0, "x-small": 10.0, "small": 13.0, "medium": 16.0, "large": 18.0, "x-large": 24.0}
+"""Pixels of a hundredth of the window, or of what contains an element."""
+_MEDIUM = 16.0
+_SIZES = {"xx-small": 9.0, "x-small": 10.0, "small": 13.0, "medium": _MEDIUM, "large": 18.0, "x-large": 24.0}
+_SIZES |= {"xx-large": 32.0, "xxx-large": 48.0, "initial": _MEDIUM}
+_SYSTEM_FONTS = frozenset({"caption", "icon", "menu", "message-box", "small-caption", "status-bar"})
 
 
 def length(value: str, size: float) -> float | None:
@@ -157,7 +192,7 @@ def length(value: str, size: float) -> float | None:
             continue  # a weight before a font's size
         if unit in _RELATIVE:
             return number * _RELATIVE[unit] * size
-        return number * (_VIEW if unit in {"vw", "vh"} else _PIXELS.get(unit, 1.0))
+        return number * (_PIXELS.get(unit, _VIEW) if unit else 1.0)
     return None
 
 
@@ -168,14 +203,19 @@ def share(value: str) -> float | None:
 
 
 def font_size(values: Mapping[str, str], size: float) -> float:
-    """The size of letters in pixels that declarations give to an element in one with letters of `size`."""
+    """The size of letters in pixels that declarations give to an element in one with letters of `size`; the usual one
+    where it is computed."""
     for name in ("font", "font-size"):
         value = values.get(name)
-        if value in _SIZES:
-            size = _SIZES[value]
-        elif value is not None and "(" not in value:
-            found = length(value, size)
-            size = size if found is None else found
+        if value is None:
+            continue
+        if "(" in value:
+            size = _MEDIUM
+            continue
+        found = length(value, size)
+        named = (_SIZES[word] for word in value.split() if word in _SIZES)
+        usual = _MEDIUM if name == "font" and value in _SYSTEM_FONTS else size
+        size = next(named, usual) if found is None else found
     return size
 
 
@@ -216,11 +256,16 @@ def _put(found: dict[str, tuple[str, bool]], name: str, value: str, *, important
     """A declaration, unless an important one is there, or browsers don't know its value: one before it holds then."""
     if (important or name not in found or not found[name][1]) and _is_valid(name, value):
         found[name] = (value, important)
+        for other in RESETS.get(name, ()):
+            if other != name and other in found and (important or not found[other][1]):
+                del found[other]
 
 
 def _is_valid(name: str, value: str) -> bool:
-    if "(" in value or value in _EVERYWHERE:
+    if value in _EVERYWHERE or ("(" in value and name != "all"):
         return True
+    if name == "all":
+        return False
     if name == "display":
         return value.partition(" ")[0] in _DISPLAYS
     if name in _COLOURS:

@@ -7,16 +7,17 @@ every reader's program applies a style sheet, and not all of CSS is done here: s
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from tamis.base.derived import derived
 from tamis.message.mail.css import (
-    PALE,
+    RESETS,
+    SHORTHANDS,
     TRANSPARENT,
     Rgb,
     Room,
@@ -26,11 +27,10 @@ from tamis.message.mail.css import (
     has_image,
     inline,
     is_simple,
-    length,
     rules_of,
-    share,
 )
 from tamis.message.mail.defects import DefectKind, DefectReport
+from tamis.message.mail.hiding import MOVING, comes_back, is_computed, is_doubtful, why_gone
 from tamis.message.mail.limits import Limits
 from tamis.message.mail.selectors import Selectors, specificity
 
@@ -41,10 +41,6 @@ _NEAR = 0.07
 """Difference of each of red, green and blue up to which text can't be told from what is behind it."""
 _SMALL = 2.0
 """Pixels up to which letters can't be read."""
-_FAR = 400.0
-"""Pixels beyond the edge from which on text is off the page."""
-_SQUEEZED = 5.0
-"""Pixels by which letters are drawn together from which on none can be told from the next."""
 _PAGE = frozenset({"html", "body"})
 """What readers' programs put into a page of their own: it can't be hidden as a whole."""
 
@@ -127,6 +123,8 @@ class _State:
     """What an element's text inherits; each `_by` is how surely that holds."""
 
     gone: Hidden = Hidden.NO
+    away: Hidden = Hidden.NO
+    """Off its place, or cut off: what is within can be brought back."""
     invisible: Hidden = Hidden.NO
     size: float = 16.0
     size_by: Hidden = Hidden.YES
@@ -143,12 +141,12 @@ class _State:
     @property
     def takes_room(self) -> bool:
         """Whether the text, seen or not, is in its place on the page."""
-        return self.gone <= Hidden.DOUBT and self.size > _SMALL
+        return max(self.gone, self.away) <= Hidden.DOUBT and self.size > _SMALL
 
     @derived
     def degree(self) -> Hidden:
         """How surely the text is hidden."""
-        found = max(self.gone, self.invisible)
+        found = max(self.gone, self.away, self.invisible)
         if self.size <= _SMALL:
             found = max(found, self.size_by)
         if found < Hidden.YES and self.colour and self.ground and _is_near(self.colour, self.ground):
@@ -262,8 +260,19 @@ def _applied(
                     one.doubtful[name] = value
                     continue
                 weight = (important, rank, number)
-                if name not in one.values or one.values[name][0] <= weight:
+                if all(
+                    one.values[other][0] <= weight
+                    for other in (name, *SHORTHANDS[name])
+                    if other in one.values
+                ):
                     one.values[name] = (weight, value)
+                    for other in RESETS.get(name, ()):
+                        if (
+                            other not in rule.declarations
+                            and other in one.values
+                            and one.values[other][0] <= weight
+                        ):
+                            del one.values[other]
     if selectors.cut:
         report.add(DefectKind.STYLE_TRUNCATED, "selectors", where)
     return found
@@ -271,7 +280,7 @@ def _applied(
 
 _COLOUR_BY_TAG = {"font": "color", "body": "text"}
 """The attributes that give a text its colour (HTML Standard 15.3.1, 15.3.4)."""
-_TELLING = frozenset({"style", "text", "bgcolor", "background", "color", "hidden", "href", "popover"})
+_TELLING = frozenset({"style", "text", "bgcolor", "background", "color", "size", "hidden", "href", "popover"})
 """The attributes that `_styled` looks at, whatever the element."""
 
 
@@ -282,9 +291,10 @@ def _remembered(tag: str | None, attributes: Mapping[str, str | None], above: _S
         return _styled(tag, attributes, None, above, room)
     get = attributes.get
     present = [name in attributes for name in ("hidden", "href", "open", "popover")]
+    size = get("size") if tag == "font" else None
     drawn = (get("width"), get("height")) if tag == "svg" else ()
     painted = (get("bgcolor"), get("background"), get(_COLOUR_BY_TAG.get(tag or "", "")))
-    alike = (tag, style, *painted, *present, *drawn)
+    alike = (tag, style, size, *painted, *present, *drawn)
     state = above.within.get(alike)
     if state is None:
         state = above.within[alike] = _styled(tag, attributes, None, above, room)
@@ -310,8 +320,11 @@ def _styled(
     for name, (_, value) in sheet.items():
         values[name], degrees[name] = value, Hidden.SHEET
     for name, (value, important) in declared.items():
-        if important or name not in sheet or not sheet[name][0][0]:
+        if important or not any(sheet[one][0][0] for one in (name, *SHORTHANDS[name]) if one in sheet):
             values[name], degrees[name] = value, Hidden.YES
+            for other in RESETS.get(name, ()):
+                if other not in declared and other in sheet and (important or not sheet[other][0][0]):
+                    values.pop(other, None)
     is_page = tag in _PAGE
     state = _declared(state, above, values, degrees, is_page=is_page)
     if known is not None and known.doubtful and state.degree is Hidden.NO:
@@ -328,12 +341,27 @@ _FALLBACKS = frozenset(
 """Elements whose content is shown where what they stand for is not."""
 _CLOSED = frozenset({"details", "dialog"})
 _NOTHING = frozenset({"0", "0px", "0%"})
-_BY_TAG = frozenset({"table", "summary", "svg", *_FALLBACKS, *_CLOSED})
+_CONTROLS = frozenset({"button", "input", "select", "textarea"})
+_PAINTED: Mapping[str, Rgb] = {
+    **dict.fromkeys(_CONTROLS, (0.94, 0.94, 0.94)),
+    "mark": (1.0, 1.0, 0.0),
+    "dialog": _WHITE,
+}
+"""Elements with colours of their own (HTML Standard 15): black letters on this."""
+_CONTROL_SIZE = 13.3
+_BY_TAG = frozenset({"table", "summary", "svg", *_FALLBACKS, *_CLOSED, *_PAINTED})
 """Elements that matter without an attribute."""
 
 
 def _attributed(tag: str, attributes: Mapping[str, str | None], state: _State) -> _State:
-    """What HTML's own attributes say."""
+    """What the element is by itself, and what HTML's own attributes say."""
+    if tag in _PAINTED:
+        ground_here = _PAINTED[tag]
+        state = replace(state, colour=_BLACK, colour_by=Hidden.YES, ground=ground_here, ground_by=Hidden.YES)
+        if tag in _CONTROLS:
+            state = replace(state, size=_CONTROL_SIZE, size_by=Hidden.YES)
+    elif tag == "font" and (steps := _STEPS.match(attributes.get("size") or "")):
+        state = replace(state, size=_font_step(steps), size_by=Hidden.YES)
     painted = attributes.get("bgcolor")
     if painted:
         state = _on(state, colour(painted.strip().lower()), Hidden.YES)
@@ -363,6 +391,18 @@ def _attributed(tag: str, attributes: Mapping[str, str | None], state: _State) -
     return state
 
 
+_STEPS = re.compile(r"\s*([-+]?)(\d{1,9})")
+_STEP_SIZES = (10.0, 13.0, 16.0, 18.0, 24.0, 32.0, 48.0)
+_USUAL_STEP = 3
+
+
+def _font_step(written: re.Match[str]) -> float:
+    """The pixels of a font's size attribute (HTML Standard, rules for parsing a legacy font size)."""
+    number = int(written[2])
+    step = _USUAL_STEP + (number if written[1] == "+" else -number) if written[1] else number
+    return _STEP_SIZES[max(1, min(len(_STEP_SIZES), step)) - 1]
+
+
 def _on(state: _State, painted: Rgb | str | None, by: Hidden) -> _State:
     if painted == TRANSPARENT:
         return state
@@ -381,7 +421,9 @@ def _declared(
     """What declarations make of a state. A property without a degree holds surely."""
     by = degrees.get
     surely = Hidden.YES
-    gone = state.gone
+    if "all" in values:  # attributes, too
+        state = replace(above, **_INITIAL) if values["all"] == "initial" else above
+    gone, away = state.gone, state.away
     display = values.get("display", "")
     if display in _NO_BOXES and not is_page:
         gone = max(gone, by("display", surely))
@@ -390,101 +432,57 @@ def _declared(
     if values.get("mso-hide") == "all":
         gone = max(gone, Hidden.MAYBE)
     invisible = state.invisible
-    if "visibility" in values:
+    if values.get("visibility", "inherit") not in _INHERITED:
         is_out = values["visibility"] in {"hidden", "collapse"} and not is_page
         invisible = by("visibility", surely) if is_out else Hidden.NO
     size, size_by = state.size, state.size_by
     for name in ("font", "font-size"):
         if name in values:
             size, size_by = font_size({name: values[name]}, size), by(name, surely)
-    for name in _why_gone(values, size):
-        gone = max(gone, by(name, surely))
-    if gone is Hidden.NO and _is_doubtful(values):
+    reasons = tuple(why_gone(values, size))
+    if away and not reasons and comes_back(values, size):
+        away = Hidden.DOUBT
+    for name in reasons:
+        if name in MOVING:
+            away = max(away, by(name, surely))
+        else:
+            gone = max(gone, by(name, surely))
+    if not gone and not away and is_doubtful(values):
         gone = Hidden.DOUBT
-    if (gone, invisible, size, size_by) != (state.gone, state.invisible, state.size, state.size_by):
-        state = replace(state, gone=gone, invisible=invisible, size=size, size_by=size_by)
+    told = (gone, away, invisible, size, size_by)
+    if told != (state.gone, state.away, state.invisible, state.size, state.size_by):
+        state = replace(state, gone=gone, away=away, invisible=invisible, size=size, size_by=size_by)
     for name in ("background", "background-color"):
         if name in values:
-            state = _on(state, ground(values[name]), by(name, surely))
+            painted = None if is_computed(values[name]) else ground(values[name])
+            state = _on(state, painted, by(name, surely))
     images = [values[name] for name in ("background", "background-image") if has_image(values.get(name, ""))]
     if images:
         state = _on(state, ground(images[-1]), Hidden.MAYBE)
         state = replace(state, ground_by=Hidden.MAYBE)
     for name in ("color", "-webkit-text-fill-color"):
-        if name in values:
-            state = _in(state, colour(values[name]), by(name, surely))
+        if name not in values:
+            continue
+        written = values[name]
+        if is_computed(written):
+            state = replace(state, colour=None)
+        else:
+            state = _in(state, _BLACK if written == "initial" else colour(written), by(name, surely))
     if any(values.get(name, "none") not in {"none", "0"} for name in _DRAWN):
         state = replace(state, colour_by=min(state.colour_by, Hidden.DOUBT))
     return state
 
 
+_INHERITED = frozenset({"inherit", "unset", "revert", "revert-layer"})
+_INITIAL: Mapping[str, Any] = {
+    "invisible": Hidden.NO,
+    "size": _START.size,
+    "size_by": Hidden.YES,
+    "colour": _BLACK,
+    "colour_by": Hidden.YES,
+}
+"""What `all: initial` does to what is inherited."""
 _NO_BOXES = frozenset({"none", "table-column", "table-column-group"})
 """Values of display whose content is not shown (CSS 2.2, 17.2)."""
 _DRAWN = ("text-shadow", "-webkit-text-stroke", "-webkit-text-stroke-width")
 """What shows letters whatever their colour."""
-_MOVES = ("text-indent", "margin-left", "margin-top", "margin")
-_PLACES = ("left", "right", "top", "bottom", "inset")
-_GONE = {
-    "filter": re.compile(r"(?:opacity\(|alpha\(\s*opacity\s*=)\s*0*(?:\.0\d*)?%?\s*\)"),
-    "clip": re.compile(r"\Arect\((?:[\s,]*[01](?:px|em)?\b){4}"),
-    "clip-path": re.compile(
-        r"\A(?:inset\(\s*(?:[5-9]\d|100)(?:\.\d+)?%|(?:circle|ellipse)\(\s*0|polygon\(\s*(?:0(?:px|%)?[\s,]*)+\))"
-    ),
-    "transform": re.compile(
-        r"scale[xy3d]{0,2}\(\s*0*(?:\.0\d*)?\s*[,)]|translate[xyz3d]{0,2}\([^)]{0,60}-\s?\d{3}|rotate[xy]\(\s*90deg"
-    ),
-}
-
-
-_HARMLESS = {
-    **{name: {"none"} for name in ("transform", "translate", "rotate", "filter", "clip-path")},
-    **{name: {"none"} for name in ("mask", "mask-image")},
-    "scale": {"none", "1", "100%"},
-    "zoom": {"1", "100%", "normal"},
-    "mix-blend-mode": {"normal"},
-    "position": {"static", "relative", "sticky", "-webkit-sticky"},
-}
-"""Properties that may take text away in more ways than are known here, and values that don't."""
-_COMPUTED = ("display", "visibility", "opacity", "font", "font-size", "text-indent")
-
-
-def _is_doubtful(values: Mapping[str, str]) -> bool:
-    """Whether declarations may take an element's text from the page in a way that is not known here."""
-    if any(name in values and values[name] not in harmless for name, harmless in _HARMLESS.items()):
-        return True
-    if any("(" in values.get(name, "") for name in _COMPUTED):
-        return True
-    if (
-        values.get("letter-spacing", "").startswith("-")
-        and (length(values["letter-spacing"], 16.0) or 0.0) <= -_SQUEEZED
-    ):
-        return True
-    if "line-height" in values and values.get("overflow", "visible") != "visible":
-        return (length(values["line-height"], 16.0) or 0.0) <= 1.0 and values["line-height"][:1] == "0"
-    return "(" in (written := values.get("color", "")) and colour(written) is None
-
-
-def _why_gone(values: Mapping[str, str], size: float) -> Iterator[str]:
-    """The properties that take an element's text from the page."""
-    opacity = share(values["opacity"]) if "opacity" in values else None
-    if opacity is not None and opacity <= PALE:
-        yield "opacity"
-    if values.get("content-visibility") == "hidden":
-        yield "content-visibility"
-    for name in ("zoom", "scale"):
-        if (times := share(values.get(name, "1").partition(" ")[0])) is not None and times <= PALE:
-            yield name
-    placed = values.get("position", "static") != "static"
-    for name in (*_MOVES, *(_PLACES if placed else ())):
-        if "-" in values.get(name, ""):
-            furthest = min((length(word, size) or 0.0 for word in values[name].split()[:4]), default=0.0)
-            if furthest <= -_FAR:
-                yield name
-    cut = any(values.get(n, "visible") != "visible" for n in ("overflow", "overflow-y", "overflow-x"))
-    for name in ("max-height", "height", "max-width", "width") if cut else ():
-        measured = length(values[name], size) if name in values and "(" not in values[name] else None
-        if measured is not None and measured <= 1.0:
-            yield name
-    for name, pattern in _GONE.items():
-        if name in values and pattern.search(values[name]):
-            yield name

@@ -246,3 +246,109 @@ def test_selectors_take_linear_time(selector: str) -> None:
     mail = Mail(raw)
     assert "x" in {mail.text, mail.hidden}
     assert time.process_time() - start < 2
+
+
+_LATER = {
+    "display:none": ("display:block", "all:unset", "all:initial", "display:initial", "display:revert"),
+    "font-size:0": (
+        "font:14px serif",
+        "font-size:1rem",
+        "font:menu",
+        "font-size:xx-large",
+        "font-size:5vmin",
+        "all:initial",
+    ),
+    "opacity:0": ("opacity:1", "opacity:initial", "all:unset"),
+    "visibility:hidden": ("visibility:visible", "visibility:initial", "all:initial"),
+    "color:#fff": ("color:#000", "color:initial", "color:CanvasText", "background:#000", "all:initial"),
+    "position:absolute;left:-9999px": ("left:auto", "inset:0", "position:static", "all:unset"),
+    "margin-left:-9999px": ("margin:0", "margin-left:auto", "all:revert"),
+    "max-height:0;overflow-y:hidden": ("max-height:none", "overflow:visible", "all:unset"),
+    "clip-path:inset(100%)": ("clip-path:none", "all:unset"),
+}
+"""What hides an element's text, and what undoes it for the same element."""
+_WITHIN = {
+    "visibility:hidden": ("visibility:visible", "visibility:initial", "all:initial"),
+    "font-size:0": (
+        *("font-size:14px", "font:14px serif", "font-size:1rlh", "font-size:xxx-large", "font:caption"),
+        *("font-size:calc(14px)", "font-size:var(--a,14px)", "font-size:initial", "all:initial"),
+    ),
+    "color:#fff": (
+        *("color:#000", "color:initial", "color:light-dark(black,white)", "color:var(--a,#000)"),
+        *("background:#000", "background:var(--a,#000)", "background-color:color-mix(in srgb,black,black)"),
+    ),
+    "position:absolute;left:-9999px": ("position:absolute;left:9999px", "position:fixed;left:0"),
+    "text-indent:-9999px": ("text-indent:0", "display:inline-block;text-indent:0"),
+    "margin-left:-9999px": ("margin-left:9999px",),
+    "height:0;overflow:hidden": ("position:absolute", "position:fixed;top:0"),
+    "transform:scale(0.001)": ("transform:scale(1000)",),
+}
+"""What hides an element's text, and what brings back that of an element within."""
+
+
+def _pairs(table: dict[str, tuple[str, ...]]) -> list[tuple[str, str]]:
+    return [(hidden, undone) for hidden, ways in table.items() for undone in ways]
+
+
+@pytest.mark.parametrize(("hidden", "undone"), _pairs(_LATER))
+@pytest.mark.parametrize(
+    "page",
+    [
+        '<p style="{hidden};{undone}">{phrase}</p>',
+        "<style>p{{{hidden}}}p{{{undone}}}</style><p>{phrase}</p>",
+        "<style>p{{{hidden}}}</style><p style='{undone}'>{phrase}</p>",
+        "<style>p{{{undone}!important}}</style><p style='{hidden}'>{phrase}</p>",
+        "<style>#a{{{undone}}}p{{{hidden}}}</style><p id=a>{phrase}</p>",
+    ],
+)
+def test_a_style_that_undoes_another_is_followed(hidden: str, undone: str, page: str) -> None:
+    markup = page.format(hidden=hidden, undone=undone, phrase=PHRASE)
+    mail = Mail(f"Content-Type: text/html\n\n{markup}".encode())
+    assert any(PHRASE in way for way in mail.visible), markup
+
+
+@pytest.mark.parametrize(("hidden", "undone"), _pairs(_WITHIN))
+def test_what_is_within_can_be_brought_back(hidden: str, undone: str) -> None:
+    mail = Mail(
+        f'Content-Type: text/html\n\n<div style="{hidden}">x<span style="{undone}">{PHRASE}</span></div>'.encode()
+    )
+    assert any(PHRASE in way for way in mail.visible)
+
+
+@pytest.mark.parametrize("hidden", ["font-size:0", "color:#fff"])
+@pytest.mark.parametrize("element", ["<button>", "<textarea>", "<select><option>", "<mark>", "<dialog open>"])
+def test_elements_with_a_style_of_their_own(hidden: str, element: str) -> None:
+    if hidden == "font-size:0" and element in {"<mark>", "<dialog open>"}:
+        return  # they have colours of their own, and no size
+    mail = Mail(f'Content-Type: text/html\n\n<div style="{hidden}">x{element}{PHRASE}</div>'.encode())
+    assert any(PHRASE in way for way in mail.visible)
+
+
+@pytest.mark.parametrize(
+    ("size", "seen"), [("5", True), ("+2", True), ("-9", True), ("x", False), ("", False)]
+)
+def test_letters_of_a_size_in_steps(size: str, seen: bool) -> None:
+    mail = Mail(
+        f'Content-Type: text/html\n\n<div style="font-size:0">x<font size="{size}">{PHRASE}</font></div>'.encode()
+    )
+    assert any(PHRASE in way for way in mail.visible) is seen
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        '<div style="font-size:0">x<span style="font-size:1em">{}</span></div>',
+        '<div style="opacity:0">x<span style="opacity:1">{}</span></div>',
+        '<div style="display:none">x<span style="display:block">{}</span></div>',
+        '<div style="visibility:hidden">x<span style="visibility:inherit">{}</span></div>',
+        '<div style="visibility:hidden">x<span style="all:unset">{}</span></div>',
+        '<p style="all:unset;display:none">{}</p>',
+        '<p style="font:14px serif;font-size:0">{}</p>',
+        '<p style="display:none!important;all:unset">{}</p>',
+        '<p style="all:bogus;display:none">{}</p>',
+    ],
+)
+def test_what_undoes_nothing_stays_hidden(markup: str) -> None:
+    mail = Mail(f"Content-Type: text/html\n\nHello. {markup.format(PHRASE)}".encode())
+    assert not any(PHRASE in way for way in mail.visible)
+    assert PHRASE in mail.hidden
