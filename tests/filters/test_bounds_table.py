@@ -365,7 +365,7 @@ EXCEEDED: dict[str, Callable[[], set[str]]] = {
         + '">x'
     ),
     MAIL + "opaque.py _DEPTH": lambda: kinds_of(opaque_part(b"$\x80" * 30)),
-    MAIL + "opaque.py _PIECES": lambda: kinds_of(opaque_part(b"$\x80" + b"\4\0" * 100_010 + b"\0\0")),
+    MAIL + "opaque.py _VALUES": lambda: kinds_of(opaque_part(b"$\x80" + b"\4\0" * 100_010 + b"\0\0")),
     MAIL + "references.py _CSS_CHARACTERS": lambda: defects("<style>" + "a{}" * 90_000 + "</style>x"),
     MAIL + "references.py _COMMENTS": lambda: defects("<!--[if mso]><p>x</p><![endif]-->" * 210),
     MAIL + "references.py _CANDIDATES": lambda: defects(
@@ -446,6 +446,7 @@ EXCEEDED: dict[str, Callable[[], set[str]]] = {
     ),  # there are more than _PAGE_LINKS then
     FILES + "images.py TEXT_CHARACTERS": lambda: set(kept_text("x" * 4001)["cuts"]),
     FILES + "images.py _CODE_CHARACTERS": lambda: set(kept_codes(["x" * 2001])["cuts"]),
+    FILES + "containers.py _MOST_RTF_STEPS": lambda: risks_of("a.rtf", b"{\\rtf1" + b"{" * 1_000_010),
     FILES + "containers.py MOST_MESSAGES": lambda: risks_of(
         "a.mbox", b"From a@b.example Sun\nFrom: a@b.example\nTo: b\nSubject: c\n\nx\n\n" * 101
     ),

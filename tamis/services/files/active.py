@@ -29,14 +29,14 @@ _DATA_FILE = re.compile(
 )
 _SVG = re.compile(r"<svg\b", re.IGNORECASE)
 _LONG_STRING = re.compile(r"[A-Za-z0-9+/]{4000}")
-_EXTERNAL = re.compile(rb"<Relationship\b[^>]{0,4000}>", re.IGNORECASE)
+_EXTERNAL = re.compile(rb"<Relationship\b[^<>]{0,4000}>", re.IGNORECASE)
 _TARGET = re.compile(rb"\bTarget\s{0,9}=\s{0,9}(?:\"([^\"]{1,4000})\"|'([^']{1,4000})')", re.IGNORECASE)
 _FETCHED = re.compile(
     rb"/(?:attachedTemplate|oleObject|frame|externalLink|externalLinkPath|subDocument|aFChunk|image|package)[\"']"
 )
 _DDE = re.compile(rb"\bDDE(?:AUTO)?\b[\s\"]|<ddeLink\b", re.IGNORECASE)
 _INSTRUCTION = re.compile(
-    rb"<w:instrText[^>]{0,200}>([^<]{0,4000})|w:instr=\"([^\"]{0,4000})\"", re.IGNORECASE
+    rb"<w:instrText[^<>]{0,200}>([^<]{0,4000})|w:instr=\"([^\"]{0,4000})\"", re.IGNORECASE
 )
 _DDE_CELL = re.compile(
     r"^[\"']?[=+@-][^\r\n|]{0,200}\|[\"'\s]?[^\r\n!]{0,400}![A-Z0-9_]", re.MULTILINE | re.IGNORECASE

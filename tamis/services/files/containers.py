@@ -55,17 +55,49 @@ def onenote(octets: bytes) -> Iterator[Member]:
         yield Member(name, b"")
 
 
+_MOST_RTF_STEPS = 1_000_000  # groups and control words of RTF; beyond: no objects looked for, `not_read`
+
+
+class _TooLongError(ValueError):
+    """More of a file than is read."""
+
+
 def rtf_objects(octets: bytes) -> Iterator[Member]:
     """The objects embedded in RTF: packages by their names, others by their classes."""
     from oletools.rtfobj import RtfObjParser  # noqa: PLC0415 # slow to load
 
-    parser = RtfObjParser(octets)
-    parser.parse()
+    class Bounded(RtfObjParser):  # type: ignore[misc]
+        steps = 0
+
+        def step(self) -> None:
+            self.steps += 1
+            if self.steps > _MOST_RTF_STEPS:
+                raise _TooLongError
+
+        def open_group(self) -> None:
+            self.step()
+
+        def control_word(self, matchobject: object, cword: bytes, param: bytes | None) -> None:
+            self.step()
+            super().control_word(matchobject, cword, param)
+
+        def control_symbol(self, matchobject: object) -> None:
+            self.step()
+            super().control_symbol(matchobject)
+
+    parser = Bounded(octets)
+    cut = None
+    try:
+        parser.parse()
+    except _TooLongError as error:
+        cut = error
     for found in parser.objects:
         if found.is_package:
             yield Member(_shown(found.filename), found.olepkgdata or b"")
         elif found.is_ole:
             yield Member(_shown(found.class_name), found.oledata or b"")
+    if cut is not None:
+        raise cut
 
 
 def ole_members(octets: bytes) -> Iterator[Member]:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from tamis.message.mail.sampling import some_of
 
-_STREAM = re.compile(rb"/FlateDecode.{0,600}?\bstream\r?\n|\bstream\r?\n", re.DOTALL)
+_STREAM = re.compile(rb"\bstream\r?\n")
 _MOST_STREAMS = 2000  # packed streams of one document; beyond: not unpacked; `links_left_out`
 _STREAM_OCTETS = 1_048_576  # octets of one stream, unpacked; beyond: not looked at; `links_left_out`
 _ALL_OCTETS = 16_777_216  # octets of all streams, unpacked; beyond: not looked at; `links_left_out`
@@ -77,13 +77,12 @@ def _pieces(octets: bytes, room: _Room) -> Iterator[bytes]:
             return
         inflater = zlib.decompressobj()
         try:
-            content = inflater.decompress(
-                memoryview(octets)[stream.end() :], min(room.octets, _STREAM_OCTETS)
-            )
+            packed = memoryview(octets)[stream.end() :][:_STREAM_OCTETS]  # what is not unpacked is copied
+            content = inflater.decompress(packed, min(room.octets, _STREAM_OCTETS))
         except zlib.error:
             continue
         room.octets -= len(content)
-        room.cut |= bool(inflater.unconsumed_tail) and not inflater.eof
+        room.cut |= not inflater.eof and (bool(inflater.unconsumed_tail) or len(packed) == _STREAM_OCTETS)
         if any(word in content for word in _OF_INTEREST):
             yield content
 

@@ -90,19 +90,18 @@ def _properties(octets: bytes) -> Iterator[tuple[int, bytes]]:
         at += 4
         if prop >= _NAMED:  # a named property: GUID, then a number or a name
             at += _GUID
-            (named,) = struct.unpack_from("<I", octets.ljust(at + 8, b"\0"), at)
-            (length,) = struct.unpack_from("<I", octets.ljust(at + 8, b"\0"), at + 4)
+            named, length = _number(octets, at), _number(octets, at + 4)
             at += 8 + (_padded(length) if named else 0)
         plain = kind & ~_MULTIPLE
         number = 1
         if kind & _MULTIPLE or plain in _BYTES:
-            (number,) = struct.unpack_from("<I", octets.ljust(at + 4, b"\0"), at)
+            number = _number(octets, at)
             at += 4
         for _ in range(min(number, _MOST)):
             if plain in _FIXED:
                 at += _FIXED[plain]
             elif plain in _BYTES:
-                (length,) = struct.unpack_from("<I", octets.ljust(at + 4, b"\0"), at)
+                length = _number(octets, at)
                 yield prop, octets[at + 4 : at + 4 + length]
                 at += 4 + _padded(length)
             else:
@@ -110,6 +109,11 @@ def _properties(octets: bytes) -> Iterator[tuple[int, bytes]]:
             if at > len(octets):
                 return
     raise ValueError("too many properties")
+
+
+def _number(octets: bytes, at: int) -> int:
+    """Four octets, as far as they are there: an offset of the sender's own may lie anywhere."""
+    return int.from_bytes(octets[at : at + 4], "little")
 
 
 def _padded(length: int) -> int:

@@ -213,6 +213,9 @@ def _look(work: _Work, octets: bytes, path: list[str], *, whole: bool, is_body: 
         "links": [],
     }
     work.objects.append(seen)
+    if time.monotonic() > work.until:  # of many files each costs something: those before are not to be lost
+        seen["risks"] = sorted({*risks, Risk.ARCHIVE_LIMIT})
+        return
     links: list[str] = []
     of_office = bool(depth and _OF_OFFICE.search(name))
     is_page = is_page_name(name) and not of_office and not is_message(octets, name)
@@ -436,6 +439,9 @@ def _further_entries(
         risks.add(Risk.ARCHIVE_LIMIT)
         return
     entries = zip_entries(octets, work.bounds.members)
+    listed = zip_directory(octets, work.bounds.members)
+    if max(len(entries), len(listed)) >= work.bounds.members:  # of folders, too, though nothing is in them
+        risks.add(Risk.ARCHIVE_LIMIT)
     missing = Counter(known)
     most = max(_RATIO_FROM, len(octets) * work.bounds.ratio)
     for entry in entries:
@@ -463,7 +469,7 @@ def _further_entries(
             risks.add(Risk.ARCHIVE_LIMIT)
         _look(work, content, [*path, entry.name], whole=whole)
     names = {entry.name for entry in entries} | set(known)
-    for name in zip_directory(octets, work.bounds.members):
+    for name in listed:
         if name not in names and not name.endswith("/") and entries:
             risks.add(Risk.AMBIGUOUS_ARCHIVE)
             work.objects.append(_unread(path, name))
