@@ -15,7 +15,8 @@ from tamis.base.errors import TamisError
 from tamis.database.invitations import Invitation
 from tamis.desk.reinjection import Reinjector
 from tamis.language.translation import marked
-from tamis.letters.letter import letter, our_fields
+from tamis.letters.letter import button, letter, our_fields, paragraph, sheet, wrapped
+from tamis.message.address import PLATFORM
 from tamis.people.rights import gives_too_much
 from tamis.quarantine.records import new_id
 from tamis.web.page_reader import PageReader
@@ -24,6 +25,7 @@ from tamis.web.visit import NOT_VALID, PageRefusedError, Visit
 
 log = logging.getLogger(__name__)
 
+_PRESS = marked("See the invitation")
 _SUBJECT = marked("You are invited to look after mail of %(scope)s")
 _ASKED = marked(
     "%(by)s invites you to the console of %(scope)s. This link works once, for 7 days. It asks you to choose a "
@@ -38,29 +40,41 @@ def mail_invitation(visit: Visit, mailbox: str, scope: str, secret: str) -> None
     if policy.forward:
         log.info("no invitation for <%s>: its mail goes to another host", mailbox)
         return
-    language = policy.terms.language
-    _ = PageReader(language, policy.terms.time_zone).gettext
-    words = {"by": visit.signed_in.address, "scope": scope}
+    settings = visit.site.settings
+    content = compose(
+        mailbox,
+        by=visit.signed_in.address,
+        scope=scope,
+        link=f"{settings.web.url}/admin/invitation/{secret}",
+        language=policy.terms.language,
+        from_local=settings.notices.sender,
+        now=datetime.now(UTC),
+    )
+    try:
+        Reinjector(settings.desk.reinject).send("", (), [(mailbox, ())], content)
+    except TamisError as error:
+        log.warning("no invitation for <%s>: %s", mailbox, error)
+
+
+def compose(
+    mailbox: str, *, by: str, scope: str, link: str, language: str, from_local: str, now: datetime
+) -> bytes:
+    """The mail with the link, in the mailbox's language."""
+    _ = PageReader(language, "UTC").gettext
+    words = {"by": by, "scope": _("the platform") if scope == PLATFORM else scope}
     subject, asked, otherwise = (_(text) % words for text in (_SUBJECT, _ASKED, _OTHERWISE))
-    link = f"{visit.site.settings.web.url}/admin/invitation/{secret}"
-    now = datetime.now(UTC)
     fields = our_fields(
         mailbox=mailbox,
         subject=subject,
-        from_local=visit.site.settings.notices.sender,
+        from_local=from_local,
         number=f"{new_id(now)}.invitation",
         language=language,
         now=now,
     )
-    html = Markup(
-        '<!doctype html>\n<html lang="{language}"><meta charset="utf-8"><title>{subject}</title>'
-        '<p>{asked}</p>\n<p><a href="{link}">{link}</a></p>\n<p>{otherwise}</p></html>\n'
-    ).format(language=language, subject=subject, asked=asked, link=link, otherwise=otherwise)
-    content = letter(fields, f"{asked}\n\n{link}\n\n{otherwise}\n", html)
-    try:
-        Reinjector(visit.site.settings.desk.reinject).send("", (), [(mailbox, ())], content)
-    except TamisError as error:
-        log.warning("no invitation for <%s>: %s", mailbox, error)
+    text = f"{wrapped([asked])}\n\n{link}\n\n{wrapped([otherwise])}\n"
+    pressed = Markup("<p>{}</p>").format(button(link, _(_PRESS)))
+    html = Markup("\n").join((paragraph(asked), pressed, paragraph(otherwise)))
+    return letter(fields, text, sheet(language, subject, html))
 
 
 def show(visit: Visit) -> Response:

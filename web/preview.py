@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import nh3
@@ -19,6 +20,7 @@ MAX_TAGS = 5_000
 """Tags that are cleaned: the parser's time grows with the square of their depth (0.2 s for this many)."""
 MAX_ATTACHMENTS = 50
 _NAME = 120
+_ENDING = re.compile(r"\.([A-Za-z0-9]{1,8})\s*\Z")
 
 _TAGS = {
     *(
@@ -123,7 +125,8 @@ class Attachment:
     """What is attached: names are shown, never followed."""
 
     name: str
-    kind: str
+    ending: str
+    """What its name ends in, in capitals ("PDF"), which says more to people than a media type; "" for none."""
     octets: int
 
 
@@ -153,11 +156,17 @@ def preview(content: bytes) -> Preview:
         plain(mail.headers.first("to") or ""),
         plain(mail.headers.first("reply-to") or ""),
         tuple(
-            Attachment(plain(part.filename or "", _NAME), plain(part.content_type, _NAME), part.size)
+            Attachment(plain(part.filename or "", _NAME), ending(part.filename or ""), part.size)
             for part in attached[:MAX_ATTACHMENTS]
         ),
         max(0, len(attached) - MAX_ATTACHMENTS),
     )
+
+
+def ending(name: str) -> str:
+    """What a file's name ends in, in capitals; "" where that is no short word of ASCII."""
+    found = _ENDING.search(name)
+    return found[1].upper() if found else ""
 
 
 def formatted(content: bytes) -> str:

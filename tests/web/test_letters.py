@@ -3,6 +3,7 @@ text."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from tamis.letters import quota
 from tamis.letters.digests import Digest
 from tamis.letters.digests import compose as compose_digest
 from tamis.quarantine.records import SUMMARY_FIELDS, Summary
+from tamis.web.invitation import compose as compose_invitation
 from tests.builders import FILTERS
 from tests.web.browser import context_of
 from tests.web.pages import MARIE
@@ -75,6 +77,18 @@ def notice(language: str, subject: str = "Facture 2041") -> bytes:
     return compose_notice(told, now=NOW)
 
 
+def invitation(language: str, scope: str) -> bytes:
+    return compose_invitation(
+        MARIE,
+        by="anne@example.com",
+        scope=scope,
+        link=f"https://mail.example.com/admin/invitation/{TOKEN}",
+        language=language,
+        from_local="postmaster",
+        now=NOW,
+    )
+
+
 def mails() -> Iterator[tuple[str, bytes]]:
     """Every mail of ours, with what is long and what means harm."""
     hostile = [
@@ -84,6 +98,8 @@ def mails() -> Iterator[tuple[str, bytes]]:
         yield f"digest {language}", digest(language, summary(9), summary(8, decided_by="antivirus"), *hostile)
         yield f"notice {language}", notice(language)
         yield f"hostile notice {language}", notice(language, EVIL + LONG)
+        for scope in ("example.com", "platform"):
+            yield f"invitation {scope} {language}", invitation(language, scope)
         full = quota.QuotaNotice(mailbox=MARIE, percent=95, language=language, from_local="postmaster")
         yield f"quota {language}", quota.compose(full, now=NOW)
 
@@ -152,3 +168,22 @@ def test_a_digest_of_one_speaks_of_one() -> None:
             from_local="postmaster",
         )
         assert words in html_of(compose_digest(told, now=NOW))
+
+
+@pytest.mark.parametrize(("name", "octets"), MAILS, ids=[name for name, _ in MAILS])
+def test_the_text_part_has_every_link_of_the_html(name: str, octets: bytes) -> None:
+    mail = message_from_bytes(octets, policy=policy.default)
+    assert isinstance(mail, EmailMessage)
+    body = mail.get_body(("plain",))
+    assert body is not None
+    lines = {line.strip() for line in body.get_content().splitlines()}
+    links = {re.sub(r"\?do=.*", "", link) for link in re.findall(r'href="([^"]*)"', html_of(octets))}
+    assert links <= lines, name
+    assert bool(links) is ("quota" not in name)
+
+
+def test_an_invitation_names_who_invites_and_to_what() -> None:
+    for language, words in (("en", "the console of the platform"), ("fr", "la console de la plateforme")):
+        shown = html_of(invitation(language, "platform"))
+        assert words in shown.replace("\n", " ")
+        assert "anne@example.com" in shown

@@ -119,6 +119,12 @@ def test_attachments_are_listed_and_bounded() -> None:
     assert all(len(a.name) <= 120 and "\u202e" not in a.name and "\n" not in a.name for a in many.attachments)
 
 
+def test_an_attachment_is_told_by_what_its_name_ends_in() -> None:
+    names = {"offre.pdf": "PDF", "a.PDF.exe ": "EXE", "README": "", "x.très": "", "a." + "b" * 9: "", ".": ""}
+    told = preview(content(files=dict.fromkeys(names, b"x"))).attachments
+    assert [one.ending for one in told] == list(names.values())
+
+
 @given(st.text(alphabet=string.printable + "\u00e9\u202e\x00", max_size=300))
 def test_cleaned_html_holds_nothing_that_acts(source: str) -> None:
     raw = b"Content-Type: text/html; charset=utf-8\r\n\r\n" + source.encode()
