@@ -188,6 +188,9 @@ A bound is no shelter: what stands behind one is told, and may weigh.
   `file_truncated` and `too_many_images` are defects as well, once they have been read.
 - A row without a name in code font says why nothing can be hidden behind it. `tests/filters/test_bounds_table.py` makes
   a message that exceeds each other row, and looks for what the row promises.
+- `tests/services/files/test_hostile_readers.py` tries each reader of content with bombs, what leads back to itself,
+  ten thousand of what it is made of, broken off anywhere, changed at random; a module there without such content
+  fails it.
 - A service, a file or a record that is too large for its reader is no answer: *unavailable*, or a result such as
   permerror that the standard has for it.
 
