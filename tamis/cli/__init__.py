@@ -64,7 +64,10 @@ COMMANDS = {
     "worker": "serve:worker",
 }
 """Subcommand -> module below tamis.cli and the click command in it."""
-ELSEWHERE = ("history", "lists", "model", "people", "policy", "quarantine", "rules", "status")
+ELSEWHERE = (
+    *("challenges", "history", "lists", "model", "people", "policy"),
+    *("quarantine", "rules", "senders", "status"),
+)
 """What works on a Tamis elsewhere; what in them needs the settings of this machine says so."""
 
 
@@ -94,8 +97,8 @@ class LazyGroup(click.Group):
 @click.option(
     "--url",
     metavar="URL",
-    help="Work on the Tamis elsewhere whose pages have this address, by its API: history, lists, model, policy, "
-    "people, quarantine, rules and status, as far as the API has it.",
+    help="Work on the Tamis elsewhere whose pages have this address, by its API: challenges, history, lists, "
+    "model, people, policy, quarantine, rules, senders and status, as far as the API has it.",
 )
 @click.option(
     "--token",

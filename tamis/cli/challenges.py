@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from tamis.base.tokens import Tokens
-from tamis.challenge.challenge_records import OPEN, ChallengeState
+from tamis.challenge.challenge_records import OPEN, Challenge, ChallengeState
 from tamis.challenge.links import challenge_link
 from tamis.cli.context import Context, fail, json_option
 from tamis.cli.parameters import PAST, SCOPE
@@ -44,15 +44,16 @@ def list_(
     as_json: bool,
 ) -> None:
     """List challenges, newest first."""
-    with context.store() as store:
-        found = store.challenges.list(
-            state=ChallengeState(state) if state else None,
-            reason=reason,
-            domain=domain,
-            sender=sender,
-            limit=limit,
-            before=before,
+    wanted = ChallengeState(state) if state else None
+    if context.remote:
+        found = context.remote.challenges(
+            state=wanted, reason=reason, domain=domain, sender=sender, limit=limit, before=before
         )
+    else:
+        with context.store() as store:
+            found = store.challenges.list(
+                state=wanted, reason=reason, domain=domain, sender=sender, limit=limit, before=before
+            )
     if as_json:
         print_json([one.to_dict() for one in found])
     elif not found:
@@ -72,19 +73,18 @@ def list_(
 @json_option
 @click.pass_obj
 def show(context: Context, challenge: str, as_json: bool) -> None:
-    """Show one challenge: its messages, state and reason, and the link its sender was given."""
-    settings = context.file.settings
-    with context.store() as store:
-        one = store.challenges.get(challenge)
-        messages = store.challenges.messages(challenge)
+    """Show one challenge: its messages, state and reason, and the link its sender was given (not with --url)."""
+    if context.remote:
+        one, messages = context.remote.challenge(challenge)
+    else:
+        with context.store() as store:
+            one = store.challenges.get(challenge)
+            messages = list(store.challenges.messages(challenge))
     if one is None:
         fail(f"{challenge} is not a challenge; `tamis challenges list` shows their ids", os.EX_NOINPUT)
-    link = ""
-    if one.state in OPEN and settings.key_file.exists():
-        tokens = Tokens(signing_key(settings.key_file))
-        link = challenge_link(settings, tokens, one.id, one.expires_at)
+    link = "" if context.remote else _link(context, one)
     if as_json:
-        print_json({**one.to_dict(), "why": why(one.reason), "messages": list(messages), "link": link})
+        print_json({**one.to_dict(), "why": why(one.reason), "messages": messages, "link": link})
         return
     fields = {
         "id": one.id,
@@ -105,6 +105,13 @@ def show(context: Context, challenge: str, as_json: bool) -> None:
     for name, value in fields.items():
         if value:
             click.echo(f"{name + ':':<10}{printable(value)}")
+
+
+def _link(context: Context, one: Challenge) -> str:
+    settings = context.file.settings
+    if one.state not in OPEN or not settings.key_file.exists():
+        return ""
+    return challenge_link(settings, Tokens(signing_key(settings.key_file)), one.id, one.expires_at)
 
 
 @challenges.command()

@@ -27,8 +27,8 @@ AT_ONCE = "In force within seconds; nothing needs a restart."
 
 NOT_ELSEWHERE = (
     "this works on the machine that it runs on; "
-    "with --url there are history, lists, model status, policy show, set and unset, people suspend, quarantine, "
-    "rules and status"
+    "with --url there are challenges list and show, history, lists, model status, people suspend, "
+    "policy (all but check), quarantine, rules, senders show and remove, and status"
 )
 
 

@@ -23,6 +23,7 @@ from tamis.message.address import PLATFORM, scopes_of
 if TYPE_CHECKING:
     from tamis.filters.signing.forgeable import Forgeable
     from tamis.judging.policy import PolicyBook
+    from tamis.judging.site import Site
     from tamis.quarantine.promises import EntryTried
     from tamis.store import Store
 
@@ -106,8 +107,12 @@ def check(context: Context, sender: str, recipient: str, as_json: bool) -> None:
     """
     from tamis.judging.list_effect import met_by  # noqa: PLC0415 # reads messages, as most of these commands don't
 
-    with context.store() as store:
-        entries = {one.id: one for one in store.lists.find()}
+    if context.remote:
+        found = context.remote.entries()
+    else:
+        with context.store() as store:
+            found = store.lists.find()
+    entries = {one.id: one for one in found}
     scopes = scopes_of(recipient) if recipient else tuple(dict.fromkeys(e.scope for e in entries.values()))
     nearest_first = sorted(scopes, key=lambda scope: ("@" not in scope, scope == PLATFORM))
     matches = in_order(met_by(sender, entries.values(), scopes), tuple(nearest_first))
@@ -167,11 +172,9 @@ def add(
                 expires=expires,
             )
         )
-    added, doubted = _added(context, entries, yes=yes, asks=not as_json)
-    senders = allowed_senders(entries)
-    despite = _held_despite(context, senders[:_SHOWN_ERRORS], scope)
+    added, doubted, despite = _added(context, entries, yes=yes, asks=not as_json)
     _tell(added, doubted, as_json=as_json, despite=despite)
-    if senders and not as_json:
+    if allowed_senders(entries) and not as_json:
         _tell_limits()
 
 
@@ -181,51 +184,54 @@ def _tell_limits() -> None:
     click.echo(LIMITS)
 
 
-def _held_despite(context: Context, senders: Sequence[str], scope: str) -> dict[str, EntryTried]:
-    """By pattern, the held mail that an entry would not let in; of no other host's store."""
-    if context.remote or not senders:
-        return {}
-    from tamis.quarantine.promises import try_entry  # noqa: PLC0415 # the site is slow to build
+def _held_despite(store: Store, site: Site, senders: Sequence[str], scope: str) -> dict[str, EntryTried]:
+    """By pattern, the held mail that an entry would not let in."""
+    from tamis.quarantine.promises import try_entry  # noqa: PLC0415 # judges, as most of these commands don't
 
-    with context.store() as store:
-        site = context.site(store)
-        tried = {one: try_entry(store.quarantine, site, one, scope) for one in senders}
+    tried = {one: try_entry(store.quarantine, site, one, scope) for one in senders}
     return {pattern: one for pattern, one in tried.items() if one.held}
 
 
 def _added(
     context: Context, entries: Sequence[NewEntry], *, yes: bool, asks: bool
-) -> tuple[Added, Forgeable]:
-    """What came of adding, and which senders others can forge: before they are added somebody at a terminal is asked
-    whether they are meant."""
+) -> tuple[Added, Forgeable, Mapping[str, EntryTried]]:
+    """What came of adding, which senders others can forge (before they are added somebody at a terminal is asked
+    whether they are meant), and the held mail that the first senders would not let in, where the store is here."""
     if context.remote:
-        return context.remote.add_entries(entries, broad=yes)
+        return *context.remote.add_entries(entries, broad=yes), _NOTHING
     _confirm(context, entries, yes=yes)
+    senders = allowed_senders(entries)
     with context.store() as store:
-        doubted = _forgeable(context, store, entries)
+        if not senders:
+            return store.lists.add(entries), _nobody(), _NOTHING
+        site = context.site(store)  # slow to build: once for both questions
+        doubted = _forgeable(context, site.book, senders, entries[0].scope)
         if doubted.why and asks and not yes and sys.stdin.isatty():
             _tell_forgeable(doubted)
             click.confirm("Add them all the same?", abort=True, err=True)
             doubted = type(doubted)()
-        return store.lists.add(entries), doubted
+        added = store.lists.add(entries)
+        return added, doubted, _held_despite(store, site, senders[:_SHOWN_ERRORS], entries[0].scope)
 
 
-def _forgeable(context: Context, store: Store, entries: Sequence[NewEntry]) -> Forgeable:
+def _nobody() -> Forgeable:
+    from tamis.filters.signing.forgeable import Forgeable  # noqa: PLC0415 # asks, as most of these don't
+
+    return Forgeable()
+
+
+def _forgeable(context: Context, book: PolicyBook, senders: Sequence[str], scope: str) -> Forgeable:
     from tamis.chain.open_services import open_resolver  # noqa: PLC0415 # as below
-    from tamis.filters.signing.forgeable import Forgeable, forgeable  # noqa: PLC0415 # asks, as most of these don't
+    from tamis.filters.signing.forgeable import forgeable  # noqa: PLC0415 # asks, as most of these don't
 
-    senders = allowed_senders(entries)
-    if not senders:
-        return Forgeable()
-
-    async def ask(book: PolicyBook) -> Forgeable:
+    async def ask() -> Forgeable:
         dns = open_resolver(context.file.settings.dns)
         try:
-            return await forgeable(dns, book, senders, entries[0].scope)
+            return await forgeable(dns, book, senders, scope)
         finally:
             dns.close()
 
-    return asyncio.run(ask(context.site(store).book))
+    return asyncio.run(ask())
 
 
 def _tell_forgeable(doubted: Forgeable) -> None:
@@ -368,8 +374,8 @@ def import_(
         more = len(wrong) - _SHOWN_ERRORS
         rest = [f"and {more} more"] if more > 0 else []
         fail("\n".join(["nothing was imported:", *wrong[:_SHOWN_ERRORS], *rest]), os.EX_DATAERR)
-    added, doubted = _added(context, entries, yes=yes, asks=not (as_json or file.isatty()))
-    _tell(added, doubted, as_json=as_json)
+    added, doubted, despite = _added(context, entries, yes=yes, asks=not (as_json or file.isatty()))
+    _tell(added, doubted, as_json=as_json, despite=despite)
 
 
 def _patterns(file: TextIO) -> Iterator[tuple[int, str]]:

@@ -130,8 +130,11 @@ def _unset(context: Context, one: Override, by: str, note: str) -> tuple[PolicyV
 @click.pass_obj
 def versions(context: Context, scope: str | None, limit: int, as_json: bool) -> None:
     """Show what was changed, of SCOPE or of all, the newest first; changes in the settings file included."""
-    with context.store() as store:
-        found = store.overrides.versions.find(scope=scope or "", limit=limit)
+    if context.remote:
+        found = context.remote.policy_versions(scope or "", limit)
+    else:
+        with context.store() as store:
+            found = store.overrides.versions.find(scope=scope or "", limit=limit)
     if as_json:
         print_json([_plain_version(one) for one in found])
         return
@@ -152,9 +155,12 @@ def versions(context: Context, scope: str | None, limit: int, as_json: bool) -> 
 @click.pass_obj
 def undo(context: Context, number: int, note: str, by: str, as_json: bool) -> None:
     """Take back what a VERSION changed, by a new version. It is refused when one of its settings was changed since."""
-    with context.store() as store:
-        check = checker(context.file, context.filters)
-        made = store.overrides.undo(number, by=by, check=check, note=note)
+    if context.remote:
+        made = context.remote.undo_version(number, note)
+    else:
+        with context.store() as store:
+            check = checker(context.file, context.filters)
+            made = store.overrides.undo(number, by=by, check=check, note=note)
     if as_json:
         print_json(_plain_version(made))
     else:

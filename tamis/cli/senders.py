@@ -32,8 +32,11 @@ def senders() -> None:
 @click.pass_obj
 def show(context: Context, address: str | None, domain: str | None, limit: int, as_json: bool) -> None:
     """Show entries: validations, proofs of work, complaints, and who in the domain wrote to the address."""
-    with context.store() as store:
-        found = store.senders.find(domain=domain, address=address, limit=limit)
+    if context.remote:
+        found = list(context.remote.senders(domain=domain, address=address, limit=limit))
+    else:
+        with context.store() as store:
+            found = store.senders.find(domain=domain, address=address, limit=limit)
     if as_json:
         print_json([asdict(one) for one in found])
     elif not found:
@@ -87,10 +90,15 @@ def complain(context: Context, address: str, domain: str, by: str) -> None:
 @click.pass_obj
 def remove(context: Context, address: str, domain: str, by: str) -> None:
     """Forget what an address earned."""
-    with context.store() as store:
-        if not store.senders.remove(domain, address, by=by):
-            fail(f"{address} has earned nothing with {domain}", os.EX_NOINPUT)
-    _published(context, lambda state: forget(state, domain, address))
+    if context.remote:
+        gone = context.remote.forget_sender(domain, address)  # it publishes that itself
+    else:
+        with context.store() as store:
+            gone = store.senders.remove(domain, address, by=by)
+    if not gone:
+        fail(f"{address} has earned nothing with {domain}", os.EX_NOINPUT)
+    if not context.remote:
+        _published(context, lambda state: forget(state, domain, address))
     click.echo(f"{address} starts from zero with {domain}")
 
 

@@ -9,7 +9,9 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from tamis.base.errors import ReinjectError, RemoteError
+from tamis.challenge.challenge_records import Challenge, ChallengeState
 from tamis.contract.lists import Colour, ListEntry, Subject
+from tamis.database.earned_senders import Sender
 from tamis.database.history import KeptStory
 from tamis.database.history_search import Wanted
 from tamis.database.list_entries import Added, NewEntry
@@ -25,6 +27,9 @@ _PART = 200
 _SUMMARIES = TypeAdapter(tuple[Summary, ...])
 _ENTRIES = TypeAdapter(tuple[ListEntry, ...])
 _VERSION = TypeAdapter(PolicyVersion)
+_VERSIONS = TypeAdapter(tuple[PolicyVersion, ...])
+_SENDERS = TypeAdapter(tuple[Sender, ...])
+_CHALLENGES = TypeAdapter(tuple[Challenge, ...])
 
 
 class Remote:
@@ -136,6 +141,47 @@ class Remote:
             self._transport.send("DELETE", f"/lists/entries/{number}")
         return tuple(there[number] for number in numbers if number in there)
 
+    def senders(self, *, domain: str | None, address: str | None, limit: int) -> tuple[Sender, ...]:
+        """As `Senders.find`."""
+        query = {"domain": domain, "address": address}
+        return _read(_SENDERS, list(self._rows("/senders", query, limit)))
+
+    def forget_sender(self, domain: str, address: str) -> bool:
+        """As `Senders.remove`."""
+        try:
+            self._transport.send("DELETE", f"/senders/{step(domain)}/{step(address)}")
+        except RemoteError as error:
+            if error.status == 404:
+                return False
+            raise
+        return True
+
+    # --- challenges -----------------------------------------------------------------------------
+
+    def challenges(
+        self,
+        *,
+        state: ChallengeState | None,
+        reason: str | None,
+        domain: str | None,
+        sender: str | None,
+        limit: int,
+        before: str | None,
+    ) -> tuple[Challenge, ...]:
+        """As `Challenges.list`."""
+        query = {"state": state, "reason": reason, "domain": domain, "sender": sender, "before": before}
+        return _read(_CHALLENGES, list(self._rows("/challenges", query, limit)))
+
+    def challenge(self, number: str) -> tuple[Challenge | None, list[str]]:
+        """A challenge, None when there is none, and the held messages that it is about."""
+        try:
+            told = self._transport.get(f"/challenges/{step(number)}")
+        except RemoteError as error:
+            if error.status == 404:
+                return None, []
+            raise
+        return _read(_CHALLENGES, [told["challenge"]])[0], list(told["messages"])
+
     # --- policy ---------------------------------------------------------------------------------
 
     def policy(self, scope: str) -> list[tuple[str, Any, str, str]]:
@@ -157,6 +203,16 @@ class Remote:
                 return None
             raise
         return _read(_VERSION, told)
+
+    def policy_versions(self, scope: str, limit: int) -> tuple[PolicyVersion, ...]:
+        """As `PolicyVersions.find`."""
+        return _read(_VERSIONS, list(self._rows("/policy/versions", {"in": scope}, limit)))
+
+    def undo_version(self, number: int, note: str) -> PolicyVersion:
+        """As `Overrides.undo`."""
+        return _read(
+            _VERSION, self._transport.send("POST", f"/policy/versions/{number}/undo", {"note": note})
+        )
 
     # --- rules, learning, people ------------------------------------------------------------------
 

@@ -93,6 +93,9 @@ def test_lists(there: There) -> None:
     assert "friend@example.net" in there("lists", "show", "--scope", MARIE).out
     broad = there("lists", "add", "white", "sender", "example.com", "--scope", "example.com")
     assert (broad.status, "broad" in broad.err) == (65, True)
+    met = there("lists", "check", "friend@example.net", "--to", MARIE)
+    assert (met.status, "friend@example.net" in met.out) == (0, True)
+    assert there("lists", "check", "other@example.net").out == "No entry meets other@example.net.\n"
     assert there("lists", "remove", "friend@example.net", "--scope", MARIE).status == 0
     assert there("lists", "show", "--scope", MARIE).out == "No entries.\n"
 
@@ -106,6 +109,39 @@ def test_policy(there: There, pages: Pages) -> None:
     assert there("policy", "unset", "example.com", "retention_days").status == 66
     assert there("policy", "set", "example.com", "no.such", "1").status == 65
     assert there("policy", "set", "example.org", "retention_days", "1").status == 66
+
+
+def test_versions_of_policy(there: There, pages: Pages) -> None:
+    assert there("policy", "set", "example.com", "retention_days", "13", "--note", "why so").status == 0
+    newest = there("policy", "versions", "example.com", "--limit", "1", "--json").data[0]
+    assert (newest["note"], newest["changes"][0]["now"]) == ("why so", 13)
+    assert "    example.com: retention_days: default -> 13" in there("policy", "versions", "example.com").out
+    undone = there("policy", "undo", str(newest["id"]), "--json").data
+    assert (undone["undoes"], undone["changes"][0]["now"]) == (newest["id"], None)
+    assert there("policy", "undo", str(newest["id"])).status != 0
+    pages.store.overrides.set("example.org", "retention_days", 3, by="test", check=pages.house.check)
+    of_others = pages.store.overrides.versions.find(scope="example.org", limit=1)[0].id
+    assert there("policy", "undo", str(of_others)).status == 66
+    assert "example.org" not in there("policy", "versions").out
+
+
+def test_senders(there: There, objects: Objects) -> None:
+    domain, address = "example.com", objects.sender()
+    assert address in there("senders", "show", "--domain", domain).out
+    assert there("senders", "show", address, "--json").data[0]["domain"] == domain
+    assert "starts from zero" in there("senders", "remove", address, "--domain", domain).out
+    assert there("senders", "remove", address, "--domain", domain).status == 66
+    assert there("senders", "show", "nobody@example.net").out == "No entries.\n"
+
+
+def test_challenges(there: There, objects: Objects) -> None:
+    number = objects.challenge()
+    assert number in there("challenges", "list", "--domain", "example.com").out
+    first = there("challenges", "list", "--limit", "1", "--json").data
+    assert first[0]["id"] == number
+    shown = there("challenges", "show", number, "--json").data
+    assert (shown["id"], shown["link"], len(shown["messages"])) == (number, "", 1)
+    assert there("challenges", "show", "unknown").status == 66
 
 
 def test_status(there: There, pages: Pages, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -139,7 +175,7 @@ def test_rules_learning_and_people(
 
 
 def test_what_needs_the_machine_says_so(there: There) -> None:
-    for command in (("scan", "x"), ("doctor",), ("quarantine", "usage"), ("lists", "check", "a@example.net")):
+    for command in (("scan", "x"), ("doctor",), ("quarantine", "usage"), ("challenges", "count")):
         refused = there(*command)
         assert refused.status == 64
         assert "the machine that it runs on" in refused.err

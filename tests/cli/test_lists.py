@@ -230,7 +230,9 @@ def test_somebody_at_a_terminal_is_asked_before_it_is_added(
     assert (ended.status == 0, shop in run("lists", "show").out) == (is_added, is_added)
 
 
-def test_what_an_entry_would_not_let_in_is_said_at_once(run: Run, store: Store) -> None:
+def test_what_an_entry_would_not_let_in_is_said_at_once(
+    run: Run, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     forged = replace(message(1), findings=[Finding("antivirus", Status.HIT, "a virus").to_dict()])
     held = [store.quarantine.hold(one, content()) for one in (forged, message(2))]
     garage = "contact@garage.example.net"
@@ -240,4 +242,6 @@ def test_what_an_entry_would_not_let_in_is_said_at_once(run: Run, store: Store) 
         f"(tamis quarantine show {held[0]})" in ended.out
     )
     assert run("lists", "add", "white", "sender", garage, "--json").data["held_despite"] == {garage: held[:1]}
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{garage}\n"))
+    assert run("lists", "import", "white", "sender", "--json").data["held_despite"] == {garage: held[:1]}
     assert "held all the same, " not in run("lists", "add", "black", "sender", garage).out

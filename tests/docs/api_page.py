@@ -12,8 +12,8 @@ TEXT = """
 `/api/v1`, on the same address as the [pages](pages.md): what the [console](console.md) and the
 [commands](commands.md) do, for programs. `GET /api/v1/openapi.json` is its schema (OpenAPI 3.1, no token needed);
 the console's page *API* shows the same with a command for each operation. `tamis --url https://mail.example.com
---token FILE` uses it for `history`, `lists`, `policy`, `quarantine`, `status`, `rules` (test, taken, accept, shadow,
-forget), `model status` and `people suspend`.
+--token FILE` uses it for `challenges` (list, show), `history`, `lists`, `policy` (all but check), `quarantine`,
+`status`, `rules` (test, taken, accept, shadow, forget), `senders` (show, remove), `model status` and `people suspend`.
 
 ## Tokens
 
