@@ -21,6 +21,7 @@ from tamis.base.errors import (
     StoreError,
     TamisError,
 )
+from tamis.base.loading import loading
 from tamis.cli.context import NOT_ELSEWHERE, Context
 
 COMMANDS = {
@@ -83,7 +84,8 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, attribute = COMMANDS[cmd_name].split(":")
-        command = getattr(importlib.import_module(f"tamis.cli.{module}"), attribute)
+        with loading():
+            command = getattr(importlib.import_module(f"tamis.cli.{module}"), attribute)
         assert isinstance(command, click.Command)
         return command
 

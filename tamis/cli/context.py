@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from tamis.base.errors import ConfigError
+from tamis.base.loading import loading
 from tamis.cli.terminal import printable
 
 if TYPE_CHECKING:
@@ -45,20 +46,23 @@ class Context:
         """The settings file. Raises ConfigError, and UsageError with --url: then nothing here is meant."""
         if self.remote is not None:
             raise click.UsageError(NOT_ELSEWHERE)
-        from tamis.settings import read_settings  # noqa: PLC0415 # most of what a start costs
+        with loading():
+            from tamis.settings import read_settings  # noqa: PLC0415 # much of what a start costs
 
         return read_settings(self.config)
 
     @cached_property
     def filters(self) -> tuple[Filter[Any], ...]:
         """Every filter. Raises PluginError."""
-        from tamis.chain.registry import load_filters  # noqa: PLC0415 # most commands don't need it
+        with loading():
+            from tamis.chain.registry import load_filters  # noqa: PLC0415 # most commands don't need it
 
         return load_filters()
 
     def store(self, *, migrate: bool = True) -> Store:
         """The store, for a `with` block; its tables are made or upgraded first. Raises ConfigError or StoreError."""
-        from tamis.store import Store  # noqa: PLC0415 # most commands don't need it
+        with loading():
+            from tamis.store import Store  # noqa: PLC0415 # most commands don't need it
 
         try:
             store = Store(self.file.settings.store_url)

@@ -100,6 +100,7 @@ class Supervisor:
         self._site = self._source.read()
         suffixes()  # read once for all workers
         roles.load_code(self._roles_served)
+        gc.unfreeze()  # a command's code was loaded without a look for cycles
         gc.collect()
         gc.freeze()  # what exists now stays shared with the children
         self._places = [

@@ -1,6 +1,7 @@
-"""The tables of the durable store. One definition serves SQLite and PostgreSQL."""
+"""The tables of the durable store. One definition serves SQLite and PostgreSQL.
 
-from __future__ import annotations
+Annotations are no text here: SQLAlchemy reads them at each start, and would compile every one.
+"""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,10 +1,8 @@
 """The tables of what is counted: sums that pages read instead of the history, and what people said of messages.
 
 A day is its proleptic ordinal in the platform's time zone, an hour its number since 1970 in UTC. Rows that are found by
-their keys alone stand in the key's own tree on SQLite.
+their keys alone stand in the key's own tree on SQLite. Annotations are no text here, as in tamis.database.schema.
 """
-
-from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
