@@ -43,8 +43,10 @@ class LinkText(ListsExcused):
 
     Services that rewrite links (Safelinks, URL Defense and [others](links-and-files.md)) are undone first, in the text
     and in the target. Where only the service knows the target, a link that shows the author's own domain is excused as
-    above. Mail gateways rewrite the links of mail that comes in, and answers quote them: such a link is not checked in
-    an answer (In-Reply-To or References), nor where it shows the author's own domain.
+    above. Mail gateways rewrite the links of mail that comes in, which people forward, quote and copy into other mail:
+    where only the gateway knows the target, nobody can say that the link deceives, so it is not checked, unless the
+    gateway's link itself names another domain than the one that is shown, and the mail is no answer (In-Reply-To or
+    References).
     """
 
     name = "link_text"
@@ -74,7 +76,7 @@ class LinkText(ListsExcused):
                 continue
             if text in names and (shown in senders or real in counted):
                 continue
-            if way.guarded and (shown in senders or is_answer):
+            if way.guarded and (is_answer or shown in senders or _told(way.named) in {"", shown}):
                 continue
             tracked &= way.opaque and shown in senders
             if len(pairs) < _MAX_PAIRS:
@@ -115,6 +117,11 @@ def _real(url: Url, way: Unwrapped) -> str:
 def _domain(link: str) -> str:
     """The registered domain that a link leads to; "" for none."""
     return _named(host_of(link.partition("://")[2]))
+
+
+def _told(host: str) -> str:
+    """The registered domain that a gateway's link names for show; "" for none."""
+    return _named(host_of(host)) if host else ""
 
 
 def _named(host: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from types import MappingProxyType
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from tamis.base.errors import nearest_name
 from tamis.contract.filter import Effect, Filter, FilterOptions, Message, Opinion, Scopes
 from tamis.contract.finding import Finding, Status
 from tamis.language.translation import marked
+from tamis.message.envelope import IPAddress
 from tamis.message.mail import DefectKind
 
 POINTS = MappingProxyType(
@@ -93,11 +95,11 @@ class Malformed(Filter[MalformedOptions]):
     Tamis's own [bounds](bounds.md), that is among the kinds, and adds points if honest mail does not go so far; so are
     `too_many_images`, `long_file` and `file_truncated`, which tell of images and documents once they have been read.
 
-    Some kinds are about who wrote it ([authors](authors.md)). `unusable_author`: From has an at sign but no domain that
-    the DNS could have ("service@bank..example", "root@webserver1"), so nobody can be asked who may use it; own networks
-    and users and delivery status notifications are exempt. `too_many_authors`: more than the ten that are checked.
-    `ambiguous_address`: mail programs take it for different addresses. `invalid_host`: a link to a host with characters
-    that no host name may have.
+    Some kinds are about who wrote it ([authors](authors.md)). `unusable_author`: From has an at sign but no domain
+    that the DNS could have ("service@bank..example", "root@webserver1"), so nobody can be asked who may use it; own
+    networks and users, delivery status notifications and the sending client's own address ("scan@[192.0.2.7]") are
+    exempt. `too_many_authors`: more than the ten that are checked. `ambiguous_address`: mail programs take it for
+    different addresses. `invalid_host`: a link to a host with characters that no host name may have.
     """
 
     name = "malformed"
@@ -114,6 +116,9 @@ class Malformed(Filter[MalformedOptions]):
         found = {defect.kind for defect in mail.defects}
         if message.is_own or (not message.envelope.sender and mail.is_dsn):
             found.discard(DefectKind.UNUSABLE_AUTHOR)  # "MAILER-DAEMON@host", as programs within a site write
+        unusable = [one for one in mail.from_addresses if one.address and not one.is_usable]
+        if unusable and all(_literal(one.address) == message.envelope.ip for one in unusable):
+            found.discard(DefectKind.UNUSABLE_AUTHOR)  # "scan@[192.0.2.7]", and that is who sends it
         kinds = sorted(map(str, found))
         if not kinds:
             return self.clear("well-formed")
@@ -130,3 +135,14 @@ class Malformed(Filter[MalformedOptions]):
         return self.opinion(
             finding, options, hit=points > 0 and points >= least, points=min(points, options.most)
         )
+
+
+def _literal(address: str) -> IPAddress | None:
+    """What an address literal stands for (RFC 5321 4.1.3); None for any other domain."""
+    domain = address.rpartition("@")[2]
+    if not (domain.startswith("[") and domain.endswith("]")):
+        return None
+    try:
+        return ip_address(domain[1:-1].lower().removeprefix("ipv6:"))
+    except ValueError:
+        return None

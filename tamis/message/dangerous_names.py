@@ -247,6 +247,7 @@ CARRIES = frozenset(extension for row in DANGEROUS if not row.runs for extension
 TYPES = {
     "application/x-msdownload": "exe",
     "application/x-dosexec": "exe",
+    "application/x-msdos-program": "exe",
     "application/x-executable": "elf",
     "application/x-msi": "msi",
     "application/hta": "hta",

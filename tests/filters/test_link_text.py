@@ -35,8 +35,15 @@ def test_the_authors_own_domain_behind_a_gateway_is_no_deceit(link: str) -> None
 
 
 @pytest.mark.parametrize("link", _GUARDED)
-def test_others_domains_behind_a_gateway_are_told_in_mail_that_answers_nothing(link: str) -> None:
+def test_what_only_a_gateway_knows_accuses_nobody(link: str) -> None:
+    assert _status(link) is Status.CLEAR
+    assert _status(f"{link}?domain=client.example") is Status.CLEAR
+
+
+def test_a_gateways_link_that_names_another_domain_is_told_in_mail_that_answers_nothing() -> None:
+    link = "https://protect-eu.mimecast.com/s/AbC?domain=other.example"
     assert _status(link) is Status.HIT
+    assert _status(link, "References: <1@client.example>\r\n") is Status.CLEAR
 
 
 def test_what_a_gateway_shows_is_held_against_its_target() -> None:

@@ -141,14 +141,21 @@ class _Reader:
 
     def read(self, text: str, *, marks: bool = True, again: bool = False) -> None:
         """Take the mailboxes of a text, in which quoted strings and comments are such if they are marked."""
+        surname = ""  # "Doe, Jane <...>" without quotes, as some programs write: the name's first half is no address
         for chunk in self._chunks(text, marks):
             found = self._mailboxes(chunk)
+            if surname and not (found and found[0].address and chunk.angles):
+                self._report.add(DefectKind.BAD_ADDRESS, surname, self._where)
+            surname = ""
             domains = {one.domain for one in found if one.is_usable}
             self._unread = self._unread or not domains
             if len(domains) > 1:
                 self.ambiguous = True
             if not again and found and not found[0].address and chunk.angles != [""]:
-                self._report.add(DefectKind.BAD_ADDRESS, found[0].display, self._where)
+                surname = found[0].display
+                if chunk.angles or ANY_AT.intersection(surname):
+                    self._report.add(DefectKind.BAD_ADDRESS, surname, self._where)
+                    surname = ""
             for one in found:
                 if again and not one.is_usable:
                     continue
@@ -157,7 +164,9 @@ class _Reader:
                     self.ambiguous = True
                 self.found.setdefault(key, one)
             if len(self.found) > self._limit:
-                return
+                break
+        if surname:
+            self._report.add(DefectKind.BAD_ADDRESS, surname, self._where)
 
     def read_otherwise(self, value: str) -> None:
         """Take what other programs make of a text that was read."""

@@ -6,6 +6,7 @@ service itself leads there. What any other page may lead on to is `redirects.led
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -104,6 +105,16 @@ def _mandrill(host: str, at: str, query: str) -> str:
     told = plain(_parameter("p")(host, at, query))
     found = re.search(r"https?:(?:\\*/){2}[^\"\\\s]{3,500}(?:\\+/[^\"\\\s]{0,500}){0,20}", told)
     return found[0].replace("\\", "") if found else ""
+
+
+def _mailinblack(host: str, at: str, query: str) -> str:
+    """The target stands in JSON in base64; the parameter "url" has its host only, and is for show."""
+    try:
+        told = json.loads(plain(_parameter("key", path=r"/securelink/?$")(host, at, query)) or "null")
+    except (ValueError, RecursionError):
+        return ""
+    target = told.get("url") if isinstance(told, dict) else ""
+    return target if isinstance(target, str) else ""
 
 
 def _of_label(label: str) -> str:
@@ -308,6 +319,60 @@ WRAPPERS: tuple[Wrapper, ...] = (
         KACHI,
         "https://urlsand.esvalabs.com/?u=https%3A%2F%2Fshop.example%2Fa&e=1",
         "https://shop.example/a",
+        guards=True,
+    ),
+    Wrapper(
+        "Trustwave MailMarshal",
+        ("scanmail.trustwave.com",),
+        _parameter("u"),
+        "github.com/macieklamberski/urlpurify, unwrapTrustwaveScanmail",
+        "https://scanmail.trustwave.com/?c=20988&d=AbC&u=https%3a%2f%2fshop%2eexample%2fa",
+        "https://shop.example/a",
+        guards=True,
+    ),
+    Wrapper(
+        "TitanHQ LinkLock",
+        ("linklock.titanhq.com",),
+        _parameter("url", path=r"/analyse/?$"),
+        "github.com/macieklamberski/urlpurify, unwrapTitanhqLinklock",
+        "https://linklock.titanhq.com/analyse?url=https%3A%2F%2Fshop.example%2Fa&data=AbC",
+        "https://shop.example/a",
+        guards=True,
+    ),
+    Wrapper(
+        "Vade Secure",
+        ("vadesecure.com",),
+        _parameter("u", path=r"/(?:safeproxy/)?v[0-9]/?$"),
+        "github.com/macieklamberski/urlpurify, unwrapVadeSecure",
+        "https://antiphishing.vadesecure.com/v4?f=AbC&i=1&k=x&r=y&s=z&u=https%3A%2F%2Fshop.example%2Fa",
+        "https://shop.example/a",
+        guards=True,
+    ),
+    Wrapper(
+        "Hornetsecurity",
+        ("atpscan.global.hornetsecurity.com",),
+        _parameter("u"),
+        "github.com/macieklamberski/urlpurify, unwrapHornetsecurity",
+        "http://atpscan.global.hornetsecurity.com/?d=AbC&f=AbC&i=&k=zA1z&u=https%3A%2F%2Fshop.example%2Fa",
+        "https://shop.example/a",
+        guards=True,
+    ),
+    Wrapper(
+        "Mailinblack",
+        ("mailinblack.com",),
+        _mailinblack,
+        "github.com/macieklamberski/urlpurify, unwrapMailinblack",
+        "https://mibc-fr-1.mailinblack.com/securelink/?url=https://shop.example&key=eyJ1cmwiOiJodHRwczovL3Nob3AuZXhhbXBsZS9hIn0",
+        "https://shop.example/a",
+        guards=True,
+    ),
+    Wrapper(
+        "INKY, Intermedia",
+        ("outlook.inky.com", "url.emailprotection.link"),
+        None,
+        "public source texts and documents that hold such links",
+        "https://shared.outlook.inky.com/link?domain=shop.example&t=h.AbC",
+        "",
         guards=True,
     ),
     Wrapper(
@@ -782,14 +847,15 @@ class Unwrapped:
     """Where a link leads: the addresses on the way, each within the one before; the services that lead there.
 
     ``chain`` is () for a link that no known service leads on; ``opaque`` says that the last address is one whose target
-    only its service knows, ``guarded`` that this service is a mail gateway; ``cut`` that there are more wrappers within
-    each other than are undone.
+    only its service knows, ``guarded`` that this service is a mail gateway, ``named`` the domain that stands in its
+    link for show ('' for none); ``cut`` that there are more wrappers within each other than are undone.
     """
 
     chain: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
     opaque: bool = False
     guarded: bool = False
+    named: str = ""
     cut: bool = False
 
     @property
@@ -808,12 +874,17 @@ def unwrapped(link: str) -> Unwrapped:
         if wrapper is None:
             return Unwrapped(tuple(chain), tuple(services))
         if not target:
-            return Unwrapped(tuple(chain), (*services, wrapper.name), opaque=True, guarded=wrapper.guards)
+            named = _domain_for_show(*parts_of(current)) if wrapper.guards else ""
+            served = (*services, wrapper.name)
+            return Unwrapped(tuple(chain), served, opaque=True, guarded=wrapper.guards, named=named)
         if len(chain) >= MOST_NESTED:
             return Unwrapped(tuple(chain), tuple(services), cut=True)
         chain.append(target)
         services.append(wrapper.name)
         current = target
+
+
+_domain_for_show = _parameter("domain")
 
 
 def _undone(link: str) -> tuple[Wrapper | None, str]:

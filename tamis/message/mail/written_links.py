@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from urllib.parse import unquote
 
 from tamis.message.mail.urls import host_of
+from tamis.message.names import LIKE_DOTS
 
 CHARACTERS = 8192
 """Characters of one link that are looked at. Beyond: cut, `url_limit`."""
@@ -67,7 +68,7 @@ def as_link(value: str) -> str:
     if value[:2] in {"//", "\\\\", "/\\", "\\/"}:
         rest = value.lstrip("/\\")
         return f"https://{rest}" if "." in host_of(rest) else ""
-    named = _BARE.match(value)
+    named = _BARE.match(value.translate(LIKE_DOTS))
     if (named is not None and named[2].lower() not in _FILES) or _NUMERIC.match(value):
         return f"https://{value}"
     return ""

@@ -163,3 +163,21 @@ def test_what_is_read_at_a_glance_is_what_the_whole_reading_finds(
         assert list(reader.found.values()) == [at_a_glance]
         assert not reader.ambiguous
         assert not report.defects
+
+
+@pytest.mark.parametrize(
+    ("value", "is_bad"),
+    [
+        ("Lee, Ann <ann@example.com>", False),
+        ("Lee, Ann <ann@example.com>, Roy, Bob <bob@example.com>", False),
+        ("Lee, ann@example.com", True),
+        ("Lee, <ann@example.com>", False),
+        ("Lee, Ann", True),
+        ("Ann <ann@example.com>, Lee", True),
+        ("Lee, Ann, Bob <ann@example.com>", True),
+    ],
+)
+def test_a_name_with_an_unquoted_comma_is_no_bad_address(value: str, is_bad: bool) -> None:
+    mail = Mail(f"From: {value}\r\n\r\n".encode())
+    assert mail.from_addresses
+    assert (DefectKind.BAD_ADDRESS in {defect.kind for defect in mail.defects}) is is_bad
