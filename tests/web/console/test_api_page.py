@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from tamis.people.rights import Right
 from tamis.web.api.assembly import schema
 from tests.web.api.conftest import Api
 from tests.web.pages import ADMIN, MARIE, Pages, Visitor
@@ -53,12 +54,26 @@ def test_a_token_is_made_shown_once_and_ended(pages: Pages, admin: Visitor) -> N
         {"for": "held:read", "days": "\u0663"},
         {"for": "people:admin", "days": "2"},
         {"for": "platform:write", "days": "2"},
+        {"for": "platform:write", "days": "1"},
     ],
 )
 def test_what_makes_no_token(pages: Pages, admin: Visitor, form: dict[str, str]) -> None:
     before = len(pages.store.api_tokens.list(ADMIN))
     assert admin.send(HERE, form).status == 422
     assert len(pages.store.api_tokens.list(ADMIN)) == before
+
+
+def test_a_token_has_no_more_than_its_maker_and_what_is_looked_at(pages: Pages) -> None:
+    who = "maker@example.com"
+    pages.store.people.grant(who, "example.com", {Right.STATISTICS, Right.HELD}, by="test")
+    wanted = {"name": "x", "for": ["held:read", "held:act", "content:read", "policy:write"], "days": "1"}
+    more = {"scope": "platform", "domains": "example.org", "domain": "platform", "maker": ADMIN, "who": ADMIN}
+    me = Api(pages, made(pages.visitor(who).send(HERE, wanted | more).text)).get("/me")
+    token = me["token"]
+    assert (token["maker"], token["domains"]) == (who, ["example.com"])
+    assert token["scopes"] == ["content:read", "held:act", "held:read"], "two of use for the own mailbox alone"
+    assert {right for grant in me["grants"] for right in grant["rights"]} == {"held"}
+    assert pages.visitor(who).get("/admin/api?in=example.org").status == 404
 
 
 def test_nobody_ends_another_ones_token(pages: Pages, admin: Visitor) -> None:

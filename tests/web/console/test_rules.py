@@ -13,6 +13,7 @@ from tamis.base.shared_files import make_folder, write_json
 from tamis.contract.finding import Finding, Status
 from tamis.database.effective_labels import LabelSource
 from tamis.knowledge import compile_base
+from tamis.people.rights import Right
 from tamis.rules.proposals import Proposal
 from tamis.rules.rule_file import compile_book
 from tests.web.console.conftest import PLATFORM_ADMIN
@@ -134,6 +135,17 @@ def test_whose_text_may_not_be_read_is_not_tried(pages: Pages, root: Visitor) ->
     told = root.submit(HERE, held=locked)
     assert (told.status, "No message that you may see has this name." in told.text) == (422, True)
     assert not pages.store.trail.about(locked)
+
+
+def test_a_held_message_is_tried_only_by_who_may_read_texts(pages: Pages) -> None:
+    who, held = "no-texts@example.com", pages.hold(message(73, recipient=MARIE), content())
+    rights = {Right.PLATFORM, Right.STATISTICS, Right.HISTORY, Right.HELD}
+    pages.store.people.grant(who, "platform", rights, by="test")
+    visitor = pages.visitor(who)
+    told = visitor.submit(HERE, held=held)
+    assert (told.status, "No message that you may see has this name." in told.text) == (422, True)
+    assert f'value="{held}"' not in visitor.get(HERE).text
+    assert not pages.store.trail.about(held)
 
 
 def test_a_message_whose_text_is_gone_says_what_it_met(pages: Pages, root: Visitor) -> None:
