@@ -71,7 +71,9 @@ def test_a_token_has_no_more_than_its_maker_and_what_is_looked_at(pages: Pages) 
     me = Api(pages, made(pages.visitor(who).send(HERE, wanted | more).text)).get("/me")
     token = me["token"]
     assert (token["maker"], token["domains"]) == (who, ["example.com"])
-    assert token["scopes"] == ["content:read", "held:act", "held:read"], "two of use for the own mailbox alone"
+    assert token["scopes"] == ["content:read", "held:act", "held:read"], (
+        "two of use for the own mailbox alone"
+    )
     assert {right for grant in me["grants"] for right in grant["rights"]} == {"held"}
     assert pages.visitor(who).get("/admin/api?in=example.org").status == 404
 
