@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Select, and_, exists, false, func, or_, se
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from tamis.database.schema import CopyRow, StoryRow, ToldRow
-from tamis.database.searching import AUTHOR, SUBJECT, has_words
+from tamis.database.searching import AUTHOR, SUBJECT, FoundFirst, has_words
 from tamis.database.seen_rows import seen
 from tamis.message.address import PLATFORM, address_key, domain_key
 from tamis.people.rights import Reach
@@ -82,6 +82,12 @@ class Wanted:
             or self.named
         )
 
+    @property
+    def has_only_words(self) -> bool:
+        """Whether nothing but words makes the messages rare."""
+        others = (self.message_id, self.queue_id, self.party, self.named)
+        return bool(self.subject or self.author or self.words) and not any(others)
+
 
 ANY = Wanted()
 
@@ -100,7 +106,9 @@ def newest(wanted: Wanted, limit: int) -> Select[int]:
     if recipient:
         query = query.where(exists().where(ToldRow.message == StoryRow.id, *recipient).correlate(StoryRow))
     # what is rare is found first and sorted then: the sum keeps a planner from reading the table in the wanted order
-    order = StoryRow.id + 0 if wanted.is_rare and not wanted.numbers else StoryRow.id
+    order: ColumnElement[int] = StoryRow.id.expression
+    if wanted.is_rare and not wanted.numbers:
+        order = FoundFirst(StoryRow.id) if wanted.has_only_words else StoryRow.id + 0
     return query.order_by(order.desc()).limit(limit)
 
 

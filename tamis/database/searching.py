@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, false, literal
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
-from sqlalchemy.types import NullType
+from sqlalchemy.types import Integer, NullType
 
 from tamis.database.schema import StoryRow
 
@@ -72,3 +72,21 @@ def _by_fts5(element: _HasWords, compiler: SQLCompiler, **options: Any) -> str:
 def _by_gin(element: _HasWords, compiler: SQLCompiler, **options: Any) -> str:
     _, text, wanted = (compiler.process(part, **options) for part in element.clauses)
     return f"to_tsvector('simple', {text}) @@ plainto_tsquery('simple', {wanted})"
+
+
+class FoundFirst(FunctionElement[int]):
+    """A message's id to order by what the index of words found. SQLite reads those ids from the newest, and stops when
+    it has enough; PostgreSQL would read the whole table in that order, from which a sum keeps it."""
+
+    type = Integer()
+    inherit_cache = True
+
+
+@compiles(FoundFirst, "sqlite")
+def _as_it_is(element: FoundFirst, compiler: SQLCompiler, **options: Any) -> str:
+    return compiler.process(next(iter(element.clauses)), **options)
+
+
+@compiles(FoundFirst, "postgresql")
+def _as_a_sum(element: FoundFirst, compiler: SQLCompiler, **options: Any) -> str:
+    return f"{compiler.process(next(iter(element.clauses)), **options)} + 0"
