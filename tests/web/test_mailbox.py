@@ -461,6 +461,9 @@ def test_links_of_older_versions_are_good_until_they_end(pages: Pages) -> None:
     old = pages.token(Purpose.ACTION, MARIE, number, "allow")
     assert len(old) > SHORT
     assert re.search(r'value="allow"\s+checked', pages.visitor().get(f"/a/{old}").text)
+    anothers = pages.visitor().get(f"/a/{pages.token(Purpose.ACTION, JEAN, number, 'allow')}")
+    nothing = pages.visitor().get(f"/a/{pages.token(Purpose.ACTION, 'no-message')}")
+    assert (anothers.status, 'value="allow"' in anothers.text) == (nothing.status, False)
     assert "Deleted." in pages.visitor().post(f"/a/{old}", verb="delete").text
 
 
