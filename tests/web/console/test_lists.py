@@ -191,6 +191,15 @@ def test_what_was_removed_comes_back_only_where_one_may_still_change_lists(pages
     assert pages.store.lists.find() == ()
 
 
+def test_who_may_only_see_lists_there_changes_no_entry_by_a_form_of_the_own_domain(pages: Pages) -> None:
+    entry, both = put(pages, "a@example.net", "example.org"), "seer@example.net"
+    pages.store.people.grant(both, "example.com", BUNDLES["manager"], by="t")
+    pages.store.people.grant(both, "example.org", BUNDLES["helper"], by="t")
+    form = {"entry": str(entry.id), "verb": "remove"}
+    assert pages.visitor(both).send(f"/admin/lists{HERE}", form, f"/admin/lists/change{HERE}").status == 404
+    assert [one.id for one in pages.store.lists.find()] == [entry.id]
+
+
 def test_an_entry_gets_another_end(pages: Pages) -> None:
     admin, one = pages.visitor(ADMIN), put(pages, "a@example.net", "example.com")
     form = {"entry": str(one.id), "verb": "date", "until": str(TODAY + timedelta(days=2))}
