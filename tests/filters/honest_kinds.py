@@ -84,6 +84,7 @@ KINDS: Mapping[str, bytes] = {
     ),
     "letter in HTML with a link": _link("https://www.firm.example/page", "our new page"),
     "login code": _mail(_PLAIN, "Your login code is 123456.", author="Service <no-reply@example.net>"),
+    "an at sign in the author's name": _mail(_PLAIN, "See you.", author="Anna @ Work <anna@example.net>"),
     "comment in the date": _mail(
         _PLAIN, "hi", date="Sun, 1 Mar 2026 12:00:00 +0000 (Coordinated Universal Time (UTC))"
     ),

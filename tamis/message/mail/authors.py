@@ -23,8 +23,15 @@ def check_authors(fields: Sequence[HeaderField], found: Sequence[Address], repor
     named = [one for one in found if one.address]
     if len(named) > MOST_AUTHORS:
         report.add(DefectKind.TOO_MANY_AUTHORS, len(named), "from")
-    bad = next((one.address for one in named if not one.is_usable), "")
+    shown = {one.display for one in named if one.is_usable and one.display}
+    unusable = (one for one in named if not one.is_usable)
+    bad = next((one.address for one in unusable if one.display not in shown or not _is_word(one.domain)), "")
     if not named:
         bad = next((field.value for field in fields if not ANY_AT.isdisjoint(field.value)), "")
     if bad:
         report.add(DefectKind.UNUSABLE_AUTHOR, bad, "from")
+
+
+def _is_word(domain: str) -> bool:
+    """Whether it is a name without a dot, nobody's domain: beside an address ("Anna @ Work") it is prose."""
+    return domain.isascii() and domain.replace("-", "").isalnum()

@@ -181,3 +181,19 @@ def test_a_name_with_an_unquoted_comma_is_no_bad_address(value: str, is_bad: boo
     mail = Mail(f"From: {value}\r\n\r\n".encode())
     assert mail.from_addresses
     assert (DefectKind.BAD_ADDRESS in {defect.kind for defect in mail.defects}) is is_bad
+
+
+@pytest.mark.parametrize(
+    ("author", "unusable"),
+    [
+        ("Anna @ Work <anna@example.net>", False),
+        ("anna@work <anna@example.net>", False),
+        ("Anna @ Work", True),
+        ("anna@work, <anna@example.net>", True),
+        ("anna@192.0.2.7 <anna@example.net>", True),
+        ("anna@[192.0.2.7] <anna@example.net>", True),
+    ],
+)
+def test_a_word_behind_an_at_sign_in_a_name_is_nobodys_domain(author: str, unusable: bool) -> None:
+    kinds = {one.kind for one in Mail(f"From: {author}\r\n\r\nHello".encode()).defects}
+    assert (DefectKind.UNUSABLE_AUTHOR in kinds) is unusable
