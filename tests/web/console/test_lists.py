@@ -196,7 +196,9 @@ def test_who_may_only_see_lists_there_changes_no_entry_by_a_form_of_the_own_doma
     pages.store.people.grant(both, "example.com", BUNDLES["manager"], by="t")
     pages.store.people.grant(both, "example.org", BUNDLES["helper"], by="t")
     form = {"entry": str(entry.id), "verb": "remove"}
-    assert pages.visitor(both).send(f"/admin/lists{HERE}", form, "/admin/lists/change?in=platform").status == 404
+    assert (
+        pages.visitor(both).send(f"/admin/lists{HERE}", form, "/admin/lists/change?in=platform").status == 404
+    )
     assert [one.id for one in pages.store.lists.find()] == [entry.id]
 
 
