@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from tamis.message.mail.cards import card_files, is_card, read_card
 from tamis.message.mail.defects import DefectKind, DefectReport
-from tamis.message.mail.embedded import embedded_files, has_files
+from tamis.message.mail.embedded import EmbeddedFile, embedded_files, has_files
 from tamis.message.mail.limits import Limits
 from tamis.message.mail.part import ContentType, Part, PartReading, content_types
 from tamis.message.mail.rtf import rtf_text
@@ -104,9 +104,14 @@ def _of_text(part: Part, kind: ContentType) -> Iterator[PartReading]:
     if kind.name == "text/plain" and kind.parameters.get("delsp", "").lower() == "yes":
         yield PartReading(part, _flowed(part.text).encode("utf-8", "replace"), _PLAIN, "flowed")
     if has_files(payload):
-        for name, octets in embedded_files(payload):
-            if octets:
-                yield PartReading(part, octets, ContentType("application/octet-stream", {}), "embedded", name)
+        yield from _embedded(part, embedded_files(payload))
+
+
+def _embedded(part: Part, files: Iterable[EmbeddedFile]) -> Iterator[PartReading]:
+    """Files that stand within a part, as attachments; empty ones are none."""
+    for name, octets in files:
+        if octets:
+            yield PartReading(part, octets, ContentType("application/octet-stream", {}), "embedded", name)
 
 
 def _of_card(part: Part, octets: bytes) -> Iterator[PartReading]:
@@ -115,8 +120,7 @@ def _of_card(part: Part, octets: bytes) -> Iterator[PartReading]:
     for told, kind in ((card.text, _PLAIN), (card.page, _PAGE)):
         if told:
             yield PartReading(part, told.encode("utf-8", "replace"), kind, CARD)
-    for name, content in card_files(octets):
-        yield PartReading(part, content, ContentType("application/octet-stream", {}), "embedded", name)
+    yield from _embedded(part, card_files(octets))
 
 
 def _flowed(text: str) -> str:
